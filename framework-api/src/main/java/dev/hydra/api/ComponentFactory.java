@@ -1,0 +1,29 @@
+package dev.hydra.api;
+
+import java.util.List;
+import org.osgi.annotation.versioning.ConsumerType;
+
+/**
+ * Creates components of one type and knows what they cost. Register it with {@link HydraPlugin}; it
+ * needs a public constructor without parameters and must not keep state between calls.
+ *
+ * @param <C> the interface of the component's {@link #role()}
+ */
+@ConsumerType
+public interface ComponentFactory<C> {
+  /** What the created components are. */
+  Role role();
+
+  /** The options that a configuration may set; {@code type} is understood and not listed. */
+  List<Option<?>> options();
+
+  /**
+   * Creates a component for one place in a model. It asks the site for all its parameters here.
+   *
+   * @throws ConfigException if options contradict each other or the site; see {@link Site#invalid}
+   */
+  C create(Site site);
+
+  /** What one forward costs, without the site's children (they count themselves). */
+  Cost cost(Site site, Workload work);
+}

@@ -1,0 +1,307 @@
+package dev.hydra.api;
+
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigObject;
+import com.typesafe.config.ConfigValue;
+import com.typesafe.config.ConfigValueType;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.Predicate;
+
+/**
+ * One key of a configuration: its name, type, range, default and meaning. The same declaration
+ * reads the value, refuses a wrong one and documents it. Options are constants:
+ *
+ * <pre>{@code
+ * static final Option<Integer> STATE =
+ *     Option.integer("state", "state size per head").atLeast(1).orElse(64);
+ * }</pre>
+ *
+ * @param <T> the type of the value
+ */
+public final class Option<T> {
+  /** A value that an option does not take; {@link Settings} adds file, line and path. */
+  static final class Unreadable extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    final String problem;
+
+    Unreadable(String problem) {
+      super(problem);
+      this.problem = problem;
+    }
+
+    Unreadable(String problem, Throwable cause) {
+      super(problem, cause);
+      this.problem = problem;
+    }
+  }
+
+  @FunctionalInterface
+  private interface Reader<T> {
+    T read(ConfigValue value);
+  }
+
+  private final String name;
+  private final String type;
+  private final String doc;
+  private final Reader<T> reader;
+  private final Optional<T> absent;
+  private final String absentText;
+
+  private Option(
+      String name,
+      String type,
+      String doc,
+      Reader<T> reader,
+      Optional<T> absent,
+      String absentText) {
+    this.name = name;
+    this.type = type;
+    this.doc = doc;
+    this.reader = reader;
+    this.absent = absent;
+    this.absentText = absentText;
+  }
+
+  private static <T> Option<T> of(String name, String type, String doc, Reader<T> reader) {
+    return new Option<>(name, type, doc, reader, Optional.empty(), "required");
+  }
+
+  /** A whole number. */
+  public static Option<Integer> integer(String name, String doc) {
+    return of(
+        name,
+        "whole number",
+        doc,
+        value -> {
+          double number = number(value, "a whole number");
+          if (number != Math.rint(number) || Math.abs(number) > Integer.MAX_VALUE) {
+            throw wrong("a whole number", value);
+          }
+          return (int) number;
+        });
+  }
+
+  /** A number. */
+  public static Option<Double> decimal(String name, String doc) {
+    return of(name, "number", doc, value -> number(value, "a number"));
+  }
+
+  /** True or false. */
+  public static Option<Boolean> flag(String name, String doc) {
+    return of(
+        name,
+        "true or false",
+        doc,
+        value -> {
+          if (value.unwrapped() instanceof Boolean flag) {
+            return flag;
+          }
+          throw wrong("true or false", value);
+        });
+  }
+
+  /** A text. */
+  public static Option<String> text(String name, String doc) {
+    return of(name, "text", doc, value -> string(value, "a text"));
+  }
+
+  /** One of the constants of an enum, written in lower case with hyphens. */
+  public static <E extends Enum<E>> Option<E> choice(String name, Class<E> choices, String doc) {
+    TreeMap<String, E> known = new TreeMap<>();
+    for (E constant : choices.getEnumConstants()) {
+      known.put(constant.name().toLowerCase(Locale.ROOT).replace('_', '-'), constant);
+    }
+    return of(
+        name,
+        String.join(" | ", known.keySet()),
+        doc,
+        value -> {
+          String text = String.valueOf(value.unwrapped());
+          E constant = known.get(text);
+          if (constant == null) {
+            throw new Unreadable(Names.unknown("value", text, known.keySet()));
+          }
+          return constant;
+        });
+  }
+
+  /** A list of texts; a single text is a list of one. */
+  public static Option<List<String>> texts(String name, String doc) {
+    return of(
+        name,
+        "list of texts",
+        doc,
+        value -> {
+          if (value.unwrapped() instanceof List<?> list) {
+            List<String> texts = new ArrayList<>();
+            for (Object element : list) {
+              if (!(element instanceof String text)) {
+                throw wrong("a list of texts", value);
+              }
+              texts.add(text);
+            }
+            return List.copyOf(texts);
+          }
+          return List.of(string(value, "a list of texts"));
+        });
+  }
+
+  /** A time span with its unit, such as {@code 90 s}, {@code 3 minutes} or {@code 2 h}. */
+  public static Option<Duration> duration(String name, String doc) {
+    return of(
+        name,
+        "duration",
+        doc,
+        value -> {
+          try {
+            if (value.valueType() == ConfigValueType.STRING) {
+              return value.atKey("value").getDuration("value");
+            }
+          } catch (com.typesafe.config.ConfigException e) {
+            throw new Unreadable(
+                "must be a duration with its unit (such as 90 s), but is " + value.render(), e);
+          }
+          throw wrong("a duration with its unit (such as 90 s)", value);
+        });
+  }
+
+  /** A nested component; its default is the type named here with default options. */
+  public static <C> Option<Component<C>> component(Role role, String defaultType, String doc) {
+    Component<C> fallback =
+        new Component<>(
+            role, ConfigFactory.parseString("type = \"" + defaultType + "\"", origin(role)));
+    return Option.<Component<C>>of(
+            role.key(),
+            role.key(),
+            doc,
+            value -> {
+              if (value instanceof ConfigObject object) {
+                return new Component<>(role, object.toConfig());
+              }
+              throw wrong("an object { type = ... }", value);
+            })
+        .orElse(fallback, defaultType);
+  }
+
+  private static com.typesafe.config.ConfigParseOptions origin(Role role) {
+    return com.typesafe.config.ConfigParseOptions.defaults()
+        .setOriginDescription("default " + role.key());
+  }
+
+  /** The same option with a default. */
+  public Option<T> orElse(T value) {
+    String text = value instanceof Enum<?> e ? e.name() : value.toString();
+    return orElse(value, text.toLowerCase(Locale.ROOT).replace('_', '-'));
+  }
+
+  private Option<T> orElse(T value, String text) {
+    return new Option<>(name, type, doc, reader, Optional.of(value), text);
+  }
+
+  /** The same option, which may be left out; {@code otherwise} says what happens then. */
+  public Option<Optional<T>> optional(String otherwise) {
+    return new Option<>(
+        name,
+        type,
+        doc,
+        value -> Optional.of(reader.read(value)),
+        Optional.of(Optional.empty()),
+        otherwise);
+  }
+
+  /**
+   * The same option with a condition on its value.
+   *
+   * @param condition what must hold
+   * @param text the condition in words, continuing "must be", such as {@code at least 1}
+   */
+  public Option<T> where(Predicate<T> condition, String text) {
+    return new Option<>(
+        name,
+        type + " (" + text + ")",
+        doc,
+        value -> {
+          T read = reader.read(value);
+          if (!condition.test(read)) {
+            throw new Unreadable("must be " + text + ", but is " + value.unwrapped());
+          }
+          return read;
+        },
+        absent,
+        absentText);
+  }
+
+  /** The same option with a smallest value; for numbers. */
+  public Option<T> atLeast(T minimum) {
+    return where(value -> compare(value, minimum) >= 0, "at least " + minimum);
+  }
+
+  /** The same option with a smallest and a largest value; for numbers. */
+  public Option<T> between(T minimum, T maximum) {
+    return where(
+        value -> compare(value, minimum) >= 0 && compare(value, maximum) <= 0,
+        "between " + minimum + " and " + maximum);
+  }
+
+  private static <T> int compare(T a, T b) {
+    return Double.compare(((Number) a).doubleValue(), ((Number) b).doubleValue());
+  }
+
+  /** The key. */
+  public String name() {
+    return name;
+  }
+
+  /** The type and range in words, for documentation and messages. */
+  public String type() {
+    return type;
+  }
+
+  /** What the option means, in a few words. */
+  public String doc() {
+    return doc;
+  }
+
+  /** What holds when the option is left out, in words; {@code required} if it must not be. */
+  public String otherwise() {
+    return absentText;
+  }
+
+  T read(ConfigValue value) {
+    return reader.read(value);
+  }
+
+  Optional<T> absent() {
+    return absent;
+  }
+
+  @Override
+  public String toString() {
+    return name;
+  }
+
+  private static double number(ConfigValue value, String expected) {
+    if (value.unwrapped() instanceof Number number && Double.isFinite(number.doubleValue())) {
+      return number.doubleValue();
+    }
+    throw wrong(expected, value);
+  }
+
+  private static String string(ConfigValue value, String expected) {
+    if (value.valueType() == ConfigValueType.STRING
+        || value.valueType() == ConfigValueType.NUMBER) {
+      return String.valueOf(value.unwrapped());
+    }
+    throw wrong(expected, value);
+  }
+
+  private static Unreadable wrong(String expected, ConfigValue value) {
+    return new Unreadable("must be " + expected + ", but is " + value.render());
+  }
+}

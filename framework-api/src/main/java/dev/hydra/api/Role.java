@@ -1,0 +1,31 @@
+package dev.hydra.api;
+
+/** What a component is in a model, and under which key a configuration names it. */
+public enum Role {
+  /** A {@link Mixer}. */
+  MIXER("mixer", Mixer.class),
+  /** A {@link FeedForward}. */
+  FEED_FORWARD("ffn", FeedForward.class),
+  /** A {@link Memory}. */
+  MEMORY("memory", Memory.class),
+  /** A {@link Router}, always a child of another component. */
+  ROUTER("router", Router.class);
+
+  private final String key;
+  private final Class<?> type;
+
+  Role(String key, Class<?> type) {
+    this.key = key;
+    this.type = type;
+  }
+
+  /** The configuration key, such as {@code mixer}. */
+  public String key() {
+    return key;
+  }
+
+  /** The interface that components of this role implement. */
+  public Class<?> type() {
+    return type;
+  }
+}

@@ -1,0 +1,57 @@
+package dev.hydra.api;
+
+import org.bytedeco.pytorch.Tensor;
+import org.osgi.annotation.versioning.ProviderType;
+
+/**
+ * One place in a model, as the component there sees it: its options, dimensions, parameters and
+ * children. The core owns all parameters; a component borrows them, so it can be replaced while
+ * they live on.
+ */
+@ProviderType
+public interface Site {
+  /** The name of the place, such as {@code blocks.3.mixer}; parameters are named below it. */
+  String path();
+
+  /** The width of the hidden states that come in. */
+  int width();
+
+  /** The width of what goes out: {@link #width()} for layers, the number of experts for routers. */
+  int outputs();
+
+  /** The number of blocks in the model, for initialisations that shrink with depth. */
+  int depth();
+
+  /** The options of this component, checked against {@link ComponentFactory#options()}. */
+  Settings settings();
+
+  /** The value of an option: shorthand for {@code settings().get(option)}. */
+  default <T> T get(Option<T> option) {
+    return settings().get(option);
+  }
+
+  /**
+   * Borrows a parameter, made and initialised at the first call. It lives as long as the model, and
+   * its identity never changes, so a component keeps it in a final field.
+   *
+   * @throws IllegalArgumentException if this site has a parameter of that name and another shape
+   */
+  Tensor parameter(ParameterSpec spec);
+
+  /** Borrows a parameter in the compute type: {@code parameter(ParameterSpec.of(...))}. */
+  default Tensor parameter(String name, Init init, long... shape) {
+    return parameter(ParameterSpec.of(name, init, shape));
+  }
+
+  /**
+   * The component that a configuration nests under an option made by {@link Option#component}.
+   *
+   * @param outputs the child's {@link #outputs()}
+   */
+  <C> C child(Option<Component<C>> option, int outputs);
+
+  /** An error about an option, with file and line, to throw. */
+  default ConfigException invalid(Option<?> option, String problem) {
+    return settings().invalid(option, problem);
+  }
+}

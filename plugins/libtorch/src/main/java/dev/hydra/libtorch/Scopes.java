@@ -1,0 +1,50 @@
+package dev.hydra.libtorch;
+
+import java.util.function.Supplier;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+
+/** Frees off-heap memory by scope. */
+public final class Scopes {
+  private Scopes() {}
+
+  /** Runs an action and frees what it creates. */
+  public static void run(Runnable action) {
+    try (PointerScope scope = new PointerScope()) {
+      action.run();
+    }
+  }
+
+  /**
+   * Runs an action and frees what it creates, except its result: that belongs to the scope round
+   * this call or, if there is none, to the caller.
+   */
+  public static Tensor keep(Supplier<Tensor> action) {
+    PointerScope outer = PointerScope.getInnerScope();
+    try (PointerScope scope = new PointerScope()) {
+      Tensor result = action.get();
+      if (outer != null) {
+        outer.attach(result);
+      } else {
+        result.retainReference();
+      }
+      return result;
+    }
+  }
+
+  /**
+   * A handle of its own to the tensor that {@code tensor} refers to. No scope frees it: whoever
+   * called this closes it.
+   */
+  public static Tensor own(Tensor tensor) {
+    Tensor handle = new Tensor(tensor);
+    handle.retainReference();
+    return handle;
+  }
+
+  /** The number of live off-heap handles in this process, for tests that it stays flat. */
+  public static long liveHandles() {
+    return Pointer.totalCount();
+  }
+}

@@ -21,6 +21,7 @@ import dev.hydra.libtorch.Scopes;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -35,6 +36,7 @@ final class ComponentSite implements Site {
   private final Role role;
   private final String type;
   private final Settings settings;
+  private final Components.Registration registration;
   private final ComponentFactory<?> factory;
   private final Map<String, ComponentSite> children = new LinkedHashMap<>();
   private Object component;
@@ -56,7 +58,8 @@ final class ComponentSite implements Site {
     this.width = width;
     this.outputs = outputs;
     this.role = role;
-    this.factory = context.components().require(role, config, configPath);
+    this.registration = context.components().require(role, config, configPath);
+    this.factory = registration.factory();
     this.type = config.getString("type");
     this.settings = Settings.read(configPath, config, factory.options(), "type");
     this.component = create();
@@ -113,6 +116,12 @@ final class ComponentSite implements Site {
       cost = cost.plus(child.cost(work));
     }
     return cost;
+  }
+
+  /** Adds the plugins of the component and its children. */
+  void collectPlugins(Set<String> plugins) {
+    plugins.add(registration.plugin() + " " + registration.version());
+    children.values().forEach(child -> child.collectPlugins(plugins));
   }
 
   Role role() {

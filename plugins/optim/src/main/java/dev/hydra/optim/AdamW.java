@@ -127,6 +127,12 @@ public final class AdamW implements AutoCloseable {
     }
   }
 
+  /** Sets the learning rate and makes a step. */
+  public void step(double rate) {
+    learningRate(rate);
+    step();
+  }
+
   /** Changes the parameters once, by the gradients that stand in their tensors now. */
   public void step() {
     try (Grad off = Grad.off();
@@ -158,17 +164,17 @@ public final class AdamW implements AutoCloseable {
    * NAME.exp_avg_sq} of every parameter. These are the live tensors, which the next step changes
    * and {@link #close()} frees.
    */
-  public Map<String, Tensor> state() {
+  public Map<String, Tensor> exportState() {
     return Collections.unmodifiableMap(state);
   }
 
   /**
    * Goes back to a state, bit for bit.
    *
-   * @param saved all that {@link #state()} had then and nothing else, on any device
+   * @param saved all that {@link #exportState()} had then and nothing else, on any device
    * @throws IllegalArgumentException if a name, shape or type differs; then nothing has changed
    */
-  public void restore(Map<String, Tensor> saved) {
+  public void importState(Map<String, Tensor> saved) {
     saved.keySet().forEach(this::state);
     state.forEach((name, tensor) -> check(name, tensor, saved.get(name)));
     Scopes.run(() -> saved.forEach((name, tensor) -> state(name).copy_(tensor)));

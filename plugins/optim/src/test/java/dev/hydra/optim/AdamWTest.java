@@ -44,8 +44,7 @@ class AdamWTest {
         for (int i = 0; i < parameters.size(); i++) {
           references.get(i).step(Tensors.numbers(parameters.get(i).gradient()), rate(step));
         }
-        optimizer.learningRate(rate(step));
-        optimizer.step();
+        optimizer.step(rate(step));
       }
     }
     for (int i = 0; i < parameters.size(); i++) {
@@ -72,15 +71,17 @@ class AdamWTest {
     Map<String, Tensor> saved = new HashMap<>();
     try (AdamW optimizer = new AdamW(whole, CONSTANTS)) {
       run(optimizer, whole, 0, 10);
-      optimizer.state().forEach((name, tensor) -> saved.put(name, tensor.clone()));
+      optimizer.exportState().forEach((name, tensor) -> saved.put(name, tensor.clone()));
       for (int i = 0; i < whole.size(); i++) {
         resumed.get(i).master().copy_(whole.get(i).master());
       }
       run(optimizer, whole, 10, 20);
       try (AdamW other = new AdamW(resumed, CONSTANTS)) {
-        other.restore(saved);
+        other.importState(saved);
         run(other, resumed, 10, 20);
-        other.state().forEach((name, t) -> assertTrue(t.equal(optimizer.state().get(name)), name));
+        other
+            .exportState()
+            .forEach((name, t) -> assertTrue(t.equal(optimizer.exportState().get(name)), name));
       }
     }
     for (int i = 0; i < whole.size(); i++) {
@@ -100,7 +101,7 @@ class AdamWTest {
               "bias.exp_avg_sq",
               "v.exp_avg",
               "v.exp_avg_sq"),
-          optimizer.state().keySet());
+          optimizer.exportState().keySet());
     }
   }
 
@@ -109,7 +110,7 @@ class AdamWTest {
     List<OptimizedParameter> parameters = parameters(ScalarType.Float);
     try (AdamW optimizer = new AdamW(parameters, CONSTANTS)) {
       Map<String, Tensor> good = new HashMap<>();
-      optimizer.state().forEach((name, tensor) -> good.put(name, Tensors.add(tensor, 1)));
+      optimizer.exportState().forEach((name, tensor) -> good.put(name, Tensors.add(tensor, 1)));
       Map<String, Tensor> lacking = new HashMap<>(good);
       lacking.remove("v.exp_avg_sq");
       assertRefused(optimizer, lacking, "the saved optimizer state lacks v.exp_avg_sq");
@@ -131,8 +132,7 @@ class AdamWTest {
     try (AdamW optimizer = new AdamW(parameters, CONSTANTS)) {
       fillGradients(parameters, new Random(1));
       parameters.get(2).gradient().copy_(Tensor.create(new float[] {1, Float.NaN, 1, 1}, 2, 2));
-      optimizer.learningRate(0.1);
-      optimizer.step();
+      optimizer.step(0.1);
     }
     double[] values = Tensors.numbers(parameters.get(2).master());
     assertTrue(Double.isNaN(values[1]));
@@ -167,15 +167,13 @@ class AdamWTest {
       }
       long before = Scopes.liveHandles();
       AdamW optimizer = new AdamW(parameters, CONSTANTS);
-      optimizer.learningRate(1e-3);
-      optimizer.step();
+      optimizer.step(1e-3);
       long during = Scopes.liveHandles();
       for (int step = 0; step < 1000; step++) {
-        optimizer.learningRate(1e-3);
-        optimizer.step();
+        optimizer.step(1e-3);
       }
       assertTrue(Scopes.liveHandles() <= during, "more live handles than " + during);
-      optimizer.restore(new HashMap<>(optimizer.state()));
+      optimizer.importState(new HashMap<>(optimizer.exportState()));
       assertTrue(Scopes.liveHandles() <= during, "more live handles than " + during);
       optimizer.close();
       assertTrue(Scopes.liveHandles() <= before, "more live handles than " + before);
@@ -184,18 +182,17 @@ class AdamWTest {
 
   private static void assertRefused(AdamW optimizer, Map<String, Tensor> saved, String problem) {
     IllegalArgumentException refused =
-        assertThrows(IllegalArgumentException.class, () -> optimizer.restore(saved));
+        assertThrows(IllegalArgumentException.class, () -> optimizer.importState(saved));
     assertEquals(problem, refused.getMessage());
     optimizer
-        .state()
+        .exportState()
         .forEach((name, tensor) -> assertEquals(0, Tensors.number(tensor.sum()), name));
   }
 
   private static void run(AdamW optimizer, List<OptimizedParameter> parameters, int from, int to) {
     for (int step = from; step < to; step++) {
       fillGradients(parameters, new Random(step));
-      optimizer.learningRate(rate(step));
-      optimizer.step();
+      optimizer.step(rate(step));
     }
   }
 

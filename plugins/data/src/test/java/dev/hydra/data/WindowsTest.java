@@ -198,7 +198,7 @@ class WindowsTest {
     for (int i = 0; i < 1000; i++) {
       Scopes.run(() -> sampler.next(4));
     }
-    assertEquals(before, Scopes.liveHandles());
+    assertTrue(Scopes.liveHandles() <= before, "more live handles than " + before);
   }
 
   private WindowSampler sampler(long seed) {

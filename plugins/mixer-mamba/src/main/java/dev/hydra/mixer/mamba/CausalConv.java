@@ -14,12 +14,12 @@ import org.bytedeco.pytorch.Tensor;
 final class CausalConv {
   private static final String STATE = "conv";
 
-  private final long kernel;
+  private final int kernel;
   private final Tensor weight;
   private final Optional<Tensor> bias;
 
   /** Asks for {@code conv1d.weight} [channels, 1, kernel] and {@code conv1d.bias} [channels]. */
-  CausalConv(Site site, long channels, long kernel, boolean biased) {
+  CausalConv(Site site, long channels, int kernel, boolean biased) {
     this.kernel = kernel;
     double bound = 1 / Math.sqrt(kernel);
     Init init = Init.uniform(-bound, bound);
@@ -34,7 +34,7 @@ final class CausalConv {
     Tensor taps = weight.squeeze(1).t().contiguous();
     // The newest tap first: it meets every document mask.
     Tensor y = x.mul(taps.select(0, kernel - 1));
-    for (long back = 1; back < kernel; back++) {
+    for (int back = 1; back < kernel; back++) {
       Tensor input = padded.narrow(1, kernel - 1 - back, time);
       Tensor tap = taps.select(0, kernel - 1 - back);
       if (pass.documents().isPresent()) {
@@ -58,7 +58,7 @@ final class CausalConv {
   }
 
   /** [batch, time, 1]: 1 where the token so far back is of the same document, else 0. */
-  private static Tensor sameDocument(Tensor documents, long back, Tensor like) {
+  private static Tensor sameDocument(Tensor documents, int back, Tensor like) {
     long time = documents.size(1);
     if (back >= time) {
       return Tensors.zeros(like, documents.size(0), time, 1);

@@ -1,17 +1,20 @@
 package dev.hydra.mixer.mamba;
 
 import dev.hydra.api.Cost;
+import dev.hydra.api.Workload;
 
 /** Counts what a Mamba-2 mixer computes and keeps. */
 final class Mamba2Cost {
   private Mamba2Cost() {}
 
-  static Cost of(Mamba2Shape shape, int width, int kernel, int chunk, double tokens) {
+  static Cost of(Mamba2Shape shape, int width, int kernel, int chunk, Workload work) {
+    double tokens = work.tokens();
     double inner = shape.inner();
     double channels = shape.convChannels();
+    double projected = shape.projected();
     double state = inner * shape.state();
     Cost projections =
-        Cost.linear(tokens, width, shape.projected()).plus(Cost.linear(tokens, inner, width));
+        Cost.linear(tokens, width, projected).plus(Cost.linear(tokens, inner, width));
     // Convolution; silu, skip, gate and norm are a few operations per channel.
     double elementwise = tokens * (2 * kernel * channels + 4 * channels + 12 * inner);
     double kept = tokens * (2 * channels + 5 * inner);

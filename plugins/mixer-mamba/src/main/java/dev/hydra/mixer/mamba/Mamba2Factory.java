@@ -88,11 +88,11 @@ public final class Mamba2Factory implements ComponentFactory<Mixer> {
   @Override
   public Mixer create(Site site) {
     Mamba2Shape shape = shape(site);
-    checkPositive(site);
+    checkSteps(site);
     return new Mamba2(site, shape);
   }
 
-  private static void checkPositive(Site site) {
+  private static void checkSteps(Site site) {
     if (site.get(DT_MIN) > site.get(DT_MAX)) {
       throw site.invalid(DT_MIN, "must not be above dt-max (" + site.get(DT_MAX) + ")");
     }
@@ -122,7 +122,6 @@ public final class Mamba2Factory implements ComponentFactory<Mixer> {
 
   @Override
   public Cost cost(Site site, Workload work) {
-    return Mamba2Cost.of(
-        shape(site), site.width(), site.get(CONV_KERNEL), site.get(CHUNK), work.tokens());
+    return Mamba2Cost.of(shape(site), site.width(), site.get(CONV_KERNEL), site.get(CHUNK), work);
   }
 }

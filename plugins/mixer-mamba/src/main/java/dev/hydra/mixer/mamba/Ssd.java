@@ -89,7 +89,8 @@ final class Ssd {
     Tensor read = c.mul(fromStart.unsqueeze(-1)).reshape(-1, size, state);
     Tensor y = read.bmm(before.transpose(1, 2)).baddbmm(mixing, x);
 
-    Tensor last = after.select(2, count - 1).view(batch, heads, headDim, state);
+    // A copy: a view would keep the states of all chunks alive.
+    Tensor last = after.select(2, count - 1).clone().view(batch, heads, headDim, state);
     return new Output(
         chunks.unfold(y.view(batch, heads, count, size, headDim)).transpose(1, 2),
         Tensors.cast(last, Tensors.type(in.dt)));
@@ -98,15 +99,17 @@ final class Ssd {
   /** Computes a single token as the recurrence says, for decoding. */
   static Output step(Input in) {
     ScalarType precise = Tensors.type(in.dt);
-    long shared = in.x.size(2) / in.b.size(2);
-    Tensor dt = in.dt.squeeze(1);
-    Tensor x = Tensors.cast(in.x.squeeze(1), precise);
-    Tensor b = Tensors.cast(in.b.squeeze(1), precise).repeat_interleave(shared, 1);
-    Tensor c = Tensors.cast(in.c.squeeze(1), precise).repeat_interleave(shared, 1);
-    Tensor added = x.mul(dt.unsqueeze(-1)).unsqueeze(-1).mul(b.unsqueeze(2));
-    Tensor decay = dt.mul(in.a).exp().unsqueeze(-1).unsqueeze(-1);
-    Tensor state = in.initial.map(i -> i.mul(decay).add(added)).orElse(added);
-    Tensor y = state.matmul(c.unsqueeze(-1)).squeeze(-1);
-    return new Output(Tensors.cast(y, Tensors.type(in.x)).unsqueeze(1), state);
+    long groups = in.b.size(2);
+    long shared = in.x.size(2) / groups;
+    Tensor dt = in.dt.squeeze(1).unflatten(1, groups, shared).unsqueeze(-1);
+    Tensor x = Tensors.cast(in.x.squeeze(1), precise).unflatten(1, groups, shared);
+    Tensor b = Tensors.cast(in.b.squeeze(1), precise).unsqueeze(2).unsqueeze(3);
+    Tensor c = Tensors.cast(in.c.squeeze(1), precise).unsqueeze(2).unsqueeze(-1);
+    Tensor added = x.mul(dt).unsqueeze(-1).mul(b);
+    Tensor decay = dt.mul(in.a.view(groups, shared, 1)).exp().unsqueeze(-1);
+    Tensor state =
+        in.initial.map(i -> i.unflatten(1, groups, shared).mul(decay).add(added)).orElse(added);
+    Tensor y = state.matmul(c).squeeze(-1).flatten(1, 2);
+    return new Output(Tensors.cast(y, Tensors.type(in.x)).unsqueeze(1), state.flatten(1, 2));
   }
 }

@@ -27,11 +27,12 @@ final class StepInit {
     Init uniform = Init.uniform(Math.log(min), Math.log(max));
     return (parameter, generator) -> {
       uniform.fill(parameter, generator);
-      try (Scalar floor = new Scalar(FLOOR);
-          Tensor step = parameter.exp().clamp_min(floor);
-          // softplus^-1(s) = log(e^s - 1) = s + log(1 - e^-s), the second form without cancellation
-          Tensor rest = step.neg().expm1_().neg_().log_()) {
-        parameter.copy_(step.add(rest));
+      try (Scalar floor = new Scalar(FLOOR)) {
+        parameter.exp_().clamp_min_(floor);
+      }
+      // softplus^-1(s) = log(e^s - 1) = s + log(1 - e^-s); the second form does not cancel.
+      try (Tensor rest = parameter.neg()) {
+        parameter.add_(rest.expm1_().neg_().log_());
       }
     };
   }

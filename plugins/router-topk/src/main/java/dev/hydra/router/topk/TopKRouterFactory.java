@@ -48,8 +48,8 @@ public final class TopKRouterFactory implements ComponentFactory<Router> {
 
   /** The map itself, and the scores that are kept for backward. */
   static Cost linearCost(Site site, Workload work) {
-    double scores = (double) work.tokens() * site.outputs();
-    return Cost.linear(work.tokens(), site.width(), site.outputs())
-        .plus(new Cost(0, 2 * scores, 0, 0));
+    double tokens = work.tokens();
+    double scores = tokens * site.outputs();
+    return Cost.linear(tokens, site.width(), site.outputs()).plus(new Cost(0, 2 * scores, 0, 0));
   }
 }

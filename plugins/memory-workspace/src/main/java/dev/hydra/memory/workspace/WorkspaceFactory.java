@@ -65,7 +65,7 @@ public final class WorkspaceFactory implements ComponentFactory<Memory> {
 
     // Scores and values of the tokens, then their weighted sums, gates and contents per slot.
     Cost write =
-        Cost.linear(written * chunk, width, heads * slots + dim)
+        Cost.linear((double) (written * chunk), width, heads * slots + dim)
             .plus(
                 new Cost(
                     written * slots * dim * (2 * chunk + 2),

@@ -14,6 +14,7 @@ import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Role;
 import dev.hydra.api.Router;
+import dev.hydra.api.Routing;
 import dev.hydra.api.Settings;
 import dev.hydra.api.Site;
 import dev.hydra.api.Workload;
@@ -93,9 +94,20 @@ final class ComponentSite implements Site {
       case MIXER -> (Mixer) this::forwardAsChild;
       case FEED_FORWARD -> (FeedForward) this::forwardAsChild;
       case MEMORY -> (Memory) this::forwardAsChild;
-      case ROUTER ->
-          (Router) (x, pass) -> ((Router) component).route(x, new SitePass(of(pass), path));
+      case ROUTER -> new RouterHandle();
     };
+  }
+
+  private final class RouterHandle implements Router {
+    @Override
+    public Routing route(Tensor x, Pass pass) {
+      return ((Router) component).route(x, new SitePass(of(pass), path));
+    }
+
+    @Override
+    public int topK() {
+      return ((Router) component).topK();
+    }
   }
 
   private Tensor forwardAsChild(Tensor x, Pass pass) {

@@ -18,7 +18,7 @@ final class SlotAttention {
   }
 
   static Tensor plain(Tensor queries, Tensor keys, Tensor values) {
-    Tensor scaled = Tensors.mul(queries, 1 / Math.sqrt(queries.size(-1)));
+    Tensor scaled = Tensors.mul(queries, 1 / Math.sqrt((double) queries.size(-1)));
     return scaled.matmul(keys.transpose(-1, -2)).softmax(-1).matmul(values);
   }
 }

@@ -1,6 +1,8 @@
 package dev.hydra.memory.workspace;
 
+import java.util.Arrays;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
 
@@ -39,7 +41,7 @@ record WorkspaceReference(
         }
       }
       double gate =
-          sigmoid(dot(row("write_gate.weight", s, dim), found) + weights.get("write_gate.bias")[s]);
+          sigmoid(dot(row("write_gate.weight", s, dim), found) + all("write_gate.bias")[s]);
       for (int d = 0; d < dim; d++) {
         written[s][d] = (1 - gate) * memory[s][d] + gate * Math.tanh(found[d]);
       }
@@ -52,7 +54,7 @@ record WorkspaceReference(
     for (int s = 0; s < slots; s++) {
       double size = Math.sqrt(dot(memory[s], memory[s]) / dim + 1e-6);
       for (int d = 0; d < dim; d++) {
-        content[s][d] = memory[s][d] / size * weights.get("read_norm.weight")[d];
+        content[s][d] = memory[s][d] / size * all("read_norm.weight")[d];
       }
     }
     double[] read = new double[dim];
@@ -65,8 +67,7 @@ record WorkspaceReference(
         }
       }
     }
-    double gate =
-        sigmoid(dot(row("read_gate.weight", 0, width), x) + weights.get("read_gate.bias")[0]);
+    double gate = sigmoid(dot(row("read_gate.weight", 0, width), x) + all("read_gate.bias")[0]);
     return IntStream.range(0, width)
         .mapToDouble(w -> gate * dot(row("out_proj.weight", w, dim), read))
         .toArray();
@@ -87,7 +88,11 @@ record WorkspaceReference(
   }
 
   private double[] row(String name, int row, int length) {
-    return java.util.Arrays.copyOfRange(weights.get(name), row * length, (row + 1) * length);
+    return Arrays.copyOfRange(all(name), row * length, (row + 1) * length);
+  }
+
+  private double[] all(String name) {
+    return Objects.requireNonNull(weights.get(name), name);
   }
 
   private static double[] softmax(int size, IntToDoubleFunction score) {

@@ -23,6 +23,7 @@ import dev.hydra.libtorch.Tensors;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.bytedeco.javacpp.PointerScope;
@@ -110,12 +111,8 @@ class WorkspaceTest {
     try (StandaloneComponent workspace = fresh(SMALL);
         Forward forward = Forward.evaluation().observing()) {
       workspace.forward(tensor(input(8)), forward);
-      Map<String, Tensor> seen = forward.observations();
-      assertEquals(1 / (1 + Math.E), Tensors.number(seen.get("component.read-gate")), 1e-12);
-      assertEquals(
-          (1 / 2.0 + 1 / 8.0 + 1 / 32.0) / 3,
-          Tensors.number(seen.get("component.write-gate")),
-          1e-6);
+      assertEquals(1 / (1 + Math.E), observed(forward, "read-gate"), 1e-12);
+      assertEquals((1 / 2.0 + 1 / 8.0 + 1 / 32.0) / 3, observed(forward, "write-gate"), 1e-6);
     }
   }
 
@@ -132,7 +129,7 @@ class WorkspaceTest {
   void refusesHeadsThatDoNotDivide() {
     ConfigException refused =
         assertThrows(ConfigException.class, () -> fresh("dim = 10, heads = 4"));
-    assertTrue(refused.getMessage().contains("try heads = 2"), refused.getMessage());
+    assertTrue(refused.toString().contains("try heads = 2"), refused.toString());
   }
 
   @Test
@@ -210,6 +207,11 @@ class WorkspaceTest {
           .mapToObj(t -> Arrays.copyOfRange(y, t * WIDTH, (t + 1) * WIDTH))
           .toArray(double[][]::new);
     }
+  }
+
+  private static double observed(Forward forward, String name) {
+    return Tensors.number(
+        Objects.requireNonNull(forward.observations().get("component." + name), name));
   }
 
   private static Tensor lastSum(Tensor y) {

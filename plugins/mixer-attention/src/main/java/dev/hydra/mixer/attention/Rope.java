@@ -58,14 +58,14 @@ record Rope(int dims, double theta) {
       throw site.invalid(
           chosen.isPresent() ? ROPE_DIM : HeadShape.HEAD_DIM,
           dims
-              + " is odd, but rotary positions turn pairs; choose an even rope-dim, or 0 for none");
+              + " is odd, but rotary positions turn pairs; choose an even rope-dim (0 for none) or an even head-dim");
     }
     return new Rope(dims, site.get(ROPE_THETA));
   }
 
   /**
    * The rotations of positions int64 [rows, time]. Angles are computed in float64: float32 would be
-   * off by a thousandth of a turn at a few hundred thousand tokens.
+   * off by a thousandth of a turn at a hundred thousand tokens.
    */
   Rotation at(Tensor positions, ScalarType type) {
     int half = dims / 2;

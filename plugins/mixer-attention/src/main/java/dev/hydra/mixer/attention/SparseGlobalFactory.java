@@ -48,12 +48,13 @@ public final class SparseGlobalFactory implements ComponentFactory<Mixer> {
   @Override
   public Cost cost(Site site, Workload work) {
     HeadShape shape = HeadShape.of(site);
+    double tokens = work.tokens();
     BlockPlan plan = BlockPlan.of(SparsePattern.of(site), work.context(), work.tokens());
     double flops = 4 * plan.pairs() * shape.queryWidth();
     double gathered = 2.0 * plan.blocks() * plan.columns() * shape.keyWidth();
-    double kept = gathered + plan.pairs() + work.tokens() * shape.heads();
+    double kept = gathered + plan.pairs() + tokens * shape.heads();
     KeptKeys after = new KeptKeys(plan.pattern(), work.context() + work.tokens());
     double state = 2.0 * shape.keyWidth() * (after.recent() + after.globals());
-    return Projections.cost(site, work.tokens()).plus(new Cost(flops, kept, state, 0));
+    return Projections.cost(site, tokens).plus(new Cost(flops, kept, state, 0));
   }
 }

@@ -2,6 +2,7 @@ package dev.hydra.memory.workspace;
 
 import dev.hydra.libtorch.Tensors;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
 
 /**
  * The recurrence {@code h_i = keep_i * h_(i-1) + update_i} over many steps at once: every two
@@ -11,6 +12,9 @@ import org.bytedeco.pytorch.Tensor;
  * logarithm taken, so {@code keep} may be zero.
  */
 final class Recurrence {
+  /** So few steps are faster one after the other. */
+  private static final int FEW = 8;
+
   private Recurrence() {}
 
   /**
@@ -29,8 +33,8 @@ final class Recurrence {
   /** The state after each step. */
   private static Tensor after(Tensor keep, Tensor update, Tensor start) {
     long steps = update.size(1);
-    if (steps == 1) {
-      return update.addcmul(keep, start);
+    if (steps <= FEW) {
+      return oneByOne(keep, update, start);
     }
     Tensor evenKeep = Tensors.every(keep, 1, 0, 2);
     Tensor oddKeep = Tensors.every(keep, 1, 1, 2);
@@ -46,5 +50,18 @@ final class Recurrence {
     Tensor even = evenUpdate.addcmul(evenKeep, beforeEven);
     Tensor interleaved = Tensors.stack(2, even, Tensors.pad(odd, 1, 0, evens - odds));
     return Tensors.slice(interleaved.flatten(1, 2), 1, 0, steps);
+  }
+
+  private static Tensor oneByOne(Tensor keep, Tensor update, Tensor start) {
+    Tensor[] states = new Tensor[(int) update.size(1)];
+    // Unbound and not sliced: the gradient of every slice would be as large as the whole.
+    TensorVector keeps = keep.unbind(1);
+    TensorVector updates = update.unbind(1);
+    Tensor state = start.squeeze(1);
+    for (int i = 0; i < states.length; i++) {
+      state = updates.get(i).addcmul(keeps.get(i), state);
+      states[i] = state;
+    }
+    return Tensors.stack(1, states);
   }
 }

@@ -21,7 +21,7 @@ class WorkspaceConformanceTest {
 
   @TestFactory
   Stream<DynamicTest> chunksOfOneToken() {
-    return conforms("slots = 2, dim = 4, heads = 1, chunk = 1", 12);
+    return conforms("slots = 2, dim = 4, heads = 1, chunk = 1", 20);
   }
 
   /** Such a sequence reads the initial slots; nothing is written, so no writer has a gradient. */

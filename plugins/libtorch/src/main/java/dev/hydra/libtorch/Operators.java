@@ -67,28 +67,27 @@ public final class Operators {
      * @return the results that are tensors, owned by the scope round this call
      */
     public Tensor[] call(@Nullable Object... arguments) {
-      PointerScope outer = PointerScope.getInnerScope();
-      try (PointerScope scope = new PointerScope()) {
-        IValueVector stack = new IValueVector();
-        for (Object argument : arguments) {
-          stack.push_back(value(argument));
+      return Scopes.keepAll(
+          () -> {
+            IValueVector stack = new IValueVector();
+            for (Object argument : arguments) {
+              stack.push_back(value(argument));
+            }
+            handle.callBoxed(stack);
+            return results(stack);
+          });
+    }
+
+    private Tensor[] results(IValueVector stack) {
+      Tensor[] results = new Tensor[(int) stack.size()];
+      for (int i = 0; i < results.length; i++) {
+        IValue result = stack.get(i);
+        if (!result.isTensor()) {
+          throw new IllegalStateException(name + " returns more than tensors");
         }
-        handle.callBoxed(stack);
-        Tensor[] results = new Tensor[(int) stack.size()];
-        for (int i = 0; i < results.length; i++) {
-          IValue result = stack.get(i);
-          if (!result.isTensor()) {
-            throw new IllegalStateException(name + " returns more than tensors");
-          }
-          results[i] = new Tensor(result.toTensor());
-          if (outer != null) {
-            outer.attach(results[i]);
-          } else {
-            results[i].retainReference();
-          }
-        }
-        return results;
+        results[i] = new Tensor(result.toTensor());
       }
+      return results;
     }
 
     private IValue value(@Nullable Object argument) {

@@ -31,9 +31,7 @@ public final class Backward {
     try {
       backward.run();
     } catch (RuntimeException e) {
-      throw LiveCalls.failureBehind(e)
-          .map(cause -> new LibTorchException(LibTorchException.readable(cause), cause))
-          .orElseGet(() -> LibTorchException.of(e));
+      throw LiveCalls.failureBehind(e).orElseGet(() -> LibTorchException.of(e));
     }
   }
 }

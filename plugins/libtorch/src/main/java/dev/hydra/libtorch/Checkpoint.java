@@ -81,7 +81,7 @@ public final class Checkpoint extends CustomFunction {
     Optional<Tensor> cuda = present.cuda().map(state -> context.saved(count + 1));
     try (Grad on = Grad.on()) {
       new RandomState(cpu, cuda).restore();
-      return part.apply(inputs);
+      return Scopes.keepAll(() -> part.apply(inputs)); // temporaries live as long as the graph
     } finally {
       present.restore();
     }

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 final class LiveCalls {
   private static final Map<Long, RecordedCall> CALLS = new ConcurrentHashMap<>();
   private static final AtomicLong LAST_ID = new AtomicLong();
-  private static final Pattern FAILURE = Pattern.compile("Java call #(\\d+):");
+  private static final Pattern REFERENCE = Pattern.compile("Java call #(\\d+):");
   private static final PointerConsumer LET_GO = new LetGo();
 
   static {
@@ -47,15 +47,14 @@ final class LiveCalls {
     return CALLS.size();
   }
 
-  /** What a failed call says; LibTorch passes the text on, not the exception. */
-  static String failureMessage(RecordedCall call, Throwable failure) {
-    return "Java call #%d: %s: %s"
-        .formatted(call.id, call.function.name(), LibTorchException.readable(failure));
+  /** What a failed call throws into LibTorch, which passes on the text only, not the exception. */
+  static RuntimeException referringTo(RecordedCall call, LibTorchException failure) {
+    return new IllegalStateException("Java call #%d: %s".formatted(call.id, failure.getMessage()));
   }
 
-  /** The Java exception behind one that LibTorch threw in backward, if there is one. */
-  static Optional<Throwable> failureBehind(RuntimeException thrown) {
-    Matcher matcher = FAILURE.matcher(String.valueOf(thrown.getMessage()));
+  /** The failure that an exception from LibTorch refers to, if it does. */
+  static Optional<LibTorchException> failureBehind(RuntimeException thrown) {
+    Matcher matcher = REFERENCE.matcher(String.valueOf(thrown.getMessage()));
     return matcher.find()
         ? Optional.ofNullable(CALLS.get(Long.parseLong(matcher.group(1))))
             .flatMap(RecordedCall::failure)

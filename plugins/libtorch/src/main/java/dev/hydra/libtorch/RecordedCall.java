@@ -33,7 +33,7 @@ final class RecordedCall {
   /** The gradients on their way from the first hook to the second, by output. */
   private @Nullable Tensor[] arrived = {};
 
-  private volatile Optional<Throwable> failure = Optional.empty();
+  private volatile Optional<LibTorchException> failure = Optional.empty();
 
   RecordedCall(
       CustomFunction function, CustomFunction.Context context, Tensor[] inputs, Tensor[] outputs) {
@@ -48,7 +48,7 @@ final class RecordedCall {
   }
 
   /** What the function threw in backward, if it did. */
-  Optional<Throwable> failure() {
+  Optional<LibTorchException> failure() {
     return failure;
   }
 
@@ -111,8 +111,11 @@ final class RecordedCall {
         give(inputGradients);
         return inputGradients;
       } catch (Throwable e) {
-        failure = Optional.of(e);
-        throw new IllegalStateException(LiveCalls.failureMessage(RecordedCall.this, e), e);
+        LibTorchException explained =
+            new LibTorchException(
+                "backward of %s: %s".formatted(function.name(), LibTorchException.readable(e)), e);
+        failure = Optional.of(explained);
+        throw LiveCalls.referringTo(RecordedCall.this, explained);
       }
     }
   }

@@ -84,12 +84,7 @@ class CustomFunctionLifetimeTest {
           Tensor[] outputs = new Functions.ProductAndExp().apply(x, product.apply(x, y)[0]);
           Backward.run(outputs[0].sum().add(outputs[1].sum()));
         };
-    Scopes.run(step);
-    long before = Scopes.liveHandles();
-    for (int i = 0; i < 1000; i++) {
-      Scopes.run(step);
-    }
-    assertEquals(before, Scopes.liveHandles());
+    Handles.assertFlat(step);
   }
 
   @Test

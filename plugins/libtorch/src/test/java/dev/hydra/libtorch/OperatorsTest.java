@@ -125,11 +125,6 @@ class OperatorsTest {
             multiply.call(list, 1.0);
           }
         };
-    Scopes.run(step);
-    long before = Scopes.liveHandles();
-    for (int i = 0; i < 1000; i++) {
-      Scopes.run(step);
-    }
-    assertEquals(before, Scopes.liveHandles());
+    Handles.assertFlat(step);
   }
 }

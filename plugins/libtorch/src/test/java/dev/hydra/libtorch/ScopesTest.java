@@ -74,21 +74,14 @@ class ScopesTest {
   @Test
   void liveHandlesStayFlat() {
     Runnable step =
-        () ->
-            Scopes.run(
-                () -> {
-                  Tensor x = Scopes.keep(() -> Tensors.mul(torch.ones(4, 4), 2));
-                  try (Tensor own = Scopes.own(x)) {
-                    Tensors.pad(Tensors.cat(0, own, Tensors.slice(x, 0, 1, 3)), 1, 1, 2);
-                    Tensors.rmsNorm(x, Tensors.zeros(x, 4), 1e-6);
-                    Tensors.linear(x, x, Tensors.range(0, 4, x).to(Tensors.type(x)));
-                  }
-                });
-    step.run();
-    long before = Scopes.liveHandles();
-    for (int i = 0; i < 1000; i++) {
-      step.run();
-    }
-    assertEquals(before, Scopes.liveHandles());
+        () -> {
+          Tensor x = Scopes.keep(() -> Tensors.mul(torch.ones(4, 4), 2));
+          try (Tensor own = Scopes.own(x)) {
+            Tensors.pad(Tensors.cat(0, own, Tensors.slice(x, 0, 1, 3)), 1, 1, 2);
+            Tensors.rmsNorm(x, Tensors.zeros(x, 4), 1e-6);
+            Tensors.linear(x, x, Tensors.range(0, 4, x).to(Tensors.type(x)));
+          }
+        };
+    Handles.assertFlat(step);
   }
 }

@@ -33,7 +33,7 @@ class SafetensorsFuzzTest {
   void flippedBytes() throws IOException {
     Random random = new Random(20_26);
     int refused = 0;
-    int rounds = 4000;
+    int rounds = 1500;
     for (int round = 0; round < rounds; round++) {
       byte[] bytes = RawFile.bytes(HEADER, DATA);
       for (int flips = 1 + random.nextInt(3); flips > 0; flips--) {

@@ -1,6 +1,8 @@
 package dev.hydra.libtorch;
 
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.List;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Dispatcher;
@@ -64,7 +66,8 @@ public final class Operators {
      * Calls with every argument of the schema, in order: tensors, {@link #list lists}, numbers,
      * booleans, texts, or null for None.
      *
-     * @return the results that are tensors, owned by the scope round this call
+     * @return the results, all of which must be tensors or lists of tensors (one after the other in
+     *     the array), owned by the scope round this call
      */
     public Tensor[] call(@Nullable Object... arguments) {
       PointerScope outer = PointerScope.getInnerScope();
@@ -74,21 +77,32 @@ public final class Operators {
           stack.push_back(value(argument));
         }
         handle.callBoxed(stack);
-        Tensor[] results = new Tensor[(int) stack.size()];
-        for (int i = 0; i < results.length; i++) {
+        List<Tensor> results = new ArrayList<>();
+        for (int i = 0; i < stack.size(); i++) {
           IValue result = stack.get(i);
-          if (!result.isTensor()) {
+          if (result.isTensorList()) {
+            TensorVector list = result.toTensorVector();
+            for (int j = 0; j < list.size(); j++) {
+              results.add(result(list.get(j), outer));
+            }
+          } else if (result.isTensor()) {
+            results.add(result(result.toTensor(), outer));
+          } else {
             throw new IllegalStateException(name + " returns more than tensors");
           }
-          results[i] = new Tensor(result.toTensor());
-          if (outer != null) {
-            outer.attach(results[i]);
-          } else {
-            results[i].retainReference();
-          }
         }
-        return results;
+        return results.toArray(Tensor[]::new);
       }
+    }
+
+    private static Tensor result(Tensor borrowed, @Nullable PointerScope outer) {
+      Tensor result = new Tensor(borrowed);
+      if (outer != null) {
+        outer.attach(result);
+      } else {
+        result.retainReference();
+      }
+      return result;
     }
 
     private IValue value(@Nullable Object argument) {

@@ -17,9 +17,14 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param documents int64 [batch, 1, chunks, size]: a state passes within one document only
  */
 record Decays(Tensor sums, Optional<Tensor> documents) {
+  /** What has decayed to e^-50 is gone in any type; sums that stay small have exact differences. */
+  private static final double GONE = -50;
+
   /** From log decays, at most 0, of the same shapes. */
   static Decays of(Tensor logs, Optional<Tensor> documents) {
-    return new Decays(logs.cumsum(-1), documents);
+    try (Scalar gone = new Scalar(GONE)) {
+      return new Decays(logs.clamp_min(gone).cumsum(-1), documents);
+    }
   }
 
   /** [..., size, size]: row i, column j holds what survives from after j to after i. */

@@ -137,7 +137,7 @@ class SsdTest {
       names = {"Float", "BFloat16"})
   void staysFiniteWhereDecaysVanishOrLast(ScalarType type) {
     int time = 4096;
-    for (double step : new double[] {0, 1e-8, 1, 1e4, 1e30}) {
+    for (double step : new double[] {0, 1e-8, 1, 1e4, 1e37}) {
       Tensor dt = filled(step, BATCH, time, HEADS).set_requires_grad(true);
       Tensor x = filled(1, BATCH, time, HEADS, HEAD_DIM).to(type).set_requires_grad(true);
       Tensor b = filled(1, BATCH, time, 1, STATE).to(type);
@@ -149,6 +149,32 @@ class SsdTest {
         assertFalse(Tensors.any(tensor.isnan()), "NaN for steps of " + step);
       }
     }
+  }
+
+  @Test
+  void aHugeStepDoesNotBlurTheStepsAfterIt() {
+    int time = 600;
+    Ssd.Input in = input(time, 1, false, false);
+    double[] steps = Tensors.numbers(in.dt());
+    for (int i = 0; i < steps.length; i += 37) {
+      steps[i] = 1e6;
+    }
+    Tensor dt = Tensor.create(steps).view(BATCH, time, HEADS);
+    // x * dt stays of ordinary size, as it would under a norm
+    Tensor x = in.x().div(dt.clamp_min(new Scalar(1.0)).unsqueeze(-1));
+    Ssd.Input huge = new Ssd.Input(x, dt, in.a(), in.b(), in.c(), in.documents(), in.initial());
+    Ssd.Output out =
+        Ssd.chunked(
+            new Ssd.Input(
+                x.to(ScalarType.Float),
+                dt.to(ScalarType.Float),
+                in.a().to(ScalarType.Float),
+                in.b().to(ScalarType.Float),
+                in.c().to(ScalarType.Float),
+                Optional.empty(),
+                Optional.empty()),
+            64);
+    assertArrayEquals(naive(huge).y, Tensors.numbers(out.y()), 1e-3);
   }
 
   @Test

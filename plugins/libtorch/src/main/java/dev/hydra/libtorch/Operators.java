@@ -1,6 +1,8 @@
 package dev.hydra.libtorch;
 
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.List;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Dispatcher;
@@ -64,7 +66,8 @@ public final class Operators {
      * Calls with every argument of the schema, in order: tensors, {@link #list lists}, numbers,
      * booleans, texts, or null for None.
      *
-     * @return the results that are tensors, owned by the scope round this call
+     * @return the results, all of which must be tensors or lists of tensors (one after the other in
+     *     the array), owned by the scope round this call
      */
     public Tensor[] call(@Nullable Object... arguments) {
       return Scopes.keepAll(
@@ -79,15 +82,21 @@ public final class Operators {
     }
 
     private Tensor[] results(IValueVector stack) {
-      Tensor[] results = new Tensor[(int) stack.size()];
-      for (int i = 0; i < results.length; i++) {
+      List<Tensor> results = new ArrayList<>();
+      for (int i = 0; i < stack.size(); i++) {
         IValue result = stack.get(i);
-        if (!result.isTensor()) {
+        if (result.isTensorList()) {
+          TensorVector list = result.toTensorVector();
+          for (int j = 0; j < list.size(); j++) {
+            results.add(new Tensor(list.get(j)));
+          }
+        } else if (result.isTensor()) {
+          results.add(new Tensor(result.toTensor()));
+        } else {
           throw new IllegalStateException(name + " returns more than tensors");
         }
-        results[i] = new Tensor(result.toTensor());
       }
-      return results;
+      return results.toArray(Tensor[]::new);
     }
 
     private IValue value(@Nullable Object argument) {

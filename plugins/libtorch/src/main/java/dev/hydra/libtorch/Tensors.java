@@ -52,6 +52,13 @@ public final class Tensors {
     }
   }
 
+  /** {@code tensor * factor}; integers stay integers. */
+  public static Tensor mul(Tensor tensor, long factor) {
+    try (Scalar scalar = new Scalar(factor)) {
+      return tensor.mul(scalar);
+    }
+  }
+
   /** {@code tensor + term}. */
   public static Tensor add(Tensor tensor, double term) {
     try (Scalar scalar = new Scalar(term)) {
@@ -121,6 +128,14 @@ public final class Tensors {
     try (TensorOptional optional = new TensorOptional(weight);
         DoubleOptional eps = new DoubleOptional(epsilon)) {
       return torch.rms_norm(x, new long[] {x.size(-1)}, optional, eps);
+    }
+  }
+
+  /** Root mean square norm over the last dimension, without a weight. */
+  public static Tensor rmsNorm(Tensor x, double epsilon) {
+    try (TensorOptional none = new TensorOptional();
+        DoubleOptional eps = new DoubleOptional(epsilon)) {
+      return torch.rms_norm(x, new long[] {x.size(-1)}, none, eps);
     }
   }
 

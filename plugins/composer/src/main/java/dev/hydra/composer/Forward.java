@@ -1,0 +1,104 @@
+package dev.hydra.composer;
+
+import dev.hydra.libtorch.Scopes;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * What one forward of a model is given besides its tokens, and what it leaves besides its output:
+ * auxiliary losses and observations, named by site. Owns these; close it when they are no longer
+ * needed.
+ */
+public final class Forward implements AutoCloseable {
+  private final boolean training;
+  private final boolean observing;
+  private final Optional<ModelState> state;
+  private final Optional<Tensor> documents;
+  private final Map<String, Tensor> losses = new LinkedHashMap<>();
+  private final Map<String, Tensor> observations = new LinkedHashMap<>();
+
+  private Forward(
+      boolean training, boolean observing, Optional<ModelState> state, Optional<Tensor> documents) {
+    this.training = training;
+    this.observing = observing;
+    this.state = state;
+    this.documents = documents;
+  }
+
+  /** For a training step over whole sequences. */
+  public static Forward training() {
+    return new Forward(true, false, Optional.empty(), Optional.empty());
+  }
+
+  /** For an evaluation over whole sequences. */
+  public static Forward evaluation() {
+    return new Forward(false, false, Optional.empty(), Optional.empty());
+  }
+
+  /** The same, continuing from a state and leaving the new one in it. */
+  public Forward with(ModelState newState) {
+    return new Forward(training, observing, Optional.of(newState), documents);
+  }
+
+  /** The same, over packed documents: int64 [batch, time], the document of each token. */
+  public Forward withDocuments(Tensor newDocuments) {
+    return new Forward(training, observing, state, Optional.of(newDocuments));
+  }
+
+  /** The same, asking components for their observations. */
+  public Forward observing() {
+    return new Forward(training, true, state, documents);
+  }
+
+  /** The auxiliary losses by {@code site.name}, scalars with gradient. */
+  public Map<String, Tensor> losses() {
+    return Collections.unmodifiableMap(losses);
+  }
+
+  /** The observations by {@code site.name}. */
+  public Map<String, Tensor> observations() {
+    return Collections.unmodifiableMap(observations);
+  }
+
+  boolean isTraining() {
+    return training;
+  }
+
+  boolean isObserving() {
+    return observing;
+  }
+
+  Optional<ModelState> state() {
+    return state;
+  }
+
+  Optional<Tensor> documents() {
+    return documents;
+  }
+
+  void addLoss(String name, Tensor loss) {
+    keep(losses, name, loss);
+  }
+
+  void addObservation(String name, Tensor value) {
+    keep(observations, name, value.detach());
+  }
+
+  private static void keep(Map<String, Tensor> map, String name, Tensor value) {
+    Tensor before = map.put(name, Scopes.own(value));
+    if (before != null) {
+      before.close();
+    }
+  }
+
+  @Override
+  public void close() {
+    losses.values().forEach(Tensor::close);
+    losses.clear();
+    observations.values().forEach(Tensor::close);
+    observations.clear();
+  }
+}

@@ -1,0 +1,149 @@
+package dev.hydra.composer;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigObject;
+import com.typesafe.config.ConfigValue;
+import com.typesafe.config.ConfigValueType;
+import dev.hydra.api.ConfigException;
+import dev.hydra.api.Option;
+import dev.hydra.api.Settings;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A model as configured: an embedding, blocks, a final norm and a head.
+ *
+ * @param vocabSize the number of tokens
+ * @param width the width of the hidden states
+ * @param norm the kind of norm before every path and before the head
+ * @param normEpsilon what is added to the variance
+ * @param tieEmbeddings whether the head uses the embedding's weights
+ * @param blocks the blocks, bottom to top
+ */
+public record ModelSpec(
+    int vocabSize,
+    int width,
+    NormKind norm,
+    double normEpsilon,
+    boolean tieEmbeddings,
+    List<BlockSpec> blocks) {
+  private static final Option<Integer> VOCAB_SIZE =
+      Option.integer("vocab-size", "the number of tokens").atLeast(2).orElse(256);
+  private static final Option<Integer> WIDTH =
+      Option.integer("width", "the width of the hidden states").atLeast(1);
+  private static final Option<Optional<Integer>> DEPTH =
+      Option.integer("depth", "the number of blocks; only with block")
+          .atLeast(1)
+          .optional("required with block");
+  private static final Option<NormKind> NORM =
+      Option.choice("norm", NormKind.class, "the norm before every path and before the head")
+          .orElse(NormKind.RMSNORM);
+  private static final Option<Double> NORM_EPSILON =
+      Option.decimal("norm-epsilon", "added to the variance in norms")
+          .where(value -> value > 0, "above 0")
+          .orElse(1e-5);
+  private static final Option<Boolean> TIE_EMBEDDINGS =
+      Option.flag("tie-embeddings", "whether the head uses the embedding's weights").orElse(true);
+  private static final Option<Integer> REPEAT =
+      Option.integer("repeat", "how many such blocks").atLeast(1).orElse(1);
+  private static final Option<Topology> TOPOLOGY =
+      Option.choice("topology", Topology.class, "how paths are put together")
+          .orElse(Topology.SEQUENTIAL);
+
+  /** The options of {@code model}, for documentation. */
+  public static List<Option<?>> options() {
+    return List.of(VOCAB_SIZE, WIDTH, DEPTH, NORM, NORM_EPSILON, TIE_EMBEDDINGS);
+  }
+
+  /**
+   * Reads {@code model { ... }} from a resolved configuration. Types and options of components are
+   * checked when the model is built.
+   *
+   * @throws ConfigException for everything that does not fit, with file, line and path
+   */
+  public static ModelSpec read(Config root) {
+    if (!root.hasPath("model")) {
+      throw new ConfigException(
+          root.origin(), "model", "is missing: the configuration describes no model");
+    }
+    if (!(root.getValue("model") instanceof ConfigObject object)) {
+      throw new ConfigException(root.getValue("model").origin(), "model", "must be an object");
+    }
+    Config model = object.toConfig();
+    Settings settings = Settings.read("model", model, options(), "block", "stack");
+    return new ModelSpec(
+        settings.get(VOCAB_SIZE),
+        settings.get(WIDTH),
+        settings.get(NORM),
+        settings.get(NORM_EPSILON),
+        settings.get(TIE_EMBEDDINGS),
+        blocks(model, settings));
+  }
+
+  private static List<BlockSpec> blocks(Config model, Settings settings) {
+    if (model.hasPath("block") == model.hasPath("stack")) {
+      throw new ConfigException(
+          model.origin(), "model", "needs either block (with depth) or stack, a list of blocks");
+    }
+    if (model.hasPath("block")) {
+      int depth =
+          settings
+              .get(DEPTH)
+              .orElseThrow(() -> settings.invalid(DEPTH, "is required: the number of blocks"));
+      return block(model.getValue("block"), "model.block", depth);
+    }
+    if (settings.get(DEPTH).isPresent()) {
+      throw settings.invalid(DEPTH, "goes with block; with stack the depth is the sum of repeats");
+    }
+    List<BlockSpec> blocks = new ArrayList<>();
+    List<? extends Config> entries = configs(model, "stack", "model.stack");
+    for (int i = 0; i < entries.size(); i++) {
+      Config entry = entries.get(i);
+      String path = "model.stack[" + i + "]";
+      Settings repeat = Settings.read(path, entry, List.of(REPEAT), "block");
+      if (!entry.hasPath("block")) {
+        throw new ConfigException(entry.origin(), path, "needs a block");
+      }
+      blocks.addAll(block(entry.getValue("block"), path + ".block", repeat.get(REPEAT)));
+    }
+    return List.copyOf(blocks);
+  }
+
+  private static List<BlockSpec> block(ConfigValue value, String path, int count) {
+    if (!(value instanceof ConfigObject object)) {
+      throw new ConfigException(value.origin(), path, "must be an object { paths = [ ... ] }");
+    }
+    Config config = object.toConfig();
+    Topology topology = Settings.read(path, config, List.of(TOPOLOGY), "paths").get(TOPOLOGY);
+    List<PathSpec> paths =
+        PathSpec.readAll(
+            configs(config, "paths", path + ".paths"), path + ".paths", topology, count);
+    List<BlockSpec> blocks = new ArrayList<>();
+    for (int index = 0; index < count; index++) {
+      int here = index;
+      blocks.add(
+          new BlockSpec(
+              topology,
+              paths.stream()
+                  .filter(p -> p.at().map(slice -> slice.contains(here, count)).orElse(true))
+                  .toList()));
+    }
+    return List.copyOf(blocks);
+  }
+
+  private static List<? extends Config> configs(Config config, String key, String path) {
+    if (!config.hasPath(key)) {
+      throw new ConfigException(config.origin(), path, "is required: a list of objects");
+    }
+    ConfigValue value = config.getValue(key);
+    boolean objects =
+        value.valueType() == ConfigValueType.LIST
+            && config.getList(key).stream()
+                .allMatch(element -> element.valueType() == ConfigValueType.OBJECT);
+    if (!objects || config.getList(key).isEmpty()) {
+      throw new ConfigException(value.origin(), path, "must be a list of objects, not empty");
+    }
+    return config.getConfigList(key);
+  }
+}

@@ -1,0 +1,127 @@
+package dev.hydra.composer;
+
+import dev.hydra.api.ParameterSpec;
+import dev.hydra.libtorch.Grad;
+import dev.hydra.libtorch.Scopes;
+import dev.hydra.libtorch.Tensors;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.UUID;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Generator;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** Owns the parameters of a model; see {@link Parameter}. */
+public final class ParameterStore implements AutoCloseable {
+  private final Precision precision;
+  private final long seed;
+  private final Map<String, Parameter> parameters = new LinkedHashMap<>();
+
+  /** Creates an empty store. */
+  public ParameterStore(Precision precision, long seed) {
+    this.precision = precision;
+    this.seed = seed;
+  }
+
+  /**
+   * The working copy of a parameter, made and initialised if it is new.
+   *
+   * @throws IllegalArgumentException if there is one of that name with another shape
+   */
+  public Tensor borrow(String name, ParameterSpec spec) {
+    Parameter known = parameters.get(name);
+    if (known == null) {
+      known = create(name, spec);
+      parameters.put(name, known);
+    } else if (!known.spec().shape().equals(spec.shape())) {
+      throw new IllegalArgumentException(
+          "parameter " + name + " has shape " + known.spec().shape() + ", not " + spec.shape());
+    }
+    return known.working();
+  }
+
+  /** All parameters in the order in which they were made. */
+  public Collection<Parameter> all() {
+    return Collections.unmodifiableCollection(parameters.values());
+  }
+
+  private Parameter create(String name, ParameterSpec spec) {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      Tensor master = Scopes.own(initial(name, spec));
+      boolean same = spec.fp32() || precision.compute() == precision.master();
+      Tensor working = same ? master : Scopes.own(master.to(precision.compute()));
+      if (spec.trainable()) {
+        working.set_requires_grad(true);
+      }
+      return new Parameter(name, spec, master, working);
+    }
+  }
+
+  /** On the CPU in float32 whatever the model computes in, so that every device starts the same. */
+  private Tensor initial(String name, ParameterSpec spec) {
+    if (precision.device().is_meta()) {
+      return torch.empty(
+          spec.sizes(), options(precision.master()).device(optional(precision.device())), null);
+    }
+    Tensor tensor = torch.empty(spec.sizes(), options(ScalarType.Float), null);
+    Generator generator = torch.make_generator_cpu(seedOf(name));
+    spec.init().fill(tensor, generator);
+    return tensor.to(precision.device(), precision.master());
+  }
+
+  private static TensorOptions options(ScalarType type) {
+    return new TensorOptions(type);
+  }
+
+  private static org.bytedeco.pytorch.DeviceOptional optional(org.bytedeco.pytorch.Device device) {
+    return new org.bytedeco.pytorch.DeviceOptional(device);
+  }
+
+  private long seedOf(String name) {
+    byte[] text = (seed + "/" + name).getBytes(StandardCharsets.UTF_8);
+    return UUID.nameUUIDFromBytes(text).getMostSignificantBits();
+  }
+
+  /**
+   * Replaces the value of a parameter, master and working copy.
+   *
+   * @throws IllegalArgumentException if there is none of that name or the shape differs
+   */
+  public void load(String name, Tensor value) {
+    Parameter parameter = parameters.get(name);
+    if (parameter == null) {
+      throw new IllegalArgumentException("the model has no parameter " + name);
+    }
+    long[] sizes = Tensors.sizes(value);
+    if (!Arrays.equals(sizes, parameter.spec().sizes())) {
+      throw new IllegalArgumentException(
+          "parameter "
+              + name
+              + " has shape "
+              + parameter.spec().shape()
+              + ", the value "
+              + Arrays.toString(sizes));
+    }
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      parameter.master().copy_(value);
+      if (parameter.copied()) {
+        parameter.working().copy_(parameter.master());
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    parameters.values().forEach(Parameter::close);
+    parameters.clear();
+  }
+}

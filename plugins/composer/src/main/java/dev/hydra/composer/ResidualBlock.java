@@ -1,0 +1,84 @@
+package dev.hydra.composer;
+
+import dev.hydra.libtorch.Scopes;
+import dev.hydra.libtorch.Tensors;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** One block of a model: its paths round the residual stream. */
+final class ResidualBlock {
+  /** A path as built; in a parallel block all share one norm. */
+  private record Path(ComponentSite site, Norm norm, Gate gate) {}
+
+  private final Topology topology;
+  private final ScalarType compute;
+  private final List<Path> paths = new ArrayList<>();
+
+  ResidualBlock(
+      ModelSpec model, BlockSpec spec, SiteContext context, ScalarType compute, String name) {
+    this.topology = spec.topology();
+    this.compute = compute;
+    ParameterStore store = context.store();
+    Optional<Norm> shared =
+        topology == Topology.PARALLEL && !spec.paths().isEmpty()
+            ? Optional.of(new Norm(model, store, name + ".norm"))
+            : Optional.empty();
+    for (PathSpec path : spec.paths()) {
+      String place = name + "." + path.name();
+      Norm norm = shared.orElseGet(() -> new Norm(model, store, place + "-norm"));
+      Gate gate = Gate.of(path.gate(), store, place + "-gate", model.width());
+      paths.add(
+          new Path(
+              new ComponentSite(
+                  context,
+                  place,
+                  path.configPath(),
+                  path.role(),
+                  path.config(),
+                  model.width(),
+                  model.width()),
+              norm,
+              gate));
+    }
+  }
+
+  /** Maps the residual stream [batch, time, width], in the master type. */
+  Tensor forward(Tensor x, Forward forward) {
+    return Scopes.keep(
+        () -> topology == Topology.PARALLEL ? parallel(x, forward) : sequential(x, forward));
+  }
+
+  private Tensor parallel(Tensor x, Forward forward) {
+    if (paths.isEmpty()) {
+      return x.alias();
+    }
+    Tensor normed = paths.get(0).norm().apply(x);
+    Tensor input = Tensors.cast(normed, compute);
+    Tensor sum = x;
+    for (Path path : paths) {
+      sum = sum.add(run(path, normed, input, forward));
+    }
+    return sum;
+  }
+
+  private Tensor sequential(Tensor x, Forward forward) {
+    Tensor stream = x.alias();
+    for (Path path : paths) {
+      Tensor normed = path.norm().apply(stream);
+      stream = stream.add(run(path, normed, Tensors.cast(normed, compute), forward));
+    }
+    return stream;
+  }
+
+  private static Tensor run(Path path, Tensor normed, Tensor input, Forward forward) {
+    Tensor y = Tensors.precise(path.site().forward(input, forward));
+    return path.gate().apply(y, normed, new SitePass(forward, path.site().path()));
+  }
+
+  List<ComponentSite> sites() {
+    return paths.stream().map(Path::site).toList();
+  }
+}

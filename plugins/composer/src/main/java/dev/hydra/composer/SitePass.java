@@ -1,0 +1,41 @@
+package dev.hydra.composer;
+
+import dev.hydra.api.Pass;
+import dev.hydra.api.StateCache;
+import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
+
+/** A {@link Forward} as the component at one site sees it. */
+record SitePass(Forward forward, String site) implements Pass {
+  @Override
+  public boolean training() {
+    return forward.isTraining();
+  }
+
+  @Override
+  public Optional<StateCache> cache() {
+    return forward.state().map(state -> state.site(site));
+  }
+
+  @Override
+  public Optional<Tensor> documents() {
+    return forward.documents();
+  }
+
+  @Override
+  public void auxiliaryLoss(String name, Tensor loss) {
+    forward.addLoss(site + "." + name, loss);
+  }
+
+  @Override
+  public boolean observing() {
+    return forward.isObserving();
+  }
+
+  @Override
+  public void observe(String name, Tensor value) {
+    if (forward.isObserving()) {
+      forward.addObservation(site + "." + name, value);
+    }
+  }
+}

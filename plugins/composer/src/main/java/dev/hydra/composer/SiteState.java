@@ -1,0 +1,47 @@
+package dev.hydra.composer;
+
+import dev.hydra.api.StateCache;
+import dev.hydra.libtorch.Scopes;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.LongSupplier;
+import org.bytedeco.pytorch.Tensor;
+
+/** The decoding state of one site; owns its tensors. */
+final class SiteState implements StateCache, AutoCloseable {
+  private final Map<String, Tensor> tensors = new HashMap<>();
+  private final LongSupplier position;
+
+  SiteState(LongSupplier position) {
+    this.position = position;
+  }
+
+  @Override
+  public long position() {
+    return position.getAsLong();
+  }
+
+  @Override
+  public Optional<Tensor> get(String name) {
+    return Optional.ofNullable(tensors.get(name));
+  }
+
+  @Override
+  public void put(String name, Tensor value) {
+    Tensor before = tensors.put(name, Scopes.own(value.detach()));
+    if (before != null) {
+      before.close();
+    }
+  }
+
+  Map<String, Tensor> tensors() {
+    return Map.copyOf(tensors);
+  }
+
+  @Override
+  public void close() {
+    tensors.values().forEach(Tensor::close);
+    tensors.clear();
+  }
+}

@@ -1,0 +1,86 @@
+package dev.hydra.composer;
+
+import com.typesafe.config.Config;
+import dev.hydra.api.Cost;
+import dev.hydra.api.Role;
+import dev.hydra.api.Router;
+import dev.hydra.api.Routing;
+import dev.hydra.api.Workload;
+import dev.hydra.libtorch.Scopes;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/** One component with parameters of its own and no model round it: for checks and benchmarks. */
+public final class StandaloneComponent implements AutoCloseable {
+  private static final String PATH = "component";
+
+  private final ParameterStore store;
+  private final ComponentSite site;
+  private final int outputs;
+
+  /**
+   * Builds a component.
+   *
+   * @param outputs the width for layers, the number of experts for routers
+   * @param config its configuration, {@code type} included
+   */
+  public StandaloneComponent(
+      Components components,
+      Role role,
+      Config config,
+      int width,
+      int outputs,
+      Precision precision,
+      long seed) {
+    this.outputs = outputs;
+    store = new ParameterStore(precision, seed);
+    try {
+      site =
+          new ComponentSite(
+              new SiteContext(components, store, 1), PATH, PATH, role, config, width, outputs);
+    } catch (RuntimeException | Error e) {
+      store.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Runs the component on hidden states [batch, time, width].
+   *
+   * @return its output; of a router the dense routing [batch, time, experts]: each expert's weight,
+   *     zero where it is not chosen
+   */
+  public Tensor forward(Tensor x, Forward forward) {
+    if (site.role() != Role.ROUTER) {
+      return advance(site.forward(x, forward), x, forward);
+    }
+    return Scopes.keep(
+        () -> {
+          Router router = (Router) site.handle();
+          Routing routing = router.route(x, new SitePass(forward, PATH));
+          Tensor weights = routing.weights();
+          Tensor none = torch.zeros(new long[] {x.size(0), x.size(1), outputs}, weights.options());
+          return advance(none.scatter(-1, routing.experts(), weights), x, forward);
+        });
+  }
+
+  private static Tensor advance(Tensor result, Tensor x, Forward forward) {
+    forward.state().ifPresent(state -> state.advance(x.size(1)));
+    return result;
+  }
+
+  /** Its parameters. */
+  public ParameterStore parameters() {
+    return store;
+  }
+
+  /** What it and its children cost. */
+  public Cost cost(Workload work) {
+    return site.cost(work);
+  }
+
+  @Override
+  public void close() {
+    store.close();
+  }
+}

@@ -1,0 +1,116 @@
+package dev.hydra.tck;
+
+import dev.hydra.composer.Forward;
+import dev.hydra.composer.ModelState;
+import dev.hydra.composer.StandaloneComponent;
+import dev.hydra.libtorch.Grad;
+import dev.hydra.libtorch.Tensors;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** Checks of decoding state and packed documents. */
+final class StateChecks {
+  private static final int RANDOM_SPLITS = 6;
+
+  private StateChecks() {}
+
+  static void chunked(Subject subject) {
+    SplittableRandom random = new SplittableRandom(3);
+    for (int i = 0; i < RANDOM_SPLITS; i++) {
+      equalsWhole(subject, lengths(random, subject.time(), subject.time() / 2 + 1));
+    }
+  }
+
+  static void tokenByToken(Subject subject) {
+    int[] ones = new int[subject.time()];
+    Arrays.fill(ones, 1);
+    equalsWhole(subject, ones);
+  }
+
+  private static void equalsWhole(Subject subject, int[] split) {
+    subject.use(
+        ScalarType.Double,
+        component -> {
+          Tensor x = subject.input(1, ScalarType.Double);
+          Tensor whole = ForwardChecks.run(component, x);
+          List<Tensor> parts = new ArrayList<>();
+          try (ModelState state = new ModelState()) {
+            int from = 0;
+            for (int length : split) {
+              try (Forward forward = Forward.evaluation().with(state);
+                  Grad off = Grad.off()) {
+                parts.add(component.forward(Tensors.slice(x, 1, from, from + length), forward));
+              }
+              from += length;
+            }
+          }
+          Compare.same(
+              Tensors.cat(1, parts.toArray(Tensor[]::new)),
+              whole,
+              "in chunks of " + Arrays.toString(split));
+        });
+  }
+
+  static void packed(Subject subject) {
+    subject.use(
+        ScalarType.Double,
+        component -> {
+          Tensor x = subject.input(1, ScalarType.Double);
+          SplittableRandom random = new SplittableRandom(4);
+          List<int[]> rows = new ArrayList<>();
+          List<Tensor> numbers = new ArrayList<>();
+          for (int row = 0; row < subject.batch(); row++) {
+            int[] lengths = lengths(random, subject.time(), subject.time() / 2);
+            rows.add(lengths);
+            numbers.add(documents(lengths));
+          }
+          Tensor documents = Tensors.stack(0, numbers.toArray(Tensor[]::new));
+          Tensor together;
+          try (Forward forward = Forward.evaluation().withDocuments(documents);
+              Grad off = Grad.off()) {
+            together = component.forward(x, forward);
+          }
+          for (int row = 0; row < rows.size(); row++) {
+            separate(component, x, together, row, rows.get(row));
+          }
+        });
+  }
+
+  private static void separate(
+      StandaloneComponent component, Tensor x, Tensor together, int row, int[] lengths) {
+    int from = 0;
+    for (int length : lengths) {
+      Tensor document = Tensors.slice(Tensors.slice(x, 0, row, row + 1), 1, from, from + length);
+      Compare.same(
+          Tensors.slice(Tensors.slice(together, 0, row, row + 1), 1, from, from + length),
+          ForwardChecks.run(component, document),
+          "document at " + from + " of length " + length + ", packed " + Arrays.toString(lengths));
+      from += length;
+    }
+  }
+
+  private static Tensor documents(int[] lengths) {
+    long[] numbers =
+        java.util.stream.IntStream.range(0, lengths.length)
+            .boxed()
+            .flatMapToLong(i -> java.util.stream.LongStream.generate(() -> i).limit(lengths[i]))
+            .toArray();
+    return Tensor.create(numbers);
+  }
+
+  /** Random lengths, each at most {@code longest}, that add up to {@code total}. */
+  private static int[] lengths(SplittableRandom random, int total, int longest) {
+    List<Integer> lengths = new ArrayList<>();
+    int left = total;
+    while (left > 0) {
+      int length = Math.min(left, random.nextInt(1, longest + 1));
+      lengths.add(length);
+      left -= length;
+    }
+    return lengths.stream().mapToInt(Integer::intValue).toArray();
+  }
+}

@@ -46,6 +46,16 @@ class OperatorsTest {
   }
 
   @Test
+  void listOfResults() {
+    Tensor[] norms =
+        Operators.find("aten::_foreach_norm", "Scalar")
+            .call(Operators.list(List.of(Samples.vector(3, 4), Samples.vector(-2))), 2.0, null);
+    assertEquals(2, norms.length);
+    assertEquals(5, Tensors.number(norms[0]), 1e-12);
+    assertEquals(2, Tensors.number(norms[1]), 1e-12);
+  }
+
+  @Test
   void unknownOperator() {
     IllegalArgumentException thrown =
         assertThrows(

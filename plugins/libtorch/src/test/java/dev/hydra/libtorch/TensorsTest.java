@@ -40,6 +40,9 @@ class TensorsTest {
     Tensor x = vector(1, -2, 3);
     assertClose(vector(2.5, -5, 7.5), Tensors.mul(x, 2.5));
     assertClose(vector(3.5, 0.5, 5.5), Tensors.add(x, 2.5));
+    Tensor triple = Tensors.mul(Tensors.range(1, 3, x), 3);
+    assertSame(ScalarType.Long, Tensors.type(triple));
+    assertArrayEquals(new long[] {3, 6}, Tensors.integers(triple));
     assertClose(vector(1, 9, 3), Tensors.maskedFill(x, x.lt(Tensors.zeros(x, 3)), 9));
   }
 
@@ -84,6 +87,7 @@ class TensorsTest {
     double rms = Math.sqrt((9 + 16) / 2.0 + epsilon);
     assertClose(
         vector(3 / rms * 2, 4 / rms * 10), Tensors.rmsNorm(vector(3, 4), vector(2, 10), epsilon));
+    assertClose(vector(3 / rms, 4 / rms), Tensors.rmsNorm(vector(3, 4), epsilon));
   }
 
   @Test

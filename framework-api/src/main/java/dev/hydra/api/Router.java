@@ -18,4 +18,10 @@ public interface Router {
    * @return the experts of each token and their weights
    */
   Routing route(Tensor x, Pass pass);
+
+  /**
+   * The number of experts per token, the {@code k} of {@link Routing}: always the same, so that a
+   * layer can state its {@link Cost} before it has seen a token.
+   */
+  int topK();
 }

@@ -14,6 +14,7 @@ import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Role;
 import dev.hydra.api.Router;
+import dev.hydra.api.Routing;
 import dev.hydra.api.Settings;
 import dev.hydra.api.Site;
 import dev.hydra.api.Workload;
@@ -21,6 +22,7 @@ import dev.hydra.libtorch.Scopes;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -35,6 +37,7 @@ final class ComponentSite implements Site {
   private final Role role;
   private final String type;
   private final Settings settings;
+  private final Components.Registration registration;
   private final ComponentFactory<?> factory;
   private final Map<String, ComponentSite> children = new LinkedHashMap<>();
   private Object component;
@@ -56,7 +59,8 @@ final class ComponentSite implements Site {
     this.width = width;
     this.outputs = outputs;
     this.role = role;
-    this.factory = context.components().require(role, config, configPath);
+    this.registration = context.components().require(role, config, configPath);
+    this.factory = registration.factory();
     this.type = config.getString("type");
     this.settings = Settings.read(configPath, config, factory.options(), "type");
     this.component = create();
@@ -90,9 +94,20 @@ final class ComponentSite implements Site {
       case MIXER -> (Mixer) this::forwardAsChild;
       case FEED_FORWARD -> (FeedForward) this::forwardAsChild;
       case MEMORY -> (Memory) this::forwardAsChild;
-      case ROUTER ->
-          (Router) (x, pass) -> ((Router) component).route(x, new SitePass(of(pass), path));
+      case ROUTER -> new RouterHandle();
     };
+  }
+
+  private final class RouterHandle implements Router {
+    @Override
+    public Routing route(Tensor x, Pass pass) {
+      return ((Router) component).route(x, new SitePass(of(pass), path));
+    }
+
+    @Override
+    public int topK() {
+      return ((Router) component).topK();
+    }
   }
 
   private Tensor forwardAsChild(Tensor x, Pass pass) {
@@ -113,6 +128,12 @@ final class ComponentSite implements Site {
       cost = cost.plus(child.cost(work));
     }
     return cost;
+  }
+
+  /** Adds the plugins of the component and its children. */
+  void collectPlugins(Set<String> plugins) {
+    plugins.add(registration.plugin() + " " + registration.version());
+    children.values().forEach(child -> child.collectPlugins(plugins));
   }
 
   Role role() {

@@ -64,12 +64,12 @@ public interface Components {
   }
 
   /**
-   * The factory for a component's configuration.
+   * The component type that a configuration asks for.
    *
    * @param path where the configuration stands, for messages
    * @throws ConfigException if it has no {@code type}, or one that no plugin offers
    */
-  default ComponentFactory<?> require(Role role, Config config, String path) {
+  default Registration require(Role role, Config config, String path) {
     List<Registration> candidates =
         all().stream().filter(each -> each.factory().role() == role).toList();
     List<String> types = candidates.stream().map(Registration::type).sorted().distinct().toList();
@@ -81,7 +81,6 @@ public interface Components {
     return candidates.stream()
         .filter(each -> each.type().equals(type))
         .findFirst()
-        .<ComponentFactory<?>>map(Registration::factory)
         .orElseThrow(
             () ->
                 new ConfigException(

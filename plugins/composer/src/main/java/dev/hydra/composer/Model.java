@@ -7,6 +7,7 @@ import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.TreeSet;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
@@ -109,6 +110,15 @@ public final class Model implements AutoCloseable {
   /** The parameters. */
   public ParameterStore parameters() {
     return store;
+  }
+
+  /** The plugins that its components came from, {@code name version} each, sorted. */
+  public List<String> plugins() {
+    TreeSet<String> plugins = new TreeSet<>();
+    for (ResidualBlock block : blocks) {
+      block.sites().forEach(site -> site.collectPlugins(plugins));
+    }
+    return List.copyOf(plugins);
   }
 
   List<ResidualBlock> blocks() {

@@ -1,6 +1,8 @@
 package dev.hydra.libtorch;
 
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.List;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Dispatcher;
@@ -64,31 +66,44 @@ public final class Operators {
      * Calls with every argument of the schema, in order: tensors, {@link #list lists}, numbers,
      * booleans, texts, or null for None.
      *
-     * @return the results that are tensors, owned by the scope round this call
+     * @return the result tensors, those of lists one by one, owned by the scope round this call
      */
     public Tensor[] call(@Nullable Object... arguments) {
-      PointerScope outer = PointerScope.getInnerScope();
-      try (PointerScope scope = new PointerScope()) {
-        IValueVector stack = new IValueVector();
-        for (Object argument : arguments) {
-          stack.push_back(value(argument));
-        }
-        handle.callBoxed(stack);
-        Tensor[] results = new Tensor[(int) stack.size()];
-        for (int i = 0; i < results.length; i++) {
-          IValue result = stack.get(i);
-          if (!result.isTensor()) {
-            throw new IllegalStateException(name + " returns more than tensors");
+      return Scopes.keepAll(
+          () -> {
+            IValueVector stack = new IValueVector();
+            for (Object argument : arguments) {
+              stack.push_back(value(argument));
+            }
+            handle.callBoxed(stack);
+            return results(stack);
+          });
+    }
+
+    private Tensor[] results(IValueVector stack) {
+      List<Tensor> results = new ArrayList<>();
+<<<<<<< HEAD
+      for (long i = 0; i < stack.size(); i++) {
+        IValue result = stack.get(i);
+        if (result.isTensorList()) {
+          TensorVector list = result.toTensorVector();
+          for (long j = 0; j < list.size(); j++) {
+=======
+      for (int i = 0; i < stack.size(); i++) {
+        IValue result = stack.get(i);
+        if (result.isTensorList()) {
+          TensorVector list = result.toTensorVector();
+          for (int j = 0; j < list.size(); j++) {
+>>>>>>> h-lt
+            results.add(new Tensor(list.get(j)));
           }
-          results[i] = new Tensor(result.toTensor());
-          if (outer != null) {
-            outer.attach(results[i]);
-          } else {
-            results[i].retainReference();
-          }
+        } else if (result.isTensor()) {
+          results.add(new Tensor(result.toTensor()));
+        } else {
+          throw new IllegalStateException(name + " returns more than tensors");
         }
-        return results;
       }
+      return results.toArray(Tensor[]::new);
     }
 
     private IValue value(@Nullable Object argument) {

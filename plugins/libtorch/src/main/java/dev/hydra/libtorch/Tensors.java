@@ -52,6 +52,13 @@ public final class Tensors {
     }
   }
 
+  /** {@code tensor * factor}; integers stay integers. */
+  public static Tensor mul(Tensor tensor, long factor) {
+    try (Scalar scalar = new Scalar(factor)) {
+      return tensor.mul(scalar);
+    }
+  }
+
   /** {@code tensor + term}. */
   public static Tensor add(Tensor tensor, double term) {
     try (Scalar scalar = new Scalar(term)) {
@@ -124,6 +131,14 @@ public final class Tensors {
     }
   }
 
+  /** Root mean square norm over the last dimension, without a weight. */
+  public static Tensor rmsNorm(Tensor x, double epsilon) {
+    try (TensorOptional none = new TensorOptional();
+        DoubleOptional eps = new DoubleOptional(epsilon)) {
+      return torch.rms_norm(x, new long[] {x.size(-1)}, none, eps);
+    }
+  }
+
   /** Options for a new tensor on the device of another one, in a type of its own. */
   public static TensorOptions like(Tensor tensor, ScalarType type) {
     return new TensorOptions(tensor.device()).dtype(new ScalarTypeOptional(type));
@@ -156,7 +171,9 @@ public final class Tensors {
   public static double[] numbers(Tensor tensor) {
     Tensor flat = tensor.detach().cpu().to(ScalarType.Double).contiguous().view(-1);
     double[] values = new double[(int) flat.numel()];
-    flat.data_ptr_double().get(values);
+    if (values.length > 0) {
+      flat.data_ptr_double().get(values);
+    }
     return values;
   }
 
@@ -164,7 +181,9 @@ public final class Tensors {
   public static long[] integers(Tensor tensor) {
     Tensor flat = tensor.detach().cpu().to(ScalarType.Long).contiguous().view(-1);
     long[] values = new long[(int) flat.numel()];
-    flat.data_ptr_long().get(values);
+    if (values.length > 0) {
+      flat.data_ptr_long().get(values);
+    }
     return values;
   }
 

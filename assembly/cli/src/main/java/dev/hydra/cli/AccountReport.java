@@ -1,0 +1,161 @@
+package dev.hydra.cli;
+
+import dev.hydra.composer.Account;
+import dev.hydra.composer.Account.AtLength;
+import dev.hydra.composer.Account.Count;
+import dev.hydra.composer.Account.Part;
+import dev.hydra.composer.ModelSpec;
+import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** An {@link Account} as a table for people and as JSON for programs. */
+final class AccountReport {
+  private static final String ROW = "%-24s %-26s %15s %15s%n";
+
+  private AccountReport() {}
+
+  static void print(PrintWriter out, ModelSpec model, Account account, ScalarType type) {
+    out.printf(
+        "width %d, %d blocks, vocabulary %d, %s, embeddings %s%n%n",
+        model.width(),
+        model.blocks().size(),
+        model.vocabSize(),
+        model.norm().name().toLowerCase(Locale.ROOT),
+        model.tieEmbeddings() ? "tied" : "not tied");
+    out.printf(ROW, "part", "type", "parameters", "per token");
+    for (Group group : groups(model, account.parts())) {
+      out.println(group.title());
+      for (Part part : group.parts()) {
+        String name = part.path().substring(part.path().lastIndexOf('.') + 1);
+        row(out, "  " + name, part.type(), part.count());
+      }
+    }
+    out.println();
+    account.roles().forEach((role, count) -> row(out, "all of " + role, "", count));
+    row(out, "total", "", new Count(account.parameters(), account.activeParameters()));
+    out.printf(
+        "%n%-12s %18s %18s %18s %18s%n",
+        "tokens", "forward/token", "decode/token", "training memory", "decoding memory");
+    for (AtLength at : account.lengths()) {
+      out.printf(
+          "%-12s %18s %18s %18s %18s%n",
+          String.format("%,d", at.tokens()),
+          flops(at.forwardFlopsPerToken()),
+          flops(at.decodeFlopsPerToken()),
+          bytes(at.trainingBytes()),
+          bytes(at.decodingBytes()));
+    }
+    out.printf(
+        "%nMemory for one sequence in %s; training counts masters, working copies, gradients,%n"
+            + "AdamW's moments and activations.%n",
+        type == ScalarType.BFloat16 ? "bf16" : "fp32");
+    out.flush();
+  }
+
+  private static void row(PrintWriter out, String name, String type, Count count) {
+    out.printf(
+        ROW,
+        name,
+        type,
+        String.format("%,d", count.parameters()),
+        String.format("%,d", count.activeParameters()));
+  }
+
+  /** Blocks in a row that have the same parts. */
+  private record Group(int from, int to, List<Part> parts) {
+    String title() {
+      return from == to ? "block " + from : "blocks " + from + " to " + to + ", each";
+    }
+  }
+
+  private static List<Group> groups(ModelSpec model, List<Part> parts) {
+    List<Group> groups = new ArrayList<>();
+    for (int block = 0; block < model.blocks().size(); block++) {
+      String prefix = "blocks." + block + ".";
+      List<Part> own = parts.stream().filter(part -> part.path().startsWith(prefix)).toList();
+      int last = groups.size() - 1;
+      if (last >= 0 && shape(groups.get(last).parts()).equals(shape(own))) {
+        Group before = groups.get(last);
+        groups.set(last, new Group(before.from(), block, before.parts()));
+      } else {
+        groups.add(new Group(block, block, own));
+      }
+    }
+    return groups;
+  }
+
+  private static List<String> shape(List<Part> parts) {
+    return parts.stream()
+        .map(part -> part.path().replaceFirst("blocks\\.\\d+", "") + part.type() + part.count())
+        .toList();
+  }
+
+  static Map<String, Object> json(ModelSpec model, Account account) {
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("width", model.width());
+    json.put("depth", model.blocks().size());
+    json.put("vocab_size", model.vocabSize());
+    json.put("parameters", account.parameters());
+    json.put("active_parameters", account.activeParameters());
+    Map<String, Object> roles = new LinkedHashMap<>();
+    account.roles().forEach((role, count) -> roles.put(role, json(count)));
+    json.put("roles", roles);
+    json.put(
+        "parts",
+        account.parts().stream()
+            .map(
+                part -> {
+                  Map<String, Object> one = new LinkedHashMap<>();
+                  one.put("path", part.path());
+                  one.put("role", part.role());
+                  one.put("type", part.type());
+                  one.putAll(json(part.count()));
+                  return one;
+                })
+            .toList());
+    json.put(
+        "lengths",
+        account.lengths().stream()
+            .map(
+                at -> {
+                  Map<String, Object> one = new LinkedHashMap<>();
+                  one.put("tokens", at.tokens());
+                  one.put("forward_flops_per_token", at.forwardFlopsPerToken());
+                  one.put("decode_flops_per_token", at.decodeFlopsPerToken());
+                  one.put("training_bytes", at.trainingBytes());
+                  one.put("decoding_bytes", at.decodingBytes());
+                  return one;
+                })
+            .toList());
+    return json;
+  }
+
+  private static Map<String, Object> json(Count count) {
+    Map<String, Object> one = new LinkedHashMap<>();
+    one.put("parameters", count.parameters());
+    one.put("active_parameters", count.activeParameters());
+    return one;
+  }
+
+  private static String flops(double value) {
+    return scaled(value, 1000, new String[] {"", "K", "M", "G", "T", "P"}) + "FLOP";
+  }
+
+  private static String bytes(double value) {
+    return scaled(value, 1024, new String[] {"", "Ki", "Mi", "Gi", "Ti", "Pi"}) + "B";
+  }
+
+  private static String scaled(double value, double step, String[] units) {
+    int unit = 0;
+    while (value >= step && unit < units.length - 1) {
+      value /= step;
+      unit++;
+    }
+    return String.format("%.1f %s", value, units[unit]);
+  }
+}

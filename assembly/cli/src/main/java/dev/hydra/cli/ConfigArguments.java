@@ -1,0 +1,37 @@
+package dev.hydra.cli;
+
+import com.typesafe.config.Config;
+import dev.hydra.composer.ConfigFiles;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Names a configuration file and overrides of its values. */
+final class ConfigArguments {
+  @Parameters(
+      index = "0",
+      paramLabel = "CONF",
+      description =
+          "A configuration file, or the name of one that comes with the installation, such as"
+              + " quickstart or models/hydra-tiny.")
+  @SuppressWarnings("NullAway.Init") // set by picocli
+  private String name;
+
+  @Option(
+      names = "--set",
+      paramLabel = "KEY=VALUE",
+      description = "Overrides a value, such as trainer.steps=100. May be given several times.")
+  private List<String> overrides = new ArrayList<>();
+
+  /** The file that is meant. */
+  Path file() {
+    return Installation.findConfig(name);
+  }
+
+  /** The resolved configuration. */
+  Config load() {
+    return ConfigFiles.load(file(), overrides);
+  }
+}

@@ -1,0 +1,72 @@
+package dev.hydra.cli;
+
+import dev.hydra.composer.Components;
+import dev.hydra.composer.ConfigFiles;
+import dev.hydra.composer.Model;
+import dev.hydra.composer.ModelSpec;
+import dev.hydra.composer.Precision;
+import dev.hydra.libtorch.Devices;
+import dev.hydra.trainer.Experiment;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** Checks and shows configurations. */
+@Command(
+    name = "config",
+    description = "Checks and shows configurations.",
+    mixinStandardHelpOptions = true,
+    synopsisSubcommandLabel = "check|show")
+@SuppressWarnings("NullAway.Init") // fields are set by picocli
+final class ConfigCommand {
+  private final Components components;
+
+  ConfigCommand(Components components) {
+    this.components = components;
+  }
+
+  @Spec private CommandSpec spec;
+
+  @Command(
+      name = "check",
+      description = "Checks a configuration and all component options in it; builds nothing.",
+      mixinStandardHelpOptions = true)
+  int check(@Mixin ConfigArguments arguments) {
+    var config = arguments.load();
+    boolean experiment = config.hasPath("trainer") || config.hasPath("data");
+    ModelSpec model;
+    if (experiment) {
+      model = Experiment.read(config).model();
+    } else {
+      ConfigFiles.allow(config, Experiment.PARTS);
+      model = ModelSpec.read(config);
+    }
+    try (PointerScope scope = new PointerScope();
+        Model built =
+            Model.build(model, components, new Precision(Devices.meta(), ScalarType.Float), 0)) {
+      spec.commandLine()
+          .getOut()
+          .println(
+              arguments.file()
+                  + ": in order, a "
+                  + (experiment ? "training configuration" : "model")
+                  + " of "
+                  + built.spec().blocks().size()
+                  + " blocks");
+    }
+    return 0;
+  }
+
+  @Command(
+      name = "show",
+      description = "Prints a configuration with includes and substitutions resolved.",
+      mixinStandardHelpOptions = true)
+  int show(@Mixin ConfigArguments arguments) {
+    spec.commandLine().getOut().print(ConfigFiles.render(arguments.load()));
+    spec.commandLine().getOut().flush();
+    return 0;
+  }
+}

@@ -1,0 +1,85 @@
+package dev.hydra.cli;
+
+import com.typesafe.config.Config;
+import dev.hydra.composer.Components;
+import dev.hydra.composer.Model;
+import dev.hydra.data.Dataset;
+import dev.hydra.trainer.Checkpoint;
+import dev.hydra.trainer.Evaluator;
+import dev.hydra.trainer.Experiment;
+import dev.hydra.trainer.Score;
+import java.io.IOException;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.bytedeco.pytorch.Device;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Scores a trained model. */
+@Command(
+    name = "eval",
+    description = {
+      "Scores a trained model on the held-out part of its data.",
+      "For other data: --set data.files=FILE --set data.validation-fraction=0.5"
+    },
+    mixinStandardHelpOptions = true)
+@SuppressWarnings("NullAway.Init") // fields are set by picocli
+final class EvalCommand implements Callable<Integer> {
+  private final Components components;
+
+  @Spec private CommandSpec spec;
+  @Mixin private ModelFolder folder;
+  @Mixin private DeviceArgument deviceArgument;
+  @Mixin private PrecisionArgument precision;
+
+  @Option(
+      names = "--windows",
+      paramLabel = "N",
+      description = "At most so many windows (default: all).")
+  private int windows = Integer.MAX_VALUE;
+
+  @Option(names = "--json", description = "One JSON object.")
+  private boolean json;
+
+  EvalCommand(Components components) {
+    this.components = components;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    if (windows < 1) {
+      throw new UsageException("--windows must be at least 1");
+    }
+    Checkpoint checkpoint = folder.checkpoint();
+    Config config = folder.config(checkpoint);
+    Experiment experiment = Experiment.read(config);
+    Dataset dataset = experiment.data().open(Installation.dataRoots());
+    Device device = deviceArgument.device();
+    try (Model model =
+        ModelFolder.load(checkpoint, config, components, device, precision.on(device))) {
+      Evaluator evaluator = new Evaluator(model, dataset, experiment.trainer().batchSize());
+      if (!evaluator.possible()) {
+        throw new UsageException("nothing is held out; --set data.validation-fraction=0.05");
+      }
+      Score score = evaluator.score(windows);
+      if (json) {
+        Map<String, Object> line = new LinkedHashMap<>();
+        line.put("loss", score.loss());
+        line.put("bits_per_byte", score.bitsPerByte());
+        line.put("tokens", score.tokens());
+        spec.commandLine().getOut().println(Json.line(line));
+      } else {
+        spec.commandLine()
+            .getOut()
+            .printf(
+                "%s: loss %.4f nats per token, %.4f bits per byte, %,d tokens%n",
+                checkpoint.folder(), score.loss(), score.bitsPerByte(), score.tokens());
+      }
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,171 @@
+package dev.hydra.cli;
+
+import com.fasterxml.jackson.jr.ob.JSON;
+import com.typesafe.config.Config;
+import dev.hydra.composer.Components;
+import dev.hydra.composer.ConfigFiles;
+import dev.hydra.composer.Model;
+import dev.hydra.data.DataSettings;
+import dev.hydra.data.StreamingDecoder;
+import dev.hydra.data.Tokenizer;
+import dev.hydra.trainer.Checkpoint;
+import dev.hydra.trainer.Sampling;
+import dev.hydra.trainer.TextGenerator;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.stream.IntStream;
+import org.bytedeco.pytorch.Device;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Continues text with a trained model. */
+@Command(
+    name = "generate",
+    description = "Continues a prompt with a trained model, token by token with state.",
+    mixinStandardHelpOptions = true)
+@SuppressWarnings("NullAway.Init") // fields are set by picocli
+final class GenerateCommand implements Callable<Integer> {
+  private final Components components;
+
+  @Spec private CommandSpec spec;
+  @Mixin private ModelFolder folder;
+  @Mixin private DeviceArgument deviceArgument;
+  @Mixin private PrecisionArgument precision;
+
+  @Option(
+      names = {"-p", "--prompt"},
+      paramLabel = "TEXT",
+      description = "What to continue (default: a line break).")
+  private Optional<String> prompt = Optional.empty();
+
+  @Option(
+      names = "--tokens",
+      paramLabel = "[ID,...]",
+      description = "What to continue, as a JSON array of token ids.")
+  private Optional<String> tokens = Optional.empty();
+
+  @Option(
+      names = {"-n", "--max-tokens"},
+      paramLabel = "N",
+      description = "How many tokens to draw (default: ${DEFAULT-VALUE}).")
+  private int maxTokens = 256;
+
+  @Option(
+      names = "--temperature",
+      paramLabel = "T",
+      description = "0 always takes the likeliest token (default: ${DEFAULT-VALUE}).")
+  private double temperature = 0.8;
+
+  @Option(
+      names = "--top-k",
+      paramLabel = "K",
+      description = "Only the K likeliest tokens; 0: all (default: ${DEFAULT-VALUE}).")
+  private int topK;
+
+  @Option(
+      names = "--top-p",
+      paramLabel = "P",
+      description = "Only the likeliest tokens that reach probability P (default: 1).")
+  private double topP = 1;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      description = "Another seed, another text (default: ${DEFAULT-VALUE}).")
+  private long seed;
+
+  @Option(names = "--json", description = "One JSON object with tokens and text.")
+  private boolean json;
+
+  GenerateCommand(Components components) {
+    this.components = components;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    if (prompt.isPresent() && tokens.isPresent()) {
+      throw new UsageException("give either --prompt or --tokens");
+    }
+    if (maxTokens < 0) {
+      throw new UsageException("--max-tokens must be at least 0");
+    }
+    Sampling sampling = usage(() -> new Sampling(temperature, topK, topP, seed));
+    Checkpoint checkpoint = folder.checkpoint();
+    Config config = folder.config(checkpoint);
+    Tokenizer tokenizer = DataSettings.read(ConfigFiles.part(config, "data")).tokenizer();
+    int[] start = start(tokenizer);
+    Device device = deviceArgument.device();
+    PrintWriter out = spec.commandLine().getOut();
+    try (Model model =
+        ModelFolder.load(checkpoint, config, components, device, precision.on(device))) {
+      List<Integer> drawn = new ArrayList<>();
+      StringBuilder text = new StringBuilder();
+      StreamingDecoder decoder = new StreamingDecoder(tokenizer);
+      usage(
+          () -> {
+            new TextGenerator(model)
+                .generate(
+                    start,
+                    maxTokens,
+                    sampling,
+                    token -> {
+                      drawn.add(token);
+                      emit(decoder.next(token), text, out);
+                      return !out.checkError();
+                    });
+            return drawn;
+          });
+      emit(decoder.finish(), text, out);
+      if (json) {
+        Map<String, Object> line = new LinkedHashMap<>();
+        line.put("tokens", drawn);
+        line.put("text", text.toString());
+        out.println(Json.line(line));
+      } else {
+        out.println();
+      }
+    }
+    return 0;
+  }
+
+  private void emit(String piece, StringBuilder text, PrintWriter out) {
+    if (json) {
+      text.append(piece);
+    } else {
+      out.print(piece);
+      out.flush();
+    }
+  }
+
+  private int[] start(Tokenizer tokenizer) {
+    if (tokens.isEmpty()) {
+      byte[] bytes = prompt.orElse("\n").getBytes(StandardCharsets.UTF_8);
+      IntStream.Builder ids = IntStream.builder();
+      tokenizer.encode(bytes, ids);
+      return ids.build().toArray();
+    }
+    try {
+      return JSON.std.beanFrom(int[].class, tokens.get());
+    } catch (IOException e) {
+      throw new UsageException("--tokens must be a JSON array of token ids, such as [72,105]");
+    }
+  }
+
+  private static <T> T usage(java.util.function.Supplier<T> action) {
+    try {
+      return action.get();
+    } catch (IllegalArgumentException e) {
+      throw new UsageException(String.valueOf(e.getMessage()));
+    }
+  }
+}

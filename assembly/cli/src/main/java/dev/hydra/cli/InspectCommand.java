@@ -1,0 +1,78 @@
+package dev.hydra.cli;
+
+import dev.hydra.composer.Account;
+import dev.hydra.composer.Components;
+import dev.hydra.composer.ConfigFiles;
+import dev.hydra.composer.Model;
+import dev.hydra.composer.ModelSpec;
+import dev.hydra.composer.Precision;
+import dev.hydra.libtorch.ComputeType;
+import dev.hydra.libtorch.Devices;
+import dev.hydra.trainer.Experiment;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Accounts for a model without making it. */
+@Command(
+    name = "inspect",
+    description = {
+      "Shows a model's parts, parameters, FLOPs and memory.",
+      "Nothing is allocated: a model of any size can be inspected on any machine."
+    },
+    mixinStandardHelpOptions = true)
+@SuppressWarnings("NullAway.Init") // fields are set by picocli
+final class InspectCommand implements Callable<Integer> {
+  private final Components components;
+
+  @Spec private CommandSpec spec;
+  @Mixin private ConfigArguments config;
+
+  @Option(
+      names = "--lengths",
+      split = ",",
+      paramLabel = "TOKENS",
+      description = "Sequence lengths to account for (default: 1024,8192).")
+  private List<Long> lengths = List.of(1024L, 8192L);
+
+  @Option(names = "--compute", paramLabel = "fp32|bf16", description = "Type for memory figures.")
+  private ComputeType.Choice compute = ComputeType.Choice.BF16;
+
+  @Option(names = "--json", description = "One JSON object.")
+  private boolean json;
+
+  InspectCommand(Components components) {
+    this.components = components;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    if (lengths.stream().anyMatch(length -> length < 1)) {
+      throw new UsageException("--lengths must be at least 1");
+    }
+    var loaded = config.load();
+    ConfigFiles.allow(loaded, Experiment.PARTS);
+    ModelSpec model = ModelSpec.read(loaded);
+    ScalarType type = ComputeType.choose(compute, Devices.cpu());
+    try (PointerScope scope = new PointerScope();
+        Model built =
+            Model.build(model, components, new Precision(Devices.meta(), ScalarType.Float), 0)) {
+      Account account = Account.of(built, type, lengths);
+      PrintWriter out = spec.commandLine().getOut();
+      if (json) {
+        out.println(Json.line(AccountReport.json(model, account)));
+      } else {
+        AccountReport.print(out, model, account, type);
+      }
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,77 @@
+package dev.hydra.cli;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigValueFactory;
+import com.typesafe.config.ConfigValueType;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** Finds files of the user and of the installation. */
+final class Installation {
+  private Installation() {}
+
+  /** The folder of the installation; empty where the launcher was not used. */
+  static Optional<Path> home() {
+    return Optional.ofNullable(System.getProperty("hydra.home")).map(Path::of);
+  }
+
+  /** A configuration: a file as named, or one of the installation, with or without its ending. */
+  static Path findConfig(String name) {
+    List<Path> tried = new ArrayList<>();
+    tried.add(Path.of(name));
+    home().ifPresent(home -> tried.add(home.resolve("configs").resolve(name)));
+    for (Path base : List.copyOf(tried)) {
+      tried.add(base.resolveSibling(base.getFileName() + ".conf"));
+    }
+    return tried.stream()
+        .filter(Files::isRegularFile)
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new UsageException(
+                    "there is no configuration "
+                        + name
+                        + "; looked for "
+                        + String.join(", ", tried.stream().map(Path::toString).toList())));
+  }
+
+  /** Where relative data files are looked for. */
+  static List<Path> dataRoots() {
+    List<Path> roots = new ArrayList<>();
+    roots.add(Path.of("").toAbsolutePath());
+    home().ifPresent(home -> roots.add(home.resolve("data")));
+    return roots;
+  }
+
+  /**
+   * The configuration with data files that lie beside it, or in the working directory, named by
+   * absolute path, so that a run folder can be used from anywhere. Those of the installation keep
+   * their names.
+   */
+  static Config withAbsoluteData(Config config, Path file) {
+    if (!config.hasPath("data.files")) {
+      return config;
+    }
+    boolean list = config.getValue("data.files").valueType() == ConfigValueType.LIST;
+    Object named = config.getValue("data.files").unwrapped();
+    List<Object> files = new ArrayList<>();
+    for (Object each : list ? (List<?>) named : List.of(named)) {
+      files.add(each instanceof String text ? absolute(text, file) : each);
+    }
+    return config.withValue(
+        "data.files",
+        ConfigValueFactory.fromIterable(files).withOrigin(config.getValue("data.files").origin()));
+  }
+
+  private static String absolute(String name, Path config) {
+    Path beside = config.toAbsolutePath().resolveSibling(name);
+    if (Files.exists(beside)) {
+      return beside.normalize().toString();
+    }
+    Path here = Path.of(name).toAbsolutePath();
+    return Files.exists(here) ? here.normalize().toString() : name;
+  }
+}

@@ -1,0 +1,26 @@
+package dev.hydra.cli;
+
+import dev.hydra.composer.Components;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import picocli.CommandLine;
+
+/** The command line without OSGi, with the plugins on the class path or module path. */
+public final class Main {
+  private Main() {}
+
+  /** Runs a command and exits with its code. */
+  public static void main(String[] arguments) {
+    System.exit(run(Components.load(Main.class.getClassLoader()), arguments));
+  }
+
+  /** Runs a command with these component types; gives the exit code. */
+  static int run(Components components, String... arguments) {
+    CommandLine line = new CommandLine(new HydraCommand(), new Commands(components));
+    line.setOut(new PrintWriter(System.out, true, StandardCharsets.UTF_8));
+    line.setErr(new PrintWriter(System.err, true, StandardCharsets.UTF_8));
+    line.setCaseInsensitiveEnumValuesAllowed(true);
+    line.setExecutionExceptionHandler(new Failures());
+    return line.execute(arguments);
+  }
+}

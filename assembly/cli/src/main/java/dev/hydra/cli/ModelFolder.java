@@ -1,0 +1,73 @@
+package dev.hydra.cli;
+
+import com.typesafe.config.Config;
+import dev.hydra.composer.Components;
+import dev.hydra.composer.ConfigFiles;
+import dev.hydra.composer.Model;
+import dev.hydra.composer.ModelFiles;
+import dev.hydra.composer.ModelSpec;
+import dev.hydra.composer.Precision;
+import dev.hydra.trainer.Checkpoint;
+import dev.hydra.trainer.RunFolder;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import picocli.CommandLine.Option;
+
+/** Names a trained model: a run folder (its newest whole checkpoint) or one checkpoint. */
+final class ModelFolder {
+  @Option(
+      names = {"--model", "--run-dir"},
+      required = true,
+      paramLabel = "DIR",
+      description = "A run folder, whose newest whole checkpoint is used, or one checkpoint.")
+  @SuppressWarnings("NullAway.Init") // set by picocli
+  private Path folder;
+
+  @Option(
+      names = "--set",
+      paramLabel = "KEY=VALUE",
+      description = "Overrides a value of the configuration. May be given several times.")
+  private List<String> overrides = List.of();
+
+  /** The checkpoint that is meant; damaged newer ones are named on the error stream. */
+  Checkpoint checkpoint() throws IOException {
+    if (!Files.isDirectory(folder)) {
+      throw new UsageException("there is no folder " + folder);
+    }
+    if (Files.exists(folder.resolve(Checkpoint.MODEL))) {
+      Checkpoint checkpoint = new Checkpoint(folder);
+      checkpoint.verify();
+      return checkpoint;
+    }
+    return new RunFolder(folder)
+        .newestWhole(damaged -> System.err.println("hydra: " + damaged))
+        .orElseThrow(
+            () ->
+                new IOException(
+                    folder + " is neither a checkpoint nor a run folder with a whole checkpoint"));
+  }
+
+  /** The configuration that the model was trained with, and the overrides. */
+  Config config(Checkpoint checkpoint) {
+    return ConfigFiles.load(checkpoint.file(Checkpoint.CONFIG), overrides);
+  }
+
+  /** Builds the model of a checkpoint. */
+  static Model load(
+      Checkpoint checkpoint, Config config, Components components, Device device, ScalarType type)
+      throws IOException {
+    Model model =
+        Model.build(ModelSpec.read(config), components, new Precision(device, type), 0);
+    try {
+      ModelFiles.load(model, checkpoint.file(Checkpoint.MODEL));
+    } catch (IOException | RuntimeException e) {
+      model.close();
+      throw e;
+    }
+    return model;
+  }
+}

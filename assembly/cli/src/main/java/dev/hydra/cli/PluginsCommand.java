@@ -1,0 +1,84 @@
+package dev.hydra.cli;
+
+import dev.hydra.composer.Components;
+import dev.hydra.composer.Components.Registration;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Shows what plugins there are. */
+@Command(
+    name = "plugins",
+    description = "Shows the component types that plugins offer.",
+    mixinStandardHelpOptions = true,
+    synopsisSubcommandLabel = "list")
+@SuppressWarnings("NullAway.Init") // fields are set by picocli
+final class PluginsCommand {
+  private final Components components;
+
+  @Spec private CommandSpec spec;
+
+  PluginsCommand(Components components) {
+    this.components = components;
+  }
+
+  @Command(
+      name = "list",
+      description = "Lists component types with their options.",
+      mixinStandardHelpOptions = true)
+  int list(
+      @Option(names = "--json", description = "One JSON object.") boolean json,
+      @Option(names = "--options", description = "Every option with its meaning.") boolean options)
+      throws IOException {
+    List<Registration> all =
+        components.all().stream()
+            .sorted(
+                Comparator.comparing((Registration each) -> each.factory().role())
+                    .thenComparing(Registration::type))
+            .toList();
+    var out = spec.commandLine().getOut();
+    if (json) {
+      out.println(Json.line(Map.of("components", all.stream().map(PluginsCommand::json).toList())));
+      return 0;
+    }
+    for (Registration each : all) {
+      out.printf(
+          "%-8s %-16s %s %s%n",
+          each.factory().role().key(), each.type(), each.plugin(), each.version());
+      if (options) {
+        for (dev.hydra.api.Option<?> option : each.factory().options()) {
+          out.printf(
+              "           %-16s %s; %s; default: %s%n",
+              option.name(), option.doc(), option.type(), option.otherwise());
+        }
+      }
+    }
+    return 0;
+  }
+
+  private static Map<String, Object> json(Registration each) {
+    List<Map<String, String>> options = new ArrayList<>();
+    for (dev.hydra.api.Option<?> option : each.factory().options()) {
+      Map<String, String> one = new LinkedHashMap<>();
+      one.put("name", option.name());
+      one.put("type", option.type());
+      one.put("default", option.otherwise());
+      one.put("doc", option.doc());
+      options.add(one);
+    }
+    Map<String, Object> line = new LinkedHashMap<>();
+    line.put("role", each.factory().role().key());
+    line.put("type", each.type());
+    line.put("plugin", each.plugin());
+    line.put("version", each.version());
+    line.put("options", options);
+    return line;
+  }
+}

@@ -1,0 +1,105 @@
+package dev.hydra.cli;
+
+import dev.hydra.trainer.Score;
+import dev.hydra.trainer.StepReport;
+import dev.hydra.trainer.TrainingListener;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.time.Duration;
+
+/**
+ * Shows how training goes: one line that is rewritten on a terminal, a plain line every few seconds
+ * elsewhere.
+ */
+final class ProgressDisplay implements TrainingListener {
+  private static final int BAR = 24;
+  private static final long REWRITE_NANOS = Duration.ofMillis(200).toNanos();
+  private static final long PLAIN_NANOS = Duration.ofSeconds(10).toNanos();
+
+  /** How fast the smoothed speed follows the measured one, for the time left. */
+  private static final double SMOOTHING = 0.05;
+
+  private final PrintWriter out;
+  private final boolean terminal;
+  private final long tokensPerStep;
+  private long shownAt;
+  private boolean onLine;
+  private double tokensPerSecond;
+
+  ProgressDisplay(PrintWriter out, boolean terminal, long tokensPerStep) {
+    this.out = out;
+    this.terminal = terminal;
+    this.tokensPerStep = tokensPerStep;
+  }
+
+  @Override
+  public void stepped(StepReport report) {
+    tokensPerSecond =
+        tokensPerSecond == 0
+            ? report.tokensPerSecond()
+            : tokensPerSecond + SMOOTHING * (report.tokensPerSecond() - tokensPerSecond);
+    long now = System.nanoTime();
+    boolean first = shownAt == 0;
+    boolean last = report.step() == report.steps();
+    if (!first && !last && now - shownAt < (terminal ? REWRITE_NANOS : PLAIN_NANOS)) {
+      return;
+    }
+    shownAt = now;
+    String line =
+        String.format(
+            "step %,d/%,d  loss %.3f  %.3f bits/token  %,.0f tokens/s  %s left",
+            report.step(),
+            report.steps(),
+            report.loss(),
+            report.loss() / Math.log(2),
+            tokensPerSecond,
+            left(report));
+    if (terminal) {
+      out.print("\r\u001b[K" + bar((double) report.step() / report.steps()) + " " + line);
+      out.flush();
+      onLine = true;
+    } else {
+      out.println(line);
+    }
+  }
+
+  private String left(StepReport report) {
+    double seconds = (report.steps() - report.step()) * tokensPerStep / tokensPerSecond;
+    Duration left = Duration.ofSeconds(Math.round(seconds));
+    return left.toHours() > 0
+        ? String.format("%d:%02d:%02d", left.toHours(), left.toMinutesPart(), left.toSecondsPart())
+        : String.format("%d:%02d", left.toMinutes(), left.toSecondsPart());
+  }
+
+  private static String bar(double part) {
+    int full = (int) (part * BAR);
+    return "[" + "#".repeat(full) + "-".repeat(BAR - full) + "]";
+  }
+
+  @Override
+  public void evaluated(long step, Score score) {
+    say(
+        String.format(
+            "step %,d: held-out text %.4f bits per byte (%,d bytes)",
+            step, score.bitsPerByte(), score.bytes()));
+  }
+
+  @Override
+  public void checkpointed(long step, Path folder) {
+    say("checkpoint " + folder);
+  }
+
+  @Override
+  public void warned(String message) {
+    say("warning: " + message);
+  }
+
+  /** Prints a line of its own. */
+  void say(String text) {
+    if (onLine) {
+      out.println();
+      onLine = false;
+    }
+    out.println(text);
+  }
+}

@@ -1,0 +1,194 @@
+package dev.hydra.cli;
+
+import com.typesafe.config.Config;
+import dev.hydra.composer.Components;
+import dev.hydra.composer.ConfigFiles;
+import dev.hydra.composer.Model;
+import dev.hydra.composer.Parameter;
+import dev.hydra.data.Dataset;
+import dev.hydra.data.StreamingDecoder;
+import dev.hydra.data.Tokenizer;
+import dev.hydra.trainer.Experiment;
+import dev.hydra.trainer.RunFolder;
+import dev.hydra.trainer.Sampling;
+import dev.hydra.trainer.TextGenerator;
+import dev.hydra.trainer.Trainer;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.LocalDateTime;
+import java.time.format.DateTimeFormatter;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.stream.IntStream;
+import org.bytedeco.pytorch.Device;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Trains a model. */
+@Command(
+    name = "train",
+    description = {
+      "Trains the model that a configuration describes.",
+      "Ctrl-C writes a checkpoint and ends with exit code 130; --resume goes on from there."
+    },
+    mixinStandardHelpOptions = true)
+@SuppressWarnings("NullAway.Init") // fields are set by picocli
+final class TrainCommand implements Callable<Integer> {
+  private static final int INTERRUPTED = 130;
+  private static final double SAMPLE_TEMPERATURE = 0.8;
+
+  private final Components components;
+
+  @Spec private CommandSpec spec;
+  @Mixin private DeviceArgument deviceArgument;
+
+  @Parameters(
+      index = "0",
+      arity = "0..1",
+      paramLabel = "CONF",
+      description =
+          "A configuration file, or the name of one that comes with the installation, such as"
+              + " quickstart. With --resume it may be left out.")
+  private Optional<String> name = Optional.empty();
+
+  @Option(
+      names = "--set",
+      paramLabel = "KEY=VALUE",
+      description = "Overrides a value, such as trainer.steps=100. May be given several times.")
+  private List<String> overrides = List.of();
+
+  @Option(
+      names = "--run-dir",
+      paramLabel = "DIR",
+      description = "Where everything is written (default: runs/NAME-TIME).")
+  private Optional<Path> runDir = Optional.empty();
+
+  @Option(names = "--resume", description = "Goes on from the newest checkpoint in --run-dir.")
+  private boolean resume;
+
+  TrainCommand(Components components) {
+    this.components = components;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    PrintWriter screen = spec.commandLine().getErr();
+    RunFolder folder = new RunFolder(runDir.orElseGet(this::newRunDir));
+    checkUse(folder);
+    Path file = name.map(Installation::findConfig).orElse(folder.config());
+    Config config = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
+    Experiment experiment = Experiment.read(config);
+    Dataset dataset = experiment.data().open(Installation.dataRoots());
+    Device device = deviceArgument.device();
+    ProgressDisplay display =
+        new ProgressDisplay(
+            screen,
+            Boolean.getBoolean("hydra.terminal"),
+            experiment.trainer().tokensPerStep(experiment.data().sequenceLength()));
+    try (Interrupt interrupt = new Interrupt();
+        Trainer trainer = new Trainer(experiment, dataset, components, device, folder, display)) {
+      announce(screen, file, trainer.model(), dataset, folder);
+      if (resume) {
+        screen.println("resuming after step " + trainer.resume());
+      }
+      Trainer.Outcome outcome = trainer.run(interrupt::requested);
+      if (outcome.interrupted()) {
+        display.say(
+            "interrupted after step "
+                + outcome.step()
+                + "; go on with: hydra train --resume --run-dir "
+                + folder.path());
+        return INTERRUPTED;
+      }
+      summarise(experiment, dataset.tokenizer(), trainer.model(), outcome, folder);
+    }
+    return 0;
+  }
+
+  private void checkUse(RunFolder folder) {
+    if (resume && runDir.isEmpty()) {
+      throw new UsageException("--resume needs --run-dir, the folder of the run to go on with");
+    }
+    if (name.isEmpty() && !resume) {
+      throw new UsageException("name a configuration, such as: hydra train quickstart");
+    }
+    if (resume && !folder.used()) {
+      throw new UsageException("there is no run in " + folder.path() + " to resume");
+    }
+    if (!resume && folder.used()) {
+      throw new UsageException(
+          folder.path() + " holds a run already; add --resume, or choose another --run-dir");
+    }
+  }
+
+  private Path newRunDir() {
+    String config = name.map(n -> String.valueOf(Path.of(n).getFileName())).orElse("run");
+    String time = LocalDateTime.now().format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss"));
+    return Path.of("runs", config.replaceFirst("\\.conf$", "") + "-" + time);
+  }
+
+  private static void announce(
+      PrintWriter screen, Path file, Model model, Dataset dataset, RunFolder folder) {
+    long parameters =
+        model.parameters().all().stream()
+            .map(Parameter::spec)
+            .mapToLong(parameter -> parameter.elements())
+            .sum();
+    screen.printf(
+        "%s: %,d parameters, %s on %s%n",
+        file,
+        parameters,
+        model.precision().compute().name().toLowerCase(java.util.Locale.ROOT),
+        model.precision().device().str().getString());
+    screen.printf(
+        "text: %,d tokens, %,d training windows; run folder: %s%n",
+        dataset.corpus().size(), dataset.train().samplesPerEpoch(), folder.path());
+  }
+
+  private void summarise(
+      Experiment experiment,
+      Tokenizer tokenizer,
+      Model model,
+      Trainer.Outcome outcome,
+      RunFolder folder) {
+    PrintWriter out = spec.commandLine().getOut();
+    outcome
+        .score()
+        .ifPresent(
+            score ->
+                out.printf(
+                    "validation: %.4f bits per byte on %,d held-out bytes%n",
+                    score.bitsPerByte(), score.bytes()));
+    String prompt = experiment.trainer().samplePrompt();
+    if (!prompt.isEmpty()) {
+      out.println("sample: " + prompt + sample(experiment, tokenizer, model, prompt));
+    }
+    out.println("written to " + folder.path().toAbsolutePath().normalize());
+    out.println("more text: hydra generate --model " + folder.path() + " --prompt \"...\"");
+  }
+
+  private static String sample(
+      Experiment experiment, Tokenizer tokenizer, Model model, String prompt) {
+    IntStream.Builder start = IntStream.builder();
+    tokenizer.encode(prompt.getBytes(StandardCharsets.UTF_8), start);
+    StreamingDecoder decoder = new StreamingDecoder(tokenizer);
+    StringBuilder text = new StringBuilder();
+    new TextGenerator(model)
+        .generate(
+            start.build().toArray(),
+            experiment.trainer().sampleTokens(),
+            new Sampling(SAMPLE_TEMPERATURE, 0, 1, experiment.trainer().seed()),
+            token -> {
+              text.append(decoder.next(token));
+              return true;
+            });
+    return text.append(decoder.finish()).toString();
+  }
+}

@@ -1,0 +1,42 @@
+package dev.hydra.launcher;
+
+import dev.hydra.api.ComponentFactory;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.osgi.framework.Bundle;
+import org.osgi.framework.PrototypeServiceFactory;
+import org.osgi.framework.ServiceRegistration;
+
+/** Makes component factories of one class, each time anew. */
+final class FactoryService implements PrototypeServiceFactory<ComponentFactory<?>> {
+  private final Class<?> type;
+  private final Consumer<String> warnings;
+  private volatile boolean refused;
+
+  FactoryService(Class<?> type, Consumer<String> warnings) {
+    this.type = type;
+    this.warnings = warnings;
+  }
+
+  /** Makes a factory; null if that fails, which is warned of the first time and never retried. */
+  @Override
+  public @Nullable ComponentFactory<?> getService(
+      Bundle user, ServiceRegistration<ComponentFactory<?>> registration) {
+    if (refused) {
+      return null;
+    }
+    try {
+      return (ComponentFactory<?>) type.getConstructor().newInstance();
+    } catch (ReflectiveOperationException | LinkageError e) {
+      refused = true;
+      warnings.accept(Problem.skipped(registration.getReference().getBundle(), e));
+      return null;
+    }
+  }
+
+  @Override
+  public void ungetService(
+      Bundle user,
+      ServiceRegistration<ComponentFactory<?>> registration,
+      ComponentFactory<?> factory) {}
+}

@@ -1,0 +1,176 @@
+package dev.hydra.launcher;
+
+import dev.hydra.api.HydraPlugin;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.ServiceLoader;
+import java.util.function.Consumer;
+import java.util.function.ToIntFunction;
+import org.osgi.framework.Bundle;
+import org.osgi.framework.BundleContext;
+import org.osgi.framework.BundleException;
+import org.osgi.framework.Constants;
+import org.osgi.framework.InvalidSyntaxException;
+import org.osgi.framework.ServiceReference;
+import org.osgi.framework.launch.Framework;
+import org.osgi.framework.launch.FrameworkFactory;
+
+/** A running OSGi framework with the plugins of an installation. */
+final class Host implements AutoCloseable {
+  private static final long STOP_MILLIS = 10_000;
+
+  private final Framework framework;
+  private final Consumer<String> warnings;
+
+  private Host(Framework framework, Consumer<String> warnings) {
+    this.framework = framework;
+    this.warnings = warnings;
+  }
+
+  /**
+   * Starts the framework and all plugins. A plugin that cannot start is warned of and skipped.
+   *
+   * @param home the installation: {@code lib} is the class path, {@code plugins} holds bundles
+   * @param extra a further folder of bundles
+   * @param warnings takes one line for each plugin that is skipped
+   */
+  static Host start(Path home, Optional<Path> extra, Consumer<String> warnings) throws IOException {
+    Framework framework =
+        ServiceLoader.load(FrameworkFactory.class)
+            .findFirst()
+            .orElseThrow(
+                () -> new StartException("there is no OSGi framework in " + home.resolve("lib")))
+            .newFramework(configuration(home));
+    try {
+      framework.start();
+    } catch (BundleException e) {
+      throw new StartException("the OSGi framework does not start: " + e.getMessage(), e);
+    }
+    Host host = new Host(framework, warnings);
+    framework.getBundleContext().addBundleListener(new Extender(warnings));
+    List<Bundle> bundles = new ArrayList<>(host.installAll(home.resolve("plugins"), true));
+    if (extra.isPresent()) {
+      bundles.addAll(host.installAll(extra.get(), false));
+    }
+    bundles.forEach(host::start);
+    return host;
+  }
+
+  private static Map<String, String> configuration(Path home) throws IOException {
+    return Map.of(
+        // Fresh in every process: Felix lets two processes share one silently, and a warm one is
+        // not faster.
+        Constants.FRAMEWORK_STORAGE,
+        TemporaryFolder.create("hydra-").toString(),
+        Constants.FRAMEWORK_SYSTEMPACKAGES_EXTRA,
+        SystemPackages.of(home.resolve("lib")),
+        Constants.FRAMEWORK_SYSTEMCAPABILITIES_EXTRA,
+        "osgi.extender;osgi.extender=" + HydraPlugin.EXTENDER + ";version:Version=\"1.0.0\"",
+        // Two versions of a plugin live side by side while they are swapped.
+        Constants.FRAMEWORK_BSNVERSION,
+        Constants.FRAMEWORK_BSNVERSION_MULTIPLE,
+        "felix.service.urlhandlers",
+        "false",
+        // What goes wrong with a plugin is reported here, in one line.
+        "felix.log.level",
+        "0");
+  }
+
+  /**
+   * Installs all jars of a folder, in the order of their names.
+   *
+   * @param inPlace whether the jars stay as they are while this process runs; others are copied
+   */
+  private List<Bundle> installAll(Path folder, boolean inPlace) throws IOException {
+    List<Path> jars = new ArrayList<>();
+    try (DirectoryStream<Path> paths = Files.newDirectoryStream(folder, "*.jar")) {
+      paths.forEach(jars::add);
+    }
+    jars.sort(Comparator.naturalOrder());
+    List<Bundle> bundles = new ArrayList<>();
+    for (Path jar : jars) {
+      install(jar, inPlace).ifPresent(bundles::add);
+    }
+    return bundles;
+  }
+
+  private Optional<Bundle> install(Path jar, boolean inPlace) {
+    String location = inPlace ? Problem.REFERENCE + jar.toUri() : jar.toString();
+    try {
+      Bundle bundle = inPlace ? reference(location) : copy(jar, location);
+      if (bundle.getSymbolicName() != null) {
+        return Optional.of(bundle);
+      }
+      bundle.uninstall();
+      warnings.accept(Problem.skipped(location, "it is not an OSGi bundle"));
+    } catch (BundleException | IOException e) {
+      warnings.accept(Problem.skipped(location, "it cannot be read: " + Problem.rootCause(e)));
+    }
+    return Optional.empty();
+  }
+
+  private Bundle reference(String location) throws BundleException {
+    return framework.getBundleContext().installBundle(location);
+  }
+
+  private Bundle copy(Path jar, String location) throws BundleException, IOException {
+    try (InputStream in = Files.newInputStream(jar)) {
+      return framework.getBundleContext().installBundle(location, in);
+    }
+  }
+
+  private void start(Bundle bundle) {
+    try {
+      bundle.start();
+    } catch (BundleException e) {
+      String missing = new Requirements(bundle, framework.getBundleContext()).missing();
+      warnings.accept(
+          missing.isEmpty()
+              ? Problem.skipped(bundle, e)
+              : Problem.skipped(bundle.getLocation(), missing));
+    }
+  }
+
+  /**
+   * The command line: a service that a plugin offers as {@link ToIntFunction} from arguments to
+   * exit code with the property {@code hydra.main=true}; of several the one ranked highest.
+   */
+  ToIntFunction<String[]> commandLine() {
+    BundleContext context = framework.getBundleContext();
+    return mains(context).stream()
+        .max(Comparator.naturalOrder())
+        .map(context::getService)
+        .orElseThrow(() -> new StartException("no plugin offers a command line"));
+  }
+
+  @SuppressWarnings({"unchecked", "rawtypes"}) // the property stands for the type argument
+  private static Collection<ServiceReference<ToIntFunction<String[]>>> mains(
+      BundleContext context) {
+    try {
+      return (Collection) context.getServiceReferences(ToIntFunction.class, "(hydra.main=true)");
+    } catch (InvalidSyntaxException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Override
+  public void close() {
+    try {
+      framework.stop();
+      framework.waitForStop(STOP_MILLIS);
+    } catch (BundleException e) {
+      warnings.accept("the OSGi framework does not stop: " + e.getMessage());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,172 @@
+package dev.hydra.composer;
+
+import dev.hydra.api.Cost;
+import dev.hydra.api.Workload;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * What a model is made of and what it costs. Parameters are counted as the model made them; FLOPs,
+ * activations and state are each component's own count ({@link Cost}).
+ *
+ * @param parts every component, in order
+ * @param roles parameters by role; {@code embedding}, {@code head}, {@code norms} and {@code gates}
+ *     are the model's own
+ * @param parameters all parameters
+ * @param activeParameters those that one token uses
+ * @param lengths costs at sequence lengths
+ */
+public record Account(
+    List<Part> parts,
+    Map<String, Count> roles,
+    long parameters,
+    long activeParameters,
+    List<AtLength> lengths) {
+
+  /** A number of parameters, and how many of them one token uses. */
+  public record Count(long parameters, long activeParameters) {
+    Count plus(Count other) {
+      return new Count(parameters + other.parameters, activeParameters + other.activeParameters);
+    }
+  }
+
+  /**
+   * A component, children included.
+   *
+   * @param path its site
+   * @param role the key of its role
+   * @param type its type, with its children's types, such as {@code moe(chunk-topk)}
+   * @param count its parameters
+   */
+  public record Part(String path, String role, String type, Count count) {}
+
+  /**
+   * Costs at a sequence length, batch 1.
+   *
+   * @param tokens the length
+   * @param forwardFlopsPerToken of a forward over the whole sequence, head included
+   * @param decodeFlopsPerToken of one more token after the sequence
+   * @param trainingBytes parameters (masters, working copies), gradients, two AdamW moments, and
+   *     the activations of one sequence
+   * @param decodingBytes working parameters and the state of one sequence
+   */
+  public record AtLength(
+      long tokens,
+      double forwardFlopsPerToken,
+      double decodeFlopsPerToken,
+      double trainingBytes,
+      double decodingBytes) {}
+
+  /**
+   * Accounts for a model; the meta device will do.
+   *
+   * @param compute the type that memory is counted for
+   */
+  public static Account of(Model model, ScalarType compute, List<Long> lengths) {
+    Counter counter = new Counter(model);
+    List<AtLength> costs = new ArrayList<>();
+    for (long tokens : lengths) {
+      costs.add(counter.at(tokens, compute));
+    }
+    Count all = counter.roles.values().stream().reduce(new Count(0, 0), Count::plus);
+    return new Account(
+        List.copyOf(counter.parts),
+        counter.roles,
+        all.parameters(),
+        all.activeParameters(),
+        List.copyOf(costs));
+  }
+
+  private static final class Counter {
+    private static final int MASTER_BYTES = 4;
+    private static final int MOMENTS = 2;
+
+    private final Model model;
+    private final List<ComponentSite> sites;
+    private final List<Part> parts = new ArrayList<>();
+    private final Map<String, Count> roles = new LinkedHashMap<>();
+
+    Counter(Model model) {
+      this.model = model;
+      this.sites = model.blocks().stream().flatMap(block -> block.sites().stream()).toList();
+      for (ComponentSite site : sites) {
+        long parameters = below(site.path() + ".");
+        long idle = (long) site.cost(Workload.sequence(1)).idleParameters();
+        Count count = new Count(parameters, parameters - idle);
+        parts.add(new Part(site.path(), site.role().key(), types(site), count));
+        roles.merge(site.role().key(), count, Count::plus);
+      }
+      for (Parameter parameter : model.parameters().all()) {
+        if (sites.stream().noneMatch(site -> parameter.name().startsWith(site.path() + "."))) {
+          long elements = parameter.spec().elements();
+          roles.merge(own(parameter.name()), new Count(elements, elements), Count::plus);
+        }
+      }
+    }
+
+    private long below(String prefix) {
+      return model.parameters().all().stream()
+          .filter(parameter -> parameter.name().startsWith(prefix))
+          .mapToLong(parameter -> parameter.spec().elements())
+          .sum();
+    }
+
+    private static String types(ComponentSite site) {
+      List<ComponentSite> children = site.children();
+      return children.isEmpty()
+          ? site.type()
+          : site.type()
+              + "("
+              + String.join(", ", children.stream().map(Counter::types).toList())
+              + ")";
+    }
+
+    private static String own(String name) {
+      if (name.startsWith("embedding.")) {
+        return "embedding";
+      } else if (name.startsWith("head.")) {
+        return "head";
+      }
+      return name.contains("-gate") ? "gates" : "norms";
+    }
+
+    AtLength at(long tokens, ScalarType compute) {
+      Cost whole = cost(Workload.sequence(tokens));
+      Cost next = cost(new Workload(1, tokens));
+      int computeBytes = compute == ScalarType.BFloat16 ? 2 : MASTER_BYTES;
+      double master = 0;
+      double working = 0;
+      for (Parameter parameter : model.parameters().all()) {
+        double elements = (double) parameter.spec().elements();
+        boolean copied = !parameter.spec().fp32() && computeBytes != MASTER_BYTES;
+        master += elements * MASTER_BYTES * (1 + MOMENTS);
+        working += elements * (copied ? computeBytes : MASTER_BYTES);
+        // Gradients come in the working type and are added up in the master type.
+        master += elements * (MASTER_BYTES + (copied ? 2 * computeBytes : 0));
+      }
+      // Every block keeps the precise residual stream and its norm, the head keeps its logits.
+      double stream = 2.0 * model.blocks().size() * model.spec().width() * (double) tokens;
+      double logits = (double) tokens * model.spec().vocabSize();
+      double activations =
+          whole.activations() * computeBytes + (stream + 2 * logits) * MASTER_BYTES;
+      return new AtLength(
+          tokens,
+          whole.flops() / (double) tokens,
+          next.flops(),
+          master + activations,
+          working + next.state() * computeBytes);
+    }
+
+    private Cost cost(Workload work) {
+      ModelSpec spec = model.spec();
+      Cost cost = Cost.linear(work.tokens(), spec.width(), spec.vocabSize());
+      for (ComponentSite site : sites) {
+        cost = cost.plus(site.cost(work));
+      }
+      return cost;
+    }
+  }
+}

@@ -1,0 +1,88 @@
+package dev.hydra.data;
+
+import java.util.Arrays;
+import java.util.function.IntConsumer;
+
+/** A growing sequence of tokens on the heap: a byte each if the vocabulary allows, else an int. */
+abstract class Tokens implements IntConsumer {
+  /** The largest array that every JVM can make. */
+  private static final int MAX_SIZE = Integer.MAX_VALUE - 8;
+
+  private int size;
+
+  static Tokens forVocabulary(int vocabSize) {
+    return vocabSize <= 256 ? new Bytes() : new Ints();
+  }
+
+  final int size() {
+    return size;
+  }
+
+  @Override
+  public final void accept(int token) {
+    if (size == capacity()) {
+      if (size == MAX_SIZE) {
+        throw new CorpusException(
+            "a corpus holds at most " + MAX_SIZE + " tokens; leave files out");
+      }
+      grow(Math.max(1 << 16, (int) Math.min(2L * size, MAX_SIZE)));
+    }
+    set(size++, token);
+  }
+
+  abstract int get(int index);
+
+  abstract void set(int index, int token);
+
+  abstract int capacity();
+
+  abstract void grow(int capacity);
+
+  private static final class Bytes extends Tokens {
+    private byte[] tokens = {};
+
+    @Override
+    int get(int index) {
+      return Byte.toUnsignedInt(tokens[index]);
+    }
+
+    @Override
+    void set(int index, int token) {
+      tokens[index] = (byte) token;
+    }
+
+    @Override
+    int capacity() {
+      return tokens.length;
+    }
+
+    @Override
+    void grow(int capacity) {
+      tokens = Arrays.copyOf(tokens, capacity);
+    }
+  }
+
+  private static final class Ints extends Tokens {
+    private int[] tokens = {};
+
+    @Override
+    int get(int index) {
+      return tokens[index];
+    }
+
+    @Override
+    void set(int index, int token) {
+      tokens[index] = token;
+    }
+
+    @Override
+    int capacity() {
+      return tokens.length;
+    }
+
+    @Override
+    void grow(int capacity) {
+      tokens = Arrays.copyOf(tokens, capacity);
+    }
+  }
+}

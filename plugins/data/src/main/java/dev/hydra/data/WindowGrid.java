@@ -1,0 +1,70 @@
+package dev.hydra.data;
+
+import java.util.List;
+import java.util.function.ToIntFunction;
+
+/**
+ * Numbers the windows of several ranges through. Windows follow each other at the distance of the
+ * window's length; each is read with one token more, the target of its last position.
+ */
+final class WindowGrid {
+  private final List<Range> ranges;
+  private final int length;
+  private final long[] ends;
+
+  /**
+   * Lays out.
+   *
+   * @param ranges where the windows lie
+   * @param length the window's length
+   * @param windows how many windows a range gets that has room for at least one
+   */
+  WindowGrid(List<Range> ranges, int length, ToIntFunction<Range> windows) {
+    if (length < 1) {
+      throw new IllegalArgumentException("a window needs a token, but its length is " + length);
+    }
+    this.ranges = ranges.stream().filter(range -> range.size() > length).toList();
+    this.length = length;
+    ends = new long[this.ranges.size()];
+    long end = 0;
+    for (int i = 0; i < ends.length; i++) {
+      end += windows.applyAsInt(this.ranges.get(i));
+      ends[i] = end;
+    }
+  }
+
+  /** The number of windows. */
+  long count() {
+    return ends.length == 0 ? 0 : ends[ends.length - 1];
+  }
+
+  /** The index of the range that a window lies in. */
+  int rangeOf(long window) {
+    int low = 0;
+    int high = ends.length - 1;
+    while (low < high) {
+      int middle = (low + high) >>> 1;
+      if (window < ends[middle]) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    return low;
+  }
+
+  /** Where a window of the range starts if the range's first window starts at its first token. */
+  int start(int range, long window) {
+    return Math.toIntExact(ranges.get(range).from() + (window - begin(range)) * length);
+  }
+
+  /** How many tokens the range has beyond its windows: by so much they can all move. */
+  int slack(int range) {
+    long used = (ends[range] - begin(range)) * length + 1;
+    return Math.toIntExact(ranges.get(range).size() - used);
+  }
+
+  private long begin(int range) {
+    return range == 0 ? 0 : ends[range - 1];
+  }
+}

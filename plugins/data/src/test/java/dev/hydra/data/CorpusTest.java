@@ -1,0 +1,184 @@
+package dev.hydra.data;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class CorpusTest {
+  private final Path folder;
+
+  CorpusTest(@TempDir Path folder) {
+    this.folder = folder;
+  }
+
+  @Test
+  void readsPlainTextAndGzipByContentOneAfterTheOther() throws IOException {
+    byte[] plain = Texts.words(200_000, 1);
+    byte[] packed = Texts.words(100_000, 2);
+    write("plain.gz", plain);
+    write("packed.txt", Texts.gzip(packed));
+    assertArrayEquals(join(plain, packed), text(read("plain.gz", "packed.txt")));
+    assertArrayEquals(join(packed, plain), text(read("packed.txt", "plain.gz")));
+  }
+
+  @Test
+  void readsAllMembersOfAGzip() throws IOException {
+    byte[] one = Texts.words(100_000, 1);
+    byte[] two = Texts.words(50_000, 2);
+    write("two.gz", join(Texts.gzip(one), Texts.gzip(two)));
+    assertArrayEquals(join(one, two), text(read("two.gz")));
+  }
+
+  @Test
+  void keepsTokensThatNeedMoreThanAByte() throws IOException {
+    byte[] words = Texts.words(150_001, 1);
+    write("words", words);
+    PairTokenizer pairs = new PairTokenizer();
+    Corpus corpus = Corpus.read(List.of("words"), List.of(folder), pairs);
+    assertEquals(75_001, corpus.size());
+    ByteArrayOutputStream text = new ByteArrayOutputStream();
+    for (int i = 0; i < corpus.size(); i++) {
+      text.writeBytes(pairs.bytes(corpus.token(i)));
+    }
+    assertArrayEquals(words, text.toByteArray());
+  }
+
+  @Test
+  void everyByteValueSurvives() throws IOException {
+    byte[] all = new byte[256];
+    for (int i = 0; i < 256; i++) {
+      all[i] = (byte) i;
+    }
+    write("all", all);
+    assertArrayEquals(all, text(read("all")));
+  }
+
+  @Test
+  void relativeNamesAreLookedForInTheRootsInOrder() throws IOException {
+    Path first = Files.createDirectory(folder.resolve("first"));
+    Path second = Files.createDirectory(folder.resolve("second"));
+    Files.writeString(second.resolve("a"), "second a");
+    Files.writeString(second.resolve("b"), "second b");
+    Files.writeString(first.resolve("a"), "first a");
+    Corpus corpus =
+        Corpus.read(
+            List.of("a", "b", second.resolve("a").toString()),
+            List.of(first, second),
+            new ByteTokenizer());
+    assertEquals("first asecond bsecond a", new String(text(corpus), StandardCharsets.US_ASCII));
+  }
+
+  @Test
+  void aMissingFileIsReportedWithEveryPathTried() {
+    Path other = folder.resolve("other");
+    CorpusException missing =
+        assertThrows(
+            CorpusException.class,
+            () ->
+                Corpus.read(
+                    List.of("sub/../none.txt"), List.of(folder, other), new ByteTokenizer()));
+    assertEquals(
+        "there is no file \"sub/../none.txt\"; looked for "
+            + folder.resolve("none.txt")
+            + ", "
+            + other.resolve("none.txt"),
+        missing.getMessage());
+  }
+
+  @Test
+  void whatIsNoFileNameIsRefused() {
+    assertRefused("cannot be a file name", "nul\0");
+  }
+
+  @Test
+  void aFolderIsRefused() throws IOException {
+    Files.createDirectory(folder.resolve("sub"));
+    assertRefused("sub is not a file", "sub");
+  }
+
+  @Test
+  void aFileThatMayNotBeReadIsRefused() throws IOException {
+    Path secret = write("secret", new byte[10]);
+    assumeFalse(!secret.toFile().setReadable(false) || Files.isReadable(secret), "super-user");
+    assertRefused("secret may not be read", "secret");
+  }
+
+  @Test
+  void anEmptyCorpusIsRefused() throws IOException {
+    write("empty", new byte[0]);
+    write("packed", Texts.gzip(new byte[0]));
+    assertRefused("the corpus is empty", "empty", "packed");
+  }
+
+  @Test
+  void aTruncatedGzipIsRefusedWhereverItEnds() throws IOException {
+    byte[] packed = Texts.gzip(Texts.words(3_000, 1));
+    for (int size = 2; size < packed.length; size += size < 30 ? 1 : 97) {
+      write("cut", Arrays.copyOf(packed, size));
+      assertRefused("cut is a damaged gzip file", "cut");
+    }
+    write("cut", Arrays.copyOf(packed, packed.length - 1));
+    assertRefused("cut is a damaged gzip file", "cut");
+  }
+
+  @Test
+  void aGzipWithAFlippedBitIsRefused() throws IOException {
+    byte[] packed = Texts.gzip(Texts.words(3_000, 1));
+    for (int at : new int[] {2, 500, packed.length - 8, packed.length - 1}) {
+      byte[] damaged = packed.clone();
+      damaged[at] ^= 4;
+      write("damaged", damaged);
+      assertRefused("damaged is a damaged gzip file", "damaged");
+    }
+  }
+
+  @Test
+  void somethingElseAfterAGzipIsRefused() throws IOException {
+    byte[] packed = Texts.gzip(Texts.words(3_000, 1));
+    for (int extra : new int[] {1, 9, 18, 19, 500}) {
+      write("long", join(packed, new byte[extra]));
+      assertRefused("something that is not gzip follows", "long");
+    }
+    byte[] second = Texts.gzip(Texts.words(10, 2));
+    write("long", join(packed, Arrays.copyOf(second, 5)));
+    assertRefused("something that is not gzip follows", "long");
+  }
+
+  private void assertRefused(String problem, String... files) {
+    String message = assertThrows(CorpusException.class, () -> read(files)).toString();
+    assertTrue(message.contains(problem), message);
+  }
+
+  private Corpus read(String... files) {
+    return Corpus.read(List.of(files), List.of(folder), new ByteTokenizer());
+  }
+
+  private Path write(String name, byte[] bytes) throws IOException {
+    return Files.write(folder.resolve(name), bytes);
+  }
+
+  private static byte[] text(Corpus corpus) {
+    byte[] text = new byte[corpus.size()];
+    IntStream.range(0, text.length).forEach(i -> text[i] = (byte) corpus.token(i));
+    return text;
+  }
+
+  private static byte[] join(byte[] a, byte[] b) {
+    byte[] joined = Arrays.copyOf(a, a.length + b.length);
+    System.arraycopy(b, 0, joined, a.length, b.length);
+    return joined;
+  }
+}

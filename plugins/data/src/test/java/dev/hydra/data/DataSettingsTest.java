@@ -1,0 +1,85 @@
+package dev.hydra.data;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigParseOptions;
+import dev.hydra.api.ConfigException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class DataSettingsTest {
+  private final Path folder;
+
+  DataSettingsTest(@TempDir Path folder) throws IOException {
+    this.folder = folder;
+    Files.write(folder.resolve("words"), Texts.words(100_000, 1));
+  }
+
+  @Test
+  void defaultsOpenADataset() {
+    DataSettings settings = read("files = words");
+    assertEquals(256, settings.sequenceLength());
+    assertInstanceOf(ByteTokenizer.class, settings.tokenizer());
+    Dataset data = settings.open(List.of(folder));
+    assertEquals(100_000, data.corpus().size());
+    assertEquals(Split.of(100_000, 0.05), data.split());
+    assertEquals(257, data.train().next(2).size(1));
+    assertEquals(4_999 / 256, data.validation().count());
+  }
+
+  @Test
+  void everyOptionCounts() {
+    Dataset data =
+        read("files = [words, words]\ntokenizer = byte\nsequence-length = 64\nseed = 3\n"
+                + "validation-fraction = 0.1")
+            .open(List.of(folder));
+    assertEquals(Split.of(200_000, 0.1), data.split());
+    WindowSampler same = new WindowSampler(data.corpus(), data.split().train(), 64, 3);
+    WindowSampler other = new WindowSampler(data.corpus(), data.split().train(), 64, 0);
+    assertEquals(same.start(0), data.train().start(0));
+    assertTrue(other.start(0) != data.train().start(0));
+  }
+
+  @Test
+  void mistakesNameFileAndLine() {
+    assertMistake("unknown key \"file\"; did you mean \"files\"?", "\nfile = words");
+    assertMistake("data.files: must be at least one file", "\nfiles = []");
+    assertMistake("data.tokenizer: unknown value \"bytes\"", "files = a\ntokenizer = bytes");
+    assertMistake("data.sequence-length: must be at least 1", "files = a\nsequence-length = 0");
+    assertMistake(
+        "data.validation-fraction: must be between 0.0 and 0.5",
+        "files = a\nvalidation-fraction = 0.6");
+  }
+
+  @Test
+  void problemsOfTheTextNameTheLineThatAsksForIt() {
+    assertMistake("data.files: there is no file \"none\"", "\nfiles = none");
+    assertMistake(
+        "data.sequence-length: no piece of the text to train on has the 100001 tokens",
+        "files = words\nsequence-length = 100000");
+    assertMistake(
+        "data.sequence-length: no piece of the text held out has the 5001 tokens",
+        "files = words\nsequence-length = 5000");
+  }
+
+  private void assertMistake(String problem, String text) {
+    String message =
+        assertThrows(ConfigException.class, () -> read(text).open(List.of(folder))).toString();
+    assertTrue(message.contains(" test.conf: 2: data."), message);
+    assertTrue(message.contains(problem), message);
+  }
+
+  private static DataSettings read(String text) {
+    return DataSettings.read(
+        ConfigFactory.parseString(
+            text, ConfigParseOptions.defaults().setOriginDescription("test.conf")));
+  }
+}

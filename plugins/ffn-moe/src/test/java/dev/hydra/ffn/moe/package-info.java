@@ -1,0 +1,4 @@
+@NullMarked
+package dev.hydra.ffn.moe;
+
+import org.jspecify.annotations.NullMarked;

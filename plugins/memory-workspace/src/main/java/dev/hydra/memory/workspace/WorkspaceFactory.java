@@ -1,0 +1,85 @@
+package dev.hydra.memory.workspace;
+
+import dev.hydra.api.ComponentFactory;
+import dev.hydra.api.Cost;
+import dev.hydra.api.HydraPlugin;
+import dev.hydra.api.Memory;
+import dev.hydra.api.Option;
+import dev.hydra.api.Role;
+import dev.hydra.api.Site;
+import dev.hydra.api.Workload;
+import java.util.List;
+
+/** Creates workspaces: slots that the tokens of a sequence write and read. */
+@HydraPlugin("workspace")
+public final class WorkspaceFactory implements ComponentFactory<Memory> {
+  static final Option<Integer> SLOTS =
+      Option.integer("slots", "slots of a sequence").atLeast(1).orElse(64);
+  static final Option<Integer> DIM =
+      Option.integer("dim", "dimension of a slot").atLeast(1).orElse(128);
+  static final Option<Integer> HEADS =
+      Option.integer("heads", "attention heads, a divisor of dim").atLeast(1).orElse(4);
+  static final Option<Integer> CHUNK =
+      Option.integer("chunk", "tokens that write together").atLeast(1).orElse(32);
+
+  /** For the plugin loader. */
+  public WorkspaceFactory() {}
+
+  @Override
+  public Role role() {
+    return Role.MEMORY;
+  }
+
+  @Override
+  public List<Option<?>> options() {
+    return List.of(SLOTS, DIM, HEADS, CHUNK);
+  }
+
+  @Override
+  public Memory create(Site site) {
+    int dim = site.get(DIM);
+    int heads = site.get(HEADS);
+    if (dim % heads != 0) {
+      int fitting = heads;
+      while (dim % fitting != 0) {
+        fitting--;
+      }
+      throw site.invalid(
+          HEADS,
+          "must divide dim, but is " + heads + " with dim = " + dim + "; try heads = " + fitting);
+    }
+    return new Workspace(site);
+  }
+
+  @Override
+  public Cost cost(Site site, Workload work) {
+    double width = site.width();
+    double slots = site.get(SLOTS);
+    double dim = site.get(DIM);
+    double heads = site.get(HEADS);
+    long chunk = site.get(CHUNK);
+    double tokens = work.tokens();
+    long filled = work.context() % chunk + work.tokens();
+    long written = filled / chunk;
+    long found = (filled + chunk - 1) / chunk;
+
+    double slotElements = slots * dim;
+
+    // Scores and values of the tokens, then per slot their weighted sum, gate and content; the
+    // recurrence joins every chunk about twice and keeps three tensors as large as the slots.
+    double writeFlops =
+        2 * written * chunk * width * (heads * slots + dim)
+            + written * slotElements * (2 * chunk + 2)
+            + 6 * written * slotElements;
+    double writeKept = written * (chunk * (heads * slots + dim) + 5 * slotElements);
+    // Queries and gates of the tokens, keys of the slots, then attention and projection.
+    double readFlops =
+        2 * tokens * width * (dim + 1)
+            + 2 * found * slotElements * dim
+            + 4 * tokens * slotElements
+            + 2 * tokens * dim * width;
+    double readKept = tokens * (2 * width + 2 * dim + heads * slots + 1) + 3 * found * slotElements;
+    double state = slotElements + (double) (filled % chunk) * width;
+    return new Cost(writeFlops + readFlops, writeKept + readKept, state, 0);
+  }
+}

@@ -1,0 +1,113 @@
+package dev.hydra.mixer.mamba;
+
+import dev.hydra.api.Init;
+import dev.hydra.api.Mixer;
+import dev.hydra.api.ParameterSpec;
+import dev.hydra.api.Pass;
+import dev.hydra.api.Site;
+import dev.hydra.api.StateCache;
+import dev.hydra.libtorch.Tensors;
+import java.util.Optional;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+
+/** The Mamba-2 mixer, see {@link Mamba2Factory}. */
+final class Mamba2 implements Mixer {
+  private static final String STATE = "ssm";
+
+  private final Mamba2Shape shape;
+  private final int chunk;
+  private final double dtLow;
+  private final Optional<Double> dtHigh;
+  private final Projection inProjection;
+  private final Projection outProjection;
+  private final CausalConv conv;
+  private final GatedNorm norm;
+  private final Tensor stepBias;
+  private final Tensor decayLog;
+  private final Tensor skip;
+
+  Mamba2(Site site, Mamba2Shape shape) {
+    this.shape = shape;
+    chunk = site.get(Mamba2Factory.CHUNK);
+    dtLow = site.get(Mamba2Factory.DT_LIMIT_LOW);
+    dtHigh = site.get(Mamba2Factory.DT_LIMIT_HIGH);
+    boolean biased = site.get(Mamba2Factory.BIAS);
+    inProjection =
+        new Projection(site, "in_proj", Init.normal(0.02), site.width(), shape.projected(), biased);
+    conv =
+        new CausalConv(
+            site,
+            shape.convChannels(),
+            site.get(Mamba2Factory.CONV_KERNEL),
+            site.get(Mamba2Factory.CONV_BIAS));
+    stepBias =
+        perHead(
+            site,
+            "dt_bias",
+            StepInit.stepBias(site.get(Mamba2Factory.DT_MIN), site.get(Mamba2Factory.DT_MAX)));
+    decayLog = perHead(site, "A_log", StepInit.decayRates());
+    skip = perHead(site, "D", Init.ones());
+    norm =
+        new GatedNorm(
+            site,
+            shape.inner(),
+            site.get(Mamba2Factory.NORM_GROUPS),
+            site.get(Mamba2Factory.NORM_EPSILON));
+    Init shrinking = Init.normal(0.02 / Math.sqrt(2.0 * site.depth()));
+    outProjection =
+        new Projection(site, "out_proj", shrinking, shape.inner(), site.width(), biased);
+  }
+
+  private Tensor perHead(Site site, String name, Init init) {
+    return site.parameter(ParameterSpec.of(name, init, shape.heads()).inFp32().withoutDecay());
+  }
+
+  @Override
+  public Tensor forward(Tensor x, Pass pass) {
+    TensorVector projected =
+        inProjection
+            .forward(x)
+            .split_with_sizes(new long[] {shape.inner(), shape.convChannels(), shape.heads()}, -1);
+    Tensor z = projected.get(0);
+    Tensor mixed = torch.silu(conv.forward(projected.get(1), pass));
+    long projections = (long) shape.groups() * shape.state();
+    TensorVector parts =
+        mixed.split_with_sizes(new long[] {shape.inner(), projections, projections}, -1);
+    Tensor values = parts.get(0).unflatten(-1, shape.heads(), shape.headDim());
+    Ssd.Input input =
+        new Ssd.Input(
+            values,
+            steps(projected.get(2)),
+            decayLog.exp().neg(),
+            parts.get(1).unflatten(-1, shape.groups(), shape.state()),
+            parts.get(2).unflatten(-1, shape.groups(), shape.state()),
+            pass.documents(),
+            pass.cache().flatMap(cache -> cache.get(STATE)));
+    Tensor y = scan(input, pass.cache());
+    Tensor skipped = values.mul(Tensors.cast(skip, Tensors.type(x)).unsqueeze(-1));
+    return outProjection.forward(norm.forward(skipped.add(y).flatten(2, 3), z));
+  }
+
+  private Tensor scan(Ssd.Input input, Optional<StateCache> cache) {
+    boolean single = cache.isPresent() && input.x().size(1) == 1;
+    Ssd.Output output = single ? Ssd.step(input) : Ssd.chunked(input, chunk);
+    cache.ifPresent(c -> c.put(STATE, output.state()));
+    return output.y();
+  }
+
+  /** The step sizes [batch, time, heads], float32 or float64. */
+  private Tensor steps(Tensor projected) {
+    Tensor dt = torch.softplus(Tensors.precise(projected).add(stepBias));
+    if (dtLow == 0 && dtHigh.isEmpty()) {
+      return dt;
+    }
+    try (Scalar low = new Scalar(dtLow);
+        Scalar high = new Scalar(dtHigh.orElse(Double.POSITIVE_INFINITY))) {
+      return dt.clamp(new ScalarOptional(low), new ScalarOptional(high));
+    }
+  }
+}

@@ -1,0 +1,47 @@
+package dev.hydra.mixer.mamba;
+
+import dev.hydra.api.Cost;
+import dev.hydra.api.Workload;
+
+/** Counts what a Mamba-2 mixer computes and keeps. */
+final class Mamba2Cost {
+  private Mamba2Cost() {}
+
+  static Cost of(Mamba2Shape shape, int width, int kernel, int chunk, Workload work) {
+    double tokens = work.tokens();
+    double inner = shape.inner();
+    double channels = shape.convChannels();
+    double projected = shape.projected();
+    double state = inner * shape.state();
+    Cost projections =
+        Cost.linear(tokens, width, projected).plus(Cost.linear(tokens, inner, width));
+    // Convolution; silu, skip, gate and norm are a few operations per channel.
+    double elementwise = tokens * (2 * kernel * channels + 4 * channels + 12 * inner);
+    double kept = tokens * (2 * channels + 5 * inner);
+    Cost around = new Cost(elementwise, kept, state + channels * (kernel - 1), 0);
+    return projections.plus(around).plus(tokens == 1 ? step(state) : scan(shape, chunk, tokens));
+  }
+
+  /** Decay, outer product, sum and read-out of {@link Ssd#step}. */
+  private static Cost step(double state) {
+    return new Cost(6 * state, 2 * state, 0, 0);
+  }
+
+  /** The products of {@link Ssd#chunked}. */
+  private static Cost scan(Mamba2Shape shape, int chunk, double tokens) {
+    double size = Math.min(chunk, tokens);
+    double chunks = Math.ceil(tokens / size);
+    double inner = shape.inner();
+    double states = chunks * inner * shape.state();
+    double scores = 2 * tokens * size * shape.groups() * shape.state();
+    double mixing = 2 * tokens * size * inner;
+    double addedAndRead = 4 * tokens * inner * shape.state();
+    double passing = 2 * Math.min(chunks, ChunkRecurrence.BLOCK) * states;
+    double masks = 4 * tokens * size * shape.heads();
+    double kept =
+        tokens * (size * (3.0 * shape.heads() + shape.groups()) + inner)
+            + tokens * 2 * shape.heads() * shape.state()
+            + 3 * states;
+    return new Cost(scores + mixing + addedAndRead + passing + masks, kept, 0, 0);
+  }
+}

@@ -1,0 +1,127 @@
+package dev.hydra.mixer.mamba;
+
+import dev.hydra.api.ComponentFactory;
+import dev.hydra.api.Cost;
+import dev.hydra.api.HydraPlugin;
+import dev.hydra.api.Mixer;
+import dev.hydra.api.Option;
+import dev.hydra.api.Role;
+import dev.hydra.api.Site;
+import dev.hydra.api.Workload;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Creates Mamba-2 mixers (arXiv 2405.21060): a selective state space with one decay per head,
+ * between a short causal convolution and a gated norm. Linear in time, with a state of constant
+ * size. Parameters are laid out as in the published models, so that their weights fit.
+ */
+@HydraPlugin("mamba2")
+public final class Mamba2Factory implements ComponentFactory<Mixer> {
+  static final Option<Integer> STATE =
+      Option.integer("state", "state elements per channel").atLeast(1).orElse(64);
+  static final Option<Integer> HEAD_DIM =
+      Option.integer("head-dim", "channels per head").atLeast(1).orElse(64);
+  static final Option<Integer> EXPAND =
+      Option.integer("expand", "inner channels as a multiple of width").atLeast(1).orElse(2);
+  static final Option<Integer> GROUPS =
+      Option.integer("groups", "sets of B and C, each shared by heads / groups heads")
+          .atLeast(1)
+          .orElse(1);
+  static final Option<Integer> CONV_KERNEL =
+      Option.integer("conv-kernel", "tokens that the convolution sees").atLeast(2).orElse(4);
+  static final Option<Boolean> CONV_BIAS =
+      Option.flag("conv-bias", "whether the convolution has a bias").orElse(true);
+  static final Option<Boolean> BIAS =
+      Option.flag("bias", "whether the projections have a bias").orElse(false);
+  static final Option<Integer> CHUNK =
+      Option.integer("chunk", "most tokens computed as one quadratic form; changes speed only")
+          .atLeast(1)
+          .orElse(64);
+  static final Option<Double> DT_MIN =
+      Option.decimal("dt-min", "smallest initial step size")
+          .where(v -> v > 0, "above 0")
+          .orElse(1e-3);
+  static final Option<Double> DT_MAX =
+      Option.decimal("dt-max", "largest initial step size")
+          .where(v -> v > 0, "above 0")
+          .orElse(1e-1);
+  static final Option<Double> DT_LIMIT_LOW =
+      Option.decimal("dt-limit-low", "step sizes are never smaller").atLeast(0.0).orElse(0.0);
+  static final Option<Optional<Double>> DT_LIMIT_HIGH =
+      Option.decimal("dt-limit-high", "step sizes are never larger")
+          .where(v -> v > 0, "above 0")
+          .optional("no limit");
+  static final Option<Integer> NORM_GROUPS =
+      Option.integer("norm-groups", "groups of channels that the gated norm averages over")
+          .atLeast(1)
+          .orElse(1);
+  static final Option<Double> NORM_EPSILON =
+      Option.decimal("norm-epsilon", "added to the mean square in the gated norm")
+          .where(v -> v > 0, "above 0")
+          .orElse(1e-5);
+
+  @Override
+  public Role role() {
+    return Role.MIXER;
+  }
+
+  @Override
+  public List<Option<?>> options() {
+    return List.of(
+        STATE,
+        HEAD_DIM,
+        EXPAND,
+        GROUPS,
+        CONV_KERNEL,
+        CONV_BIAS,
+        BIAS,
+        CHUNK,
+        DT_MIN,
+        DT_MAX,
+        DT_LIMIT_LOW,
+        DT_LIMIT_HIGH,
+        NORM_GROUPS,
+        NORM_EPSILON);
+  }
+
+  @Override
+  public Mixer create(Site site) {
+    Mamba2Shape shape = shape(site);
+    checkSteps(site);
+    return new Mamba2(site, shape);
+  }
+
+  private static void checkSteps(Site site) {
+    if (site.get(DT_MIN) > site.get(DT_MAX)) {
+      throw site.invalid(DT_MIN, "must not be above dt-max (" + site.get(DT_MAX) + ")");
+    }
+    Optional<Double> high = site.get(DT_LIMIT_HIGH);
+    if (high.isPresent() && high.get() < site.get(DT_LIMIT_LOW)) {
+      throw site.invalid(
+          DT_LIMIT_HIGH, "must not be below dt-limit-low (" + site.get(DT_LIMIT_LOW) + ")");
+    }
+  }
+
+  private static Mamba2Shape shape(Site site) {
+    int inner = site.get(EXPAND) * site.width();
+    int headDim = site.get(HEAD_DIM);
+    if (inner % headDim != 0) {
+      throw site.invalid(HEAD_DIM, "must divide expand * width (" + inner + "), but is " + headDim);
+    }
+    int heads = inner / headDim;
+    int groups = site.get(GROUPS);
+    if (heads % groups != 0) {
+      throw site.invalid(GROUPS, "must divide the number of heads (" + heads + ")");
+    }
+    if (inner % site.get(NORM_GROUPS) != 0) {
+      throw site.invalid(NORM_GROUPS, "must divide expand * width (" + inner + ")");
+    }
+    return new Mamba2Shape(heads, headDim, groups, site.get(STATE));
+  }
+
+  @Override
+  public Cost cost(Site site, Workload work) {
+    return Mamba2Cost.of(shape(site), site.width(), site.get(CONV_KERNEL), site.get(CHUNK), work);
+  }
+}

@@ -1,0 +1,115 @@
+package dev.hydra.mixer.mamba;
+
+import dev.hydra.libtorch.Tensors;
+import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * State-space duality (arXiv 2405.21060): the recurrence
+ *
+ * <pre>{@code
+ * h[t] = exp(dt[t] * a) * h[t - 1] + dt[t] * x[t] B[t]^T
+ * y[t] = h[t] C[t]
+ * }</pre>
+ *
+ * computed in chunks (section 6): a masked quadratic form within each chunk, and states passed
+ * between chunks. Decays are computed in the type of {@code dt}, products in the type of x.
+ */
+final class Ssd {
+  private Ssd() {}
+
+  /**
+   * What the recurrence runs on.
+   *
+   * @param x [batch, time, heads, headDim]
+   * @param dt step sizes [batch, time, heads], at least 0, float32 or float64
+   * @param a decay rates [heads], below 0, float32 or float64
+   * @param b input projections [batch, time, groups, state]; each serves heads / groups heads
+   * @param c output projections [batch, time, groups, state]
+   * @param documents int64 [batch, time], see {@link dev.hydra.api.Pass#documents}
+   * @param initial the state before the first token [batch, heads, headDim, state]; zeros if empty
+   */
+  record Input(
+      Tensor x,
+      Tensor dt,
+      Tensor a,
+      Tensor b,
+      Tensor c,
+      Optional<Tensor> documents,
+      Optional<Tensor> initial) {}
+
+  /**
+   * What it returns.
+   *
+   * @param y [batch, time, heads, headDim] in the type of x
+   * @param state after the last token [batch, heads, headDim, state] in the type of dt
+   */
+  record Output(Tensor y, Tensor state) {}
+
+  /**
+   * Computes any number of tokens in chunks.
+   *
+   * @param chunk the largest chunk
+   */
+  static Output chunked(Input in, int chunk) {
+    ScalarType type = Tensors.type(in.x);
+    long batch = in.x.size(0);
+    long heads = in.x.size(2);
+    long headDim = in.x.size(3);
+    long groups = in.b.size(2);
+    long state = in.b.size(3);
+    long shared = heads / groups;
+    Folding chunks = Folding.of(in.x.size(1), chunk);
+    long count = chunks.count();
+    long size = chunks.size();
+
+    Tensor dt = in.dt.transpose(1, 2);
+    Decays decays =
+        Decays.of(
+            chunks.fold(dt.mul(in.a.unsqueeze(-1)).contiguous()),
+            in.documents.map(d -> chunks.fold(d.unsqueeze(1))));
+    Tensor steps = Tensors.cast(in.dt, type).unsqueeze(-1);
+    Tensor x = chunks.fold(in.x.mul(steps).transpose(1, 2)).reshape(-1, size, headDim);
+    Tensor b = chunks.fold(in.b.transpose(1, 2)).unsqueeze(2);
+    Tensor c = chunks.fold(in.c.transpose(1, 2)).unsqueeze(2);
+
+    Tensor toEnd = Tensors.cast(decays.toEnd(), type).unflatten(1, groups, shared);
+    Tensor kept = b.mul(toEnd.unsqueeze(-1)).reshape(-1, size, state);
+    Tensor added = x.transpose(1, 2).bmm(kept).view(batch, heads, count, headDim * state);
+    Optional<Tensor> initial =
+        in.initial.map(i -> Tensors.cast(i, type).view(batch, heads, headDim * state));
+    Tensor after = ChunkRecurrence.run(decays.totals(), added, initial, decays.lastDocuments());
+    Tensor before = ChunkRecurrence.before(initial, after).view(-1, headDim, state);
+
+    Tensor scores = c.matmul(b.transpose(-1, -2));
+    Tensor pairs = decays.pairs(type).unflatten(1, groups, shared);
+    Tensor mixing = scores.mul(pairs).view(-1, size, size);
+    Tensor fromStart = Tensors.cast(decays.fromStart(), type).unflatten(1, groups, shared);
+    Tensor read = c.mul(fromStart.unsqueeze(-1)).reshape(-1, size, state);
+    Tensor y = read.bmm(before.transpose(1, 2)).baddbmm(mixing, x);
+
+    // A copy: a view would keep the states of all chunks alive.
+    Tensor last = after.select(2, count - 1).clone().view(batch, heads, headDim, state);
+    return new Output(
+        chunks.unfold(y.view(batch, heads, count, size, headDim)).transpose(1, 2),
+        Tensors.cast(last, Tensors.type(in.dt)));
+  }
+
+  /** Computes a single token as the recurrence says, for decoding. */
+  static Output step(Input in) {
+    ScalarType precise = Tensors.type(in.dt);
+    long groups = in.b.size(2);
+    long shared = in.x.size(2) / groups;
+    Tensor dt = in.dt.squeeze(1).unflatten(1, groups, shared).unsqueeze(-1);
+    Tensor x = Tensors.cast(in.x.squeeze(1), precise).unflatten(1, groups, shared);
+    Tensor b = Tensors.cast(in.b.squeeze(1), precise).unsqueeze(2).unsqueeze(3);
+    Tensor c = Tensors.cast(in.c.squeeze(1), precise).unsqueeze(2).unsqueeze(-1);
+    Tensor added = x.mul(dt).unsqueeze(-1).mul(b);
+    Tensor decay = dt.mul(in.a.view(groups, shared, 1)).exp().unsqueeze(-1);
+    Tensor state =
+        in.initial.map(i -> i.unflatten(1, groups, shared).mul(decay).add(added)).orElse(added);
+    Tensor y = state.matmul(c).squeeze(-1).flatten(1, 2);
+    return new Output(Tensors.cast(y, Tensors.type(in.x)).unsqueeze(1), state.flatten(1, 2));
+  }
+}

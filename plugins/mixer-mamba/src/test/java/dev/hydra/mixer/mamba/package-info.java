@@ -1,0 +1,4 @@
+@NullMarked
+package dev.hydra.mixer.mamba;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,225 @@
+package dev.hydra.optim;
+
+import dev.hydra.libtorch.Grad;
+import dev.hydra.libtorch.Operators;
+import dev.hydra.libtorch.Operators.Operator;
+import dev.hydra.libtorch.Scopes;
+import dev.hydra.libtorch.Tensors;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2), through
+ * LibTorch's fused operator: one call for the parameters with decay and one for those without.
+ *
+ * <p>The learning rate and the step count are tensors on the parameters' device. A CUDA graph that
+ * has captured {@link #step()} therefore sees what {@link #learningRate} sets between replays.
+ *
+ * <p>Gradients that are not finite go through to the parameters; whoever calls decides whether to
+ * make the step. The optimizer owns its state and is to be closed.
+ */
+public final class AdamW implements AutoCloseable {
+  private static final Operator UPDATE = Operators.find("aten::_fused_adamw_", "tensor_lr");
+  private static final String STEP = "step";
+  private static final String AVERAGE = ".exp_avg";
+  private static final String SQUARE = ".exp_avg_sq";
+
+  private final Constants constants;
+  private final Tensor learningRate;
+  private final Map<String, Tensor> state = new LinkedHashMap<>();
+  private final List<Group> groups;
+
+  /**
+   * What stays the same from step to step.
+   *
+   * @param beta1 how much of the gradients' running average a step keeps, in [0, 1)
+   * @param beta2 how much of the squared gradients' running average a step keeps, in [0, 1)
+   * @param epsilon added to the root of the squares' average
+   * @param weightDecay the part of a parameter that a step takes away, times the learning rate
+   */
+  public record Constants(double beta1, double beta2, double epsilon, double weightDecay) {}
+
+  /**
+   * An optimizer before its first step, with a learning rate of zero.
+   *
+   * @param parameters at least one, with different names, all on one device and of one type; the
+   *     optimizer keeps their tensors alive until it is closed
+   * @param constants what stays the same
+   */
+  public AdamW(List<OptimizedParameter> parameters, Constants constants) {
+    check(parameters);
+    this.constants = constants;
+    try (PointerScope scope = new PointerScope()) {
+      Tensor first = parameters.get(0).master();
+      learningRate = Scopes.own(Tensors.zeros(first, ScalarType.Float));
+      state.put(STEP, Scopes.own(Tensors.zeros(first, ScalarType.Float)));
+      for (OptimizedParameter parameter : parameters) {
+        state.put(parameter.name() + AVERAGE, Scopes.own(torch.zeros_like(parameter.master())));
+        state.put(parameter.name() + SQUARE, Scopes.own(torch.zeros_like(parameter.master())));
+      }
+    }
+    groups =
+        Stream.of(true, false)
+            .map(decay -> parameters.stream().filter(p -> p.decay() == decay).toList())
+            .filter(members -> !members.isEmpty())
+            .map(this::group)
+            .toList();
+  }
+
+  private static void check(List<OptimizedParameter> parameters) {
+    if (parameters.isEmpty()) {
+      throw new IllegalArgumentException("there is nothing to optimize");
+    }
+    Set<String> names = new HashSet<>();
+    ScalarType type = Tensors.type(parameters.get(0).master());
+    for (OptimizedParameter parameter : parameters) {
+      if (Tensors.type(parameter.master()) != type) {
+        throw new IllegalArgumentException(parameter.name() + " is not " + type + " as the others");
+      }
+      if (!names.add(parameter.name())) {
+        throw new IllegalArgumentException("there are two parameters " + parameter.name());
+      }
+    }
+  }
+
+  private Group group(List<OptimizedParameter> members) {
+    return new Group(
+        list(members, OptimizedParameter::master),
+        list(members, OptimizedParameter::gradient),
+        list(members, parameter -> state(parameter.name() + AVERAGE)),
+        list(members, parameter -> state(parameter.name() + SQUARE)),
+        Operators.list(List.of()),
+        list(members, parameter -> state(STEP)),
+        members.get(0).decay() ? constants.weightDecay() : 0);
+  }
+
+  private static IValue list(
+      List<OptimizedParameter> members, Function<OptimizedParameter, Tensor> part) {
+    return Operators.list(members.stream().map(part).toList());
+  }
+
+  private Tensor state(String name) {
+    Tensor tensor = state.get(name);
+    if (tensor == null) {
+      throw new IllegalArgumentException("there is no optimizer state " + name);
+    }
+    return tensor;
+  }
+
+  /** Sets the learning rate of the steps to come. */
+  public void learningRate(double rate) {
+    try (PointerScope scope = new PointerScope()) {
+      learningRate.fill_(new Scalar(rate));
+    }
+  }
+
+  /** Sets the learning rate and makes a step. */
+  public void step(double rate) {
+    learningRate(rate);
+    step();
+  }
+
+  /** Changes the parameters once, by the gradients that stand in their tensors now. */
+  public void step() {
+    try (Grad off = Grad.off();
+        PointerScope scope = new PointerScope()) {
+      state(STEP).add_(new Scalar(1.0));
+      for (Group group : groups) {
+        UPDATE.call(
+            group.masters,
+            group.gradients,
+            group.averages,
+            group.squares,
+            group.maxSquares,
+            group.steps,
+            learningRate,
+            constants.beta1(),
+            constants.beta2(),
+            group.weightDecay,
+            constants.epsilon(),
+            false,
+            false,
+            null,
+            null);
+      }
+    }
+  }
+
+  /**
+   * What the optimizer remembers, by name: {@code step}, and {@code NAME.exp_avg} and {@code
+   * NAME.exp_avg_sq} of every parameter. These are the live tensors, which the next step changes
+   * and {@link #close()} frees.
+   */
+  public Map<String, Tensor> exportState() {
+    return Collections.unmodifiableMap(state);
+  }
+
+  /**
+   * Goes back to a state, bit for bit.
+   *
+   * @param saved all that {@link #exportState()} had then and nothing else, on any device
+   * @throws IllegalArgumentException if a name, shape or type differs; then nothing has changed
+   */
+  public void importState(Map<String, Tensor> saved) {
+    saved.keySet().forEach(this::state);
+    state.forEach((name, tensor) -> check(name, tensor, saved.get(name)));
+    Scopes.run(() -> saved.forEach((name, tensor) -> state(name).copy_(tensor)));
+  }
+
+  private static void check(String name, Tensor tensor, @Nullable Tensor saved) {
+    if (saved == null) {
+      throw new IllegalArgumentException("the saved optimizer state lacks " + name);
+    }
+    if (Tensors.type(saved) != Tensors.type(tensor)
+        || !Arrays.equals(Tensors.sizes(saved), Tensors.sizes(tensor))) {
+      throw new IllegalArgumentException(
+          "the saved optimizer state "
+              + name
+              + " is "
+              + describe(saved)
+              + ", but must be "
+              + describe(tensor));
+    }
+  }
+
+  private static String describe(Tensor tensor) {
+    return Tensors.type(tensor) + Arrays.toString(Tensors.sizes(tensor));
+  }
+
+  @Override
+  public void close() {
+    groups.forEach(Group::close);
+    state.values().forEach(Tensor::close);
+    learningRate.close();
+  }
+
+  /** Parameters with the same decay: the fused operator's arguments, made once. */
+  private record Group(
+      IValue masters,
+      IValue gradients,
+      IValue averages,
+      IValue squares,
+      IValue maxSquares,
+      IValue steps,
+      double weightDecay)
+      implements AutoCloseable {
+    @Override
+    public void close() {
+      Stream.of(masters, gradients, averages, squares, maxSquares, steps).forEach(IValue::close);
+    }
+  }
+}

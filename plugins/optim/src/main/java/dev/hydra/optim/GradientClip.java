@@ -1,0 +1,65 @@
+package dev.hydra.optim;
+
+import dev.hydra.libtorch.Grad;
+import dev.hydra.libtorch.Operators;
+import dev.hydra.libtorch.Operators.Operator;
+import dev.hydra.libtorch.Scopes;
+import dev.hydra.libtorch.Tensors;
+import java.util.Collection;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Clips gradients by their global norm (Pascanu, Mikolov and Bengio, arXiv 1211.5063, algorithm 1)
+ * without waiting for the device. Not a number stays not a number: the norm returned shows it, and
+ * the gradients keep it.
+ */
+public final class GradientClip implements AutoCloseable {
+  private static final Operator NORMS = Operators.find("aten::_foreach_norm", "Scalar");
+  private static final Operator SCALE = Operators.find("aten::_foreach_mul_", "Tensor");
+  private static final double EPSILON = 1e-6;
+
+  private final IValue gradients;
+  private final double maxNorm;
+
+  /**
+   * Clips these gradients at every {@link #clip()}.
+   *
+   * @param gradients all on one device and of one type
+   * @param maxNorm the largest global norm that is left alone; infinite to measure only
+   */
+  public GradientClip(Collection<Tensor> gradients, double maxNorm) {
+    if (gradients.isEmpty() || !(maxNorm > 0)) {
+      throw new IllegalArgumentException(
+          "cannot clip " + gradients.size() + " gradients to a norm of " + maxNorm);
+    }
+    this.gradients = Operators.list(gradients);
+    this.maxNorm = maxNorm;
+  }
+
+  /**
+   * Scales all gradients in place so that their global norm is at most the largest.
+   *
+   * @return the global norm before, a tensor without dimensions on the gradients' device; it
+   *     belongs to the scope round this call or, if there is none, to the caller
+   */
+  public Tensor clip() {
+    return Scopes.keep(
+        () -> {
+          try (Grad off = Grad.off()) {
+            Tensor norm = Tensors.stack(0, NORMS.call(gradients, 2, null)).norm();
+            if (Double.isFinite(maxNorm)) {
+              Tensor factor = Tensors.mul(Tensors.add(norm, EPSILON).reciprocal(), maxNorm);
+              SCALE.call(gradients, factor.clamp_max(new Scalar(1.0)));
+            }
+            return norm;
+          }
+        });
+  }
+
+  @Override
+  public void close() {
+    gradients.close();
+  }
+}

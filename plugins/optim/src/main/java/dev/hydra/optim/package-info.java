@@ -1,0 +1,12 @@
+/**
+ * How parameters change: AdamW, gradient clipping and learning rate schedules, without a wait for
+ * the device anywhere, so that a whole training step can be captured as a CUDA graph.
+ */
+@Export
+@NullMarked
+@Version("0.1.0")
+package dev.hydra.optim;
+
+import org.jspecify.annotations.NullMarked;
+import org.osgi.annotation.bundle.Export;
+import org.osgi.annotation.versioning.Version;

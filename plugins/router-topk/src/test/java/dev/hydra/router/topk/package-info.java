@@ -1,0 +1,4 @@
+@NullMarked
+package dev.hydra.router.topk;
+
+import org.jspecify.annotations.NullMarked;

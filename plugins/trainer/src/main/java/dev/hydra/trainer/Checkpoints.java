@@ -1,0 +1,88 @@
+package dev.hydra.trainer;
+
+import com.fasterxml.jackson.jr.ob.JSON;
+import dev.hydra.composer.Model;
+import dev.hydra.composer.ModelFiles;
+import dev.hydra.libtorch.RandomState;
+import dev.hydra.libtorch.safetensors.SafetensorsFile;
+import dev.hydra.libtorch.safetensors.SafetensorsWriter;
+import dev.hydra.libtorch.safetensors.TensorInfo;
+import dev.hydra.optim.AdamW;
+import java.io.IOException;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+
+/** What goes into the checkpoints of a run, and comes back out of them. */
+final class Checkpoints {
+  private static final String CPU = "cpu";
+  private static final String CUDA = "cuda";
+
+  private final RunFolder folder;
+  private final String config;
+  private final Model model;
+  private final AdamW optimizer;
+
+  Checkpoints(RunFolder folder, String config, Model model, AdamW optimizer) {
+    this.folder = folder;
+    this.config = config;
+    this.model = model;
+    this.optimizer = optimizer;
+  }
+
+  /** Writes a checkpoint and drops those beyond the newest {@code keep}. */
+  Checkpoint save(TrainerState state, int keep) throws IOException {
+    Checkpoint checkpoint =
+        Checkpoint.write(
+            folder.checkpoint(state.step()),
+            side -> {
+              ModelFiles.save(model, side.resolve(Checkpoint.MODEL));
+              try (PointerScope scope = new PointerScope()) {
+                SafetensorsWriter.write(
+                    side.resolve(Checkpoint.OPTIMIZER), optimizer.exportState(), Map.of());
+                Map<String, Tensor> random = new LinkedHashMap<>();
+                RandomState now = RandomState.save();
+                random.put(CPU, now.cpu());
+                now.cuda().ifPresent(cuda -> random.put(CUDA, cuda));
+                SafetensorsWriter.write(side.resolve(Checkpoint.RANDOM), random, Map.of());
+              }
+              DurableFiles.write(
+                  side.resolve(Checkpoint.STATE), JSON.std.asString(state.toMap()) + "\n");
+              DurableFiles.write(side.resolve(Checkpoint.CONFIG), config);
+            });
+    folder.prune(keep);
+    return checkpoint;
+  }
+
+  /**
+   * Brings model, optimizer and random generators to where a checkpoint was.
+   *
+   * @throws IOException if it does not fit the model
+   */
+  TrainerState restore(Checkpoint checkpoint) throws IOException {
+    ModelFiles.load(model, checkpoint.file(Checkpoint.MODEL));
+    try (PointerScope scope = new PointerScope()) {
+      optimizer.importState(readAll(checkpoint, Checkpoint.OPTIMIZER));
+      Map<String, Tensor> random = readAll(checkpoint, Checkpoint.RANDOM);
+      Tensor cpu = random.get(CPU);
+      if (cpu == null) {
+        throw new IOException(checkpoint.file(Checkpoint.RANDOM) + " lacks " + CPU);
+      }
+      new RandomState(cpu, Optional.ofNullable(random.get(CUDA))).restore();
+    }
+    return checkpoint.state();
+  }
+
+  private static Map<String, Tensor> readAll(Checkpoint checkpoint, String name)
+      throws IOException {
+    Map<String, Tensor> tensors = new LinkedHashMap<>();
+    try (SafetensorsFile file = SafetensorsFile.open(checkpoint.file(name))) {
+      for (TensorInfo info : file.tensors()) {
+        tensors.put(info.name(), file.read(info.name()));
+      }
+    }
+    return tensors;
+  }
+}

@@ -1,0 +1,74 @@
+package dev.hydra.trainer;
+
+import dev.hydra.composer.Forward;
+import dev.hydra.composer.Model;
+import dev.hydra.data.Dataset;
+import dev.hydra.data.ValidationWindows;
+import dev.hydra.libtorch.Grad;
+import dev.hydra.libtorch.Tensors;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** Scores a model on held-out text. */
+public final class Evaluator {
+  private final Model model;
+  private final ValidationWindows windows;
+  private final Dataset dataset;
+  private final int batchSize;
+
+  /** An evaluator over the held-out part of a dataset, {@code batchSize} windows at a time. */
+  public Evaluator(Model model, Dataset dataset, int batchSize) {
+    this.model = model;
+    this.windows = dataset.validation();
+    this.dataset = dataset;
+    this.batchSize = batchSize;
+  }
+
+  /** Whether there is text to score. */
+  public boolean possible() {
+    return windows.count() > 0;
+  }
+
+  /**
+   * Scores windows, spread evenly over the held-out text.
+   *
+   * @param limit at most so many windows
+   * @throws IllegalStateException if nothing is held out
+   */
+  public Score score(int limit) {
+    if (!possible()) {
+      throw new IllegalStateException("nothing is held out; raise data.validation-fraction");
+    }
+    int batches = (windows.count() + batchSize - 1) / batchSize;
+    int wanted = Math.max(1, Math.min(batches, (limit + batchSize - 1) / batchSize));
+    double sum = 0;
+    long tokens = 0;
+    long bytes = 0;
+    for (int i = 0; i < wanted; i++) {
+      int batch = (int) ((long) i * batches / wanted);
+      try (PointerScope scope = new PointerScope();
+          Forward forward = Forward.evaluation();
+          Grad off = Grad.off()) {
+        Tensor rows = windows.batch(batch * batchSize, batchSize);
+        Tensor targets = Tensors.slice(rows, 1, 1, rows.size(1));
+        double loss =
+            Tensors.number(
+                LanguageLoss.of(
+                    model, rows.to(model.precision().device(), ScalarType.Long), forward));
+        sum += loss * targets.numel();
+        tokens += targets.numel();
+        bytes += bytes(targets);
+      }
+    }
+    return new Score(sum / tokens, tokens, bytes);
+  }
+
+  private long bytes(Tensor tokens) {
+    long bytes = 0;
+    for (long token : Tensors.integers(tokens)) {
+      bytes += dataset.tokenizer().bytes((int) token).length;
+    }
+    return bytes;
+  }
+}

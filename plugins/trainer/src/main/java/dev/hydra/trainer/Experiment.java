@@ -1,0 +1,56 @@
+package dev.hydra.trainer;
+
+import com.typesafe.config.Config;
+import dev.hydra.api.ConfigException;
+import dev.hydra.composer.ConfigFiles;
+import dev.hydra.composer.ModelSpec;
+import dev.hydra.data.DataSettings;
+import dev.hydra.optim.OptimizerSettings;
+import java.util.List;
+
+/**
+ * A whole training configuration, read and checked.
+ *
+ * @param config what it was read from, resolved
+ * @param model the model
+ * @param data the data
+ * @param optimizer the optimizer and its schedule
+ * @param trainer the run
+ */
+public record Experiment(
+    Config config,
+    ModelSpec model,
+    DataSettings data,
+    OptimizerSettings optimizer,
+    TrainerSettings trainer) {
+  /** The parts that a configuration file may have. */
+  public static final List<String> PARTS = List.of("model", "data", "optimizer", "trainer");
+
+  /**
+   * Reads and checks every part.
+   *
+   * @throws ConfigException for the first mistake, with file, line and path
+   */
+  public static Experiment read(Config config) {
+    ConfigFiles.allow(config, PARTS);
+    Experiment experiment =
+        new Experiment(
+            config,
+            ModelSpec.read(config),
+            DataSettings.read(ConfigFiles.part(config, "data")),
+            OptimizerSettings.read(ConfigFiles.part(config, "optimizer")),
+            TrainerSettings.read(ConfigFiles.part(config, "trainer")));
+    int vocabulary = experiment.data().tokenizer().vocabSize();
+    if (experiment.model().vocabSize() < vocabulary) {
+      throw new ConfigException(
+          config.getValue("model").origin(),
+          "model.vocab-size",
+          "is "
+              + experiment.model().vocabSize()
+              + ", but the tokenizer has "
+              + vocabulary
+              + " tokens");
+    }
+    return experiment;
+  }
+}

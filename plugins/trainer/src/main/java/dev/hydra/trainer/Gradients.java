@@ -1,0 +1,118 @@
+package dev.hydra.trainer;
+
+import dev.hydra.composer.Parameter;
+import dev.hydra.composer.ParameterStore;
+import dev.hydra.libtorch.Grad;
+import dev.hydra.libtorch.Operators;
+import dev.hydra.libtorch.Operators.Operator;
+import dev.hydra.libtorch.Scopes;
+import dev.hydra.optim.OptimizedParameter;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/**
+ * The gradients of a model's trainable parameters, in fixed buffers.
+ *
+ * <p>Backward adds to the buffers of the working copies. Where these are bfloat16, what they hold
+ * is added to float32 buffers after every backward, so that accumulation over many backwards does
+ * not lose what is small; the optimizer sees float32 only.
+ */
+final class Gradients implements AutoCloseable {
+  private static final Operator ZERO = Operators.find("aten::_foreach_zero_", "");
+  private static final Operator ADD = Operators.find("aten::_foreach_add_", "List");
+  private static final Operator COPY = Operators.find("aten::_foreach_copy_", "");
+
+  private final List<OptimizedParameter> optimized = new ArrayList<>();
+  private final List<Tensor> owned = new ArrayList<>();
+  private final IValue allBuffers;
+  private final boolean copies;
+  private final IValue workingBuffers;
+  private final IValue preciseBuffers;
+  private final IValue workingCopies;
+  private final IValue masters;
+
+  Gradients(ParameterStore store) {
+    List<Tensor> working = new ArrayList<>();
+    List<Tensor> precise = new ArrayList<>();
+    List<Tensor> copiesOf = new ArrayList<>();
+    List<Tensor> mastersOf = new ArrayList<>();
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      for (Parameter parameter : store.all()) {
+        if (!parameter.spec().trainable()) {
+          continue;
+        }
+        Tensor buffer = own(torch.zeros_like(parameter.working()));
+        parameter.working().mutable_grad().put(buffer);
+        Tensor gradient = buffer;
+        if (parameter.copied()) {
+          gradient = own(torch.zeros_like(parameter.master()));
+          working.add(buffer);
+          precise.add(gradient);
+          copiesOf.add(parameter.working());
+          mastersOf.add(parameter.master());
+        }
+        optimized.add(
+            new OptimizedParameter(
+                parameter.name(), parameter.master(), gradient, parameter.spec().decay()));
+      }
+    }
+    copies = !working.isEmpty();
+    allBuffers = Operators.list(owned);
+    workingBuffers = Operators.list(working);
+    preciseBuffers = Operators.list(precise);
+    workingCopies = Operators.list(copiesOf);
+    masters = Operators.list(mastersOf);
+  }
+
+  private Tensor own(Tensor tensor) {
+    Tensor handle = Scopes.own(tensor);
+    owned.add(handle);
+    return handle;
+  }
+
+  /** What the optimizer works on. */
+  List<OptimizedParameter> optimized() {
+    return List.copyOf(optimized);
+  }
+
+  /** Before the first backward of a step. */
+  void clear() {
+    call(ZERO, allBuffers);
+  }
+
+  /** After every backward. */
+  void collect() {
+    if (copies) {
+      call(ADD, preciseBuffers, workingBuffers, 1L);
+      call(ZERO, workingBuffers);
+    }
+  }
+
+  /** After the optimizer's step: the working copies follow their masters. */
+  void publish() {
+    if (copies) {
+      call(COPY, workingCopies, masters, false);
+    }
+  }
+
+  private static void call(Operator operator, Object... arguments) {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      operator.call(arguments);
+    }
+  }
+
+  @Override
+  public void close() {
+    for (IValue list :
+        List.of(allBuffers, workingBuffers, preciseBuffers, workingCopies, masters)) {
+      list.close();
+    }
+    owned.forEach(Tensor::close);
+  }
+}

@@ -1,0 +1,68 @@
+package dev.hydra.trainer;
+
+import dev.hydra.composer.Forward;
+import dev.hydra.composer.Model;
+import dev.hydra.composer.ModelState;
+import dev.hydra.libtorch.Grad;
+import dev.hydra.libtorch.Tensors;
+import java.util.function.IntPredicate;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** Continues text with a model: one pass over the prompt, then a token at a time with state. */
+public final class TextGenerator {
+  private final Model model;
+
+  /** A generator with a model. */
+  public TextGenerator(Model model) {
+    this.model = model;
+  }
+
+  /**
+   * Draws tokens.
+   *
+   * @param prompt what to continue, at least one token
+   * @param tokens how many to draw
+   * @param sink is given every token as it is drawn; false ends the generation
+   * @throws IllegalArgumentException if the prompt is empty or has a token that the model lacks
+   */
+  public void generate(int[] prompt, int tokens, Sampling sampling, IntPredicate sink) {
+    if (prompt.length == 0) {
+      throw new IllegalArgumentException("the prompt is empty; give at least one token");
+    }
+    int vocabulary = model.spec().vocabSize();
+    for (int token : prompt) {
+      if (token < 0 || token >= vocabulary) {
+        throw new IllegalArgumentException(
+            "token " + token + " is not in the vocabulary, 0 to " + (vocabulary - 1));
+      }
+    }
+    Sampler sampler = new Sampler(sampling);
+    try (ModelState state = new ModelState();
+        Grad off = Grad.off()) {
+      int[] next = prompt;
+      for (int drawn = 0; drawn < tokens; drawn++) {
+        int token = sampler.draw(logits(next, state));
+        if (!sink.test(token)) {
+          return;
+        }
+        next = new int[] {token};
+      }
+    }
+  }
+
+  private double[] logits(int[] tokens, ModelState state) {
+    long[] ids = new long[tokens.length];
+    for (int i = 0; i < ids.length; i++) {
+      ids[i] = tokens[i];
+    }
+    try (PointerScope scope = new PointerScope();
+        Forward forward = Forward.evaluation().with(state)) {
+      Tensor input = Tensor.create(ids).view(1, -1).to(model.precision().device(), ScalarType.Long);
+      Tensor hidden = model.hidden(input, forward);
+      Tensor last = Tensors.slice(hidden, 1, tokens.length - 1, tokens.length);
+      return Tensors.numbers(model.logits(last));
+    }
+  }
+}

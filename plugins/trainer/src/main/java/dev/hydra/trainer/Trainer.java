@@ -1,0 +1,223 @@
+package dev.hydra.trainer;
+
+import dev.hydra.composer.Components;
+import dev.hydra.composer.ConfigFiles;
+import dev.hydra.composer.Model;
+import dev.hydra.composer.Precision;
+import dev.hydra.data.Dataset;
+import dev.hydra.libtorch.ComputeType;
+import dev.hydra.libtorch.RandomState;
+import dev.hydra.optim.Schedule;
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import org.bytedeco.pytorch.Device;
+
+/** A training run: from its first step, or from a checkpoint, to its last. */
+public final class Trainer implements AutoCloseable {
+  private final Experiment experiment;
+  private final TrainerSettings settings;
+  private final Dataset dataset;
+  private final RunFolder folder;
+  private final TrainingListener listener;
+  private final List<String> plugins;
+  private final Model model;
+  private final TrainingStep training;
+  private final Checkpoints checkpoints;
+  private final Evaluator evaluator;
+  private final Schedule schedule;
+  private final RunLog log;
+  private long step;
+  private long savedStep = -1;
+
+  /** How a run ended. */
+  public record Outcome(boolean interrupted, long step, Optional<Score> score) {}
+
+  /**
+   * Builds the model and opens the run folder.
+   *
+   * @throws dev.hydra.api.ConfigException if a component's configuration is wrong
+   * @throws IOException if the run folder cannot be written to
+   */
+  public Trainer(
+      Experiment experiment,
+      Dataset dataset,
+      Components components,
+      Device device,
+      RunFolder folder,
+      TrainingListener listener)
+      throws IOException {
+    this.experiment = experiment;
+    this.settings = experiment.trainer();
+    this.dataset = dataset;
+    this.folder = folder;
+    this.listener = listener;
+    RandomState.seed(settings.seed());
+    Precision precision = new Precision(device, ComputeType.choose(settings.precision(), device));
+    model = Model.build(experiment.model(), components, precision, settings.seed());
+    try {
+      training = new TrainingStep(model, experiment.optimizer());
+      plugins = model.plugins();
+      evaluator = new Evaluator(model, dataset, settings.batchSize());
+      schedule = experiment.optimizer().schedule(settings.steps());
+      String config = ConfigFiles.render(experiment.config());
+      checkpoints = new Checkpoints(folder, config, model, training.optimizer());
+      folder.create();
+      DurableFiles.write(folder.config(), config);
+      log = new RunLog(folder);
+    } catch (RuntimeException | IOException | Error e) {
+      model.close();
+      throw e;
+    }
+  }
+
+  /** The model that is trained. */
+  public Model model() {
+    return model;
+  }
+
+  /**
+   * Continues from the newest whole checkpoint of the run folder.
+   *
+   * @throws IOException if there is none, or it does not fit the configuration
+   */
+  public long resume() throws IOException {
+    Checkpoint checkpoint =
+        folder
+            .newestWhole(damaged -> warn(damaged + "; the checkpoint before it is used"))
+            .orElseThrow(
+                () ->
+                    new IOException(
+                        "there is no whole checkpoint in " + folder.path() + " to resume from"));
+    TrainerState state = checkpoints.restore(checkpoint);
+    step = state.step();
+    savedStep = step;
+    dataset.train().seek(state.samples());
+    if (!state.plugins().equals(plugins)) {
+      warn("the checkpoint was made with plugins " + state.plugins() + ", this run has " + plugins);
+    }
+    String compute = compute();
+    if (!state.compute().equals(compute)) {
+      warn("the checkpoint was computed in " + state.compute() + ", this run is in " + compute);
+    }
+    log.forgetAfter(step);
+    return step;
+  }
+
+  private String compute() {
+    return model.precision().compute().name();
+  }
+
+  /**
+   * Trains to the last step, or until asked to stop; then writes a checkpoint.
+   *
+   * @param stop asked after every step
+   * @throws TrainingException if the loss is no longer finite
+   * @throws IOException if the last checkpoint or the log cannot be written
+   */
+  public Outcome run(BooleanSupplier stop) throws IOException {
+    log.event("start", step, "plugins", plugins, "compute", compute());
+    long clock = System.nanoTime();
+    long tokens = 0;
+    Optional<Score> score = Optional.empty();
+    while (step < settings.steps() && !stop.getAsBoolean()) {
+      double learningRate = schedule.at(step);
+      TrainingStep.Measured measured =
+          training.run(
+              i -> dataset.train().next(settings.batchSize()), settings.accumulate(), learningRate);
+      checkFinite(measured);
+      step++;
+      tokens += settings.tokensPerStep(experiment.data().sequenceLength());
+      boolean last = step == settings.steps();
+      if (step % settings.logEvery() == 0 || last) {
+        long now = System.nanoTime();
+        StepReport report =
+            new StepReport(
+                step,
+                settings.steps(),
+                measured.loss(),
+                measured.auxiliary(),
+                measured.gradientNorm(),
+                learningRate,
+                tokens * 1e9 / (now - clock));
+        clock = now;
+        tokens = 0;
+        log.step(report);
+        listener.stepped(report);
+      }
+      if (evaluator.possible() && (last || due(settings.evaluateEvery()))) {
+        Score scored = evaluator.score(last ? Integer.MAX_VALUE : settings.evaluationWindows());
+        score = Optional.of(scored);
+        log.event("evaluation", step, "loss", scored.loss(), "bits_per_byte", scored.bitsPerByte());
+        listener.evaluated(step, scored);
+        clock = System.nanoTime();
+      }
+      if (!last && due(settings.checkpointEvery())) {
+        saveOrWarn();
+        clock = System.nanoTime();
+      }
+    }
+    boolean interrupted = step < settings.steps();
+    save();
+    log.event(interrupted ? "interrupted" : "end", step);
+    return new Outcome(interrupted, step, score);
+  }
+
+  private boolean due(int every) {
+    return every > 0 && step % every == 0;
+  }
+
+  private void checkFinite(TrainingStep.Measured measured) throws IOException {
+    if (Double.isFinite(measured.loss() + measured.auxiliary() + measured.gradientNorm())) {
+      return;
+    }
+    log.event("not-finite", step + 1, "measured", measured.toString());
+    throw new TrainingException(
+        "step "
+            + (step + 1)
+            + " is not finite (loss "
+            + measured.loss()
+            + ", gradient norm "
+            + measured.gradientNorm()
+            + "); the parameters were not changed by it. The newest checkpoint is that of step "
+            + Math.max(savedStep, 0)
+            + "; try a lower optimizer.learning-rate, more optimizer.warmup-steps or"
+            + " trainer.precision = fp32");
+  }
+
+  /** A full disk must not end a run: the next checkpoint may find room again. */
+  private void saveOrWarn() {
+    try {
+      save();
+    } catch (IOException e) {
+      warn(
+          "the checkpoint of step "
+              + step
+              + " could not be written ("
+              + e
+              + "); training goes on, the next one will be tried in time. Make room on the disk.");
+    }
+  }
+
+  private void save() throws IOException {
+    if (savedStep == step) {
+      return;
+    }
+    TrainerState state = new TrainerState(step, dataset.train().position(), compute(), plugins);
+    Checkpoint checkpoint = checkpoints.save(state, settings.checkpointKeep());
+    savedStep = step;
+    log.event("checkpoint", step, "folder", checkpoint.folder().getFileName().toString());
+    listener.checkpointed(step, checkpoint.folder());
+  }
+
+  private void warn(String message) {
+    listener.warned(message);
+  }
+
+  @Override
+  public void close() {
+    training.close();
+    model.close();
+  }
+}

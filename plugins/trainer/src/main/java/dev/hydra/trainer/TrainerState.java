@@ -1,0 +1,37 @@
+package dev.hydra.trainer;
+
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Where a run stands, besides its tensors.
+ *
+ * @param step optimizer steps done
+ * @param samples training windows used
+ * @param compute the compute type, by name
+ * @param plugins the plugins of the model's components, {@code name version}, sorted
+ */
+record TrainerState(long step, long samples, String compute, List<String> plugins) {
+  Map<String, Object> toMap() {
+    return Map.of("step", step, "samples", samples, "compute", compute, "plugins", plugins);
+  }
+
+  /**
+   * Reads what {@link #toMap} gave.
+   *
+   * @throws IllegalArgumentException if something is missing
+   */
+  static TrainerState fromMap(Map<String, Object> map) {
+    if (map.get("step") instanceof Number step
+        && map.get("samples") instanceof Number samples
+        && map.get("compute") instanceof String compute
+        && map.get("plugins") instanceof List<?> plugins) {
+      return new TrainerState(
+          step.longValue(),
+          samples.longValue(),
+          compute,
+          plugins.stream().map(String::valueOf).toList());
+    }
+    throw new IllegalArgumentException("step, samples, compute or plugins is missing");
+  }
+}

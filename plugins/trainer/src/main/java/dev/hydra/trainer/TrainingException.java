@@ -1,0 +1,10 @@
+package dev.hydra.trainer;
+
+/** Training cannot go on. The message is for users. */
+public final class TrainingException extends RuntimeException {
+  private static final long serialVersionUID = 1;
+
+  TrainingException(String message) {
+    super(message);
+  }
+}

@@ -1,0 +1,18 @@
+package dev.hydra.trainer;
+
+import java.nio.file.Path;
+
+/** Hears what happens in a run, on the training thread. */
+public interface TrainingListener {
+  /** A step is done. */
+  void stepped(StepReport report);
+
+  /** The held-out text was scored after a step. */
+  void evaluated(long step, Score score);
+
+  /** A checkpoint is written. */
+  void checkpointed(long step, Path folder);
+
+  /** Something went wrong that training survives. */
+  void warned(String message);
+}

@@ -1,0 +1,90 @@
+package dev.hydra.trainer;
+
+import dev.hydra.composer.Forward;
+import dev.hydra.composer.Model;
+import dev.hydra.libtorch.Backward;
+import dev.hydra.libtorch.Scopes;
+import dev.hydra.libtorch.Tensors;
+import dev.hydra.optim.AdamW;
+import dev.hydra.optim.GradientClip;
+import dev.hydra.optim.OptimizedParameter;
+import dev.hydra.optim.OptimizerSettings;
+import java.util.function.IntFunction;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** One optimizer step: forwards and backwards, clipping, the update. */
+final class TrainingStep implements AutoCloseable {
+  private final Model model;
+  private final Gradients gradients;
+  private final GradientClip clip;
+  private final AdamW optimizer;
+
+  /** What a step measured: mean loss, mean auxiliary loss, gradient norm before clipping. */
+  record Measured(double loss, double auxiliary, double gradientNorm) {}
+
+  TrainingStep(Model model, OptimizerSettings settings) {
+    this.model = model;
+    this.gradients = new Gradients(model.parameters());
+    this.clip =
+        settings.clip(gradients.optimized().stream().map(OptimizedParameter::gradient).toList());
+    this.optimizer = settings.optimizer(gradients.optimized());
+  }
+
+  AdamW optimizer() {
+    return optimizer;
+  }
+
+  /**
+   * Takes a step. If the loss or the gradient is not finite, the parameters stay as they are.
+   *
+   * @param windows gives the windows int64 [batch, time + 1] of each forward
+   * @param forwards how many forwards the gradient is averaged over
+   */
+  Measured run(IntFunction<Tensor> windows, int forwards, double learningRate) {
+    try (PointerScope scope = new PointerScope()) {
+      gradients.clear();
+      Tensor losses = Tensors.zeros(anyMaster(), ScalarType.Float, 2);
+      for (int i = 0; i < forwards; i++) {
+        int number = i;
+        losses.add_(Scopes.keep(() -> accumulate(windows.apply(number), forwards)));
+      }
+      Tensor norm = clip.clip();
+      double[] measured = Tensors.numbers(losses);
+      double gradientNorm = Tensors.number(norm);
+      if (Double.isFinite(measured[0] + measured[1] + gradientNorm)) {
+        optimizer.step(learningRate);
+        gradients.publish();
+      }
+      return new Measured(measured[0], measured[1], gradientNorm);
+    }
+  }
+
+  /** Adds a share of the gradient; gives that share of the losses, float32 [2]. */
+  private Tensor accumulate(Tensor windows, int forwards) {
+    try (Forward forward = Forward.training()) {
+      Tensor tokens = windows.to(model.precision().device(), ScalarType.Long);
+      Tensor loss = LanguageLoss.of(model, tokens, forward);
+      Tensor auxiliary = Tensors.zeros(loss);
+      for (Tensor each : forward.losses().values()) {
+        auxiliary = auxiliary.add(each);
+      }
+      Backward.run(Tensors.mul(loss.add(auxiliary), 1.0 / forwards));
+      gradients.collect();
+      Tensor both = Tensors.stack(0, loss.detach(), auxiliary.detach());
+      return Tensors.mul(both, 1.0 / forwards).to(ScalarType.Float);
+    }
+  }
+
+  private Tensor anyMaster() {
+    return gradients.optimized().get(0).master();
+  }
+
+  @Override
+  public void close() {
+    optimizer.close();
+    clip.close();
+    gradients.close();
+  }
+}

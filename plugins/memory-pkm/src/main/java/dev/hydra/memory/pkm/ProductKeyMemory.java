@@ -70,7 +70,8 @@ final class ProductKeyMemory implements Memory {
             ParameterSpec.of("keys", Init.uniform(-bound, bound), heads, 2, keyCount, half)
                 .inFp32());
     keys = new ProductKeys(subKeys, site.get(ProductKeyMemoryFactory.TOP_K));
-    // No decay: a row that is rarely read would fade between two reads.
+    // Not decayed: a row that is rarely read would fade between two reads. In float32: so that the
+    // table exists once, and small gradients of rows that many tokens read are not lost in the sum.
     values =
         site.parameter(
             ParameterSpec.of(
@@ -78,6 +79,7 @@ final class ProductKeyMemory implements Memory {
                     Init.normal(1 / Math.sqrt(valueDim)),
                     keyCount * keyCount,
                     valueDim)
+                .inFp32()
                 .withoutDecay());
     out =
         site.parameter(
@@ -95,7 +97,7 @@ final class ProductKeyMemory implements Memory {
     if (pass.observing()) {
       observe(hits, pass);
     }
-    Tensor read = read(hits, batch * time);
+    Tensor read = Tensors.cast(read(hits, batch * time), Tensors.type(x));
     return Tensors.linear(read, out).view(batch, time, -1);
   }
 
@@ -108,7 +110,7 @@ final class ProductKeyMemory implements Memory {
   /** The weighted sum over heads and rows [tokens, valueDim], without a copy of the rows. */
   private Tensor read(ProductKeys.Hits hits, long tokens) {
     Tensor rows = hits.rows().transpose(0, 1).flatten();
-    Tensor weights = Tensors.cast(hits.weights().transpose(0, 1).flatten(), Tensors.type(values));
+    Tensor weights = hits.weights().transpose(0, 1).flatten();
     Tensor offsets = Tensors.mul(Tensors.range(0, tokens, rows), rows.numel() / tokens);
     try (TensorOptional scale = new TensorOptional(weights)) {
       return torch

@@ -77,10 +77,10 @@ public final class ProductKeyMemoryFactory implements ComponentFactory<Memory> {
 
     double scores = 2 * tokens * heads * keys * keyDim;
     double weightedSum = 2 * tokens * heads * topK * valueDim;
-    // Kept beside the inputs of the products: the normalised queries, which sub-keys, pairs and
-    // rows were chosen (int64, two elements each), and the weights of the rows.
-    double queries = tokens * heads * keyDim;
-    double choices = tokens * heads * topK * (2 * 4 + 1);
+    // Kept beside the inputs of the products: queries (before, between and after normalisation and
+    // scale), which sub-keys, pairs and rows were chosen, and the weights of the rows, twice.
+    double queries = tokens * heads * keyDim * (site.get(QUERY_NORM) == QueryNorm.RMS ? 3 : 1);
+    double choices = tokens * heads * topK * 6;
     Cost search = new Cost(scores + weightedSum, queries + choices, 0, (rows - read) * valueDim);
     return Cost.linear(tokens, site.width(), heads * keyDim)
         .plus(search)

@@ -6,7 +6,6 @@ import dev.hydra.api.Pass;
 import dev.hydra.api.Site;
 import dev.hydra.libtorch.Tensors;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 
 /** Lets tokens read the slots: equations (5) to (7) of {@link Workspace}. */
 final class SlotReader {
@@ -62,11 +61,9 @@ final class SlotReader {
         Tensors.pad(Tensors.linear(x, query), 1, before, chunks * length - before - time);
     Tensor content = Tensors.cast(Tensors.rmsNorm(states, norm, EPSILON), Tensors.type(x));
     Tensor keys = Tensors.linear(content, key).add(address);
+    Tensor values = byHead(content, batch * chunks);
     Tensor read =
-        torch.scaled_dot_product_attention(
-            byHead(queries, batch * chunks),
-            byHead(keys, batch * chunks),
-            byHead(content, batch * chunks));
+        SlotAttention.attend(byHead(queries, batch * chunks), byHead(keys, batch * chunks), values);
     Tensor tokens =
         Tensors.slice(
             read.transpose(1, 2).reshape(batch, chunks * length, -1), 1, before, before + time);

@@ -63,24 +63,23 @@ public final class WorkspaceFactory implements ComponentFactory<Memory> {
     long written = filled / chunk;
     long found = (filled + chunk - 1) / chunk;
 
-    // Scores and values of the tokens, then their weighted sums, gates and contents per slot.
-    Cost write =
-        Cost.linear((double) (written * chunk), width, heads * slots + dim)
-            .plus(
-                new Cost(
-                    written * slots * dim * (2 * chunk + 2),
-                    written * (chunk * (2 * heads * slots + dim) + 4 * slots * dim),
-                    0,
-                    0));
-    // The recurrence joins each chunk about twice.
-    Cost recur = new Cost(6 * written * slots * dim, 3 * written * slots * dim, 0, 0);
-    Cost keys = Cost.linear(found * slots, dim, dim);
-    Cost read =
-        Cost.linear(tokens, width, dim + 1)
-            .plus(new Cost(4 * tokens * slots * dim, tokens * (dim + heads), 0, 0))
-            .plus(new Cost(0, 2 * found * slots * dim, 0, 0))
-            .plus(Cost.linear(tokens, dim, width));
-    double state = slots * dim + (double) (filled % chunk) * width;
-    return write.plus(recur).plus(keys).plus(read).plus(new Cost(0, 0, state, 0));
+    double slotElements = slots * dim;
+
+    // Scores and values of the tokens, then per slot their weighted sum, gate and content; the
+    // recurrence joins every chunk about twice and keeps three tensors as large as the slots.
+    double writeFlops =
+        2 * written * chunk * width * (heads * slots + dim)
+            + written * slotElements * (2 * chunk + 2)
+            + 6 * written * slotElements;
+    double writeKept = written * (chunk * (heads * slots + dim) + 5 * slotElements);
+    // Queries and gates of the tokens, keys of the slots, then attention and projection.
+    double readFlops =
+        2 * tokens * width * (dim + 1)
+            + 2 * found * slotElements * dim
+            + 4 * tokens * slotElements
+            + 2 * tokens * dim * width;
+    double readKept = tokens * (2 * width + 2 * dim + heads * slots + 1) + 3 * found * slotElements;
+    double state = slotElements + (double) (filled % chunk) * width;
+    return new Cost(writeFlops + readFlops, writeKept + readKept, state, 0);
   }
 }

@@ -1,0 +1,42 @@
+package dev.hydra.ffn.dense;
+
+import dev.hydra.api.Init;
+import dev.hydra.api.Option;
+import dev.hydra.api.Site;
+import java.util.List;
+import java.util.Optional;
+
+/** The options that all dense feed-forwards share, and how their matrices start. */
+final class DenseOptions {
+  static final Option<Optional<Integer>> GATED_HIDDEN =
+      hidden("8/3 width, rounded up to a multiple of 8: as many parameters as 4 width ungated");
+  static final Option<Optional<Integer>> PLAIN_HIDDEN = hidden("4 width");
+  static final Option<Boolean> BIAS =
+      Option.flag("bias", "whether the projections add a bias").orElse(false);
+
+  static final List<Option<?>> GATED = List.of(GATED_HIDDEN, BIAS);
+  static final List<Option<?>> PLAIN = List.of(PLAIN_HIDDEN, BIAS);
+
+  private DenseOptions() {}
+
+  private static Option<Optional<Integer>> hidden(String otherwise) {
+    return Option.integer("hidden", "size between the projections").atLeast(1).optional(otherwise);
+  }
+
+  static int gatedHidden(Site site) {
+    return site.get(GATED_HIDDEN).orElseGet(() -> (site.width() + 2) / 3 * 8);
+  }
+
+  static int plainHidden(Site site) {
+    return site.get(PLAIN_HIDDEN).orElseGet(() -> 4 * site.width());
+  }
+
+  static Init inner() {
+    return Init.normal(0.02);
+  }
+
+  /** Smaller with depth, so that the residual stream's variance does not grow with it (GPT-2). */
+  static Init outer(Site site) {
+    return Init.normal(0.02 / Math.sqrt(2.0 * site.depth()));
+  }
+}

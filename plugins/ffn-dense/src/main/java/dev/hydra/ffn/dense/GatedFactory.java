@@ -1,0 +1,47 @@
+package dev.hydra.ffn.dense;
+
+import dev.hydra.api.ComponentFactory;
+import dev.hydra.api.Cost;
+import dev.hydra.api.FeedForward;
+import dev.hydra.api.Option;
+import dev.hydra.api.Role;
+import dev.hydra.api.Site;
+import dev.hydra.api.Workload;
+import java.util.List;
+import java.util.function.UnaryOperator;
+import org.bytedeco.pytorch.Tensor;
+
+/** What the gated feed-forwards share: all but the activation of the gate. */
+abstract class GatedFactory implements ComponentFactory<FeedForward> {
+  private final UnaryOperator<Tensor> activation;
+
+  GatedFactory(UnaryOperator<Tensor> activation) {
+    this.activation = activation;
+  }
+
+  @Override
+  public final Role role() {
+    return Role.FEED_FORWARD;
+  }
+
+  @Override
+  public final List<Option<?>> options() {
+    return DenseOptions.GATED;
+  }
+
+  @Override
+  public final FeedForward create(Site site) {
+    return new GatedFeedForward(site, activation);
+  }
+
+  /**
+   * Three products. Kept: the input, the gate before and after activation, up, and their product.
+   */
+  @Override
+  public final Cost cost(Site site, Workload work) {
+    double rows = work.tokens();
+    double hidden = DenseOptions.gatedHidden(site);
+    double flops = 3 * Cost.linear(rows, site.width(), hidden).flops();
+    return new Cost(flops, rows * (site.width() + 4 * hidden), 0, 0);
+  }
+}

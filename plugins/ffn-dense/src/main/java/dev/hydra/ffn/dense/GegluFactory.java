@@ -1,0 +1,17 @@
+package dev.hydra.ffn.dense;
+
+import dev.hydra.api.HydraPlugin;
+import org.bytedeco.pytorch.global.torch;
+
+/**
+ * A feed-forward gated by the exact GELU: {@code (gelu(x G) * (x U)) D}.
+ *
+ * <p>Parameters as in {@link SwigluFactory}. Shazeer 2020, arXiv 2002.05202.
+ */
+@HydraPlugin("geglu")
+public final class GegluFactory extends GatedFactory {
+  /** For the registry. */
+  public GegluFactory() {
+    super(torch::gelu);
+  }
+}

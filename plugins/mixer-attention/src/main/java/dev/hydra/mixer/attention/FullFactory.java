@@ -1,0 +1,51 @@
+package dev.hydra.mixer.attention;
+
+import dev.hydra.api.ComponentFactory;
+import dev.hydra.api.Cost;
+import dev.hydra.api.HydraPlugin;
+import dev.hydra.api.Mixer;
+import dev.hydra.api.Option;
+import dev.hydra.api.Role;
+import dev.hydra.api.Site;
+import dev.hydra.api.Workload;
+import java.util.List;
+
+/**
+ * Full causal multi-head attention (arXiv 1706.03762) with rotary positions and grouped queries.
+ *
+ * <p>Parameters {@code q_proj.weight} [heads headDim, width], {@code k_proj.weight} and {@code
+ * v_proj.weight} [kvHeads headDim, width], {@code o_proj.weight} [width, heads headDim], and with
+ * {@code qk-norm} also {@code q_norm.weight} and {@code k_norm.weight} [headDim]. Time is quadratic
+ * in the length, memory linear, and decoding state grows with every token.
+ */
+@HydraPlugin("full")
+public final class FullFactory implements ComponentFactory<Mixer> {
+  /** For the registry. */
+  public FullFactory() {}
+
+  @Override
+  public Role role() {
+    return Role.MIXER;
+  }
+
+  @Override
+  public List<Option<?>> options() {
+    return Projections.OPTIONS;
+  }
+
+  @Override
+  public Mixer create(Site site) {
+    return new FullMixer(site);
+  }
+
+  /** Counts the pairs under the diagonal only; kept are also the softmax's normalisers. */
+  @Override
+  public Cost cost(Site site, Workload work) {
+    HeadShape shape = HeadShape.of(site);
+    double tokens = work.tokens();
+    double pairs = tokens * work.context() + tokens * (tokens + 1) / 2;
+    double state = 2.0 * shape.keyWidth() * (work.context() + tokens);
+    return Projections.cost(site, tokens)
+        .plus(new Cost(4 * pairs * shape.queryWidth(), tokens * shape.heads(), state, 0));
+  }
+}

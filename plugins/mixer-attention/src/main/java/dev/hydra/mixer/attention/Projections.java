@@ -1,0 +1,137 @@
+package dev.hydra.mixer.attention;
+
+import dev.hydra.api.Cost;
+import dev.hydra.api.Init;
+import dev.hydra.api.Option;
+import dev.hydra.api.ParameterSpec;
+import dev.hydra.api.Site;
+import dev.hydra.libtorch.Tensors;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * What every kind of attention does before and after: hidden states to queries, keys and values,
+ * and the heads' results back to hidden states. Layout and names as in Llama; the optional norm of
+ * queries and keys as in Qwen3 (arXiv 2505.09388).
+ */
+final class Projections {
+  static final Option<Boolean> BIAS =
+      Option.flag("bias", "whether the projections add a bias").orElse(false);
+  static final Option<Boolean> QK_NORM =
+      Option.flag("qk-norm", "whether queries and keys are RMS-normalised per head").orElse(false);
+  static final Option<Optional<Double>> SCALE =
+      Option.decimal("scale", "factor of the scores before the softmax")
+          .where(scale -> scale > 0, "above 0")
+          .optional("1 / sqrt(head-dim)");
+
+  static final List<Option<?>> OPTIONS =
+      Stream.of(HeadShape.OPTIONS, Rope.OPTIONS, List.of(BIAS, QK_NORM, SCALE))
+          .<Option<?>>flatMap(List::stream)
+          .toList();
+
+  private static final double NORM_EPSILON = 1e-6;
+
+  /**
+   * Queries [batch, time, heads, headDim], keys and values [batch, time, kvHeads, headDim], in the
+   * type that attention computes in.
+   */
+  record Qkv(Tensor q, Tensor k, Tensor v) {}
+
+  private record Affine(Tensor weight, Optional<Tensor> bias) {
+    Tensor apply(Tensor x) {
+      return bias.isPresent() ? Tensors.linear(x, weight, bias.get()) : Tensors.linear(x, weight);
+    }
+  }
+
+  private final HeadShape shape;
+  private final Rope rope;
+  private final double scale;
+  private final Affine query;
+  private final Affine key;
+  private final Affine value;
+  private final Affine output;
+  private final Optional<Tensor> queryNorm;
+  private final Optional<Tensor> keyNorm;
+
+  Projections(Site site) {
+    shape = HeadShape.of(site);
+    rope = Rope.of(site, shape.headDim());
+    scale = site.get(SCALE).orElseGet(() -> 1 / Math.sqrt(shape.headDim()));
+    Init inner = Init.normal(0.02);
+    // Smaller with depth, so that the residual stream's variance does not grow with it (GPT-2).
+    Init outer = Init.normal(0.02 / Math.sqrt(2.0 * site.depth()));
+    query = affine(site, "q_proj", inner, shape.queryWidth(), site.width());
+    key = affine(site, "k_proj", inner, shape.keyWidth(), site.width());
+    value = affine(site, "v_proj", inner, shape.keyWidth(), site.width());
+    output = affine(site, "o_proj", outer, site.width(), shape.queryWidth());
+    queryNorm = norm(site, "q_norm.weight");
+    keyNorm = norm(site, "k_norm.weight");
+  }
+
+  private static Affine affine(Site site, String name, Init init, long out, long in) {
+    Optional<Tensor> bias =
+        site.get(BIAS)
+            ? Optional.of(site.parameter(name + ".bias", Init.zeros(), out))
+            : Optional.empty();
+    return new Affine(site.parameter(name + ".weight", init, out, in), bias);
+  }
+
+  private Optional<Tensor> norm(Site site, String name) {
+    return site.get(QK_NORM)
+        ? Optional.of(site.parameter(ParameterSpec.of(name, Init.ones(), shape.headDim()).inFp32()))
+        : Optional.empty();
+  }
+
+  double scale() {
+    return scale;
+  }
+
+  /**
+   * Queries, keys and values of hidden states.
+   *
+   * @param x [batch, time, width]
+   * @param positions int64 [1 or batch, time]
+   */
+  Qkv in(Tensor x, Tensor positions) {
+    Tensor q = norm(heads(query.apply(x), shape.heads()), queryNorm);
+    Tensor k = norm(heads(key.apply(x), shape.kvHeads()), keyNorm);
+    Tensor v = heads(value.apply(x), shape.kvHeads());
+    if (rope.dims() > 0) {
+      Rope.Rotation rotation = rope.at(positions, Tensors.type(Tensors.precise(x)));
+      q = rotation.apply(q);
+      k = rotation.apply(k);
+    }
+    ScalarType type = Attention.type(x);
+    return new Qkv(Tensors.cast(q, type), Tensors.cast(k, type), Tensors.cast(v, type));
+  }
+
+  /** Hidden states [batch, time, width] of the heads' results [batch, time, heads, headDim]. */
+  Tensor out(Tensor heads) {
+    Tensor joined = heads.reshape(heads.size(0), heads.size(1), shape.queryWidth());
+    return output.apply(Tensors.cast(joined, Tensors.type(output.weight)));
+  }
+
+  private Tensor heads(Tensor projected, int heads) {
+    return projected.view(projected.size(0), projected.size(1), heads, shape.headDim());
+  }
+
+  private static Tensor norm(Tensor x, Optional<Tensor> weight) {
+    return weight.map(w -> Tensors.rmsNorm(Tensors.precise(x), w, NORM_EPSILON)).orElse(x);
+  }
+
+  /**
+   * The cost of projecting so many tokens. Kept: the input, queries, keys and values, the heads'
+   * results and, if there is one, the norms' input.
+   */
+  static Cost cost(Site site, double tokens) {
+    HeadShape shape = HeadShape.of(site);
+    double in = shape.queryWidth() + 2.0 * shape.keyWidth();
+    double flops = 2 * tokens * site.width() * (in + shape.queryWidth());
+    double normed = site.get(QK_NORM) ? shape.queryWidth() + shape.keyWidth() : 0;
+    double kept = tokens * (site.width() + in + shape.queryWidth() + normed);
+    return new Cost(flops, kept, 0, 0);
+  }
+}

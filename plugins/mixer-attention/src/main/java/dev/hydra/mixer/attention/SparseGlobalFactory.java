@@ -1,0 +1,60 @@
+package dev.hydra.mixer.attention;
+
+import dev.hydra.api.ComponentFactory;
+import dev.hydra.api.Cost;
+import dev.hydra.api.HydraPlugin;
+import dev.hydra.api.Mixer;
+import dev.hydra.api.Option;
+import dev.hydra.api.Role;
+import dev.hydra.api.Site;
+import dev.hydra.api.Workload;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * Sparse global attention, Hydra's SGA (arXiv 2508.15099): each token sees the last {@code window}
+ * tokens, the newest {@code globals} of the positions that {@code global-every} divides and lie
+ * before the window, and the first token; see {@link SparsePattern}.
+ *
+ * <p>Parameters as in {@link FullFactory}. Time and memory are linear in the length; the decoding
+ * state is constant: {@code window + globals} keys and values.
+ */
+@HydraPlugin("sparse-global")
+public final class SparseGlobalFactory implements ComponentFactory<Mixer> {
+  /** For the registry. */
+  public SparseGlobalFactory() {}
+
+  @Override
+  public Role role() {
+    return Role.MIXER;
+  }
+
+  @Override
+  public List<Option<?>> options() {
+    return Stream.of(Projections.OPTIONS, SparsePattern.OPTIONS)
+        .<Option<?>>flatMap(List::stream)
+        .toList();
+  }
+
+  @Override
+  public Mixer create(Site site) {
+    return new SparseGlobalMixer(site);
+  }
+
+  /**
+   * Counts the pairs that are computed, those the mask drops included. Kept are also the keys and
+   * values gathered for each block, the mask and the softmax's normalisers.
+   */
+  @Override
+  public Cost cost(Site site, Workload work) {
+    HeadShape shape = HeadShape.of(site);
+    double tokens = work.tokens();
+    BlockPlan plan = BlockPlan.of(SparsePattern.of(site), work.context(), work.tokens());
+    double flops = 4 * plan.pairs() * shape.queryWidth();
+    double gathered = 2.0 * plan.blocks() * plan.columns() * shape.keyWidth();
+    double kept = gathered + plan.pairs() + tokens * shape.heads();
+    KeptKeys after = new KeptKeys(plan.pattern(), work.context() + work.tokens());
+    double state = 2.0 * shape.keyWidth() * (after.recent() + after.globals());
+    return Projections.cost(site, tokens).plus(new Cost(flops, kept, state, 0));
+  }
+}

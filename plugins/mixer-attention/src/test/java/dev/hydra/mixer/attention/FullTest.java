@@ -1,0 +1,96 @@
+package dev.hydra.mixer.attention;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.DynamicTest.dynamicTest;
+
+import dev.hydra.api.Workload;
+import dev.hydra.tck.Conformance;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class FullTest {
+  @TestFactory
+  Stream<DynamicTest> conforms() {
+    return Stream.of("", "heads = 4, kv-heads = 2", "qk-norm = true, bias = true, rope-dim = 2")
+        .flatMap(
+            options ->
+                Conformance.of(new FullFactory()).options(options).tests().stream()
+                    .map(check -> dynamicTest("[" + options + "] " + check.name(), check::run)));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"4, 4, 4, 7", "4, 1, 6, 20", "6, 2, 4, 33", "15, 5, 2, 9", "2, 2, 8, 600"})
+  void equalsPlainLoops(int heads, int kvHeads, int headDim, int time) {
+    compare(
+        String.format("heads = %d, kv-heads = %d, head-dim = %d", heads, kvHeads, headDim),
+        NaiveAttention.of(heads, kvHeads, headDim, (query, key) -> true),
+        time);
+  }
+
+  @Test
+  void normBiasPartialRotationAndScaleEqualPlainLoops() {
+    compare(
+        "heads = 3, head-dim = 6, qk-norm = true, bias = true, rope-dim = 4, rope-theta = 500"
+            + ", scale = 0.7",
+        new NaiveAttention(3, 3, 6, 4, 500, 0.7, (query, key) -> true),
+        25);
+  }
+
+  @Test
+  void rotationCanBeLeftOut() {
+    compare(
+        "heads = 2, head-dim = 5, rope-dim = 0",
+        new NaiveAttention(2, 2, 5, 0, 1, 1 / Math.sqrt(5), (query, key) -> true),
+        12);
+  }
+
+  private static void compare(String options, NaiveAttention naive, int time) {
+    try (Trial trial = new Trial(new FullFactory(), options, 10, ScalarType.Double)) {
+      Tensor x = trial.input(2, time, 10);
+      Tensor y = trial.forward(x);
+      for (int row = 0; row < 2; row++) {
+        double[][] expected = naive.forward(Trial.row(x, row), trial.parameters());
+        double[][] actual = Trial.row(y, row);
+        for (int t = 0; t < time; t++) {
+          assertArrayEquals(expected[t], actual[t], 1e-10, "row " + row + ", token " + t);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "heads = 3 | 3 does not divide the width 16; choose a divisor or set head-dim",
+        "heads = 4, kv-heads = 3 | 3 does not divide heads = 4; choose a divisor",
+        "head-dim = 5 | 5 is odd, but rotary positions turn pairs; choose an even rope-dim",
+        "rope-dim = 3 | 3 is odd, but rotary positions turn pairs; choose an even rope-dim",
+        "rope-dim = 8 | 8 is more than head-dim = 4; choose at most that",
+        "rope-theta = 0 | must be above 0",
+        "heads = 0 | must be at least 1",
+      })
+  void badOptionsNameTheRemedy(String options, String message) {
+    String refusal = Trial.refusal(new FullFactory(), options);
+    assertTrue(refusal.contains(message), refusal);
+  }
+
+  @Test
+  void cost() {
+    try (Trial trial =
+        new Trial(new FullFactory(), "heads = 4, kv-heads = 2", 16, ScalarType.Float)) {
+      // Projections 2 T 16 (16 + 8 + 8 + 16), then 2 products over 55 pairs, 16 wide.
+      assertEquals(
+          2 * 10 * 16 * 48 + 4 * 55 * 16, trial.component().cost(Workload.sequence(10)).flops());
+      assertEquals(2 * 8 * 107, trial.component().cost(new Workload(7, 100)).state());
+    }
+  }
+}

@@ -1,0 +1,212 @@
+package dev.hydra.mixer.attention;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+import static org.junit.jupiter.api.DynamicTest.dynamicTest;
+
+import dev.hydra.api.Cost;
+import dev.hydra.api.Workload;
+import dev.hydra.composer.Forward;
+import dev.hydra.composer.ModelState;
+import dev.hydra.libtorch.Grad;
+import dev.hydra.libtorch.Tensors;
+import dev.hydra.tck.Conformance;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class SparseGlobalTest {
+  @TestFactory
+  Stream<DynamicTest> conforms() {
+    return Stream.of(
+            "",
+            "window = 4, global-every = 3, globals = 2",
+            "window = 1, global-every = 1, globals = 3, kv-heads = 2",
+            "window = 5, global-every = 2, globals = 0, qk-norm = true",
+            "window = 3, global-every = 7, globals = 100, kv-heads = 1")
+        .flatMap(
+            options ->
+                Conformance.of(new SparseGlobalFactory()).options(options).tests().stream()
+                    .map(check -> dynamicTest("[" + options + "] " + check.name(), check::run)));
+  }
+
+  /** The definition, counted from the window backwards. */
+  private static boolean sees(int window, int every, int globals, int query, int key) {
+    if (key > query - window || key == 0) {
+      return true;
+    }
+    if (key % every != 0) {
+      return false;
+    }
+    int newer = 0;
+    for (int j = key + 1; j <= query - window; j++) {
+      newer += j % every == 0 ? 1 : 0;
+    }
+    return newer < globals;
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "4, 3, 2, 30",
+    "1, 1, 3, 17",
+    "1, 4, 2, 17",
+    "5, 1, 4, 31",
+    "8, 1, 100, 40",
+    "7, 5, 0, 40",
+    "100, 7, 3, 40",
+    "16, 64, 64, 50",
+    "200, 9, 6, 450",
+    "128, 64, 3, 512",
+    "130, 3, 20, 389"
+  })
+  void equalsPlainLoops(int window, int every, int globals, int time) {
+    NaiveAttention naive =
+        NaiveAttention.of(6, 2, 4, (query, key) -> sees(window, every, globals, query, key));
+    try (Trial trial = trial(window, every, globals, ScalarType.Double)) {
+      Tensor x = trial.input(2, time, 10);
+      Tensor y = trial.forward(x);
+      for (int row = 0; row < 2; row++) {
+        double[][] expected = naive.forward(Trial.row(x, row), trial.parameters());
+        double[][] actual = Trial.row(y, row);
+        for (int t = 0; t < time; t++) {
+          assertArrayEquals(expected[t], actual[t], 1e-10, "row " + row + ", token " + t);
+        }
+      }
+    }
+  }
+
+  /** Beyond the lengths of the conformance checks: more than one block, an odd cut in each. */
+  @ParameterizedTest
+  @CsvSource({"200, 9, 6", "130, 64, 1", "150, 1, 40"})
+  void longChunksEqualTheWhole(int window, int every, int globals) {
+    try (Trial trial = trial(window, every, globals, ScalarType.Double);
+        ModelState state = new ModelState()) {
+      Tensor x = trial.input(2, 700, 10);
+      Tensor whole = trial.forward(x);
+      List<Tensor> parts = new ArrayList<>();
+      int[] cuts = {0, 150, 151, 500, 513, 700};
+      for (int i = 1; i < cuts.length; i++) {
+        parts.add(continued(trial, Tensors.slice(x, 1, cuts[i - 1], cuts[i]), state));
+      }
+      Tensor chunked = Tensors.cat(1, parts.toArray(Tensor[]::new));
+      assertTrue(chunked.allclose(whole, 0, 1e-10, false));
+      assertEquals(
+          2 * trial.component().cost(new Workload(187, 513)).state(),
+          (double) state.bytes() / Double.BYTES);
+    }
+  }
+
+  @Test
+  void stateStopsGrowing() {
+    try (Trial trial = trial(8, 4, 3, ScalarType.Double);
+        ModelState state = new ModelState()) {
+      continued(trial, trial.input(1, 30, 10), state);
+      long bytes = state.bytes();
+      continued(trial, trial.input(1, 300, 10), state);
+      assertEquals(bytes, state.bytes());
+    }
+  }
+
+  /** Globals are many, and blocks hold the ends of several documents. */
+  @Test
+  void longDocumentsEqualSeparateOnes() {
+    try (Trial trial = trial(140, 7, 9, ScalarType.Double)) {
+      Tensor x = trial.input(1, 900, 10);
+      int[] cuts = {0, 300, 310, 315, 700, 701, 900};
+      long[] numbers = new long[900];
+      for (int i = 1; i < cuts.length; i++) {
+        Arrays.fill(numbers, cuts[i - 1], cuts[i], 3L * i);
+      }
+      Tensor together;
+      try (Forward forward =
+              Forward.evaluation().withDocuments(Tensor.create(numbers).unsqueeze(0));
+          Grad off = Grad.off()) {
+        together = trial.component().forward(x, forward);
+      }
+      for (int i = 1; i < cuts.length; i++) {
+        Tensor alone = trial.forward(Tensors.slice(x, 1, cuts[i - 1], cuts[i]));
+        Tensor packed = Tensors.slice(together, 1, cuts[i - 1], cuts[i]);
+        assertTrue(packed.allclose(alone, 0, 1e-10, false), "document " + i);
+      }
+    }
+  }
+
+  @Test
+  void costIsLinear() {
+    try (Trial trial = trial(64, 16, 32, ScalarType.Float)) {
+      Cost one = trial.component().cost(Workload.sequence(1 << 15));
+      Cost two = trial.component().cost(Workload.sequence(1 << 16));
+      assertEquals(2, two.flops() / one.flops(), 0.01);
+      assertEquals(2, two.activations() / one.activations(), 0.01);
+      assertEquals(one.state(), two.state());
+      double decode = trial.component().cost(new Workload(1, 1 << 15)).flops();
+      assertEquals(decode, trial.component().cost(new Workload(1, 1 << 16)).flops());
+    }
+  }
+
+  /** One bool for every pair of 64k tokens would be 4 GiB. */
+  @Test
+  void memoryIsLinear() throws IOException {
+    Path status = Path.of("/proc/self/status");
+    assumeTrue(Files.exists(status), "needs Linux to read the peak of memory");
+    try (Trial trial = trial(64, 16, 32, ScalarType.Float)) {
+      long before = peak(status);
+      Tensor x = trial.input(1, 1 << 16, 10).set_requires_grad(true);
+      try (Forward forward = Forward.training()) {
+        trial.component().forward(x, forward).sum().backward();
+      }
+      assertTrue(x.grad().defined());
+      assertTrue(peak(status) - before < 1L << 30, "peak grew by " + (peak(status) - before));
+    }
+  }
+
+  /** The most memory that this process has had resident, in bytes. */
+  private static long peak(Path status) throws IOException {
+    return Files.readAllLines(status).stream()
+        .filter(line -> line.startsWith("VmHWM:"))
+        .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("\\D", "")))
+        .sum();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "window = 0 | must be at least 1",
+        "global-every = 0 | must be at least 1",
+        "globals = -1 | must be at least 0",
+        "heads = 5 | 5 does not divide the width 16; choose a divisor or set head-dim"
+      })
+  void badOptionsNameTheRemedy(String options, String message) {
+    String refusal = Trial.refusal(new SparseGlobalFactory(), options);
+    assertTrue(refusal.contains(message), refusal);
+  }
+
+  private static Trial trial(int window, int every, int globals, ScalarType type) {
+    String options =
+        String.format(
+            "heads = 6, kv-heads = 2, head-dim = 4, window = %d, global-every = %d, globals = %d",
+            window, every, globals);
+    return new Trial(new SparseGlobalFactory(), options, 10, type);
+  }
+
+  private static Tensor continued(Trial trial, Tensor x, ModelState state) {
+    try (Forward forward = Forward.evaluation().with(state);
+        Grad off = Grad.off()) {
+      return trial.component().forward(x, forward);
+    }
+  }
+}

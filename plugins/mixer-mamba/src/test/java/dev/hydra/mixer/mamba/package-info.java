@@ -1,4 +1,0 @@
-@NullMarked
-package dev.hydra.mixer.mamba;
-
-import org.jspecify.annotations.NullMarked;

@@ -64,12 +64,10 @@ final class SparseGlobalMixer implements Mixer {
 
   /**
    * The rows of keys [batch, rows, kvHeads, headDim] for each block: [batch blocks, columns,
-   * kvHeads, headDim]. The embedding operator's backward sums in a fixed order; it does so in
-   * float32, because position 0 collects from every block.
+   * kvHeads, headDim]. The embedding operator's backward sums in a fixed order.
    */
   private static Tensor gathered(Tensor keys, Tensor rows, BlockPlan plan) {
-    Tensor table = Tensors.precise(keys.reshape(-1, keys.size(2) * keys.size(3)));
-    return Tensors.cast(torch.embedding(table, rows), Tensors.type(keys))
-        .view(-1, plan.columns(), keys.size(2), keys.size(3));
+    Tensor table = keys.reshape(-1, keys.size(2) * keys.size(3));
+    return torch.embedding(table, rows).view(-1, plan.columns(), keys.size(2), keys.size(3));
   }
 }

@@ -82,19 +82,11 @@ public final class Operators {
 
     private Tensor[] results(IValueVector stack) {
       List<Tensor> results = new ArrayList<>();
-<<<<<<< HEAD
       for (long i = 0; i < stack.size(); i++) {
         IValue result = stack.get(i);
         if (result.isTensorList()) {
           TensorVector list = result.toTensorVector();
           for (long j = 0; j < list.size(); j++) {
-=======
-      for (int i = 0; i < stack.size(); i++) {
-        IValue result = stack.get(i);
-        if (result.isTensorList()) {
-          TensorVector list = result.toTensorVector();
-          for (int j = 0; j < list.size(); j++) {
->>>>>>> h-lt
             results.add(new Tensor(list.get(j)));
           }
         } else if (result.isTensor()) {

@@ -5,7 +5,9 @@ import dev.hydra.libtorch.ComputeType;
 import dev.hydra.libtorch.Devices;
 import dev.hydra.libtorch.LibTorchException;
 import dev.hydra.libtorch.Tensors;
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import org.bytedeco.javacpp.Loader;
@@ -41,7 +43,7 @@ final class DoctorCommand implements Callable<Integer> {
       line("ok", version);
     }
     line("ok", components.all().size() + " component types");
-    check("JavaCPP cache", () -> Loader.getCacheDir().toString());
+    check("JavaCPP cache", DoctorCommand::cache);
     check(
         "LibTorch natives",
         () -> {
@@ -66,6 +68,14 @@ final class DoctorCommand implements Callable<Integer> {
               : "no CUDA device: these natives are for the CPU; mvn -Pgpu package makes the others");
     }
     return failed ? 1 : 0;
+  }
+
+  private static String cache() {
+    try {
+      return Loader.getCacheDir().toString();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   private void check(String what, Supplier<String> action) {

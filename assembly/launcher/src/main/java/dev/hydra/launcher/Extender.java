@@ -58,10 +58,15 @@ final class Extender implements SynchronousBundleListener {
   }
 
   private void register(Bundle bundle, BundleCapability provider) {
+    String className = provider.getDirectives().get(PROVIDER_CLASS);
     Class<?> type;
     try {
-      type = bundle.loadClass(provider.getDirectives().get(PROVIDER_CLASS));
-    } catch (ClassNotFoundException | LinkageError e) {
+      type = bundle.loadClass(className);
+    } catch (ClassNotFoundException e) {
+      warnings.accept(
+          Problem.skipped(bundle.getLocation(), "it has no class " + className + " to register"));
+      return;
+    } catch (LinkageError e) {
       warnings.accept(Problem.skipped(bundle, e));
       return;
     }

@@ -14,6 +14,7 @@ public final class Main {
    * <p>System properties: {@code hydra.home} is the folder of the installation; {@code
    * hydra.plugins.extra} is a further folder of plugins, optional.
    */
+  @SuppressWarnings("CatchAndPrintStackTrace") // nobody is left to rethrow to
   public static void main(String[] arguments) {
     int exitCode = 1;
     try {

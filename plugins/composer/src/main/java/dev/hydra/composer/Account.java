@@ -148,13 +148,13 @@ public record Account(
         master += elements * (MASTER_BYTES + (copied ? 2 * computeBytes : 0));
       }
       // Every block keeps the precise residual stream and its norm, the head keeps its logits.
-      double stream = 2.0 * model.blocks().size() * tokens * model.spec().width();
+      double stream = 2.0 * model.blocks().size() * model.spec().width() * (double) tokens;
       double logits = (double) tokens * model.spec().vocabSize();
       double activations =
           whole.activations() * computeBytes + (stream + 2 * logits) * MASTER_BYTES;
       return new AtLength(
           tokens,
-          whole.flops() / tokens,
+          whole.flops() / (double) tokens,
           next.flops(),
           master + activations,
           working + next.state() * computeBytes);

@@ -1,12 +1,15 @@
 package dev.hydra.composer;
 
 import dev.hydra.libtorch.safetensors.SafetensorsFile;
+import dev.hydra.libtorch.safetensors.SafetensorsWriter;
+import dev.hydra.libtorch.safetensors.TensorInfo;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.TreeSet;
+import java.util.TreeMap;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
@@ -20,7 +23,7 @@ public final class ModelFiles {
     for (Parameter parameter : model.parameters().all()) {
       tensors.put(parameter.name(), parameter.master());
     }
-    SafetensorsFile.write(file, tensors, Map.of());
+    SafetensorsWriter.write(file, tensors, Map.of());
   }
 
   /**
@@ -31,34 +34,37 @@ public final class ModelFiles {
    */
   public static void load(Model model, Path file) throws IOException {
     try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
-      Set<String> missing = new TreeSet<>();
-      Set<String> extra = new TreeSet<>(tensors.names());
-      for (Parameter parameter : model.parameters().all()) {
-        if (!extra.remove(parameter.name())) {
-          missing.add(parameter.name());
-        }
-      }
-      if (!missing.isEmpty() || !extra.isEmpty()) {
-        throw new IOException(
-            file + " does not fit the model: it lacks " + missing + " and has besides " + extra);
-      }
-      for (Parameter parameter : model.parameters().all()) {
-        if (!tensors.info(parameter.name()).shape().equals(parameter.spec().shape())) {
-          throw new IOException(
-              file
-                  + " does not fit the model: "
-                  + parameter.name()
-                  + " has shape "
-                  + tensors.info(parameter.name()).shape()
-                  + ", not "
-                  + parameter.spec().shape());
-        }
-      }
+      check(model, file, tensors);
       for (Parameter parameter : model.parameters().all()) {
         try (PointerScope scope = new PointerScope()) {
           model.parameters().load(parameter.name(), tensors.read(parameter.name()));
         }
       }
+    }
+  }
+
+  private static void check(Model model, Path file, SafetensorsFile tensors) throws IOException {
+    Map<String, TensorInfo> found = new TreeMap<>();
+    tensors.tensors().forEach(info -> found.put(info.name(), info));
+    List<String> missing = new ArrayList<>();
+    List<String> misshapen = new ArrayList<>();
+    for (Parameter parameter : model.parameters().all()) {
+      TensorInfo info = found.remove(parameter.name());
+      if (info == null) {
+        missing.add(parameter.name());
+      } else if (!info.shape().equals(parameter.spec().shape())) {
+        misshapen.add(parameter.name() + " " + info.shape() + " for " + parameter.spec().shape());
+      }
+    }
+    if (!missing.isEmpty() || !misshapen.isEmpty() || !found.isEmpty()) {
+      throw new IOException(
+          file
+              + " does not fit the model; missing: "
+              + missing
+              + ", of another shape: "
+              + misshapen
+              + ", not in the model: "
+              + found.keySet());
     }
   }
 }

@@ -66,43 +66,36 @@ public final class Operators {
      * Calls with every argument of the schema, in order: tensors, {@link #list lists}, numbers,
      * booleans, texts, or null for None.
      *
-     * @return the results, all of which must be tensors or lists of tensors (one after the other in
-     *     the array), owned by the scope round this call
+     * @return the result tensors, those of lists one by one, owned by the scope round this call
      */
     public Tensor[] call(@Nullable Object... arguments) {
-      PointerScope outer = PointerScope.getInnerScope();
-      try (PointerScope scope = new PointerScope()) {
-        IValueVector stack = new IValueVector();
-        for (Object argument : arguments) {
-          stack.push_back(value(argument));
-        }
-        handle.callBoxed(stack);
-        List<Tensor> results = new ArrayList<>();
-        for (int i = 0; i < stack.size(); i++) {
-          IValue result = stack.get(i);
-          if (result.isTensorList()) {
-            TensorVector list = result.toTensorVector();
-            for (int j = 0; j < list.size(); j++) {
-              results.add(result(list.get(j), outer));
+      return Scopes.keepAll(
+          () -> {
+            IValueVector stack = new IValueVector();
+            for (Object argument : arguments) {
+              stack.push_back(value(argument));
             }
-          } else if (result.isTensor()) {
-            results.add(result(result.toTensor(), outer));
-          } else {
-            throw new IllegalStateException(name + " returns more than tensors");
-          }
-        }
-        return results.toArray(Tensor[]::new);
-      }
+            handle.callBoxed(stack);
+            return results(stack);
+          });
     }
 
-    private static Tensor result(Tensor borrowed, @Nullable PointerScope outer) {
-      Tensor result = new Tensor(borrowed);
-      if (outer != null) {
-        outer.attach(result);
-      } else {
-        result.retainReference();
+    private Tensor[] results(IValueVector stack) {
+      List<Tensor> results = new ArrayList<>();
+      for (long i = 0; i < stack.size(); i++) {
+        IValue result = stack.get(i);
+        if (result.isTensorList()) {
+          TensorVector list = result.toTensorVector();
+          for (long j = 0; j < list.size(); j++) {
+            results.add(new Tensor(list.get(j)));
+          }
+        } else if (result.isTensor()) {
+          results.add(new Tensor(result.toTensor()));
+        } else {
+          throw new IllegalStateException(name + " returns more than tensors");
+        }
       }
-      return result;
+      return results.toArray(Tensor[]::new);
     }
 
     private IValue value(@Nullable Object argument) {

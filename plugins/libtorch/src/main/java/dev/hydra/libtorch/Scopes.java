@@ -21,15 +21,22 @@ public final class Scopes {
    * this call or, if there is none, to the caller.
    */
   public static Tensor keep(Supplier<Tensor> action) {
+    return keepAll(() -> new Tensor[] {action.get()})[0];
+  }
+
+  /** The same for an action with several results. */
+  public static Tensor[] keepAll(Supplier<Tensor[]> action) {
     PointerScope outer = PointerScope.getInnerScope();
     try (PointerScope scope = new PointerScope()) {
-      Tensor result = action.get();
-      if (outer != null) {
-        outer.attach(result);
-      } else {
-        result.retainReference();
+      Tensor[] results = action.get();
+      for (Tensor result : results) {
+        if (outer != null) {
+          outer.attach(result);
+        } else {
+          result.retainReference();
+        }
       }
-      return result;
+      return results;
     }
   }
 

@@ -171,7 +171,9 @@ public final class Tensors {
   public static double[] numbers(Tensor tensor) {
     Tensor flat = tensor.detach().cpu().to(ScalarType.Double).contiguous().view(-1);
     double[] values = new double[(int) flat.numel()];
-    flat.data_ptr_double().get(values);
+    if (values.length > 0) {
+      flat.data_ptr_double().get(values);
+    }
     return values;
   }
 
@@ -179,7 +181,9 @@ public final class Tensors {
   public static long[] integers(Tensor tensor) {
     Tensor flat = tensor.detach().cpu().to(ScalarType.Long).contiguous().view(-1);
     long[] values = new long[(int) flat.numel()];
-    flat.data_ptr_long().get(values);
+    if (values.length > 0) {
+      flat.data_ptr_long().get(values);
+    }
     return values;
   }
 

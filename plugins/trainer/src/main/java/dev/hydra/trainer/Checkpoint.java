@@ -9,8 +9,8 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * A checkpoint: a folder of files and a manifest with the size and SHA-256 of each. It is written to
- * the side and moved into place when it is complete and on the disk.
+ * A checkpoint: a folder of files and a manifest with the size and SHA-256 of each. It is written
+ * to the side and moved into place when it is complete and on the disk.
  */
 public record Checkpoint(Path folder) {
   /** The parameters. */

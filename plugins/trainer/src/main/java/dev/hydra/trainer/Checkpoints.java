@@ -5,6 +5,8 @@ import dev.hydra.composer.Model;
 import dev.hydra.composer.ModelFiles;
 import dev.hydra.libtorch.RandomState;
 import dev.hydra.libtorch.safetensors.SafetensorsFile;
+import dev.hydra.libtorch.safetensors.SafetensorsWriter;
+import dev.hydra.libtorch.safetensors.TensorInfo;
 import dev.hydra.optim.AdamW;
 import java.io.IOException;
 import java.util.LinkedHashMap;
@@ -38,13 +40,13 @@ final class Checkpoints {
             side -> {
               ModelFiles.save(model, side.resolve(Checkpoint.MODEL));
               try (PointerScope scope = new PointerScope()) {
-                SafetensorsFile.write(
+                SafetensorsWriter.write(
                     side.resolve(Checkpoint.OPTIMIZER), optimizer.exportState(), Map.of());
                 Map<String, Tensor> random = new LinkedHashMap<>();
                 RandomState now = RandomState.save();
                 random.put(CPU, now.cpu());
                 now.cuda().ifPresent(cuda -> random.put(CUDA, cuda));
-                SafetensorsFile.write(side.resolve(Checkpoint.RANDOM), random, Map.of());
+                SafetensorsWriter.write(side.resolve(Checkpoint.RANDOM), random, Map.of());
               }
               DurableFiles.write(
                   side.resolve(Checkpoint.STATE), JSON.std.asString(state.toMap()) + "\n");
@@ -77,8 +79,8 @@ final class Checkpoints {
       throws IOException {
     Map<String, Tensor> tensors = new LinkedHashMap<>();
     try (SafetensorsFile file = SafetensorsFile.open(checkpoint.file(name))) {
-      for (String tensor : file.names()) {
-        tensors.put(tensor, file.read(tensor));
+      for (TensorInfo info : file.tensors()) {
+        tensors.put(info.name(), file.read(info.name()));
       }
     }
     return tensors;

@@ -53,7 +53,9 @@ public final class Evaluator {
         Tensor rows = windows.batch(batch * batchSize, batchSize);
         Tensor targets = Tensors.slice(rows, 1, 1, rows.size(1));
         double loss =
-            Tensors.number(LanguageLoss.of(model, rows.to(model.precision().device(), ScalarType.Long), forward));
+            Tensors.number(
+                LanguageLoss.of(
+                    model, rows.to(model.precision().device(), ScalarType.Long), forward));
         sum += loss * targets.numel();
         tokens += targets.numel();
         bytes += bytes(targets);

@@ -22,9 +22,9 @@ import org.bytedeco.pytorch.global.torch;
  * not lose what is small; the optimizer sees float32 only.
  */
 final class Gradients implements AutoCloseable {
-  private final Operator zero = Operators.find("aten::_foreach_zero_", "");
-  private final Operator add = Operators.find("aten::_foreach_add_", "List");
-  private final Operator copy = Operators.find("aten::_foreach_copy_", "");
+  private static final Operator ZERO = Operators.find("aten::_foreach_zero_", "");
+  private static final Operator ADD = Operators.find("aten::_foreach_add_", "List");
+  private static final Operator COPY = Operators.find("aten::_foreach_copy_", "");
 
   private final List<OptimizedParameter> optimized = new ArrayList<>();
   private final List<Tensor> owned = new ArrayList<>();
@@ -82,21 +82,21 @@ final class Gradients implements AutoCloseable {
 
   /** Before the first backward of a step. */
   void clear() {
-    call(zero, allBuffers);
+    call(ZERO, allBuffers);
   }
 
   /** After every backward. */
   void collect() {
     if (copies) {
-      call(add, preciseBuffers, workingBuffers, 1L);
-      call(zero, workingBuffers);
+      call(ADD, preciseBuffers, workingBuffers, 1L);
+      call(ZERO, workingBuffers);
     }
   }
 
   /** After the optimizer's step: the working copies follow their masters. */
   void publish() {
     if (copies) {
-      call(copy, workingCopies, masters, false);
+      call(COPY, workingCopies, masters, false);
     }
   }
 

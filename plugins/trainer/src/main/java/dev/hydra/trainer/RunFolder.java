@@ -62,7 +62,11 @@ public record RunFolder(Path path) {
           "the run folder " + path + " cannot be made: " + e.getFile() + " is not a folder", e);
     } catch (IOException e) {
       throw new IOException(
-          "the run folder " + path + " cannot be written to (" + e + "); choose another with"
+          "the run folder "
+              + path
+              + " cannot be written to ("
+              + e
+              + "); choose another with"
               + " --run-dir",
           e);
     }

@@ -34,8 +34,7 @@ final class Sampler {
         sampling.topK() == 0 ? logits.length : Math.min(sampling.topK(), logits.length);
     double[] weights = new double[candidates];
     for (int i = 0; i < candidates; i++) {
-      weights[i] =
-          Math.exp((logits[likeliest[i]] - logits[likeliest[0]]) / sampling.temperature());
+      weights[i] = Math.exp((logits[likeliest[i]] - logits[likeliest[0]]) / sampling.temperature());
     }
     double nucleus = sampling.topP() * Arrays.stream(weights).sum();
     double total = 0;

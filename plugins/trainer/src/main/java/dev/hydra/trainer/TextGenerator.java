@@ -59,8 +59,7 @@ public final class TextGenerator {
     }
     try (PointerScope scope = new PointerScope();
         Forward forward = Forward.evaluation().with(state)) {
-      Tensor input =
-          Tensor.create(ids).view(1, -1).to(model.precision().device(), ScalarType.Long);
+      Tensor input = Tensor.create(ids).view(1, -1).to(model.precision().device(), ScalarType.Long);
       Tensor hidden = model.hidden(input, forward);
       Tensor last = Tensors.slice(hidden, 1, tokens.length - 1, tokens.length);
       return Tensors.numbers(model.logits(last));

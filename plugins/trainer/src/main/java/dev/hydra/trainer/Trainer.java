@@ -54,8 +54,7 @@ public final class Trainer implements AutoCloseable {
     this.folder = folder;
     this.listener = listener;
     RandomState.seed(settings.seed());
-    Precision precision =
-        new Precision(device, ComputeType.choose(settings.precision(), device));
+    Precision precision = new Precision(device, ComputeType.choose(settings.precision(), device));
     model = Model.build(experiment.model(), components, precision, settings.seed());
     try {
       training = new TrainingStep(model, experiment.optimizer());
@@ -126,9 +125,7 @@ public final class Trainer implements AutoCloseable {
       double learningRate = schedule.at(step);
       TrainingStep.Measured measured =
           training.run(
-              i -> dataset.train().next(settings.batchSize()),
-              settings.accumulate(),
-              learningRate);
+              i -> dataset.train().next(settings.batchSize()), settings.accumulate(), learningRate);
       checkFinite(measured);
       step++;
       tokens += settings.tokensPerStep(experiment.data().sequenceLength());
@@ -152,8 +149,7 @@ public final class Trainer implements AutoCloseable {
       if (evaluator.possible() && (last || due(settings.evaluateEvery()))) {
         Score scored = evaluator.score(last ? Integer.MAX_VALUE : settings.evaluationWindows());
         score = Optional.of(scored);
-        log.event(
-            "evaluation", step, "loss", scored.loss(), "bits_per_byte", scored.bitsPerByte());
+        log.event("evaluation", step, "loss", scored.loss(), "bits_per_byte", scored.bitsPerByte());
         listener.evaluated(step, scored);
         clock = System.nanoTime();
       }

@@ -27,7 +27,8 @@ final class TrainingStep implements AutoCloseable {
   TrainingStep(Model model, OptimizerSettings settings) {
     this.model = model;
     this.gradients = new Gradients(model.parameters());
-    this.clip = settings.clip(gradients.optimized().stream().map(OptimizedParameter::gradient).toList());
+    this.clip =
+        settings.clip(gradients.optimized().stream().map(OptimizedParameter::gradient).toList());
     this.optimizer = settings.optimizer(gradients.optimized());
   }
 

@@ -1,10 +1,12 @@
 package dev.hydra.mixer.attention;
 
+import dev.hydra.libtorch.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Softmax attention by LibTorch's fused kernel (FlashAttention-2, arXiv 2307.08691, where type and
@@ -13,6 +15,15 @@ import org.bytedeco.pytorch.global.torch;
  */
 final class Attention {
   private Attention() {}
+
+  /**
+   * The type to compute in for hidden states. On the CPU that is never bfloat16: LibTorch's fused
+   * kernel there falls back to plain loops, twenty times slower than float32.
+   */
+  static ScalarType type(Tensor x) {
+    ScalarType type = Tensors.type(x);
+    return type == ScalarType.BFloat16 && !x.is_cuda() ? ScalarType.Float : type;
+  }
 
   /** Query {@code i} sees keys {@code 0..i}. */
   static Tensor causal(Tensor q, Tensor k, Tensor v, double scale) {

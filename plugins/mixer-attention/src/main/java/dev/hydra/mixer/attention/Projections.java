@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * What every kind of attention does before and after: hidden states to queries, keys and values,
@@ -33,7 +34,10 @@ final class Projections {
 
   private static final double NORM_EPSILON = 1e-6;
 
-  /** Queries [batch, time, heads, headDim], keys and values [batch, time, kvHeads, headDim]. */
+  /**
+   * Queries [batch, time, heads, headDim], keys and values [batch, time, kvHeads, headDim], in the
+   * type that attention computes in.
+   */
   record Qkv(Tensor q, Tensor k, Tensor v) {}
 
   private record Affine(Tensor weight, Optional<Tensor> bias) {
@@ -100,12 +104,14 @@ final class Projections {
       q = rotation.apply(q);
       k = rotation.apply(k);
     }
-    return new Qkv(q, k, v);
+    ScalarType type = Attention.type(x);
+    return new Qkv(Tensors.cast(q, type), Tensors.cast(k, type), Tensors.cast(v, type));
   }
 
   /** Hidden states [batch, time, width] of the heads' results [batch, time, heads, headDim]. */
   Tensor out(Tensor heads) {
-    return output.apply(heads.reshape(heads.size(0), heads.size(1), shape.queryWidth()));
+    Tensor joined = heads.reshape(heads.size(0), heads.size(1), shape.queryWidth());
+    return output.apply(Tensors.cast(joined, Tensors.type(output.weight)));
   }
 
   private Tensor heads(Tensor projected, int heads) {
@@ -113,11 +119,7 @@ final class Projections {
   }
 
   private static Tensor norm(Tensor x, Optional<Tensor> weight) {
-    return weight
-        .map(
-            w ->
-                Tensors.cast(Tensors.rmsNorm(Tensors.precise(x), w, NORM_EPSILON), Tensors.type(x)))
-        .orElse(x);
+    return weight.map(w -> Tensors.rmsNorm(Tensors.precise(x), w, NORM_EPSILON)).orElse(x);
   }
 
   /**

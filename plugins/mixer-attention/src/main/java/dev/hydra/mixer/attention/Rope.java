@@ -30,7 +30,7 @@ record Rope(int dims, double theta) {
 
   /** One rotation per token: cosines and sines [rows, time, 1, dims / 2]. */
   record Rotation(Tensor cos, Tensor sin) {
-    /** Rotates the first dimensions of every head of x [batch, time, heads, headDim]. */
+    /** Rotates x [batch, time, heads, headDim]; the result is at least float32. */
     Tensor apply(Tensor x) {
       long half = cos.size(3);
       Tensor wide = Tensors.precise(x);
@@ -38,12 +38,9 @@ record Rope(int dims, double theta) {
       Tensor second = Tensors.slice(wide, 3, half, 2 * half);
       Tensor turnedFirst = first.mul(cos).sub(second.mul(sin));
       Tensor turnedSecond = second.mul(cos).add(first.mul(sin));
-      Tensor turned =
-          2 * half == x.size(3)
-              ? Tensors.cat(3, turnedFirst, turnedSecond)
-              : Tensors.cat(
-                  3, turnedFirst, turnedSecond, Tensors.slice(wide, 3, 2 * half, x.size(3)));
-      return Tensors.cast(turned, Tensors.type(x));
+      return 2 * half == x.size(3)
+          ? Tensors.cat(3, turnedFirst, turnedSecond)
+          : Tensors.cat(3, turnedFirst, turnedSecond, Tensors.slice(wide, 3, 2 * half, x.size(3)));
     }
   }
 
@@ -58,7 +55,8 @@ record Rope(int dims, double theta) {
       throw site.invalid(
           chosen.isPresent() ? ROPE_DIM : HeadShape.HEAD_DIM,
           dims
-              + " is odd, but rotary positions turn pairs; choose an even rope-dim (0 for none) or an even head-dim");
+              + " is odd, but rotary positions turn pairs; choose an even rope-dim (0 for none) or an"
+              + " even head-dim");
     }
     return new Rope(dims, site.get(ROPE_THETA));
   }

@@ -3,6 +3,7 @@ package dev.hydra.mixer.attention;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import dev.hydra.api.Cost;
@@ -12,6 +13,9 @@ import dev.hydra.composer.ModelState;
 import dev.hydra.libtorch.Grad;
 import dev.hydra.libtorch.Tensors;
 import dev.hydra.tck.Conformance;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -151,6 +155,39 @@ class SparseGlobalTest {
       double decode = trial.component().cost(new Workload(1, 1 << 15)).flops();
       assertEquals(decode, trial.component().cost(new Workload(1, 1 << 16)).flops());
     }
+  }
+
+  @Test
+  void costOfAWindowIsThatOfFullAttention() {
+    try (Trial sparse = new Trial(new SparseGlobalFactory(), "window = 40", 8, ScalarType.Float);
+        Trial full = new Trial(new FullFactory(), "", 8, ScalarType.Float)) {
+      Workload window = Workload.sequence(40);
+      assertEquals(full.component().cost(window).flops(), sparse.component().cost(window).flops());
+    }
+  }
+
+  /** One bool for every pair of 64k tokens would be 4 GiB. */
+  @Test
+  void memoryIsLinear() throws IOException {
+    Path status = Path.of("/proc/self/status");
+    assumeTrue(Files.exists(status), "needs Linux to read the peak of memory");
+    try (Trial trial = trial(64, 16, 32, ScalarType.Float)) {
+      long before = peak(status);
+      Tensor x = trial.input(1, 1 << 16, 10).set_requires_grad(true);
+      try (Forward forward = Forward.training()) {
+        trial.component().forward(x, forward).sum().backward();
+      }
+      assertTrue(x.grad().defined());
+      assertTrue(peak(status) - before < 1L << 30, "peak grew by " + (peak(status) - before));
+    }
+  }
+
+  /** The most memory that this process has had resident, in bytes. */
+  private static long peak(Path status) throws IOException {
+    return Files.readAllLines(status).stream()
+        .filter(line -> line.startsWith("VmHWM:"))
+        .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("\\D", "")))
+        .sum();
   }
 
   @ParameterizedTest

@@ -3,6 +3,7 @@ package dev.hydra.mixer.mamba;
 import dev.hydra.libtorch.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 
 /**
  * Passes states from chunk to chunk, {@code after[z] = exp(logs[z]) * after[z - 1] + added[z]}
@@ -19,49 +20,56 @@ final class ChunkRecurrence {
   /**
    * The states after every chunk.
    *
-   * @param logs log decays over each chunk [batch, heads, chunks], float32 or float64
-   * @param added what each chunk adds by its end [batch, heads, chunks, elements]
-   * @param initial the state before the first chunk [batch, heads, elements]; zeros if empty
-   * @param documents the document in which each chunk ends, int64 [batch, 1, chunks]
-   * @return [batch, heads, chunks, elements] in the type of {@code added}
+   * @param logs log decays over each chunk [batch, chunks, heads], float32 or float64
+   * @param added what each chunk adds by its end [batch, chunks, heads, elements]
+   * @param initial the state before the first chunk [batch, 1, heads, elements]; zeros if empty
+   * @param documents the document in which each chunk ends, int64 [batch, chunks, 1]
+   * @return [batch, chunks, heads, elements] in the type of {@code added}
    */
-  static Tensor run(
+  static Tensor after(
       Tensor logs, Tensor added, Optional<Tensor> initial, Optional<Tensor> documents) {
-    long chunks = logs.size(2);
-    Folding folding = Folding.of(chunks, BLOCK);
-    long blocks = folding.count();
-    Decays decays = Decays.of(folding.fold(logs), documents.map(folding::fold));
-    Tensor states = decays.pairs(Tensors.type(added)).matmul(folding.fold(added));
-    Optional<Tensor> carried =
-        blocks == 1
-            ? initial.map(i -> i.unsqueeze(2))
-            : Optional.of(before(initial, afterBlocks(decays, states, initial)));
-    Tensor after = carried.map(c -> states.add(carriedOver(decays, c))).orElse(states);
-    return folding.unfold(after);
+    Folding blocks = Folding.of(logs.size(1), BLOCK);
+    Decays decays =
+        Decays.of(
+            blocks.fold(logs).transpose(2, 3), documents.map(d -> blocks.fold(d).transpose(2, 3)));
+    // From here on [batch, blocks, heads, chunks in the block, elements].
+    Tensor own = decays.pairs(Tensors.type(added)).matmul(blocks.fold(added).transpose(2, 3));
+    Tensor after =
+        blocks.count() == 1 && initial.isEmpty()
+            ? own
+            : own.add(carried(decays, beforeBlocks(decays, own, initial)));
+    return blocks.unfold(after.transpose(2, 3));
+  }
+
+  /** The states before every chunk, given those after every chunk; shapes as there. */
+  static Tensor before(Optional<Tensor> initial, Tensor after) {
+    long chunks = after.size(1);
+    Tensor first = initial.orElseGet(() -> torch.zeros_like(after.narrow(1, 0, 1)));
+    return chunks == 1 ? first : Tensors.cat(1, first, after.narrow(1, 0, chunks - 1));
   }
 
   /**
-   * The states before every chunk: those after the chunk before.
-   *
-   * @param initial [batch, heads, elements]; zeros if empty
-   * @param after [batch, heads, chunks, elements]
+   * The gradient of {@code added} from the gradient of the states after every chunk: the same
+   * recurrence from the last chunk to the first.
    */
-  static Tensor before(Optional<Tensor> initial, Tensor after) {
-    long chunks = after.size(2);
-    Tensor first =
-        initial
-            .map(i -> i.unsqueeze(2))
-            .orElseGet(() -> Tensors.zeros(after, after.size(0), after.size(1), 1, after.size(3)));
-    return chunks == 1 ? first : Tensors.cat(2, first, after.narrow(2, 0, chunks - 1));
+  static Tensor gradient(Tensor logs, Tensor gradient, Optional<Tensor> documents) {
+    // What goes from after[z] back to after[z - 1] has decayed by logs[z]; nothing follows the
+    // last chunk, so the first step of the way back has no decay to speak of.
+    Tensor back = logs.roll(new long[] {-1}, new long[] {1}).flip(1);
+    return after(back, gradient.flip(1), Optional.empty(), documents.map(d -> d.flip(1))).flip(1);
   }
 
-  private static Tensor afterBlocks(Decays decays, Tensor states, Optional<Tensor> initial) {
-    Tensor added = states.select(3, states.size(3) - 1);
-    return run(decays.totals(), added, initial, decays.lastDocuments());
+  private static Tensor beforeBlocks(Decays decays, Tensor own, Optional<Tensor> initial) {
+    if (own.size(1) == 1) {
+      return initial.orElseThrow();
+    }
+    Tensor added = own.select(3, own.size(3) - 1);
+    return before(initial, after(decays.totals(), added, initial, decays.lastDocuments()));
   }
 
-  private static Tensor carriedOver(Decays decays, Tensor carried) {
-    Tensor kept = Tensors.cast(decays.fromStart(), Tensors.type(carried));
-    return kept.unsqueeze(-1).mul(carried.unsqueeze(3));
+  /** What is left after each chunk of the states before its block. */
+  private static Tensor carried(Decays decays, Tensor before) {
+    Tensor left = Tensors.cast(decays.fromStart(), Tensors.type(before));
+    return left.unsqueeze(-1).mul(before.unsqueeze(3));
   }
 }

@@ -13,8 +13,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * What must not pass (from later positions, from other documents) is -inf before the exponential
  * rather than zero after it: the exponential of a difference the wrong way round overflows.
  *
- * @param sums cumulative sums of log decays [batch, heads, chunks, size], float32 or float64
- * @param documents int64 [batch, 1, chunks, size]: a state passes within one document only
+ * @param sums cumulative sums of log decays [batch, chunks, heads, size], float32 or float64
+ * @param documents int64 [batch, chunks, 1, size]: a state passes within one document only
  */
 record Decays(Tensor sums, Optional<Tensor> documents) {
   /** What has decayed to e^-50 is gone in any type; sums that stay small have exact differences. */
@@ -24,6 +24,13 @@ record Decays(Tensor sums, Optional<Tensor> documents) {
   static Decays of(Tensor logs, Optional<Tensor> documents) {
     try (Scalar gone = new Scalar(GONE)) {
       return new Decays(logs.clamp_min(gone).cumsum(-1), documents);
+    }
+  }
+
+  /** The derivative of the bound on log decays: 1 or 0, in their shape and type. */
+  static Tensor inRange(Tensor logs) {
+    try (Scalar gone = new Scalar(GONE)) {
+      return Tensors.cast(logs.ge(gone), Tensors.type(logs));
     }
   }
 
@@ -51,7 +58,7 @@ record Decays(Tensor sums, Optional<Tensor> documents) {
     return survivors(last(sums).sub(sums), documents.map(d -> d.ne(last(d))));
   }
 
-  /** The chunks as positions of a coarser sequence: log decays [batch, heads, chunks]. */
+  /** The chunks as positions of a coarser sequence: log decays [batch, chunks, heads]. */
   Tensor totals() {
     return last(sums).squeeze(-1);
   }
@@ -74,7 +81,7 @@ record Decays(Tensor sums, Optional<Tensor> documents) {
 
   /** The document before each chunk; the first chunk, with none before it, takes its own. */
   private static Tensor before(Tensor documents) {
-    Tensor first = documents.narrow(2, 0, 1).narrow(-1, 0, 1);
-    return Tensors.cat(2, first, last(documents).narrow(2, 0, documents.size(2) - 1));
+    Tensor first = documents.narrow(1, 0, 1).narrow(-1, 0, 1);
+    return Tensors.cat(1, first, last(documents).narrow(1, 0, documents.size(1) - 1));
   }
 }

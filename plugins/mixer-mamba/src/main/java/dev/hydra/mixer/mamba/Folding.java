@@ -4,7 +4,7 @@ import dev.hydra.libtorch.Tensors;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Cuts the third dimension into pieces of equal size, the last one padded with zeros.
+ * Cuts the second dimension into pieces of equal size, the last one padded with zeros.
  *
  * @param length the size of the dimension
  * @param count the number of pieces
@@ -17,16 +17,16 @@ record Folding(long length, long count, long size) {
     return new Folding(length, count, (length + count - 1) / count);
   }
 
-  /** [batch, heads, length, ...] to [batch, heads, count, size, ...]. */
+  /** [batch, length, ...] to [batch, count, size, ...]. */
   Tensor fold(Tensor tensor) {
     long padding = count * size - length;
-    Tensor padded = padding == 0 ? tensor : Tensors.pad(tensor, 2, 0, padding);
-    return padded.unflatten(2, count, size);
+    Tensor padded = padding == 0 ? tensor : Tensors.pad(tensor, 1, 0, padding);
+    return padded.unflatten(1, count, size);
   }
 
-  /** [batch, heads, count, size, ...] to [batch, heads, length, ...]. */
+  /** [batch, count, size, ...] to [batch, length, ...]. */
   Tensor unfold(Tensor pieces) {
-    Tensor flat = pieces.flatten(2, 3);
-    return flat.size(2) == length ? flat : flat.narrow(2, 0, length);
+    Tensor flat = pieces.flatten(1, 2);
+    return flat.size(1) == length ? flat : flat.narrow(1, 0, length);
   }
 }

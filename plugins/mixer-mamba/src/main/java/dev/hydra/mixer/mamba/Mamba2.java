@@ -73,7 +73,7 @@ final class Mamba2 implements Mixer {
             .forward(x)
             .split_with_sizes(new long[] {shape.inner(), shape.convChannels(), shape.heads()}, -1);
     Tensor z = projected.get(0);
-    Tensor mixed = torch.silu(conv.forward(projected.get(1), pass));
+    Tensor mixed = conv.forward(projected.get(1), pass);
     long projections = (long) shape.groups() * shape.state();
     TensorVector parts =
         mixed.split_with_sizes(new long[] {shape.inner(), projections, projections}, -1);

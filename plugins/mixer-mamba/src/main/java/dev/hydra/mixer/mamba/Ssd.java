@@ -53,47 +53,7 @@ final class Ssd {
    * @param chunk the largest chunk
    */
   static Output chunked(Input in, int chunk) {
-    ScalarType type = Tensors.type(in.x);
-    long batch = in.x.size(0);
-    long heads = in.x.size(2);
-    long headDim = in.x.size(3);
-    long groups = in.b.size(2);
-    long state = in.b.size(3);
-    long shared = heads / groups;
-    Folding chunks = Folding.of(in.x.size(1), chunk);
-    long count = chunks.count();
-    long size = chunks.size();
-
-    Tensor dt = in.dt.transpose(1, 2);
-    Decays decays =
-        Decays.of(
-            chunks.fold(dt.mul(in.a.unsqueeze(-1)).contiguous()),
-            in.documents.map(d -> chunks.fold(d.unsqueeze(1))));
-    Tensor steps = Tensors.cast(in.dt, type).unsqueeze(-1);
-    Tensor x = chunks.fold(in.x.mul(steps).transpose(1, 2)).reshape(-1, size, headDim);
-    Tensor b = chunks.fold(in.b.transpose(1, 2)).unsqueeze(2);
-    Tensor c = chunks.fold(in.c.transpose(1, 2)).unsqueeze(2);
-
-    Tensor toEnd = Tensors.cast(decays.toEnd(), type).unflatten(1, groups, shared);
-    Tensor kept = b.mul(toEnd.unsqueeze(-1)).reshape(-1, size, state);
-    Tensor added = x.transpose(1, 2).bmm(kept).view(batch, heads, count, headDim * state);
-    Optional<Tensor> initial =
-        in.initial.map(i -> Tensors.cast(i, type).view(batch, heads, headDim * state));
-    Tensor after = ChunkRecurrence.run(decays.totals(), added, initial, decays.lastDocuments());
-    Tensor before = ChunkRecurrence.before(initial, after).view(-1, headDim, state);
-
-    Tensor scores = c.matmul(b.transpose(-1, -2));
-    Tensor pairs = decays.pairs(type).unflatten(1, groups, shared);
-    Tensor mixing = scores.mul(pairs).view(-1, size, size);
-    Tensor fromStart = Tensors.cast(decays.fromStart(), type).unflatten(1, groups, shared);
-    Tensor read = c.mul(fromStart.unsqueeze(-1)).reshape(-1, size, state);
-    Tensor y = read.bmm(before.transpose(1, 2)).baddbmm(mixing, x);
-
-    // A copy: a view would keep the states of all chunks alive.
-    Tensor last = after.select(2, count - 1).clone().view(batch, heads, headDim, state);
-    return new Output(
-        chunks.unfold(y.view(batch, heads, count, size, headDim)).transpose(1, 2),
-        Tensors.cast(last, Tensors.type(in.dt)));
+    return ChunkedSsd.compute(in, chunk);
   }
 
   /** Computes a single token as the recurrence says, for decoding. */

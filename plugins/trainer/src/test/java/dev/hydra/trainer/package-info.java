@@ -1,4 +1,5 @@
+/** Tests of the trainer. */
 @NullMarked
-package dev.hydra.mixer.mamba;
+package dev.hydra.trainer;
 
 import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,17 @@
+package dev.hydra.libtorch.safetensors;
+
+import java.io.IOException;
+import java.nio.file.Path;
+
+/** A file is not a safe safetensors file. The message names the file and the problem. */
+public final class SafetensorsException extends IOException {
+  private static final long serialVersionUID = 1;
+
+  SafetensorsException(Path file, String problem) {
+    super(file + ": " + problem);
+  }
+
+  SafetensorsException(Path file, String problem, Throwable cause) {
+    super(file + ": " + problem, cause);
+  }
+}

@@ -1,0 +1,124 @@
+package dev.hydra.libtorch.safetensors;
+
+import dev.hydra.api.Names;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.MemoryFormatOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.global.torch;
+
+/**
+ * A safetensors file, open for reading: eight bytes with the length of a header in JSON, the
+ * header, the bytes of the tensors. Opening checks the header completely against the file; tensors
+ * are read one at a time. Files may be of any size.
+ *
+ * @see <a href="https://huggingface.co/docs/safetensors">The format</a>
+ */
+public final class SafetensorsFile implements Closeable {
+  private static final int LENGTH_BYTES = 8;
+
+  private final Path file;
+  private final FileChannel channel;
+  private final long dataStart;
+  private final Header header;
+  private final Map<String, TensorInfo> byName = new LinkedHashMap<>();
+
+  private SafetensorsFile(Path file, FileChannel channel, long dataStart, Header header) {
+    this.file = file;
+    this.channel = channel;
+    this.dataStart = dataStart;
+    this.header = header;
+    header.tensors().forEach(tensor -> byName.put(tensor.name(), tensor));
+  }
+
+  /**
+   * Opens a file and checks its header.
+   *
+   * @throws SafetensorsException if it breaks a rule of the format
+   * @throws IOException if it cannot be read
+   */
+  public static SafetensorsFile open(Path file) throws IOException {
+    FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
+    try {
+      int length = headerLength(channel);
+      ByteBuffer bytes = ByteBuffer.allocate(length);
+      TensorBytes.read(channel, LENGTH_BYTES, bytes);
+      Header header = HeaderParser.parse(bytes.flip());
+      long dataStart = LENGTH_BYTES + (long) length;
+      Layout.check(header.tensors(), channel.size() - dataStart);
+      return new SafetensorsFile(file, channel, dataStart, header);
+    } catch (MalformedHeaderException e) {
+      channel.close();
+      throw new SafetensorsException(file, e.problem, e);
+    } catch (IOException | RuntimeException | Error e) {
+      channel.close();
+      throw e;
+    }
+  }
+
+  /** The length of the header, believed only if the file has that many bytes. */
+  private static int headerLength(FileChannel channel)
+      throws IOException, MalformedHeaderException {
+    long available = channel.size() - LENGTH_BYTES;
+    if (available < 0) {
+      throw new MalformedHeaderException("the file is too short for a safetensors file");
+    }
+    ByteBuffer bytes = ByteBuffer.allocate(LENGTH_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    TensorBytes.read(channel, 0, bytes);
+    long length = bytes.getLong(0);
+    if (length < 0 || length > Header.LIMIT) {
+      throw new MalformedHeaderException(
+          "the header claims %s bytes; more than %d are refused"
+              .formatted(Long.toUnsignedString(length), Header.LIMIT));
+    }
+    if (length > available) {
+      throw new MalformedHeaderException(
+          "the header claims %d bytes, but the file has only %d there"
+              .formatted(length, available));
+    }
+    return (int) length;
+  }
+
+  /** The tensors, in the order of the header. */
+  public List<TensorInfo> tensors() {
+    return header.tensors();
+  }
+
+  /** The texts that the file carries beside its tensors, in the order of the header. */
+  public Map<String, String> metadata() {
+    return header.metadata();
+  }
+
+  /**
+   * Reads a tensor into memory of its own on the CPU. It belongs to the scope round this call.
+   *
+   * @throws SafetensorsException if the file has no such tensor
+   * @throws IOException if it cannot be read, or was shortened since it was opened
+   */
+  public Tensor read(String name) throws IOException {
+    TensorInfo info = byName.get(name);
+    if (info == null) {
+      throw new SafetensorsException(file, Names.unknown("tensor", name, byName.keySet()));
+    }
+    try (TensorOptions options = new TensorOptions(info.dtype().type());
+        MemoryFormatOptional contiguous = new MemoryFormatOptional()) {
+      Tensor tensor = torch.empty(info.sizes(), options, contiguous);
+      TensorBytes.read(channel, dataStart + info.begin(), tensor);
+      return tensor;
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    channel.close();
+  }
+}

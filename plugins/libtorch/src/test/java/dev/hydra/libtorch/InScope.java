@@ -1,0 +1,20 @@
+package dev.hydra.libtorch;
+
+import java.lang.reflect.Method;
+import org.bytedeco.javacpp.PointerScope;
+import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.api.extension.InvocationInterceptor;
+import org.junit.jupiter.api.extension.ReflectiveInvocationContext;
+
+/** Frees what a test creates when it ends, and seeds its random numbers. */
+public final class InScope implements InvocationInterceptor {
+  @Override
+  public void interceptTestMethod(
+      Invocation<Void> test, ReflectiveInvocationContext<Method> method, ExtensionContext context)
+      throws Throwable {
+    try (PointerScope scope = new PointerScope()) {
+      RandomState.seed(7);
+      test.proceed();
+    }
+  }
+}

@@ -1,0 +1,123 @@
+package dev.hydra.libtorch.safetensors;
+
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Every way in which a file can be wrong is refused with the reason. */
+class SafetensorsCorruptionTest {
+  @TempDir
+  @SuppressWarnings("NullAway") // set by JUnit
+  Path folder;
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("wrongLengths")
+  void lengthIsWrong(String problem, byte[] bytes) throws IOException {
+    assertRefused(problem, bytes);
+  }
+
+  static Stream<Arguments> wrongLengths() {
+    byte[] empty = "{}".getBytes(StandardCharsets.UTF_8);
+    byte[] whole = RawFile.bytes(empty, 0);
+    return Stream.of(
+        arguments("the file is too short for a safetensors file", new byte[0]),
+        arguments("the file is too short for a safetensors file", Arrays.copyOf(whole, 7)),
+        arguments(
+            "the header claims 2 bytes, but the file has only 1 there", Arrays.copyOf(whole, 9)),
+        arguments(
+            "the header claims 100000000 bytes, but the file has only 2 there",
+            RawFile.claiming(100_000_000, empty, 0)),
+        arguments(
+            "the header claims 100000001 bytes; more than 100000000 are refused",
+            RawFile.claiming(100_000_001, empty, 0)),
+        arguments(
+            "the header claims 18446744073709551615 bytes; more than 100000000 are refused",
+            RawFile.claiming(-1, empty, 0)),
+        arguments("the header is no JSON object", RawFile.claiming(0, empty, 0)));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"ff", "c080", "eda080", "c3"})
+  void headerIsNoUtf8(String hex) throws IOException {
+    String header = "{\"%s\":{}}".formatted("0".repeat(hex.length() / 2));
+    byte[] bytes = RawFile.bytes(header, 0);
+    byte[] wrong = HexFormat.of().parseHex(hex);
+    System.arraycopy(wrong, 0, bytes, 10, wrong.length);
+    assertRefused("the header is no UTF-8", bytes);
+  }
+
+  /** Headers before files with eight bytes of data. Quotes are single here to be readable. */
+  @ParameterizedTest(name = "{1}")
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+      the header is no JSON object | []
+      the header is no JSON object | 'x'
+      the header's JSON is wrong: Unexpected character ('x' (code 120)) | {x}
+      the header's JSON is wrong: Unexpected end-of-input | {
+      the header's JSON is wrong: Unexpected end-of-input | {'x':{'shape':[1,
+      the header's JSON is wrong: Duplicate field 'x' | {'x':@, 'x':@}
+      the header's JSON is wrong: Duplicate field 'shape' | {'x':{'shape':[8], 'shape':[8]}}
+      the header's JSON is wrong: Duplicate field 'a' | {'__metadata__':{'a':'', 'a':''}, 'x':@}
+      the header's JSON is wrong: Duplicate field '__metadata__' | {'__metadata__':{}, '__metadata__':{}}
+      there is more after the header's JSON object | {'x':@} {}
+      __metadata__ is no object | {'__metadata__':[], 'x':@}
+      __metadata__.a is no text | {'__metadata__':{'a':1}, 'x':@}
+      __metadata__.a is no text | {'__metadata__':{'a':null}, 'x':@}
+      tensor "x": its entry is no object | {'x':8}
+      tensor "x": unknown field "size" | {'x':{'size':8}}
+      tensor "x": dtype is missing | {'x':{'shape':[8], 'data_offsets':[0,8]}}
+      tensor "x": shape is missing | {'x':{'dtype':'U8', 'data_offsets':[0,8]}}
+      tensor "x": data_offsets is missing | {'x':{'dtype':'U8', 'shape':[8]}}
+      tensor "x": dtype is no text | {'x':{'dtype':8}}
+      tensor "x": unknown dtype "F4" | {'x':{'dtype':'F4'}}
+      tensor "x": unknown dtype "u8" | {'x':{'dtype':'u8'}}
+      tensor "x": shape is no list | {'x':{'shape':8}}
+      tensor "x": shape holds no whole numbers | {'x':{'shape':[8.0]}}
+      tensor "x": shape holds no whole numbers | {'x':{'shape':['8']}}
+      tensor "x": shape holds no whole numbers | {'x':{'shape':[[8]]}}
+      tensor "x": shape holds the negative number -8 | {'x':{'shape':[-8]}}
+      the header's JSON is wrong: Numeric value (9223372036854775808) out of range | {'x':{'shape':[9223372036854775808]}}
+      tensor "x": data_offsets has 1 numbers, not 2 | {'x':{'dtype':'U8', 'shape':[8], 'data_offsets':[8]}}
+      tensor "x": data_offsets has 3 numbers, not 2 | {'x':{'dtype':'U8', 'shape':[8], 'data_offsets':[0,8,9]}}
+      tensor "x": it ends before it begins | {'x':{'dtype':'U8', 'shape':[8], 'data_offsets':[8,0]}}
+      tensor "x": it ends at byte 9 after the header, but the file has only 8 there | {'x':{'dtype':'U8', 'shape':[9], 'data_offsets':[0,9]}}
+      tensor "x": F32[8] takes 32 bytes, but its data_offsets span 8 | {'x':{'dtype':'F32', 'shape':[8], 'data_offsets':[0,8]}}
+      tensor "x": F32[] takes 4 bytes, but its data_offsets span 8 | {'x':{'dtype':'F32', 'shape':[], 'data_offsets':[0,8]}}
+      tensor "x": U8[0] takes 0 bytes, but its data_offsets span 8 | {'x':{'dtype':'U8', 'shape':[0], 'data_offsets':[0,8]}}
+      tensor "x": its shape [4294967296, 4294967296] is too large to count | {'x':{'dtype':'U8', 'shape':[4294967296,4294967296], 'data_offsets':[0,8]}}
+      tensor "x": its shape [0, 4294967296, 4294967296] is too large to count | {'x':{'dtype':'U8', 'shape':[0,4294967296,4294967296], 'data_offsets':[0,0]}}
+      tensor "x": its shape [2305843009213693952] is too large to count | {'x':{'dtype':'F64', 'shape':[2305843009213693952], 'data_offsets':[0,0]}}
+      tensor "y": its bytes overlap those of another tensor | {'x':@, 'y':{'dtype':'U8', 'shape':[1], 'data_offsets':[7,8]}}
+      tensor "y": its bytes overlap those of another tensor | {'y':{'dtype':'U8', 'shape':[0], 'data_offsets':[4,4]}, 'x':@}
+      tensor "x": 3 bytes before it belong to no tensor | {'x':{'dtype':'U8', 'shape':[5], 'data_offsets':[3,8]}}
+      the last 3 bytes of the file belong to no tensor | {'x':{'dtype':'U8', 'shape':[5], 'data_offsets':[0,5]}}
+      the last 8 bytes of the file belong to no tensor | {}
+      """)
+  void headerIsWrong(String problem, String header) throws IOException {
+    String entry = "{'dtype':'U8', 'shape':[8], 'data_offsets':[0,8]}";
+    assertRefused(problem, RawFile.bytes(header.replace("@", entry).replace('\'', '"'), 8));
+  }
+
+  private void assertRefused(String problem, byte[] bytes) throws IOException {
+    Path file = RawFile.in(folder, bytes);
+    SafetensorsException thrown =
+        assertThrows(SafetensorsException.class, () -> SafetensorsFile.open(file));
+    String message = String.valueOf(thrown.getMessage());
+    assertTrue(message.startsWith(file + ": " + problem), message);
+  }
+}

@@ -18,7 +18,7 @@ import org.bytedeco.pytorch.global.torch;
  *
  * <pre>
  *   q_h = norm(W_h x)                       one query per head, [keyDim]
- *   I_h = topK of q_h . key_r over rows r   by {@link ProductKeys}, keys shared by nobody
+ *   I_h = topK of q_h . key_r over rows r   by {@link ProductKeys}
  *   w_h = softmax of the scores in I_h
  *   y   = W_o sum_h sum_{r in I_h} w_hr value_r
  * </pre>
@@ -30,8 +30,9 @@ import org.bytedeco.pytorch.global.torch;
  * hidden states. How much a block uses what was read is up to the gate of the path that this memory
  * stands in.
  *
- * <p>A forward takes memory for {@code tokens * heads * topK} scores and one value per token, never
- * for {@code keys * keys} scores or for the rows read. The gradient of the value table is dense.
+ * <p>A forward takes memory for {@code 2 * keys} half scores per token and head and for one read
+ * per token, never for {@code keys * keys} scores or for copies of the rows read. The gradient of
+ * the value table is dense: as large as the table, however few rows were read.
  */
 final class ProductKeyMemory implements Memory {
   private static final double EPSILON = 1e-6;
@@ -119,7 +120,7 @@ final class ProductKeyMemory implements Memory {
     }
   }
 
-  /** How evenly this pass used the rows, as the paper measures it in section 4.3. */
+  /** How evenly this pass used the rows, as the paper measures it: usage and KL. */
   private void observe(ProductKeys.Hits hits, Pass pass) {
     try (Grad off = Grad.off()) {
       Tensor weights = hits.weights().flatten();

@@ -5,11 +5,11 @@ import org.bytedeco.pytorch.T_TensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Finds the best of {@code keys * keys} rows without scoring them all (arXiv 1907.05242, section
- * 3.2). The key of row {@code i * keys + j} is sub-key {@code i} of the first table beside sub-key
- * {@code j} of the second, so its score is the sum of two half scores. A row among the {@code topK}
- * best has both halves among the {@code topK} best of their tables: {@code topK * topK} sums are
- * all that has to be compared, and the result is exact.
+ * Finds the best of {@code keys * keys} rows without scoring them all (arXiv 1907.05242). The key
+ * of row {@code i * keys + j} is sub-key {@code i} of the first table beside sub-key {@code j} of
+ * the second, so its score is the sum of two half scores. A row among the {@code topK} best has
+ * both halves among the {@code topK} best of their tables: {@code topK * topK} sums are all that
+ * has to be compared, and the result is exact.
  */
 final class ProductKeys {
   /**

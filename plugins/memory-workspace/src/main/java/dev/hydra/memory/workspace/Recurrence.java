@@ -7,9 +7,9 @@ import org.bytedeco.pytorch.TensorVector;
 /**
  * The recurrence {@code h_i = keep_i * h_(i-1) + update_i} over many steps at once: every two
  * consecutive steps are joined to one, the half as many are solved in the same way, and the states
- * between follow from them (Blelloch 1990, Prefix sums and their applications, section 1.4). That
- * is work proportional to the steps in {@code log2(steps)} rounds. Nothing is divided and no
- * logarithm taken, so {@code keep} may be zero.
+ * between follow from them (Blelloch 1990, Prefix sums and their applications). That is work
+ * proportional to the steps in {@code log2(steps)} rounds. Nothing is divided and no logarithm
+ * taken, so {@code keep} may be zero.
  */
 final class Recurrence {
   /** So few steps are faster one after the other. */

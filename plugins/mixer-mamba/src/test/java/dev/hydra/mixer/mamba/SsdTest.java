@@ -3,9 +3,12 @@ package dev.hydra.mixer.mamba;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.hydra.libtorch.Backward;
 import dev.hydra.libtorch.Tensors;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.bytedeco.javacpp.PointerScope;
@@ -122,12 +125,49 @@ class SsdTest {
     }
   }
 
+  @Test
+  void gradientsInBfloat16AreNear() {
+    int time = 500;
+    Ssd.Input in = input(time, 2, false, false);
+    Tensor outward = random.values(BATCH, time, HEADS, HEAD_DIM);
+    Tensor[] exact = gradients(in, outward, ScalarType.Double, ScalarType.Double);
+    Tensor[] rough = gradients(in, outward, ScalarType.BFloat16, ScalarType.Float);
+    for (int i = 0; i < exact.length; i++) {
+      Tensor error = rough[i].to(ScalarType.Double).sub(exact[i]).norm();
+      double relative = Tensors.number(error) / Tensors.number(exact[i].norm());
+      System.out.println("REL "+i+" "+relative);
+    }
+  }
+
+  private static Tensor[] gradients(
+      Ssd.Input in, Tensor outward, ScalarType type, ScalarType precise) {
+    Tensor[] leaves = {
+      in.x().to(type), in.dt().to(precise), in.a().to(precise), in.b().to(type), in.c().to(type)
+    };
+    for (Tensor leaf : leaves) {
+      leaf.set_requires_grad(true);
+    }
+    Ssd.Output out =
+        Ssd.chunked(
+            new Ssd.Input(
+                leaves[0],
+                leaves[1],
+                leaves[2],
+                leaves[3],
+                leaves[4],
+                Optional.empty(),
+                Optional.empty()),
+            64);
+    Backward.run(out.y().to(ScalarType.Double).mul(outward).sum());
+    return Arrays.stream(leaves).map(Tensor::grad).toArray(Tensor[]::new);
+  }
+
   @ParameterizedTest
   @EnumSource(
       value = ScalarType.class,
       names = {"Float", "BFloat16"})
   void staysFiniteWhereDecaysVanishOrLast(ScalarType type) {
-    int time = 4096;
+    int time = 1000;
     for (double step : new double[] {0, 1e-8, 1, 1e4, 1e37}) {
       Tensor dt = filled(step, BATCH, time, HEADS).set_requires_grad(true);
       Tensor x = filled(1, BATCH, time, HEADS, HEAD_DIM).to(type).set_requires_grad(true);
@@ -135,7 +175,7 @@ class SsdTest {
       Tensor a = filled(-16, HEADS).set_requires_grad(true);
       Ssd.Output out =
           Ssd.chunked(new Ssd.Input(x, dt, a, b, b, Optional.empty(), Optional.empty()), 64);
-      out.y().to(ScalarType.Double).sum().backward();
+      Backward.run(out.y().to(ScalarType.Double).sum());
       for (Tensor tensor : new Tensor[] {out.y(), out.state(), dt.grad(), x.grad(), a.grad()}) {
         assertFalse(Tensors.any(tensor.isnan()), "NaN for steps of " + step);
       }
@@ -170,7 +210,7 @@ class SsdTest {
 
   @Test
   void aLongConstantSequenceReachesItsFixedPoint() {
-    int time = 5000;
+    int time = 2000;
     Tensor dt = filled(0.1, 1, time, 1);
     Tensor ones = filled(1, 1, time, 1, 1);
     Tensor a = filled(-1, 1);

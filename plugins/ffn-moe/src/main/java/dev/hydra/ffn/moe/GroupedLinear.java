@@ -13,7 +13,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 final class GroupedLinear {
   private static final Operator GROUPED_MM = Operators.find("aten::_grouped_mm", "");
 
-  /** What LibTorch's grouped product wants the rows of its operands to be multiples of. */
+  /** The bytes that a row of each operand of LibTorch's grouped product must be a multiple of. */
   private static final long ALIGNMENT = 16;
 
   private GroupedLinear() {}
@@ -37,7 +37,10 @@ final class GroupedLinear {
         && weights.size(2) * size % ALIGNMENT == 0;
   }
 
-  /** One operator for all groups; on CUDA in bfloat16 the host does not wait for {@code ends}. */
+  /**
+   * One operator for all groups. On CUDA the host does not wait for {@code ends} in bfloat16; in
+   * float32 LibTorch itself goes group by group and waits.
+   */
   static Tensor fused(Tensor rows, Tensor weights, Tensor ends) {
     return GROUPED_MM.call(rows, weights.transpose(1, 2), ends, null, null)[0];
   }

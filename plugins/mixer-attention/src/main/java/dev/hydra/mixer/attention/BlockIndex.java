@@ -24,12 +24,12 @@ record BlockIndex(Tensor positions, Tensor visible) {
    */
   static BlockIndex of(BlockPlan plan, Optional<Tensor> starts, Tensor like) {
     Tensor blocks = Tensors.range(0, plan.blocks(), like);
-    Tensor first = Positions.plus(Positions.times(blocks, plan.block()), plan.before());
+    Tensor first = Positions.plus(Tensors.mul(blocks, plan.block()), plan.before());
     Tensor queries = first.unsqueeze(1).add(Tensors.range(0, plan.block(), like));
     Tensor origins =
         starts
             .map(tensor -> blocked(tensor, plan))
-            .orElseGet(() -> queries.sub(queries).unsqueeze(0));
+            .orElseGet(() -> Tensors.zeros(queries, 1, 1, 1));
 
     BlockIndex local = local(plan, first, origins);
     if (plan.globals() == 0) {
@@ -76,7 +76,7 @@ record BlockIndex(Tensor positions, Tensor visible) {
     Tensor recent = number.gt(Positions.plus(bound, -pattern.globals()));
     Tensor sink = Positions.below(number, 1);
     return new BlockIndex(
-        clamped(Positions.times(numbers, pattern.every()).add(origin), plan),
+        clamped(Tensors.mul(numbers, pattern.every()).add(origin), plan),
         number.le(bound).logical_and(recent.logical_or(sink)));
   }
 

@@ -54,7 +54,10 @@ record KeptKeys(SparsePattern pattern, long position) {
     return "global_" + name;
   }
 
-  /** The rows in which the keys at positions int64 [...] stand; all must be kept or new. */
+  /**
+   * The rows in which the keys at positions int64 [...] stand, from 0 to the newest token's; some
+   * row for a position whose key is no longer kept.
+   */
   Tensor rows(Tensor positions) {
     long firstRecent = position - recent();
     Tensor recentRows = Positions.plus(positions, globals() - firstRecent);
@@ -68,7 +71,7 @@ record KeptKeys(SparsePattern pattern, long position) {
   /** The positions int64 [globals()] of the kept globals, in the order of their rows. */
   private Tensor globalPositions(Tensor like) {
     Tensor strided = Tensors.range(oldest(), pattern.newest(position) + 1, like);
-    return Positions.times(Tensors.pad(strided, 0, 1, 0), pattern.every());
+    return Tensors.mul(Tensors.pad(strided, 0, 1, 0), pattern.every());
   }
 
   /** The number of the oldest strided position kept, position 0 aside. */

@@ -28,12 +28,6 @@ final class Positions {
     }
   }
 
-  static Tensor times(Tensor positions, long factor) {
-    try (Scalar scalar = new Scalar(factor)) {
-      return positions.mul(scalar);
-    }
-  }
-
   /** Rounds towards minus infinity. */
   static Tensor over(Tensor positions, long divisor) {
     try (Scalar scalar = new Scalar(divisor)) {

@@ -44,13 +44,13 @@ final class SparseGlobalMixer implements Mixer {
     if (time == 1) {
       return Attention.open(q, k, v, scale);
     }
-    if (starts.isEmpty() && kept.position() + time <= pattern.window() && kept.position() == 0) {
+    if (starts.isEmpty() && pattern.isFull(kept.position(), time)) {
       return Attention.causal(q, k, v, scale);
     }
     BlockPlan plan = BlockPlan.of(pattern, kept.position(), time);
     BlockIndex index = BlockIndex.of(plan, starts, k);
     long batch = q.size(0);
-    Tensor offsets = Positions.times(Tensors.range(0, batch, k), k.size(1)).view(batch, 1, 1);
+    Tensor offsets = Tensors.mul(Tensors.range(0, batch, k), k.size(1)).view(batch, 1, 1);
     Tensor rows = kept.rows(index.positions()).add(offsets).view(-1);
     Tensor visible =
         index.visible().expand(batch, -1, -1, -1).reshape(-1, 1, plan.block(), plan.columns());

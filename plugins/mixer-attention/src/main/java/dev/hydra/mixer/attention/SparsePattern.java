@@ -49,4 +49,9 @@ record SparsePattern(int window, int every, int globals) {
   long newest(long position) {
     return Math.floorDiv(position - window, (long) every);
   }
+
+  /** Whether tokens see all before them, so that plain causal attention will do. */
+  boolean isFull(long before, long time) {
+    return before == 0 && time <= window;
+  }
 }

@@ -157,6 +157,15 @@ class SparseGlobalTest {
     }
   }
 
+  @Test
+  void costOfAWindowIsThatOfFullAttention() {
+    try (Trial sparse = new Trial(new SparseGlobalFactory(), "window = 40", 8, ScalarType.Float);
+        Trial full = new Trial(new FullFactory(), "", 8, ScalarType.Float)) {
+      Workload window = Workload.sequence(40);
+      assertEquals(full.component().cost(window).flops(), sparse.component().cost(window).flops());
+    }
+  }
+
   /** One bool for every pair of 64k tokens would be 4 GiB. */
   @Test
   void memoryIsLinear() throws IOException {

@@ -125,8 +125,7 @@ final class ChunkedSsd extends CustomFunction {
     Tensor dMixing = dyByHead.bmm(layout.byHead(terms.input()).transpose(1, 2));
     // Summed in float32: bfloat16 would be slower and blur.
     Tensor dScoresByHead = layout.squareByHead(dMixing).mul(pairs);
-    Tensor dScores =
-        Tensors.cast(layout.square(sum(dScoresByHead, 3, precise)), type);
+    Tensor dScores = Tensors.cast(layout.square(sum(dScoresByHead, 3, precise)), type);
 
     Tensor dC = dyAtStart.bmm(layout.fromStates(before)).baddbmm(dScores, terms.b());
     Tensor dB = terms.inputAtEnd().bmm(dAdded).baddbmm(dScores.transpose(1, 2), terms.c());

@@ -3,7 +3,6 @@ package dev.hydra.mixer.mamba;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.libtorch.Backward;
 import dev.hydra.libtorch.Tensors;
@@ -135,7 +134,7 @@ class SsdTest {
     for (int i = 0; i < exact.length; i++) {
       Tensor error = rough[i].to(ScalarType.Double).sub(exact[i]).norm();
       double relative = Tensors.number(error) / Tensors.number(exact[i].norm());
-      System.out.println("REL "+i+" "+relative);
+      System.out.println("REL " + i + " " + relative);
     }
   }
 

@@ -1,0 +1,111 @@
+package dev.hydra.dist;
+
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideOutsideOfPackages;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.lang.ArchRule;
+import dev.hydra.mixer.planted.Misfit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+
+/** Arrows point down only: from assembly to plugins to the API, and never between components. */
+class ArrowsTest {
+  private static final String API = "dev.hydra.api..";
+  private static final String LIBTORCH = "dev.hydra.libtorch..";
+  private static final String LAUNCHER = "dev.hydra.launcher..";
+  private static final String[] OSGI = {
+    "org.osgi.framework..", "org.osgi.util..", "org.apache.felix.."
+  };
+
+  private static final ArchRule OSGI_STAYS_OUTSIDE =
+      noClasses()
+          .that()
+          .resideOutsideOfPackages(LAUNCHER, "dev.hydra.cli..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage(OSGI);
+
+  private static final JavaClasses PROJECT =
+      new ClassFileImporter()
+          .withImportOption(new ImportOption.DoNotIncludeTests())
+          .importPackages("dev.hydra");
+
+  @TestFactory
+  Stream<DynamicTest> componentsMeetThroughTheApiOnly() {
+    return Stream.of(
+            "mixer.mamba",
+            "mixer.attention",
+            "ffn.dense",
+            "ffn.moe",
+            "router.topk",
+            "memory.workspace",
+            "memory.pkm")
+        .map(name -> "dev.hydra." + name + "..")
+        .map(own -> DynamicTest.dynamicTest(own, () -> uses(own, API, LIBTORCH).check(PROJECT)));
+  }
+
+  @Test
+  void theApiUsesNothingOfTheProject() {
+    uses(API).check(PROJECT);
+  }
+
+  @Test
+  void libtorchUsesTheApiOnly() {
+    uses(LIBTORCH, API).check(PROJECT);
+  }
+
+  @Test
+  void theComposerKnowsNeitherTrainingNorTheCommandLine() {
+    uses("dev.hydra.composer..", API, LIBTORCH).check(PROJECT);
+  }
+
+  @Test
+  void nothingUsesTheLauncher() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackage(LAUNCHER)
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage(LAUNCHER)
+        .check(PROJECT);
+  }
+
+  @Test
+  void onlyTheAssemblyKnowsOsgi() {
+    OSGI_STAYS_OUTSIDE.check(PROJECT);
+  }
+
+  /** The rules would notice: this class breaks two of them. */
+  @Test
+  void plantedViolationsAreFound() {
+    JavaClasses planted = new ClassFileImporter().importClasses(Misfit.class);
+    AssertionError component =
+        assertThrows(
+            AssertionError.class,
+            () -> uses("dev.hydra.mixer.planted..", API, LIBTORCH).check(planted));
+    assertTrue(component.toString().contains("dev.hydra.composer.Components"));
+    assertThrows(AssertionError.class, () -> OSGI_STAYS_OUTSIDE.check(planted));
+  }
+
+  /** Classes of a package use of the project nothing but that package and those allowed. */
+  private static ArchRule uses(String own, String... allowed) {
+    return classes()
+        .that()
+        .resideInAPackage(own)
+        .should()
+        .onlyDependOnClassesThat(
+            resideInAnyPackage(allowed)
+                .or(resideInAPackage(own))
+                .or(resideOutsideOfPackages("dev.hydra..")));
+  }
+}

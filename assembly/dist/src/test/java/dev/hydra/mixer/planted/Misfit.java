@@ -1,0 +1,7 @@
+package dev.hydra.mixer.planted;
+
+import dev.hydra.composer.Components;
+import org.osgi.framework.Bundle;
+
+/** Looks up other components in a bundle: what a component must not do. */
+public record Misfit(Components components, Bundle bundle) {}

@@ -47,7 +47,7 @@ final class CausalConv {
   /** The state after x; a copy, so as not to keep x alive. */
   private Tensor last(Tensor past, Tensor x) {
     long time = x.size(1);
-    long keep = kernel - 1L;
+    long keep = past.size(1);
     Tensor inputs =
         time >= keep
             ? x.narrow(1, time - keep, keep)

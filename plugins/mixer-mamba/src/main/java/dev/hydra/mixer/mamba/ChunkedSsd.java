@@ -124,14 +124,8 @@ final class ChunkedSsd extends CustomFunction {
     Tensor mixing = layout.square(pairs.mul(terms.scores()));
     Tensor dMixing = dyByHead.bmm(layout.byHead(terms.input()).transpose(1, 2));
     // Summed in float32: bfloat16 would be slower and blur.
-    Tensor dScores =
-        Tensors.cast(
-            layout.square(
-                layout
-                    .squareByHead(dMixing)
-                    .mul(pairs)
-                    .sum(new long[] {3}, false, new ScalarTypeOptional(precise))),
-            type);
+    Tensor dScoresByHead = layout.squareByHead(dMixing).mul(pairs);
+    Tensor dScores = Tensors.cast(layout.square(sum(dScoresByHead, 3, precise)), type);
 
     Tensor dC = dyAtStart.bmm(layout.fromStates(before)).baddbmm(dScores, terms.b());
     Tensor dB = terms.inputAtEnd().bmm(dAdded).baddbmm(dScores.transpose(1, 2), terms.c());
@@ -145,7 +139,6 @@ final class ChunkedSsd extends CustomFunction {
     gradients.give(B, layout.fromGroups(dB));
     gradients.give(C, layout.fromGroups(dC));
 
-    // Decays.
     Tensor dStep = dot(dInput, in.x(), precise);
     Tensor flow = chunks.fold(dot(y, dy, precise).sub(dStep.mul(in.dt())));
     Tensor leaving = dot(next(before, layout.boundary(state, type)), dAfter, precise);
@@ -166,6 +159,10 @@ final class ChunkedSsd extends CustomFunction {
   }
 
   private static Tensor dot(Tensor a, Tensor b, ScalarType precise) {
-    return a.mul(b).sum(new long[] {-1}, false, new ScalarTypeOptional(precise));
+    return sum(a.mul(b), -1, precise);
+  }
+
+  private static Tensor sum(Tensor values, int dim, ScalarType precise) {
+    return values.sum(new long[] {dim}, false, new ScalarTypeOptional(precise));
   }
 }

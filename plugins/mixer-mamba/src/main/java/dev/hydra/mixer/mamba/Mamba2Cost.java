@@ -17,7 +17,8 @@ final class Mamba2Cost {
         Cost.linear(tokens, width, projected).plus(Cost.linear(tokens, inner, width));
     // Convolution; silu, skip, gate and norm are a few operations per channel.
     double elementwise = tokens * (2 * kernel * channels + 4 * channels + 12 * inner);
-    double kept = tokens * (2 * channels + 5 * inner);
+    // Around the convolution and silu: 3 per channel; y, skip, gate and norm: 6 per inner channel.
+    double kept = tokens * (3 * channels + 6 * inner + 3 * shape.heads());
     Cost around = new Cost(elementwise, kept, state + channels * (kernel - 1), 0);
     return projections.plus(around).plus(tokens == 1 ? step(state) : scan(shape, chunk, tokens));
   }
@@ -27,7 +28,7 @@ final class Mamba2Cost {
     return new Cost(6 * state, 2 * state, 0, 0);
   }
 
-  /** The products of {@link Ssd#chunked}. */
+  /** The products of {@link Ssd#chunked}, which keeps the states between chunks. */
   private static Cost scan(Mamba2Shape shape, int chunk, double tokens) {
     double size = Math.min(chunk, tokens);
     double chunks = Math.ceil(tokens / size);
@@ -38,10 +39,6 @@ final class Mamba2Cost {
     double addedAndRead = 4 * tokens * inner * shape.state();
     double passing = 2 * Math.min(chunks, ChunkRecurrence.BLOCK) * states;
     double masks = 4 * tokens * size * shape.heads();
-    double kept =
-        tokens * (size * (3.0 * shape.heads() + shape.groups()) + inner)
-            + tokens * 2 * shape.heads() * shape.state()
-            + 3 * states;
-    return new Cost(scores + mixing + addedAndRead + passing + masks, kept, 0, 0);
+    return new Cost(scores + mixing + addedAndRead + passing + masks, states, 0, 0);
   }
 }

@@ -4,11 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
+import dev.hydra.libtorch.Backward;
 import dev.hydra.libtorch.Tensors;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
-import java.util.SplittableRandom;
-import java.util.function.Function;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -27,7 +28,7 @@ class SsdTest {
   private static final int HEAD_DIM = 3;
   private static final int STATE = 5;
 
-  private final SplittableRandom random = new SplittableRandom(1);
+  private final RandomInput random = new RandomInput();
   private PointerScope scope;
 
   @BeforeEach
@@ -89,46 +90,75 @@ class SsdTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1, false", "2, true"})
-  void gradientsAgreeWithFiniteDifferences(int groups, boolean packed) {
-    Ssd.Input in = input(75, groups, !packed, packed);
-    Tensor weights = normal(BATCH, 75, HEADS, HEAD_DIM);
-    assertGradient(in.x(), x -> objective(in, weights, x, in.dt(), in.a(), in.b(), in.c()));
-    assertGradient(in.dt(), dt -> objective(in, weights, in.x(), dt, in.a(), in.b(), in.c()));
-    assertGradient(in.a(), a -> objective(in, weights, in.x(), in.dt(), a, in.b(), in.c()));
-    assertGradient(in.b(), b -> objective(in, weights, in.x(), in.dt(), in.a(), b, in.c()));
-    assertGradient(in.c(), c -> objective(in, weights, in.x(), in.dt(), in.a(), in.b(), c));
-  }
-
-  private static Tensor objective(
-      Ssd.Input in, Tensor weights, Tensor x, Tensor dt, Tensor a, Tensor b, Tensor c) {
-    // Two tokens a chunk make more chunks than a block holds.
-    return Ssd.chunked(new Ssd.Input(x, dt, a, b, c, in.documents(), in.initial()), 2)
-        .y()
-        .mul(weights)
-        .sum();
-  }
-
-  private void assertGradient(Tensor at, Function<Tensor, Tensor> objective) {
-    Tensor leaf = at.detach().clone().set_requires_grad(true);
-    objective.apply(leaf).backward();
-    double[] gradient = Tensors.numbers(leaf.grad());
-    double[] values = Tensors.numbers(at);
-    for (int i = 0; i < Math.min(10, values.length); i++) {
-      int element = values.length <= 10 ? i : random.nextInt(values.length);
-      double difference =
-          (moved(values, at, element, 1e-5, objective)
-                  - moved(values, at, element, -1e-5, objective))
-              / 2e-5;
-      assertEquals(difference, gradient[element], 1e-7 * Math.max(1, Math.abs(difference)));
+  @CsvSource({"1, 2, false", "2, 2, true", "2, 16, false", "4, 16, true"})
+  void gradientsAgreeWithFiniteDifferences(int groups, int chunk, boolean packed) {
+    // At two tokens a chunk there are more chunks than a block holds.
+    int time = 75;
+    Ssd.Input in = input(time, groups, !packed, packed);
+    Tensor outward = random.values(BATCH, time, HEADS, HEAD_DIM);
+    // What a packed sequence leaves behind is not defined: padding belongs to no document.
+    Tensor onward = random.values(BATCH, HEADS, HEAD_DIM, STATE).mul(new Scalar(packed ? 0 : 1));
+    List<Tensor> leaves = new ArrayList<>(List.of(in.x(), in.dt(), in.a(), in.b(), in.c()));
+    in.initial().ifPresent(leaves::add);
+    for (int i = 0; i < leaves.size(); i++) {
+      int changed = i;
+      FiniteDifferences.check(
+          leaves.get(i),
+          random.random,
+          at -> {
+            Tensor[] all = leaves.toArray(Tensor[]::new);
+            all[changed] = at;
+            Ssd.Output out =
+                Ssd.chunked(
+                    new Ssd.Input(
+                        all[0],
+                        all[1],
+                        all[2],
+                        all[3],
+                        all[4],
+                        in.documents(),
+                        in.initial().map(initial -> all[5])),
+                    chunk);
+            return out.y().mul(outward).sum().add(out.state().mul(onward).sum());
+          });
     }
   }
 
-  private static double moved(
-      double[] values, Tensor like, int element, double by, Function<Tensor, Tensor> objective) {
-    double[] changed = values.clone();
-    changed[element] += by;
-    return Tensors.number(objective.apply(Tensor.create(changed).view(Tensors.sizes(like))));
+  @Test
+  void gradientsInBfloat16AreNear() {
+    int time = 500;
+    Ssd.Input in = input(time, 2, false, false);
+    Tensor outward = random.values(BATCH, time, HEADS, HEAD_DIM);
+    Tensor[] exact = gradients(in, outward, ScalarType.Double, ScalarType.Double);
+    Tensor[] rough = gradients(in, outward, ScalarType.BFloat16, ScalarType.Float);
+    for (int i = 0; i < exact.length; i++) {
+      Tensor error = rough[i].to(ScalarType.Double).sub(exact[i]).norm();
+      double relative = Tensors.number(error) / Tensors.number(exact[i].norm());
+      System.out.println("REL " + i + " " + relative);
+    }
+  }
+
+  private static Tensor[] gradients(
+      Ssd.Input in, Tensor outward, ScalarType type, ScalarType precise) {
+    Tensor[] leaves = {
+      in.x().to(type), in.dt().to(precise), in.a().to(precise), in.b().to(type), in.c().to(type)
+    };
+    for (Tensor leaf : leaves) {
+      leaf.set_requires_grad(true);
+    }
+    Ssd.Output out =
+        Ssd.chunked(
+            new Ssd.Input(
+                leaves[0],
+                leaves[1],
+                leaves[2],
+                leaves[3],
+                leaves[4],
+                Optional.empty(),
+                Optional.empty()),
+            64);
+    Backward.run(out.y().to(ScalarType.Double).mul(outward).sum());
+    return Arrays.stream(leaves).map(Tensor::grad).toArray(Tensor[]::new);
   }
 
   @ParameterizedTest
@@ -136,7 +166,7 @@ class SsdTest {
       value = ScalarType.class,
       names = {"Float", "BFloat16"})
   void staysFiniteWhereDecaysVanishOrLast(ScalarType type) {
-    int time = 4096;
+    int time = 1000;
     for (double step : new double[] {0, 1e-8, 1, 1e4, 1e37}) {
       Tensor dt = filled(step, BATCH, time, HEADS).set_requires_grad(true);
       Tensor x = filled(1, BATCH, time, HEADS, HEAD_DIM).to(type).set_requires_grad(true);
@@ -144,7 +174,7 @@ class SsdTest {
       Tensor a = filled(-16, HEADS).set_requires_grad(true);
       Ssd.Output out =
           Ssd.chunked(new Ssd.Input(x, dt, a, b, b, Optional.empty(), Optional.empty()), 64);
-      out.y().to(ScalarType.Double).sum().backward();
+      Backward.run(out.y().to(ScalarType.Double).sum());
       for (Tensor tensor : new Tensor[] {out.y(), out.state(), dt.grad(), x.grad(), a.grad()}) {
         assertFalse(Tensors.any(tensor.isnan()), "NaN for steps of " + step);
       }
@@ -179,7 +209,7 @@ class SsdTest {
 
   @Test
   void aLongConstantSequenceReachesItsFixedPoint() {
-    int time = 5000;
+    int time = 2000;
     Tensor dt = filled(0.1, 1, time, 1);
     Tensor ones = filled(1, 1, time, 1, 1);
     Tensor a = filled(-1, 1);
@@ -190,15 +220,15 @@ class SsdTest {
   }
 
   private Ssd.Input input(int time, int groups, boolean continued, boolean packed) {
-    Tensor dt = normal(BATCH, time, HEADS).exp();
+    Tensor dt = random.values(BATCH, time, HEADS).exp();
     return new Ssd.Input(
-        normal(BATCH, time, HEADS, HEAD_DIM),
+        random.values(BATCH, time, HEADS, HEAD_DIM),
         Tensors.mul(dt, 0.1),
-        normal(HEADS).exp().neg(),
-        normal(BATCH, time, groups, STATE),
-        normal(BATCH, time, groups, STATE),
-        packed ? Optional.of(documents(time)) : Optional.empty(),
-        continued ? Optional.of(normal(BATCH, HEADS, HEAD_DIM, STATE)) : Optional.empty());
+        random.values(HEADS).exp().neg(),
+        random.values(BATCH, time, groups, STATE),
+        random.values(BATCH, time, groups, STATE),
+        packed ? Optional.of(random.documents(BATCH, time)) : Optional.empty(),
+        continued ? Optional.of(random.values(BATCH, HEADS, HEAD_DIM, STATE)) : Optional.empty());
   }
 
   private static NaiveSsd naive(Ssd.Input in) {
@@ -214,27 +244,6 @@ class SsdTest {
         Tensors.numbers(in.c()),
         in.documents().map(Tensors::integers).orElseGet(() -> new long[BATCH * time]));
     return naive;
-  }
-
-  /** Documents of 1 to 40 tokens, other ones in each row. */
-  private Tensor documents(int time) {
-    long[] numbers = new long[BATCH * time];
-    for (int row = 0; row < BATCH; row++) {
-      int t = 0;
-      for (long document = 3; t < time; document++) {
-        int end = Math.min(time, t + random.nextInt(1, 41));
-        Arrays.fill(numbers, row * time + t, row * time + end, document);
-        t = end;
-      }
-    }
-    return Tensor.create(numbers).view(BATCH, time);
-  }
-
-  private Tensor normal(long... sizes) {
-    int elements = (int) Arrays.stream(sizes).reduce(1, Math::multiplyExact);
-    double[] values = new double[elements];
-    Arrays.setAll(values, i -> random.nextDouble(-1.7, 1.7));
-    return Tensor.create(values).view(sizes);
   }
 
   private static Tensor filled(double value, long... sizes) {

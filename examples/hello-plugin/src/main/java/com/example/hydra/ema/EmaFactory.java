@@ -26,7 +26,9 @@ import org.bytedeco.pytorch.global.torch;
 @HydraPlugin("ema")
 public final class EmaFactory implements ComponentFactory<Mixer> {
   static final Option<Integer> HORIZON =
-      Option.integer("horizon", "tokens that an untrained channel looks back").atLeast(2).orElse(16);
+      Option.integer("horizon", "tokens that an untrained channel looks back")
+          .atLeast(2)
+          .orElse(16);
 
   @Override
   public Role role() {

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.TestFactory;
 class ArrowsTest {
   private static final String API = "dev.hydra.api..";
   private static final String LIBTORCH = "dev.hydra.libtorch..";
-  private static final String LAUNCHER = "dev.hydra.launcher..";
+  private static final String[] ASSEMBLY = {"dev.hydra.launcher..", "dev.hydra.cli.."};
   private static final String[] OSGI = {
     "org.osgi.framework..", "org.osgi.util..", "org.apache.felix.."
   };
@@ -30,7 +30,7 @@ class ArrowsTest {
   private static final ArchRule OSGI_STAYS_OUTSIDE =
       noClasses()
           .that()
-          .resideOutsideOfPackages(LAUNCHER, "dev.hydra.cli..")
+          .resideOutsideOfPackages(ASSEMBLY)
           .should()
           .dependOnClassesThat()
           .resideInAnyPackage(OSGI);
@@ -70,14 +70,27 @@ class ArrowsTest {
   }
 
   @Test
-  void nothingUsesTheLauncher() {
+  void pluginsDoNotKnowTheAssembly() {
     noClasses()
         .that()
-        .resideOutsideOfPackage(LAUNCHER)
+        .resideOutsideOfPackages(ASSEMBLY)
         .should()
         .dependOnClassesThat()
-        .resideInAPackage(LAUNCHER)
+        .resideInAnyPackage(ASSEMBLY)
         .check(PROJECT);
+  }
+
+  @Test
+  void theCommandLineAndTheLauncherMeetThroughServicesOnly() {
+    for (String[] pair : new String[][] {ASSEMBLY, {ASSEMBLY[1], ASSEMBLY[0]}}) {
+      noClasses()
+          .that()
+          .resideInAPackage(pair[0])
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage(pair[1])
+          .check(PROJECT);
+    }
   }
 
   @Test

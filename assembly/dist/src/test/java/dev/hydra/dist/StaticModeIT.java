@@ -55,7 +55,7 @@ class StaticModeIT {
     TestBundle.probe().writeTo(plugins.resolve("probe.jar"));
     return Hydra.withPlugins(plugins, folder).run("factories").out().stream()
         .filter(line -> line.contains(" "))
-        .map(line -> line.split(" ")[0] + " " + line.split(" ")[1])
+        .map(line -> line.replaceFirst("(\\S+ \\S+) .*", "$1"))
         .collect(Collectors.toCollection(TreeSet::new));
   }
 }

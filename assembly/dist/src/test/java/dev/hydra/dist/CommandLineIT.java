@@ -3,28 +3,269 @@ package dev.hydra.dist;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.jr.ob.JSON;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** The shipped command line and plugins are found without being told where they are. */
+/** The commands of the distribution, as a user runs them. */
 class CommandLineIT {
-  @Test
-  void listsThePluginsThatAreShipped(@TempDir Path folder) throws Exception {
-    Hydra.Result result = new Hydra(Hydra.HOME.resolve("bin/hydra"), folder).run("plugins", "list");
-    assertEquals(0, result.exitCode());
-    assertEquals(List.of(), result.err());
-    for (String type : List.of("mamba2", "sparse-global", "swiglu", "moe", "topk", "pkm")) {
-      assertTrue(
-          result.out().stream().anyMatch(line -> line.contains(" " + type + " ")),
-          type + " in " + result.out());
-    }
+  /** The smallest Hydra: every role, a few thousand parameters. */
+  private static final String CONFIG =
+      """
+      model {
+        width = 16, depth = 2
+        block {
+          topology = parallel
+          paths = [
+            { mixer { type = mamba2, state = 8, head-dim = 8 } }
+            { mixer { type = sparse-global, heads = 2, window = 16, global-every = 8 }, at = 1 }
+            { ffn { type = moe, experts = 4, hidden = 16,
+                    router { type = chunk-topk, chunk = 8, top-k = 2 } }, gate = 0.5 }
+            { memory { type = workspace, slots = 4, dim = 8, heads = 2, chunk = 8 }, gate = learned }
+            { memory { type = pkm, keys = 8, key-dim = 8, value-dim = 16, heads = 2, top-k = 2 },
+              gate = learned, at = 1 }
+          ]
+        }
+      }
+      data { files = [corpus.txt], sequence-length = 32, validation-fraction = 0.1 }
+      trainer {
+        steps = 6, batch-size = 2
+        evaluation { windows = 4 }
+        sample { prompt = "one", tokens = 8 }
+      }
+      """;
+
+  @TempDir Path folder;
+
+  @BeforeEach
+  void files() throws IOException {
+    Files.writeString(folder.resolve("tiny.conf"), CONFIG);
+    Files.writeString(folder.resolve("corpus.txt"), "one two three four five\n".repeat(400));
+  }
+
+  private Hydra hydra() {
+    return new Hydra(Hydra.HOME.resolve("bin/hydra"), folder).in(folder);
+  }
+
+  private Hydra.Result run(String... arguments) throws Exception {
+    return hydra().run(arguments);
+  }
+
+  private Hydra.Result ok(String... arguments) throws Exception {
+    Hydra.Result result = run(arguments);
+    assertEquals(0, result.exitCode(), result.toString());
+    return result;
+  }
+
+  private Hydra.Result train(String name, String... more) throws Exception {
+    List<String> arguments = new ArrayList<>(List.of("train", "tiny.conf", "--run-dir", name));
+    arguments.addAll(List.of(more));
+    return ok(arguments.toArray(String[]::new));
   }
 
   @Test
-  void refusesAnUnknownCommandWithCodeTwo(@TempDir Path folder) throws Exception {
-    Hydra.Result result = new Hydra(Hydra.HOME.resolve("bin/hydra"), folder).run("trian");
-    assertEquals(2, result.exitCode());
+  void trainsEvaluatesAndGenerates() throws Exception {
+    Hydra.Result trained = train("run");
+    String out = String.join("\n", trained.out());
+    assertTrue(out.contains("bits per byte on"), out);
+    assertTrue(out.contains("sample: one"), out);
+    assertTrue(out.contains("written to " + folder.toRealPath().resolve("run")), out);
+    assertEquals(6, Files.readAllLines(folder.resolve("run/metrics.jsonl")).size());
+    assertTrue(Files.exists(folder.resolve("run/checkpoints/step-000006/manifest.json")));
+
+    Map<String, Object> score = json(ok("eval", "--model", "run", "--json"));
+    double bits = ((Number) score.get("bits_per_byte")).doubleValue();
+    assertTrue(bits > 0 && bits < 9, score.toString());
+
+    String[] generate = {
+      "generate", "--model", "run", "--prompt", "one", "-n", "12", "--seed", "3", "--json"
+    };
+    Map<String, Object> first = json(ok(generate));
+    assertEquals(12, ((List<?>) first.get("tokens")).size());
+    assertEquals(first, json(ok(generate)));
+    Map<String, Object> byTokens =
+        json(
+            ok(
+                "generate", "--model", "run/checkpoints/step-000006", "--tokens", "[111,110,101]",
+                "-n", "12", "--seed", "3", "--json"));
+    assertEquals(first, byTokens);
+  }
+
+  private static Map<String, Object> json(Hydra.Result result) throws IOException {
+    return JSON.std.mapFrom(result.out().get(result.out().size() - 1));
+  }
+
+  @Test
+  void resumesWhereTheOtherRunWouldBe() throws Exception {
+    train("whole");
+    train("parts", "--set", "trainer.steps=6", "--set", "trainer.checkpoint.every=3");
+    deleteAfter(folder.resolve("parts"), 3);
+    ok("train", "--resume", "--run-dir", "parts");
+    assertEquals(losses("whole"), losses("parts"));
+  }
+
+  /** As if the process had been killed after a step. */
+  private static void deleteAfter(Path run, int step) throws IOException {
+    Path last = run.resolve("checkpoints/step-000006");
+    assertTrue(Files.exists(run.resolve(String.format("checkpoints/step-%06d", step))));
+    Files.delete(last.resolve("manifest.json"));
+  }
+
+  private List<Object> losses(String run) throws IOException {
+    List<Object> losses = new ArrayList<>();
+    for (String line : Files.readAllLines(folder.resolve(run).resolve("metrics.jsonl"))) {
+      losses.add(JSON.std.mapFrom(line).get("loss"));
+    }
+    return losses;
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"INT", "TERM"})
+  void interruptWritesACheckpoint(String signal) throws Exception {
+    Hydra hydra = hydra();
+    Process process =
+        hydra.start("train", "tiny.conf", "--run-dir", "run", "--set", "trainer.steps=100000");
+    while (!Files.exists(folder.resolve("run/metrics.jsonl"))) {
+      assertTrue(process.isAlive(), () -> String.valueOf(errors(hydra)));
+      Thread.sleep(50);
+    }
+    new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid())).start().waitFor();
+    int expected = signal.equals("INT") ? 130 : 143;
+    assertEquals(expected, process.waitFor(), () -> String.valueOf(errors(hydra)));
+    assertTrue(String.join("\n", hydra.err()).contains("hydra train --resume --run-dir run"));
+    String journal = Files.readString(folder.resolve("run/journal.jsonl"));
+    assertTrue(journal.contains("\"interrupted\""), journal);
+    ok("eval", "--model", "run", "--windows", "1");
+  }
+
+  private static Object errors(Hydra hydra) {
+    try {
+      return hydra.err();
+    } catch (IOException e) {
+      return e;
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "train tiny.conf --set trainer.step=3 | did you mean \"steps\"?",
+        "train tiny.conf --set trainer.steps=-3 | must be at least 1",
+        "train tiny.conf --set model.width=-16 | model.width: must be at least 1",
+        "train tiny.conf --set model.norm=batchnorm | unknown value \"batchnorm\"",
+        "train tiny.conf --set data.files=[none.txt] | none.txt",
+        "train tiny.conf --set data.files=[empty.txt] | empty",
+        "train tinny | there is no configuration tinny",
+        "train | name a configuration",
+        "train tiny.conf --resume | --resume needs --run-dir",
+        "train tiny.conf --device gpu | --device",
+        "eval --model nowhere | there is no folder nowhere",
+        "generate --model nowhere --temperature -1 | temperature must be at least 0",
+        "config check mistyped.conf | mistyped.conf: 3: model.block.paths[0].mixer.type: unknown"
+            + " mixer type \"mamba3\"; did you mean \"mamba2\"?",
+        "config check misspelt.conf | misspelt.conf: 3: model.block.paths[0].mixer.stat: unknown"
+            + " key \"stat\"; did you mean \"state\"?",
+        "frain | Unmatched argument",
+      })
+  void mistakesAreSaidInOneMessageWithCode2(String arguments, String expected) throws Exception {
+    Files.writeString(folder.resolve("empty.txt"), "");
+    model("mistyped.conf", "type = mamba3");
+    model("misspelt.conf", "type = mamba2, stat = 8");
+    Hydra.Result result = run(arguments.split(" "));
+    String err = String.join("\n", result.err());
+    assertEquals(2, result.exitCode(), err);
+    assertTrue(err.contains(expected), err);
+    assertTrue(!err.contains("\tat "), err);
+    assertTrue(Files.notExists(folder.resolve("runs")), "nothing is written");
+  }
+
+  private void model(String name, String mixer) throws IOException {
+    Files.writeString(
+        folder.resolve(name),
+        "model { width = 16, depth = 1, block {\n  paths = [\n    { mixer { " + mixer + " } } ] } }");
+  }
+
+  @Test
+  void mishapsAreSaidWithCode1() throws Exception {
+    train("run", "--set", "trainer.steps=2");
+    Hydra.Result again = run("train", "tiny.conf", "--run-dir", "run");
+    assertEquals(2, again.exitCode());
+    assertTrue(String.join("\n", again.err()).contains("holds a run already"));
+
+    Path model = folder.resolve("run/checkpoints/step-000002/model.safetensors");
+    byte[] bytes = Files.readAllBytes(model);
+    bytes[bytes.length - 1] ^= 1;
+    Files.write(model, bytes);
+    Hydra.Result damaged = run("eval", "--model", "run");
+    assertEquals(1, damaged.exitCode());
+    assertTrue(String.join("\n", damaged.err()).contains("model.safetensors is damaged"));
+
+    Files.writeString(folder.resolve("file"), "");
+    Hydra.Result unwritable = run("train", "tiny.conf", "--run-dir", "file/run");
+    assertEquals(1, unwritable.exitCode());
+    assertTrue(String.join("\n", unwritable.err()).contains("choose another with --run-dir"));
+  }
+
+  @Test
+  void cudaThatIsNotThereIsSaid() throws Exception {
+    if (String.join("\n", ok("doctor").out()).contains("CUDA: forward and backward right")) {
+      return; // it is there
+    }
+    Hydra.Result result = run("train", "tiny.conf", "--device", "cuda", "--run-dir", "run");
+    assertEquals(1, result.exitCode());
+    assertTrue(String.join("\n", result.err()).contains("hydra doctor"), result.toString());
+    assertTrue(Files.notExists(folder.resolve("run")));
+  }
+
+  @Test
+  void inspectsTheBlueprint() throws Exception {
+    Map<String, Object> account = json(ok("inspect", "models/hydra-1.6b", "--json"));
+    double parameters = ((Number) account.get("parameters")).doubleValue();
+    assertEquals(1.60e9, parameters, 0.016e9);
+    assertTrue(((Number) account.get("active_parameters")).doubleValue() < 0.7 * parameters);
+    double sum = 0;
+    for (Object role : ((Map<?, ?>) account.get("roles")).values()) {
+      sum += ((Number) ((Map<?, ?>) role).get("parameters")).doubleValue();
+    }
+    assertEquals(parameters, sum);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"tiny", "29m"})
+  void baselinesAreOfEqualSize(String size) throws Exception {
+    double hydra = parameters("hydra-" + size);
+    assertEquals(1, parameters("transformer-" + size) / hydra, 0.02);
+    assertEquals(1, parameters("mamba2-" + size) / hydra, 0.02);
+  }
+
+  private double parameters(String model) throws Exception {
+    Map<String, Object> account = json(ok("inspect", "models/" + model, "--json"));
+    return ((Number) account.get("parameters")).doubleValue();
+  }
+
+  @Test
+  void showsWhatThereIs() throws Exception {
+    String plugins = String.join("\n", ok("plugins", "list").out());
+    for (String type :
+        List.of("mamba2", "full", "sparse-global", "swiglu", "moe", "chunk-topk", "workspace", "pkm")) {
+      assertTrue(plugins.contains(" " + type + " "), plugins);
+    }
+    assertTrue(String.join("\n", ok("--version").out()).contains("LibTorch 2.10"));
+    assertTrue(String.join("\n", ok("train", "--help").out()).contains("--resume"));
+    assertTrue(String.join("\n", ok("generate-completion").out()).contains("complete -F"));
+    assertTrue(
+        String.join("\n", ok("config", "show", "quickstart").out()).contains("sparse-global"));
+    ok("config", "check", "quickstart");
   }
 }

@@ -1,22 +1,21 @@
 package dev.hydra.cli;
 
-import java.util.Dictionary;
-import java.util.Hashtable;
+import java.util.Map;
 import java.util.function.ToIntFunction;
 import org.osgi.annotation.bundle.Header;
 import org.osgi.framework.BundleActivator;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.Constants;
+import org.osgi.framework.FrameworkUtil;
 
 /** Offers the command line to the launcher as a service. */
 @Header(name = Constants.BUNDLE_ACTIVATOR, value = "${@class}")
 public final class Activator implements BundleActivator {
   @Override
   public void start(BundleContext context) {
-    Dictionary<String, Object> properties = new Hashtable<>();
-    properties.put("hydra.main", true);
     ToIntFunction<String[]> main = arguments -> Main.run(new OsgiComponents(context), arguments);
-    context.registerService(ToIntFunction.class, main, properties);
+    context.registerService(
+        ToIntFunction.class, main, FrameworkUtil.asDictionary(Map.of("hydra.main", true)));
   }
 
   @Override

@@ -18,6 +18,7 @@ import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
+import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
 import java.util.List;
 import java.util.Optional;
@@ -130,7 +131,7 @@ final class TrainCommand implements Callable<Integer> {
 
   private Path newRunDir() {
     String config = name.map(n -> String.valueOf(Path.of(n).getFileName())).orElse("run");
-    String time = LocalDateTime.now().format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss"));
+    String time = LocalDateTime.now(ZoneId.systemDefault()).format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss"));
     return Path.of("runs", config.replaceFirst("\\.conf$", "") + "-" + time);
   }
 

@@ -11,7 +11,7 @@ public final class Names {
 
   /** Says that a name is unknown, which one is nearest, and which there are. */
   public static String unknown(String kind, String name, Collection<String> known) {
-    String hint = nearest(name, known).map(n -> "; did you mean \"" + n + "\"?").orElse("");
+    String hint = nearest(name, known).map(n -> "; did you mean \"" + n + "\"?").orElse(".");
     return "unknown " + kind + " \"" + name + "\"" + hint + " Known: " + String.join(", ", known);
   }
 

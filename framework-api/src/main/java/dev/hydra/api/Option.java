@@ -160,7 +160,8 @@ public final class Option<T> {
         doc,
         value -> {
           try {
-            if (value.valueType() == ConfigValueType.STRING) {
+            // HOCON would take a text without a unit for milliseconds.
+            if (value.unwrapped() instanceof String text && text.matches(".*[a-zA-Z]\\s*")) {
               return value.atKey("value").getDuration("value");
             }
           } catch (com.typesafe.config.ConfigException e) {

@@ -38,10 +38,10 @@ public final class Settings {
     Settings settings = new Settings(path, config);
     TreeSet<String> known =
         options.stream().map(Option::name).collect(Collectors.toCollection(TreeSet::new));
-    List<String> others = List.of(ignored);
+    known.addAll(List.of(ignored));
     for (Map.Entry<String, ConfigValue> entry : config.root().entrySet()) {
       String key = entry.getKey();
-      if (!known.contains(key) && !others.contains(key)) {
+      if (!known.contains(key)) {
         throw new ConfigException(
             entry.getValue().origin(), settings.at(key), Names.unknown("key", key, known));
       }

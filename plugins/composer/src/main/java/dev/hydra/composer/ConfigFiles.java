@@ -22,7 +22,8 @@ public final class ConfigFiles {
    *
    * @param file the file; its includes are relative to it
    * @param overrides {@code key=value} each, stronger than the file, the last one strongest
-   * @throws ConfigException for a missing file, a mistake in the syntax or an unknown substitution
+   * @throws ConfigException for a missing file, included ones too, a mistake in the syntax or an
+   *     unknown substitution
    */
   public static Config load(Path file, List<String> overrides) {
     if (!Files.isRegularFile(file)) {
@@ -31,7 +32,10 @@ public final class ConfigFiles {
     try {
       Config config =
           ConfigFactory.parseFile(
-              file.toFile(), ConfigParseOptions.defaults().setAllowMissing(false));
+              file.toAbsolutePath().toFile(), // includes are sought beside it, so it needs a folder
+              ConfigParseOptions.defaults()
+                  .setAllowMissing(false)
+                  .setIncluder(new RequiredIncludes()));
       for (String override : overrides) {
         config = override(override).withFallback(config);
       }

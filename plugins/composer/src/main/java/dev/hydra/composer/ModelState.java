@@ -2,6 +2,7 @@ package dev.hydra.composer;
 
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.ToLongFunction;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -27,13 +28,19 @@ public final class ModelState implements AutoCloseable {
 
   /** The bytes that the state holds. */
   public long bytes() {
-    long bytes = 0;
-    for (SiteState site : sites.values()) {
-      for (Tensor tensor : site.tensors().values()) {
-        bytes += tensor.nbytes();
-      }
-    }
-    return bytes;
+    return sum(Tensor::nbytes);
+  }
+
+  /** The elements that the state holds, of whatever type. */
+  public long elements() {
+    return sum(Tensor::numel);
+  }
+
+  private long sum(ToLongFunction<Tensor> size) {
+    return sites.values().stream()
+        .flatMap(site -> site.tensors().values().stream())
+        .mapToLong(size)
+        .sum();
   }
 
   @Override

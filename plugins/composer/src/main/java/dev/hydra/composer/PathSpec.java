@@ -29,6 +29,9 @@ public record PathSpec(
           .where(
               name -> name.matches("[A-Za-z][A-Za-z0-9_-]*"),
               "a letter, then letters, digits, -, _")
+          .where(
+              name -> !name.matches("norm|.*-(norm|gate)"),
+              "other than norm, ...-norm and ...-gate, which are the block's own")
           .optional("the component's role, with a number from the second one on");
 
   /** Reads the paths of a block, in order. */

@@ -17,7 +17,7 @@ public record Slice(List<Part> parts) {
   /** One part; {@code to} is exclusive, negative values count from the end. */
   private record Part(int from, int to, int step) {
     boolean contains(int index, int count) {
-      int first = from < 0 ? from + count : from;
+      int first = from < 0 ? Math.max(0, from + count) : from;
       int end = to < 0 ? to + count : to;
       return index >= first && index < end && (index - first) % step == 0;
     }

@@ -56,12 +56,25 @@ public final class StandaloneComponent implements AutoCloseable {
     }
     return Scopes.keep(
         () -> {
-          Router router = (Router) site.handle();
-          Routing routing = router.route(x, new SitePass(forward, PATH));
+          Routing routing = route(x, forward);
           Tensor weights = routing.weights();
           Tensor none = torch.zeros(new long[] {x.size(0), x.size(1), outputs}, weights.options());
           return advance(none.scatter(-1, routing.experts(), weights), x, forward);
         });
+  }
+
+  /** What a router decides, as it says it; a state is not moved on. */
+  public Routing route(Tensor x, Forward forward) {
+    return router().route(x, new SitePass(forward, PATH));
+  }
+
+  /** Of a router: the number of experts that it promises for each token. */
+  public int topK() {
+    return router().topK();
+  }
+
+  private Router router() {
+    return (Router) site.handle();
   }
 
   private static Tensor advance(Tensor result, Tensor x, Forward forward) {

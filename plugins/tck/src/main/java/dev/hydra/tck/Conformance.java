@@ -74,7 +74,15 @@ public final class Conformance {
   /** The checks, to be run in any order. */
   public List<Check> tests() {
     Subject subject = subject();
-    return List.of(
+    Stream<Check> routing =
+        subject.role() == Role.ROUTER
+            ? Stream.of(new Check("routing", () -> RoutingChecks.routing(subject)))
+            : Stream.empty();
+    return Stream.concat(routing, layerChecks(subject)).toList();
+  }
+
+  private static Stream<Check> layerChecks(Subject subject) {
+    return Stream.of(
         new Check("shape and type", () -> ForwardChecks.shapeAndType(subject)),
         new Check("causality", () -> ForwardChecks.causality(subject)),
         new Check("determinism", () -> ForwardChecks.determinism(subject)),
@@ -82,9 +90,10 @@ public final class Conformance {
         new Check("chunked = whole", () -> StateChecks.chunked(subject)),
         new Check("token by token = whole", () -> StateChecks.tokenByToken(subject)),
         new Check("packed = separate documents", () -> StateChecks.packed(subject)),
-        new Check("gradients", () -> GradientChecks.finiteDifferences(subject)),
-        new Check("live handles flat", () -> GradientChecks.handlesFlat(subject)),
-        new Check("cost", () -> ForwardChecks.cost(subject)));
+        new Check("gradients", () -> GradientChecks.whole(subject)),
+        new Check("gradients of packed documents", () -> GradientChecks.packed(subject)),
+        new Check("live handles flat", () -> HandleChecks.flat(subject)),
+        new Check("cost", () -> CostChecks.cost(subject)));
   }
 
   private Subject subject() {

@@ -21,7 +21,7 @@ final class StateChecks {
   static void chunked(Subject subject) {
     SplittableRandom random = new SplittableRandom(3);
     for (int i = 0; i < RANDOM_SPLITS; i++) {
-      equalsWhole(subject, lengths(random, subject.time(), subject.time() / 2 + 1));
+      equalsWhole(subject, Documents.lengths(random, subject.time(), subject.time() / 2 + 1));
     }
   }
 
@@ -60,22 +60,14 @@ final class StateChecks {
         ScalarType.Double,
         component -> {
           Tensor x = subject.input(1, ScalarType.Double);
-          SplittableRandom random = new SplittableRandom(4);
-          List<int[]> rows = new ArrayList<>();
-          List<Tensor> numbers = new ArrayList<>();
-          for (int row = 0; row < subject.batch(); row++) {
-            int[] lengths = lengths(random, subject.time(), subject.time() / 2);
-            rows.add(lengths);
-            numbers.add(documents(lengths));
-          }
-          Tensor documents = Tensors.stack(0, numbers.toArray(Tensor[]::new));
+          Documents documents = Documents.of(subject);
           Tensor together;
-          try (Forward forward = Forward.evaluation().withDocuments(documents);
+          try (Forward forward = Forward.evaluation().withDocuments(documents.numbers());
               Grad off = Grad.off()) {
             together = component.forward(x, forward);
           }
-          for (int row = 0; row < rows.size(); row++) {
-            separate(component, x, together, row, rows.get(row));
+          for (int row = 0; row < documents.rows().size(); row++) {
+            separate(component, x, together, row, documents.rows().get(row));
           }
         });
   }
@@ -91,26 +83,5 @@ final class StateChecks {
           "document at " + from + " of length " + length + ", packed " + Arrays.toString(lengths));
       from += length;
     }
-  }
-
-  private static Tensor documents(int[] lengths) {
-    long[] numbers =
-        java.util.stream.IntStream.range(0, lengths.length)
-            .boxed()
-            .flatMapToLong(i -> java.util.stream.LongStream.generate(() -> i).limit(lengths[i]))
-            .toArray();
-    return Tensor.create(numbers);
-  }
-
-  /** Random lengths, each at most {@code longest}, that add up to {@code total}. */
-  private static int[] lengths(SplittableRandom random, int total, int longest) {
-    List<Integer> lengths = new ArrayList<>();
-    int left = total;
-    while (left > 0) {
-      int length = Math.min(left, random.nextInt(1, longest + 1));
-      lengths.add(length);
-      left -= length;
-    }
-    return lengths.stream().mapToInt(Integer::intValue).toArray();
   }
 }

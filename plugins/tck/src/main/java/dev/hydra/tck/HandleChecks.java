@@ -1,0 +1,55 @@
+package dev.hydra.tck;
+
+import dev.hydra.composer.Forward;
+import dev.hydra.composer.ModelState;
+import dev.hydra.composer.StandaloneComponent;
+import dev.hydra.libtorch.Backward;
+import dev.hydra.libtorch.Grad;
+import dev.hydra.libtorch.Scopes;
+import dev.hydra.libtorch.Tensors;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** Checks that nothing off the heap is left behind. */
+final class HandleChecks {
+  private static final int WARM_UP = 5;
+  private static final int ROUNDS = 20;
+
+  private HandleChecks() {}
+
+  static void flat(Subject subject) {
+    subject.use(
+        ScalarType.Float,
+        component -> {
+          Objective objective = Objective.of(subject, component, ScalarType.Float);
+          flat("steps of training", () -> Backward.run(objective.value()));
+          flat("sequences decoded", () -> decode(component, objective.x()));
+        });
+  }
+
+  private static void decode(StandaloneComponent component, Tensor x) {
+    try (ModelState state = new ModelState();
+        Forward forward = Forward.evaluation().with(state);
+        Grad off = Grad.off()) {
+      long prompt = x.size(1) - 2;
+      component.forward(Tensors.slice(x, 1, 0, prompt), forward);
+      component.forward(Tensors.slice(x, 1, prompt, prompt + 1), forward);
+      component.forward(Tensors.slice(x, 1, prompt + 1, prompt + 2), forward);
+    }
+  }
+
+  private static void flat(String what, Runnable round) {
+    repeat(WARM_UP, round);
+    long before = Scopes.liveHandles();
+    repeat(ROUNDS, round);
+    long grown = Scopes.liveHandles() - before;
+    ContractViolation.unless(
+        grown <= 0, ROUNDS + " " + what + " leave " + grown + " more live handles");
+  }
+
+  private static void repeat(int times, Runnable round) {
+    for (int i = 0; i < times; i++) {
+      Scopes.run(round);
+    }
+  }
+}

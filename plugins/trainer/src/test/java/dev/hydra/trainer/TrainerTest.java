@@ -134,8 +134,7 @@ class TrainerTest {
           assertThrows(TrainingException.class, () -> trainer.run(() -> false));
       assertTrue(String.valueOf(thrown.getMessage()).contains("optimizer.learning-rate"));
     }
-    assertTrue(
-        Files.readString(folder.resolve("run/journal.jsonl")).contains("\"not-finite\""));
+    assertTrue(Files.readString(folder.resolve("run/journal.jsonl")).contains("\"not-finite\""));
     assertEquals(List.of(), new RunFolder(folder.resolve("run")).checkpoints());
   }
 

@@ -76,8 +76,7 @@ final class Trials {
       throws IOException {
     Experiment experiment = experiment(overrides);
     Dataset dataset = experiment.data().open(List.of(folder));
-    return new Trainer(
-        experiment, dataset, COMPONENTS, Devices.cpu(), new RunFolder(run), events);
+    return new Trainer(experiment, dataset, COMPONENTS, Devices.cpu(), new RunFolder(run), events);
   }
 
   /** Remembers what a run said. */

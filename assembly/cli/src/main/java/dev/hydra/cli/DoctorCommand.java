@@ -96,10 +96,14 @@ final class DoctorCommand implements Callable<Integer> {
   /** The gradient of sum((x W^T)^2) with respect to W is 2 (x W^T)^T x. */
   private static String trial(Device device) {
     try (PointerScope scope = new PointerScope()) {
-      Tensor x = torch.randn(new long[] {64, 32}, new TensorOptions(ScalarType.Float)).to(
-          device, ScalarType.Float);
-      Tensor w = torch.randn(new long[] {16, 32}, new TensorOptions(ScalarType.Float)).to(
-          device, ScalarType.Float);
+      Tensor x =
+          torch
+              .randn(new long[] {64, 32}, new TensorOptions(ScalarType.Float))
+              .to(device, ScalarType.Float);
+      Tensor w =
+          torch
+              .randn(new long[] {16, 32}, new TensorOptions(ScalarType.Float))
+              .to(device, ScalarType.Float);
       w.set_requires_grad(true);
       Tensor y = Tensors.linear(x, w);
       y.mul(y).sum().backward();

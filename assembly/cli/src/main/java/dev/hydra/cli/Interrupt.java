@@ -3,8 +3,8 @@ package dev.hydra.cli;
 import java.util.concurrent.CountDownLatch;
 
 /**
- * Turns Ctrl-C (and SIGTERM) into a request to stop, and holds the end of the process back until the
- * work has been brought to safety. Close it when the work is done.
+ * Turns Ctrl-C (and SIGTERM) into a request to stop, and holds the end of the process back until
+ * the work has been brought to safety. Close it when the work is done.
  */
 final class Interrupt implements AutoCloseable {
   private final CountDownLatch done = new CountDownLatch(1);

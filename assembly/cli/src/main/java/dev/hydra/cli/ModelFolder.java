@@ -60,8 +60,7 @@ final class ModelFolder {
   static Model load(
       Checkpoint checkpoint, Config config, Components components, Device device, ScalarType type)
       throws IOException {
-    Model model =
-        Model.build(ModelSpec.read(config), components, new Precision(device, type), 0);
+    Model model = Model.build(ModelSpec.read(config), components, new Precision(device, type), 0);
     try {
       ModelFiles.load(model, checkpoint.file(Checkpoint.MODEL));
     } catch (IOException | RuntimeException e) {

@@ -131,7 +131,9 @@ final class TrainCommand implements Callable<Integer> {
 
   private Path newRunDir() {
     String config = name.map(n -> String.valueOf(Path.of(n).getFileName())).orElse("run");
-    String time = LocalDateTime.now(ZoneId.systemDefault()).format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss"));
+    String time =
+        LocalDateTime.now(ZoneId.systemDefault())
+            .format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss"));
     return Path.of("runs", config.replaceFirst("\\.conf$", "") + "-" + time);
   }
 

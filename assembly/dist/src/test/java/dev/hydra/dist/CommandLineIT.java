@@ -96,8 +96,16 @@ class CommandLineIT {
     Map<String, Object> byTokens =
         json(
             ok(
-                "generate", "--model", "run/checkpoints/step-000006", "--tokens", "[111,110,101]",
-                "-n", "12", "--seed", "3", "--json"));
+                "generate",
+                "--model",
+                "run/checkpoints/step-000006",
+                "--tokens",
+                "[111,110,101]",
+                "-n",
+                "12",
+                "--seed",
+                "3",
+                "--json"));
     assertEquals(first, byTokens);
   }
 
@@ -193,7 +201,9 @@ class CommandLineIT {
   private void model(String name, String mixer) throws IOException {
     Files.writeString(
         folder.resolve(name),
-        "model { width = 16, depth = 1, block {\n  paths = [\n    { mixer { " + mixer + " } } ] } }");
+        "model { width = 16, depth = 1, block {\n  paths = [\n    { mixer { "
+            + mixer
+            + " } } ] } }");
   }
 
   @Test
@@ -258,7 +268,8 @@ class CommandLineIT {
   void showsWhatThereIs() throws Exception {
     String plugins = String.join("\n", ok("plugins", "list").out());
     for (String type :
-        List.of("mamba2", "full", "sparse-global", "swiglu", "moe", "chunk-topk", "workspace", "pkm")) {
+        List.of(
+            "mamba2", "full", "sparse-global", "swiglu", "moe", "chunk-topk", "workspace", "pkm")) {
       assertTrue(plugins.contains(" " + type + " "), plugins);
     }
     assertTrue(String.join("\n", ok("--version").out()).contains("LibTorch 2.10"));

@@ -33,15 +33,15 @@ public final class Evaluator {
   /**
    * Scores windows, spread evenly over the held-out text.
    *
-   * @param limit at most so many windows
+   * @param limit at most so many windows, at least 1; rounded up to whole batches
    * @throws IllegalStateException if nothing is held out
    */
   public Score score(int limit) {
     if (!possible()) {
       throw new IllegalStateException("nothing is held out; raise data.validation-fraction");
     }
-    int batches = (windows.count() + batchSize - 1) / batchSize;
-    int wanted = Math.max(1, Math.min(batches, (limit + batchSize - 1) / batchSize));
+    int batches = batches(windows.count());
+    int wanted = batches(Math.min(limit, windows.count()));
     double sum = 0;
     long tokens = 0;
     long bytes = 0;
@@ -62,6 +62,10 @@ public final class Evaluator {
       }
     }
     return new Score(sum / tokens, tokens, bytes);
+  }
+
+  private int batches(int count) {
+    return (count + batchSize - 1) / batchSize;
   }
 
   private long bytes(Tensor tokens) {

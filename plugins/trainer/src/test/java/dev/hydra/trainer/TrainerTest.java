@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import dev.hydra.composer.Parameter;
+import dev.hydra.data.Dataset;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
 import dev.hydra.trainer.Trials.Events;
@@ -203,6 +204,15 @@ class TrainerTest {
     java.util.ArrayList<Integer> drawn = new java.util.ArrayList<>();
     generator.generate(new int[] {'a', 'n'}, 40, new Sampling(1, 0, 1, seed), drawn::add);
     return drawn;
+  }
+
+  @Test
+  void lastEvaluationScoresAllThatIsHeldOut() throws IOException {
+    Events events = run("run", "trainer { steps = 2, evaluation { every = 1, windows = 8 } }");
+    Dataset dataset = Trials.experiment("").data().open(List.of(folder));
+    long all = dataset.validation().count() * 32L;
+    assertEquals(List.of(8 * 32L, all), events.scores.stream().map(Score::tokens).toList());
+    assertEquals(all, events.scores.get(1).bytes());
   }
 
   @Test

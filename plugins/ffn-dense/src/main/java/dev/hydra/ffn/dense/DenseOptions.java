@@ -1,12 +1,11 @@
 package dev.hydra.ffn.dense;
 
-import dev.hydra.api.Init;
 import dev.hydra.api.Option;
 import dev.hydra.api.Site;
 import java.util.List;
 import java.util.Optional;
 
-/** The options that all dense feed-forwards share, and how their matrices start. */
+/** The options that all dense feed-forwards share. */
 final class DenseOptions {
   static final Option<Optional<Integer>> GATED_HIDDEN =
       hidden("8/3 width, rounded up to a multiple of 8: as many parameters as 4 width ungated");
@@ -29,14 +28,5 @@ final class DenseOptions {
 
   static int plainHidden(Site site) {
     return site.get(PLAIN_HIDDEN).orElseGet(() -> 4 * site.width());
-  }
-
-  static Init inner() {
-    return Init.normal(0.02);
-  }
-
-  /** Smaller with depth, so that the residual stream's variance does not grow with it (GPT-2). */
-  static Init outer(Site site) {
-    return Init.normal(0.02 / Math.sqrt(2.0 * site.depth()));
   }
 }

@@ -3,6 +3,7 @@ package dev.hydra.ffn.dense;
 import dev.hydra.api.FeedForward;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Site;
+import dev.hydra.libtorch.Linear;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
 
@@ -10,16 +11,16 @@ import org.bytedeco.pytorch.Tensor;
  * {@code y = (f(x G) * (x U)) D}, the gated linear units of Shazeer 2020, arXiv 2002.05202, eq. 6.
  */
 final class GatedFeedForward implements FeedForward {
-  private final Affine gate;
-  private final Affine up;
-  private final Affine down;
+  private final Linear gate;
+  private final Linear up;
+  private final Linear down;
   private final UnaryOperator<Tensor> activation;
 
   GatedFeedForward(Site site, UnaryOperator<Tensor> activation) {
     int hidden = DenseOptions.gatedHidden(site);
-    gate = Affine.of(site, "gate_proj", DenseOptions.inner(), hidden, site.width());
-    up = Affine.of(site, "up_proj", DenseOptions.inner(), hidden, site.width());
-    down = Affine.of(site, "down_proj", DenseOptions.outer(site), site.width(), hidden);
+    gate = Linear.inner(site, "gate_proj", hidden, site.width(), site.get(DenseOptions.BIAS));
+    up = Linear.inner(site, "up_proj", hidden, site.width(), site.get(DenseOptions.BIAS));
+    down = Linear.outer(site, "down_proj", site.width(), hidden, site.get(DenseOptions.BIAS));
     this.activation = activation;
   }
 

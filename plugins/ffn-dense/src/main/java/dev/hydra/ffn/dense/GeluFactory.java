@@ -8,6 +8,7 @@ import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
 import dev.hydra.api.Workload;
+import dev.hydra.libtorch.Linear;
 import java.util.List;
 import org.bytedeco.pytorch.global.torch;
 
@@ -35,8 +36,9 @@ public final class GeluFactory implements ComponentFactory<FeedForward> {
   @Override
   public FeedForward create(Site site) {
     int hidden = DenseOptions.plainHidden(site);
-    Affine up = Affine.of(site, "up_proj", DenseOptions.inner(), hidden, site.width());
-    Affine down = Affine.of(site, "down_proj", DenseOptions.outer(site), site.width(), hidden);
+    Linear up = Linear.inner(site, "up_proj", hidden, site.width(), site.get(DenseOptions.BIAS));
+    Linear down =
+        Linear.outer(site, "down_proj", site.width(), hidden, site.get(DenseOptions.BIAS));
     return (x, pass) -> down.apply(torch.gelu(up.apply(x)));
   }
 

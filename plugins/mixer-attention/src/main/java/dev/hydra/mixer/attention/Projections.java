@@ -5,6 +5,7 @@ import dev.hydra.api.Init;
 import dev.hydra.api.Option;
 import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Site;
+import dev.hydra.libtorch.Linear;
 import dev.hydra.libtorch.Tensors;
 import java.util.List;
 import java.util.Optional;
@@ -40,19 +41,13 @@ final class Projections {
    */
   record Qkv(Tensor q, Tensor k, Tensor v) {}
 
-  private record Affine(Tensor weight, Optional<Tensor> bias) {
-    Tensor apply(Tensor x) {
-      return bias.isPresent() ? Tensors.linear(x, weight, bias.get()) : Tensors.linear(x, weight);
-    }
-  }
-
   private final HeadShape shape;
   private final Rope rope;
   private final double scale;
-  private final Affine query;
-  private final Affine key;
-  private final Affine value;
-  private final Affine output;
+  private final Linear query;
+  private final Linear key;
+  private final Linear value;
+  private final Linear output;
   private final Optional<Tensor> queryNorm;
   private final Optional<Tensor> keyNorm;
 
@@ -60,23 +55,13 @@ final class Projections {
     shape = HeadShape.of(site);
     rope = Rope.of(site, shape.headDim());
     scale = site.get(SCALE).orElseGet(() -> 1 / Math.sqrt(shape.headDim()));
-    Init inner = Init.normal(0.02);
-    // Smaller with depth, so that the residual stream's variance does not grow with it (GPT-2).
-    Init outer = Init.normal(0.02 / Math.sqrt(2.0 * site.depth()));
-    query = affine(site, "q_proj", inner, shape.queryWidth(), site.width());
-    key = affine(site, "k_proj", inner, shape.keyWidth(), site.width());
-    value = affine(site, "v_proj", inner, shape.keyWidth(), site.width());
-    output = affine(site, "o_proj", outer, site.width(), shape.queryWidth());
+    boolean biased = site.get(BIAS);
+    query = Linear.inner(site, "q_proj", shape.queryWidth(), site.width(), biased);
+    key = Linear.inner(site, "k_proj", shape.keyWidth(), site.width(), biased);
+    value = Linear.inner(site, "v_proj", shape.keyWidth(), site.width(), biased);
+    output = Linear.outer(site, "o_proj", site.width(), shape.queryWidth(), biased);
     queryNorm = norm(site, "q_norm.weight");
     keyNorm = norm(site, "k_norm.weight");
-  }
-
-  private static Affine affine(Site site, String name, Init init, long out, long in) {
-    Optional<Tensor> bias =
-        site.get(BIAS)
-            ? Optional.of(site.parameter(name + ".bias", Init.zeros(), out))
-            : Optional.empty();
-    return new Affine(site.parameter(name + ".weight", init, out, in), bias);
   }
 
   private Optional<Tensor> norm(Site site, String name) {
@@ -111,7 +96,7 @@ final class Projections {
   /** Hidden states [batch, time, width] of the heads' results [batch, time, heads, headDim]. */
   Tensor out(Tensor heads) {
     Tensor joined = heads.reshape(heads.size(0), heads.size(1), shape.queryWidth());
-    return output.apply(Tensors.cast(joined, Tensors.type(output.weight)));
+    return output.apply(Tensors.cast(joined, Tensors.type(output.weight())));
   }
 
   private Tensor heads(Tensor projected, int heads) {

@@ -6,6 +6,7 @@ import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Site;
 import dev.hydra.api.StateCache;
+import dev.hydra.libtorch.Linear;
 import dev.hydra.libtorch.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Scalar;
@@ -22,8 +23,8 @@ final class Mamba2 implements Mixer {
   private final int chunk;
   private final double dtLow;
   private final Optional<Double> dtHigh;
-  private final Projection inProjection;
-  private final Projection outProjection;
+  private final Linear inProjection;
+  private final Linear outProjection;
   private final CausalConv conv;
   private final GatedNorm norm;
   private final Tensor stepBias;
@@ -36,8 +37,7 @@ final class Mamba2 implements Mixer {
     dtLow = site.get(Mamba2Factory.DT_LIMIT_LOW);
     dtHigh = site.get(Mamba2Factory.DT_LIMIT_HIGH);
     boolean biased = site.get(Mamba2Factory.BIAS);
-    inProjection =
-        new Projection(site, "in_proj", Init.normal(0.02), site.width(), shape.projected(), biased);
+    inProjection = Linear.inner(site, "in_proj", shape.projected(), site.width(), biased);
     conv =
         new CausalConv(
             site,
@@ -57,9 +57,7 @@ final class Mamba2 implements Mixer {
             shape.inner(),
             site.get(Mamba2Factory.NORM_GROUPS),
             site.get(Mamba2Factory.NORM_EPSILON));
-    Init shrinking = Init.normal(0.02 / Math.sqrt(2.0 * site.depth()));
-    outProjection =
-        new Projection(site, "out_proj", shrinking, shape.inner(), site.width(), biased);
+    outProjection = Linear.outer(site, "out_proj", site.width(), shape.inner(), biased);
   }
 
   private Tensor perHead(Site site, String name, Init init) {
@@ -70,7 +68,7 @@ final class Mamba2 implements Mixer {
   public Tensor forward(Tensor x, Pass pass) {
     TensorVector projected =
         inProjection
-            .forward(x)
+            .apply(x)
             .split_with_sizes(new long[] {shape.inner(), shape.convChannels(), shape.heads()}, -1);
     Tensor z = projected.get(0);
     Tensor mixed = conv.forward(projected.get(1), pass);
@@ -89,7 +87,7 @@ final class Mamba2 implements Mixer {
             pass.cache().flatMap(cache -> cache.get(STATE)));
     Tensor y = scan(input, pass.cache());
     Tensor skipped = values.mul(Tensors.cast(skip, Tensors.type(x)).unsqueeze(-1));
-    return outProjection.forward(norm.forward(skipped.add(y).flatten(2, 3), z));
+    return outProjection.apply(norm.forward(skipped.add(y).flatten(2, 3), z));
   }
 
   private Tensor scan(Ssd.Input input, Optional<StateCache> cache) {

@@ -5,17 +5,23 @@ import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** Writes what happens in a run to its folder: metrics and journal. */
+/**
+ * Writes what happens in a run to its folder: metrics and journal. That a line cannot be written is
+ * said once and does not end the run.
+ */
 final class RunLog {
   private final JsonLines metrics;
   private final JsonLines journal;
+  private final TrainingListener listener;
+  private boolean failed;
 
-  RunLog(RunFolder folder) {
+  RunLog(RunFolder folder, TrainingListener listener) {
+    this.listener = listener;
     metrics = new JsonLines(folder.metrics());
     journal = new JsonLines(folder.journal());
   }
 
-  void step(StepReport report) throws IOException {
+  void step(StepReport report) {
     Map<String, Object> line = new LinkedHashMap<>();
     line.put("step", report.step());
     line.put("loss", report.loss());
@@ -23,11 +29,11 @@ final class RunLog {
     line.put("gradient_norm", report.gradientNorm());
     line.put("learning_rate", report.learningRate());
     line.put("tokens_per_second", Math.rint(report.tokensPerSecond()));
-    metrics.add(line);
+    add(metrics, line);
   }
 
   /** Notes an event with details, given as key, value, key, value. */
-  void event(String event, long step, Object... details) throws IOException {
+  void event(String event, long step, Object... details) {
     Map<String, Object> line = new LinkedHashMap<>();
     line.put("time", Instant.now().toString());
     line.put("event", event);
@@ -35,7 +41,18 @@ final class RunLog {
     for (int i = 0; i < details.length; i += 2) {
       line.put((String) details[i], details[i + 1]);
     }
-    journal.add(line);
+    add(journal, line);
+  }
+
+  private void add(JsonLines lines, Map<String, Object> line) {
+    try {
+      lines.add(line);
+    } catch (IOException e) {
+      if (!failed) {
+        failed = true;
+        listener.warned("metrics and journal cannot be written, lines are lost: " + e);
+      }
+    }
   }
 
   /** Drops metrics of steps that will be taken again. */

@@ -30,6 +30,8 @@ public final class Trainer implements AutoCloseable {
   private final RunLog log;
   private long step;
   private long savedStep = -1;
+  private long clock;
+  private long tokens;
 
   /** How a run ended. */
   public record Outcome(boolean interrupted, long step, Optional<Score> score) {}
@@ -65,7 +67,7 @@ public final class Trainer implements AutoCloseable {
       checkpoints = new Checkpoints(folder, config, model, training.optimizer());
       folder.create();
       DurableFiles.write(folder.config(), config);
-      log = new RunLog(folder);
+      log = new RunLog(folder, listener);
     } catch (RuntimeException | IOException | Error e) {
       model.close();
       throw e;
@@ -114,13 +116,12 @@ public final class Trainer implements AutoCloseable {
    *
    * @param stop asked after every step
    * @throws TrainingException if the loss is no longer finite
-   * @throws IOException if the last checkpoint or the log cannot be written
+   * @throws IOException if the last checkpoint cannot be written
    */
   public Outcome run(BooleanSupplier stop) throws IOException {
     log.event("start", step, "plugins", plugins, "compute", compute());
-    long clock = System.nanoTime();
-    long tokens = 0;
     Optional<Score> score = Optional.empty();
+    clock = System.nanoTime();
     while (step < settings.steps() && !stop.getAsBoolean()) {
       double learningRate = schedule.at(step);
       TrainingStep.Measured measured =
@@ -130,45 +131,55 @@ public final class Trainer implements AutoCloseable {
       step++;
       tokens += settings.tokensPerStep(experiment.data().sequenceLength());
       boolean last = step == settings.steps();
-      if (step % settings.logEvery() == 0 || last) {
-        long now = System.nanoTime();
-        StepReport report =
-            new StepReport(
-                step,
-                settings.steps(),
-                measured.loss(),
-                measured.auxiliary(),
-                measured.gradientNorm(),
-                learningRate,
-                tokens * 1e9 / (now - clock));
-        clock = now;
-        tokens = 0;
-        log.step(report);
-        listener.stepped(report);
+      if (last || due(settings.logEvery())) {
+        report(measured, learningRate);
+      }
+      if (last || due(settings.checkpointEvery())) {
+        save(last);
       }
       if (evaluator.possible() && (last || due(settings.evaluateEvery()))) {
-        Score scored = evaluator.score(last ? Integer.MAX_VALUE : settings.evaluationWindows());
-        score = Optional.of(scored);
-        log.event("evaluation", step, "loss", scored.loss(), "bits_per_byte", scored.bitsPerByte());
-        listener.evaluated(step, scored);
-        clock = System.nanoTime();
-      }
-      if (!last && due(settings.checkpointEvery())) {
-        saveOrWarn();
-        clock = System.nanoTime();
+        score = Optional.of(evaluate(last ? Integer.MAX_VALUE : settings.evaluationWindows()));
       }
     }
     boolean interrupted = step < settings.steps();
-    save();
+    if (interrupted) {
+      save(true);
+    }
     log.event(interrupted ? "interrupted" : "end", step);
     return new Outcome(interrupted, step, score);
+  }
+
+  private void report(TrainingStep.Measured measured, double learningRate) {
+    long now = System.nanoTime();
+    StepReport report =
+        new StepReport(
+            step,
+            settings.steps(),
+            measured.loss(),
+            measured.auxiliary(),
+            measured.gradientNorm(),
+            learningRate,
+            tokens * 1e9 / (now - clock));
+    clock = now;
+    tokens = 0;
+    log.step(report);
+    listener.stepped(report);
+  }
+
+  private Score evaluate(int windows) {
+    long begin = System.nanoTime();
+    Score score = evaluator.score(windows);
+    log.event("evaluation", step, "loss", score.loss(), "bits_per_byte", score.bitsPerByte());
+    listener.evaluated(step, score);
+    clock += System.nanoTime() - begin; // not training time
+    return score;
   }
 
   private boolean due(int every) {
     return every > 0 && step % every == 0;
   }
 
-  private void checkFinite(TrainingStep.Measured measured) throws IOException {
+  private void checkFinite(TrainingStep.Measured measured) {
     if (Double.isFinite(measured.loss() + measured.auxiliary() + measured.gradientNorm())) {
       return;
     }
@@ -180,35 +191,45 @@ public final class Trainer implements AutoCloseable {
             + measured.loss()
             + ", gradient norm "
             + measured.gradientNorm()
-            + "); the parameters were not changed by it. The newest checkpoint is that of step "
-            + Math.max(savedStep, 0)
-            + "; try a lower optimizer.learning-rate, more optimizer.warmup-steps or"
+            + "); the parameters were not changed by it, and "
+            + newest()
+            + ". Try a lower optimizer.learning-rate, more optimizer.warmup-steps or"
             + " trainer.precision = fp32");
   }
 
-  /** A full disk must not end a run: the next checkpoint may find room again. */
-  private void saveOrWarn() {
-    try {
-      save();
-    } catch (IOException e) {
-      warn(
-          "the checkpoint of step "
-              + step
-              + " could not be written ("
-              + e
-              + "); training goes on, the next one will be tried in time. Make room on the disk.");
-    }
-  }
-
-  private void save() throws IOException {
+  /**
+   * Writes a checkpoint of this step, unless there is one. A full disk must not end a run: the next
+   * checkpoint may find room again.
+   *
+   * @param needed whether there will be no next one
+   */
+  private void save(boolean needed) throws IOException {
     if (savedStep == step) {
       return;
     }
+    long begin = System.nanoTime();
     TrainerState state = new TrainerState(step, dataset.train().position(), compute(), plugins);
-    Checkpoint checkpoint = checkpoints.save(state, settings.checkpointKeep());
-    savedStep = step;
-    log.event("checkpoint", step, "folder", checkpoint.folder().getFileName().toString());
-    listener.checkpointed(step, checkpoint.folder());
+    try {
+      Checkpoint checkpoint = checkpoints.save(state, settings.checkpointKeep());
+      savedStep = step;
+      log.event("checkpoint", step, "folder", checkpoint.folder().getFileName().toString());
+      listener.checkpointed(step, checkpoint.folder());
+    } catch (IOException e) {
+      String problem =
+          "the checkpoint of step " + step + " could not be written: " + e.getMessage();
+      if (needed) {
+        throw new IOException(
+            problem + ". Make room, or use another disk; " + newest() + ", go on with --resume", e);
+      }
+      warn(problem + ". Training goes on; make room before the next checkpoint");
+    }
+    clock += System.nanoTime() - begin; // not training time
+  }
+
+  private String newest() {
+    return savedStep < 0
+        ? "there is no checkpoint yet"
+        : "the newest checkpoint is that of step " + savedStep;
   }
 
   private void warn(String message) {

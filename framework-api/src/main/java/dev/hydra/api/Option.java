@@ -297,7 +297,7 @@ public final class Option<T> {
   private static String string(ConfigValue value, String expected) {
     if (value.valueType() == ConfigValueType.STRING
         || value.valueType() == ConfigValueType.NUMBER) {
-      return String.valueOf(value.unwrapped());
+      return value.atKey("text").getString("text"); // as it was written
     }
     throw wrong(expected, value);
   }

@@ -36,7 +36,8 @@ final class ConfigCommand {
       mixinStandardHelpOptions = true)
   int check(@Mixin ConfigArguments arguments) {
     var config = arguments.load();
-    boolean experiment = config.hasPath("trainer") || config.hasPath("data");
+    boolean experiment =
+        config.hasPath("trainer") || config.hasPath("data") || config.hasPath("optimizer");
     ModelSpec model;
     if (experiment) {
       model = Experiment.read(config).model();

@@ -63,9 +63,8 @@ final class DoctorCommand implements Callable<Integer> {
     } else {
       line(
           "--",
-          torch.hasCUDA()
-              ? "no CUDA device: LibTorch has CUDA, but finds no usable GPU or driver"
-              : "no CUDA device: these natives are for the CPU; mvn -Pgpu package makes the others");
+          "no CUDA device: no GPU, no driver, no CUDA libraries, or these natives are for the CPU"
+              + " (mvn -Pgpu package makes the others)");
     }
     return failed ? 1 : 0;
   }

@@ -39,7 +39,7 @@ final class EvalCommand implements Callable<Integer> {
   @Option(
       names = "--windows",
       paramLabel = "N",
-      description = "At most so many windows (default: all).")
+      description = "About so many windows, in whole batches (default: all).")
   private int windows = Integer.MAX_VALUE;
 
   @Option(names = "--json", description = "One JSON object.")

@@ -4,6 +4,7 @@ import dev.hydra.api.ConfigException;
 import dev.hydra.libtorch.LibTorchException;
 import dev.hydra.trainer.TrainingException;
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
 
@@ -18,6 +19,11 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
     if (thrown instanceof ConfigException || thrown instanceof UsageException) {
       line.getErr().println("hydra: " + thrown.getMessage());
       return ExitCode.USAGE;
+    }
+    if (thrown instanceof FileSystemException file && file.getReason() == null) {
+      // its message is the path alone
+      line.getErr().println("hydra: " + thrown.getClass().getSimpleName() + ": " + file.getFile());
+      return ExitCode.SOFTWARE;
     }
     if (thrown instanceof IOException || thrown instanceof TrainingException) {
       line.getErr().println("hydra: " + thrown.getMessage());

@@ -113,7 +113,7 @@ final class GenerateCommand implements Callable<Integer> {
       StreamingDecoder decoder = new StreamingDecoder(tokenizer);
       usage(
           () -> {
-            new TextGenerator(model)
+            new TextGenerator(model, tokenizer.vocabSize())
                 .generate(
                     start,
                     maxTokens,

@@ -18,7 +18,7 @@ import picocli.CommandLine.Spec;
       "0:done",
       "1:failed",
       "2:wrong use or configuration",
-      "130:interrupted, after writing a checkpoint"
+      "130:interrupted (143: terminated), after writing a checkpoint"
     },
     subcommands = {
       TrainCommand.class,

@@ -1,6 +1,7 @@
 package dev.hydra.cli;
 
 import com.typesafe.config.Config;
+import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueFactory;
 import com.typesafe.config.ConfigValueType;
 import java.nio.file.Files;
@@ -55,23 +56,30 @@ final class Installation {
     if (!config.hasPath("data.files")) {
       return config;
     }
-    boolean list = config.getValue("data.files").valueType() == ConfigValueType.LIST;
-    Object named = config.getValue("data.files").unwrapped();
+    ConfigValue value = config.getValue("data.files");
+    boolean list = value.valueType() == ConfigValueType.LIST;
+    // What is said on the command line is meant from where it is said.
+    boolean here = value.origin().description().startsWith("--set");
+    Path beside = file.toAbsolutePath().getParent();
+    List<Path> folders = new ArrayList<>();
+    folders.add(Path.of("").toAbsolutePath());
+    if (beside != null) {
+      folders.add(here ? 1 : 0, beside);
+    }
     List<Object> files = new ArrayList<>();
-    for (Object each : list ? (List<?>) named : List.of(named)) {
-      files.add(each instanceof String text ? absolute(text, file) : each);
+    for (Object each : list ? (List<?>) value.unwrapped() : List.of(value.unwrapped())) {
+      files.add(each instanceof String text ? absolute(text, folders) : each);
     }
     return config.withValue(
-        "data.files",
-        ConfigValueFactory.fromIterable(files).withOrigin(config.getValue("data.files").origin()));
+        "data.files", ConfigValueFactory.fromIterable(files).withOrigin(value.origin()));
   }
 
-  private static String absolute(String name, Path config) {
-    Path beside = config.toAbsolutePath().resolveSibling(name);
-    if (Files.exists(beside)) {
-      return beside.normalize().toString();
-    }
-    Path here = Path.of(name).toAbsolutePath();
-    return Files.exists(here) ? here.normalize().toString() : name;
+  private static String absolute(String name, List<Path> folders) {
+    return folders.stream()
+        .map(folder -> folder.resolve(name).normalize())
+        .filter(Files::exists)
+        .findFirst()
+        .map(Path::toString)
+        .orElse(name);
   }
 }

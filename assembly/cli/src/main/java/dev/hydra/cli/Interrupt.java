@@ -10,9 +10,15 @@ final class Interrupt implements AutoCloseable {
   private final CountDownLatch done = new CountDownLatch(1);
   private final Thread hook = new Thread(this::waitForWork, "hydra-interrupt");
   private volatile boolean requested;
+  private volatile boolean safe;
 
   Interrupt() {
     Runtime.getRuntime().addShutdownHook(hook);
+  }
+
+  /** The work has been brought to safety. */
+  void safe() {
+    safe = true;
   }
 
   /** Whether the work should stop. */
@@ -24,6 +30,9 @@ final class Interrupt implements AutoCloseable {
     requested = true;
     try {
       done.await();
+      if (!safe) {
+        Runtime.getRuntime().halt(1); // else the signal's code would say that all is well
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

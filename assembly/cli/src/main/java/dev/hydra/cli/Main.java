@@ -3,6 +3,7 @@ package dev.hydra.cli;
 import dev.hydra.composer.Components;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 import picocli.CommandLine;
 
 /** The command line without OSGi, with the plugins on the class path or module path. */
@@ -16,6 +17,7 @@ public final class Main {
 
   /** Runs a command with these component types; gives the exit code. */
   static int run(Components components, String... arguments) {
+    Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT); // the same figures everywhere
     CommandLine line = new CommandLine(new HydraCommand(), new Commands(components));
     line.setOut(new PrintWriter(System.out, true, StandardCharsets.UTF_8));
     line.setErr(new PrintWriter(System.err, true, StandardCharsets.UTF_8));

@@ -11,7 +11,7 @@ import java.time.Duration;
  * Shows how training goes: one line that is rewritten on a terminal, a plain line every few seconds
  * elsewhere.
  */
-final class ProgressDisplay implements TrainingListener {
+final class ProgressDisplay implements TrainingListener, AutoCloseable {
   private static final int BAR = 24;
   private static final long REWRITE_NANOS = Duration.ofMillis(200).toNanos();
   private static final long PLAIN_NANOS = Duration.ofSeconds(10).toNanos();
@@ -96,10 +96,16 @@ final class ProgressDisplay implements TrainingListener {
 
   /** Prints a line of its own. */
   void say(String text) {
+    close();
+    out.println(text);
+  }
+
+  /** Leaves the line that is rewritten. */
+  @Override
+  public void close() {
     if (onLine) {
       out.println();
       onLine = false;
     }
-    out.println(text);
   }
 }

@@ -88,18 +88,15 @@ final class TrainCommand implements Callable<Integer> {
     Experiment experiment = Experiment.read(config);
     Dataset dataset = experiment.data().open(Installation.dataRoots());
     Device device = deviceArgument.device();
-    ProgressDisplay display =
-        new ProgressDisplay(
-            screen,
-            Boolean.getBoolean("hydra.terminal"),
-            experiment.trainer().tokensPerStep(experiment.data().sequenceLength()));
     try (Interrupt interrupt = new Interrupt();
+        ProgressDisplay display = display(screen, experiment);
         Trainer trainer = new Trainer(experiment, dataset, components, device, folder, display)) {
       announce(screen, file, trainer.model(), dataset, folder);
       if (resume) {
         screen.println("resuming after step " + trainer.resume());
       }
       Trainer.Outcome outcome = trainer.run(interrupt::requested);
+      interrupt.safe();
       if (outcome.interrupted()) {
         display.say(
             "interrupted after step "
@@ -113,7 +110,14 @@ final class TrainCommand implements Callable<Integer> {
     return 0;
   }
 
-  private void checkUse(RunFolder folder) {
+  private static ProgressDisplay display(PrintWriter screen, Experiment experiment) {
+    return new ProgressDisplay(
+        screen,
+        Boolean.getBoolean("hydra.terminal"),
+        experiment.trainer().tokensPerStep(experiment.data().sequenceLength()));
+  }
+
+  private void checkUse(RunFolder folder) throws IOException {
     if (resume && runDir.isEmpty()) {
       throw new UsageException("--resume needs --run-dir, the folder of the run to go on with");
     }
@@ -183,7 +187,7 @@ final class TrainCommand implements Callable<Integer> {
     tokenizer.encode(prompt.getBytes(StandardCharsets.UTF_8), start);
     StreamingDecoder decoder = new StreamingDecoder(tokenizer);
     StringBuilder text = new StringBuilder();
-    new TextGenerator(model)
+    new TextGenerator(model, tokenizer.vocabSize())
         .generate(
             start.build().toArray(),
             experiment.trainer().sampleTokens(),

@@ -67,7 +67,7 @@ public interface Components {
    * The component type that a configuration asks for.
    *
    * @param path where the configuration stands, for messages
-   * @throws ConfigException if it has no {@code type}, or one that no plugin offers
+   * @throws ConfigException if it has no {@code type}, or one that no plugin offers, or several
    */
   default Registration require(Role role, Config config, String path) {
     List<Registration> candidates =
@@ -78,14 +78,20 @@ public interface Components {
           config.origin(), path, "needs a type, one of: " + String.join(", ", types));
     }
     String type = config.getValue("type").unwrapped().toString();
-    return candidates.stream()
-        .filter(each -> each.type().equals(type))
-        .findFirst()
-        .orElseThrow(
-            () ->
-                new ConfigException(
-                    config.getValue("type").origin(),
-                    path + ".type",
-                    Names.unknown(role.key() + " type", type, types)));
+    List<Registration> matches =
+        candidates.stream().filter(each -> each.type().equals(type)).toList();
+    if (matches.size() == 1) {
+      return matches.get(0);
+    }
+    String problem =
+        matches.isEmpty()
+            ? Names.unknown(role.key() + " type", type, types)
+            : "several plugins offer the "
+                + role.key()
+                + " type "
+                + type
+                + "; keep one of them: "
+                + matches.stream().map(each -> each.plugin() + " " + each.version()).toList();
+    throw new ConfigException(config.getValue("type").origin(), path + ".type", problem);
   }
 }

@@ -67,11 +67,11 @@ public record PathSpec(
         config.hasPath("at")
             ? Optional.of(Slice.read(config.getValue("at"), settings.at("at")))
             : Optional.empty();
-    if (at.isPresent() && !at.get().containsAny(blocks)) {
+    if (at.isPresent() && !at.get().fits(blocks)) {
       throw new ConfigException(
           config.getValue("at").origin(),
           settings.at("at"),
-          "chooses none of the " + blocks + " blocks");
+          "chooses a block that is not there; there are " + blocks + ", from 0");
     }
     long same = before.stream().filter(other -> other.role() == role).count();
     return new PathSpec(

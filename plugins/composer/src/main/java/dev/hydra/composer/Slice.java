@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 
 /**
  * A choice among the blocks {@code 0..count-1}, written as in Python: {@code "5"}, {@code "-1"},
@@ -64,13 +65,9 @@ public record Slice(List<Part> parts) {
     return parts.stream().anyMatch(part -> part.contains(index, count));
   }
 
-  /** Whether any of {@code count} blocks is chosen. */
-  boolean containsAny(int count) {
-    for (int index = 0; index < count; index++) {
-      if (contains(index, count)) {
-        return true;
-      }
-    }
-    return false;
+  /** Whether every part chooses at least one of {@code count} blocks. */
+  boolean fits(int count) {
+    return parts.stream()
+        .allMatch(part -> IntStream.range(0, count).anyMatch(index -> part.contains(index, count)));
   }
 }

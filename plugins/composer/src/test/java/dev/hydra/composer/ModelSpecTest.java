@@ -153,7 +153,7 @@ class ModelSpecTest {
         "{ gate = 1 } | [0]: needs exactly one of mixer, ffn and memory",
         "{ mixer = 5 } | [0].mixer: must be an object { type = ... } or the name of a type",
         "{ mixer = a, gate = wide } | [0].gate: must be a number",
-        "{ mixer = a, at = 2 } | [0].at: chooses none of the 2 blocks",
+        "{ mixer = a, at = 2 } | [0].at: chooses a block that is not there; there are 2, from 0",
         "{ mixer = a, at = odd } | [0].at: must choose blocks like",
         "{ mixer = a, name = 7up } | [0].name: must be a letter, then letters, digits, -, _",
         "{ mixer = a, name = norm } | [0].name: must be other than norm, ...-norm and ...-gate",

@@ -52,7 +52,13 @@ class SliceTest {
             .mapToObj(Integer::toString)
             .collect(Collectors.joining(" "));
     assertEquals(expected, chosen);
-    assertEquals(!expected.isEmpty(), slice.containsAny(count));
+    assertEquals(!expected.isEmpty(), slice.fits(count));
+  }
+
+  @Test
+  void everyPartMustChoose() {
+    assertFalse(slice("\"1,9\"").fits(8));
+    assertTrue(slice("\"1,7\"").fits(8));
   }
 
   @Test

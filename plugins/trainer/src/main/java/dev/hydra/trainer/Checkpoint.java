@@ -29,7 +29,7 @@ public record Checkpoint(Path folder) {
   public static final String CONFIG = "config.conf";
 
   private static final String MANIFEST = "manifest.json";
-  private static final String INCOMPLETE = ".incomplete-";
+  static final String INCOMPLETE = ".incomplete-";
 
   /** Puts files into a folder. */
   @FunctionalInterface
@@ -87,6 +87,9 @@ public record Checkpoint(Path folder) {
       entries = JSON.std.mapFrom(Files.readString(manifest));
     } catch (IOException e) {
       throw new IOException(manifest + " is damaged", e);
+    }
+    if (entries.isEmpty()) {
+      throw new IOException(manifest + " is damaged");
     }
     for (Map.Entry<String, Object> entry : entries.entrySet()) {
       Path file = folder.resolve(entry.getKey());

@@ -21,10 +21,12 @@ final class DurableFiles {
 
   private DurableFiles() {}
 
-  /** Writes a text file and syncs it. */
+  /** Writes a text file: it is there as a whole or not at all. */
   static void write(Path file, String text) throws IOException {
-    Files.writeString(file, text, StandardCharsets.UTF_8);
-    sync(file);
+    Path side = file.resolveSibling(file.getFileName() + ".tmp");
+    Files.writeString(side, text, StandardCharsets.UTF_8);
+    sync(side);
+    replace(side, file);
   }
 
   /** Makes sure that a file or folder is on the disk. */

@@ -40,6 +40,7 @@ public record Experiment(
             DataSettings.read(ConfigFiles.part(config, "data")),
             OptimizerSettings.read(ConfigFiles.part(config, "optimizer")),
             TrainerSettings.read(ConfigFiles.part(config, "trainer")));
+    experiment.optimizer().schedule(experiment.trainer().steps());
     int vocabulary = experiment.data().tokenizer().vocabSize();
     if (experiment.model().vocabSize() < vocabulary) {
       throw new ConfigException(

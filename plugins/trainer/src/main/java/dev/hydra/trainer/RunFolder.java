@@ -6,9 +6,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -19,9 +22,9 @@ import java.util.stream.Stream;
 public record RunFolder(Path path) {
   private static final Pattern CHECKPOINT = Pattern.compile("step-\\d{6,}");
 
-  /** Whether it has been used by a run. */
-  public boolean used() {
-    return Files.exists(config());
+  /** Whether a run has left checkpoints in it. */
+  public boolean used() throws IOException {
+    return !checkpoints().isEmpty();
   }
 
   /** The resolved configuration of the run. */
@@ -45,7 +48,7 @@ public record RunFolder(Path path) {
 
   /** The folder of the checkpoint after a step. */
   public Path checkpoint(long step) {
-    return checkpointsFolder().resolve(String.format("step-%06d", step));
+    return checkpointsFolder().resolve(String.format(Locale.ROOT, "step-%06d", step));
   }
 
   /**
@@ -57,6 +60,9 @@ public record RunFolder(Path path) {
     try {
       Files.createDirectories(checkpointsFolder());
       Files.delete(Files.createTempFile(path, ".writable-", ""));
+      for (Path left : list(name -> name.startsWith(Checkpoint.INCOMPLETE))) {
+        DurableFiles.delete(left); // of a process that was killed
+      }
     } catch (FileAlreadyExistsException e) {
       throw new IOException(
           "the run folder " + path + " cannot be made: " + e.getFile() + " is not a folder", e);
@@ -77,12 +83,15 @@ public record RunFolder(Path path) {
     if (!Files.isDirectory(checkpointsFolder())) {
       return List.of();
     }
+    return list(name -> CHECKPOINT.matcher(name).matches()).stream()
+        .sorted(Comparator.comparingLong(RunFolder::step))
+        .map(Checkpoint::new)
+        .toList();
+  }
+
+  private List<Path> list(Predicate<String> names) throws IOException {
     try (Stream<Path> entries = Files.list(checkpointsFolder())) {
-      return entries
-          .filter(entry -> CHECKPOINT.matcher(entry.getFileName().toString()).matches())
-          .sorted((a, b) -> Long.compare(step(a), step(b)))
-          .map(Checkpoint::new)
-          .toList();
+      return entries.filter(entry -> names.test(entry.getFileName().toString())).toList();
     }
   }
 
@@ -107,6 +116,17 @@ public record RunFolder(Path path) {
       }
     }
     return Optional.empty();
+  }
+
+  /** Renames checkpoints after a step, which are damaged, so that they do not count any more. */
+  void setAsideAfter(long step) throws IOException {
+    for (Checkpoint checkpoint : checkpoints()) {
+      if (step(checkpoint.folder()) > step) {
+        Path aside = checkpointsFolder().resolve("damaged-" + checkpoint.folder().getFileName());
+        DurableFiles.delete(aside);
+        DurableFiles.replace(checkpoint.folder(), aside);
+      }
+    }
   }
 
   /** Deletes all checkpoints but the newest. */

@@ -55,8 +55,9 @@ final class RunLog {
     }
   }
 
-  /** Drops metrics of steps that will be taken again. */
+  /** Drops metrics of steps that will be taken again, and lines that a crash cut short. */
   void forgetAfter(long step) throws IOException {
     metrics.keep(line -> line.get("step") instanceof Number n && n.longValue() <= step);
+    journal.keep(line -> true);
   }
 }

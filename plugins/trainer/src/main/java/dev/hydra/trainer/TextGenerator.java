@@ -13,10 +13,16 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /** Continues text with a model: one pass over the prompt, then a token at a time with state. */
 public final class TextGenerator {
   private final Model model;
+  private final int vocabulary;
 
-  /** A generator with a model. */
-  public TextGenerator(Model model) {
+  /**
+   * A generator with a model.
+   *
+   * @param vocabulary how many tokens mean something; a model may have room for more
+   */
+  public TextGenerator(Model model, int vocabulary) {
     this.model = model;
+    this.vocabulary = Math.min(vocabulary, model.spec().vocabSize());
   }
 
   /**
@@ -31,7 +37,6 @@ public final class TextGenerator {
     if (prompt.length == 0) {
       throw new IllegalArgumentException("the prompt is empty; give at least one token");
     }
-    int vocabulary = model.spec().vocabSize();
     for (int token : prompt) {
       if (token < 0 || token >= vocabulary) {
         throw new IllegalArgumentException(
@@ -62,7 +67,7 @@ public final class TextGenerator {
       Tensor input = Tensor.create(ids).view(1, -1).to(model.precision().device(), ScalarType.Long);
       Tensor hidden = model.hidden(input, forward);
       Tensor last = Tensors.slice(hidden, 1, tokens.length - 1, tokens.length);
-      return Tensors.numbers(model.logits(last));
+      return Tensors.numbers(Tensors.slice(model.logits(last), 2, 0, vocabulary));
     }
   }
 }

@@ -28,6 +28,8 @@ public final class Trainer implements AutoCloseable {
   private final Evaluator evaluator;
   private final Schedule schedule;
   private final RunLog log;
+  private final RunLock lock;
+  private final String config;
   private long step;
   private long savedStep = -1;
   private long clock;
@@ -40,7 +42,7 @@ public final class Trainer implements AutoCloseable {
    * Builds the model and opens the run folder.
    *
    * @throws dev.hydra.api.ConfigException if a component's configuration is wrong
-   * @throws IOException if the run folder cannot be written to
+   * @throws IOException if the run folder cannot be written to, or another run is using it
    */
   public Trainer(
       Experiment experiment,
@@ -55,23 +57,26 @@ public final class Trainer implements AutoCloseable {
     this.dataset = dataset;
     this.folder = folder;
     this.listener = listener;
+    this.schedule = experiment.optimizer().schedule(settings.steps());
+    this.config = ConfigFiles.render(experiment.config());
+    folder.create();
+    lock = RunLock.take(folder.path());
+    log = new RunLog(folder, listener);
     RandomState.seed(settings.seed());
     Precision precision = new Precision(device, ComputeType.choose(settings.precision(), device));
-    model = Model.build(experiment.model(), components, precision, settings.seed());
+    Optional<Model> built = Optional.empty();
     try {
+      model = Model.build(experiment.model(), components, precision, settings.seed());
+      built = Optional.of(model);
       training = new TrainingStep(model, experiment.optimizer());
-      plugins = model.plugins();
-      evaluator = new Evaluator(model, dataset, settings.batchSize());
-      schedule = experiment.optimizer().schedule(settings.steps());
-      String config = ConfigFiles.render(experiment.config());
-      checkpoints = new Checkpoints(folder, config, model, training.optimizer());
-      folder.create();
-      DurableFiles.write(folder.config(), config);
-      log = new RunLog(folder, listener);
-    } catch (RuntimeException | IOException | Error e) {
-      model.close();
+    } catch (RuntimeException | Error e) {
+      built.ifPresent(Model::close);
+      lock.close();
       throw e;
     }
+    plugins = model.plugins();
+    evaluator = new Evaluator(model, dataset, settings.batchSize());
+    checkpoints = new Checkpoints(folder, config, model, training.optimizer());
   }
 
   /** The model that is trained. */
@@ -95,6 +100,7 @@ public final class Trainer implements AutoCloseable {
     TrainerState state = checkpoints.restore(checkpoint);
     step = state.step();
     savedStep = step;
+    folder.setAsideAfter(step);
     dataset.train().seek(state.samples());
     if (!state.plugins().equals(plugins)) {
       warn("the checkpoint was made with plugins " + state.plugins() + ", this run has " + plugins);
@@ -103,7 +109,7 @@ public final class Trainer implements AutoCloseable {
     if (!state.compute().equals(compute)) {
       warn("the checkpoint was computed in " + state.compute() + ", this run is in " + compute);
     }
-    log.forgetAfter(step);
+    log.event("resume", step);
     return step;
   }
 
@@ -119,6 +125,8 @@ public final class Trainer implements AutoCloseable {
    * @throws IOException if the last checkpoint cannot be written
    */
   public Outcome run(BooleanSupplier stop) throws IOException {
+    DurableFiles.write(folder.config(), config);
+    log.forgetAfter(step);
     log.event("start", step, "plugins", plugins, "compute", compute());
     Optional<Score> score = Optional.empty();
     clock = System.nanoTime();
@@ -179,11 +187,12 @@ public final class Trainer implements AutoCloseable {
     return every > 0 && step % every == 0;
   }
 
-  private void checkFinite(TrainingStep.Measured measured) {
+  private void checkFinite(TrainingStep.Measured measured) throws IOException {
     if (Double.isFinite(measured.loss() + measured.auxiliary() + measured.gradientNorm())) {
       return;
     }
     log.event("not-finite", step + 1, "measured", measured.toString());
+    save(true);
     throw new TrainingException(
         "step "
             + (step + 1)
@@ -204,7 +213,7 @@ public final class Trainer implements AutoCloseable {
    * @param needed whether there will be no next one
    */
   private void save(boolean needed) throws IOException {
-    if (savedStep == step) {
+    if (savedStep == step || step == 0) {
       return;
     }
     long begin = System.nanoTime();
@@ -233,12 +242,14 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void warn(String message) {
+    log.event("warning", step, "message", message);
     listener.warned(message);
   }
 
   @Override
-  public void close() {
+  public void close() throws IOException {
     training.close();
     model.close();
+    lock.close();
   }
 }

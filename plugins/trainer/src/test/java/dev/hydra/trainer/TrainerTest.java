@@ -207,6 +207,31 @@ class TrainerTest {
   }
 
   @Test
+  void resumingThatFailsKeepsTheConfiguration() throws IOException {
+    run("run", "");
+    Path run = folder.resolve("run");
+    String before = Files.readString(run.resolve("config.conf"));
+    try (Trainer other = Trials.trainer(folder, run, "model.width = 32", new Events())) {
+      IOException thrown = assertThrows(IOException.class, other::resume);
+      assertTrue(String.valueOf(thrown.getMessage()).contains("does not fit the model"));
+    }
+    assertEquals(before, Files.readString(run.resolve("config.conf")));
+  }
+
+  @Test
+  void twoRunsCannotShareAFolder() throws IOException {
+    Path run = folder.resolve("run");
+    try (Trainer first = Trials.trainer(folder, run, "", new Events())) {
+      IOException thrown =
+          assertThrows(
+              IOException.class, () -> Trials.trainer(folder, run, "", new Events()).close());
+      assertTrue(String.valueOf(thrown.getMessage()).contains("another run is using"));
+      first.run(() -> false);
+    }
+    Trials.trainer(folder, run, "", new Events()).close();
+  }
+
+  @Test
   void lastEvaluationScoresAllThatIsHeldOut() throws IOException {
     Events events = run("run", "trainer { steps = 2, evaluation { every = 1, windows = 8 } }");
     Dataset dataset = Trials.experiment("").data().open(List.of(folder));

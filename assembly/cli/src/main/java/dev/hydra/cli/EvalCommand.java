@@ -65,7 +65,7 @@ final class EvalCommand implements Callable<Integer> {
       if (!evaluator.possible()) {
         throw new UsageException("nothing is held out; --set data.validation-fraction=0.05");
       }
-      Score score = evaluator.score(windows);
+      Score score = evaluator.score(windows, () -> false).orElseThrow();
       if (json) {
         Map<String, Object> line = new LinkedHashMap<>();
         line.put("loss", score.loss());

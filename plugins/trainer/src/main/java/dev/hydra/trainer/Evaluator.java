@@ -6,6 +6,8 @@ import dev.hydra.data.Dataset;
 import dev.hydra.data.ValidationWindows;
 import dev.hydra.libtorch.Grad;
 import dev.hydra.libtorch.Tensors;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -34,9 +36,11 @@ public final class Evaluator {
    * Scores windows, spread evenly over the held-out text.
    *
    * @param limit at most so many windows, at least 1; rounded up to whole batches
+   * @param stop asked before every batch
+   * @return the score; empty if it was stopped
    * @throws IllegalStateException if nothing is held out
    */
-  public Score score(int limit) {
+  public Optional<Score> score(int limit, BooleanSupplier stop) {
     if (!possible()) {
       throw new IllegalStateException("nothing is held out; raise data.validation-fraction");
     }
@@ -46,6 +50,9 @@ public final class Evaluator {
     long tokens = 0;
     long bytes = 0;
     for (int i = 0; i < wanted; i++) {
+      if (stop.getAsBoolean()) {
+        return Optional.empty();
+      }
       int batch = (int) ((long) i * batches / wanted);
       try (PointerScope scope = new PointerScope();
           Forward forward = Forward.evaluation();
@@ -61,7 +68,7 @@ public final class Evaluator {
         bytes += bytes(targets);
       }
     }
-    return new Score(sum / tokens, tokens, bytes);
+    return Optional.of(new Score(sum / tokens, tokens, bytes));
   }
 
   private int batches(int count) {

@@ -128,7 +128,6 @@ public final class Trainer implements AutoCloseable {
     DurableFiles.write(folder.config(), config);
     log.forgetAfter(step);
     log.event("start", step, "plugins", plugins, "compute", compute());
-    Optional<Score> score = Optional.empty();
     clock = System.nanoTime();
     while (step < settings.steps() && !stop.getAsBoolean()) {
       double learningRate = schedule.at(step);
@@ -142,17 +141,17 @@ public final class Trainer implements AutoCloseable {
       if (last || due(settings.logEvery())) {
         report(measured, learningRate);
       }
-      if (last || due(settings.checkpointEvery())) {
-        save(last);
+      if (!last && due(settings.checkpointEvery())) {
+        save(false);
       }
-      if (evaluator.possible() && (last || due(settings.evaluateEvery()))) {
-        score = Optional.of(evaluate(last ? Integer.MAX_VALUE : settings.evaluationWindows()));
+      if (!last && due(settings.evaluateEvery())) {
+        evaluate(settings.evaluationWindows(), stop);
       }
     }
-    boolean interrupted = step < settings.steps();
-    if (interrupted) {
-      save(true);
-    }
+    save(true);
+    Optional<Score> score =
+        step == settings.steps() ? evaluate(Integer.MAX_VALUE, stop) : Optional.empty();
+    boolean interrupted = stop.getAsBoolean();
     log.event(interrupted ? "interrupted" : "end", step);
     return new Outcome(interrupted, step, score);
   }
@@ -174,13 +173,20 @@ public final class Trainer implements AutoCloseable {
     listener.stepped(report);
   }
 
-  private Score evaluate(int windows) {
+  /** Scores the held-out text; gives nothing if there is none, or if asked to stop. */
+  private Optional<Score> evaluate(int windows, BooleanSupplier stop) {
+    if (!evaluator.possible()) {
+      return Optional.empty();
+    }
     long begin = System.nanoTime();
-    Score score = evaluator.score(windows);
-    log.event("evaluation", step, "loss", score.loss(), "bits_per_byte", score.bitsPerByte());
-    listener.evaluated(step, score);
+    Optional<Score> scored = evaluator.score(windows, stop);
+    scored.ifPresent(
+        score -> {
+          log.event("evaluation", step, "loss", score.loss(), "bits_per_byte", score.bitsPerByte());
+          listener.evaluated(step, score);
+        });
     clock += System.nanoTime() - begin; // not training time
-    return score;
+    return scored;
   }
 
   private boolean due(int every) {

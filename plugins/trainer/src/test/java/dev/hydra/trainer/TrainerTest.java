@@ -219,6 +219,22 @@ class TrainerTest {
   }
 
   @Test
+  void theLastEvaluationCanBeInterruptedAndMadeUp() throws IOException {
+    Path run = folder.resolve("run");
+    Events events = new Events();
+    try (Trainer trainer = Trials.trainer(folder, run, "", events)) {
+      Trainer.Outcome outcome = trainer.run(() -> events.steps.size() == 8);
+      assertTrue(outcome.interrupted());
+      assertEquals(8, outcome.step());
+      assertTrue(outcome.score().isEmpty());
+    }
+    try (Trainer trainer = Trials.trainer(folder, run, "", events)) {
+      assertEquals(8, trainer.resume());
+      assertTrue(trainer.run(() -> false).score().isPresent());
+    }
+  }
+
+  @Test
   void twoRunsCannotShareAFolder() throws IOException {
     Path run = folder.resolve("run");
     try (Trainer first = Trials.trainer(folder, run, "", new Events())) {

@@ -13,14 +13,12 @@ import dev.hydra.trainer.Sampling;
 import dev.hydra.trainer.TextGenerator;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Device;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -149,10 +147,7 @@ final class GenerateCommand implements Callable<Integer> {
 
   private int[] start(Tokenizer tokenizer) {
     if (tokens.isEmpty()) {
-      byte[] bytes = prompt.orElse("\n").getBytes(StandardCharsets.UTF_8);
-      IntStream.Builder ids = IntStream.builder();
-      tokenizer.encode(bytes, ids);
-      return ids.build().toArray();
+      return tokenizer.encode(prompt.orElse("\n"));
     }
     try {
       return JSON.std.beanFrom(int[].class, tokens.get());

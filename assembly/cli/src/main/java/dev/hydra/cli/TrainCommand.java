@@ -15,7 +15,6 @@ import dev.hydra.trainer.TextGenerator;
 import dev.hydra.trainer.Trainer;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
 import java.time.ZoneId;
@@ -23,7 +22,6 @@ import java.time.format.DateTimeFormatter;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Device;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -183,13 +181,11 @@ final class TrainCommand implements Callable<Integer> {
 
   private static String sample(
       Experiment experiment, Tokenizer tokenizer, Model model, String prompt) {
-    IntStream.Builder start = IntStream.builder();
-    tokenizer.encode(prompt.getBytes(StandardCharsets.UTF_8), start);
     StreamingDecoder decoder = new StreamingDecoder(tokenizer);
     StringBuilder text = new StringBuilder();
     new TextGenerator(model, tokenizer.vocabSize())
         .generate(
-            start.build().toArray(),
+            tokenizer.encode(prompt),
             experiment.trainer().sampleTokens(),
             new Sampling(SAMPLE_TEMPERATURE, 0, 1, experiment.trainer().seed()),
             token -> {

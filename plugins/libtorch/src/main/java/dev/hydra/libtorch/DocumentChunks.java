@@ -24,10 +24,7 @@ public record DocumentChunks(int chunk, Tensor places, Tensor first) {
   public static DocumentChunks of(Tensor documents, int chunk) {
     long batch = documents.size(0);
     long time = documents.size(1);
-    Tensor changes =
-        Tensors.slice(documents, 1, 1, time).ne(Tensors.slice(documents, 1, 0, time - 1));
-    Tensor begins = Tensors.pad(Tensors.range(1, time, documents).mul(changes), 1, 1, 0);
-    Tensor position = Tensors.range(0, time, documents).sub(begins.cummax(1).get0());
+    Tensor position = Tensors.range(0, time, documents).sub(Documents.starts(documents));
     try (Scalar size = new Scalar(chunk);
         Scalar zero = new Scalar(0L);
         Scalar one = new Scalar(1L)) {

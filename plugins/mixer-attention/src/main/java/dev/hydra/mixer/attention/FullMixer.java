@@ -4,6 +4,7 @@ import dev.hydra.api.Mixer;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Site;
 import dev.hydra.api.StateCache;
+import dev.hydra.libtorch.Documents;
 import dev.hydra.libtorch.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
@@ -22,7 +23,7 @@ final class FullMixer implements Mixer {
     long before = cache.map(StateCache::position).orElse(0L);
     long time = x.size(1);
     Tensor rows = Tensors.range(0, time, x).unsqueeze(0);
-    Optional<Tensor> starts = pass.documents().map(Positions::documentStarts);
+    Optional<Tensor> starts = pass.documents().map(Documents::starts);
     Tensor positions =
         starts.map(rows::sub).orElseGet(() -> Tensors.range(before, before + time, x).unsqueeze(0));
 

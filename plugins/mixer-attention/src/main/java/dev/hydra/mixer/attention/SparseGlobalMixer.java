@@ -4,6 +4,7 @@ import dev.hydra.api.Mixer;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Site;
 import dev.hydra.api.StateCache;
+import dev.hydra.libtorch.Documents;
 import dev.hydra.libtorch.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
@@ -25,7 +26,7 @@ final class SparseGlobalMixer implements Mixer {
     long time = x.size(1);
     KeptKeys kept = new KeptKeys(pattern, cache.map(StateCache::position).orElse(0L));
     Tensor sequence = Tensors.range(kept.position(), kept.position() + time, x).unsqueeze(0);
-    Optional<Tensor> starts = pass.documents().map(Positions::documentStarts);
+    Optional<Tensor> starts = pass.documents().map(Documents::starts);
 
     Projections.Qkv qkv = projections.in(x, starts.map(sequence::sub).orElse(sequence));
     Tensor k = qkv.k();

@@ -1,6 +1,7 @@
 package dev.hydra.router.topk;
 
 import dev.hydra.api.Pass;
+import dev.hydra.libtorch.Documents;
 import dev.hydra.libtorch.Tensors;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -16,19 +17,10 @@ record Positions(Tensor index, Tensor inDocument) {
     long time = x.size(1);
     Tensor index = Tensors.range(0, time, x).unsqueeze(0);
     if (pass.documents().isPresent()) {
-      return new Positions(index, index.sub(documentStart(index, pass.documents().get())));
+      return new Positions(index, index.sub(Documents.starts(pass.documents().get())));
     }
     long before = pass.cache().isPresent() ? pass.cache().get().position() : 0;
     return new Positions(index, Tensors.range(before, before + time, x).unsqueeze(0));
-  }
-
-  /** The index of the first token of each token's document: the last change of number so far. */
-  private static Tensor documentStart(Tensor index, Tensor documents) {
-    long time = documents.size(1);
-    Tensor changes =
-        Tensors.slice(documents, 1, 1, time).ne(Tensors.slice(documents, 1, 0, time - 1));
-    Tensor starts = changes.mul(Tensors.slice(index, 1, 1, time));
-    return Tensors.pad(starts, 1, 1, 0).cummax(1).get0();
   }
 
   /** The index of the first token of each token's document, if that is in this forward. */

@@ -28,6 +28,7 @@ import picocli.CommandLine.Spec;
       InspectCommand.class,
       ConfigCommand.class,
       PluginsCommand.class,
+      BenchCommand.class,
       DoctorCommand.class,
       GenerateCompletion.class
     })

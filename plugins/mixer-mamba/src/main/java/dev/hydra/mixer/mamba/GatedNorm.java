@@ -6,10 +6,13 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * Gates with {@code silu(z)} and norms by root mean square, in groups of channels: after the gate
- * (arXiv 2405.21060, section 7), before it, or not at all.
+ * Gates with {@code silu(z)} and norms by root mean square: after the gate (arXiv 2405.21060,
+ * section 7), before it, or not at all.
+ *
+ * @param place where the norm stands
+ * @param norm {@code norm.weight} [channels]; empty if there is none
  */
-final class GatedNorm {
+record GatedNorm(Place place, Optional<RmsNorm> norm) {
   /** Where the norm stands. */
   enum Place {
     AFTER_GATE,
@@ -17,22 +20,14 @@ final class GatedNorm {
     NONE
   }
 
-  private final Place place;
-  private final Optional<RmsNorm> norm;
-
-  /** Asks for {@code norm.weight} [channels], unless there is no norm. */
-  GatedNorm(Site site, long channels) {
-    place = site.get(Mamba2Factory.NORM);
-    norm =
-        place == Place.NONE
-            ? Optional.empty()
-            : Optional.of(
-                RmsNorm.of(
-                    site,
-                    "norm",
-                    channels,
-                    site.get(Mamba2Factory.NORM_GROUPS),
-                    site.get(Mamba2Factory.NORM_EPSILON)));
+  static GatedNorm of(Site site, long channels) {
+    Place place = site.get(Mamba2Factory.NORM);
+    if (place == Place.NONE) {
+      return new GatedNorm(place, Optional.empty());
+    }
+    int groups = site.get(Mamba2Factory.NORM_GROUPS);
+    double epsilon = site.get(Mamba2Factory.NORM_EPSILON);
+    return new GatedNorm(place, Optional.of(RmsNorm.of(site, "norm", channels, groups, epsilon)));
   }
 
   /** [batch, time, channels], twice, to the same. */

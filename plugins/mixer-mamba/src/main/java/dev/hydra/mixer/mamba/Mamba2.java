@@ -47,7 +47,7 @@ final class Mamba2 implements Mixer {
     stepBias = perHead(site, "dt_bias", StepInit.stepBias(site));
     decayLog = perHead(site, "A_log", StepInit.decayRates());
     skip = perHead(site, "D", Init.ones());
-    norm = new GatedNorm(site, shape.inner());
+    norm = GatedNorm.of(site, shape.inner());
     learned =
         site.get(Mamba2Factory.INITIAL_STATE) == Mamba2Factory.InitialState.LEARNED
             ? Optional.of(LearnedState.of(site, shape))

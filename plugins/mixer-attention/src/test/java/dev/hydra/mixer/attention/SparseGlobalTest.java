@@ -38,19 +38,19 @@ class SparseGlobalTest {
                     .map(check -> dynamicTest("[" + options + "] " + check.name(), check::run)));
   }
 
-  /** The definition, counted from the window backwards. */
-  private static boolean sees(int window, int every, int globals, int query, int key) {
-    if (key > query - window || key == 0) {
+  /** The definition, counted from the window backwards; globals below 0 are none. */
+  static boolean sees(SparsePattern pattern, int query, int key) {
+    if (key > (long) query - pattern.window()) {
       return true;
     }
-    if (key % every != 0) {
-      return false;
+    if (pattern.globals() < 0 || key == 0 || key % pattern.every() != 0) {
+      return pattern.globals() >= 0 && key == 0;
     }
     int newer = 0;
-    for (int j = key + 1; j <= query - window; j++) {
-      newer += j % every == 0 ? 1 : 0;
+    for (int j = key + 1; j <= query - pattern.window(); j++) {
+      newer += j % pattern.every() == 0 ? 1 : 0;
     }
-    return newer < globals;
+    return newer < pattern.globals();
   }
 
   @ParameterizedTest
@@ -68,8 +68,8 @@ class SparseGlobalTest {
     "130, 3, 20, 389"
   })
   void equalsPlainLoops(int window, int every, int globals, int time) {
-    NaiveAttention naive =
-        NaiveAttention.of(6, 2, 4, (query, key) -> sees(window, every, globals, query, key));
+    SparsePattern pattern = new SparsePattern(window, every, globals);
+    NaiveAttention naive = NaiveAttention.of(6, 2, 4, (query, key) -> sees(pattern, query, key));
     try (Trial trial = trial(window, every, globals, ScalarType.Double)) {
       Tensor x = trial.input(2, time, 10);
       Tensor y = trial.forward(x);

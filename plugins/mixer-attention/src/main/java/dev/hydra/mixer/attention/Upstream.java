@@ -1,0 +1,20 @@
+package dev.hydra.mixer.attention;
+
+import dev.hydra.libtorch.Tensors;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * What the backward of every part of an attention needs to know of the whole. With the softmax's
+ * probabilities {@code P = exp(S - lse)} of the whole, the gradient of the scores is {@code dS = P
+ * (dP - delta)} in each part alone (FlashAttention, arXiv 2205.14135, appendix B.2).
+ *
+ * @param out the merged result [batch, time, heads, headDim]
+ * @param lse its normaliser [batch, heads, time]
+ * @param gradient the gradient of {@code out}
+ */
+record Upstream(Tensor out, Tensor lse, Tensor gradient) {
+  /** {@code rowsum(dO O)}, [batch, heads, time]. */
+  Tensor delta() {
+    return Tensors.precise(gradient).mul(out).sum(-1).transpose(1, 2);
+  }
+}

@@ -20,6 +20,9 @@ record BlockedAttention(DenseAttention dense, long window) implements LocalAtten
 
   private static final long MOST = 128;
 
+  /** Of a head: where there are many keys, blocks are smaller. */
+  private static final long MOST_SCORES = 1 << 22;
+
   /** Queries {@code from..to - 1} and the keys {@code first..end - 1} that one of them sees. */
   private record Block(long from, long to, long first, long end) {
     Qkv of(Qkv x) {
@@ -28,7 +31,8 @@ record BlockedAttention(DenseAttention dense, long window) implements LocalAtten
   }
 
   private Stream<Block> blocks(Qkv x) {
-    long size = Math.max(LEAST, Math.min(window, MOST));
+    long keys = Math.min(window, x.keys());
+    long size = Math.max(LEAST, Math.min(Math.min(keys, MOST), MOST_SCORES / keys));
     long before = x.keys() - x.time();
     return LongStream.iterate(0, from -> from < x.time(), from -> from + size)
         .mapToObj(
@@ -42,13 +46,13 @@ record BlockedAttention(DenseAttention dense, long window) implements LocalAtten
   private Tensor visible(Block block, Qkv x, Optional<Tensor> starts) {
     long before = x.keys() - x.time();
     Tensor keys = Tensors.range(block.first, block.end, x.q());
-    Tensor queries = Tensors.range(before + block.from, before + block.to, x.q());
-    Tensor distance = queries.unsqueeze(1).sub(keys).unsqueeze(0);
-    Tensor near = Positions.from(distance, 0).logical_and(Positions.below(distance, window));
-    return starts
-        .map(first -> Tensors.slice(first, 1, block.from, block.to).unsqueeze(2))
-        .map(first -> near.logical_and(keys.ge(first)))
-        .orElse(near);
+    Tensor queries = Tensors.range(before + block.from, before + block.to, x.q()).unsqueeze(0);
+    Tensor window = Positions.plus(queries, 1 - this.window);
+    Tensor oldest =
+        starts
+            .map(first -> window.maximum(Tensors.slice(first, 1, block.from, block.to)))
+            .orElse(window);
+    return keys.ge(oldest.unsqueeze(2)).logical_and(keys.le(queries.unsqueeze(2)));
   }
 
   @Override

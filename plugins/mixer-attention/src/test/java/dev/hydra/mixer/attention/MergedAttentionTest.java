@@ -45,7 +45,7 @@ class MergedAttentionTest {
       Tensor visible = visible(pattern, before, new int[] {before + time});
       new Formula(visible, SCALE, softCap)
           .check(
-              x -> attend(x, pattern, softCap, Optional.empty()),
+              x -> attend(x, pattern, SCALE, softCap, Optional.empty()),
               Formula.inputs(2, time, before + time, 6, 2, 3),
               1e-11);
     }
@@ -63,7 +63,7 @@ class MergedAttentionTest {
       Tensor starts = Documents.starts(Tensors.cat(0, numbers(one), numbers(two)));
       new Formula(visible, SCALE, softCap)
           .check(
-              x -> attend(x, pattern, softCap, Optional.of(starts)),
+              x -> attend(x, pattern, SCALE, softCap, Optional.of(starts)),
               Formula.inputs(2, 600, 600, 4, 2, 3),
               1e-11);
     }
@@ -95,7 +95,7 @@ class MergedAttentionTest {
   }
 
   private static Tensor value(Qkv x, SparsePattern pattern) {
-    Tensor y = attend(x, pattern, Optional.of(1.2), Optional.empty());
+    Tensor y = attend(x, pattern, SCALE, Optional.of(1.2), Optional.empty());
     return y.mul(Trial.random(5, Tensors.sizes(y))).sum();
   }
 
@@ -106,7 +106,7 @@ class MergedAttentionTest {
       SparsePattern pattern = new SparsePattern(3, 2, 2);
       Qkv x = Formula.inputs(1, 50, 50, 2, 1, 4);
       Qkv large = new Qkv(Tensors.mul(x.q(), 1e4).detach(), x.k(), x.v());
-      Tensor y = attend(large, pattern, Optional.empty(), Optional.empty());
+      Tensor y = attend(large, pattern, SCALE, Optional.empty(), Optional.empty());
       Tensor expected = new Formula(visible(pattern, 0, new int[] {50}), SCALE).apply(large);
       assertTrue(y.allclose(expected, 0, 1e-9, false));
       Backward.run(y.sum());
@@ -115,9 +115,13 @@ class MergedAttentionTest {
   }
 
   /** With the keys of all tokens before, in their order. */
-  private static Tensor attend(
-      Qkv x, SparsePattern pattern, Optional<Double> softCap, Optional<Tensor> starts) {
-    DenseAttention dense = new DenseAttention(SCALE, softCap);
+  static Tensor attend(
+      Qkv x,
+      SparsePattern pattern,
+      double scale,
+      Optional<Double> softCap,
+      Optional<Tensor> starts) {
+    DenseAttention dense = new DenseAttention(scale, softCap);
     BlockPlan plan = BlockPlan.of(pattern, x.keys() - x.time(), x.time());
     boolean granted = plan.globals() > 0;
     return MergedAttention.run(

@@ -74,25 +74,18 @@ record BlockedAttention(DenseAttention dense, long window) implements LocalAtten
 
   @Override
   public Qkv backward(Qkv x, Optional<Tensor> starts, Upstream upstream) {
-    Tensor delta = upstream.delta();
     Qkv sums =
         new Qkv(
             torch.empty_like(Tensors.precise(x.q())),
             torch.zeros_like(Tensors.precise(x.k())),
             torch.zeros_like(Tensors.precise(x.v())));
-    blocks(x).forEach(block -> Scopes.run(() -> add(block, x, starts, upstream, delta, sums)));
+    blocks(x).forEach(block -> Scopes.run(() -> add(block, x, starts, upstream, sums)));
     return sums;
   }
 
-  private void add(
-      Block block, Qkv x, Optional<Tensor> starts, Upstream upstream, Tensor delta, Qkv sums) {
+  private void add(Block block, Qkv x, Optional<Tensor> starts, Upstream upstream, Qkv sums) {
     Qkv gradients =
-        dense.backward(
-            block.of(x),
-            visible(block, x, starts),
-            Tensors.slice(upstream.gradient(), 1, block.from, block.to),
-            Tensors.slice(upstream.lse(), 2, block.from, block.to),
-            Tensors.slice(delta, 2, block.from, block.to));
+        dense.backward(block.of(x), visible(block, x, starts), upstream.part(block.from, block.to));
     Qkv sum = block.of(sums);
     sum.q().copy_(gradients.q());
     sum.k().add_(gradients.k());

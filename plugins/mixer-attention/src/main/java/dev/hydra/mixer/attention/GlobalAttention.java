@@ -47,24 +47,16 @@ record GlobalAttention(DenseAttention dense, BlockPlan plan) {
 
   /** The gradients that come through the globals. */
   Qkv backward(Qkv x, BlockIndex index, Upstream upstream) {
-    Tensor delta = upstream.delta();
     Qkv sums =
         new Qkv(
             torch.empty_like(Tensors.precise(x.q())),
             torch.zeros_like(Tensors.precise(x.k())),
             torch.zeros_like(Tensors.precise(x.v())));
-    groups(index).forEach(group -> Scopes.run(() -> add(group, x, upstream, delta, sums)));
+    groups(index).forEach(group -> Scopes.run(() -> add(group, x, upstream, sums)));
     return sums;
   }
 
-  private void add(GlobalBlocks group, Qkv x, Upstream upstream, Tensor delta, Qkv sums) {
-    Qkv gradients =
-        dense.backward(
-            group.of(x),
-            group.visible(x),
-            group.cut(upstream.gradient()),
-            group.cutHeads(upstream.lse()),
-            group.cutHeads(delta));
-    group.place(gradients, sums);
+  private void add(GlobalBlocks group, Qkv x, Upstream upstream, Qkv sums) {
+    group.place(dense.backward(group.of(x), group.visible(x), group.of(upstream)), sums);
   }
 }

@@ -29,6 +29,11 @@ record GlobalBlocks(BlockPlan plan, BlockIndex index, long first, long end) {
     return new Qkv(cut(x.q()), lookedUp(x.k(), rows), lookedUp(x.v(), rows));
   }
 
+  /** What comes from these blocks' results. */
+  Upstream of(Upstream upstream) {
+    return new Upstream(cut(upstream.out()), cutHeads(upstream.lse()), cut(upstream.gradient()));
+  }
+
   /** bool [batch blocks, block, globals]. */
   Tensor visible(Qkv x) {
     return Tensors.slice(index.visible(), 1, first, end)
@@ -37,13 +42,13 @@ record GlobalBlocks(BlockPlan plan, BlockIndex index, long first, long end) {
   }
 
   /** Cuts [batch, time, heads, headDim] to [batch blocks, block, heads, headDim]. */
-  Tensor cut(Tensor x) {
+  private Tensor cut(Tensor x) {
     return Tensors.pad(Tensors.slice(x, 1, from(), to()), 1, 0, padding())
         .reshape(-1, plan.block(), x.size(2), x.size(3));
   }
 
   /** Cuts [batch, heads, time] to [batch blocks, heads, block]. */
-  Tensor cutHeads(Tensor x) {
+  private Tensor cutHeads(Tensor x) {
     return Tensors.pad(Tensors.slice(x, 2, from(), to()), 2, 0, padding())
         .reshape(x.size(0), x.size(1), -1, plan.block())
         .transpose(1, 2)

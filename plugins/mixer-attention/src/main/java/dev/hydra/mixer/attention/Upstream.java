@@ -6,15 +6,18 @@ import org.bytedeco.pytorch.Tensor;
 /**
  * What the backward of every part of an attention needs to know of the whole. With the softmax's
  * probabilities {@code P = exp(S - lse)} of the whole, the gradient of the scores is {@code dS = P
- * (dP - delta)} in each part alone (FlashAttention, arXiv 2205.14135, appendix B.2).
+ * (dP - rowsum(dO O))} in each part alone (FlashAttention, arXiv 2205.14135, appendix B.2).
  *
  * @param out the merged result [batch, time, heads, headDim]
  * @param lse its normaliser [batch, heads, time]
  * @param gradient the gradient of {@code out}
  */
 record Upstream(Tensor out, Tensor lse, Tensor gradient) {
-  /** {@code rowsum(dO O)}, [batch, heads, time]. */
-  Tensor delta() {
-    return Tensors.precise(gradient).mul(out).sum(-1).transpose(1, 2);
+  /** The same for some of the queries. */
+  Upstream part(long from, long to) {
+    return new Upstream(
+        Tensors.slice(out, 1, from, to),
+        Tensors.slice(lse, 2, from, to),
+        Tensors.slice(gradient, 1, from, to));
   }
 }

@@ -17,6 +17,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Window and globals, in blocks and merged, against the formula with a dense mask in float64. */
 class MergedAttentionTest {
@@ -41,7 +42,7 @@ class MergedAttentionTest {
   void equalsTheFormula(int window, int every, int globals, int time, int before, double cap) {
     try (PointerScope scope = new PointerScope()) {
       SparsePattern pattern = new SparsePattern(window, every, globals);
-      Optional<Double> softCap = cap == 0 ? Optional.empty() : Optional.of(cap);
+      Optional<Double> softCap = softCap(cap);
       Tensor visible = visible(pattern, before, new int[] {before + time});
       new Formula(visible, SCALE, softCap)
           .check(
@@ -56,7 +57,7 @@ class MergedAttentionTest {
   void documentsEqualTheFormula(int window, int every, int globals, double cap) {
     try (PointerScope scope = new PointerScope()) {
       SparsePattern pattern = new SparsePattern(window, every, globals);
-      Optional<Double> softCap = cap == 0 ? Optional.empty() : Optional.of(cap);
+      Optional<Double> softCap = softCap(cap);
       int[] one = {300, 1, 7, 250, 42};
       int[] two = {31, 569};
       Tensor visible = Tensors.cat(0, visible(pattern, 0, one), visible(pattern, 0, two));
@@ -69,12 +70,13 @@ class MergedAttentionTest {
     }
   }
 
-  @Test
-  void gradientsAreFiniteDifferences() {
+  @ParameterizedTest
+  @ValueSource(doubles = {0, 1.2})
+  void gradientsAreFiniteDifferences(double cap) {
     try (PointerScope scope = new PointerScope()) {
       SparsePattern pattern = new SparsePattern(3, 2, 2);
       Qkv x = Formula.inputs(1, 40, 44, 2, 1, 2);
-      Backward.run(value(x, pattern));
+      Backward.run(value(x, pattern, cap));
       for (Tensor input : new Tensor[] {x.q(), x.k(), x.v()}) {
         double[] gradient = Tensors.numbers(input.grad());
         for (int i = 0; i < gradient.length; i++) {
@@ -83,9 +85,9 @@ class MergedAttentionTest {
             DoublePointer element = input.data_ptr_double().getPointer(i);
             double middle = element.get();
             element.put(middle + 1e-5);
-            double above = Tensors.number(value(x, pattern));
+            double above = Tensors.number(value(x, pattern, cap));
             element.put(middle - 1e-5);
-            double below = Tensors.number(value(x, pattern));
+            double below = Tensors.number(value(x, pattern, cap));
             element.put(middle);
             assertEquals((above - below) / 2e-5, gradient[i], 1e-8, "element " + i);
           }
@@ -94,8 +96,12 @@ class MergedAttentionTest {
     }
   }
 
-  private static Tensor value(Qkv x, SparsePattern pattern) {
-    Tensor y = attend(x, pattern, SCALE, Optional.of(1.2), Optional.empty());
+  private static Optional<Double> softCap(double cap) {
+    return cap == 0 ? Optional.empty() : Optional.of(cap);
+  }
+
+  private static Tensor value(Qkv x, SparsePattern pattern, double cap) {
+    Tensor y = attend(x, pattern, SCALE, softCap(cap), Optional.empty());
     return y.mul(Trial.random(5, Tensors.sizes(y))).sum();
   }
 

@@ -14,9 +14,10 @@ import java.util.List;
  * Full causal multi-head attention (arXiv 1706.03762) with rotary positions and grouped queries.
  *
  * <p>Parameters {@code q_proj.weight} [heads headDim, width], {@code k_proj.weight} and {@code
- * v_proj.weight} [kvHeads headDim, width], {@code o_proj.weight} [width, heads headDim], and with
- * {@code qk-norm} also {@code q_norm.weight} and {@code k_norm.weight} [headDim]. Time is quadratic
- * in the length, memory linear, and decoding state grows with every token.
+ * v_proj.weight} [kvHeads headDim, width], {@code o_proj.weight} [width, heads headDim]; with
+ * {@code bias} also {@code q_proj.bias} and so on; with {@code qk-norm} also {@code q_norm.weight}
+ * and {@code k_norm.weight} [headDim]. Time is quadratic in the length, memory linear, and decoding
+ * state grows with every token.
  */
 @HydraPlugin("full")
 public final class FullFactory implements ComponentFactory<Mixer> {
@@ -35,17 +36,11 @@ public final class FullFactory implements ComponentFactory<Mixer> {
 
   @Override
   public Mixer create(Site site) {
-    return new FullMixer(site);
+    return new AttentionMixer(site, SparsePattern.full());
   }
 
-  /** Counts the pairs under the diagonal only; kept are also the softmax's normalisers. */
   @Override
   public Cost cost(Site site, Workload work) {
-    HeadShape shape = HeadShape.of(site);
-    double tokens = work.tokens();
-    double pairs = tokens * work.context() + tokens * (tokens + 1) / 2;
-    double state = 2.0 * shape.keyWidth() * (work.context() + tokens);
-    return Projections.cost(site, tokens)
-        .plus(new Cost(4 * pairs * shape.queryWidth(), tokens * shape.heads(), state, 0));
+    return AttentionMixer.cost(site, SparsePattern.full(), work);
   }
 }

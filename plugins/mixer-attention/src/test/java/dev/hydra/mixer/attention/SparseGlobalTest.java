@@ -10,15 +10,9 @@ import dev.hydra.api.Cost;
 import dev.hydra.api.Workload;
 import dev.hydra.composer.Forward;
 import dev.hydra.composer.ModelState;
-import dev.hydra.libtorch.Grad;
-import dev.hydra.libtorch.Tensors;
 import dev.hydra.tck.Conformance;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -36,6 +30,7 @@ class SparseGlobalTest {
             "window = 4, global-every = 3, globals = 2",
             "window = 1, global-every = 1, globals = 3, kv-heads = 2",
             "window = 5, global-every = 2, globals = 0, qk-norm = true",
+            "window = 4, global-every = 2, globals = 2, soft-cap = 0.4, scale = 2",
             "window = 3, global-every = 7, globals = 100, kv-heads = 1")
         .flatMap(
             options ->
@@ -43,19 +38,19 @@ class SparseGlobalTest {
                     .map(check -> dynamicTest("[" + options + "] " + check.name(), check::run)));
   }
 
-  /** The definition, counted from the window backwards. */
-  private static boolean sees(int window, int every, int globals, int query, int key) {
-    if (key > query - window || key == 0) {
+  /** The definition, counted from the window backwards; globals below 0 are none. */
+  static boolean sees(SparsePattern pattern, int query, int key) {
+    if (key > (long) query - pattern.window()) {
       return true;
     }
-    if (key % every != 0) {
-      return false;
+    if (pattern.globals() < 0 || key == 0 || key % pattern.every() != 0) {
+      return pattern.globals() >= 0 && key == 0;
     }
     int newer = 0;
-    for (int j = key + 1; j <= query - window; j++) {
-      newer += j % every == 0 ? 1 : 0;
+    for (int j = key + 1; j <= query - pattern.window(); j++) {
+      newer += j % pattern.every() == 0 ? 1 : 0;
     }
-    return newer < globals;
+    return newer < pattern.globals();
   }
 
   @ParameterizedTest
@@ -73,8 +68,8 @@ class SparseGlobalTest {
     "130, 3, 20, 389"
   })
   void equalsPlainLoops(int window, int every, int globals, int time) {
-    NaiveAttention naive =
-        NaiveAttention.of(6, 2, 4, (query, key) -> sees(window, every, globals, query, key));
+    SparsePattern pattern = new SparsePattern(window, every, globals);
+    NaiveAttention naive = NaiveAttention.of(6, 2, 4, (query, key) -> sees(pattern, query, key));
     try (Trial trial = trial(window, every, globals, ScalarType.Double)) {
       Tensor x = trial.input(2, time, 10);
       Tensor y = trial.forward(x);
@@ -92,20 +87,8 @@ class SparseGlobalTest {
   @ParameterizedTest
   @CsvSource({"200, 9, 6", "130, 64, 1", "150, 1, 40"})
   void longChunksEqualTheWhole(int window, int every, int globals) {
-    try (Trial trial = trial(window, every, globals, ScalarType.Double);
-        ModelState state = new ModelState()) {
-      Tensor x = trial.input(2, 700, 10);
-      Tensor whole = trial.forward(x);
-      List<Tensor> parts = new ArrayList<>();
-      int[] cuts = {0, 150, 151, 500, 513, 700};
-      for (int i = 1; i < cuts.length; i++) {
-        parts.add(continued(trial, Tensors.slice(x, 1, cuts[i - 1], cuts[i]), state));
-      }
-      Tensor chunked = Tensors.cat(1, parts.toArray(Tensor[]::new));
-      assertTrue(chunked.allclose(whole, 0, 1e-10, false));
-      assertEquals(
-          2 * trial.component().cost(new Workload(187, 513)).state(),
-          (double) state.bytes() / Double.BYTES);
+    try (Trial trial = trial(window, every, globals, ScalarType.Double)) {
+      trial.chunksEqualTheWhole(trial.input(2, 700, 10), 150, 151, 500, 513);
     }
   }
 
@@ -113,9 +96,9 @@ class SparseGlobalTest {
   void stateStopsGrowing() {
     try (Trial trial = trial(8, 4, 3, ScalarType.Double);
         ModelState state = new ModelState()) {
-      continued(trial, trial.input(1, 30, 10), state);
+      trial.continued(trial.input(1, 30, 10), state);
       long bytes = state.bytes();
-      continued(trial, trial.input(1, 300, 10), state);
+      trial.continued(trial.input(1, 300, 10), state);
       assertEquals(bytes, state.bytes());
     }
   }
@@ -124,23 +107,7 @@ class SparseGlobalTest {
   @Test
   void longDocumentsEqualSeparateOnes() {
     try (Trial trial = trial(140, 7, 9, ScalarType.Double)) {
-      Tensor x = trial.input(1, 900, 10);
-      int[] cuts = {0, 300, 310, 315, 700, 701, 900};
-      long[] numbers = new long[900];
-      for (int i = 1; i < cuts.length; i++) {
-        Arrays.fill(numbers, cuts[i - 1], cuts[i], 3L * i);
-      }
-      Tensor together;
-      try (Forward forward =
-              Forward.evaluation().withDocuments(Tensor.create(numbers).unsqueeze(0));
-          Grad off = Grad.off()) {
-        together = trial.component().forward(x, forward);
-      }
-      for (int i = 1; i < cuts.length; i++) {
-        Tensor alone = trial.forward(Tensors.slice(x, 1, cuts[i - 1], cuts[i]));
-        Tensor packed = Tensors.slice(together, 1, cuts[i - 1], cuts[i]);
-        assertTrue(packed.allclose(alone, 0, 1e-10, false), "document " + i);
-      }
+      trial.documentsEqualSeparateOnes(trial.input(1, 900, 10), 300, 310, 315, 700, 701);
     }
   }
 
@@ -169,25 +136,16 @@ class SparseGlobalTest {
   /** One bool for every pair of 64k tokens would be 4 GiB. */
   @Test
   void memoryIsLinear() throws IOException {
-    Path status = Path.of("/proc/self/status");
-    assumeTrue(Files.exists(status), "needs Linux to read the peak of memory");
+    assumeTrue(Files.exists(Memory.STATUS), "needs Linux to read the peak of memory");
     try (Trial trial = trial(64, 16, 32, ScalarType.Float)) {
-      long before = peak(status);
+      long before = Memory.peak();
       Tensor x = trial.input(1, 1 << 16, 10).set_requires_grad(true);
       try (Forward forward = Forward.training()) {
         trial.component().forward(x, forward).sum().backward();
       }
       assertTrue(x.grad().defined());
-      assertTrue(peak(status) - before < 1L << 30, "peak grew by " + (peak(status) - before));
+      assertTrue(Memory.peak() - before < 1L << 30, "peak grew by " + (Memory.peak() - before));
     }
-  }
-
-  /** The most memory that this process has had resident, in bytes. */
-  private static long peak(Path status) throws IOException {
-    return Files.readAllLines(status).stream()
-        .filter(line -> line.startsWith("VmHWM:"))
-        .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("\\D", "")))
-        .sum();
   }
 
   @ParameterizedTest
@@ -210,12 +168,5 @@ class SparseGlobalTest {
             "heads = 6, kv-heads = 2, head-dim = 4, window = %d, global-every = %d, globals = %d",
             window, every, globals);
     return new Trial(new SparseGlobalFactory(), options, 10, type);
-  }
-
-  private static Tensor continued(Trial trial, Tensor x, ModelState state) {
-    try (Forward forward = Forward.evaluation().with(state);
-        Grad off = Grad.off()) {
-      return trial.component().forward(x, forward);
-    }
   }
 }

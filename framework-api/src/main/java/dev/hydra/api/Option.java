@@ -1,6 +1,7 @@
 package dev.hydra.api;
 
 import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigList;
 import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueType;
@@ -90,6 +91,20 @@ public final class Option<T> {
   /** A number. */
   public static Option<Double> decimal(String name, String doc) {
     return of(name, "number", doc, value -> number(value, "a number"));
+  }
+
+  /** A list of numbers. */
+  public static Option<List<Double>> decimals(String name, String doc) {
+    return of(
+        name,
+        "list of numbers",
+        doc,
+        value -> {
+          if (!(value instanceof ConfigList list)) {
+            throw wrong("a list of numbers", value);
+          }
+          return list.stream().map(element -> number(element, "a list of numbers")).toList();
+        });
   }
 
   /** True or false. */

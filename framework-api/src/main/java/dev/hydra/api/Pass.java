@@ -7,6 +7,9 @@ import org.osgi.annotation.versioning.ProviderType;
 /** One forward pass, as the component at one site sees it. */
 @ProviderType
 public interface Pass {
+  /** The tokens themselves, int64 [batch, time]: what the hidden states came from. */
+  Tensor tokens();
+
   /** Whether this is a training step: then auxiliary losses are wanted. */
   boolean training();
 
@@ -27,6 +30,16 @@ public interface Pass {
    * @param loss a scalar with gradient, already multiplied by its coefficient
    */
   void auxiliaryLoss(String name, Tensor loss);
+
+  /**
+   * Moves a frozen parameter of this site by a delta, once the optimizer has made its step: for
+   * what is adjusted by a rule and not by a gradient. The deltas of all forwards of a step are
+   * averaged. Without effect outside training.
+   *
+   * @param parameter its name below the site, as in {@link ParameterSpec#frozen()}
+   * @param delta of its shape; detached
+   */
+  void adjust(String parameter, Tensor delta);
 
   /** Whether somebody looks at observations; if not, do not compute them. */
   boolean observing();

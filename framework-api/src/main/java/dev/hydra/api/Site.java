@@ -44,6 +44,15 @@ public interface Site {
   }
 
   /**
+   * Borrows a parameter that sites have in common, made at the first call from any of them.
+   *
+   * @param group what the sites that share it call it; the parameter is named {@code
+   *     shared.<group>.<name>}
+   * @throws IllegalArgumentException if there is one of that name and another shape
+   */
+  Tensor shared(String group, ParameterSpec spec);
+
+  /**
    * The component that a configuration nests under an option made by {@link Option#component}.
    *
    * @param outputs the child's {@link #outputs()}

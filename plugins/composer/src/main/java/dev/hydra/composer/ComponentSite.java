@@ -179,6 +179,11 @@ final class ComponentSite implements Site {
   }
 
   @Override
+  public Tensor shared(String group, ParameterSpec spec) {
+    return context.store().borrow("shared." + group + "." + spec.name(), spec);
+  }
+
+  @Override
   @SuppressWarnings("unchecked") // the role of the option's component decides the interface
   public <C> C child(Option<Component<C>> option, int childOutputs) {
     Component<C> nested = get(option);

@@ -17,8 +17,10 @@ public final class Forward implements AutoCloseable {
   private final boolean observing;
   private final Optional<ModelState> state;
   private final Optional<Tensor> documents;
+  private Optional<Tensor> tokens = Optional.empty();
   private final Map<String, Tensor> losses = new LinkedHashMap<>();
   private final Map<String, Tensor> observations = new LinkedHashMap<>();
+  private final Map<String, Tensor> adjustments = new LinkedHashMap<>();
 
   private Forward(
       boolean training, boolean observing, Optional<ModelState> state, Optional<Tensor> documents) {
@@ -63,6 +65,25 @@ public final class Forward implements AutoCloseable {
     return Collections.unmodifiableMap(observations);
   }
 
+  /** How frozen parameters are to move after the step, by their full names. */
+  public Map<String, Tensor> adjustments() {
+    return Collections.unmodifiableMap(adjustments);
+  }
+
+  /**
+   * Says which tokens this forward is about. A {@link Model} does so itself; the caller keeps the
+   * tensor alive.
+   *
+   * @param newTokens int64 [batch, time]
+   */
+  public void about(Tensor newTokens) {
+    tokens = Optional.of(newTokens);
+  }
+
+  Tensor tokens() {
+    return tokens.orElseThrow(() -> new IllegalStateException("this forward has no tokens"));
+  }
+
   boolean isTraining() {
     return training;
   }
@@ -83,6 +104,10 @@ public final class Forward implements AutoCloseable {
     keep(losses, name, loss);
   }
 
+  void addAdjustment(String name, Tensor delta) {
+    keep(adjustments, name, delta.detach());
+  }
+
   void addObservation(String name, Tensor value) {
     keep(observations, name, value.detach());
   }
@@ -100,5 +125,7 @@ public final class Forward implements AutoCloseable {
     losses.clear();
     observations.values().forEach(Tensor::close);
     observations.clear();
+    adjustments.values().forEach(Tensor::close);
+    adjustments.clear();
   }
 }

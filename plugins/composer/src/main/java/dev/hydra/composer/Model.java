@@ -78,7 +78,10 @@ public final class Model implements AutoCloseable {
   public Tensor hidden(Tensor tokens, Forward forward) {
     return Scopes.keep(
         () -> {
-          Tensor x = torch.embedding(embedding, tokens).to(precision.master());
+          forward.about(tokens);
+          Tensor x =
+              scaled(
+                  torch.embedding(embedding, tokens).to(precision.master()), spec.embeddingScale());
           for (ResidualBlock block : blocks) {
             x = block.forward(x, forward);
           }
@@ -94,7 +97,11 @@ public final class Model implements AutoCloseable {
    * @return logits [..., vocabSize] in the compute type
    */
   public Tensor logits(Tensor hidden) {
-    return Tensors.linear(hidden, head);
+    return Scopes.keep(() -> scaled(Tensors.linear(hidden, head), spec.logitsScale()));
+  }
+
+  private static Tensor scaled(Tensor x, double factor) {
+    return factor == 1 ? x : Tensors.mul(x, factor);
   }
 
   /** What the model was built from. */

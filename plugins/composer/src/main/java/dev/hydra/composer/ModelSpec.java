@@ -18,6 +18,8 @@ import java.util.Optional;
  * @param width the width of the hidden states
  * @param norm the kind of norm before every path and before the head
  * @param normEpsilon what is added to the variance
+ * @param embeddingScale what embeddings are multiplied by
+ * @param logitsScale what logits are multiplied by
  * @param tieEmbeddings whether the head uses the embedding's weights
  * @param blocks the blocks, bottom to top
  */
@@ -26,6 +28,8 @@ public record ModelSpec(
     int width,
     NormKind norm,
     double normEpsilon,
+    double embeddingScale,
+    double logitsScale,
     boolean tieEmbeddings,
     List<BlockSpec> blocks) {
   private static final Option<Integer> VOCAB_SIZE =
@@ -43,17 +47,29 @@ public record ModelSpec(
       Option.decimal("norm-epsilon", "added to the variance in norms")
           .where(value -> value > 0, "above 0")
           .orElse(1e-5);
+  private static final Option<Double> EMBEDDING_SCALE =
+      Option.decimal("embedding-scale", "fixed factor of the embeddings").orElse(1.0);
+  private static final Option<Double> LOGITS_SCALE =
+      Option.decimal("logits-scale", "fixed factor of the logits").orElse(1.0);
   private static final Option<Boolean> TIE_EMBEDDINGS =
       Option.flag("tie-embeddings", "whether the head uses the embedding's weights").orElse(true);
   private static final Option<Integer> REPEAT =
-      Option.integer("repeat", "how many such blocks").atLeast(1).orElse(1);
+      Option.integer("repeat", "how often the entry's blocks are repeated").atLeast(1).orElse(1);
   private static final Option<Topology> TOPOLOGY =
       Option.choice("topology", Topology.class, "how paths are put together")
           .orElse(Topology.SEQUENTIAL);
 
   /** The options of {@code model}, for documentation. */
   public static List<Option<?>> options() {
-    return List.of(VOCAB_SIZE, WIDTH, DEPTH, NORM, NORM_EPSILON, TIE_EMBEDDINGS);
+    return List.of(
+        VOCAB_SIZE,
+        WIDTH,
+        DEPTH,
+        NORM,
+        NORM_EPSILON,
+        EMBEDDING_SCALE,
+        LOGITS_SCALE,
+        TIE_EMBEDDINGS);
   }
 
   /**
@@ -77,6 +93,8 @@ public record ModelSpec(
         settings.get(WIDTH),
         settings.get(NORM),
         settings.get(NORM_EPSILON),
+        settings.get(EMBEDDING_SCALE),
+        settings.get(LOGITS_SCALE),
         settings.get(TIE_EMBEDDINGS),
         blocks(model, settings));
   }
@@ -101,13 +119,33 @@ public record ModelSpec(
     for (int i = 0; i < entries.size(); i++) {
       Config entry = entries.get(i);
       String path = "model.stack[" + i + "]";
-      Settings repeat = Settings.read(path, entry, List.of(REPEAT), "block");
-      if (!entry.hasPath("block")) {
-        throw new ConfigException(entry.origin(), path, "needs a block");
-      }
-      blocks.addAll(block(entry.getValue("block"), path + ".block", repeat.get(REPEAT)));
+      blocks.addAll(repeated(entry, path));
     }
     return List.copyOf(blocks);
+  }
+
+  /** An entry of a stack: a block, or a sequence of blocks, so many times. */
+  private static List<BlockSpec> repeated(Config entry, String path) {
+    int count = Settings.read(path, entry, List.of(REPEAT), "block", "blocks").get(REPEAT);
+    if (entry.hasPath("block") == entry.hasPath("blocks")) {
+      throw new ConfigException(
+          entry.origin(), path, "needs either block or blocks, a list of blocks in turn");
+    }
+    if (entry.hasPath("block")) {
+      return block(entry.getValue("block"), path + ".block", count);
+    }
+    List<? extends Config> sequence = configs(entry, "blocks", path + ".blocks");
+    List<List<BlockSpec>> each = new ArrayList<>();
+    for (int i = 0; i < sequence.size(); i++) {
+      each.add(block(sequence.get(i).root(), path + ".blocks[" + i + "]", count));
+    }
+    List<BlockSpec> blocks = new ArrayList<>();
+    for (int turn = 0; turn < count; turn++) {
+      for (List<BlockSpec> block : each) {
+        blocks.add(block.get(turn));
+      }
+    }
+    return blocks;
   }
 
   private static List<BlockSpec> block(ConfigValue value, String path, int count) {

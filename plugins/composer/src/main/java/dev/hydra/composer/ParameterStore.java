@@ -119,6 +119,15 @@ public final class ParameterStore implements AutoCloseable {
     }
   }
 
+  /** Adds to a parameter, master and working copy. */
+  public void adjust(String name, Tensor delta) {
+    Parameter parameter = parameters.get(name);
+    if (parameter == null || parameter.spec().trainable()) {
+      throw new IllegalArgumentException("the model has no frozen parameter " + name);
+    }
+    Scopes.run(() -> load(name, parameter.master().add(delta)));
+  }
+
   @Override
   public void close() {
     parameters.values().forEach(Parameter::close);

@@ -18,11 +18,20 @@ import java.util.Optional;
  * @param role the component's role
  * @param config the component's configuration
  * @param configPath where that stands
+ * @param inputScale what its normed input is multiplied by
+ * @param scale what its output is multiplied by, besides the gate
  * @param gate how much of its output counts
  * @param at the blocks that have it; empty for all
  */
 public record PathSpec(
-    String name, Role role, Config config, String configPath, GateSpec gate, Optional<Slice> at) {
+    String name,
+    Role role,
+    Config config,
+    String configPath,
+    double inputScale,
+    double scale,
+    GateSpec gate,
+    Optional<Slice> at) {
   private static final List<Role> ROLES = List.of(Role.MIXER, Role.FEED_FORWARD, Role.MEMORY);
   private static final Option<Optional<String>> NAME =
       Option.text("name", "what the path's parameters are named below the block")
@@ -33,6 +42,15 @@ public record PathSpec(
               name -> !name.matches("norm|.*-(norm|gate)"),
               "other than norm, ...-norm and ...-gate, which are the block's own")
           .optional("the component's role, with a number from the second one on");
+  private static final Option<Double> INPUT_SCALE =
+      Option.decimal("input-scale", "fixed factor of the normed input").orElse(1.0);
+  private static final Option<Double> SCALE =
+      Option.decimal("scale", "fixed factor of the output, besides the gate").orElse(1.0);
+
+  /** The options of a path, for documentation. */
+  public static List<Option<?>> options() {
+    return List.of(NAME, INPUT_SCALE, SCALE);
+  }
 
   /** Reads the paths of a block, in order. */
   static List<PathSpec> readAll(
@@ -55,7 +73,7 @@ public record PathSpec(
       Config config, String path, Topology topology, int blocks, List<PathSpec> before) {
     List<Role> roles = ROLES.stream().filter(role -> config.hasPath(role.key())).toList();
     Settings settings =
-        Settings.read(path, config, List.of(NAME), "mixer", "ffn", "memory", "gate", "at");
+        Settings.read(path, config, options(), "mixer", "ffn", "memory", "gate", "at");
     if (roles.size() != 1) {
       throw new ConfigException(
           config.origin(), path, "needs exactly one of mixer, ffn and memory");
@@ -79,6 +97,8 @@ public record PathSpec(
         role,
         componentConfig(component, componentPath),
         componentPath,
+        settings.get(INPUT_SCALE),
+        settings.get(SCALE),
         config.hasPath("gate")
             ? GateSpec.read(config.getValue("gate"), settings.at("gate"))
             : topology.defaultGate(),

@@ -11,7 +11,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /** One block of a model: its paths round the residual stream. */
 final class ResidualBlock {
   /** A path as built; in a parallel block all share one norm. */
-  private record Path(ComponentSite site, Norm norm, Gate gate) {}
+  private record Path(ComponentSite site, Norm norm, Gate gate, double inputScale, double scale) {}
 
   private final Topology topology;
   private final ScalarType compute;
@@ -41,7 +41,9 @@ final class ResidualBlock {
                   model.width(),
                   model.width()),
               norm,
-              gate));
+              gate,
+              path.inputScale(),
+              path.scale()));
     }
   }
 
@@ -74,8 +76,13 @@ final class ResidualBlock {
   }
 
   private static Tensor run(Path path, Tensor normed, Tensor input, Forward forward) {
-    Tensor y = Tensors.precise(path.site().forward(input, forward));
+    Tensor scaled = scaled(input, path.inputScale());
+    Tensor y = scaled(Tensors.precise(path.site().forward(scaled, forward)), path.scale());
     return path.gate().apply(y, normed, new SitePass(forward, path.site().path()));
+  }
+
+  private static Tensor scaled(Tensor x, double factor) {
+    return factor == 1 ? x : Tensors.mul(x, factor);
   }
 
   List<ComponentSite> sites() {

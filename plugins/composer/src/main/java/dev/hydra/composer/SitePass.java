@@ -8,6 +8,11 @@ import org.bytedeco.pytorch.Tensor;
 /** A {@link Forward} as the component at one site sees it. */
 record SitePass(Forward forward, String site) implements Pass {
   @Override
+  public Tensor tokens() {
+    return forward.tokens();
+  }
+
+  @Override
   public boolean training() {
     return forward.isTraining();
   }
@@ -25,6 +30,13 @@ record SitePass(Forward forward, String site) implements Pass {
   @Override
   public void auxiliaryLoss(String name, Tensor loss) {
     forward.addLoss(site + "." + name, loss);
+  }
+
+  @Override
+  public void adjust(String parameter, Tensor delta) {
+    if (forward.isTraining()) {
+      forward.addAdjustment(site + "." + parameter, delta);
+    }
   }
 
   @Override

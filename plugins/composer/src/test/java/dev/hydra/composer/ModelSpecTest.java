@@ -103,6 +103,31 @@ class ModelSpecTest {
   }
 
   @Test
+  void stacksSequencesOfBlocks() {
+    ModelSpec spec =
+        read(
+            """
+            model {
+              width = 8
+              stack = [ {
+                repeat = 2
+                blocks = [
+                  { topology = parallel, paths = [ { mixer = a }, { mixer = b, at = 1 } ] }
+                  { paths = [ { ffn = c, scale = 0.5, input-scale = 2 } ] }
+                ]
+              } ]
+            }
+            """);
+    assertEquals(
+        List.of(List.of("mixer"), List.of("ffn"), List.of("mixer", "mixer2"), List.of("ffn")),
+        spec.blocks().stream().map(ModelSpecTest::names).toList());
+    PathSpec last = spec.blocks().get(3).paths().get(0);
+    assertEquals("model.stack[0].blocks[1].paths[0].ffn", last.configPath());
+    assertEquals(0.5, last.scale());
+    assertEquals(2, last.inputScale());
+  }
+
+  @Test
   void numbersPathsOfOneRoleAndTakesNames() {
     ModelSpec spec =
         read(
@@ -134,7 +159,7 @@ class ModelSpecTest {
         "width = 8, depth = 1, stack = [] | 2: model.depth: goes with block; with stack",
         "width = 8, depth = 1, block = 3 | 2: model.block: must be an object",
         "width = 8, depth = 1, block {} | 2: model.block.paths: is required: a list of objects",
-        "width = 8, stack = [ {} ] | 2: model.stack[0]: needs a block",
+        "width = 8, stack = [ {} ] | 2: model.stack[0]: needs either block or blocks",
         "width = 8, stack = [] | 2: model.stack: must be a list of objects, not empty",
         "width = 8, stack = 5 | 2: model.stack: must be a list of objects, not empty",
         "width = 8, stack = [ { repeat = 0, block {} } ] | 2: model.stack[0].repeat: must be at",

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.hydra.libtorch.Grad;
 import dev.hydra.libtorch.Tensors;
 import java.util.Arrays;
 import java.util.Set;
@@ -69,6 +70,30 @@ class ModelTest {
           plain.plus(
               y, plain.parameter("blocks.0.ffn-gate")[0], plain.scales(normed, "blocks.0.ffn"));
       assertHidden(plain.rmsNorm(y, "norm", EPSILON), model);
+    }
+  }
+
+  /** Fixed factors, as models with maximal update parametrisation have them. */
+  @Test
+  void scalesEmbeddingsInputsOutputsAndLogits() {
+    try (Model model =
+            Models.random(
+                """
+                model {
+                  vocab-size = 11, width = 4, depth = 1, embedding-scale = 3, logits-scale = 0.25
+                  block.paths = [ { mixer = running-sum, input-scale = 0.5, scale = 7 } ]
+                }
+                """);
+        Forward forward = Forward.evaluation();
+        Grad off = Grad.off()) {
+      Reference plain = new Reference(model);
+      double[][] x = plain.times(plain.embedding(TOKENS), 3);
+      double[][] normed = plain.rmsNorm(x, "blocks.0.mixer-norm", EPSILON);
+      double[][] mixed = plain.runningSum(plain.times(normed, 0.5), "blocks.0.mixer");
+      double[][] hidden = plain.rmsNorm(plain.plus(x, 7, mixed), "norm", EPSILON);
+      assertHidden(hidden, model);
+      Tensor last = model.hidden(Models.tokens(TOKENS), forward);
+      assertNear(plain.times(plain.linear(hidden, "embedding.weight"), 0.25), model.logits(last));
     }
   }
 

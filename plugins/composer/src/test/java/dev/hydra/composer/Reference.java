@@ -1,5 +1,6 @@
 package dev.hydra.composer;
 
+import java.util.Arrays;
 import java.util.Map;
 
 /** The parts of a model, in plain loops over [time][width]. */
@@ -120,6 +121,12 @@ final class Reference {
       }
     }
     return sum;
+  }
+
+  double[][] times(double[][] x, double factor) {
+    return Arrays.stream(x)
+        .map(row -> Arrays.stream(row).map(value -> factor * value).toArray())
+        .toArray(double[][]::new);
   }
 
   /** {@code y sigmoid(w normed + b)}: a learned gate. */

@@ -9,6 +9,8 @@ import dev.hydra.optim.AdamW;
 import dev.hydra.optim.GradientClip;
 import dev.hydra.optim.OptimizedParameter;
 import dev.hydra.optim.OptimizerSettings;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.function.IntFunction;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -43,12 +45,13 @@ final class TrainingStep implements AutoCloseable {
    * @param forwards how many forwards the gradient is averaged over
    */
   Measured run(IntFunction<Tensor> windows, int forwards, double learningRate) {
+    Map<String, Tensor> adjustments = new LinkedHashMap<>();
     try (PointerScope scope = new PointerScope()) {
       gradients.clear();
       Tensor losses = Tensors.zeros(anyMaster(), ScalarType.Float, 2);
       for (int i = 0; i < forwards; i++) {
         int number = i;
-        losses.add_(Scopes.keep(() -> accumulate(windows.apply(number), forwards)));
+        losses.add_(Scopes.keep(() -> accumulate(windows.apply(number), forwards, adjustments)));
       }
       Tensor norm = clip.clip();
       double[] measured = Tensors.numbers(losses);
@@ -56,13 +59,16 @@ final class TrainingStep implements AutoCloseable {
       if (Double.isFinite(measured[0] + measured[1] + gradientNorm)) {
         optimizer.step(learningRate);
         gradients.publish();
+        adjustments.forEach(model.parameters()::adjust);
       }
       return new Measured(measured[0], measured[1], gradientNorm);
+    } finally {
+      adjustments.values().forEach(Tensor::close);
     }
   }
 
-  /** Adds a share of the gradient; gives that share of the losses, float32 [2]. */
-  private Tensor accumulate(Tensor windows, int forwards) {
+  /** Adds a share of gradient and adjustments; gives that share of the losses, float32 [2]. */
+  private Tensor accumulate(Tensor windows, int forwards, Map<String, Tensor> adjustments) {
     try (Forward forward = Forward.training()) {
       Tensor tokens = windows.to(model.precision().device(), ScalarType.Long);
       Tensor loss = LanguageLoss.of(model, tokens, forward);
@@ -72,8 +78,20 @@ final class TrainingStep implements AutoCloseable {
       }
       Backward.run(Tensors.mul(loss.add(auxiliary), 1.0 / forwards));
       gradients.collect();
+      forward
+          .adjustments()
+          .forEach((name, delta) -> add(adjustments, name, Tensors.mul(delta, 1.0 / forwards)));
       Tensor both = Tensors.stack(0, loss.detach(), auxiliary.detach());
       return Tensors.mul(both, 1.0 / forwards).to(ScalarType.Float);
+    }
+  }
+
+  private static void add(Map<String, Tensor> sums, String name, Tensor summand) {
+    Tensor sum = sums.get(name);
+    if (sum == null) {
+      sums.put(name, Scopes.own(summand));
+    } else {
+      Scopes.run(() -> sum.add_(summand));
     }
   }
 

@@ -13,7 +13,11 @@ final class DenseOptions {
   static final Option<Boolean> BIAS =
       Option.flag("bias", "whether the projections add a bias").orElse(false);
 
-  static final List<Option<?>> GATED = List.of(GATED_HIDDEN, BIAS);
+  static final Option<Double> GATE_MULTIPLIER =
+      Option.decimal("gate-multiplier", "fixed factor of the gate before its activation")
+          .orElse(1.0);
+
+  static final List<Option<?>> GATED = List.of(GATED_HIDDEN, BIAS, GATE_MULTIPLIER);
   static final List<Option<?>> PLAIN = List.of(PLAIN_HIDDEN, BIAS);
 
   private DenseOptions() {}

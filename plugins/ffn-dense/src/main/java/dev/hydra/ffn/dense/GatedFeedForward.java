@@ -4,11 +4,13 @@ import dev.hydra.api.FeedForward;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Site;
 import dev.hydra.libtorch.Linear;
+import dev.hydra.libtorch.Tensors;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * {@code y = (f(x G) * (x U)) D}, the gated linear units of Shazeer 2020, arXiv 2002.05202, eq. 6.
+ * {@code y = (f(m x G) * (x U)) D} with a fixed multiplier m (1 unless set), the gated linear units
+ * of Shazeer 2020, arXiv 2002.05202, eq. 6.
  */
 final class GatedFeedForward implements FeedForward {
   private final Linear gate;
@@ -21,7 +23,9 @@ final class GatedFeedForward implements FeedForward {
     gate = Linear.inner(site, "gate_proj", hidden, site.width(), site.get(DenseOptions.BIAS));
     up = Linear.inner(site, "up_proj", hidden, site.width(), site.get(DenseOptions.BIAS));
     down = Linear.outer(site, "down_proj", site.width(), hidden, site.get(DenseOptions.BIAS));
-    this.activation = activation;
+    double multiplier = site.get(DenseOptions.GATE_MULTIPLIER);
+    this.activation =
+        multiplier == 1 ? activation : x -> activation.apply(Tensors.mul(x, multiplier));
   }
 
   @Override

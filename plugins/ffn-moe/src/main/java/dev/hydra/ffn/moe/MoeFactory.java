@@ -25,8 +25,11 @@ public final class MoeFactory implements ComponentFactory<FeedForward> {
       Option.integer("experts", "experts to choose from").atLeast(1).orElse(4);
   static final Option<Integer> HIDDEN =
       Option.integer("hidden", "hidden size of one expert").atLeast(1);
-  static final Option<Integer> SHARED =
-      Option.integer("shared", "further experts, which every token uses (arXiv 2401.06066)")
+  static final Option<Integer> SHARED_HIDDEN =
+      Option.integer(
+              "shared-hidden",
+              "hidden size of the shared experts together, which every token uses (arXiv"
+                  + " 2401.06066); 0 for none")
           .atLeast(0)
           .orElse(0);
   static final Option<Component<Router>> ROUTER =
@@ -39,7 +42,7 @@ public final class MoeFactory implements ComponentFactory<FeedForward> {
 
   @Override
   public List<Option<?>> options() {
-    return List.of(EXPERTS, HIDDEN, SHARED, ROUTER);
+    return List.of(EXPERTS, HIDDEN, SHARED_HIDDEN, ROUTER);
   }
 
   @Override
@@ -55,7 +58,7 @@ public final class MoeFactory implements ComponentFactory<FeedForward> {
         new Experts(
             site.parameter("gate_up.weight", inner, experts, 2 * hidden, width),
             site.parameter("down.weight", outer, experts, width, hidden));
-    long together = site.get(SHARED) * hidden;
+    long together = site.get(SHARED_HIDDEN);
     if (together == 0) {
       return new Moe(router, chosen, Optional.empty());
     }
@@ -78,10 +81,8 @@ public final class MoeFactory implements ComponentFactory<FeedForward> {
     double width = site.width();
     int experts = site.get(EXPERTS);
     int topK = site.child(ROUTER, experts).topK();
-    double matrices = 3 * width * hidden;
-    double chosen = tokens * topK;
-    double shared = tokens * site.get(SHARED);
-    double kept = chosen * (2 * width + 4 * hidden) + shared * 4 * hidden;
-    return new Cost(2 * (chosen + shared) * matrices, kept, 0, (experts - topK) * matrices);
+    double units = tokens * (topK * hidden + site.get(SHARED_HIDDEN));
+    double kept = tokens * topK * 2 * width + 4 * units;
+    return new Cost(2 * 3 * width * units, kept, 0, (experts - topK) * 3 * width * hidden);
   }
 }

@@ -14,13 +14,13 @@ class ConformanceTest {
   Stream<DynamicTest> conforms() {
     return Stream.of(
             "hidden = 8, router { type = topk }",
-            "hidden = 8, shared = 2, router { type = topk, score = sigmoid, normalize = false }",
+            "hidden = 8, shared-hidden = 16, router { type = topk, score = sigmoid, normalize = false }",
             "hidden = 5, experts = 7, router { type = topk, top-k = 3 }",
             "hidden = 8, experts = 1, router { type = topk, top-k = 1 }",
             "hidden = 8, experts = 3, router { type = topk, top-k = 3 }",
             "hidden = 8, router { type = chunk-topk, chunk = 5 }",
             "hidden = 8, router { type = chunk-topk, chunk = 5, summary = running-mean }",
-            "hidden = 8, shared = 1, router { type = chunk-topk, summary = first-token }")
+            "hidden = 8, shared-hidden = 8, router { type = chunk-topk, summary = first-token }")
         .flatMap(ConformanceTest::checks);
   }
 

@@ -36,10 +36,10 @@ class MoeTest {
 
   /** Against all experts computed for all tokens, and those not chosen multiplied by zero. */
   @ParameterizedTest
-  @CsvSource({"4, 2, 0, 20", "4, 4, 0, 20", "1, 1, 0, 20", "9, 2, 0, 2", "4, 1, 2, 20"})
+  @CsvSource({"4, 2, 0, 20", "4, 4, 0, 20", "1, 1, 0, 20", "9, 2, 0, 2", "4, 1, 10, 20"})
   void equalsTheDenseComputation(int experts, int topK, int shared, int time) {
     String options =
-        "hidden = 5, experts = %d, shared = %d, router { type = topk, top-k = %d, %s }"
+        "hidden = 5, experts = %d, shared-hidden = %d, router { type = topk, top-k = %d, %s }"
             .formatted(experts, shared, topK, QUIET);
     try (PointerScope scope = new PointerScope();
         StandaloneComponent moe = build(options, ScalarType.Double);
@@ -137,7 +137,7 @@ class MoeTest {
   @ParameterizedTest
   @CsvSource({"Float", "BFloat16"})
   void repeatsItselfBitByBit(ScalarType type) {
-    String options = "hidden = 8, shared = 1, router { type = topk }";
+    String options = "hidden = 8, shared-hidden = 8, router { type = topk }";
     try (PointerScope scope = new PointerScope();
         StandaloneComponent one = build(options, type);
         StandaloneComponent two = build(options, type);
@@ -155,7 +155,8 @@ class MoeTest {
 
   @Test
   void costsWhatIsChosen() {
-    String options = "hidden = 5, experts = 8, shared = 1, router { type = topk, top-k = 2 }";
+    String options =
+        "hidden = 5, experts = 8, shared-hidden = 5, router { type = topk, top-k = 2 }";
     try (StandaloneComponent moe = build(options, ScalarType.Float)) {
       Cost cost = moe.cost(Workload.sequence(10));
       double router = 2 * 10 * WIDTH * 8;

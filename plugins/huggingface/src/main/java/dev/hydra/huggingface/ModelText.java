@@ -1,7 +1,6 @@
 package dev.hydra.huggingface;
 
 import java.math.BigDecimal;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -9,6 +8,7 @@ import java.util.Map;
 /** Writes a model as HOCON, as a person would. */
 final class ModelText {
   private static final double SMALL = 1e-3;
+  private static final int LINE = 100;
 
   private final ModelPlan plan;
   private final StringBuilder text = new StringBuilder();
@@ -42,50 +42,66 @@ final class ModelText {
     line(indent, open);
     line(indent + 1, "topology = " + (block.parallel() ? "parallel" : "sequential"));
     line(indent + 1, "paths = [");
-    block.paths().forEach(path -> path(indent + 2, path));
+    block.paths().forEach(path -> path(indent + 2, path, block.parallel()));
     line(indent + 1, "]");
     line(indent, close);
   }
 
-  private void path(int indent, PathPlan path) {
+  private void path(int indent, PathPlan path, boolean parallel) {
     Map<String, Object> options = new LinkedHashMap<>();
     if (!path.name().equals(path.role())) {
       options.put("name", path.name());
     }
     LayerSlices.of(path.layers(), plan.depth()).ifPresent(at -> options.put("at", at));
-    if (path.scale() != 1) {
-      options.put("scale", path.scale());
-    }
     if (path.inputScale() != 1) {
       options.put("input-scale", path.inputScale());
     }
-    // Without a gate: in a parallel block the default is a learned one.
-    options.put("gate", "none");
+    if (path.scale() != 1) {
+      options.put("scale", path.scale());
+    }
+    if (parallel) {
+      options.put("gate", "none"); // where a learned one is the default
+    }
+    Map<String, Object> component = path.part().options();
+    String rest = options.isEmpty() ? "" : ", " + join(options);
+    String whole = "{ " + path.role() + " { " + join(component) + " }" + rest + " }";
+    if (2 * indent + whole.length() <= LINE) {
+      line(indent, whole);
+      return;
+    }
     line(indent, "{");
-    line(indent + 1, join(options));
+    if (!options.isEmpty()) {
+      line(indent + 1, join(options));
+    }
     line(indent + 1, path.role() + " {");
-    List<String> nested = new ArrayList<>();
-    Map<String, Object> flat = new LinkedHashMap<>();
-    path.part()
-        .options()
-        .forEach(
-            (key, value) -> {
-              if (value instanceof Map<?, ?> map) {
-                nested.add(key + " { " + join(map) + " }");
-              } else {
-                flat.put(key, value);
-              }
-            });
-    line(indent + 2, join(flat));
-    nested.forEach(each -> line(indent + 2, each));
+    wrapped(indent + 2, component);
     line(indent + 1, "}");
     line(indent, "}");
   }
 
+  /** Options in lines that are not too long. */
+  private void wrapped(int indent, Map<String, Object> options) {
+    StringBuilder line = new StringBuilder();
+    for (Map.Entry<String, Object> option : options.entrySet()) {
+      String next = option(option.getKey(), option.getValue());
+      if (!line.isEmpty() && 2 * indent + line.length() + 2 + next.length() > LINE) {
+        line(indent, line.toString());
+        line.setLength(0);
+      }
+      line.append(line.isEmpty() ? "" : ", ").append(next);
+    }
+    line(indent, line.toString());
+  }
+
   private static String join(Map<?, ?> options) {
     return String.join(
-        ", ",
-        options.entrySet().stream().map(e -> e.getKey() + " = " + value(e.getValue())).toList());
+        ", ", options.entrySet().stream().map(e -> option(e.getKey(), e.getValue())).toList());
+  }
+
+  private static String option(Object key, Object value) {
+    return value instanceof Map<?, ?> nested
+        ? key + " { " + join(nested) + " }"
+        : key + " = " + value(value);
   }
 
   private static String value(Object value) {

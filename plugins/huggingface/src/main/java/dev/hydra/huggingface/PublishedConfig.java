@@ -26,11 +26,13 @@ final class PublishedConfig {
 
   private final ConfigObject object;
   private final String path;
+  private final List<String> warnings;
   private final Set<String> read = new TreeSet<>();
 
-  private PublishedConfig(ConfigObject object, String path) {
+  private PublishedConfig(ConfigObject object, String path, List<String> warnings) {
     this.object = object;
     this.path = path;
+    this.warnings = warnings;
   }
 
   /**
@@ -46,7 +48,7 @@ final class PublishedConfig {
     try {
       ConfigParseOptions options =
           ConfigParseOptions.defaults().setAllowMissing(false).setSyntax(ConfigSyntax.CONF);
-      return new PublishedConfig(ConfigFactory.parseFile(file.toFile(), options).root(), "");
+      return new PublishedConfig(ConfigFactory.parseFile(file.toFile(), options).root(), "", new ArrayList<>());
     } catch (com.typesafe.config.ConfigException e) {
       ConfigException readable = new ConfigException(String.valueOf(e.getMessage()));
       readable.initCause(e);
@@ -75,6 +77,11 @@ final class PublishedConfig {
   /** Whether the key has a value other than null. */
   boolean has(String key) {
     return value(key).isPresent();
+  }
+
+  /** Whether the key is there, be it with null. */
+  boolean says(String key) {
+    return object.containsKey(key);
   }
 
   /** Marks keys as understood: whatever they say does not change what the model computes. */
@@ -178,24 +185,34 @@ final class PublishedConfig {
         .map(
             value -> {
               if (value instanceof ConfigObject inner) {
-                return new PublishedConfig(inner, path + key + ".");
+                return new PublishedConfig(inner, path + key + ".", warnings);
               }
               throw invalid(key, "must be an object, but is " + value.render());
             });
   }
 
-  /** The names of the keys. */
-  Set<String> keys() {
-    return object.keySet();
+  /** A whole number, or what {@code "auto"} stands for. */
+  int automatic(String key, int otherwise) {
+    return text(key, "auto").equals("auto") ? otherwise : required(key);
   }
 
-  /** The keys that have a value and that nobody asked for, with their places. */
-  List<String> unread() {
-    return object.entrySet().stream()
-        .filter(entry -> !read.contains(entry.getKey()))
-        .filter(entry -> entry.getValue().valueType() != ConfigValueType.NULL)
-        .map(entry -> path + entry.getKey() + " (" + entry.getValue().origin().description() + ")")
-        .sorted()
-        .toList();
+  /** Notes something that the model's results do not depend on, but its user should know. */
+  void warn(String key, String problem) {
+    warnings.add(invalid(key, problem).getMessage());
+  }
+
+  /** Warns of every key with a value that nobody asked for. */
+  void warnOfUnread() {
+    object.forEach(
+        (key, value) -> {
+          if (!read.contains(key) && value.valueType() != ConfigValueType.NULL) {
+            warn(key, "is not known here and has no effect");
+          }
+        });
+  }
+
+  /** What there is to know, here and in objects inside. */
+  List<String> warnings() {
+    return List.copyOf(warnings);
   }
 }

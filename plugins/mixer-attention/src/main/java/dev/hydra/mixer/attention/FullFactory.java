@@ -14,9 +14,10 @@ import java.util.List;
  * Full causal multi-head attention (arXiv 1706.03762) with rotary positions and grouped queries.
  *
  * <p>Parameters {@code q_proj.weight} [heads headDim, width], {@code k_proj.weight} and {@code
- * v_proj.weight} [kvHeads headDim, width], {@code o_proj.weight} [width, heads headDim], and with
- * {@code qk-norm} also {@code q_norm.weight} and {@code k_norm.weight} [headDim]. Time is quadratic
- * in the length, memory linear, and decoding state grows with every token.
+ * v_proj.weight} [kvHeads headDim, width], {@code o_proj.weight} [width, heads headDim]; with
+ * {@code bias} also {@code q_proj.bias} and so on; with {@code qk-norm} also {@code q_norm.weight}
+ * and {@code k_norm.weight} [headDim]. Time is quadratic in the length, memory linear, and decoding
+ * state grows with every token.
  */
 @HydraPlugin("full")
 public final class FullFactory implements ComponentFactory<Mixer> {

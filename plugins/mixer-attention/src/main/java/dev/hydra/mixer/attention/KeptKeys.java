@@ -22,8 +22,7 @@ record KeptKeys(SparsePattern pattern, long position) {
 
   /** How many globals are kept, position 0 included. */
   long globals() {
-    long newest = pattern.newest(position);
-    return newest < 0 ? 0 : 1 + Math.min(newest, pattern.globals());
+    return pattern.globals(position);
   }
 
   /**

@@ -19,21 +19,30 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * queries and keys as in Qwen3 (arXiv 2505.09388).
  */
 final class Projections {
-  static final Option<Boolean> BIAS =
-      Option.flag("bias", "whether the projections add a bias").orElse(false);
+  /** Which projections add a bias. */
+  enum Bias {
+    NONE,
+    QKV,
+    ALL
+  }
+
+  static final Option<Bias> BIAS =
+      Option.choice("bias", Bias.class, "which projections add a bias").orElse(Bias.NONE);
   static final Option<Boolean> QK_NORM =
       Option.flag("qk-norm", "whether queries and keys are RMS-normalised per head").orElse(false);
+  static final Option<Double> QK_NORM_EPSILON =
+      Option.decimal("qk-norm-epsilon", "what that norm adds to the mean of squares")
+          .where(epsilon -> epsilon > 0, "above 0")
+          .orElse(1e-6);
   static final Option<Optional<Double>> SCALE =
       Option.decimal("scale", "factor of the scores before the softmax")
           .where(scale -> scale > 0, "above 0")
           .optional("1 / sqrt(head-dim)");
 
   static final List<Option<?>> OPTIONS =
-      Stream.of(HeadShape.OPTIONS, Rope.OPTIONS, List.of(BIAS, QK_NORM, SCALE))
+      Stream.of(HeadShape.OPTIONS, Rope.OPTIONS, List.of(BIAS, QK_NORM, QK_NORM_EPSILON, SCALE))
           .<Option<?>>flatMap(List::stream)
           .toList();
-
-  private static final double NORM_EPSILON = 1e-6;
 
   /**
    * Queries [batch, time, heads, headDim], keys and values [batch, time, kvHeads, headDim], in the
@@ -44,6 +53,7 @@ final class Projections {
   private final HeadShape shape;
   private final Rope rope;
   private final double scale;
+  private final double epsilon;
   private final Linear query;
   private final Linear key;
   private final Linear value;
@@ -55,11 +65,17 @@ final class Projections {
     shape = HeadShape.of(site);
     rope = Rope.of(site, shape.headDim());
     scale = site.get(SCALE).orElseGet(() -> 1 / Math.sqrt(shape.headDim()));
-    boolean biased = site.get(BIAS);
+    epsilon = site.get(QK_NORM_EPSILON);
+    if (site.settings().isSet(QK_NORM_EPSILON) && !site.get(QK_NORM)) {
+      throw site.invalid(
+          QK_NORM_EPSILON, "has no effect without qk-norm; set that or leave it out");
+    }
+    Bias bias = site.get(BIAS);
+    boolean biased = bias != Bias.NONE;
     query = Linear.inner(site, "q_proj", shape.queryWidth(), site.width(), biased);
     key = Linear.inner(site, "k_proj", shape.keyWidth(), site.width(), biased);
     value = Linear.inner(site, "v_proj", shape.keyWidth(), site.width(), biased);
-    output = Linear.outer(site, "o_proj", site.width(), shape.queryWidth(), biased);
+    output = Linear.outer(site, "o_proj", site.width(), shape.queryWidth(), bias == Bias.ALL);
     queryNorm = norm(site, "q_norm.weight");
     keyNorm = norm(site, "k_norm.weight");
   }
@@ -103,8 +119,8 @@ final class Projections {
     return projected.view(projected.size(0), projected.size(1), heads, shape.headDim());
   }
 
-  private static Tensor norm(Tensor x, Optional<Tensor> weight) {
-    return weight.map(w -> Tensors.rmsNorm(Tensors.precise(x), w, NORM_EPSILON)).orElse(x);
+  private Tensor norm(Tensor x, Optional<Tensor> weight) {
+    return weight.map(w -> Tensors.rmsNorm(Tensors.precise(x), w, epsilon)).orElse(x);
   }
 
   /**

@@ -5,6 +5,7 @@ import dev.hydra.api.Site;
 import dev.hydra.libtorch.Tensors;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -15,8 +16,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *
  * @param dims how many dimensions of a head rotate, even; 0 for none
  * @param theta the base of the angles
+ * @param scaling how the angles stretch to longer contexts
  */
-record Rope(int dims, double theta) {
+record Rope(int dims, double theta, Optional<RopeScaling> scaling) {
   static final Option<Optional<Integer>> ROPE_DIM =
       Option.integer("rope-dim", "dimensions of a head that rotate with the position; 0 for none")
           .atLeast(0)
@@ -26,7 +28,8 @@ record Rope(int dims, double theta) {
           .where(theta -> theta > 0, "above 0")
           .orElse(10_000.0);
 
-  static final List<Option<?>> OPTIONS = List.of(ROPE_DIM, ROPE_THETA);
+  static final List<Option<?>> OPTIONS =
+      Stream.concat(Stream.of(ROPE_DIM, ROPE_THETA), RopeScaling.OPTIONS.stream()).toList();
 
   /** One rotation per token: cosines and sines [rows, time, 1, dims / 2]. */
   record Rotation(Tensor cos, Tensor sin) {
@@ -58,7 +61,8 @@ record Rope(int dims, double theta) {
               + " is odd, but rotary positions turn pairs; choose an even rope-dim (0 for none) or an"
               + " even head-dim");
     }
-    return new Rope(dims, site.get(ROPE_THETA));
+    double theta = site.get(ROPE_THETA);
+    return new Rope(dims, theta, RopeScaling.of(site, dims, theta));
   }
 
   /**
@@ -66,13 +70,16 @@ record Rope(int dims, double theta) {
    * off by a thousandth of a turn at a hundred thousand tokens.
    */
   Rotation at(Tensor positions, ScalarType type) {
-    int half = dims / 2;
-    Tensor frequencies =
-        Tensors.mul(
-                Tensors.range(0, half, positions).to(ScalarType.Double),
-                -2 * Math.log(theta) / dims)
-            .exp();
+    Tensor pairs = Tensors.range(0, dims / 2, positions).to(ScalarType.Double);
+    Tensor plain = Tensors.mul(pairs, -2 * Math.log(theta) / dims).exp();
+    Tensor frequencies = scaling.map(stretch -> stretch.apply(plain)).orElse(plain);
     Tensor angles = positions.to(ScalarType.Double).unsqueeze(-1).mul(frequencies).unsqueeze(2);
-    return new Rotation(Tensors.cast(angles.cos(), type), Tensors.cast(angles.sin(), type));
+    double amplitude = scaling.map(RopeScaling::amplitude).orElse(1.0);
+    return new Rotation(
+        amplified(angles.cos(), amplitude, type), amplified(angles.sin(), amplitude, type));
+  }
+
+  private static Tensor amplified(Tensor wave, double amplitude, ScalarType type) {
+    return Tensors.cast(amplitude == 1 ? wave : Tensors.mul(wave, amplitude), type);
   }
 }

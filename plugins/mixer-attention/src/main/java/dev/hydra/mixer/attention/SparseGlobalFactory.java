@@ -38,29 +38,11 @@ public final class SparseGlobalFactory implements ComponentFactory<Mixer> {
 
   @Override
   public Mixer create(Site site) {
-    return new SparseGlobalMixer(site);
+    return new SparseMixer(site, SparsePattern.of(site));
   }
 
-  /**
-   * Counts the pairs that are computed, those the mask drops included. Kept are also the softmax's
-   * normalisers and, where the sequence is cut into blocks, the keys and values gathered for each
-   * and the mask.
-   */
   @Override
   public Cost cost(Site site, Workload work) {
-    HeadShape shape = HeadShape.of(site);
-    SparsePattern pattern = SparsePattern.of(site);
-    double tokens = work.tokens();
-    double pairs = tokens * (tokens + 1) / 2;
-    double kept = tokens * shape.heads();
-    if (!pattern.isFull(work.context(), work.tokens())) {
-      BlockPlan plan = BlockPlan.of(pattern, work.context(), work.tokens());
-      pairs = plan.pairs();
-      kept += pairs + 2.0 * plan.blocks() * plan.columns() * shape.keyWidth();
-    }
-    KeptKeys after = new KeptKeys(pattern, work.context() + work.tokens());
-    double state = 2.0 * shape.keyWidth() * (after.recent() + after.globals());
-    return Projections.cost(site, tokens)
-        .plus(new Cost(4 * pairs * shape.queryWidth(), kept, state, 0));
+    return SparseMixer.cost(site, SparsePattern.of(site), work);
   }
 }

@@ -21,9 +21,13 @@ import java.util.List;
  *
  * @param window positions of the local window, the token itself included
  * @param every distance of the strided positions
- * @param globals how many strided positions before the window stay in sight
+ * @param globals how many strided positions before the window stay in sight; {@link #NONE} if not
+ *     even position 0 does
  */
 record SparsePattern(int window, int every, int globals) {
+  /** In place of a number of globals: the window is all that a token sees. */
+  private static final int NONE = -1;
+
   static final Option<Integer> WINDOW =
       Option.integer("window", "tokens of the local window, the token itself included")
           .atLeast(1)
@@ -42,12 +46,28 @@ record SparsePattern(int window, int every, int globals) {
     return new SparsePattern(site.get(WINDOW), site.get(GLOBAL_EVERY), site.get(GLOBALS));
   }
 
+  /** The window and nothing else. */
+  static SparsePattern local(int window) {
+    return new SparsePattern(window, 1, NONE);
+  }
+
   /**
    * The number {@code m} of the newest strided position before the window of the token at a
-   * position; negative if the window reaches the start.
+   * position; negative if the window reaches the start, or if there are none.
    */
   long newest(long position) {
-    return Math.floorDiv(position - window, (long) every);
+    return globals == NONE ? -1 : Math.floorDiv(position - window, (long) every);
+  }
+
+  /** How many globals the token at a position sees, position 0 included. */
+  long globals(long position) {
+    long newest = newest(position);
+    return newest < 0 ? 0 : 1 + Math.min(newest, globals);
+  }
+
+  /** How many keys the token at a position sees. */
+  long keys(long position) {
+    return Math.min(position + 1, window) + globals(position);
   }
 
   /** Whether tokens see all before them, so that plain causal attention will do. */

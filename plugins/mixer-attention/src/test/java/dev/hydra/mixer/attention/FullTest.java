@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import dev.hydra.api.Workload;
 import dev.hydra.tck.Conformance;
+import java.util.List;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -19,7 +20,11 @@ import org.junit.jupiter.params.provider.CsvSource;
 class FullTest {
   @TestFactory
   Stream<DynamicTest> conforms() {
-    return Stream.of("", "heads = 4, kv-heads = 2", "qk-norm = true, bias = true, rope-dim = 2")
+    return Stream.of(
+            "",
+            "heads = 4, kv-heads = 2",
+            "qk-norm = true, bias = all, rope-dim = 2",
+            "bias = qkv, rope-scaling = yarn, rope-factor = 4, rope-original-length = 8")
         .flatMap(
             options ->
                 Conformance.of(new FullFactory()).options(options).tests().stream()
@@ -37,19 +42,31 @@ class FullTest {
 
   @Test
   void normBiasPartialRotationAndScaleEqualPlainLoops() {
+    List<Double> frequencies = NaiveAttention.frequencies(4, 500);
     compare(
-        "heads = 3, head-dim = 6, qk-norm = true, bias = true, rope-dim = 4, rope-theta = 500"
-            + ", scale = 0.7",
-        new NaiveAttention(3, 3, 6, 4, 500, 0.7, (query, key) -> true),
+        "heads = 3, head-dim = 6, qk-norm = true, qk-norm-epsilon = 0.01, bias = all"
+            + ", rope-dim = 4, rope-theta = 500, scale = 0.7",
+        new NaiveAttention(3, 3, 6, frequencies, 1, 0.7, 0.01, (query, key) -> true),
         25);
   }
 
   @Test
   void rotationCanBeLeftOut() {
     compare(
-        "heads = 2, head-dim = 5, rope-dim = 0",
-        new NaiveAttention(2, 2, 5, 0, 1, 1 / Math.sqrt(5), (query, key) -> true),
+        "heads = 2, head-dim = 5, rope-dim = 0, bias = qkv",
+        new NaiveAttention(2, 2, 5, List.of(), 1, 1 / Math.sqrt(5), 1e-6, (query, key) -> true),
         12);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"none, 0, 4", "qkv, 3, 7", "all, 4, 8"})
+  void biasesOfTheProjections(String bias, int biases, int parameters) {
+    try (Trial trial = new Trial(new FullFactory(), "bias = " + bias, 16, ScalarType.Float)) {
+      assertEquals(parameters, trial.parameters().size());
+      assertEquals(
+          biases, trial.parameters().keySet().stream().filter(n -> n.endsWith(".bias")).count());
+      assertEquals(bias.equals("all"), trial.parameters().containsKey("o_proj.bias"));
+    }
   }
 
   private static void compare(String options, NaiveAttention naive, int time) {
@@ -77,6 +94,9 @@ class FullTest {
         "rope-dim = 8 | 8 is more than head-dim = 4; choose at most that",
         "rope-theta = 0 | must be above 0",
         "heads = 0 | must be at least 1",
+        "bias = true | unknown value \"true\". Known: all, none, qkv",
+        "qk-norm-epsilon = 0.1 | has no effect without qk-norm",
+        "qk-norm = true, qk-norm-epsilon = 0 | must be above 0",
       })
   void badOptionsNameTheRemedy(String options, String message) {
     String refusal = Trial.refusal(new FullFactory(), options);

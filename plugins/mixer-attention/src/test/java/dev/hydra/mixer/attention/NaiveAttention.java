@@ -1,11 +1,20 @@
 package dev.hydra.mixer.attention;
 
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.IntStream;
 
 /** Attention in plain loops, one sequence from position 0, straight from its definition. */
 record NaiveAttention(
-    int heads, int kvHeads, int headDim, int ropeDim, double theta, double scale, Sees sees) {
+    int heads,
+    int kvHeads,
+    int headDim,
+    List<Double> frequencies,
+    double amplitude,
+    double scale,
+    double epsilon,
+    Sees sees) {
   /** Whether the token at a position sees a key at another. */
   @FunctionalInterface
   interface Sees {
@@ -14,8 +23,14 @@ record NaiveAttention(
 
   /** Llama's defaults. */
   static NaiveAttention of(int heads, int kvHeads, int headDim, Sees sees) {
+    double scale = 1 / Math.sqrt(headDim);
     return new NaiveAttention(
-        heads, kvHeads, headDim, headDim, 10_000, 1 / Math.sqrt(headDim), sees);
+        heads, kvHeads, headDim, frequencies(headDim, 10_000), 1, scale, 1e-6, sees);
+  }
+
+  /** The angles by which one position turns the pairs of dimensions. */
+  static List<Double> frequencies(int dims, double theta) {
+    return IntStream.range(0, dims / 2).mapToObj(i -> 1 / Math.pow(theta, 2.0 * i / dims)).toList();
   }
 
   /** The output [time][width] for input x [time][width]. */
@@ -74,20 +89,20 @@ record NaiveAttention(
     for (int d = 0; d < headDim; d++) {
       squares += y[from + d] * y[from + d];
     }
-    double root = Math.sqrt(squares / headDim + 1e-6);
+    double root = Math.sqrt(squares / headDim + epsilon);
     for (int d = 0; d < headDim; d++) {
       y[from + d] *= weight[d] / root;
     }
   }
 
   private void rotate(double[] y, int from, int position) {
-    int half = ropeDim / 2;
+    int half = frequencies.size();
     for (int i = 0; i < half; i++) {
-      double angle = position * Math.pow(theta, -2.0 * i / ropeDim);
+      double angle = position * frequencies.get(i);
       double a = y[from + i];
       double b = y[from + half + i];
-      y[from + i] = a * Math.cos(angle) - b * Math.sin(angle);
-      y[from + half + i] = b * Math.cos(angle) + a * Math.sin(angle);
+      y[from + i] = amplitude * (a * Math.cos(angle) - b * Math.sin(angle));
+      y[from + half + i] = amplitude * (b * Math.cos(angle) + a * Math.sin(angle));
     }
   }
 

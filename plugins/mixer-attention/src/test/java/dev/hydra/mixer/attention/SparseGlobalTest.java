@@ -10,15 +10,10 @@ import dev.hydra.api.Cost;
 import dev.hydra.api.Workload;
 import dev.hydra.composer.Forward;
 import dev.hydra.composer.ModelState;
-import dev.hydra.libtorch.Grad;
-import dev.hydra.libtorch.Tensors;
 import dev.hydra.tck.Conformance;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -92,20 +87,8 @@ class SparseGlobalTest {
   @ParameterizedTest
   @CsvSource({"200, 9, 6", "130, 64, 1", "150, 1, 40"})
   void longChunksEqualTheWhole(int window, int every, int globals) {
-    try (Trial trial = trial(window, every, globals, ScalarType.Double);
-        ModelState state = new ModelState()) {
-      Tensor x = trial.input(2, 700, 10);
-      Tensor whole = trial.forward(x);
-      List<Tensor> parts = new ArrayList<>();
-      int[] cuts = {0, 150, 151, 500, 513, 700};
-      for (int i = 1; i < cuts.length; i++) {
-        parts.add(continued(trial, Tensors.slice(x, 1, cuts[i - 1], cuts[i]), state));
-      }
-      Tensor chunked = Tensors.cat(1, parts.toArray(Tensor[]::new));
-      assertTrue(chunked.allclose(whole, 0, 1e-10, false));
-      assertEquals(
-          2 * trial.component().cost(new Workload(187, 513)).state(),
-          (double) state.bytes() / Double.BYTES);
+    try (Trial trial = trial(window, every, globals, ScalarType.Double)) {
+      trial.chunksEqualTheWhole(trial.input(2, 700, 10), 150, 151, 500, 513);
     }
   }
 
@@ -113,9 +96,9 @@ class SparseGlobalTest {
   void stateStopsGrowing() {
     try (Trial trial = trial(8, 4, 3, ScalarType.Double);
         ModelState state = new ModelState()) {
-      continued(trial, trial.input(1, 30, 10), state);
+      trial.continued(trial.input(1, 30, 10), state);
       long bytes = state.bytes();
-      continued(trial, trial.input(1, 300, 10), state);
+      trial.continued(trial.input(1, 300, 10), state);
       assertEquals(bytes, state.bytes());
     }
   }
@@ -124,23 +107,7 @@ class SparseGlobalTest {
   @Test
   void longDocumentsEqualSeparateOnes() {
     try (Trial trial = trial(140, 7, 9, ScalarType.Double)) {
-      Tensor x = trial.input(1, 900, 10);
-      int[] cuts = {0, 300, 310, 315, 700, 701, 900};
-      long[] numbers = new long[900];
-      for (int i = 1; i < cuts.length; i++) {
-        Arrays.fill(numbers, cuts[i - 1], cuts[i], 3L * i);
-      }
-      Tensor together;
-      try (Forward forward =
-              Forward.evaluation().withDocuments(Tensor.create(numbers).unsqueeze(0));
-          Grad off = Grad.off()) {
-        together = trial.component().forward(x, forward);
-      }
-      for (int i = 1; i < cuts.length; i++) {
-        Tensor alone = trial.forward(Tensors.slice(x, 1, cuts[i - 1], cuts[i]));
-        Tensor packed = Tensors.slice(together, 1, cuts[i - 1], cuts[i]);
-        assertTrue(packed.allclose(alone, 0, 1e-10, false), "document " + i);
-      }
+      trial.documentsEqualSeparateOnes(trial.input(1, 900, 10), 300, 310, 315, 700, 701);
     }
   }
 
@@ -210,12 +177,5 @@ class SparseGlobalTest {
             "heads = 6, kv-heads = 2, head-dim = 4, window = %d, global-every = %d, globals = %d",
             window, every, globals);
     return new Trial(new SparseGlobalFactory(), options, 10, type);
-  }
-
-  private static Tensor continued(Trial trial, Tensor x, ModelState state) {
-    try (Forward forward = Forward.evaluation().with(state);
-        Grad off = Grad.off()) {
-      return trial.component().forward(x, forward);
-    }
   }
 }

@@ -1,6 +1,8 @@
 package dev.hydra.mixer.attention;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
@@ -9,8 +11,10 @@ import dev.hydra.api.ConfigException;
 import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Mixer;
 import dev.hydra.api.Role;
+import dev.hydra.api.Workload;
 import dev.hydra.composer.Components;
 import dev.hydra.composer.Forward;
+import dev.hydra.composer.ModelState;
 import dev.hydra.composer.Parameter;
 import dev.hydra.composer.Precision;
 import dev.hydra.composer.StandaloneComponent;
@@ -23,6 +27,7 @@ import java.util.stream.Collectors;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.GeneratorOptional;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
@@ -81,6 +86,52 @@ final class Trial implements AutoCloseable {
         Grad off = Grad.off()) {
       return component.forward(x, forward);
     }
+  }
+
+  /** Continues a sequence from a state, and leaves the new state there. */
+  Tensor continued(Tensor x, ModelState state) {
+    try (Forward forward = Forward.evaluation().with(state);
+        Grad off = Grad.off()) {
+      return component.forward(x, forward);
+    }
+  }
+
+  /** Checks that x [batch, time, width] in chunks, cut before some tokens, gives the same. */
+  void chunksEqualTheWhole(Tensor x, long... cuts) {
+    try (ModelState state = new ModelState()) {
+      Tensor[] parts = new Tensor[cuts.length + 1];
+      for (int i = 0; i <= cuts.length; i++) {
+        parts[i] = continued(part(x, i, cuts), state);
+      }
+      assertTrue(Tensors.cat(1, parts).allclose(forward(x), 0, 1e-10, false));
+      long time = x.size(1);
+      assertEquals(
+          x.size(0) * component.cost(new Workload(1, time - 1)).state(), (double) state.elements());
+    }
+  }
+
+  /** Checks that documents, cut before some tokens, give the same packed and each on its own. */
+  void documentsEqualSeparateOnes(Tensor x, long... cuts) {
+    Tensor[] numbers = new Tensor[cuts.length + 1];
+    for (int i = 0; i <= cuts.length; i++) {
+      long length = part(x, i, cuts).size(1);
+      numbers[i] =
+          torch.full(new long[] {1, length}, new Scalar(3L * i), Tensors.like(x, ScalarType.Long));
+    }
+    Tensor together;
+    try (Forward forward = Forward.evaluation().withDocuments(Tensors.cat(1, numbers));
+        Grad off = Grad.off()) {
+      together = component.forward(x, forward);
+    }
+    for (int i = 0; i <= cuts.length; i++) {
+      Tensor alone = forward(part(x, i, cuts));
+      assertTrue(part(together, i, cuts).allclose(alone, 0, 1e-10, false), "document " + i);
+    }
+  }
+
+  private static Tensor part(Tensor x, int index, long... cuts) {
+    long from = index == 0 ? 0 : cuts[index - 1];
+    return Tensors.slice(x, 1, from, index == cuts.length ? x.size(1) : cuts[index]);
   }
 
   /** The parameters by their names below the site, flat. */

@@ -1,23 +1,46 @@
 package dev.hydra.mixer.attention;
 
+import dev.hydra.api.Cost;
 import dev.hydra.api.Mixer;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Site;
 import dev.hydra.api.StateCache;
+import dev.hydra.api.Workload;
 import dev.hydra.libtorch.Documents;
 import dev.hydra.libtorch.Tensors;
 import java.util.Optional;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
-/** Causal attention to a window and to global positions, see {@link SparsePattern}. */
-final class SparseGlobalMixer implements Mixer {
+/** Causal attention to what a {@link SparsePattern} grants, in linear time. */
+final class SparseMixer implements Mixer {
   private final Projections projections;
   private final SparsePattern pattern;
 
-  SparseGlobalMixer(Site site) {
+  SparseMixer(Site site, SparsePattern granted) {
     projections = new Projections(site);
-    pattern = SparsePattern.of(site);
+    pattern = granted;
+  }
+
+  /**
+   * Counts the pairs that the pattern grants. Kept are also the softmax's normalisers and, where
+   * the sequence is cut into blocks, the keys and values gathered for each and the mask.
+   */
+  static Cost cost(Site site, SparsePattern pattern, Workload work) {
+    HeadShape shape = HeadShape.of(site);
+    double tokens = work.tokens();
+    double kept = tokens * shape.heads();
+    if (!pattern.isFull(work.context(), work.tokens())) {
+      BlockPlan plan = BlockPlan.of(pattern, work.context(), work.tokens());
+      kept += plan.pairs() + 2.0 * plan.blocks() * plan.columns() * shape.keyWidth();
+    }
+    long end = work.context() + work.tokens();
+    double pairs = LongStream.range(work.context(), end).map(pattern::keys).sum();
+    KeptKeys after = new KeptKeys(pattern, end);
+    double state = 2.0 * shape.keyWidth() * (after.recent() + after.globals());
+    return Projections.cost(site, tokens)
+        .plus(new Cost(4 * pairs * shape.queryWidth(), kept, state, 0));
   }
 
   @Override

@@ -36,19 +36,10 @@ final class Mamba2 implements Mixer {
     chunk = site.get(Mamba2Factory.CHUNK);
     dtLow = site.get(Mamba2Factory.DT_LIMIT_LOW);
     dtHigh = site.get(Mamba2Factory.DT_LIMIT_HIGH);
-    boolean biased = site.get(Mamba2Factory.BIAS);
+    boolean biased = site.get(StateSpaceOptions.BIAS);
     inProjection = Linear.inner(site, "in_proj", shape.projected(), site.width(), biased);
-    conv =
-        new CausalConv(
-            site,
-            shape.convChannels(),
-            site.get(Mamba2Factory.CONV_KERNEL),
-            site.get(Mamba2Factory.CONV_BIAS));
-    stepBias =
-        perHead(
-            site,
-            "dt_bias",
-            StepInit.stepBias(site.get(Mamba2Factory.DT_MIN), site.get(Mamba2Factory.DT_MAX)));
+    conv = new CausalConv(site, shape.convChannels());
+    stepBias = perHead(site, "dt_bias", StepInit.stepBias(site));
     decayLog = perHead(site, "A_log", StepInit.decayRates());
     skip = perHead(site, "D", Init.ones());
     norm =

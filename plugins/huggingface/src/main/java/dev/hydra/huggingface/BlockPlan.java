@@ -13,6 +13,14 @@ record BlockPlan(boolean parallel, List<PathPlan> paths) {
     paths = paths.stream().filter(path -> !path.layers().isEmpty()).toList();
   }
 
+  static BlockPlan sequential(PathPlan... paths) {
+    return new BlockPlan(false, List.of(paths));
+  }
+
+  static BlockPlan parallel(PathPlan... paths) {
+    return new BlockPlan(true, List.of(paths));
+  }
+
   /** Adds the tensors of one layer. */
   void map(int layer, long width, Mappings tensors) {
     List<PathPlan> here = paths.stream().filter(path -> path.layers().contains(layer)).toList();

@@ -33,7 +33,7 @@ record Mamba2Part(
   static final List<Double> PLAIN = List.of(1.0, 1.0, 1.0, 1.0, 1.0);
 
   /** Reads the keys that begin with {@code mamba_}, as in Bamba and its relatives. */
-  static Mamba2Part read(PublishedConfig config, int inner) {
+  static Mamba2Part read(PublishedConfig config, int inner, double normEpsilon) {
     int heads = config.integer("mamba_n_heads", 128);
     int headDim = config.automatic("mamba_d_head", heads == 0 ? 0 : inner / heads);
     if ((long) heads * headDim != inner) {
@@ -54,10 +54,29 @@ record Mamba2Part(
         config.flag("mamba_proj_bias", false),
         "after-gate",
         1,
-        config.number("rms_norm_eps", 1e-5),
+        normEpsilon,
         limit.get(0),
         limit.get(1),
         PLAIN);
+  }
+
+  /** The same with another norm and factors. */
+  Mamba2Part with(String newNorm, int newNormGroups, List<Double> newMultipliers) {
+    return new Mamba2Part(
+        width,
+        heads,
+        headDim,
+        groups,
+        state,
+        convKernel,
+        convBias,
+        bias,
+        newNorm,
+        newNormGroups,
+        normEpsilon,
+        stepLow,
+        stepHigh,
+        newMultipliers);
   }
 
   /** The smallest and the largest step size. */

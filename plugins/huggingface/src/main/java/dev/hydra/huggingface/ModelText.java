@@ -119,9 +119,7 @@ final class ModelText {
   private static String number(double number) {
     BigDecimal decimal = new BigDecimal(Double.toString(number)).stripTrailingZeros();
     boolean scientific = number != 0 && Math.abs(number) < SMALL && decimal.precision() <= 2;
-    return scientific
-        ? decimal.unscaledValue() + "e" + -decimal.scale()
-        : decimal.toPlainString();
+    return scientific ? decimal.unscaledValue() + "e" + -decimal.scale() : decimal.toPlainString();
   }
 
   private void line(int indent, String line) {

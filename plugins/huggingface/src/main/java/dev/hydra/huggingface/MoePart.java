@@ -54,10 +54,7 @@ record MoePart(
     return TensorCut.of("down.weight", experts, width, hidden);
   }
 
-  /**
-   * The auxiliary losses are off: they are no part of the published model's loss. Top-k of fewer
-   * experts than there are.
-   */
+  /** The auxiliary losses are off: the published loss is without them. */
   @Override
   public Map<String, Object> options() {
     Map<String, Object> router = new LinkedHashMap<>();

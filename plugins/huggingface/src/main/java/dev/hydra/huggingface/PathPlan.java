@@ -23,9 +23,18 @@ record PathPlan(
     List<Integer> layers,
     double scale,
     double inputScale) {
+  static PathPlan mixer(
+      String name, Part part, String theirs, String theirNorm, List<Integer> layers) {
+    return new PathPlan(name, "mixer", part, theirs, theirNorm, layers, 1, 1);
+  }
+
+  static PathPlan ffn(
+      String name, Part part, String theirs, String theirNorm, List<Integer> layers) {
+    return new PathPlan(name, "ffn", part, theirs, theirNorm, layers, 1, 1);
+  }
+
   /** The same with factors. */
   PathPlan scaled(double newScale, double newInputScale) {
-    return new PathPlan(
-        name, role, part, theirs, theirNorm, layers, newScale, newInputScale);
+    return new PathPlan(name, role, part, theirs, theirNorm, layers, newScale, newInputScale);
   }
 }

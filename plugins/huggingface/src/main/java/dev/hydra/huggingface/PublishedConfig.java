@@ -18,8 +18,7 @@ import java.util.function.Function;
 
 /**
  * A {@code config.json}, or an object in one. A key that is absent or null has the default that the
- * caller names. It remembers which keys were asked for: the others are not understood, see {@link
- * #unread()}.
+ * caller names. It remembers which keys were asked for: the others are not understood.
  */
 final class PublishedConfig {
   private static final String FLOAT = "__float__";
@@ -48,7 +47,8 @@ final class PublishedConfig {
     try {
       ConfigParseOptions options =
           ConfigParseOptions.defaults().setAllowMissing(false).setSyntax(ConfigSyntax.CONF);
-      return new PublishedConfig(ConfigFactory.parseFile(file.toFile(), options).root(), "", new ArrayList<>());
+      return new PublishedConfig(
+          ConfigFactory.parseFile(file.toFile(), options).root(), "", new ArrayList<>());
     } catch (com.typesafe.config.ConfigException e) {
       ConfigException readable = new ConfigException(String.valueOf(e.getMessage()));
       readable.initCause(e);
@@ -59,8 +59,7 @@ final class PublishedConfig {
   /** An error about a key, with file and line, to throw. */
   ConfigException invalid(String key, String problem) {
     ConfigValue value = object.get(key);
-    return new ConfigException(
-        (value == null ? object : value).origin(), path + key, problem);
+    return new ConfigException((value == null ? object : value).origin(), path + key, problem);
   }
 
   /** An error about a value that no component offers, to throw. */
@@ -193,7 +192,7 @@ final class PublishedConfig {
 
   /** A whole number, or what {@code "auto"} stands for. */
   int automatic(String key, int otherwise) {
-    return text(key, "auto").equals("auto") ? otherwise : required(key);
+    return text(key, "auto").equals("auto") ? otherwise : integer(key, otherwise);
   }
 
   /** Notes something that the model's results do not depend on, but its user should know. */

@@ -51,14 +51,67 @@ record Rope(double theta, double share, Map<String, Object> scaling) {
   private static Map<String, Object> scaling(
       PublishedConfig config, PublishedConfig rope, String type) {
     Map<String, Object> scaling = new LinkedHashMap<>();
+    if (type.equals("default")) {
+      return scaling;
+    }
+    scaling.put("rope-scaling", type);
     switch (type) {
-      case "default" -> {}
-      case "linear" -> scaling.put("rope-scaling", "linear");
+      case "linear" -> scaling.put("rope-factor", factor(rope));
+      case "llama3" -> {
+        scaling.put("rope-factor", factor(rope));
+        scaling.put("rope-original-length", originalLength(config, rope));
+        scaling.put("rope-low-frequency-factor", needed(rope, "low_freq_factor"));
+        scaling.put("rope-high-frequency-factor", needed(rope, "high_freq_factor"));
+      }
+      case "yarn" -> yarn(config, rope, scaling);
       default ->
-          throw rope.unsupported(
-              "rope_type", type, "there are default, linear, llama3 and yarn");
+          throw rope.unsupported("rope_type", type, "there are default, linear, llama3 and yarn");
     }
     return scaling;
+  }
+
+  private static void yarn(
+      PublishedConfig config, PublishedConfig rope, Map<String, Object> scaling) {
+    int original = originalLength(config, rope);
+    double factor =
+        rope.number("factor").orElseGet(() -> needed(config, "max_position_embeddings") / original);
+    scaling.put("rope-factor", factor);
+    scaling.put("rope-original-length", original);
+    scaling.put("rope-beta-fast", rope.number("beta_fast", 32));
+    scaling.put("rope-beta-slow", rope.number("beta_slow", 1));
+    double all = rope.number("mscale_all_dim", 0);
+    double some = rope.number("mscale", 0);
+    Optional<Double> given = rope.number("attention_factor");
+    if (given.isPresent()) {
+      scaling.put("rope-attention-factor", given.get());
+    } else if (some != 0 && all != 0) {
+      scaling.put("rope-attention-factor", amplitude(factor, some) / amplitude(factor, all));
+    }
+    if (!rope.flag("truncate", true)) {
+      throw rope.unsupported("truncate", false, "the ramp of yarn begins at whole dimensions");
+    }
+  }
+
+  /** DeepSeek's variant of YaRN's factor, with a coefficient. */
+  private static double amplitude(double factor, double coefficient) {
+    return factor <= 1 ? 1 : 0.1 * coefficient * Math.log(factor) + 1;
+  }
+
+  private static double factor(PublishedConfig rope) {
+    return needed(rope, "factor");
+  }
+
+  private static double needed(PublishedConfig config, String key) {
+    return config.number(key).orElseThrow(() -> config.invalid(key, "is missing"));
+  }
+
+  private static int originalLength(PublishedConfig config, PublishedConfig rope) {
+    String key = "original_max_position_embeddings";
+    Optional<Integer> inside = rope.integer(key);
+    return config
+        .integer(key)
+        .or(() -> inside)
+        .orElseGet(() -> config.required("max_position_embeddings"));
   }
 
   /** The options of an attention with heads of this size. */

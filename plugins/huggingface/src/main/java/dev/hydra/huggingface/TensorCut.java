@@ -1,5 +1,6 @@
 package dev.hydra.huggingface;
 
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -9,7 +10,12 @@ import java.util.List;
  */
 record TensorCut(String name, List<Long> shape) {
   static TensorCut of(String name, long... shape) {
-    return new TensorCut(name, java.util.Arrays.stream(shape).boxed().toList());
+    return new TensorCut(name, Arrays.stream(shape).boxed().toList());
+  }
+
+  /** The same under another name. */
+  TensorCut named(String newName) {
+    return new TensorCut(newName, shape);
   }
 
   /** The number of its elements. */

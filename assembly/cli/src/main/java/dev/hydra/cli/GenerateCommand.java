@@ -3,10 +3,7 @@ package dev.hydra.cli;
 import com.fasterxml.jackson.jr.ob.JSON;
 import com.typesafe.config.Config;
 import dev.hydra.composer.Components;
-import dev.hydra.composer.ConfigFiles;
 import dev.hydra.composer.Model;
-import dev.hydra.data.DataSettings;
-import dev.hydra.data.StreamingDecoder;
 import dev.hydra.data.Tokenizer;
 import dev.hydra.trainer.Checkpoint;
 import dev.hydra.trainer.Sampling;
@@ -100,34 +97,34 @@ final class GenerateCommand implements Callable<Integer> {
     Sampling sampling = usage(() -> new Sampling(temperature, topK, topP, seed));
     Checkpoint checkpoint = folder.checkpoint();
     Config config = folder.config(checkpoint);
-    Tokenizer tokenizer = DataSettings.read(ConfigFiles.part(config, "data")).tokenizer();
+    Optional<Tokenizer> tokenizer = ModelFolder.tokenizer(checkpoint, config);
     int[] start = start(tokenizer);
     Device device = deviceArgument.device();
     PrintWriter out = spec.commandLine().getOut();
     try (Model model =
         ModelFolder.load(checkpoint, config, components, device, precision.on(device))) {
       List<Integer> drawn = new ArrayList<>();
-      StringBuilder text = new StringBuilder();
-      StreamingDecoder decoder = new StreamingDecoder(tokenizer);
+      TokenOutput output = new TokenOutput(tokenizer, json ? Optional.empty() : Optional.of(out));
+      int vocabulary = tokenizer.map(Tokenizer::vocabSize).orElse(model.spec().vocabSize());
       usage(
           () -> {
-            new TextGenerator(model, tokenizer.vocabSize())
+            new TextGenerator(model, vocabulary)
                 .generate(
                     start,
                     maxTokens,
                     sampling,
                     token -> {
                       drawn.add(token);
-                      emit(decoder.next(token), text, out);
+                      output.accept(token);
                       return !out.checkError();
                     });
             return drawn;
           });
-      emit(decoder.finish(), text, out);
+      Optional<String> text = output.finish();
       if (json) {
         Map<String, Object> line = new LinkedHashMap<>();
         line.put("tokens", drawn);
-        line.put("text", text.toString());
+        text.ifPresent(known -> line.put("text", known));
         out.println(Json.line(line));
       } else {
         out.println();
@@ -136,24 +133,18 @@ final class GenerateCommand implements Callable<Integer> {
     return 0;
   }
 
-  private void emit(String piece, StringBuilder text, PrintWriter out) {
-    if (json) {
-      text.append(piece);
-    } else {
-      out.print(piece);
-      out.flush();
+  private int[] start(Optional<Tokenizer> tokenizer) {
+    if (tokens.isPresent()) {
+      try {
+        return JSON.std.beanFrom(int[].class, tokens.get());
+      } catch (IOException e) {
+        throw new UsageException("--tokens must be a JSON array of token ids, such as [72,105]");
+      }
     }
-  }
-
-  private int[] start(Tokenizer tokenizer) {
-    if (tokens.isEmpty()) {
-      return tokenizer.encode(prompt.orElse("\n"));
-    }
-    try {
-      return JSON.std.beanFrom(int[].class, tokens.get());
-    } catch (IOException e) {
-      throw new UsageException("--tokens must be a JSON array of token ids, such as [72,105]");
-    }
+    return tokenizer
+        .orElseThrow(
+            () -> new UsageException("this model has no tokenizer; give --tokens, not --prompt"))
+        .encode(prompt.orElse("\n"));
   }
 
   private static <T> T usage(java.util.function.Supplier<T> action) {

@@ -24,6 +24,7 @@ import picocli.CommandLine.Spec;
       TrainCommand.class,
       EvalCommand.class,
       GenerateCommand.class,
+      ScoreCommand.class,
       InspectCommand.class,
       ConfigCommand.class,
       PluginsCommand.class,

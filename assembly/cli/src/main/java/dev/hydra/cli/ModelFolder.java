@@ -7,23 +7,31 @@ import dev.hydra.composer.Model;
 import dev.hydra.composer.ModelFiles;
 import dev.hydra.composer.ModelSpec;
 import dev.hydra.composer.Precision;
+import dev.hydra.data.DataSettings;
+import dev.hydra.data.Tokenizer;
 import dev.hydra.trainer.Checkpoint;
 import dev.hydra.trainer.RunFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import picocli.CommandLine.Option;
 
-/** Names a trained model: a run folder (its newest whole checkpoint) or one checkpoint. */
+/**
+ * Names a model with weights: a run folder (its newest whole checkpoint), one checkpoint, or a
+ * folder that an import made.
+ */
 final class ModelFolder {
   @Option(
       names = {"--model", "--run-dir"},
       required = true,
       paramLabel = "DIR",
-      description = "A run folder, whose newest whole checkpoint is used, or one checkpoint.")
+      description =
+          "A run folder, whose newest whole checkpoint is used, one checkpoint, or an imported"
+              + " model.")
   @SuppressWarnings("NullAway.Init") // set by picocli
   private Path folder;
 
@@ -40,7 +48,9 @@ final class ModelFolder {
     }
     if (Files.exists(folder.resolve(Checkpoint.MODEL))) {
       Checkpoint checkpoint = new Checkpoint(folder);
-      checkpoint.verify();
+      if (!checkpoint.imported()) {
+        checkpoint.verify();
+      }
       return checkpoint;
     }
     return new RunFolder(folder)
@@ -54,6 +64,13 @@ final class ModelFolder {
   /** The configuration that the model was trained with, and the overrides. */
   Config config(Checkpoint checkpoint) {
     return ConfigFiles.load(checkpoint.file(Checkpoint.CONFIG), overrides);
+  }
+
+  /** What makes tokens of text; an imported model has nothing of the kind. */
+  static Optional<Tokenizer> tokenizer(Checkpoint checkpoint, Config config) {
+    return checkpoint.imported() && !config.hasPath("data")
+        ? Optional.empty()
+        : Optional.of(DataSettings.read(ConfigFiles.part(config, "data")).tokenizer());
   }
 
   /** Builds the model of a checkpoint. */

@@ -109,6 +109,31 @@ class CommandLineIT {
     assertEquals(first, byTokens);
   }
 
+  @Test
+  void scoresTokens() throws Exception {
+    train("run", "--set", "trainer.steps=1");
+    Files.writeString(folder.resolve("tokens.json"), "[[111,110,101,32],[116],[116,119]]");
+    String[] score = {"score", "--model", "run", "--tokens", "tokens.json", "--json"};
+    Map<String, Object> line = json(ok(score));
+    List<?> logprobs = (List<?>) line.get("logprobs");
+    assertEquals(List.of(3, 0, 1), logprobs.stream().map(each -> ((List<?>) each).size()).toList());
+    double sum =
+        logprobs.stream()
+            .flatMap(each -> ((List<?>) each).stream())
+            .mapToDouble(each -> ((Number) each).doubleValue())
+            .sum();
+    double loss = ((Number) line.get("loss")).doubleValue();
+    assertEquals(-sum / 4, loss, 1e-9);
+    assertTrue(loss > 3 && loss < 7, "after one step near ln 256 = 5.5: " + loss);
+
+    for (String wrong : List.of("[1, 2]", "[[1, \"a\"]]", "[[300, 1]]", "[[1]]", "[]", "{")) {
+      Files.writeString(folder.resolve("tokens.json"), wrong);
+      Hydra.Result result = run(score);
+      assertEquals(2, result.exitCode(), wrong + ": " + result);
+      assertTrue(String.join("\n", result.err()).contains("tokens.json"), result.toString());
+    }
+  }
+
   private static Map<String, Object> json(Hydra.Result result) throws IOException {
     return JSON.std.mapFrom(result.out().get(result.out().size() - 1));
   }

@@ -105,6 +105,11 @@ public record Checkpoint(Path folder) {
     }
   }
 
+  /** Whether these are weights and a configuration only, as an import leaves them. */
+  public boolean imported() {
+    return Files.exists(file(MODEL)) && !Files.exists(file(STATE)) && !Files.exists(file(MANIFEST));
+  }
+
   /** One of its files. */
   public Path file(String name) {
     return folder.resolve(name);

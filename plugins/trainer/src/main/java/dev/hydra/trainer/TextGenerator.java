@@ -8,7 +8,6 @@ import dev.hydra.libtorch.Tensors;
 import java.util.function.IntPredicate;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Continues text with a model: one pass over the prompt, then a token at a time with state. */
 public final class TextGenerator {
@@ -34,15 +33,7 @@ public final class TextGenerator {
    * @throws IllegalArgumentException if the prompt is empty or has a token that the model lacks
    */
   public void generate(int[] prompt, int tokens, Sampling sampling, IntPredicate sink) {
-    if (prompt.length == 0) {
-      throw new IllegalArgumentException("the prompt is empty; give at least one token");
-    }
-    for (int token : prompt) {
-      if (token < 0 || token >= vocabulary) {
-        throw new IllegalArgumentException(
-            "token " + token + " is not in the vocabulary, 0 to " + (vocabulary - 1));
-      }
-    }
+    SequenceScorer.checkTokens(prompt, vocabulary);
     Sampler sampler = new Sampler(sampling);
     try (ModelState state = new ModelState();
         Grad off = Grad.off()) {
@@ -58,14 +49,9 @@ public final class TextGenerator {
   }
 
   private double[] logits(int[] tokens, ModelState state) {
-    long[] ids = new long[tokens.length];
-    for (int i = 0; i < ids.length; i++) {
-      ids[i] = tokens[i];
-    }
     try (PointerScope scope = new PointerScope();
         Forward forward = Forward.evaluation().with(state)) {
-      Tensor input = Tensor.create(ids).view(1, -1).to(model.precision().device(), ScalarType.Long);
-      Tensor hidden = model.hidden(input, forward);
+      Tensor hidden = model.hidden(SequenceScorer.ids(model, tokens), forward);
       Tensor last = Tensors.slice(hidden, 1, tokens.length - 1, tokens.length);
       return Tensors.numbers(Tensors.slice(model.logits(last), 2, 0, vocabulary));
     }

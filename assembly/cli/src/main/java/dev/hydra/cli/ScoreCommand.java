@@ -1,0 +1,118 @@
+package dev.hydra.cli;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.jr.ob.JSON;
+import com.typesafe.config.Config;
+import dev.hydra.composer.Components;
+import dev.hydra.composer.Model;
+import dev.hydra.trainer.Checkpoint;
+import dev.hydra.trainer.SequenceScorer;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.bytedeco.pytorch.Device;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Says how likely a model finds given tokens. */
+@Command(
+    name = "score",
+    description = {
+      "Scores sequences of token ids: the log-probability of every token but the first, given"
+          + " those before it, in nats.",
+      "loss is the mean negative log-probability over the tokens of all sequences."
+    },
+    mixinStandardHelpOptions = true)
+@SuppressWarnings("NullAway.Init") // fields are set by picocli
+final class ScoreCommand implements Callable<Integer> {
+  private final Components components;
+
+  @Spec private CommandSpec spec;
+  @Mixin private ModelFolder folder;
+  @Mixin private DeviceArgument deviceArgument;
+  @Mixin private PrecisionArgument precision;
+
+  @Option(
+      names = "--tokens",
+      required = true,
+      paramLabel = "FILE",
+      description = "A JSON file: an array of arrays of token ids.")
+  private Path tokens;
+
+  @Option(
+      names = "--json",
+      description = "One JSON object: loss, and logprobs, an array for each sequence.")
+  private boolean json;
+
+  ScoreCommand(Components components) {
+    this.components = components;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    int[][] sequences = sequences();
+    Checkpoint checkpoint = folder.checkpoint();
+    Config config = folder.config(checkpoint);
+    Device device = deviceArgument.device();
+    PrintWriter out = spec.commandLine().getOut();
+    try (Model model =
+        ModelFolder.load(checkpoint, config, components, device, precision.on(device))) {
+      SequenceScorer scorer = new SequenceScorer(model);
+      List<double[]> scores = new ArrayList<>();
+      for (int i = 0; i < sequences.length; i++) {
+        scores.add(score(scorer, sequences[i], i));
+      }
+      double loss = -scores.stream().flatMapToDouble(Arrays::stream).average().orElseThrow();
+      if (json) {
+        Map<String, Object> line = new LinkedHashMap<>();
+        line.put("loss", loss);
+        line.put("logprobs", scores);
+        out.println(Json.line(line));
+        return 0;
+      }
+      out.println("sequence  tokens      loss");
+      for (int i = 0; i < sequences.length; i++) {
+        double mean = -Arrays.stream(scores.get(i)).average().orElse(Double.NaN);
+        out.printf("%8d  %6d  %8.5f%n", i, sequences[i].length, mean);
+      }
+      out.printf("loss %.6f nats per token, perplexity %.4f%n", loss, Math.exp(loss));
+    }
+    return 0;
+  }
+
+  private double[] score(SequenceScorer scorer, int[] sequence, int number) {
+    try {
+      return scorer.logProbabilities(sequence);
+    } catch (IllegalArgumentException e) {
+      throw new UsageException(tokens + ", sequence " + number + ": " + e.getMessage());
+    }
+  }
+
+  private int[][] sequences() throws IOException {
+    if (!Files.isRegularFile(tokens)) {
+      throw new UsageException("there is no file " + tokens);
+    }
+    int[][] sequences;
+    try {
+      sequences = JSON.std.beanFrom(int[][].class, Files.readString(tokens));
+    } catch (JsonProcessingException e) {
+      throw new UsageException(
+          tokens + " must hold an array of arrays of token ids, such as [[72,105],[33,10]]");
+    }
+    if (Arrays.stream(sequences).noneMatch(sequence -> sequence.length > 1)) {
+      throw new UsageException(
+          tokens + " has nothing to score: a sequence needs at least two tokens");
+    }
+    return sequences;
+  }
+}

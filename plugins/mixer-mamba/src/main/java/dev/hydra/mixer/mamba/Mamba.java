@@ -53,7 +53,7 @@ final class Mamba implements Mixer {
 
   private static Optional<RmsNorm> norm(Site site, String name, long channels) {
     return site.get(MambaFactory.BCDT_NORM)
-        ? Optional.of(RmsNorm.of(site, name, channels, site.get(MambaFactory.NORM_EPSILON)))
+        ? Optional.of(RmsNorm.of(site, name, channels, 1, site.get(MambaFactory.NORM_EPSILON)))
         : Optional.empty();
   }
 

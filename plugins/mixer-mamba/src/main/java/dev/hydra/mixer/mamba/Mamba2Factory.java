@@ -36,14 +36,30 @@ public final class Mamba2Factory implements ComponentFactory<Mixer> {
       Option.decimal("dt-limit-high", "step sizes are never larger")
           .where(v -> v > 0, "above 0")
           .optional("no limit");
+  static final Option<GatedNorm.Place> NORM =
+      Option.choice("norm", GatedNorm.Place.class, "where a norm stands at the gate")
+          .orElse(GatedNorm.Place.AFTER_GATE);
   static final Option<Integer> NORM_GROUPS =
-      Option.integer("norm-groups", "groups of channels that the gated norm averages over")
+      Option.integer("norm-groups", "groups of channels that the norm averages over")
           .atLeast(1)
           .orElse(1);
   static final Option<Double> NORM_EPSILON =
-      Option.decimal("norm-epsilon", "added to the mean square in the gated norm")
+      Option.decimal("norm-epsilon", "added to the mean square in the norm")
           .where(v -> v > 0, "above 0")
           .orElse(1e-5);
+  static final Option<Optional<List<Double>>> MULTIPLIERS =
+      Option.decimals("multipliers", "factors on z, x, B, C and dt as projected")
+          .where(factors -> factors.size() == 5, "five numbers")
+          .optional("none");
+  static final Option<InitialState> INITIAL_STATE =
+      Option.choice("initial-state", InitialState.class, "the state that documents start from")
+          .orElse(InitialState.ZERO);
+
+  /** The state that documents start from. */
+  enum InitialState {
+    ZERO,
+    LEARNED
+  }
 
   @Override
   public Role role() {
@@ -66,8 +82,11 @@ public final class Mamba2Factory implements ComponentFactory<Mixer> {
         StateSpaceOptions.DT_MAX,
         DT_LIMIT_LOW,
         DT_LIMIT_HIGH,
+        NORM,
         NORM_GROUPS,
-        NORM_EPSILON);
+        NORM_EPSILON,
+        MULTIPLIERS,
+        INITIAL_STATE);
   }
 
   @Override

@@ -3,7 +3,6 @@ package dev.hydra.huggingface;
 import static dev.hydra.huggingface.ModelPlan.others;
 
 import java.util.List;
-import java.util.Map;
 import java.util.TreeSet;
 
 /** Bamba: Mamba-2 with attention in chosen layers, heads of which rotate by half. */
@@ -14,9 +13,9 @@ final class Bamba {
 
   static ModelPlan plan(PublishedConfig config) {
     Family.requireSilu(config);
-    int width = config.required("hidden_size");
-    int depth = config.required("num_hidden_layers");
-    double epsilon = config.number("rms_norm_eps", 1e-5);
+    Frame frame = Frame.read(config, Frame.Names.HYBRID, 1e-5, false);
+    int width = frame.width();
+    int depth = frame.depth();
     // The share stands in the rope parameters; beside them it has no effect.
     config.harmless(List.of("partial_rotary_factor", "layers_block_type", "layer_types"));
     AttentionPart attention = AttentionPart.read(config, 8, Rope.read(config, 10_000, ROTATING));
@@ -36,22 +35,15 @@ final class Bamba {
     SwigluPart ffn =
         SwigluPart.of(width, config.required("intermediate_size"), config.flag("mlp_bias", false));
     return new ModelPlan(
-        Jamba.NAMES,
-        config.required("vocab_size"),
-        width,
-        depth,
-        config.flag("tie_word_embeddings", false),
-        Map.of("norm-epsilon", epsilon),
-        List.of(
-            BlockPlan.sequential(
-                PathPlan.mixer(
-                    "mamba",
-                    Mamba2Part.read(config, config.integer("mamba_expand", 2) * width, epsilon),
-                    "mamba.",
-                    "input_layernorm",
-                    others(attending, depth)),
-                PathPlan.mixer("attention", attention, "self_attn.", "input_layernorm", attending),
-                PathPlan.ffn(
-                    "ffn", ffn, "feed_forward.", "pre_ff_layernorm", ModelPlan.all(depth)))));
+        frame,
+        BlockPlan.sequential(
+            PathPlan.mixer(
+                "mamba",
+                Mamba2Part.read(config, config.integer("mamba_expand", 2) * width, frame.epsilon()),
+                "mamba.",
+                "input_layernorm",
+                others(attending, depth)),
+            PathPlan.mixer("attention", attention, "self_attn.", "input_layernorm", attending),
+            PathPlan.ffn("ffn", ffn, "feed_forward.", "pre_ff_layernorm", ModelPlan.all(depth))));
   }
 }

@@ -2,9 +2,7 @@ package dev.hydra.huggingface;
 
 import static dev.hydra.huggingface.ModelPlan.all;
 
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 
 /**
  * Falcon-H1 (arXiv 2507.22448): Mamba-2 and attention side by side, then a feed-forward, with a
@@ -18,9 +16,12 @@ final class FalconH1 {
   static ModelPlan plan(PublishedConfig config) {
     Family.requireSilu(config);
     config.harmless(List.of("layers_block_type", "layer_types", "mamba_use_mlp"));
-    int width = config.required("hidden_size");
-    int depth = config.required("num_hidden_layers");
-    double epsilon = config.number("rms_norm_eps", 1e-5);
+    Frame frame =
+        Frame.read(config, Frame.Names.HYBRID, 1e-5, false)
+            .scaled(
+                config.number("embedding_multiplier", 1), config.number("lm_head_multiplier", 1));
+    int width = frame.width();
+    int depth = frame.depth();
     AttentionPart attention = AttentionPart.read(config, 8, Rope.whole(config, 10_000));
     double key = config.number("key_multiplier", 1);
     if (key != 1) {
@@ -35,31 +36,21 @@ final class FalconH1 {
             config.flag("mlp_bias", false),
             mlp.get(0),
             false);
-    Map<String, Object> options = new LinkedHashMap<>();
-    options.put("norm-epsilon", epsilon);
-    options.put("embedding-scale", config.number("embedding_multiplier", 1));
-    options.put("logits-scale", config.number("lm_head_multiplier", 1));
     String norm = "input_layernorm";
     return new ModelPlan(
-        Jamba.NAMES,
-        config.required("vocab_size"),
-        width,
-        depth,
-        config.flag("tie_word_embeddings", false),
-        options,
-        List.of(
-            BlockPlan.parallel(
-                PathPlan.mixer("mamba", mamba(config, width, epsilon), "mamba.", norm, all(depth))
-                    .scaled(
-                        config.number("ssm_out_multiplier", 1),
-                        config.number("ssm_in_multiplier", 1)),
-                PathPlan.mixer("attention", attention, "self_attn.", norm, all(depth))
-                    .scaled(
-                        config.number("attention_out_multiplier", 1),
-                        config.number("attention_in_multiplier", 1))),
-            BlockPlan.sequential(
-                PathPlan.ffn("ffn", ffn, "feed_forward.", "pre_ff_layernorm", all(depth))
-                    .scaled(mlp.get(1), 1))));
+        frame,
+        BlockPlan.parallel(
+            PathPlan.mixer(
+                    "mamba", mamba(config, width, frame.epsilon()), "mamba.", norm, all(depth))
+                .scaled(
+                    config.number("ssm_out_multiplier", 1), config.number("ssm_in_multiplier", 1)),
+            PathPlan.mixer("attention", attention, "self_attn.", norm, all(depth))
+                .scaled(
+                    config.number("attention_out_multiplier", 1),
+                    config.number("attention_in_multiplier", 1))),
+        BlockPlan.sequential(
+            PathPlan.ffn("ffn", ffn, "feed_forward.", "pre_ff_layernorm", all(depth))
+                .scaled(mlp.get(1), 1)));
   }
 
   private static Mamba2Part mamba(PublishedConfig config, int width, double epsilon) {

@@ -4,9 +4,7 @@ import static dev.hydra.huggingface.ModelPlan.all;
 import static dev.hydra.huggingface.ModelPlan.others;
 
 import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
@@ -23,36 +21,30 @@ final class GraniteMoeHybrid {
     Family.requireSilu(config);
     Family.warnOfRouterLosses(config);
     refuse(config);
-    int width = config.required("hidden_size");
-    int depth = config.required("num_hidden_layers");
+    Frame frame =
+        Frame.read(config, Frame.Names.LLAMA, 1e-6, false)
+            .scaled(
+                config.number("embedding_multiplier", 1), 1 / config.number("logits_scaling", 1));
+    int width = frame.width();
+    int depth = frame.depth();
     List<Integer> attending = attending(config, depth);
     AttentionPart attention = attention(config);
     double residual = config.number("residual_multiplier", 1);
-    Map<String, Object> options = new LinkedHashMap<>();
-    double epsilon = config.number("rms_norm_eps", 1e-6);
-    options.put("norm-epsilon", epsilon);
-    options.put("embedding-scale", config.number("embedding_multiplier", 1));
-    options.put("logits-scale", 1 / config.number("logits_scaling", 1));
     String norm = "input_layernorm";
     return new ModelPlan(
-        Llama.NAMES,
-        config.required("vocab_size"),
-        width,
-        depth,
-        config.flag("tie_word_embeddings", false),
-        options,
-        List.of(
-            BlockPlan.sequential(
-                PathPlan.mixer(
-                        "mamba",
-                        Mamba2Part.read(config, config.integer("mamba_expand", 2) * width, epsilon),
-                        "mamba.",
-                        norm,
-                        others(attending, depth))
-                    .scaled(residual, 1),
-                PathPlan.mixer("attention", attention, "self_attn.", norm, attending)
-                    .scaled(residual, 1),
-                ffn(config, width, depth).scaled(residual, 1))));
+        frame,
+        BlockPlan.sequential(
+            PathPlan.mixer(
+                    "mamba",
+                    Mamba2Part.read(
+                        config, config.integer("mamba_expand", 2) * width, frame.epsilon()),
+                    "mamba.",
+                    norm,
+                    others(attending, depth))
+                .scaled(residual, 1),
+            PathPlan.mixer("attention", attention, "self_attn.", norm, attending)
+                .scaled(residual, 1),
+            ffn(config, width, depth).scaled(residual, 1)));
   }
 
   private static void refuse(PublishedConfig config) {

@@ -4,7 +4,6 @@ import static dev.hydra.huggingface.ModelPlan.others;
 
 import dev.hydra.api.ConfigException;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 
@@ -13,20 +12,16 @@ import java.util.stream.IntStream;
  * experts in place of a dense feed-forward every so many layers.
  */
 final class Jamba {
-  /** The names that Jamba and the hybrids after it use. */
-  static final ModelPlan.Names NAMES =
-      new ModelPlan.Names("model.", "embed_tokens", "final_layernorm");
-
   private Jamba() {}
 
   static ModelPlan plan(PublishedConfig config) {
     Family.requireSilu(config);
     Family.warnOfRouterLosses(config);
     refuse(config);
-    int width = config.required("hidden_size");
-    int depth = config.required("num_hidden_layers");
+    Frame frame = Frame.read(config, Frame.Names.HYBRID, 1e-6, false);
+    int width = frame.width();
+    int depth = frame.depth();
     int hidden = config.required("intermediate_size");
-    double epsilon = config.number("rms_norm_eps", 1e-6);
     int experts = config.integer("num_experts", config.integer("num_local_experts", 16));
     List<Integer> attending = every(config, "attn_layer", 8, 4, depth);
     List<Integer> routed = every(config, "expert_layer", 2, 1, depth);
@@ -46,28 +41,18 @@ final class Jamba {
     String ffnNorm = "pre_ff_layernorm";
     String below = "feed_forward.";
     return new ModelPlan(
-        NAMES,
-        config.required("vocab_size"),
-        width,
-        depth,
-        config.flag("tie_word_embeddings", false),
-        Map.of("norm-epsilon", epsilon),
-        List.of(
-            BlockPlan.sequential(
-                PathPlan.mixer(
-                    "mamba",
-                    mamba(config, width, epsilon),
-                    "mamba.",
-                    "input_layernorm",
-                    others(attending, depth)),
-                PathPlan.mixer("attention", attention, "self_attn.", "input_layernorm", attending),
-                PathPlan.ffn(
-                    "mlp",
-                    SwigluPart.of(width, hidden, false),
-                    below,
-                    ffnNorm,
-                    others(routed, depth)),
-                PathPlan.ffn("moe", moe, below, ffnNorm, routed))));
+        frame,
+        BlockPlan.sequential(
+            PathPlan.mixer(
+                "mamba",
+                mamba(config, width, frame.epsilon()),
+                "mamba.",
+                "input_layernorm",
+                others(attending, depth)),
+            PathPlan.mixer("attention", attention, "self_attn.", "input_layernorm", attending),
+            PathPlan.ffn(
+                "mlp", SwigluPart.of(width, hidden, false), below, ffnNorm, others(routed, depth)),
+            PathPlan.ffn("moe", moe, below, ffnNorm, routed)));
   }
 
   private static void refuse(PublishedConfig config) {

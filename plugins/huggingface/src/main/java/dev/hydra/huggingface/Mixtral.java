@@ -2,9 +2,6 @@ package dev.hydra.huggingface;
 
 import static dev.hydra.huggingface.ModelPlan.all;
 
-import java.util.List;
-import java.util.Map;
-
 /** Mixtral (arXiv 2401.04088): Llama with experts, and with a window where it is asked for. */
 final class Mixtral {
   private Mixtral() {}
@@ -12,8 +9,9 @@ final class Mixtral {
   static ModelPlan plan(PublishedConfig config) {
     Family.requireSilu(config);
     Family.warnOfRouterLosses(config);
-    int width = config.required("hidden_size");
-    int depth = config.required("num_hidden_layers");
+    Frame frame = Frame.read(config, Frame.Names.LLAMA, 1e-5, false);
+    int width = frame.width();
+    int depth = frame.depth();
     AttentionPart attention =
         AttentionPart.read(config, 8, Rope.whole(config, 1_000_000))
             .within(config.integer("sliding_window"));
@@ -31,15 +29,9 @@ final class Mixtral {
             MoePart.apart("gate", "w1", "w3", "w2"));
     String below = "block_sparse_moe.";
     return new ModelPlan(
-        Llama.NAMES,
-        config.required("vocab_size"),
-        width,
-        depth,
-        config.flag("tie_word_embeddings", false),
-        Map.of("norm-epsilon", config.number("rms_norm_eps", 1e-5)),
-        List.of(
-            BlockPlan.sequential(
-                PathPlan.mixer("mixer", attention, "self_attn.", "input_layernorm", all(depth)),
-                PathPlan.ffn("ffn", experts, below, "post_attention_layernorm", all(depth)))));
+        frame,
+        BlockPlan.sequential(
+            PathPlan.mixer("mixer", attention, "self_attn.", "input_layernorm", all(depth)),
+            PathPlan.ffn("ffn", experts, below, "post_attention_layernorm", all(depth))));
   }
 }

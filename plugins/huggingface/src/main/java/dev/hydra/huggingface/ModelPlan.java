@@ -9,52 +9,40 @@ import java.util.TreeSet;
 /**
  * A published model in our terms.
  *
- * @param names how the family names what stands outside the layers
- * @param vocabSize the number of tokens
- * @param width the width of the hidden states
- * @param depth the number of layers
- * @param tied whether the head uses the embedding's weights
- * @param options further options of {@code model}
+ * @param frame what it has besides its layers
  * @param layer the blocks of a layer
  */
-record ModelPlan(
-    Names names,
-    int vocabSize,
-    int width,
-    int depth,
-    boolean tied,
-    Map<String, Object> options,
-    List<BlockPlan> layer) {
+record ModelPlan(Frame frame, List<BlockPlan> layer) {
   private static final String HEAD = "lm_head.weight";
 
-  /**
-   * Names of tensors.
-   *
-   * @param prefix of all but the head
-   */
-  record Names(String prefix, String embedding, String norm) {}
+  ModelPlan(Frame frame, BlockPlan... layer) {
+    this(frame, List.of(layer));
+  }
 
   /** All tensors, from theirs to ours. */
   List<Mapping> mappings() {
     List<Mapping> all = new ArrayList<>();
+    Frame.Names names = frame.names();
     Mappings model = new Mappings("", names.prefix(), all);
-    model.renamed("embedding.weight", names.embedding() + ".weight", vocabSize, width);
-    for (int i = 0; i < depth; i++) {
+    long width = frame.width();
+    model.renamed("embedding.weight", names.embedding() + ".weight", frame.vocabSize(), width);
+    for (int i = 0; i < frame.depth(); i++) {
       for (int j = 0; j < layer.size(); j++) {
         int block = i * layer.size() + j;
         layer.get(j).map(i, width, model.at("blocks." + block + ".", "layers." + i + "."));
       }
     }
     model.renamed("norm.weight", names.norm() + ".weight", width);
-    if (!tied) {
-      new Mappings("", "", all).renamed("head.weight", HEAD, vocabSize, width);
+    if (!frame.tied()) {
+      new Mappings("", "", all).renamed("head.weight", HEAD, frame.vocabSize(), width);
     }
     return List.copyOf(all);
   }
 
   /** Tensors of theirs that may be left out, and those that they must equal if they are there. */
   Map<String, String> duplicates() {
-    return tied ? Map.of(HEAD, names.prefix() + names.embedding() + ".weight") : Map.of();
+    Frame.Names names = frame.names();
+    return frame.tied() ? Map.of(HEAD, names.prefix() + names.embedding() + ".weight") : Map.of();
   }
 
   /** The model as HOCON. */

@@ -18,17 +18,18 @@ final class ModelText {
   }
 
   String render() {
+    Frame frame = plan.frame();
     boolean one = plan.layer().size() == 1;
     line(0, "model {");
-    String depth = one ? ", depth = " + plan.depth() : "";
-    line(1, "vocab-size = " + plan.vocabSize() + ", width = " + plan.width() + depth);
-    line(1, "tie-embeddings = " + plan.tied());
-    plan.options().forEach((key, value) -> line(1, key + " = " + value(value)));
+    String depth = one ? ", depth = " + frame.depth() : "";
+    line(1, "vocab-size = " + frame.vocabSize() + ", width = " + frame.width() + depth);
+    line(1, "tie-embeddings = " + frame.tied() + ", norm-epsilon = " + number(frame.epsilon()));
+    frame.options().forEach((key, value) -> line(1, key + " = " + value(value)));
     if (one) {
       block(1, "block {", plan.layer().get(0), "}");
     } else {
       line(1, "stack = [ {");
-      line(2, "repeat = " + plan.depth());
+      line(2, "repeat = " + frame.depth());
       line(2, "blocks = [");
       plan.layer().forEach(block -> block(3, "{", block, "}"));
       line(2, "]");
@@ -52,7 +53,7 @@ final class ModelText {
     if (!path.name().equals(path.role())) {
       options.put("name", path.name());
     }
-    LayerSlices.of(path.layers(), plan.depth()).ifPresent(at -> options.put("at", at));
+    LayerSlices.of(path.layers(), plan.frame().depth()).ifPresent(at -> options.put("at", at));
     if (path.inputScale() != 1) {
       options.put("input-scale", path.inputScale());
     }

@@ -9,7 +9,6 @@ import dev.hydra.composer.Parameter;
 import dev.hydra.composer.Precision;
 import dev.hydra.libtorch.Devices;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -21,13 +20,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * A model as its {@code config.json} describes it. Its weights are brought here by {@link
  * #importTo}, and taken back by {@link #exportTo}.
  */
-public final class PublishedModel {
-  /** The description in a published folder. */
-  public static final String CONFIG = "config.json";
-
-  /** The description in a folder of ours, as it was published. */
-  public static final String KEPT = "hf-config.json";
-
+final class PublishedModel {
   private final Path file;
   private final ModelPlan plan;
   private final List<String> warnings;
@@ -43,14 +36,14 @@ public final class PublishedModel {
    *
    * @throws dev.hydra.api.ConfigException if it is malformed, or asks for what is not supported
    */
-  public static PublishedModel read(Path file) {
+  static PublishedModel read(Path file) {
     PublishedConfig config = PublishedConfig.read(file);
     ModelPlan plan = Family.read(config);
     return new PublishedModel(file, plan, config.warnings());
   }
 
   /** What the description says without an effect here. */
-  public List<String> warnings() {
+  List<String> warnings() {
     return warnings;
   }
 
@@ -60,12 +53,12 @@ public final class PublishedModel {
   }
 
   /** The model as HOCON text. */
-  public String text() {
+  String text() {
     return "# From " + file.getFileName() + ".\n" + plan.text();
   }
 
   /** The model. */
-  public ModelSpec spec() {
+  ModelSpec spec() {
     return ModelSpec.read(
         ConfigFactory.parseString(
             text(), ConfigParseOptions.defaults().setOriginDescription("model of " + file)));
@@ -77,7 +70,7 @@ public final class PublishedModel {
    * @throws dev.hydra.api.ConfigException if a component does not take what the description asks
    * @throws IllegalStateException if a component has other parameters than the family's
    */
-  public void check(Components components) {
+  void check(Components components) {
     Map<String, List<Long>> expected = new HashMap<>();
     mappings().forEach(m -> m.to().forEach(cut -> expected.put(cut.name(), cut.shape())));
     Precision shapes = new Precision(Devices.meta(), ScalarType.Float);
@@ -102,7 +95,7 @@ public final class PublishedModel {
    * @param target the file to write
    * @throws IOException if they do not fit the description; nothing is written then
    */
-  public void importTo(Path published, Path target, Progress progress) throws IOException {
+  void importTo(Path published, Path target, Progress progress) throws IOException {
     try (Shards shards = Shards.open(published)) {
       Map<String, String> duplicates = plan.duplicates();
       Transfer transfer =
@@ -117,19 +110,18 @@ public final class PublishedModel {
   }
 
   /**
-   * Reads weights of ours and writes a published folder, in the types that they have.
+   * Reads weights of ours and writes them as published, in the types that they have.
    *
    * @param model the folder with our weights
-   * @param folder an existing folder
+   * @param target the file to write
    * @throws IOException if they do not fit the description; nothing is written then
    */
-  public void exportTo(Path model, Path folder, Progress progress) throws IOException {
+  void exportTo(Path model, Path target, Progress progress) throws IOException {
     try (Shards shards = Shards.open(model)) {
       List<Mapping> back = mappings().stream().map(Mapping::inverse).toList();
       Transfer transfer = new Transfer(back, shards, Set.of(), model.toString());
       transfer.sort();
-      transfer.write(folder.resolve(Shards.FILE), Map.of("format", "pt"), progress);
-      Files.copy(file, folder.resolve(CONFIG));
+      transfer.write(target, Map.of("format", "pt"), progress);
     }
   }
 }

@@ -3,20 +3,17 @@ package dev.hydra.huggingface;
 import static dev.hydra.huggingface.ModelPlan.all;
 
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 
 /** Mamba (arXiv 2312.00752). */
 final class PureMamba {
-  /** The names that both generations of Mamba use. */
-  static final ModelPlan.Names NAMES = new ModelPlan.Names("backbone.", "embeddings", "norm_f");
-
   private PureMamba() {}
 
   static ModelPlan plan(PublishedConfig config) {
     Family.requireSilu(config);
-    int width = config.required("hidden_size");
-    int depth = config.required("num_hidden_layers");
+    Frame frame = Frame.read(config, Frame.Names.MAMBA, 1e-5, true);
+    int width = frame.width();
+    int depth = frame.depth();
     if (!config.flag("rms_norm", true)) {
       throw config.unsupported("rms_norm", false, "norms are RMS norms");
     }
@@ -42,13 +39,6 @@ final class PureMamba {
             config.flag("use_bias", false),
             Optional.empty());
     return new ModelPlan(
-        NAMES,
-        config.required("vocab_size"),
-        width,
-        depth,
-        config.flag("tie_word_embeddings", true),
-        Map.of("norm-epsilon", config.number("layer_norm_epsilon", 1e-5)),
-        List.of(
-            BlockPlan.sequential(PathPlan.mixer("mixer", mamba, "mixer.", "norm", all(depth)))));
+        frame, BlockPlan.sequential(PathPlan.mixer("mixer", mamba, "mixer.", "norm", all(depth))));
   }
 }

@@ -3,7 +3,6 @@ package dev.hydra.huggingface;
 import static dev.hydra.huggingface.ModelPlan.all;
 
 import java.util.List;
-import java.util.Map;
 
 /** Mamba-2 (arXiv 2405.21060). */
 final class PureMamba2 {
@@ -11,8 +10,9 @@ final class PureMamba2 {
 
   static ModelPlan plan(PublishedConfig config) {
     Family.requireSilu(config);
-    int width = config.required("hidden_size");
-    int depth = config.required("num_hidden_layers");
+    Frame frame = Frame.read(config, Frame.Names.MAMBA, 1e-5, false);
+    int width = frame.width();
+    int depth = frame.depth();
     int heads = config.integer("num_heads", 128);
     int headDim = config.integer("head_dim", 64);
     int expand = config.integer("expand", 2);
@@ -27,7 +27,6 @@ final class PureMamba2 {
     }
     // Derived from others, or of no effect in this family.
     config.harmless(List.of("intermediate_size", "residual_in_fp32", "time_step_rank", "rms_norm"));
-    double epsilon = config.number("layer_norm_epsilon", 1e-5);
     List<Double> limit = Mamba2Part.stepLimit(config);
     Mamba2Part mamba =
         new Mamba2Part(
@@ -41,18 +40,11 @@ final class PureMamba2 {
             config.flag("use_bias", false),
             "after-gate",
             1,
-            epsilon,
+            frame.epsilon(),
             limit.get(0),
             limit.get(1),
             Mamba2Part.PLAIN);
     return new ModelPlan(
-        PureMamba.NAMES,
-        config.required("vocab_size"),
-        width,
-        depth,
-        config.flag("tie_word_embeddings", false),
-        Map.of("norm-epsilon", epsilon),
-        List.of(
-            BlockPlan.sequential(PathPlan.mixer("mixer", mamba, "mixer.", "norm", all(depth)))));
+        frame, BlockPlan.sequential(PathPlan.mixer("mixer", mamba, "mixer.", "norm", all(depth))));
   }
 }

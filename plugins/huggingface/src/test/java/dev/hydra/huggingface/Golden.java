@@ -6,13 +6,13 @@ import dev.hydra.composer.Components;
 import dev.hydra.composer.Model;
 import dev.hydra.composer.ModelFiles;
 import dev.hydra.composer.Precision;
+import dev.hydra.libtorch.Devices;
 import dev.hydra.libtorch.safetensors.SafetensorsFile;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
-import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
@@ -33,7 +33,7 @@ record Golden(Path folder) {
   }
 
   PublishedModel published() {
-    return PublishedModel.read(folder.resolve(PublishedModel.CONFIG));
+    return PublishedModel.read(folder.resolve("config.json"));
   }
 
   /** Imports the model; its weights go through a file in a folder. */
@@ -42,8 +42,7 @@ record Golden(Path folder) {
     published.check(COMPONENTS);
     Path weights = target.resolve(Shards.FILE);
     published.importTo(folder, weights, Progress.NONE);
-    Model model =
-        Model.build(published.spec(), COMPONENTS, new Precision(new Device("cpu"), type), 0);
+    Model model = Model.build(published.spec(), COMPONENTS, new Precision(Devices.cpu(), type), 0);
     ModelFiles.load(model, weights);
     return model;
   }

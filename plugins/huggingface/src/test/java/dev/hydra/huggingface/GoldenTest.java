@@ -20,6 +20,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -189,13 +190,13 @@ class GoldenTest {
       })
   void goesBackByteByByte(String family) throws IOException {
     Golden golden = Golden.of(family);
-    PublishedModel published = golden.published();
-    assertEquals(List.of(), published.warnings());
-    Path ours = Files.createDirectory(folder.resolve("ours"));
-    Path theirs = Files.createDirectory(folder.resolve("theirs"));
-    published.importTo(golden.folder(), ours.resolve(Shards.FILE), Progress.NONE);
-    published.exportTo(ours, theirs, Progress.NONE);
-    for (String file : List.of(Shards.FILE, PublishedModel.CONFIG)) {
+    Path ours = folder.resolve("ours");
+    Path theirs = folder.resolve("theirs");
+    List<String> warnings =
+        HuggingFace.importModel(golden.folder(), ours, Golden.COMPONENTS, Progress.NONE);
+    assertEquals(List.of(), warnings);
+    HuggingFace.exportModel(ours, Optional.empty(), theirs, Progress.NONE);
+    for (String file : List.of(Shards.FILE, "config.json")) {
       assertArrayEquals(
           Files.readAllBytes(golden.folder().resolve(file)),
           Files.readAllBytes(theirs.resolve(file)),

@@ -24,9 +24,21 @@ record Golden(Path folder) {
 
   /** The golden model of a family. */
   static Golden of(String family) {
+    return in("/golden/" + family);
+  }
+
+  /**
+   * A tiny random model with options that the golden ones do not have, computed in float64 by
+   * {@code variants/reference.py}.
+   */
+  static Golden variant(String name) {
+    return in("/variants/" + name);
+  }
+
+  private static Golden in(String resource) {
     try {
       return new Golden(
-          Path.of(Objects.requireNonNull(Golden.class.getResource("/golden/" + family)).toURI()));
+          Path.of(Objects.requireNonNull(Golden.class.getResource(resource), resource).toURI()));
     } catch (URISyntaxException e) {
       throw new AssertionError(e);
     }

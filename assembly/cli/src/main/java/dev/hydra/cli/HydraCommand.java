@@ -26,6 +26,8 @@ import picocli.CommandLine.Spec;
       GenerateCommand.class,
       ScoreCommand.class,
       InspectCommand.class,
+      ImportCommand.class,
+      ExportCommand.class,
       ConfigCommand.class,
       PluginsCommand.class,
       BenchCommand.class,

@@ -43,6 +43,11 @@ final class ModelFolder {
 
   /** The checkpoint that is meant; damaged newer ones are named on the error stream. */
   Checkpoint checkpoint() throws IOException {
+    return checkpoint(folder);
+  }
+
+  /** The checkpoint that a folder means. */
+  static Checkpoint checkpoint(Path folder) throws IOException {
     if (!Files.isDirectory(folder)) {
       throw new UsageException("there is no folder " + folder);
     }

@@ -70,6 +70,11 @@ class ArrowsTest {
   }
 
   @Test
+  void publishedModelsAreExpressedInTheComposersTerms() {
+    uses("dev.hydra.huggingface..", API, LIBTORCH, "dev.hydra.composer..").check(PROJECT);
+  }
+
+  @Test
   void pluginsDoNotKnowTheAssembly() {
     noClasses()
         .that()

@@ -79,15 +79,18 @@ public final class Model implements AutoCloseable {
     return Scopes.keep(
         () -> {
           forward.about(tokens);
-          Tensor x =
-              scaled(
-                  torch.embedding(embedding, tokens).to(precision.master()), spec.embeddingScale());
+          Tensor x = scaled(embed(tokens).to(precision.master()), spec.embeddingScale());
           for (ResidualBlock block : blocks) {
             x = block.forward(x, forward);
           }
           forward.state().ifPresent(state -> state.advance(tokens.size(1)));
           return Tensors.cast(norm.apply(x), precision.compute());
         });
+  }
+
+  private Tensor embed(Tensor tokens) {
+    int untrained = spec.paddingToken().orElse(-1);
+    return torch.embedding(embedding, tokens, untrained, false, false);
   }
 
   /**

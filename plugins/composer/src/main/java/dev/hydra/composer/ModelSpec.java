@@ -20,6 +20,7 @@ import java.util.Optional;
  * @param normEpsilon what is added to the variance
  * @param embeddingScale what embeddings are multiplied by
  * @param logitsScale what logits are multiplied by
+ * @param paddingToken the token whose embedding is not trained, if any
  * @param tieEmbeddings whether the head uses the embedding's weights
  * @param blocks the blocks, bottom to top
  */
@@ -30,6 +31,7 @@ public record ModelSpec(
     double normEpsilon,
     double embeddingScale,
     double logitsScale,
+    Optional<Integer> paddingToken,
     boolean tieEmbeddings,
     List<BlockSpec> blocks) {
   private static final Option<Integer> VOCAB_SIZE =
@@ -51,6 +53,10 @@ public record ModelSpec(
       Option.decimal("embedding-scale", "fixed factor of the embeddings").orElse(1.0);
   private static final Option<Double> LOGITS_SCALE =
       Option.decimal("logits-scale", "fixed factor of the logits").orElse(1.0);
+  private static final Option<Optional<Integer>> PADDING_TOKEN =
+      Option.integer("padding-token", "the token whose embedding is not trained")
+          .atLeast(0)
+          .optional("none");
   private static final Option<Boolean> TIE_EMBEDDINGS =
       Option.flag("tie-embeddings", "whether the head uses the embedding's weights").orElse(true);
   private static final Option<Integer> REPEAT =
@@ -69,6 +75,7 @@ public record ModelSpec(
         NORM_EPSILON,
         EMBEDDING_SCALE,
         LOGITS_SCALE,
+        PADDING_TOKEN,
         TIE_EMBEDDINGS);
   }
 
@@ -95,8 +102,18 @@ public record ModelSpec(
         settings.get(NORM_EPSILON),
         settings.get(EMBEDDING_SCALE),
         settings.get(LOGITS_SCALE),
+        paddingToken(settings),
         settings.get(TIE_EMBEDDINGS),
         blocks(model, settings));
+  }
+
+  private static Optional<Integer> paddingToken(Settings settings) {
+    Optional<Integer> token = settings.get(PADDING_TOKEN);
+    if (token.isPresent() && token.get() >= settings.get(VOCAB_SIZE)) {
+      throw settings.invalid(
+          PADDING_TOKEN, "must be below vocab-size = " + settings.get(VOCAB_SIZE));
+    }
+    return token;
   }
 
   private static List<BlockSpec> blocks(Config model, Settings settings) {

@@ -2,15 +2,18 @@ package dev.hydra.libtorch.safetensors;
 
 import dev.hydra.api.Names;
 import java.io.Closeable;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
@@ -105,16 +108,43 @@ public final class SafetensorsFile implements Closeable {
    * @throws IOException if it cannot be read, or was shortened since it was opened
    */
   public Tensor read(String name) throws IOException {
-    TensorInfo info = byName.get(name);
-    if (info == null) {
-      throw new SafetensorsException(file, Names.unknown("tensor", name, byName.keySet()));
-    }
+    TensorInfo info = info(name);
     try (TensorOptions options = new TensorOptions(info.dtype().type());
         MemoryFormatOptional contiguous = new MemoryFormatOptional()) {
       Tensor tensor = torch.empty(info.sizes(), options, contiguous);
       TensorBytes.read(channel, dataStart + info.begin(), tensor);
       return tensor;
     }
+  }
+
+  /**
+   * Copies some of a tensor's bytes as they are, without LibTorch.
+   *
+   * @param from the first byte, counted from the tensor's first
+   * @param count how many
+   * @throws SafetensorsException if the file has no such tensor
+   * @throws IndexOutOfBoundsException if the tensor has no such bytes
+   * @throws IOException if they cannot be read or written
+   */
+  public void copy(String name, long from, long count, WritableByteChannel to) throws IOException {
+    TensorInfo info = info(name);
+    Objects.checkFromIndexSize(from, count, info.end() - info.begin());
+    long position = dataStart + info.begin() + from;
+    for (long done = 0; done < count; ) {
+      long moved = channel.transferTo(position + done, count - done, to);
+      if (moved == 0 && position + done >= channel.size()) {
+        throw new EOFException(file + ": the file ends at byte " + (position + done));
+      }
+      done += moved;
+    }
+  }
+
+  private TensorInfo info(String name) throws SafetensorsException {
+    TensorInfo info = byName.get(name);
+    if (info == null) {
+      throw new SafetensorsException(file, Names.unknown("tensor", name, byName.keySet()));
+    }
+    return info;
   }
 
   @Override

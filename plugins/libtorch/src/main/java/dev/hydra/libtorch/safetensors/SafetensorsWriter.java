@@ -8,12 +8,14 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
@@ -22,6 +24,13 @@ public final class SafetensorsWriter {
   private static final int ALIGNMENT = 8;
 
   private SafetensorsWriter() {}
+
+  /** Gives the bytes of tensors. */
+  @FunctionalInterface
+  public interface Source {
+    /** Writes all bytes of a tensor, and no more. */
+    void write(TensorInfo tensor, WritableByteChannel file) throws IOException;
+  }
 
   /**
    * Writes tensors to a file, one after the other, and returns when they are on the disk. The same
@@ -34,7 +43,31 @@ public final class SafetensorsWriter {
    */
   public static void write(Path file, Map<String, Tensor> tensors, Map<String, String> metadata)
       throws IOException {
-    ByteBuffer header = header(new Header(metadata, layout(tensors)));
+    Map<String, Tensor> byName = Map.copyOf(tensors);
+    write(
+        file,
+        layout(tensors),
+        metadata,
+        (info, channel) -> {
+          try (PointerScope scope = new PointerScope()) {
+            Tensor tensor = Objects.requireNonNull(byName.get(info.name()));
+            TensorBytes.write(channel, tensor.detach().cpu().contiguous());
+          }
+        });
+  }
+
+  /**
+   * Writes tensors whose bytes come from elsewhere, as {@link #write(Path, Map, Map)} does.
+   *
+   * @param tensors in the order that the file shall have; their offsets do not matter
+   * @param source asked for one tensor after the other
+   * @throws IOException if the source gives another number of bytes than a tensor has
+   */
+  public static void write(
+      Path file, List<TensorInfo> tensors, Map<String, String> metadata, Source source)
+      throws IOException {
+    List<TensorInfo> placed = place(tensors);
+    ByteBuffer header = header(new Header(metadata, placed));
     try (FileChannel channel =
         FileChannel.open(
             file,
@@ -42,25 +75,43 @@ public final class SafetensorsWriter {
             StandardOpenOption.TRUNCATE_EXISTING,
             StandardOpenOption.WRITE)) {
       TensorBytes.write(channel, header);
-      for (Tensor tensor : tensors.values()) {
-        try (PointerScope scope = new PointerScope()) {
-          TensorBytes.write(channel, tensor.detach().cpu().contiguous());
+      long start = channel.position();
+      for (TensorInfo tensor : placed) {
+        source.write(tensor, channel);
+        if (channel.position() != start + tensor.end()) {
+          throw new IOException(
+              "%s: tensor \"%s\" has %d bytes, but %d were given"
+                  .formatted(
+                      file,
+                      tensor.name(),
+                      tensor.end() - tensor.begin(),
+                      channel.position() - start - tensor.begin()));
         }
       }
       channel.force(true);
     }
   }
 
-  /** Puts the tensors one after the other. */
+  /** One after the other. */
+  private static List<TensorInfo> place(List<TensorInfo> tensors) {
+    List<TensorInfo> placed = new ArrayList<>();
+    long begin = 0;
+    for (TensorInfo tensor : tensors) {
+      if (tensor.name().equals(Header.METADATA)) {
+        throw new IllegalArgumentException("no tensor may be called " + tensor.name());
+      }
+      long end = begin + Layout.bytes(tensor.dtype(), tensor.shape());
+      placed.add(new TensorInfo(tensor.name(), tensor.dtype(), tensor.shape(), begin, end));
+      begin = end;
+    }
+    return placed;
+  }
+
   private static List<TensorInfo> layout(Map<String, Tensor> tensors) {
     List<TensorInfo> infos = new ArrayList<>();
-    long begin = 0;
     for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
       String name = entry.getKey();
       Tensor tensor = entry.getValue();
-      if (name.equals(Header.METADATA)) {
-        throw new IllegalArgumentException("no tensor may be called " + name);
-      }
       DType dtype =
           DType.of(Tensors.type(tensor))
               .orElseThrow(
@@ -70,9 +121,7 @@ public final class SafetensorsWriter {
                               .formatted(
                                   name, Tensors.type(tensor), Arrays.toString(DType.values()))));
       List<Long> shape = Arrays.stream(Tensors.sizes(tensor)).boxed().toList();
-      long end = begin + Layout.bytes(dtype, shape);
-      infos.add(new TensorInfo(name, dtype, shape, begin, end));
-      begin = end;
+      infos.add(TensorInfo.of(name, dtype, shape));
     }
     return infos;
   }

@@ -4,6 +4,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.pytorch.Tensor;
 
@@ -35,7 +36,7 @@ final class TensorBytes {
   }
 
   /** Appends a tensor to a file. */
-  static void write(FileChannel channel, Tensor tensor) throws IOException {
+  static void write(WritableByteChannel channel, Tensor tensor) throws IOException {
     long bytes = tensor.nbytes();
     for (long done = 0; done < bytes; done += PIECE) {
       write(channel, piece(tensor, done, bytes));
@@ -43,7 +44,7 @@ final class TensorBytes {
   }
 
   /** Appends a buffer to a file. */
-  static void write(FileChannel channel, ByteBuffer buffer) throws IOException {
+  static void write(WritableByteChannel channel, ByteBuffer buffer) throws IOException {
     while (buffer.hasRemaining()) {
       channel.write(buffer);
     }

@@ -15,6 +15,15 @@ public record TensorInfo(String name, DType dtype, List<Long> shape, long begin,
     shape = List.copyOf(shape);
   }
 
+  /**
+   * A tensor that stands in no file yet: its bytes are counted from its own first.
+   *
+   * @throws ArithmeticException if it has more bytes than a long can count
+   */
+  public static TensorInfo of(String name, DType dtype, List<Long> shape) {
+    return new TensorInfo(name, dtype, shape, 0, Layout.bytes(dtype, shape));
+  }
+
   /** The sizes as LibTorch takes them. */
   public long[] sizes() {
     return shape.stream().mapToLong(Long::longValue).toArray();

@@ -1,0 +1,60 @@
+package dev.hydra.cli;
+
+import dev.hydra.huggingface.HuggingFace;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.Optional;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Takes models to where others use them. */
+@Command(
+    name = "export",
+    description = "Exports models that were imported.",
+    mixinStandardHelpOptions = true,
+    synopsisSubcommandLabel = "hf")
+@SuppressWarnings("NullAway.Init") // fields are set by picocli
+final class ExportCommand {
+  @Spec private CommandSpec spec;
+
+  @Command(
+      name = "hf",
+      description = {
+        "Exports a model to the format of Hugging Face transformers, as it was imported or trained"
+            + " further.",
+        "Weights that did not change are the same byte by byte."
+      },
+      mixinStandardHelpOptions = true)
+  int hf(
+      @Parameters(
+              paramLabel = "MODEL",
+              description =
+                  "An imported model, a checkpoint, or a run folder, whose newest whole checkpoint"
+                      + " is used.")
+          Path model,
+      @Option(
+              names = "--out",
+              required = true,
+              paramLabel = "DIR",
+              description = "The folder to make.")
+          Path out,
+      @Option(
+              names = "--config",
+              paramLabel = "FILE",
+              description =
+                  "The config.json to write (default: hf-config.json of MODEL, which the import"
+                      + " keeps).")
+          Optional<Path> config)
+      throws IOException {
+    PrintWriter writer = spec.commandLine().getOut();
+    TransferProgress progress =
+        new TransferProgress(writer, Boolean.getBoolean("hydra.terminal"));
+    HuggingFace.exportModel(ModelFolder.checkpoint(model).folder(), config, out, progress);
+    writer.println("written to " + out.toAbsolutePath().normalize());
+    return 0;
+  }
+}

@@ -1,0 +1,71 @@
+package dev.hydra.huggingface;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * What a model has besides its layers.
+ *
+ * @param names how the family names it
+ * @param vocabSize the number of tokens
+ * @param width the width of the hidden states
+ * @param depth the number of layers
+ * @param tied whether the head uses the embedding's weights
+ * @param epsilon what is added to the mean square in norms
+ * @param options further options of {@code model}
+ */
+record Frame(
+    Names names,
+    int vocabSize,
+    int width,
+    int depth,
+    boolean tied,
+    double epsilon,
+    Map<String, Object> options) {
+  /**
+   * Names of tensors.
+   *
+   * @param prefix of all but the head
+   */
+  record Names(String prefix, String embedding, String norm) {
+    static final Names LLAMA = new Names("model.", "embed_tokens", "norm");
+    static final Names HYBRID = new Names("model.", "embed_tokens", "final_layernorm");
+    static final Names MAMBA = new Names("backbone.", "embeddings", "norm_f");
+  }
+
+  /** Reads what all families write alike, but for a default. */
+  static Frame read(
+      PublishedConfig config, Names names, double defaultEpsilon, boolean defaultTied) {
+    int vocabSize = config.required("vocab_size");
+    Map<String, Object> options = new LinkedHashMap<>();
+    boolean mamba = names.equals(Names.MAMBA);
+    if (!mamba) {
+      // The padding token's embedding has no gradient; Python counts negative ones from the end.
+      config
+          .integer("pad_token_id")
+          .map(token -> token < 0 ? token + vocabSize : token)
+          .filter(token -> token >= 0 && token < vocabSize)
+          .ifPresent(token -> options.put("padding-token", token));
+    }
+    return new Frame(
+        names,
+        vocabSize,
+        config.required("hidden_size"),
+        config.required("num_hidden_layers"),
+        config.flag("tie_word_embeddings", defaultTied),
+        config.number(mamba ? "layer_norm_epsilon" : "rms_norm_eps", defaultEpsilon),
+        options);
+  }
+
+  /** The same with fixed factors of the embeddings and the logits. */
+  Frame scaled(double embeddings, double logits) {
+    Map<String, Object> all = new LinkedHashMap<>(options);
+    if (embeddings != 1) {
+      all.put("embedding-scale", embeddings);
+    }
+    if (logits != 1) {
+      all.put("logits-scale", logits);
+    }
+    return new Frame(names, vocabSize, width, depth, tied, epsilon, all);
+  }
+}

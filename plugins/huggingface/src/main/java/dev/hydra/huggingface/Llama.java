@@ -1,0 +1,25 @@
+package dev.hydra.huggingface;
+
+import static dev.hydra.huggingface.ModelPlan.all;
+
+/** Llama (arXiv 2302.13971, 2407.21783), the layout that most dense models have since. */
+final class Llama {
+  private Llama() {}
+
+  static ModelPlan plan(PublishedConfig config) {
+    Family.requireSilu(config);
+    Frame frame = Frame.read(config, Frame.Names.LLAMA, 1e-6, false);
+    int width = frame.width();
+    int depth = frame.depth();
+    AttentionPart attention =
+        AttentionPart.read(
+            config, config.integer("num_attention_heads", 32), Rope.whole(config, 10_000));
+    SwigluPart ffn =
+        SwigluPart.of(width, config.required("intermediate_size"), config.flag("mlp_bias", false));
+    return new ModelPlan(
+        frame,
+        BlockPlan.sequential(
+            PathPlan.mixer("mixer", attention, "self_attn.", "input_layernorm", all(depth)),
+            PathPlan.ffn("ffn", ffn, "mlp.", "post_attention_layernorm", all(depth))));
+  }
+}

@@ -1,0 +1,37 @@
+package dev.hydra.huggingface;
+
+import static dev.hydra.huggingface.ModelPlan.all;
+
+/** Mixtral (arXiv 2401.04088): Llama with experts, and with a window where it is asked for. */
+final class Mixtral {
+  private Mixtral() {}
+
+  static ModelPlan plan(PublishedConfig config) {
+    Family.requireSilu(config);
+    Family.warnOfRouterLosses(config);
+    Frame frame = Frame.read(config, Frame.Names.LLAMA, 1e-5, false);
+    int width = frame.width();
+    int depth = frame.depth();
+    AttentionPart attention =
+        AttentionPart.read(config, 8, Rope.whole(config, 1_000_000))
+            .within(config.integer("sliding_window"));
+    if (attention.bias()) {
+      throw config.unsupported("attention_bias", true, "Mixtral's attention has none");
+    }
+    MoePart experts =
+        new MoePart(
+            width,
+            config.required("intermediate_size"),
+            config.integer("num_local_experts", config.integer("num_experts", 8)),
+            config.integer("num_experts_per_tok", 2),
+            true,
+            0,
+            MoePart.apart("gate", "w1", "w3", "w2"));
+    String below = "block_sparse_moe.";
+    return new ModelPlan(
+        frame,
+        BlockPlan.sequential(
+            PathPlan.mixer("mixer", attention, "self_attn.", "input_layernorm", all(depth)),
+            PathPlan.ffn("ffn", experts, below, "post_attention_layernorm", all(depth))));
+  }
+}

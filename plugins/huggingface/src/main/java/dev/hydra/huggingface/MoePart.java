@@ -1,0 +1,83 @@
+package dev.hydra.huggingface;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A mixture of experts.
+ *
+ * @param normalize whether the weights of the chosen experts are scaled to a sum of one
+ * @param sharedHidden the hidden size of what every token uses, 0 for none
+ * @param layout how their file keeps it
+ */
+record MoePart(
+    int width,
+    int hidden,
+    int experts,
+    int topK,
+    boolean normalize,
+    int sharedHidden,
+    Layout layout)
+    implements Part {
+  /** How a file keeps the tensors. */
+  @FunctionalInterface
+  interface Layout {
+    void map(MoePart moe, Mappings tensors);
+  }
+
+  /** A layout with every projection of every expert apart. */
+  static Layout apart(String router, String gate, String up, String down) {
+    return (moe, tensors) -> {
+      List<TensorCut> gateUp = new ArrayList<>();
+      List<TensorCut> downs = new ArrayList<>();
+      for (int i = 0; i < moe.experts(); i++) {
+        String expert = "experts." + i + ".";
+        gateUp.add(TensorCut.of(expert + gate + ".weight", moe.hidden(), moe.width()));
+        gateUp.add(TensorCut.of(expert + up + ".weight", moe.hidden(), moe.width()));
+        downs.add(TensorCut.of(expert + down + ".weight", moe.width(), moe.hidden()));
+      }
+      tensors.renamed("router.weight", router + ".weight", moe.experts(), moe.width());
+      tensors.together(List.of(moe.gateUp()), gateUp);
+      tensors.together(List.of(moe.down()), downs);
+    };
+  }
+
+  /** Our tensor of all gate and up projections. */
+  TensorCut gateUp() {
+    return TensorCut.of("gate_up.weight", experts, 2L * hidden, width);
+  }
+
+  /** Our tensor of all down projections. */
+  TensorCut down() {
+    return TensorCut.of("down.weight", experts, width, hidden);
+  }
+
+  /** The auxiliary losses are off: the published loss is without them. */
+  @Override
+  public Map<String, Object> options() {
+    Map<String, Object> router = new LinkedHashMap<>();
+    router.put("type", "topk");
+    router.put("top-k", topK);
+    if (!normalize) {
+      router.put("normalize", false);
+    }
+    router.put("balance-loss", 0);
+    router.put("z-loss", 0);
+    Map<String, Object> options = new LinkedHashMap<>();
+    options.put("type", "moe");
+    options.put("experts", experts);
+    options.put("hidden", hidden);
+    if (sharedHidden > 0) {
+      options.put("shared-hidden", sharedHidden);
+    }
+    options.put("router", router);
+    return options;
+  }
+
+  @Override
+  public void map(Mappings tensors) {
+    layout.map(this, tensors);
+  }
+}

@@ -1,0 +1,83 @@
+package dev.hydra.huggingface;
+
+import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** A folder that is there with everything in it, or not at all. */
+final class NewFolder {
+  private NewFolder() {}
+
+  /** Puts files into a folder. */
+  @FunctionalInterface
+  interface Writer {
+    void write(Path folder) throws IOException;
+  }
+
+  /**
+   * Writes into a folder beside, then renames it.
+   *
+   * @throws IOException if the folder is there and not empty, or the writer fails; nothing is left
+   *     behind then
+   */
+  static void write(Path folder, Writer writer) throws IOException {
+    Path target = folder.toAbsolutePath().normalize();
+    requireFree(target);
+    Path parent = target.getParent();
+    if (parent == null) {
+      throw new FileAlreadyExistsException(target.toString());
+    }
+    Files.createDirectories(parent);
+    Path side = target.resolveSibling(".incomplete-" + target.getFileName());
+    delete(side);
+    try {
+      Files.createDirectory(side);
+      writer.write(side);
+      Files.move(side, target, StandardCopyOption.ATOMIC_MOVE); // over an empty folder, too
+    } catch (IOException | RuntimeException | Error e) {
+      try {
+        delete(side);
+      } catch (IOException cleanup) {
+        e.addSuppressed(cleanup);
+      }
+      throw e;
+    }
+  }
+
+  /**
+   * Makes sure that a folder may be made.
+   *
+   * @throws IOException if there is something already
+   */
+  static void requireFree(Path folder) throws IOException {
+    if (!Files.exists(folder)) {
+      return;
+    }
+    if (!Files.isDirectory(folder)) {
+      throw new IOException(folder + " is a file; name a new folder");
+    }
+    try (Stream<Path> entries = Files.list(folder)) {
+      if (entries.findAny().isPresent()) {
+        throw new IOException(folder + " is not empty; name a new folder");
+      }
+    }
+  }
+
+  private static void delete(Path folder) throws IOException {
+    if (!Files.exists(folder)) {
+      return;
+    }
+    List<Path> deepestFirst;
+    try (Stream<Path> all = Files.walk(folder)) {
+      deepestFirst = all.sorted(Comparator.reverseOrder()).toList();
+    }
+    for (Path path : deepestFirst) {
+      Files.delete(path);
+    }
+  }
+}

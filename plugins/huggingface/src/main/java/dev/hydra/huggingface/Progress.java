@@ -1,0 +1,11 @@
+package dev.hydra.huggingface;
+
+/** Told how far a transfer is. */
+@FunctionalInterface
+public interface Progress {
+  /** Nobody listens. */
+  Progress NONE = (bytes, total) -> {};
+
+  /** So many bytes of so many have moved. */
+  void moved(long bytes, long total);
+}

@@ -1,0 +1,138 @@
+package dev.hydra.huggingface;
+
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigObject;
+import com.typesafe.config.ConfigParseOptions;
+import com.typesafe.config.ConfigSyntax;
+import com.typesafe.config.ConfigValue;
+import dev.hydra.libtorch.safetensors.SafetensorsFile;
+import dev.hydra.libtorch.safetensors.TensorInfo;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.channels.WritableByteChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/** The tensors of a model, in one safetensors file or in several with an index. */
+final class Shards implements Closeable {
+  static final String FILE = "model.safetensors";
+  static final String INDEX = "model.safetensors.index.json";
+
+  private final Map<String, SafetensorsFile> files = new TreeMap<>();
+  private final Map<String, String> fileOf = new TreeMap<>();
+  private final Map<String, TensorInfo> tensors = new TreeMap<>();
+
+  private Shards() {}
+
+  /**
+   * Opens the tensors of a folder.
+   *
+   * @throws IOException if there are none, a file is damaged or missing, or the index does not say
+   *     what the files hold
+   */
+  static Shards open(Path folder) throws IOException {
+    Path index = folder.resolve(INDEX);
+    Shards shards = new Shards();
+    try {
+      if (Files.exists(folder.resolve(FILE))) {
+        shards.add(folder, FILE);
+      } else if (Files.exists(index)) {
+        shards.addAll(folder, index);
+      } else {
+        throw new IOException(
+            folder + " has neither " + FILE + " nor " + INDEX + "; only safetensors are read");
+      }
+      return shards;
+    } catch (IOException | RuntimeException e) {
+      shards.close();
+      throw e;
+    }
+  }
+
+  private void add(Path folder, String name) throws IOException {
+    SafetensorsFile file = SafetensorsFile.open(folder.resolve(name));
+    files.put(name, file);
+    for (TensorInfo tensor : file.tensors()) {
+      String other = fileOf.put(tensor.name(), name);
+      if (other != null) {
+        throw new IOException(
+            "%s: tensor %s is in %s and in %s".formatted(folder, tensor.name(), other, name));
+      }
+      tensors.put(tensor.name(), tensor);
+    }
+  }
+
+  private void addAll(Path folder, Path index) throws IOException {
+    Map<String, String> expected = weightMap(index);
+    for (String name :
+        Collections.unmodifiableCollection(new java.util.TreeSet<>(expected.values()))) {
+      if (!name.matches("[\\w-][\\w.-]*")) {
+        throw new IOException(index + ": \"" + name + "\" is no name of a file beside it");
+      }
+      if (!Files.isRegularFile(folder.resolve(name))) {
+        throw new IOException(index + " names " + name + ", but that file is missing");
+      }
+      add(folder, name);
+    }
+    Problems problems = new Problems();
+    expected.forEach(
+        (tensor, file) -> {
+          if (!file.equals(fileOf.get(tensor))) {
+            problems.add("not in the file that the index names", tensor);
+          }
+        });
+    fileOf.keySet().stream()
+        .filter(tensor -> !expected.containsKey(tensor))
+        .forEach(tensor -> problems.add("not in the index", tensor));
+    problems.throwIfAny(index.toString());
+  }
+
+  private static Map<String, String> weightMap(Path index) throws IOException {
+    ConfigObject root;
+    try {
+      root =
+          ConfigFactory.parseFile(
+                  index.toFile(), ConfigParseOptions.defaults().setSyntax(ConfigSyntax.JSON))
+              .root();
+    } catch (com.typesafe.config.ConfigException e) {
+      throw new IOException(String.valueOf(e.getMessage()), e);
+    }
+    if (!(root.get("weight_map") instanceof ConfigObject map) || map.isEmpty()) {
+      throw new IOException(index + " has no weight_map");
+    }
+    Map<String, String> files = new TreeMap<>();
+    for (Map.Entry<String, ConfigValue> entry : map.entrySet()) {
+      files.put(entry.getKey(), String.valueOf(entry.getValue().unwrapped()));
+    }
+    return files;
+  }
+
+  /** The tensors by name. */
+  Map<String, TensorInfo> tensors() {
+    return Collections.unmodifiableMap(tensors);
+  }
+
+  Optional<TensorInfo> tensor(String name) {
+    return Optional.ofNullable(tensors.get(name));
+  }
+
+  /** Copies bytes of a tensor. */
+  void copy(String name, long from, long count, WritableByteChannel to) throws IOException {
+    SafetensorsFile file = files.get(fileOf.getOrDefault(name, ""));
+    if (file == null) {
+      throw new IllegalArgumentException("no tensor " + name);
+    }
+    file.copy(name, from, count, to);
+  }
+
+  @Override
+  public void close() throws IOException {
+    for (SafetensorsFile file : files.values()) {
+      file.close();
+    }
+  }
+}

@@ -1,7 +1,9 @@
 package dev.hydra.cli;
 
+import dev.hydra.api.Names;
 import dev.hydra.composer.Components;
 import dev.hydra.composer.Components.Registration;
+import dev.hydra.composer.OptionTable;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -11,6 +13,7 @@ import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** Shows what plugins there are. */
@@ -18,7 +21,7 @@ import picocli.CommandLine.Spec;
     name = "plugins",
     description = "Shows the component types that plugins offer, and checks plugins.",
     mixinStandardHelpOptions = true,
-    synopsisSubcommandLabel = "list|verify",
+    synopsisSubcommandLabel = "list|describe|verify",
     subcommands = VerifyCommand.class)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class PluginsCommand {
@@ -61,6 +64,28 @@ final class PluginsCommand {
         }
       }
     }
+    return 0;
+  }
+
+  @Command(
+      name = "describe",
+      description = "Prints the options of a component type as a table in Markdown.",
+      mixinStandardHelpOptions = true)
+  int describe(@Parameters(paramLabel = "TYPE", description = "The type.") String type) {
+    List<Registration> all = components.all();
+    Registration found =
+        all.stream()
+            .filter(each -> each.type().equals(type))
+            .findFirst()
+            .orElseThrow(
+                () ->
+                    new UsageException(
+                        Names.unknown(
+                            "component type",
+                            type,
+                            all.stream().map(Registration::type).toList())));
+    spec.commandLine().getOut().print(OptionTable.markdown(found.factory().options()));
+    spec.commandLine().getOut().flush();
     return 0;
   }
 

@@ -6,7 +6,6 @@ import java.util.Optional;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 
 /**
  * A window by {@link DenseAttention} of one block of queries after the other to the slice of keys
@@ -57,28 +56,13 @@ record BlockedAttention(DenseAttention dense, long window) implements LocalAtten
 
   @Override
   public Partial forward(Qkv x, Optional<Tensor> starts) {
-    Tensor[][] parts =
-        blocks(x)
-            .map(
-                block ->
-                    Scopes.keepAll(
-                        () -> {
-                          Partial part = dense.forward(block.of(x), visible(block, x, starts));
-                          return new Tensor[] {part.out(), part.lse()};
-                        }))
-            .toArray(Tensor[][]::new);
-    return new Partial(
-        Tensors.cat(1, Stream.of(parts).map(part -> part[0]).toArray(Tensor[]::new)),
-        Tensors.cat(2, Stream.of(parts).map(part -> part[1]).toArray(Tensor[]::new)));
+    return Partial.join(
+        blocks(x).map(block -> () -> dense.forward(block.of(x), visible(block, x, starts))));
   }
 
   @Override
   public Qkv backward(Qkv x, Optional<Tensor> starts, Upstream upstream) {
-    Qkv sums =
-        new Qkv(
-            torch.empty_like(Tensors.precise(x.q())),
-            torch.zeros_like(Tensors.precise(x.k())),
-            torch.zeros_like(Tensors.precise(x.v())));
+    Qkv sums = x.zeros();
     blocks(x).forEach(block -> Scopes.run(() -> add(block, x, starts, upstream, sums)));
     return sums;
   }

@@ -55,8 +55,13 @@ record GlobalBlocks(BlockPlan plan, BlockIndex index, long first, long end) {
         .reshape(-1, x.size(1), plan.block());
   }
 
-  /** Undoes {@link #cut}, for these blocks' queries. */
-  Tensor joined(Tensor blocks) {
+  /** The blocks' results as those of consecutive queries. */
+  Partial joined(Partial blocks) {
+    return new Partial(joined(blocks.out()), joinedHeads(blocks.lse()));
+  }
+
+  /** Undoes {@link #cut}. */
+  private Tensor joined(Tensor blocks) {
     return Tensors.slice(
         blocks.reshape(-1, (end - first) * plan.block(), blocks.size(2), blocks.size(3)),
         1,
@@ -64,8 +69,8 @@ record GlobalBlocks(BlockPlan plan, BlockIndex index, long first, long end) {
         to() - from());
   }
 
-  /** Undoes {@link #cutHeads}, for these blocks' queries. */
-  Tensor joinedHeads(Tensor blocks) {
+  /** Undoes {@link #cutHeads}. */
+  private Tensor joinedHeads(Tensor blocks) {
     return Tensors.slice(
         blocks
             .reshape(-1, end - first, blocks.size(1), plan.block())

@@ -85,16 +85,16 @@ final class MergedAttention extends CustomFunction {
         new Upstream(
             context.saved(inputs.length), context.saved(inputs.length + 1), gradients.of(0));
     Qkv near = local.backward(given.x.fromKey(firstLocal), given.starts, upstream);
-    Qkv all =
-        new Qkv(
-            near.q(),
-            Tensors.pad(near.k(), 1, firstLocal, 0),
-            Tensors.pad(near.v(), 1, firstLocal, 0));
     Optional<Qkv> far =
         given.index.map(index -> global.orElseThrow().backward(given.x, index, upstream));
-    gradients.give(0, sum(all.q(), far.map(Qkv::q)));
-    gradients.give(1, sum(all.k(), far.map(Qkv::k)));
-    gradients.give(2, sum(all.v(), far.map(Qkv::v)));
+    gradients.give(0, sum(near.q(), far.map(Qkv::q)));
+    gradients.give(1, sum(padded(near.k()), far.map(Qkv::k)));
+    gradients.give(2, sum(padded(near.v()), far.map(Qkv::v)));
+  }
+
+  /** Keys that only globals need have no gradient from the window. */
+  private Tensor padded(Tensor gradient) {
+    return firstLocal == 0 ? gradient : Tensors.pad(gradient, 1, firstLocal, 0);
   }
 
   private static Tensor sum(Tensor near, Optional<Tensor> far) {

@@ -1,5 +1,9 @@
 package dev.hydra.mixer.attention;
 
+import dev.hydra.libtorch.Scopes;
+import dev.hydra.libtorch.Tensors;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -11,6 +15,23 @@ import org.bytedeco.pytorch.Tensor;
  *     infinity for such a query
  */
 record Partial(Tensor out, Tensor lse) {
+  /** Computes parts of the queries, each in a scope of its own, and joins them along time. */
+  static Partial join(Stream<Supplier<Partial>> parts) {
+    Tensor[][] computed =
+        parts
+            .map(
+                part ->
+                    Scopes.keepAll(
+                        () -> {
+                          Partial result = part.get();
+                          return new Tensor[] {result.out, result.lse};
+                        }))
+            .toArray(Tensor[][]::new);
+    return new Partial(
+        Tensors.cat(1, Stream.of(computed).map(part -> part[0]).toArray(Tensor[]::new)),
+        Tensors.cat(2, Stream.of(computed).map(part -> part[1]).toArray(Tensor[]::new)));
+  }
+
   /** Attention to both parts: {@code sum exp(lse_i - lse) out_i}. One must see a key. */
   Partial merge(Partial other) {
     Tensor total = lse.logaddexp(other.lse);

@@ -20,6 +20,15 @@ record Qkv(Tensor q, Tensor k, Tensor v) {
     return k.size(1);
   }
 
+  /** Zeros to add gradients of these to, in at least float32. */
+  Qkv zeros() {
+    return new Qkv(zeros(q), zeros(k), zeros(v));
+  }
+
+  private static Tensor zeros(Tensor like) {
+    return Tensors.precise(Tensors.zeros(like, Tensors.sizes(like)));
+  }
+
   /** The same queries, without the first keys and values. */
   Qkv fromKey(long first) {
     return first == 0 ? this : part(0, time(), first, keys());

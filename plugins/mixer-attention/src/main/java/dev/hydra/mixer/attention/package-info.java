@@ -1,4 +1,4 @@
-/** Attention as mixer: full causal, and sparse with a window and global positions. */
+/** Attention as mixer: full causal, in a sliding window, and in a window with global positions. */
 @NullMarked
 package dev.hydra.mixer.attention;
 

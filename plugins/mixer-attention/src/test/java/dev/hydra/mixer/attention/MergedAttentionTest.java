@@ -105,6 +105,24 @@ class MergedAttentionTest {
     return y.mul(Trial.random(5, Tensors.sizes(y))).sum();
   }
 
+  /** The first keys are kept for globals; where there are none, nobody sees them. */
+  @Test
+  void keysBeforeTheWindowAreNotSeen() {
+    try (PointerScope scope = new PointerScope()) {
+      SparsePattern pattern = SparsePattern.local(9);
+      Tensor seen = visible(pattern, 8, new int[] {58});
+      Tensor visible = Tensors.cat(2, Tensors.zeros(seen, 1, 50, 5), seen);
+      LocalAttention local = new BlockedAttention(new DenseAttention(SCALE, softCap(0)), 9);
+      new Formula(visible, SCALE)
+          .check(
+              x ->
+                  MergedAttention.run(
+                      x, 5, local, Optional.empty(), Optional.empty(), Optional.empty()),
+              Formula.inputs(2, 50, 63, 4, 2, 3),
+              1e-11);
+    }
+  }
+
   /** Large scores neither overflow nor lose the others. */
   @Test
   void largeScoresStayFinite() {

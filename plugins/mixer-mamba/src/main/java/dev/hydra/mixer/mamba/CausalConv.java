@@ -20,12 +20,15 @@ final class CausalConv {
   private final Optional<Tensor> bias;
 
   /** Asks for {@code conv1d.weight} [channels, 1, kernel] and {@code conv1d.bias} [channels]. */
-  CausalConv(Site site, long channels, int kernel, boolean biased) {
-    this.kernel = kernel;
+  CausalConv(Site site, long channels) {
+    kernel = site.get(StateSpaceOptions.CONV_KERNEL);
     double bound = 1 / Math.sqrt(kernel);
     Init init = Init.uniform(-bound, bound);
     weight = site.parameter("conv1d.weight", init, channels, 1, kernel);
-    bias = biased ? Optional.of(site.parameter("conv1d.bias", init, channels)) : Optional.empty();
+    bias =
+        site.get(StateSpaceOptions.CONV_BIAS)
+            ? Optional.of(site.parameter("conv1d.bias", init, channels))
+            : Optional.empty();
   }
 
   /** [batch, time, channels] to the same. */

@@ -22,8 +22,13 @@ record Decays(Tensor sums, Optional<Tensor> documents) {
 
   /** From log decays, at most 0, of the same shapes. */
   static Decays of(Tensor logs, Optional<Tensor> documents) {
+    return new Decays(bounded(logs).cumsum(-1), documents);
+  }
+
+  /** Log decays, no smaller than what is gone in any type. */
+  static Tensor bounded(Tensor logs) {
     try (Scalar gone = new Scalar(GONE)) {
-      return new Decays(logs.clamp_min(gone).cumsum(-1), documents);
+      return logs.clamp_min(gone);
     }
   }
 

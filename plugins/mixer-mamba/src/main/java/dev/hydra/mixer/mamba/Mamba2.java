@@ -8,6 +8,8 @@ import dev.hydra.api.Site;
 import dev.hydra.api.StateCache;
 import dev.hydra.libtorch.Linear;
 import dev.hydra.libtorch.Tensors;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
@@ -30,33 +32,26 @@ final class Mamba2 implements Mixer {
   private final Tensor stepBias;
   private final Tensor decayLog;
   private final Tensor skip;
+  private final Optional<LearnedState> learned;
+  private final Optional<List<Double>> multipliers;
 
   Mamba2(Site site, Mamba2Shape shape) {
     this.shape = shape;
     chunk = site.get(Mamba2Factory.CHUNK);
     dtLow = site.get(Mamba2Factory.DT_LIMIT_LOW);
     dtHigh = site.get(Mamba2Factory.DT_LIMIT_HIGH);
-    boolean biased = site.get(Mamba2Factory.BIAS);
+    multipliers = site.get(Mamba2Factory.MULTIPLIERS);
+    boolean biased = site.get(StateSpaceOptions.BIAS);
     inProjection = Linear.inner(site, "in_proj", shape.projected(), site.width(), biased);
-    conv =
-        new CausalConv(
-            site,
-            shape.convChannels(),
-            site.get(Mamba2Factory.CONV_KERNEL),
-            site.get(Mamba2Factory.CONV_BIAS));
-    stepBias =
-        perHead(
-            site,
-            "dt_bias",
-            StepInit.stepBias(site.get(Mamba2Factory.DT_MIN), site.get(Mamba2Factory.DT_MAX)));
+    conv = new CausalConv(site, shape.convChannels());
+    stepBias = perHead(site, "dt_bias", StepInit.stepBias(site));
     decayLog = perHead(site, "A_log", StepInit.decayRates());
     skip = perHead(site, "D", Init.ones());
-    norm =
-        new GatedNorm(
-            site,
-            shape.inner(),
-            site.get(Mamba2Factory.NORM_GROUPS),
-            site.get(Mamba2Factory.NORM_EPSILON));
+    norm = GatedNorm.of(site, shape.inner());
+    learned =
+        site.get(Mamba2Factory.INITIAL_STATE) == Mamba2Factory.InitialState.LEARNED
+            ? Optional.of(LearnedState.of(site, shape))
+            : Optional.empty();
     outProjection = Linear.outer(site, "out_proj", site.width(), shape.inner(), biased);
   }
 
@@ -66,35 +61,62 @@ final class Mamba2 implements Mixer {
 
   @Override
   public Tensor forward(Tensor x, Pass pass) {
-    TensorVector projected =
-        inProjection
-            .apply(x)
-            .split_with_sizes(new long[] {shape.inner(), shape.convChannels(), shape.heads()}, -1);
-    Tensor z = projected.get(0);
-    Tensor mixed = conv.forward(projected.get(1), pass);
-    long projections = (long) shape.groups() * shape.state();
+    Projected projected = project(x);
+    long inner = shape.inner();
     TensorVector parts =
-        mixed.split_with_sizes(new long[] {shape.inner(), projections, projections}, -1);
+        conv.forward(projected.mixed, pass)
+            .split_with_sizes(new long[] {inner, shape.projections(), shape.projections()}, -1);
     Tensor values = parts.get(0).unflatten(-1, shape.heads(), shape.headDim());
     Ssd.Input input =
         new Ssd.Input(
             values,
-            steps(projected.get(2)),
+            steps(projected.dt),
             decayLog.exp().neg(),
             parts.get(1).unflatten(-1, shape.groups(), shape.state()),
             parts.get(2).unflatten(-1, shape.groups(), shape.state()),
             pass.documents(),
-            pass.cache().flatMap(cache -> cache.get(STATE)));
+            before(x.size(0), pass));
     Tensor y = scan(input, pass.cache());
     Tensor skipped = values.mul(Tensors.cast(skip, Tensors.type(x)).unsqueeze(-1));
-    return outProjection.apply(norm.forward(skipped.add(y).flatten(2, 3), z));
+    return outProjection.apply(norm.forward(skipped.add(y).flatten(2, 3), projected.z));
+  }
+
+  /** What comes of the input projection; x, B and C side by side. */
+  private record Projected(Tensor z, Tensor mixed, Tensor dt) {}
+
+  private Projected project(Tensor x) {
+    long inner = shape.inner();
+    Tensor all = inProjection.apply(x);
+    if (multipliers.isEmpty()) {
+      TensorVector parts =
+          all.split_with_sizes(new long[] {inner, shape.convChannels(), shape.heads()}, -1);
+      return new Projected(parts.get(0), parts.get(1), parts.get(2));
+    }
+    long[] sizes = {inner, inner, shape.projections(), shape.projections(), shape.heads()};
+    TensorVector parts = all.split_with_sizes(sizes, -1);
+    Tensor[] scaled = new Tensor[sizes.length];
+    Arrays.setAll(scaled, i -> Tensors.mul(parts.get(i), multipliers.get().get(i)));
+    return new Projected(scaled[0], Tensors.cat(-1, scaled[1], scaled[2], scaled[3]), scaled[4]);
+  }
+
+  /** The state before the first token, where it is one for a whole row. */
+  private Optional<Tensor> before(long batch, Pass pass) {
+    return pass.cache()
+        .flatMap(cache -> cache.get(STATE))
+        .or(
+            () ->
+                pass.documents().isPresent()
+                    ? Optional.empty()
+                    : learned.map(l -> l.before(batch)));
   }
 
   private Tensor scan(Ssd.Input input, Optional<StateCache> cache) {
     boolean single = cache.isPresent() && input.x().size(1) == 1;
     Ssd.Output output = single ? Ssd.step(input) : Ssd.chunked(input, chunk);
     cache.ifPresent(c -> c.put(STATE, output.state()));
-    return output.y();
+    return learned
+        .flatMap(l -> input.documents().map(d -> output.y().add(l.read(input, d))))
+        .orElse(output.y());
   }
 
   /** The step sizes [batch, time, heads], float32 or float64. */

@@ -22,44 +22,44 @@ public final class Mamba2Factory implements ComponentFactory<Mixer> {
       Option.integer("state", "state elements per channel").atLeast(1).orElse(64);
   static final Option<Integer> HEAD_DIM =
       Option.integer("head-dim", "channels per head").atLeast(1).orElse(64);
-  static final Option<Integer> EXPAND =
-      Option.integer("expand", "inner channels as a multiple of width").atLeast(1).orElse(2);
   static final Option<Integer> GROUPS =
       Option.integer("groups", "sets of B and C, each shared by heads / groups heads")
           .atLeast(1)
           .orElse(1);
-  static final Option<Integer> CONV_KERNEL =
-      Option.integer("conv-kernel", "tokens that the convolution sees").atLeast(2).orElse(4);
-  static final Option<Boolean> CONV_BIAS =
-      Option.flag("conv-bias", "whether the convolution has a bias").orElse(true);
-  static final Option<Boolean> BIAS =
-      Option.flag("bias", "whether the projections have a bias").orElse(false);
   static final Option<Integer> CHUNK =
       Option.integer("chunk", "most tokens computed as one quadratic form; changes speed only")
           .atLeast(1)
           .orElse(64);
-  static final Option<Double> DT_MIN =
-      Option.decimal("dt-min", "smallest initial step size")
-          .where(v -> v > 0, "above 0")
-          .orElse(1e-3);
-  static final Option<Double> DT_MAX =
-      Option.decimal("dt-max", "largest initial step size")
-          .where(v -> v > 0, "above 0")
-          .orElse(1e-1);
   static final Option<Double> DT_LIMIT_LOW =
       Option.decimal("dt-limit-low", "step sizes are never smaller").atLeast(0.0).orElse(0.0);
   static final Option<Optional<Double>> DT_LIMIT_HIGH =
       Option.decimal("dt-limit-high", "step sizes are never larger")
           .where(v -> v > 0, "above 0")
           .optional("no limit");
+  static final Option<GatedNorm.Place> NORM =
+      Option.choice("norm", GatedNorm.Place.class, "where a norm stands at the gate")
+          .orElse(GatedNorm.Place.AFTER_GATE);
   static final Option<Integer> NORM_GROUPS =
-      Option.integer("norm-groups", "groups of channels that the gated norm averages over")
+      Option.integer("norm-groups", "groups of channels that the norm averages over")
           .atLeast(1)
           .orElse(1);
   static final Option<Double> NORM_EPSILON =
-      Option.decimal("norm-epsilon", "added to the mean square in the gated norm")
+      Option.decimal("norm-epsilon", "added to the mean square in the norm")
           .where(v -> v > 0, "above 0")
           .orElse(1e-5);
+  static final Option<Optional<List<Double>>> MULTIPLIERS =
+      Option.decimals("multipliers", "factors on z, x, B, C and dt as projected")
+          .where(factors -> factors.size() == 5, "five numbers")
+          .optional("none");
+  static final Option<InitialState> INITIAL_STATE =
+      Option.choice("initial-state", InitialState.class, "the state that documents start from")
+          .orElse(InitialState.ZERO);
+
+  /** The state that documents start from. */
+  enum InitialState {
+    ZERO,
+    LEARNED
+  }
 
   @Override
   public Role role() {
@@ -71,18 +71,22 @@ public final class Mamba2Factory implements ComponentFactory<Mixer> {
     return List.of(
         STATE,
         HEAD_DIM,
-        EXPAND,
+        StateSpaceOptions.EXPAND,
+        StateSpaceOptions.INNER,
         GROUPS,
-        CONV_KERNEL,
-        CONV_BIAS,
-        BIAS,
+        StateSpaceOptions.CONV_KERNEL,
+        StateSpaceOptions.CONV_BIAS,
+        StateSpaceOptions.BIAS,
         CHUNK,
-        DT_MIN,
-        DT_MAX,
+        StateSpaceOptions.DT_MIN,
+        StateSpaceOptions.DT_MAX,
         DT_LIMIT_LOW,
         DT_LIMIT_HIGH,
+        NORM,
         NORM_GROUPS,
-        NORM_EPSILON);
+        NORM_EPSILON,
+        MULTIPLIERS,
+        INITIAL_STATE);
   }
 
   @Override
@@ -93,9 +97,7 @@ public final class Mamba2Factory implements ComponentFactory<Mixer> {
   }
 
   private static void checkSteps(Site site) {
-    if (site.get(DT_MIN) > site.get(DT_MAX)) {
-      throw site.invalid(DT_MIN, "must not be above dt-max (" + site.get(DT_MAX) + ")");
-    }
+    StateSpaceOptions.checkSteps(site);
     Optional<Double> high = site.get(DT_LIMIT_HIGH);
     if (high.isPresent() && high.get() < site.get(DT_LIMIT_LOW)) {
       throw site.invalid(
@@ -104,10 +106,11 @@ public final class Mamba2Factory implements ComponentFactory<Mixer> {
   }
 
   private static Mamba2Shape shape(Site site) {
-    int inner = site.get(EXPAND) * site.width();
+    int inner = StateSpaceOptions.inner(site);
     int headDim = site.get(HEAD_DIM);
     if (inner % headDim != 0) {
-      throw site.invalid(HEAD_DIM, "must divide expand * width (" + inner + "), but is " + headDim);
+      throw site.invalid(
+          HEAD_DIM, "must divide the inner channels (" + inner + "), but is " + headDim);
     }
     int heads = inner / headDim;
     int groups = site.get(GROUPS);
@@ -115,13 +118,14 @@ public final class Mamba2Factory implements ComponentFactory<Mixer> {
       throw site.invalid(GROUPS, "must divide the number of heads (" + heads + ")");
     }
     if (inner % site.get(NORM_GROUPS) != 0) {
-      throw site.invalid(NORM_GROUPS, "must divide expand * width (" + inner + ")");
+      throw site.invalid(NORM_GROUPS, "must divide the inner channels (" + inner + ")");
     }
     return new Mamba2Shape(heads, headDim, groups, site.get(STATE));
   }
 
   @Override
   public Cost cost(Site site, Workload work) {
-    return Mamba2Cost.of(shape(site), site.width(), site.get(CONV_KERNEL), site.get(CHUNK), work);
+    return Mamba2Cost.of(
+        shape(site), site.width(), site.get(StateSpaceOptions.CONV_KERNEL), site.get(CHUNK), work);
   }
 }

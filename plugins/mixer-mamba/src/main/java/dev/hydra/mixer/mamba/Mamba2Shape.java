@@ -14,9 +14,14 @@ record Mamba2Shape(int heads, int headDim, int groups, int state) {
     return (long) heads * headDim;
   }
 
+  /** Channels of B, and of C. */
+  long projections() {
+    return (long) groups * state;
+  }
+
   /** Channels of x, B and C, which are convolved together. */
   long convChannels() {
-    return inner() + 2L * groups * state;
+    return inner() + 2 * projections();
   }
 
   /** What the input projection yields: z, then x, B and C, then dt. */

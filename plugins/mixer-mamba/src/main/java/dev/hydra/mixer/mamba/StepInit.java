@@ -1,6 +1,9 @@
 package dev.hydra.mixer.mamba;
 
 import dev.hydra.api.Init;
+import dev.hydra.api.Site;
+import dev.hydra.libtorch.Tensors;
+import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
@@ -19,12 +22,25 @@ final class StepInit {
     };
   }
 
+  /** {@code A_log} [channels, state]: the logarithms of 1, 2, ... state in every channel. */
+  static Init decayLadder() {
+    return (parameter, generator) -> {
+      try (PointerScope scope = new PointerScope()) {
+        Tensor rates = Tensors.range(1, parameter.size(1) + 1, parameter);
+        parameter.copy_(rates.to(Tensors.type(parameter)).log_());
+      }
+    };
+  }
+
   /**
-   * {@code dt_bias}: what softplus turns into a step log-uniform in [min, max), but no smaller than
-   * 1e-4.
+   * The bias of dt: what softplus turns into a step log-uniform in [dt-min, dt-max), but no smaller
+   * than 1e-4.
    */
-  static Init stepBias(double min, double max) {
-    Init uniform = Init.uniform(Math.log(min), Math.log(max));
+  static Init stepBias(Site site) {
+    Init uniform =
+        Init.uniform(
+            Math.log(site.get(StateSpaceOptions.DT_MIN)),
+            Math.log(site.get(StateSpaceOptions.DT_MAX)));
     return (parameter, generator) -> {
       uniform.fill(parameter, generator);
       try (Scalar floor = new Scalar(FLOOR)) {

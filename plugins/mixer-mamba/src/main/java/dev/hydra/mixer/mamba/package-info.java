@@ -1,4 +1,7 @@
-/** Mixers on selective state spaces: Mamba-2 (arXiv 2405.21060) and what it is made of. */
+/**
+ * Mixers on selective state spaces: Mamba (arXiv 2312.00752), Mamba-2 (arXiv 2405.21060) and what
+ * they are made of.
+ */
 @NullMarked
 package dev.hydra.mixer.mamba;
 

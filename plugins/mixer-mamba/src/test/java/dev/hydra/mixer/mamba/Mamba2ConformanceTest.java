@@ -20,6 +20,20 @@ class Mamba2ConformanceTest {
             + " conv-kernel = 3, norm-groups = 2, dt-limit-low = 0.001, dt-limit-high = 0.05");
   }
 
+  @TestFactory
+  Stream<DynamicTest> conformsWithLearnedStateAndNormBeforeGate() {
+    return checks(
+        "state = 4, head-dim = 4, groups = 2, chunk = 7, inner = 24, norm = before-gate,"
+            + " norm-groups = 3, initial-state = learned");
+  }
+
+  @TestFactory
+  Stream<DynamicTest> conformsWithMultipliersAndNoNorm() {
+    return checks(
+        "state = 4, head-dim = 8, chunk = 16, norm = none, initial-state = learned,"
+            + " multipliers = [0.5, 2, 0.75, -1.5, 0.25]");
+  }
+
   private static Stream<DynamicTest> checks(String options) {
     return Conformance.of(new Mamba2Factory()).options(options).width(16).tests().stream()
         .map(check -> dynamicTest(check.name(), check::run));

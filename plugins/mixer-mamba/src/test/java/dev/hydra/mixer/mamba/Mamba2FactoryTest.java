@@ -52,6 +52,12 @@ class Mamba2FactoryTest {
         "dt-limit-low = 0.5, dt-limit-high = 0.1      | dt-limit-high | dt-limit-low (0.5)",
         "dt-limit-high = 0                            | dt-limit-high | above 0",
         "conv-kernel = 1                              | conv-kernel | at least 2",
+        "inner = 96                                   | head-dim    | inner channels (96)",
+        "inner = 0                                    | inner       | at least 1",
+        "norm = gate                                  | norm        | after-gate",
+        "multipliers = [1, 2, 3, 4]                   | multipliers | five numbers",
+        "multipliers = 2                              | multipliers | numbers",
+        "initial-state = random                       | initial-state | learned",
       })
   void refusesOptionsThatDoNotFit(String options, String blamed, String remedy) {
     ConfigException refused = assertThrows(ConfigException.class, () -> create(options));

@@ -1,0 +1,101 @@
+package dev.hydra.mixer.mamba;
+
+import dev.hydra.api.Init;
+import dev.hydra.api.Mixer;
+import dev.hydra.api.ParameterSpec;
+import dev.hydra.api.Pass;
+import dev.hydra.api.Site;
+import dev.hydra.api.StateCache;
+import dev.hydra.libtorch.Linear;
+import dev.hydra.libtorch.Tensors;
+import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+
+/** The Mamba mixer, see {@link MambaFactory}. */
+final class Mamba implements Mixer {
+  private static final String STATE = "ssm";
+
+  private final MambaShape shape;
+  private final int chunk;
+  private final Linear inProjection;
+  private final CausalConv conv;
+  private final Linear selection;
+  private final Optional<RmsNorm> dtNorm;
+  private final Optional<RmsNorm> bNorm;
+  private final Optional<RmsNorm> cNorm;
+  private final Tensor stepWeight;
+  private final Tensor stepBias;
+  private final Tensor decayLog;
+  private final Tensor skip;
+  private final Linear outProjection;
+
+  Mamba(Site site, MambaShape shape) {
+    this.shape = shape;
+    chunk = site.get(MambaFactory.CHUNK);
+    long inner = shape.inner();
+    boolean biased = site.get(StateSpaceOptions.BIAS);
+    inProjection = Linear.inner(site, "in_proj", 2 * inner, site.width(), biased);
+    conv = new CausalConv(site, inner);
+    selection = Linear.inner(site, "x_proj", shape.selected(), inner, false);
+    dtNorm = norm(site, "dt_layernorm", shape.dtRank());
+    bNorm = norm(site, "b_layernorm", shape.state());
+    cNorm = norm(site, "c_layernorm", shape.state());
+    double bound = 1 / Math.sqrt(shape.dtRank());
+    stepWeight =
+        site.parameter("dt_proj.weight", Init.uniform(-bound, bound), inner, shape.dtRank());
+    stepBias = precise(site, "dt_proj.bias", StepInit.stepBias(site), inner);
+    decayLog = precise(site, "A_log", StepInit.decayLadder(), inner, shape.state());
+    skip = precise(site, "D", Init.ones(), inner);
+    outProjection = Linear.outer(site, "out_proj", site.width(), inner, biased);
+  }
+
+  private static Optional<RmsNorm> norm(Site site, String name, long channels) {
+    return site.get(MambaFactory.BCDT_NORM)
+        ? Optional.of(RmsNorm.of(site, name, channels, 1, site.get(MambaFactory.NORM_EPSILON)))
+        : Optional.empty();
+  }
+
+  private static Tensor precise(Site site, String name, Init init, long... sizes) {
+    return site.parameter(ParameterSpec.of(name, init, sizes).inFp32().withoutDecay());
+  }
+
+  @Override
+  public Tensor forward(Tensor x, Pass pass) {
+    TensorVector projected = inProjection.apply(x).chunk(2, -1);
+    Tensor values = conv.forward(projected.get(0), pass);
+    TensorVector selected =
+        selection
+            .apply(values)
+            .split_with_sizes(new long[] {shape.dtRank(), shape.state(), shape.state()}, -1);
+    SelectiveScan.Input input =
+        new SelectiveScan.Input(
+            values,
+            steps(normed(dtNorm, selected.get(0))),
+            decayLog.exp().neg(),
+            normed(bNorm, selected.get(1)),
+            normed(cNorm, selected.get(2)),
+            pass.documents(),
+            pass.cache().flatMap(cache -> cache.get(STATE)));
+    Tensor y = scan(input, pass.cache()).addcmul(values, Tensors.cast(skip, Tensors.type(x)));
+    return outProjection.apply(y.mul(torch.silu(projected.get(1))));
+  }
+
+  private static Tensor normed(Optional<RmsNorm> norm, Tensor x) {
+    return norm.map(n -> n.apply(x)).orElse(x);
+  }
+
+  /** The step sizes [batch, time, inner], float32 or float64. */
+  private Tensor steps(Tensor x) {
+    return torch.softplus(Tensors.precise(Tensors.linear(x, stepWeight)).add(stepBias));
+  }
+
+  private Tensor scan(SelectiveScan.Input input, Optional<StateCache> cache) {
+    boolean single = cache.isPresent() && input.x().size(1) == 1;
+    SelectiveScan.Output output =
+        single ? SelectiveScan.step(input) : SelectiveScan.chunked(input, chunk);
+    cache.ifPresent(c -> c.put(STATE, output.state()));
+    return output.y();
+  }
+}

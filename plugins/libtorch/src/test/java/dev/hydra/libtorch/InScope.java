@@ -12,6 +12,17 @@ public final class InScope implements InvocationInterceptor {
   public void interceptTestMethod(
       Invocation<Void> test, ReflectiveInvocationContext<Method> method, ExtensionContext context)
       throws Throwable {
+    run(test);
+  }
+
+  @Override
+  public void interceptTestTemplateMethod(
+      Invocation<Void> test, ReflectiveInvocationContext<Method> method, ExtensionContext context)
+      throws Throwable {
+    run(test);
+  }
+
+  private static void run(Invocation<Void> test) throws Throwable {
     try (PointerScope scope = new PointerScope()) {
       RandomState.seed(7);
       test.proceed();

@@ -1,5 +1,7 @@
 package dev.hydra.mixer.mamba;
 
+import dev.hydra.libtorch.Decays;
+import dev.hydra.libtorch.Folding;
 import dev.hydra.libtorch.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;

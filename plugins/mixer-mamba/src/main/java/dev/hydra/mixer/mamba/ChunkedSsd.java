@@ -1,6 +1,8 @@
 package dev.hydra.mixer.mamba;
 
 import dev.hydra.libtorch.CustomFunction;
+import dev.hydra.libtorch.Decays;
+import dev.hydra.libtorch.Folding;
 import dev.hydra.libtorch.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;

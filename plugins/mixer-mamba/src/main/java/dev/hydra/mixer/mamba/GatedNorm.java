@@ -1,6 +1,7 @@
 package dev.hydra.mixer.mamba;
 
 import dev.hydra.api.Site;
+import dev.hydra.libtorch.RmsNorm;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;

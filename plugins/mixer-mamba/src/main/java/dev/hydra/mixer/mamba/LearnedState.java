@@ -3,6 +3,7 @@ package dev.hydra.mixer.mamba;
 import dev.hydra.api.Init;
 import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Site;
+import dev.hydra.libtorch.Decays;
 import dev.hydra.libtorch.Documents;
 import dev.hydra.libtorch.Tensors;
 import org.bytedeco.pytorch.Tensor;

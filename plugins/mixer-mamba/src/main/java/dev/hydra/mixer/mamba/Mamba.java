@@ -6,7 +6,10 @@ import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Site;
 import dev.hydra.api.StateCache;
+import dev.hydra.libtorch.CausalConv;
 import dev.hydra.libtorch.Linear;
+import dev.hydra.libtorch.RmsNorm;
+import dev.hydra.libtorch.StepInit;
 import dev.hydra.libtorch.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
@@ -37,7 +40,7 @@ final class Mamba implements Mixer {
     long inner = shape.inner();
     boolean biased = site.get(StateSpaceOptions.BIAS);
     inProjection = Linear.inner(site, "in_proj", 2 * inner, site.width(), biased);
-    conv = new CausalConv(site, inner);
+    conv = StateSpaceOptions.conv(site, inner);
     selection = Linear.inner(site, "x_proj", shape.selected(), inner, false);
     dtNorm = norm(site, "dt_layernorm", shape.dtRank());
     bNorm = norm(site, "b_layernorm", shape.state());
@@ -45,7 +48,7 @@ final class Mamba implements Mixer {
     double bound = 1 / Math.sqrt(shape.dtRank());
     stepWeight =
         site.parameter("dt_proj.weight", Init.uniform(-bound, bound), inner, shape.dtRank());
-    stepBias = precise(site, "dt_proj.bias", StepInit.stepBias(site), inner);
+    stepBias = precise(site, "dt_proj.bias", StateSpaceOptions.stepBias(site), inner);
     decayLog = precise(site, "A_log", StepInit.decayLadder(), inner, shape.state());
     skip = precise(site, "D", Init.ones(), inner);
     outProjection = Linear.outer(site, "out_proj", site.width(), inner, biased);

@@ -1,5 +1,6 @@
 package dev.hydra.mixer.mamba;
 
+import dev.hydra.libtorch.Folding;
 import dev.hydra.libtorch.Tensors;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;

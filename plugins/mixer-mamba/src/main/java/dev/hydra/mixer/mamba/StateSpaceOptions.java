@@ -1,7 +1,10 @@
 package dev.hydra.mixer.mamba;
 
+import dev.hydra.api.Init;
 import dev.hydra.api.Option;
 import dev.hydra.api.Site;
+import dev.hydra.libtorch.CausalConv;
+import dev.hydra.libtorch.StepInit;
 import java.util.Optional;
 
 /** The options that all generations of Mamba have, and what holds among them. */
@@ -30,6 +33,16 @@ final class StateSpaceOptions {
   /** The number of inner channels. */
   static int inner(Site site) {
     return site.get(INNER).orElse(site.get(EXPAND) * site.width());
+  }
+
+  /** The convolution of so many channels. */
+  static CausalConv conv(Site site, long channels) {
+    return new CausalConv(site, channels, site.get(CONV_KERNEL), site.get(CONV_BIAS));
+  }
+
+  /** How the bias of dt starts. */
+  static Init stepBias(Site site) {
+    return StepInit.stepBias(site.get(DT_MIN), site.get(DT_MAX));
   }
 
   /** Checks that the range of initial step sizes is one. */

@@ -2,6 +2,7 @@ package dev.hydra.mixer.mamba;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
+import dev.hydra.libtorch.RmsNorm;
 import dev.hydra.libtorch.Tensors;
 import java.util.Optional;
 import org.bytedeco.javacpp.PointerScope;

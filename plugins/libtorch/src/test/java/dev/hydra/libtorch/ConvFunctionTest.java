@@ -1,43 +1,29 @@
-package dev.hydra.mixer.mamba;
+package dev.hydra.libtorch;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
-import dev.hydra.libtorch.Tensors;
 import java.util.Optional;
-import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+@ExtendWith(InScope.class)
 class ConvFunctionTest {
   private static final int BATCH = 2;
   private static final int CHANNELS = 3;
 
-  private final RandomInput input = new RandomInput();
-  private PointerScope scope;
-
-  @BeforeEach
-  void open() {
-    scope = new PointerScope();
-  }
-
-  @AfterEach
-  void close() {
-    scope.close();
-  }
-
   @ParameterizedTest
   @CsvSource({"9, 4", "2, 4", "1, 2", "30, 5"})
   void agreesWithLibTorch(int time, int kernel) {
-    Tensor x = input.values(BATCH, time, CHANNELS);
-    Tensor weight = input.values(CHANNELS, 1, kernel);
-    Tensor bias = input.values(CHANNELS);
-    Tensor before = input.values(BATCH, kernel - 1, CHANNELS);
+    Tensor x = Samples.normal(BATCH, time, CHANNELS);
+    Tensor weight = Samples.normal(CHANNELS, 1, kernel);
+    Tensor bias = Samples.normal(CHANNELS);
+    Tensor before = Samples.normal(BATCH, kernel - 1, CHANNELS);
     assertSame(
         reference(torch.zeros_like(before), x, weight).add(bias),
         convolved(x, weight, Optional.of(bias), Optional.empty(), Optional.empty()));
@@ -71,8 +57,8 @@ class ConvFunctionTest {
 
   @Test
   void seesOneDocumentOnly() {
-    Tensor x = input.values(1, 9, CHANNELS);
-    Tensor weight = input.values(CHANNELS, 1, 4);
+    Tensor x = Samples.normal(1, 9, CHANNELS);
+    Tensor weight = Samples.normal(CHANNELS, 1, 4);
     Tensor documents = Tensor.create(0L, 0L, 0L, 1L, 4L, 4L, 4L, 4L, 4L).view(1, 9);
     Tensor packed =
         convolved(x, weight, Optional.empty(), Optional.of(documents), Optional.empty());
@@ -93,21 +79,17 @@ class ConvFunctionTest {
   @ParameterizedTest
   @ValueSource(ints = {2, 50})
   void gradientsAgreeWithFiniteDifferences(int time) {
-    Tensor x = input.values(BATCH, time, CHANNELS);
-    Tensor weight = input.values(CHANNELS, 1, 4);
-    Tensor bias = input.values(CHANNELS);
-    Optional<Tensor> documents = Optional.of(input.documents(BATCH, time));
-    Tensor direction = input.values(BATCH, time, CHANNELS);
-    FiniteDifferences.check(x, input.random, at -> sum(direction, at, weight, bias, documents));
-    FiniteDifferences.check(weight, input.random, at -> sum(direction, x, at, bias, documents));
-    FiniteDifferences.check(
-        bias, input.random, at -> sum(direction, x, weight, at, Optional.empty()));
-  }
-
-  private static Tensor sum(
-      Tensor direction, Tensor x, Tensor weight, Tensor bias, Optional<Tensor> documents) {
-    return convolved(x, weight, Optional.of(bias), documents, Optional.empty())
-        .mul(direction)
-        .sum();
+    Tensor x = Samples.parameter(BATCH, time, CHANNELS);
+    Tensor weight = Samples.parameter(CHANNELS, 1, 4);
+    Tensor bias = Samples.parameter(CHANNELS);
+    Tensor documents = Tensors.range(0, time, x).floor_divide(new Scalar(7L)).repeat(BATCH, 1);
+    GradCheck.check(
+        in ->
+            new Tensor[] {
+              convolved(in[0], in[1], Optional.of(in[2]), Optional.of(documents), Optional.empty())
+            },
+        x,
+        weight,
+        bias);
   }
 }

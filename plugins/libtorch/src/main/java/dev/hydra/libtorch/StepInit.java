@@ -1,20 +1,21 @@
-package dev.hydra.mixer.mamba;
+package dev.hydra.libtorch;
 
 import dev.hydra.api.Init;
-import dev.hydra.api.Site;
-import dev.hydra.libtorch.Tensors;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
-/** How Mamba starts the parameters of its dynamics (arXiv 2312.00752 section 3.6, 2405.21060). */
-final class StepInit {
+/**
+ * How Mamba, and what followed it, start the parameters of their dynamics (arXiv 2312.00752 section
+ * 3.6, 2405.21060).
+ */
+public final class StepInit {
   private static final double FLOOR = 1e-4;
 
   private StepInit() {}
 
   /** {@code A_log}: the logarithm of a decay rate uniform in [1, 16). */
-  static Init decayRates() {
+  public static Init decayRates() {
     Init uniform = Init.uniform(1, 16);
     return (parameter, generator) -> {
       uniform.fill(parameter, generator);
@@ -23,7 +24,7 @@ final class StepInit {
   }
 
   /** {@code A_log} [channels, state]: the logarithms of 1, 2, ... state in every channel. */
-  static Init decayLadder() {
+  public static Init decayLadder() {
     return (parameter, generator) -> {
       try (PointerScope scope = new PointerScope()) {
         Tensor rates = Tensors.range(1, parameter.size(1) + 1, parameter);
@@ -33,14 +34,11 @@ final class StepInit {
   }
 
   /**
-   * The bias of dt: what softplus turns into a step log-uniform in [dt-min, dt-max), but no smaller
-   * than 1e-4.
+   * The bias of dt: what softplus turns into a step log-uniform in [smallest, largest), but no
+   * smaller than 1e-4.
    */
-  static Init stepBias(Site site) {
-    Init uniform =
-        Init.uniform(
-            Math.log(site.get(StateSpaceOptions.DT_MIN)),
-            Math.log(site.get(StateSpaceOptions.DT_MAX)));
+  public static Init stepBias(double smallest, double largest) {
+    Init uniform = Init.uniform(Math.log(smallest), Math.log(largest));
     return (parameter, generator) -> {
       uniform.fill(parameter, generator);
       try (Scalar floor = new Scalar(FLOOR)) {

@@ -1,10 +1,9 @@
-package dev.hydra.mixer.mamba;
+package dev.hydra.libtorch;
 
 import dev.hydra.api.Init;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Site;
 import dev.hydra.api.StateCache;
-import dev.hydra.libtorch.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
@@ -12,27 +11,28 @@ import org.bytedeco.pytorch.Tensor;
  * A causal convolution along time, each channel on its own, and SiLU. Its state, {@code conv}
  * [batch, channels, kernel - 1], holds the last inputs.
  */
-final class CausalConv {
+public final class CausalConv {
   private static final String STATE = "conv";
 
   private final int kernel;
   private final Tensor weight;
   private final Optional<Tensor> bias;
 
-  /** Asks for {@code conv1d.weight} [channels, 1, kernel] and {@code conv1d.bias} [channels]. */
-  CausalConv(Site site, long channels) {
-    kernel = site.get(StateSpaceOptions.CONV_KERNEL);
+  /**
+   * Asks for {@code conv1d.weight} [channels, 1, kernel] and {@code conv1d.bias} [channels].
+   *
+   * @param kernel the tokens that the convolution sees, at least 2
+   */
+  public CausalConv(Site site, long channels, int kernel, boolean biased) {
+    this.kernel = kernel;
     double bound = 1 / Math.sqrt(kernel);
     Init init = Init.uniform(-bound, bound);
     weight = site.parameter("conv1d.weight", init, channels, 1, kernel);
-    bias =
-        site.get(StateSpaceOptions.CONV_BIAS)
-            ? Optional.of(site.parameter("conv1d.bias", init, channels))
-            : Optional.empty();
+    bias = biased ? Optional.of(site.parameter("conv1d.bias", init, channels)) : Optional.empty();
   }
 
-  /** [batch, time, channels] to the same. */
-  Tensor forward(Tensor x, Pass pass) {
+  /** Convolves [batch, time, channels] to the same. */
+  public Tensor forward(Tensor x, Pass pass) {
     Optional<Tensor> past = pass.cache().map(cache -> past(cache, x));
     Tensor y = ConvFunction.compute(x, weight, bias, pass.documents(), past);
     pass.cache().ifPresent(cache -> cache.put(STATE, last(past.orElseThrow(), x)));

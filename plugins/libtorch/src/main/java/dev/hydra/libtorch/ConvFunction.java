@@ -1,7 +1,5 @@
-package dev.hydra.mixer.mamba;
+package dev.hydra.libtorch;
 
-import dev.hydra.libtorch.CustomFunction;
-import dev.hydra.libtorch.Tensors;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

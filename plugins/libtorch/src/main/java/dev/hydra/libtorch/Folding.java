@@ -1,6 +1,5 @@
-package dev.hydra.mixer.mamba;
+package dev.hydra.libtorch;
 
-import dev.hydra.libtorch.Tensors;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -10,22 +9,22 @@ import org.bytedeco.pytorch.Tensor;
  * @param count the number of pieces
  * @param size the size of each
  */
-record Folding(long length, long count, long size) {
+public record Folding(long length, long count, long size) {
   /** The fewest pieces of at most {@code limit}, as short as they may be, so little is padded. */
-  static Folding of(long length, long limit) {
+  public static Folding of(long length, long limit) {
     long count = (length + limit - 1) / limit;
     return new Folding(length, count, (length + count - 1) / count);
   }
 
-  /** [batch, length, ...] to [batch, count, size, ...]. */
-  Tensor fold(Tensor tensor) {
+  /** Cuts: [batch, length, ...] to [batch, count, size, ...]. */
+  public Tensor fold(Tensor tensor) {
     long padding = count * size - length;
     Tensor padded = padding == 0 ? tensor : Tensors.pad(tensor, 1, 0, padding);
     return padded.unflatten(1, count, size);
   }
 
-  /** [batch, count, size, ...] to [batch, length, ...]. */
-  Tensor unfold(Tensor pieces) {
+  /** Undoes {@link #fold}: [batch, count, size, ...] to [batch, length, ...]. */
+  public Tensor unfold(Tensor pieces) {
     Tensor flat = pieces.flatten(1, 2);
     return flat.size(1) == length ? flat : flat.narrow(1, 0, length);
   }

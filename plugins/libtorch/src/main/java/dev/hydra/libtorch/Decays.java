@@ -1,6 +1,5 @@
-package dev.hydra.mixer.mamba;
+package dev.hydra.libtorch;
 
-import dev.hydra.libtorch.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -16,31 +15,34 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param sums cumulative sums of log decays [batch, chunks, heads, size], float32 or float64
  * @param documents int64 [batch, chunks, 1, size]: a state passes within one document only
  */
-record Decays(Tensor sums, Optional<Tensor> documents) {
+public record Decays(Tensor sums, Optional<Tensor> documents) {
   /** What has decayed to e^-50 is gone in any type; sums that stay small have exact differences. */
   private static final double GONE = -50;
 
   /** From log decays, at most 0, of the same shapes. */
-  static Decays of(Tensor logs, Optional<Tensor> documents) {
+  public static Decays of(Tensor logs, Optional<Tensor> documents) {
     return new Decays(bounded(logs).cumsum(-1), documents);
   }
 
   /** Log decays, no smaller than what is gone in any type. */
-  static Tensor bounded(Tensor logs) {
+  public static Tensor bounded(Tensor logs) {
     try (Scalar gone = new Scalar(GONE)) {
       return logs.clamp_min(gone);
     }
   }
 
   /** The derivative of the bound on log decays: 1 or 0, in their shape and type. */
-  static Tensor inRange(Tensor logs) {
+  public static Tensor inRange(Tensor logs) {
     try (Scalar gone = new Scalar(GONE)) {
       return Tensors.cast(logs.ge(gone), Tensors.type(logs));
     }
   }
 
-  /** [..., size, size]: row i, column j holds what survives from after j to after i. */
-  Tensor pairs(ScalarType type) {
+  /**
+   * Between positions [..., size, size]: row i, column j holds what survives from after j to after
+   * i.
+   */
+  public Tensor pairs(ScalarType type) {
     long size = sums.size(-1);
     try (Scalar never = new Scalar(Double.NEGATIVE_INFINITY)) {
       Tensor future =
@@ -54,22 +56,22 @@ record Decays(Tensor sums, Optional<Tensor> documents) {
   }
 
   /** [..., size]: from before the chunk to after each position. */
-  Tensor fromStart() {
+  public Tensor fromStart() {
     return survivors(sums, documents.map(d -> d.ne(before(d))));
   }
 
   /** [..., size]: from after each position to the end of the chunk. */
-  Tensor toEnd() {
+  public Tensor toEnd() {
     return survivors(last(sums).sub(sums), documents.map(d -> d.ne(last(d))));
   }
 
   /** The chunks as positions of a coarser sequence: log decays [batch, chunks, heads]. */
-  Tensor totals() {
+  public Tensor totals() {
     return last(sums).squeeze(-1);
   }
 
   /** The documents that go with {@link #totals}: those in which the chunks end. */
-  Optional<Tensor> lastDocuments() {
+  public Optional<Tensor> lastDocuments() {
     return documents.map(d -> last(d).squeeze(-1));
   }
 

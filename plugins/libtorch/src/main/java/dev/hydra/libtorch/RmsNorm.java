@@ -1,9 +1,8 @@
-package dev.hydra.mixer.mamba;
+package dev.hydra.libtorch;
 
 import dev.hydra.api.Init;
 import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Site;
-import dev.hydra.libtorch.Tensors;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -13,14 +12,15 @@ import org.bytedeco.pytorch.Tensor;
  * @param groups groups of channels, each with a mean of its own
  * @param epsilon added to the mean square
  */
-record RmsNorm(Tensor weight, long groups, double epsilon) {
-  static RmsNorm of(Site site, String name, long channels, long groups, double epsilon) {
+public record RmsNorm(Tensor weight, long groups, double epsilon) {
+  /** Asks for {@code NAME.weight} [channels], at first ones and kept in float32. */
+  public static RmsNorm of(Site site, String name, long channels, long groups, double epsilon) {
     ParameterSpec spec = ParameterSpec.of(name + ".weight", Init.ones(), channels);
     return new RmsNorm(site.parameter(spec.inFp32().withoutDecay()), groups, epsilon);
   }
 
-  /** [..., channels] to the same. */
-  Tensor apply(Tensor x) {
+  /** Norms [..., channels] to the same. */
+  public Tensor apply(Tensor x) {
     Tensor scale = Tensors.cast(weight, Tensors.type(x));
     if (groups == 1) {
       return Tensors.rmsNorm(x, scale, epsilon);

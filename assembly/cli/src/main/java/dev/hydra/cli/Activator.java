@@ -13,7 +13,10 @@ import org.osgi.framework.FrameworkUtil;
 public final class Activator implements BundleActivator {
   @Override
   public void start(BundleContext context) {
-    ToIntFunction<String[]> main = arguments -> Main.run(new OsgiComponents(context), arguments);
+    ToIntFunction<String[]> main =
+        arguments ->
+            Main.run(
+                new Commands(new OsgiComponents(context), new OsgiPluginJars(context)), arguments);
     context.registerService(
         ToIntFunction.class, main, FrameworkUtil.asDictionary(Map.of("hydra.main", true)));
   }

@@ -1,21 +1,31 @@
 package dev.hydra.cli;
 
 import dev.hydra.composer.Components;
+import java.lang.reflect.Constructor;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
 import picocli.CommandLine;
 
-/** Makes command objects; those that need component types are given them. */
-record Commands(Components components) implements CommandLine.IFactory {
+/** Makes command objects and hands them what their constructors ask for. */
+record Commands(Components components, PluginJars jars) implements CommandLine.IFactory {
   @Override
   public <K> K create(Class<K> type) throws Exception {
-    if (type == Components.class) {
-      return type.cast(components);
-    }
-    for (var constructor : type.getDeclaredConstructors()) {
-      if (constructor.getParameterCount() == 1
-          && constructor.getParameterTypes()[0] == Components.class) {
-        return type.cast(constructor.newInstance(components));
+    for (Constructor<?> constructor : type.getDeclaredConstructors()) {
+      List<Optional<Object>> arguments =
+          Arrays.stream(constructor.getParameterTypes()).map(this::argument).toList();
+      if (!arguments.isEmpty() && arguments.stream().allMatch(Optional::isPresent)) {
+        return type.cast(
+            constructor.newInstance(arguments.stream().map(Optional::orElseThrow).toArray()));
       }
     }
     return CommandLine.defaultFactory().create(type);
+  }
+
+  private Optional<Object> argument(Class<?> type) {
+    if (type == Components.class) {
+      return Optional.of(components);
+    }
+    return type == PluginJars.class ? Optional.of(jars) : Optional.empty();
   }
 }

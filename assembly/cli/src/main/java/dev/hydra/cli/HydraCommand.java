@@ -30,6 +30,7 @@ import picocli.CommandLine.Spec;
       ExportCommand.class,
       ConfigCommand.class,
       PluginsCommand.class,
+      BenchCommand.class,
       DoctorCommand.class,
       GenerateCompletion.class
     })

@@ -12,13 +12,18 @@ public final class Main {
 
   /** Runs a command and exits with its code. */
   public static void main(String[] arguments) {
-    System.exit(run(Components.load(Main.class.getClassLoader()), arguments));
+    PluginJars none =
+        jar -> {
+          throw new UsageException("plugins can be added to the installed distribution only");
+        };
+    Components components = Components.load(Main.class.getClassLoader());
+    System.exit(run(new Commands(components, none), arguments));
   }
 
-  /** Runs a command with these component types; gives the exit code. */
-  static int run(Components components, String... arguments) {
+  /** Runs a command; gives the exit code. */
+  static int run(Commands commands, String... arguments) {
     Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT); // the same figures everywhere
-    CommandLine line = new CommandLine(new HydraCommand(), new Commands(components));
+    CommandLine line = new CommandLine(new HydraCommand(), commands);
     line.setOut(new PrintWriter(System.out, true, StandardCharsets.UTF_8));
     line.setErr(new PrintWriter(System.err, true, StandardCharsets.UTF_8));
     line.setCaseInsensitiveEnumValuesAllowed(true);

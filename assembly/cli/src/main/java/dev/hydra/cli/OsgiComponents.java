@@ -4,6 +4,7 @@ import dev.hydra.api.ComponentFactory;
 import dev.hydra.composer.Components;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.InvalidSyntaxException;
 import org.osgi.framework.ServiceReference;
@@ -14,17 +15,23 @@ record OsgiComponents(BundleContext context) implements Components {
   public List<Registration> all() {
     List<Registration> all = new ArrayList<>();
     for (ServiceReference<?> reference : references()) {
-      Object factory = context.getService(reference);
-      if (factory != null) { // null: unregistered meanwhile
-        all.add(
-            new Registration(
-                (String) reference.getProperty("hydra.type"),
-                (ComponentFactory<?>) factory,
-                reference.getBundle().getSymbolicName(),
-                reference.getBundle().getVersion().toString()));
+      Registration registration = registration(context, reference);
+      if (registration != null) {
+        all.add(registration);
       }
     }
     return all;
+  }
+
+  /** The component type of a service; null if it is none, or unregistered meanwhile. */
+  static @Nullable Registration registration(BundleContext context, ServiceReference<?> reference) {
+    return context.getService(reference) instanceof ComponentFactory<?> factory
+        ? new Registration(
+            (String) reference.getProperty("hydra.type"),
+            factory,
+            reference.getBundle().getSymbolicName(),
+            reference.getBundle().getVersion().toString())
+        : null;
   }
 
   private ServiceReference<?>[] references() {

@@ -16,9 +16,10 @@ import picocli.CommandLine.Spec;
 /** Shows what plugins there are. */
 @Command(
     name = "plugins",
-    description = "Shows the component types that plugins offer.",
+    description = "Shows the component types that plugins offer, and checks plugins.",
     mixinStandardHelpOptions = true,
-    synopsisSubcommandLabel = "list")
+    synopsisSubcommandLabel = "list|verify",
+    subcommands = VerifyCommand.class)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class PluginsCommand {
   private final Components components;

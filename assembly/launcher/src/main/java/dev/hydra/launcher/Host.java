@@ -3,22 +3,28 @@ package dev.hydra.launcher;
 import dev.hydra.api.HydraPlugin;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.ToIntFunction;
 import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.BundleException;
 import org.osgi.framework.Constants;
+import org.osgi.framework.FrameworkUtil;
 import org.osgi.framework.InvalidSyntaxException;
 import org.osgi.framework.ServiceReference;
 import org.osgi.framework.launch.Framework;
@@ -27,6 +33,12 @@ import org.osgi.framework.launch.FrameworkFactory;
 /** A running OSGi framework with the plugins of an installation. */
 final class Host implements AutoCloseable {
   private static final long STOP_MILLIS = 10_000;
+
+  /**
+   * Marks the service that adds plugins to a running process: a {@link Function} from the path of a
+   * jar to its started {@link Bundle}; see {@link #add}.
+   */
+  private static final String INSTALLER = "hydra.installer";
 
   private final Framework framework;
   private final Consumer<String> warnings;
@@ -62,6 +74,11 @@ final class Host implements AutoCloseable {
       bundles.addAll(host.installAll(extra.get(), false));
     }
     bundles.forEach(host::start);
+    Function<Path, Bundle> installer = host::add;
+    framework
+        .getBundleContext()
+        .registerService(
+            Function.class, installer, FrameworkUtil.asDictionary(Map.of(INSTALLER, true)));
     return host;
   }
 
@@ -104,7 +121,48 @@ final class Host implements AutoCloseable {
   }
 
   private Optional<Bundle> install(Path jar, boolean inPlace) {
-    String location = inPlace ? Problem.REFERENCE + jar.toUri() : jar.toString();
+    return install(jar, inPlace ? Problem.REFERENCE + jar.toUri() : jar.toString(), inPlace);
+  }
+
+  /**
+   * Installs and starts one more plugin, a copy of the jar beside all others: an older version of
+   * it stays as it is.
+   *
+   * @throws UncheckedIOException saying why it cannot be used; then it is not installed
+   */
+  private Bundle add(Path jar) {
+    List<String> problems = new ArrayList<>();
+    Host strict = new Host(framework, problems::add);
+    Optional<Bundle> bundle;
+    try {
+      bundle = strict.install(jar, jar + Problem.HASH + sha256(jar), false);
+    } catch (IOException e) {
+      throw new UncheckedIOException("plugin " + jar + " cannot be read: " + e, e);
+    }
+    bundle.ifPresent(strict::start);
+    if (problems.isEmpty()) {
+      return bundle.orElseThrow();
+    }
+    try {
+      if (bundle.isPresent()) {
+        bundle.get().uninstall();
+      }
+    } catch (BundleException e) {
+      problems.add(Problem.rootCause(e));
+    }
+    throw new UncheckedIOException(new IOException(String.join("; ", problems)));
+  }
+
+  private static String sha256(Path file) throws IOException {
+    try {
+      byte[] digest = MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file));
+      return HexFormat.of().formatHex(digest);
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every Java platform has SHA-256", e);
+    }
+  }
+
+  private Optional<Bundle> install(Path jar, String location, boolean inPlace) {
     try {
       Bundle bundle = inPlace ? reference(location) : copy(jar, location);
       if (bundle.getSymbolicName() != null) {

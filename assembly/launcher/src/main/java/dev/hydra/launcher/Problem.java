@@ -9,6 +9,9 @@ final class Problem {
   /** The prefix of the location of bundles that are used where they lie. */
   static final String REFERENCE = "reference:";
 
+  /** What separates the path of a jar that was added later from the hash of its content. */
+  static final String HASH = "#sha256=";
+
   private Problem() {}
 
   /** A jar that did not become a bundle. */
@@ -16,7 +19,7 @@ final class Problem {
     String jar =
         location.startsWith(REFERENCE)
             ? Path.of(URI.create(location.substring(REFERENCE.length()))).toString()
-            : location;
+            : location.split(HASH, 2)[0];
     return "plugin " + jar + " skipped: " + reason;
   }
 

@@ -1,5 +1,6 @@
 package dev.hydra.composer;
 
+import dev.hydra.libtorch.Scopes;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.ToLongFunction;
@@ -16,6 +17,39 @@ public final class ModelState implements AutoCloseable {
   /** The number of tokens seen. */
   public long position() {
     return position;
+  }
+
+  /**
+   * A state that continues where another was; owns its tensors.
+   *
+   * @param position the number of tokens seen
+   * @param tensors as {@link #export()} names them, on the device where they are to be used; copied
+   */
+  public static ModelState of(long position, Map<String, Tensor> tensors) {
+    ModelState state = new ModelState();
+    state.position = position;
+    tensors.forEach(
+        (name, tensor) -> {
+          int slash = name.lastIndexOf('/');
+          if (slash < 0) {
+            throw new IllegalArgumentException(name + " is not SITE/NAME");
+          }
+          Scopes.run(
+              () ->
+                  state
+                      .site(name.substring(0, slash))
+                      .put(name.substring(slash + 1), tensor.clone()));
+        });
+    return state;
+  }
+
+  /** The tensors by {@code SITE/NAME}: the live ones, which the next forward frees. */
+  public Map<String, Tensor> export() {
+    Map<String, Tensor> all = new TreeMap<>();
+    sites.forEach(
+        (path, site) ->
+            site.tensors().forEach((name, tensor) -> all.put(path + "/" + name, tensor)));
+    return all;
   }
 
   SiteState site(String path) {
@@ -37,10 +71,7 @@ public final class ModelState implements AutoCloseable {
   }
 
   private long sum(ToLongFunction<Tensor> size) {
-    return sites.values().stream()
-        .flatMap(site -> site.tensors().values().stream())
-        .mapToLong(size)
-        .sum();
+    return export().values().stream().mapToLong(size).sum();
   }
 
   @Override

@@ -7,6 +7,7 @@ import dev.hydra.api.Router;
 import dev.hydra.api.Routing;
 import dev.hydra.api.Workload;
 import dev.hydra.libtorch.Scopes;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
@@ -15,8 +16,9 @@ public final class StandaloneComponent implements AutoCloseable {
   private static final String PATH = "component";
 
   private final ParameterStore store;
-  private final ComponentSite site;
+  private final Supplier<ComponentSite> maker;
   private final int outputs;
+  private ComponentSite site;
 
   /**
    * Builds a component.
@@ -35,9 +37,9 @@ public final class StandaloneComponent implements AutoCloseable {
     this.outputs = outputs;
     store = new ParameterStore(precision, seed);
     try {
-      site =
-          new ComponentSite(
-              new SiteContext(components, store, 1), PATH, PATH, role, config, width, outputs);
+      SiteContext context = new SiteContext(components, store, 1);
+      maker = () -> new ComponentSite(context, PATH, PATH, role, config, width, outputs);
+      site = maker.get();
     } catch (RuntimeException | Error e) {
       store.close();
       throw e;
@@ -61,6 +63,11 @@ public final class StandaloneComponent implements AutoCloseable {
           Tensor none = torch.zeros(new long[] {x.size(0), x.size(1), outputs}, weights.options());
           return advance(none.scatter(-1, routing.experts(), weights), x, forward);
         });
+  }
+
+  /** Puts a new component in the place of this one, round the same parameters. */
+  public void recreate() {
+    site = maker.get();
   }
 
   /** What a router decides, as it says it; a state is not moved on. */

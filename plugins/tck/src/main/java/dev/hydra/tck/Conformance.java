@@ -6,6 +6,8 @@ import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Role;
 import dev.hydra.composer.Components;
+import dev.hydra.libtorch.Devices;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -74,15 +76,19 @@ public final class Conformance {
   /** The checks, to be run in any order. */
   public List<Check> tests() {
     Subject subject = subject();
-    Stream<Check> routing =
-        subject.role() == Role.ROUTER
-            ? Stream.of(new Check("routing", () -> RoutingChecks.routing(subject)))
-            : Stream.empty();
-    return Stream.concat(routing, layerChecks(subject)).toList();
+    List<Check> checks = new ArrayList<>();
+    if (subject.role() == Role.ROUTER) {
+      checks.add(new Check("routing", () -> RoutingChecks.routing(subject)));
+    }
+    checks.addAll(layerChecks(subject));
+    if (Devices.cudaAvailable()) {
+      checks.add(new Check("CUDA near CPU", () -> CudaChecks.nearCpu(subject)));
+    }
+    return List.copyOf(checks);
   }
 
-  private static Stream<Check> layerChecks(Subject subject) {
-    return Stream.of(
+  private static List<Check> layerChecks(Subject subject) {
+    return List.of(
         new Check("shape and type", () -> ForwardChecks.shapeAndType(subject)),
         new Check("causality", () -> ForwardChecks.causality(subject)),
         new Check("determinism", () -> ForwardChecks.determinism(subject)),
@@ -92,12 +98,14 @@ public final class Conformance {
         new Check("packed = separate documents", () -> StateChecks.packed(subject)),
         new Check("gradients", () -> GradientChecks.whole(subject)),
         new Check("gradients of packed documents", () -> GradientChecks.packed(subject)),
+        new Check("parameters move", () -> TransferChecks.parameters(subject)),
+        new Check("state moves", () -> TransferChecks.state(subject)),
         new Check("live handles flat", () -> HandleChecks.flat(subject)),
-        new Check("cost", () -> CostChecks.cost(subject)));
+        new Check("cost", () -> CostChecks.cost(subject)),
+        new Check("impossible sizes refused", () -> ConfigChecks.numbers(subject)));
   }
 
   private Subject subject() {
-    Role role = factory.role();
     HydraPlugin plugin = factory.getClass().getAnnotation(HydraPlugin.class);
     if (plugin == null) {
       throw new ContractViolation(factory.getClass() + " lacks @HydraPlugin");
@@ -108,10 +116,10 @@ public final class Conformance {
         Stream.concat(Stream.of(factory), Stream.of(others)).toArray(ComponentFactory<?>[]::new);
     return new Subject(
         Components.of(all),
-        role,
+        factory,
         config,
         width,
-        role == Role.ROUTER ? experts : width,
+        factory.role() == Role.ROUTER ? experts : width,
         BATCH,
         time);
   }

@@ -4,10 +4,13 @@ import dev.hydra.api.Cost;
 import dev.hydra.api.Workload;
 import dev.hydra.composer.Forward;
 import dev.hydra.composer.ModelState;
+import dev.hydra.composer.Parameter;
 import dev.hydra.composer.StandaloneComponent;
+import dev.hydra.libtorch.Backward;
 import dev.hydra.libtorch.Grad;
 import dev.hydra.libtorch.Tensors;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Checks of what a component says that it costs. */
@@ -23,17 +26,38 @@ final class CostChecks {
           ContractViolation.unless(
               one.flops() > 0 && two.flops() >= 2 * one.flops() * 0.99,
               "FLOPs must be positive and grow with the sequence: " + one + ", " + two);
-          long parameters =
+          long all =
               component.parameters().all().stream().mapToLong(p -> p.spec().elements()).sum();
-          double idle = one.idleParameters();
+          long touched = touched(subject, component);
           ContractViolation.unless(
-              idle == 0 || (idle > 0 && idle < parameters),
-              "idle parameters must be less than all " + parameters + ": " + one);
+              one.idleParameters() >= 0 && one.idleParameters() <= all - touched,
+              "one token touches " + touched + " of " + all + " parameters: " + one);
+          ContractViolation.unless(
+              one.flops() >= (double) subject.time() * touched,
+              "a parameter that every token touches costs a FLOP each time, "
+                  + (double) subject.time() * touched
+                  + " in all: "
+                  + one);
           long held = stateElements(subject, component);
           ContractViolation.unless(
               one.state() == held,
               "the state after " + subject.time() + " tokens has " + held + " elements: " + one);
         });
+  }
+
+  /** The parameters that get a gradient from one token. */
+  private static long touched(Subject subject, StandaloneComponent component) {
+    Tensor first = Tensors.slice(subject.input(1, ScalarType.Float), 1, 0, 1);
+    Tensor token = Tensors.slice(first, 0, 0, 1).clone().set_requires_grad(true);
+    try (Forward forward = Forward.evaluation()) {
+      Backward.run(component.forward(token, forward).abs().sum());
+    }
+    double touched = 0;
+    for (Parameter parameter : component.parameters().all()) {
+      Tensor gradient = parameter.working().grad();
+      touched += gradient.defined() ? Tensors.number(torch.count_nonzero(gradient)) : 0;
+    }
+    return (long) touched;
   }
 
   /** The elements of the state of one sequence. */

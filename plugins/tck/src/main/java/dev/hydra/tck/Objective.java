@@ -3,7 +3,9 @@ package dev.hydra.tck;
 import dev.hydra.composer.Forward;
 import dev.hydra.composer.StandaloneComponent;
 import dev.hydra.libtorch.Scopes;
+import dev.hydra.libtorch.Tensors;
 import java.util.Optional;
+import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -29,6 +31,15 @@ record Objective(
 
   Objective with(Documents packed) {
     return new Objective(component, x, weights, Optional.of(packed.numbers()));
+  }
+
+  /** The same for a component that lives on a device. */
+  Objective on(Device device) {
+    return new Objective(
+        component,
+        x.detach().to(device, Tensors.type(x)).set_requires_grad(true),
+        weights.to(device, Tensors.type(weights)),
+        documents.map(numbers -> numbers.to(device, ScalarType.Long)));
   }
 
   Tensor value() {

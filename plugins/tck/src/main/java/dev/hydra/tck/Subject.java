@@ -1,6 +1,9 @@
 package dev.hydra.tck;
 
 import com.typesafe.config.Config;
+import com.typesafe.config.ConfigValue;
+import dev.hydra.api.ComponentFactory;
+import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.composer.Components;
 import dev.hydra.composer.Parameter;
@@ -10,8 +13,10 @@ import dev.hydra.libtorch.Devices;
 import dev.hydra.libtorch.Grad;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
+import java.util.List;
 import java.util.function.Consumer;
 import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -21,13 +26,38 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** What is checked: a component type with its options, and how to make one and input for it. */
 record Subject(
-    Components components, Role role, Config config, int width, int outputs, int batch, int time) {
+    Components components,
+    ComponentFactory<?> factory,
+    Config config,
+    int width,
+    int outputs,
+    int batch,
+    int time) {
   private static final long SEED = 20_250_815;
 
-  /** Runs an action with a fresh component, in a scope. */
+  Role role() {
+    return factory.role();
+  }
+
+  List<Option<?>> options() {
+    return factory.options();
+  }
+
+  /** The same with another value of an option. */
+  Subject with(String option, ConfigValue value) {
+    return new Subject(
+        components, factory, config.withValue(option, value), width, outputs, batch, time);
+  }
+
+  /** Runs an action with a fresh component on the CPU, in a scope. */
   void use(ScalarType type, Consumer<StandaloneComponent> action) {
+    on(Devices.cpu(), type, action);
+  }
+
+  /** Runs an action with a fresh component on a device, in a scope. */
+  void on(Device device, ScalarType type, Consumer<StandaloneComponent> action) {
     try (PointerScope scope = new PointerScope();
-        StandaloneComponent component = build(type)) {
+        StandaloneComponent component = build(new Precision(device, type))) {
       action.accept(component);
     }
   }
@@ -36,22 +66,26 @@ record Subject(
    * A component away from its initialisation: what starts at zero would hide mistakes in what it is
    * multiplied by.
    */
-  private StandaloneComponent build(ScalarType type) {
+  private StandaloneComponent build(Precision precision) {
     StandaloneComponent component =
-        new StandaloneComponent(
-            components, role, config, width, outputs, new Precision(Devices.cpu(), type), SEED);
+        new StandaloneComponent(components, role(), config, width, outputs, precision, SEED);
+    move(component, SEED);
+    return component;
+  }
+
+  /** Moves all trainable parameters a little. */
+  void move(StandaloneComponent component, long seed) {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
-      long seed = SEED;
+      long next = seed;
       for (Parameter parameter : component.parameters().all()) {
         if (parameter.spec().trainable()) {
-          Tensor noise = random(++seed, ScalarType.Double, parameter.spec().sizes());
-          Tensor moved = parameter.master().to(ScalarType.Double).add(Tensors.mul(noise, 0.1));
-          component.parameters().load(parameter.name(), moved);
+          Tensor noise = random(++next, ScalarType.Double, parameter.spec().sizes());
+          Tensor value = parameter.master().to(Devices.cpu(), ScalarType.Double);
+          component.parameters().load(parameter.name(), value.add(Tensors.mul(noise, 0.1)));
         }
       }
     }
-    return component;
   }
 
   /** Input [batch, time, width], the same for the same seed in every type. */

@@ -31,7 +31,7 @@ record Planted(Function<Tensor, Mixer> mixer, BiFunction<Site, Workload, Cost> c
 
   static Cost honest(Site site, Workload work) {
     double elements = (double) work.tokens() * site.width();
-    return new Cost(3 * elements, elements, site.width(), 0);
+    return new Cost(4 * elements, elements, site.width(), 0);
   }
 
   @Override

@@ -3,9 +3,11 @@ package dev.hydra.tck;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.Cost;
 import dev.hydra.api.Mixer;
 import dev.hydra.api.Pass;
+import dev.hydra.api.StateCache;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
 import java.util.ArrayList;
@@ -33,9 +35,12 @@ class PlantedFaultsTest {
   private static final String PACKED_GRADIENTS = "gradients of packed documents";
   private static final String HANDLES = "live handles flat";
   private static final String COST = "cost";
+  private static final String PARAMETERS = "parameters move";
+  private static final String STATE = "state moves";
+  private static final String SIZES = "impossible sizes refused";
 
   /** The names of the checks that a component does not pass. */
-  private static Set<String> failing(Planted factory) {
+  private static Set<String> failing(ComponentFactory<?> factory) {
     Set<String> failing = new LinkedHashSet<>();
     for (Check check : Conformance.of(factory).width(4).time(12).tests()) {
       try {
@@ -264,6 +269,46 @@ class PlantedFaultsTest {
               }
             },
         PACKED);
+  }
+
+  @Test
+  void keepsWhatItDerivedFromItsParameters() {
+    assertFails(
+        weight -> {
+          double[] first = Tensors.numbers(weight);
+          return (x, pass) -> Tensors.add(new Taps(weight).forward(x, pass), first[0]);
+        },
+        PARAMETERS,
+        STATE);
+  }
+
+  @Test
+  void hidesStateFromTheCache() {
+    assertFails(
+        weight -> {
+          boolean[] begun = {false};
+          return (x, pass) -> {
+            boolean first = pass.cache().map(StateCache::position).orElse(0L) == 0;
+            begun[0] |= first;
+            return Tensors.add(new Taps(weight).forward(x, pass), begun[0] ? 0 : 1);
+          };
+        },
+        STATE);
+  }
+
+  @Test
+  void acceptsSizesThatItCannotWorkWith() {
+    assertEquals(Set.of(SIZES), failing(new PlantedOptions()));
+  }
+
+  @Test
+  void costsLessThanItsParameters() {
+    assertEquals(
+        Set.of(COST),
+        failing(
+            new Planted(
+                Taps::new,
+                (site, work) -> new Cost(0.5 * work.tokens() * site.width(), 0, site.width(), 0))));
   }
 
   @Test

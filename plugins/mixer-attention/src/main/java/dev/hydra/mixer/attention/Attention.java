@@ -1,7 +1,6 @@
 package dev.hydra.mixer.attention;
 
 import dev.hydra.libtorch.Tensors;
-import java.util.Optional;
 import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
@@ -10,8 +9,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Softmax attention by LibTorch's fused kernel (FlashAttention-2, arXiv 2307.08691, where type and
- * device allow), which never holds all scores. Queries are [batch, time, heads, headDim], keys and
- * values [batch, keys, kvHeads, headDim], the result is shaped like the queries.
+ * device allow), which never holds all scores. The result is shaped like the queries.
  */
 final class Attention {
   private Attention() {}
@@ -26,31 +24,25 @@ final class Attention {
   }
 
   /** Query {@code i} sees keys {@code 0..i}. */
-  static Tensor causal(Tensor q, Tensor k, Tensor v, double scale) {
-    return attend(q, k, v, Optional.empty(), true, scale);
+  static Tensor causal(Qkv x, double scale) {
+    return attend(x, true, scale);
   }
 
   /** Every query sees every key. */
-  static Tensor open(Tensor q, Tensor k, Tensor v, double scale) {
-    return attend(q, k, v, Optional.empty(), false, scale);
+  static Tensor open(Qkv x, double scale) {
+    return attend(x, false, scale);
   }
 
-  /** A query sees the keys where mask [1 or batch, 1, time, keys] is true: at least one. */
-  static Tensor masked(Tensor q, Tensor k, Tensor v, Tensor mask, double scale) {
-    return attend(q, k, v, Optional.of(mask), false, scale);
-  }
-
-  private static Tensor attend(
-      Tensor q, Tensor k, Tensor v, Optional<Tensor> mask, boolean causal, double scale) {
-    boolean grouped = q.size(2) != k.size(2);
-    try (TensorOptional maybeMask = mask.map(TensorOptional::new).orElseGet(TensorOptional::new);
+  private static Tensor attend(Qkv x, boolean causal, double scale) {
+    boolean grouped = x.q().size(2) != x.k().size(2);
+    try (TensorOptional noMask = new TensorOptional();
         DoubleOptional factor = new DoubleOptional(scale)) {
       return torch
           .scaled_dot_product_attention(
-              q.transpose(1, 2),
-              k.transpose(1, 2),
-              v.transpose(1, 2),
-              maybeMask,
+              x.q().transpose(1, 2),
+              x.k().transpose(1, 2),
+              x.v().transpose(1, 2),
+              noMask,
               0.0,
               causal,
               factor,

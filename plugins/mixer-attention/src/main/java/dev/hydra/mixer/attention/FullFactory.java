@@ -36,17 +36,11 @@ public final class FullFactory implements ComponentFactory<Mixer> {
 
   @Override
   public Mixer create(Site site) {
-    return new FullMixer(site);
+    return new AttentionMixer(site, SparsePattern.full());
   }
 
-  /** Counts the pairs under the diagonal only; kept are also the softmax's normalisers. */
   @Override
   public Cost cost(Site site, Workload work) {
-    HeadShape shape = HeadShape.of(site);
-    double tokens = work.tokens();
-    double pairs = tokens * work.context() + tokens * (tokens + 1) / 2;
-    double state = 2.0 * shape.keyWidth() * (work.context() + tokens);
-    return Projections.cost(site, tokens)
-        .plus(new Cost(4 * pairs * shape.queryWidth(), tokens * shape.heads(), state, 0));
+    return AttentionMixer.cost(site, SparsePattern.full(), work);
   }
 }

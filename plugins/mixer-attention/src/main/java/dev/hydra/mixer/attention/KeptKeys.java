@@ -41,7 +41,10 @@ record KeptKeys(SparsePattern pattern, long position) {
     KeptKeys next = new KeptKeys(pattern, position + added.size(1));
     if (next.recent() > 0) {
       long rows = all.size(1);
-      cache.put(name, Tensors.slice(all, 1, rows - next.recent(), rows).contiguous());
+      // A copy, as a slice would keep all rows alive.
+      cache.put(
+          name,
+          rows == next.recent() ? all : Tensors.slice(all, 1, rows - next.recent(), rows).clone());
     }
     if (next.globals() > 0) {
       cache.put(globalName(name), all.index_select(1, rows(next.globalPositions(all))));

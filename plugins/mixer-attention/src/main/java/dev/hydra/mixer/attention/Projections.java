@@ -38,21 +38,22 @@ final class Projections {
       Option.decimal("scale", "factor of the scores before the softmax")
           .where(scale -> scale > 0, "above 0")
           .optional("1 / sqrt(head-dim)");
+  static final Option<Optional<Double>> SOFT_CAP =
+      Option.decimal("soft-cap", "bound c of the scores, which become c tanh(score / c)")
+          .where(cap -> cap > 0, "above 0")
+          .optional("no bound");
 
   static final List<Option<?>> OPTIONS =
-      Stream.of(HeadShape.OPTIONS, Rope.OPTIONS, List.of(BIAS, QK_NORM, QK_NORM_EPSILON, SCALE))
+      Stream.of(
+              HeadShape.OPTIONS,
+              Rope.OPTIONS,
+              List.of(BIAS, QK_NORM, QK_NORM_EPSILON, SCALE, SOFT_CAP))
           .<Option<?>>flatMap(List::stream)
           .toList();
 
-  /**
-   * Queries [batch, time, heads, headDim], keys and values [batch, time, kvHeads, headDim], in the
-   * type that attention computes in.
-   */
-  record Qkv(Tensor q, Tensor k, Tensor v) {}
-
   private final HeadShape shape;
   private final Rope rope;
-  private final double scale;
+  private final DenseAttention attention;
   private final double epsilon;
   private final Linear query;
   private final Linear key;
@@ -64,7 +65,9 @@ final class Projections {
   Projections(Site site) {
     shape = HeadShape.of(site);
     rope = Rope.of(site, shape.headDim());
-    scale = site.get(SCALE).orElseGet(() -> 1 / Math.sqrt(shape.headDim()));
+    attention =
+        new DenseAttention(
+            site.get(SCALE).orElseGet(() -> 1 / Math.sqrt(shape.headDim())), site.get(SOFT_CAP));
     epsilon = site.get(QK_NORM_EPSILON);
     if (site.settings().isSet(QK_NORM_EPSILON) && !site.get(QK_NORM)) {
       throw site.invalid(
@@ -86,12 +89,13 @@ final class Projections {
         : Optional.empty();
   }
 
-  double scale() {
-    return scale;
+  /** Scale and bound of the scores. */
+  DenseAttention attention() {
+    return attention;
   }
 
   /**
-   * Queries, keys and values of hidden states.
+   * Queries, keys and values of hidden states, in the type that attention computes in.
    *
    * @param x [batch, time, width]
    * @param positions int64 [1 or batch, time]

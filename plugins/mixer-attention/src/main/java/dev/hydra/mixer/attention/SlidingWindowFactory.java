@@ -36,12 +36,12 @@ public final class SlidingWindowFactory implements ComponentFactory<Mixer> {
 
   @Override
   public Mixer create(Site site) {
-    return new SparseMixer(site, pattern(site));
+    return new AttentionMixer(site, pattern(site));
   }
 
   @Override
   public Cost cost(Site site, Workload work) {
-    return SparseMixer.cost(site, pattern(site), work);
+    return AttentionMixer.cost(site, pattern(site), work);
   }
 
   private static SparsePattern pattern(Site site) {

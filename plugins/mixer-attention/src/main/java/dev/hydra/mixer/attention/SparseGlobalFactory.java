@@ -38,11 +38,11 @@ public final class SparseGlobalFactory implements ComponentFactory<Mixer> {
 
   @Override
   public Mixer create(Site site) {
-    return new SparseMixer(site, SparsePattern.of(site));
+    return new AttentionMixer(site, SparsePattern.of(site));
   }
 
   @Override
   public Cost cost(Site site, Workload work) {
-    return SparseMixer.cost(site, SparsePattern.of(site), work);
+    return AttentionMixer.cost(site, SparsePattern.of(site), work);
   }
 }

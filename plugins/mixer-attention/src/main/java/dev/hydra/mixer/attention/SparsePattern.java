@@ -46,6 +46,11 @@ record SparsePattern(int window, int every, int globals) {
     return new SparsePattern(site.get(WINDOW), site.get(GLOBAL_EVERY), site.get(GLOBALS));
   }
 
+  /** All that is before. */
+  static SparsePattern full() {
+    return local(Integer.MAX_VALUE);
+  }
+
   /** The window and nothing else. */
   static SparsePattern local(int window) {
     return new SparsePattern(window, 1, NONE);

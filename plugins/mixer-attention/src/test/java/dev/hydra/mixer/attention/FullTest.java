@@ -3,10 +3,16 @@ package dev.hydra.mixer.attention;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import dev.hydra.api.Workload;
+import dev.hydra.composer.Forward;
+import dev.hydra.libtorch.Grad;
+import dev.hydra.libtorch.Tensors;
 import dev.hydra.tck.Conformance;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.util.List;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
@@ -16,6 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class FullTest {
   @TestFactory
@@ -24,7 +31,8 @@ class FullTest {
             "",
             "heads = 4, kv-heads = 2",
             "qk-norm = true, bias = all, rope-dim = 2",
-            "bias = qkv, rope-scaling = yarn, rope-factor = 4, rope-original-length = 8")
+            "bias = qkv, rope-scaling = yarn, rope-factor = 4, rope-original-length = 8",
+            "soft-cap = 0.5, kv-heads = 1, scale = 3")
         .flatMap(
             options ->
                 Conformance.of(new FullFactory()).options(options).tests().stream()
@@ -46,15 +54,60 @@ class FullTest {
     compare(
         "heads = 3, head-dim = 6, qk-norm = true, qk-norm-epsilon = 0.01, bias = all"
             + ", rope-dim = 4, rope-theta = 500, scale = 0.7",
-        new NaiveAttention(3, 3, 6, frequencies, 1, 0.7, 0.01, (query, key) -> true),
+        new NaiveAttention(
+            3, 3, 6, frequencies, 1, 0.7, Double.POSITIVE_INFINITY, 0.01, (query, key) -> true),
         25);
+  }
+
+  @Test
+  void softCapEqualsPlainLoops() {
+    compare(
+        "heads = 4, kv-heads = 2, head-dim = 6, soft-cap = 0.8, scale = 2",
+        NaiveAttention.of(4, 2, 6, (query, key) -> true).withScores(2, 0.8),
+        150);
+  }
+
+  /** Chunks over several blocks of queries, with and without a bound of the scores. */
+  @ParameterizedTest
+  @ValueSource(strings = {"", "soft-cap = 0.5"})
+  void longChunksEqualTheWhole(String options) {
+    try (Trial trial = new Trial(new FullFactory(), options, 16, ScalarType.Double)) {
+      trial.chunksEqualTheWhole(trial.input(2, 700, 16), 150, 151, 500, 513);
+      trial.documentsEqualSeparateOnes(trial.input(1, 700, 16), 150, 151, 500, 513);
+    }
+  }
+
+  /** One bool for every pair of 32k tokens would be 1 GiB. */
+  @Test
+  void memoryOfDocumentsIsLinear() throws IOException {
+    String options = "head-dim = 2, heads = 1";
+    assumeTrue(Files.exists(Memory.STATUS), "needs Linux to read the peak of memory");
+    try (Trial trial = new Trial(new FullFactory(), options, 2, ScalarType.Float)) {
+      long before = Memory.peak();
+      Tensor x = trial.input(1, 1 << 15, 2);
+      Tensor numbers = Positions.over(Tensors.range(0, 1 << 15, x), 1 << 13).unsqueeze(0);
+      try (Forward forward = Forward.training().withDocuments(numbers);
+          Grad off = Grad.off()) {
+        trial.component().forward(x, forward);
+      }
+      assertTrue(Memory.peak() - before < 1L << 28, "grew by " + (Memory.peak() - before));
+    }
   }
 
   @Test
   void rotationCanBeLeftOut() {
     compare(
         "heads = 2, head-dim = 5, rope-dim = 0, bias = qkv",
-        new NaiveAttention(2, 2, 5, List.of(), 1, 1 / Math.sqrt(5), 1e-6, (query, key) -> true),
+        new NaiveAttention(
+            2,
+            2,
+            5,
+            List.of(),
+            1,
+            1 / Math.sqrt(5),
+            Double.POSITIVE_INFINITY,
+            1e-6,
+            (query, key) -> true),
         12);
   }
 
@@ -94,6 +147,7 @@ class FullTest {
         "rope-dim = 8 | 8 is more than head-dim = 4; choose at most that",
         "rope-theta = 0 | must be above 0",
         "heads = 0 | must be at least 1",
+        "soft-cap = 0 | must be above 0",
         "bias = true | unknown value \"true\". Known: all, none, qkv",
         "qk-norm-epsilon = 0.1 | has no effect without qk-norm",
         "qk-norm = true, qk-norm-epsilon = 0 | must be above 0",

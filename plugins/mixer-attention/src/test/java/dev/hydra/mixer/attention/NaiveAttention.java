@@ -13,6 +13,7 @@ record NaiveAttention(
     List<Double> frequencies,
     double amplitude,
     double scale,
+    double softCap,
     double epsilon,
     Sees sees) {
   /** Whether the token at a position sees a key at another. */
@@ -25,7 +26,21 @@ record NaiveAttention(
   static NaiveAttention of(int heads, int kvHeads, int headDim, Sees sees) {
     double scale = 1 / Math.sqrt(headDim);
     return new NaiveAttention(
-        heads, kvHeads, headDim, frequencies(headDim, 10_000), 1, scale, 1e-6, sees);
+        heads,
+        kvHeads,
+        headDim,
+        frequencies(headDim, 10_000),
+        1,
+        scale,
+        Double.POSITIVE_INFINITY,
+        1e-6,
+        sees);
+  }
+
+  /** The same with another factor and a bound of the scores. */
+  NaiveAttention withScores(double newScale, double newSoftCap) {
+    return new NaiveAttention(
+        heads, kvHeads, headDim, frequencies, amplitude, newScale, newSoftCap, epsilon, sees);
   }
 
   /** The angles by which one position turns the pairs of dimensions. */
@@ -58,7 +73,9 @@ record NaiveAttention(
         for (int d = 0; d < headDim; d++) {
           score += q[t][from + d] * k[j][kvFrom + d];
         }
-        weights[j] = Math.exp(score * scale);
+        score *= scale;
+        boolean bounded = Double.isFinite(softCap);
+        weights[j] = Math.exp(bounded ? softCap * Math.tanh(score / softCap) : score);
         sum += weights[j];
       }
     }

@@ -96,7 +96,15 @@ class RopeScalingTest {
   private static void compare(String options, List<Double> frequencies, double amplitude) {
     NaiveAttention naive =
         new NaiveAttention(
-            2, 2, DIMS + 2, frequencies, amplitude, 1 / Math.sqrt(18), 1e-6, (q, k) -> true);
+            2,
+            2,
+            DIMS + 2,
+            frequencies,
+            amplitude,
+            1 / Math.sqrt(18),
+            Double.POSITIVE_INFINITY,
+            1e-6,
+            (q, k) -> true);
     String all =
         "heads = 2, head-dim = 18, rope-dim = " + DIMS + ", rope-theta = " + THETA + ", " + options;
     try (Trial trial = new Trial(new FullFactory(), all, 10, ScalarType.Double)) {

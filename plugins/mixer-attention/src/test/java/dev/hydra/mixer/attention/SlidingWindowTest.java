@@ -27,7 +27,8 @@ class SlidingWindowTest {
             "window = 4",
             "window = 1, kv-heads = 2",
             "window = 7, qk-norm = true, kv-heads = 1",
-            "window = 23")
+            "window = 23",
+            "window = 6, soft-cap = 0.4, scale = 2, bias = qkv")
         .flatMap(
             options ->
                 Conformance.of(new SlidingWindowFactory()).options(options).tests().stream()

@@ -13,7 +13,6 @@ import dev.hydra.composer.ModelState;
 import dev.hydra.tck.Conformance;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -31,6 +30,7 @@ class SparseGlobalTest {
             "window = 4, global-every = 3, globals = 2",
             "window = 1, global-every = 1, globals = 3, kv-heads = 2",
             "window = 5, global-every = 2, globals = 0, qk-norm = true",
+            "window = 4, global-every = 2, globals = 2, soft-cap = 0.4, scale = 2",
             "window = 3, global-every = 7, globals = 100, kv-heads = 1")
         .flatMap(
             options ->
@@ -38,19 +38,19 @@ class SparseGlobalTest {
                     .map(check -> dynamicTest("[" + options + "] " + check.name(), check::run)));
   }
 
-  /** The definition, counted from the window backwards. */
-  private static boolean sees(int window, int every, int globals, int query, int key) {
-    if (key > query - window || key == 0) {
+  /** The definition, counted from the window backwards; globals below 0 are none. */
+  static boolean sees(SparsePattern pattern, int query, int key) {
+    if (key > (long) query - pattern.window()) {
       return true;
     }
-    if (key % every != 0) {
-      return false;
+    if (pattern.globals() < 0 || key == 0 || key % pattern.every() != 0) {
+      return pattern.globals() >= 0 && key == 0;
     }
     int newer = 0;
-    for (int j = key + 1; j <= query - window; j++) {
-      newer += j % every == 0 ? 1 : 0;
+    for (int j = key + 1; j <= query - pattern.window(); j++) {
+      newer += j % pattern.every() == 0 ? 1 : 0;
     }
-    return newer < globals;
+    return newer < pattern.globals();
   }
 
   @ParameterizedTest
@@ -68,8 +68,8 @@ class SparseGlobalTest {
     "130, 3, 20, 389"
   })
   void equalsPlainLoops(int window, int every, int globals, int time) {
-    NaiveAttention naive =
-        NaiveAttention.of(6, 2, 4, (query, key) -> sees(window, every, globals, query, key));
+    SparsePattern pattern = new SparsePattern(window, every, globals);
+    NaiveAttention naive = NaiveAttention.of(6, 2, 4, (query, key) -> sees(pattern, query, key));
     try (Trial trial = trial(window, every, globals, ScalarType.Double)) {
       Tensor x = trial.input(2, time, 10);
       Tensor y = trial.forward(x);
@@ -136,25 +136,16 @@ class SparseGlobalTest {
   /** One bool for every pair of 64k tokens would be 4 GiB. */
   @Test
   void memoryIsLinear() throws IOException {
-    Path status = Path.of("/proc/self/status");
-    assumeTrue(Files.exists(status), "needs Linux to read the peak of memory");
+    assumeTrue(Files.exists(Memory.STATUS), "needs Linux to read the peak of memory");
     try (Trial trial = trial(64, 16, 32, ScalarType.Float)) {
-      long before = peak(status);
+      long before = Memory.peak();
       Tensor x = trial.input(1, 1 << 16, 10).set_requires_grad(true);
       try (Forward forward = Forward.training()) {
         trial.component().forward(x, forward).sum().backward();
       }
       assertTrue(x.grad().defined());
-      assertTrue(peak(status) - before < 1L << 30, "peak grew by " + (peak(status) - before));
+      assertTrue(Memory.peak() - before < 1L << 30, "peak grew by " + (Memory.peak() - before));
     }
-  }
-
-  /** The most memory that this process has had resident, in bytes. */
-  private static long peak(Path status) throws IOException {
-    return Files.readAllLines(status).stream()
-        .filter(line -> line.startsWith("VmHWM:"))
-        .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("\\D", "")))
-        .sum();
   }
 
   @ParameterizedTest

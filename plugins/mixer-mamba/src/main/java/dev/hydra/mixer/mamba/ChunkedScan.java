@@ -78,8 +78,8 @@ final class ChunkedScan extends CustomFunction {
           () -> {
             ScanChunk terms = ScanChunk.of(in, rates, kept, from, to);
             Tensor states = terms.states(state);
-            Tensors.slice(y, 1, from, to).copy_(terms.read(states).transpose(0, 1));
             state.copy_(states.select(0, to - from - 1));
+            Tensors.slice(y, 1, from, to).copy_(terms.read(states).transpose(0, 1));
           });
     }
     context.save(inputs);
@@ -138,15 +138,12 @@ final class ChunkedScan extends CustomFunction {
       ScanChunk in, Tensor rates, Tensor before, Tensor dy, Tensor dState, Tensor dRates) {
     ScalarType type = Tensors.type(rates);
     long size = in.size();
-    Tensor dOut = Tensors.cast(dy.transpose(0, 1), type).flatten(0, 1).unsqueeze(1);
+    Tensor dOut = Tensors.cast(dy.transpose(0, 1), type).unsqueeze(2);
     Tensor states = in.states(before);
-    Tensor dC = states.flatten(0, 1).bmm(dOut.transpose(1, 2));
+    Tensor dC = states.mul(dOut).sum(-1);
     Tensor dStates = in.stateGradients(dOut, dState);
-
-    Tensor flat = dStates.flatten(0, 1);
-    Tensor added = in.x().mul(in.dt());
-    Tensor dB = flat.bmm(added.flatten(0, 1).transpose(1, 2));
-    Tensor dAdded = in.b().flatten(0, 1).transpose(1, 2).bmm(flat).view(Tensors.sizes(in.x()));
+    Tensor dB = dStates.mul(in.x().mul(in.dt())).sum(-1);
+    Tensor dAdded = dStates.mul(in.b()).sum(2);
 
     // The gradient of a log decay is that of the state, times what is left of the one before.
     Tensor dLogs = in.decays();
@@ -155,13 +152,10 @@ final class ChunkedScan extends CustomFunction {
     dLogs.narrow(0, 1, size - 1).mul_(states.narrow(0, 0, size - 1));
     dLogs.mul_(dStates);
     dRates.add_(dLogs.mul(in.dt()).sum(0, 1));
-    Tensor dSteps = dLogs.mul_(rates).sum(2).unsqueeze(2);
+    Tensor dSteps = dLogs.mul_(rates).sum(2);
 
     return new Tensor[] {
-      dAdded.mul(in.dt()).squeeze(2),
-      dAdded.mul(in.x()).add_(dSteps).squeeze(2),
-      dB.view(size, -1, dB.size(1)),
-      dC.view(size, -1, dC.size(1))
+      dAdded.mul(in.dt().squeeze(2)), dSteps.addcmul_(dAdded, in.x().squeeze(2)), dB, dC
     };
   }
 

@@ -8,12 +8,13 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * A few tokens of a selective scan, time first and channels last, so that the states of one token
- * lie side by side: decays and inputs of all tokens at once, then one operator a token.
+ * lie side by side: decays and inputs of all tokens at once, then one operator a token. Sums of
+ * products stand where matrix products could: with a vector on one side those are slower.
  *
  * @param x [size, batch, 1, inner]
  * @param dt [size, batch, 1, inner]
  * @param b [size, batch, state, 1]
- * @param c [size * batch, 1, state]
+ * @param c [size, batch, state, 1]
  * @param decays [size, batch, state, inner], 0 where a document begins
  */
 record ScanChunk(Tensor x, Tensor dt, Tensor b, Tensor c, Tensor decays) {
@@ -33,7 +34,7 @@ record ScanChunk(Tensor x, Tensor dt, Tensor b, Tensor c, Tensor decays) {
         part(in.x(), from, to, type).unsqueeze(2),
         dt,
         part(in.b(), from, to, type).unsqueeze(-1),
-        part(in.c(), from, to, type).flatten(0, 1).unsqueeze(1),
+        part(in.c(), from, to, type).unsqueeze(-1),
         decays);
   }
 
@@ -61,11 +62,11 @@ record ScanChunk(Tensor x, Tensor dt, Tensor b, Tensor c, Tensor decays) {
   /**
    * The gradient of the states after every token, what later tokens do to them included.
    *
-   * @param dy [size * batch, 1, inner]
+   * @param dy [size, batch, 1, inner]
    * @param after the gradient of the last state, as the tokens after this chunk see it
    */
   Tensor stateGradients(Tensor dy, Tensor after) {
-    Tensor gradients = c.transpose(1, 2).mul(dy).view(Tensors.sizes(decays));
+    Tensor gradients = c.mul(dy);
     TensorVector each = gradients.unbind(0);
     TensorVector decay = decays.unbind(0);
     each.get(size() - 1).add_(after);
@@ -75,8 +76,8 @@ record ScanChunk(Tensor x, Tensor dt, Tensor b, Tensor c, Tensor decays) {
     return gradients;
   }
 
-  /** y [size, batch, inner] of the states after every token. */
+  /** y [size, batch, inner] of the states after every token, which are overwritten. */
   Tensor read(Tensor states) {
-    return c.bmm(states.flatten(0, 1)).view(size(), -1, states.size(-1));
+    return states.mul_(c).sum(2);
   }
 }

@@ -1,0 +1,166 @@
+package dev.hydra.cli;
+
+import com.typesafe.config.ConfigFactory;
+import dev.hydra.api.ComponentFactory;
+import dev.hydra.api.ConfigException;
+import dev.hydra.composer.Components;
+import dev.hydra.composer.Components.Registration;
+import dev.hydra.libtorch.LibTorchException;
+import dev.hydra.tck.Check;
+import dev.hydra.tck.Conformance;
+import dev.hydra.tck.ContractViolation;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Checks the components of a plugin. */
+@Command(
+    name = "verify",
+    description = {
+      "Checks whether the components of a plugin keep their contract: causality, gradients against"
+          + " finite differences, whole = chunked = token by token, packed documents, determinism,"
+          + " parameters and state that move, precision, cost, handles, impossible sizes.",
+      "Exit code 0: all checks passed; 1: some did not, or the jar cannot be used."
+    },
+    mixinStandardHelpOptions = true)
+@SuppressWarnings("NullAway.Init") // fields are set by picocli
+final class VerifyCommand implements Callable<Integer> {
+  private final Components components;
+  private final PluginJars jars;
+
+  @Spec private CommandSpec spec;
+
+  @Parameters(paramLabel = "JAR", description = "The plugin.")
+  private Path jar;
+
+  @Option(names = "--type", paramLabel = "TYPE", description = "Only the component of this type.")
+  private Optional<String> type = Optional.empty();
+
+  @Option(
+      names = "--options",
+      paramLabel = "HOCON",
+      description = "Options of the component, such as \"state = 8, heads = 2\" (default: none).")
+  private String options = "";
+
+  @Option(
+      names = "--width",
+      paramLabel = "N",
+      description = "Width of the hidden states (default: ${DEFAULT-VALUE}).")
+  private int width = 16;
+
+  @Option(names = "--json", description = "One JSON object for each check.")
+  private boolean json;
+
+  VerifyCommand(Components components, PluginJars jars) {
+    this.components = components;
+    this.jars = jars;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    if (!Files.isRegularFile(jar)) {
+      throw new UsageException("there is no file " + jar);
+    }
+    checkOptions();
+    List<Registration> before = components.all();
+    List<Registration> offered = jars.add(jar);
+    List<Registration> chosen =
+        offered.stream().filter(each -> type.map(each.type()::equals).orElse(true)).toList();
+    if (chosen.isEmpty()) {
+      throw new UsageException(
+          jar
+              + " has no "
+              + type.get()
+              + ", but "
+              + offered.stream().map(Registration::type).toList());
+    }
+    int failed = 0;
+    for (Registration each : chosen) {
+      failed += verify(each, before);
+    }
+    return failed == 0 ? 0 : 1;
+  }
+
+  private void checkOptions() {
+    try {
+      ConfigFactory.parseString(options);
+    } catch (com.typesafe.config.ConfigException e) {
+      throw new UsageException("--options is no HOCON: " + e.getMessage());
+    }
+  }
+
+  /** Checks one component with those that were there before as its children; counts failures. */
+  private int verify(Registration component, List<Registration> before) throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
+    if (!json) {
+      out.printf(
+          "%s %s of %s %s%n",
+          component.factory().role().key(),
+          component.type(),
+          component.plugin(),
+          component.version());
+    }
+    ComponentFactory<?>[] others =
+        before.stream()
+            .filter(each -> !each.type().equals(component.type()))
+            .map(Registration::factory)
+            .toArray(ComponentFactory<?>[]::new);
+    List<String> failed = new ArrayList<>();
+    for (Check check :
+        Conformance.of(component.factory()).with(others).options(options).width(width).tests()) {
+      long begin = System.nanoTime();
+      Optional<String> problem = run(check);
+      report(component, check, problem, (System.nanoTime() - begin) / 1e9);
+      problem.ifPresent(text -> failed.add(check.name()));
+    }
+    if (!json) {
+      out.println(failed.isEmpty() ? "all passed" : "failed: " + String.join(", ", failed));
+    }
+    return failed.size();
+  }
+
+  /** What is wrong, if anything is; whatever a component throws is its own fault. */
+  private static Optional<String> run(Check check) {
+    try {
+      check.run();
+      return Optional.empty();
+    } catch (ContractViolation e) {
+      return Optional.of(String.valueOf(e.getMessage()));
+    } catch (ConfigException e) {
+      throw new UsageException(e.getMessage() + "; set it with --options or --width");
+    } catch (RuntimeException | LinkageError e) {
+      return Optional.of("it throws " + LibTorchException.readable(e));
+    }
+  }
+
+  private void report(Registration component, Check check, Optional<String> problem, double seconds)
+      throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
+    if (json) {
+      Map<String, Object> line = new LinkedHashMap<>();
+      line.put("type", component.type());
+      line.put("check", check.name());
+      line.put("passed", problem.isEmpty());
+      problem.ifPresent(text -> line.put("problem", text));
+      line.put("seconds", seconds);
+      out.println(Json.line(line));
+    } else {
+      out.printf(
+          "  %-4s  %-30s %6.2f s  %s%n",
+          problem.isEmpty() ? "ok" : "FAIL", check.name(), seconds, problem.orElse(""));
+    }
+    out.flush();
+  }
+}

@@ -1,0 +1,21 @@
+package dev.hydra.bench;
+
+import java.util.Arrays;
+
+/**
+ * How long the runs of one case took, in seconds.
+ *
+ * @param median half of the runs were faster
+ * @param fastest the fastest run, least disturbed by what else the machine does
+ * @param slowest the slowest run
+ * @param runs how many there were
+ */
+public record Timing(double median, double fastest, double slowest, int runs) {
+  static Timing of(double[] seconds) {
+    double[] sorted = seconds.clone();
+    Arrays.sort(sorted);
+    int count = sorted.length;
+    double median = (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
+    return new Timing(median, sorted[0], sorted[count - 1], count);
+  }
+}

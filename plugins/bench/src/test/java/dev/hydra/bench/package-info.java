@@ -1,0 +1,4 @@
+@NullMarked
+package dev.hydra.bench;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,29 @@
+package dev.hydra.mixer.attention;
+
+import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Causal attention to a window, or to all before: the part of an attention that needs no lookup of
+ * keys, in linear memory.
+ */
+interface LocalAttention {
+  /**
+   * Attends.
+   *
+   * @param starts the first token of each token's document, int64 [batch, time]; empty if there are
+   *     none
+   */
+  Partial forward(Qkv x, Optional<Tensor> starts);
+
+  /** The gradients that come through this part. */
+  Qkv backward(Qkv x, Optional<Tensor> starts, Upstream upstream);
+
+  /** The fused kernel where it can do what is asked, else its plain twin. */
+  static LocalAttention of(
+      DenseAttention dense, long window, Tensor queries, Optional<Tensor> starts) {
+    return starts.isEmpty() && dense.softCap().isEmpty() && FlashAttention.takes(queries)
+        ? new FlashAttention(dense.scale(), window)
+        : new BlockedAttention(dense, window);
+  }
+}

@@ -51,8 +51,7 @@ final class ExportCommand {
           Optional<Path> config)
       throws IOException {
     PrintWriter writer = spec.commandLine().getOut();
-    TransferProgress progress =
-        new TransferProgress(writer, Boolean.getBoolean("hydra.terminal"));
+    TransferProgress progress = new TransferProgress(writer, Boolean.getBoolean("hydra.terminal"));
     HuggingFace.exportModel(ModelFolder.checkpoint(model).folder(), config, out, progress);
     writer.println("written to " + out.toAbsolutePath().normalize());
     return 0;

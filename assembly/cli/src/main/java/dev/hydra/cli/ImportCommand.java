@@ -53,8 +53,7 @@ final class ImportCommand {
       throw new UsageException("there is no folder " + published);
     }
     PrintWriter writer = spec.commandLine().getOut();
-    TransferProgress progress =
-        new TransferProgress(writer, Boolean.getBoolean("hydra.terminal"));
+    TransferProgress progress = new TransferProgress(writer, Boolean.getBoolean("hydra.terminal"));
     for (String warning : HuggingFace.importModel(published, out, components, progress)) {
       spec.commandLine().getErr().println("hydra: " + warning);
     }

@@ -23,8 +23,11 @@ final class ModelText {
     line(0, "model {");
     String depth = one ? ", depth = " + frame.depth() : "";
     line(1, "vocab-size = " + frame.vocabSize() + ", width = " + frame.width() + depth);
-    line(1, "tie-embeddings = " + frame.tied() + ", norm-epsilon = " + number(frame.epsilon()));
-    frame.options().forEach((key, value) -> line(1, key + " = " + value(value)));
+    Map<String, Object> options = new LinkedHashMap<>();
+    options.put("tie-embeddings", frame.tied());
+    options.put("norm-epsilon", frame.epsilon());
+    options.putAll(frame.options());
+    line(1, join(options));
     if (one) {
       block(1, "block {", plan.layer().get(0), "}");
     } else {
@@ -74,9 +77,14 @@ final class ModelText {
     if (!options.isEmpty()) {
       line(indent + 1, join(options));
     }
-    line(indent + 1, path.role() + " {");
-    wrapped(indent + 2, component);
-    line(indent + 1, "}");
+    String inner = path.role() + " { " + join(component) + " }";
+    if (2 * (indent + 1) + inner.length() <= LINE) {
+      line(indent + 1, inner);
+    } else {
+      line(indent + 1, path.role() + " {");
+      wrapped(indent + 2, component);
+      line(indent + 1, "}");
+    }
     line(indent, "}");
   }
 

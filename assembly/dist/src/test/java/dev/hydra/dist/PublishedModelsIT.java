@@ -1,0 +1,91 @@
+package dev.hydra.dist;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.jr.ob.JSON;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Published models through the commands of the distribution. */
+class PublishedModelsIT {
+  /** The golden models, which the tests of the plugin keep. */
+  private static final Path GOLDEN =
+      Path.of("../../plugins/huggingface/src/test/resources/golden").toAbsolutePath().normalize();
+
+  @TempDir Path folder;
+
+  private Hydra.Result run(String... arguments) throws IOException, InterruptedException {
+    return new Hydra(Hydra.HOME.resolve("bin/hydra"), folder).in(folder).run(arguments);
+  }
+
+  private Hydra.Result ok(String... arguments) throws IOException, InterruptedException {
+    Hydra.Result result = run(arguments);
+    assertEquals(0, result.exitCode(), result.toString());
+    return result;
+  }
+
+  @Test
+  void importsGeneratesAndExports() throws Exception {
+    Path golden = GOLDEN.resolve("granitemoehybrid");
+    Hydra.Result imported = ok("import", "hf", golden.toString(), "--out", "granite");
+    assertEquals(List.of(), imported.err());
+    assertTrue(imported.out().toString().contains("written to"), imported.toString());
+
+    Map<String, Object> expected =
+        JSON.std.mapFrom(Files.readString(golden.resolve("generate.json")));
+    Hydra.Result generated =
+        ok(
+            "generate",
+            "--model",
+            "granite",
+            "--tokens",
+            JSON.std.asString(expected.get("prompt")),
+            "--max-tokens",
+            "16",
+            "--temperature",
+            "0",
+            "--precision",
+            "fp32",
+            "--json");
+    Map<String, Object> line = JSON.std.mapFrom(generated.out().get(0));
+    List<?> greedy = (List<?>) expected.get("greedy");
+    assertEquals(greedy.subList(16, 32), line.get("tokens"), generated.toString());
+
+    ok("export", "hf", "granite", "--out", "back");
+    for (String file : List.of("config.json", "model.safetensors")) {
+      assertArrayEquals(
+          Files.readAllBytes(golden.resolve(file)),
+          Files.readAllBytes(folder.resolve("back").resolve(file)),
+          file);
+    }
+  }
+
+  @Test
+  void refusesByName() throws Exception {
+    Path published = Files.createDirectory(folder.resolve("published"));
+    String config = Files.readString(GOLDEN.resolve("llama/config.json"));
+    Files.writeString(
+        published.resolve("config.json"),
+        config.replace(
+            "\"rope_type\": \"default\"", "\"rope_type\": \"dynamic\", \"factor\": 2.0"));
+    Hydra.Result unsupported = run("import", "hf", "published", "--out", "model");
+    assertEquals(2, unsupported.exitCode(), unsupported.toString());
+    assertTrue(
+        unsupported.err().get(0).contains("rope_type: = dynamic is not supported"),
+        unsupported.toString());
+    Files.writeString(published.resolve("config.json"), config);
+    Hydra.Result empty = run("import", "hf", "published", "--out", "model");
+    assertEquals(1, empty.exitCode(), empty.toString());
+    assertTrue(empty.err().get(0).contains("has neither model.safetensors"), empty.toString());
+    assertTrue(Files.notExists(folder.resolve("model")));
+    assertEquals(2, run("import", "hf", "missing", "--out", "model").exitCode());
+    assertEquals(2, run("export", "hf", "missing", "--out", "back").exitCode());
+  }
+}

@@ -340,7 +340,7 @@ def shapes(c):
             out[at + name] = (heads,)
         if c.get("mamba_rms_norm", True):
             out[at + "norm.weight"] = (inner,)
-        linear(at + "out_proj", w, inner, biased)
+        linear(at + "out_proj", w, inner, c.get("projectors_bias", biased))
 
     def swiglu(at, names=("gate_proj", "up_proj", "down_proj")):
         hidden, biased = c["intermediate_size"], c.get("mlp_bias", False)
@@ -472,13 +472,14 @@ VARIANTS = {
                              "mamba_rms_norm": True, "mamba_norm_before_gate": True, "attention_in_multiplier": 0.8,
                              "attention_out_multiplier": 0.7, "key_multiplier": 0.6, "embedding_multiplier": 3.0,
                              "lm_head_multiplier": 0.5, "mlp_multipliers": [0.9, 0.4], "ssm_in_multiplier": 1.25,
-                             "ssm_out_multiplier": 0.3, "ssm_multipliers": [0.5, 0.25, 1.5, 0.75, 0.6]}, {}, "F32", 1),
+                             "ssm_out_multiplier": 0.3, "ssm_multipliers": [0.5, 0.25, 1.5, 0.75, 0.6],
+                             "projectors_bias": True}, {}, "F32", 1),
     "falcon-after-gate": (
         BASE | SSD | ROPE | {"model_type": "falcon_h1", "num_hidden_layers": 2, "head_dim": 8, "mamba_d_ssm": 64,
                              "mamba_rms_norm": True, "mamba_norm_before_gate": False, "attention_in_multiplier": 1.0,
                              "attention_out_multiplier": 1.0, "key_multiplier": 1.0, "embedding_multiplier": 1.0,
                              "lm_head_multiplier": 1.0, "mlp_multipliers": [1.0, 1.0], "ssm_in_multiplier": 1.0,
-                             "ssm_out_multiplier": 1.0, "ssm_multipliers": [1.0] * 5, "tie_word_embeddings": True,
+                             "ssm_out_multiplier": 1.0, "ssm_multipliers": [1.0] * 5, "mamba_proj_bias": True, "projectors_bias": False, "tie_word_embeddings": True,
                              "mlp_bias": True, "attention_bias": True}, {"mamba_d_ssm": None, "head_dim": 8}, "F32", 1),
     "granite-experts": (
         BASE | SSD | ROPE | {"model_type": "granitemoehybrid", "layer_types": ["mamba", "attention", "mamba"],

@@ -57,19 +57,15 @@ final class FalconH1 {
     int expanded = config.integer("mamba_expand", 2) * width;
     int inner = config.integer("mamba_d_ssm").orElse(config.says("mamba_d_ssm") ? expanded : 1024);
     Mamba2Part part = Mamba2Part.read(config, inner, epsilon);
-    boolean outBias = config.flag("projectors_bias", false);
-    if (outBias != part.bias()) {
-      throw config.invalid(
-          "projectors_bias",
-          "= %s is not supported beside mamba_proj_bias = %s; both projections have a bias or none"
-              .formatted(outBias, part.bias()));
-    }
     String norm =
         !config.flag("mamba_rms_norm", false)
             ? "none"
             : config.flag("mamba_norm_before_gate", true) ? "before-gate" : "after-gate";
     config.harmless(List.of("mamba_norm_before_gate"));
     return part.with(
-        norm, part.groups(), config.numbers("ssm_multipliers", 5).orElse(Mamba2Part.PLAIN));
+        config.flag("projectors_bias", false),
+        norm,
+        part.groups(),
+        config.numbers("ssm_multipliers", 5).orElse(Mamba2Part.PLAIN));
   }
 }

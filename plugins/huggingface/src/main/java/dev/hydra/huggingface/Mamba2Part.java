@@ -7,6 +7,8 @@ import java.util.Map;
 /**
  * A Mamba-2 mixer (arXiv 2405.21060).
  *
+ * @param bias whether the input projection has a bias
+ * @param outBias whether the output projection has one
  * @param norm {@code after-gate}, {@code before-gate} or {@code none}
  * @param normGroups groups of channels that the norm averages over
  * @param stepLow step sizes are never smaller
@@ -22,6 +24,7 @@ record Mamba2Part(
     int convKernel,
     boolean convBias,
     boolean bias,
+    boolean outBias,
     String norm,
     int normGroups,
     double normEpsilon,
@@ -42,6 +45,7 @@ record Mamba2Part(
           "= %d heads of mamba_d_head = %d do not make up the %d inner channels"
               .formatted(heads, headDim, inner));
     }
+    boolean bias = config.flag("mamba_proj_bias", false);
     List<Double> limit = stepLimit(config);
     return new Mamba2Part(
         config.required("hidden_size"),
@@ -51,7 +55,8 @@ record Mamba2Part(
         config.integer("mamba_d_state", 256),
         config.integer("mamba_d_conv", 4),
         config.flag("mamba_conv_bias", true),
-        config.flag("mamba_proj_bias", false),
+        bias,
+        bias,
         "after-gate",
         1,
         normEpsilon,
@@ -60,8 +65,9 @@ record Mamba2Part(
         PLAIN);
   }
 
-  /** The same with another norm and factors. */
-  Mamba2Part with(String newNorm, int newNormGroups, List<Double> newMultipliers) {
+  /** The same with another bias of the output, norm and factors. */
+  Mamba2Part with(
+      boolean newOutBias, String newNorm, int newNormGroups, List<Double> newMultipliers) {
     return new Mamba2Part(
         width,
         heads,
@@ -71,6 +77,7 @@ record Mamba2Part(
         convKernel,
         convBias,
         bias,
+        newOutBias,
         newNorm,
         newNormGroups,
         normEpsilon,
@@ -111,6 +118,9 @@ record Mamba2Part(
     if (bias) {
       options.put("bias", true);
     }
+    if (outBias != bias) {
+      options.put("out-bias", outBias);
+    }
     if (stepLow > 0) {
       options.put("dt-limit-low", stepLow);
     }
@@ -145,6 +155,6 @@ record Mamba2Part(
     if (!norm.equals("none")) {
       tensors.same("norm.weight", inner());
     }
-    tensors.linear("out_proj", width, inner(), bias);
+    tensors.linear("out_proj", width, inner(), outBias);
   }
 }

@@ -38,7 +38,8 @@ final class NewFolder {
     try {
       Files.createDirectory(side);
       writer.write(side);
-      Files.move(side, target, StandardCopyOption.ATOMIC_MOVE); // over an empty folder, too
+      Files.deleteIfExists(target); // if there is one, it is empty
+      Files.move(side, target, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException | RuntimeException | Error e) {
       try {
         delete(side);

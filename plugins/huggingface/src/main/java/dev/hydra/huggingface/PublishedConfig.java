@@ -78,6 +78,11 @@ final class PublishedConfig {
     return value(key).isPresent();
   }
 
+  /** Whether there are no keys. */
+  boolean isEmpty() {
+    return object.isEmpty();
+  }
+
   /** Whether the key is there, be it with null. */
   boolean says(String key) {
     return object.containsKey(key);

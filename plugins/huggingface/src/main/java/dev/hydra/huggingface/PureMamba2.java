@@ -27,6 +27,7 @@ final class PureMamba2 {
     }
     // Derived from others, or of no effect in this family.
     config.harmless(List.of("intermediate_size", "residual_in_fp32", "time_step_rank", "rms_norm"));
+    boolean bias = config.flag("use_bias", false);
     List<Double> limit = Mamba2Part.stepLimit(config);
     Mamba2Part mamba =
         new Mamba2Part(
@@ -37,7 +38,8 @@ final class PureMamba2 {
             config.integer("state_size", 128),
             config.integer("conv_kernel", 4),
             config.flag("use_conv_bias", true),
-            config.flag("use_bias", false),
+            bias,
+            bias,
             "after-gate",
             1,
             frame.epsilon(),

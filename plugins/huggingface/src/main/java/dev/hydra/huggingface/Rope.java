@@ -31,7 +31,8 @@ record Rope(double theta, double share, Map<String, Object> scaling) {
   static Rope read(PublishedConfig config, double defaultTheta, double defaultShare) {
     double theta = config.number("rope_theta", defaultTheta);
     Optional<PublishedConfig> parameters = config.object("rope_parameters");
-    Optional<PublishedConfig> legacy = config.object("rope_scaling");
+    Optional<PublishedConfig> legacy =
+        config.object("rope_scaling").filter(scaling -> !scaling.isEmpty());
     Optional<PublishedConfig> chosen = legacy.isPresent() ? legacy : parameters;
     if (chosen.isEmpty()) {
       return new Rope(theta, defaultShare, Map.of());

@@ -109,7 +109,6 @@ class FaultsTest {
         "jamba | \"attn_layer_offset\": 1 | \"attn_layer_offset\": 2 | attn_layer_offset: = 2",
         "bamba | 3\\n  ], | 4\\n  ], | attn_layer_indices",
         "bamba | \"mamba_n_heads\": 8 | \"mamba_n_heads\": 7 | mamba_n_heads: = 7 heads",
-        "falcon_h1 | \"projectors_bias\": false | \"projectors_bias\": true | projectors_bias: =",
         "falcon_h1 | \"key_multiplier\": 1.0 | \"key_multiplier\": -1.0 | mixer.scale",
         "granitemoehybrid | \"full_attention\",\\n | \"sparse\",\\n | layer_types: = sparse is not",
         "mamba2 | \"num_heads\": 8 | \"num_heads\": 9 | num_heads: = 9 heads",

@@ -54,7 +54,13 @@ final class Mamba2 implements Mixer {
         site.get(Mamba2Factory.INITIAL_STATE) == Mamba2Factory.InitialState.LEARNED
             ? Optional.of(LearnedState.of(site, shape))
             : Optional.empty();
-    outProjection = Linear.outer(site, "out_proj", site.width(), shape.inner(), biased);
+    outProjection =
+        Linear.outer(
+            site,
+            "out_proj",
+            site.width(),
+            shape.inner(),
+            site.get(Mamba2Factory.OUT_BIAS).orElse(biased));
   }
 
   private Tensor perHead(Site site, String name, Init init) {

@@ -36,6 +36,8 @@ public final class Mamba2Factory implements ComponentFactory<Mixer> {
       Option.decimal("dt-limit-high", "step sizes are never larger")
           .where(v -> v > 0, "above 0")
           .optional("no limit");
+  static final Option<Optional<Boolean>> OUT_BIAS =
+      Option.flag("out-bias", "whether the output projection has a bias").optional("as bias says");
   static final Option<GatedNorm.Place> NORM =
       Option.choice("norm", GatedNorm.Place.class, "where a norm stands at the gate")
           .orElse(GatedNorm.Place.AFTER_GATE);
@@ -77,6 +79,7 @@ public final class Mamba2Factory implements ComponentFactory<Mixer> {
         StateSpaceOptions.CONV_KERNEL,
         StateSpaceOptions.CONV_BIAS,
         StateSpaceOptions.BIAS,
+        OUT_BIAS,
         CHUNK,
         StateSpaceOptions.DT_MIN,
         StateSpaceOptions.DT_MAX,

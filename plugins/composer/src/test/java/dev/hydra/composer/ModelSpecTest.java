@@ -1,10 +1,13 @@
 package dev.hydra.composer;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.hydra.api.ConfigException;
 import dev.hydra.api.Role;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -16,6 +19,18 @@ class ModelSpecTest {
 
   private static List<String> names(BlockSpec block) {
     return block.paths().stream().map(PathSpec::name).toList();
+  }
+
+  @Test
+  void thePaddingTokenIsInTheVocabulary() {
+    String model =
+        "model { vocab-size = 9, padding-token = %d, width = 2, depth = 1,"
+            + " block { paths = [ { ffn = gelu } ] } }";
+    assertEquals(Optional.of(8), read(model.formatted(8)).paddingToken());
+    ConfigException thrown = assertThrows(ConfigException.class, () -> read(model.formatted(9)));
+    assertTrue(
+        thrown.getMessage().endsWith("model.padding-token: must be below vocab-size = 9"),
+        thrown.getMessage());
   }
 
   @Test

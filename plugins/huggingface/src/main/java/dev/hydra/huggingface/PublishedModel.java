@@ -13,7 +13,9 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.TreeSet;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
@@ -80,9 +82,9 @@ final class PublishedModel {
         built.put(parameter.name(), parameter.spec().shape());
       }
       if (!built.equals(expected)) {
-        Set<String> names = new java.util.TreeSet<>(built.keySet());
+        Set<String> names = new TreeSet<>(built.keySet());
         names.addAll(expected.keySet());
-        names.removeIf(name -> java.util.Objects.equals(built.get(name), expected.get(name)));
+        names.removeIf(name -> Objects.equals(built.get(name), expected.get(name)));
         throw new IllegalStateException("parameters differ from the family's: " + names);
       }
     }

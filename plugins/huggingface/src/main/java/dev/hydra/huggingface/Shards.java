@@ -16,6 +16,7 @@ import java.util.Collections;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /** The tensors of a model, in one safetensors file or in several with an index. */
 final class Shards implements Closeable {
@@ -68,8 +69,7 @@ final class Shards implements Closeable {
 
   private void addAll(Path folder, Path index) throws IOException {
     Map<String, String> expected = weightMap(index);
-    for (String name :
-        Collections.unmodifiableCollection(new java.util.TreeSet<>(expected.values()))) {
+    for (String name : new TreeSet<>(expected.values())) {
       if (!name.matches("[\\w-][\\w.-]*")) {
         throw new IOException(index + ": \"" + name + "\" is no name of a file beside it");
       }

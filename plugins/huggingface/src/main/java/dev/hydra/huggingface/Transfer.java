@@ -8,10 +8,14 @@ import java.io.OutputStream;
 import java.nio.channels.Channels;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
+import java.security.DigestOutputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -152,21 +156,15 @@ final class Transfer {
 
   private static String digest(Shards files, String name) throws IOException {
     TensorInfo info = files.tensor(name).orElseThrow();
-    java.security.MessageDigest digest;
+    MessageDigest digest;
     try {
-      digest = java.security.MessageDigest.getInstance("SHA-256");
-    } catch (java.security.NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e);
+      digest = MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
     }
-    try (WritableByteChannel sink =
-        Channels.newChannel(
-            new java.security.DigestOutputStream(OutputStream.nullOutputStream(), digest))) {
-      files.copy(name, 0, info.end() - info.begin(), sink);
-    }
-    return info.dtype()
-        + " "
-        + info.shape()
-        + " "
-        + java.util.HexFormat.of().formatHex(digest.digest());
+    OutputStream sink = new DigestOutputStream(OutputStream.nullOutputStream(), digest);
+    files.copy(name, 0, info.end() - info.begin(), Channels.newChannel(sink));
+    String bytes = HexFormat.of().formatHex(digest.digest());
+    return info.dtype() + " " + info.shape() + " " + bytes;
   }
 }

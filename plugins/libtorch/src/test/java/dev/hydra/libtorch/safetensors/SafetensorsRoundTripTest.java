@@ -37,6 +37,37 @@ class SafetensorsRoundTripTest {
   @SuppressWarnings("NullAway") // set by JUnit
   Path folder;
 
+  /** Rows of one tensor become a tensor of another file, byte by byte. */
+  @Test
+  void bytesMoveAsTheyAre() throws IOException {
+    Tensor rows = torch.rand(4, 3);
+    Path whole = folder.resolve("whole.safetensors");
+    SafetensorsWriter.write(whole, Map.of("rows", rows), Map.of());
+    Path part = folder.resolve("part.safetensors");
+    List<TensorInfo> wanted = List.of(TensorInfo.of("middle", DType.F32, List.of(2L, 3L)));
+    try (SafetensorsFile from = SafetensorsFile.open(whole)) {
+      SafetensorsWriter.write(
+          part, wanted, Map.of(), (info, channel) -> from.copy("rows", 12, 24, channel));
+      try (SafetensorsFile read = SafetensorsFile.open(part)) {
+        assertClose(Tensors.slice(rows, 0, 1, 3), read.read("middle"), 0);
+      }
+      assertThrows(
+          IndexOutOfBoundsException.class,
+          () ->
+              SafetensorsWriter.write(
+                  part, wanted, Map.of(), (info, channel) -> from.copy("rows", 36, 24, channel)));
+      IOException tooFew =
+          assertThrows(
+              IOException.class,
+              () ->
+                  SafetensorsWriter.write(
+                      part, wanted, Map.of(), (info, channel) -> from.copy("rows", 0, 8, channel)));
+      assertTrue(
+          tooFew.getMessage().endsWith("tensor \"middle\" has 24 bytes, but 8 were given"),
+          tooFew.getMessage());
+    }
+  }
+
   @Test
   void everyTypeAndShape() throws IOException {
     Tensor numbers = Tensors.mul(torch.rand(3, 4), 90);

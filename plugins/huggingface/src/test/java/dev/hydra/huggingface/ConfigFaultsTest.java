@@ -1,0 +1,61 @@
+package dev.hydra.huggingface;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.hydra.api.ConfigException;
+import java.io.IOException;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What a description asks for and there is not is refused by name, and nothing is left behind. */
+class ConfigFaultsTest extends PublishedFolderTest {
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "llama | \"rope_type\": \"default\" | \"rope_type\": \"dynamic\", \"factor\": 2 |"
+            + " rope_parameters.rope_type: = dynamic is not supported",
+        "llama | \"hidden_act\": \"silu\" | \"hidden_act\": \"gelu\" | hidden_act: = gelu is not",
+        "llama | \"model_type\": \"llama\" | \"model_type\": \"lama\" | model_type: = lama is not",
+        "llama | \"hidden_size\": 64 | \"hidden_size\": \"64\" | hidden_size: must be a whole",
+        "llama | \"hidden_size\": 64, | `` | hidden_size: is missing",
+        "llama | \"num_key_value_heads\": 2 | \"num_key_value_heads\": 3 | must divide",
+        "llama | \"pretraining_tp\": 1 | \"quantization_config\": {} | quantization_config",
+        "llama | \"rope_theta\": 10000.0 | \"partial_rotary_factor\": 0.5 | whole heads rotate",
+        "llama | \"vocab_size\": 256 | \"vocab_size\": 256, } , | config.json: ",
+        "mixtral | \"use_cache\": true | \"attention_bias\": true | attention_bias: = true",
+        "jamba | \"use_cache\": true | \"sliding_window\": 16 | sliding_window: = 16 is not",
+        "jamba | \"attn_layer_offset\": 1 | \"attn_layer_offset\": 2 | attn_layer_offset: = 2",
+        "bamba | 3\\n  ], | 4\\n  ], | attn_layer_indices",
+        "bamba | \"mamba_n_heads\": 8 | \"mamba_n_heads\": 7 | mamba_n_heads: = 7 heads",
+        "falcon_h1 | \"key_multiplier\": 1.0 | \"key_multiplier\": -1.0 | mixer.scale",
+        "granitemoehybrid | \"full_attention\",\\n | \"sparse\",\\n | layer_types: = sparse is not",
+        "mamba2 | \"num_heads\": 8 | \"num_heads\": 9 | num_heads: = 9 heads",
+        "mamba2 | \"Infinity\" | \"Endless\" | time_step_limit: must be a number"
+      })
+  void configurations(String family, String from, String to, String expected) throws IOException {
+    copy(Golden.of(family));
+    edit("config.json", from.replace("\\n", "\n"), to.replace("\\n", "\n"));
+    contains(refused(ConfigException.class), expected, "config.json");
+  }
+
+  @Test
+  void bareInfinityAndHarmlessKeysAreRead() throws IOException {
+    copy(Golden.of("mamba2"));
+    edit("config.json", "{\n      \"__float__\": \"Infinity\"\n    }", "Infinity");
+    edit("config.json", "\"use_cache\": true", "\"use_cache\": false, \"top_k\": 50");
+    assertEquals(List.of(), importIt());
+  }
+
+  @Test
+  void unknownKeysAreNamed() throws IOException {
+    copy(Golden.of("llama"));
+    edit("config.json", "\"use_cache\": true", "\"use_magic\": true, \"rope_scale\": null");
+    List<String> warnings = importIt();
+    assertEquals(1, warnings.size(), warnings.toString());
+    contains(warnings.get(0), "config.json: 30: use_magic: is not known here");
+  }
+}

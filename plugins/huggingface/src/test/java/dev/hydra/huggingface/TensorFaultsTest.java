@@ -1,0 +1,100 @@
+package dev.hydra.huggingface;
+
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.StandardCopyOption;
+import java.util.Arrays;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Test;
+
+/** Files that do not hold what the description says are refused. */
+class TensorFaultsTest extends PublishedFolderTest {
+  @Test
+  void tensors() throws IOException {
+    copy(Golden.of("llama"));
+    String mlp = "model.layers.0.mlp.";
+    editTensors(
+        tensors -> {
+          Tensor up = tensors.remove(mlp + "up_proj.weight");
+          tensors.put(mlp + "down_proj.weight", up);
+          tensors.put(mlp + "gate_proj.weight", up.to(ScalarType.Long));
+          tensors.put("extra", up);
+        });
+    contains(
+        refused(IOException.class),
+        "missing: " + mlp + "up_proj.weight",
+        "of another shape: " + mlp + "down_proj.weight [128, 64] for [64, 128]",
+        "of another type than F32, BF16, F16 and F64: " + mlp + "gate_proj.weight I64",
+        "not in the model: extra");
+  }
+
+  @Test
+  void longListsAreCut() throws IOException {
+    copy(Golden.of("mixtral"));
+    editTensors(tensors -> tensors.keySet().removeIf(name -> name.contains("experts")));
+    contains(refused(IOException.class), "experts.3.w3.weight and 16 more");
+  }
+
+  @Test
+  void expertsOfDifferentTypes() throws IOException {
+    copy(Golden.of("jamba"));
+    String expert = "model.layers.1.feed_forward.experts.2.up_proj.weight";
+    editTensors(tensors -> tensors.compute(expert, (n, t) -> t.to(ScalarType.BFloat16)));
+    contains(refused(IOException.class), "of different types, but kept together", "experts.0");
+  }
+
+  @Test
+  void tiedHeadsMustBeEqual() throws IOException {
+    copy(Golden.of("mamba"));
+    String table = "backbone.embeddings.weight";
+    editTensors(tensors -> tensors.put("lm_head.weight", tensors.get(table).clone()));
+    importIt();
+    out = folder.resolve("again");
+    editTensors(tensors -> tensors.put("lm_head.weight", torch.zeros_like(tensors.get(table))));
+    contains(refused(IOException.class), "lm_head.weight differs from " + table);
+  }
+
+  @Test
+  void damagedFiles() throws IOException {
+    copy(Golden.of("llama"));
+    byte[] bytes = Files.readAllBytes(published.resolve(Shards.FILE));
+    Files.write(published.resolve(Shards.FILE), Arrays.copyOf(bytes, bytes.length - 9));
+    contains(refused(IOException.class), "model.safetensors", "but the file has only");
+    Files.delete(published.resolve(Shards.FILE));
+    contains(refused(IOException.class), "neither model.safetensors nor");
+  }
+
+  @Test
+  void indices() throws IOException {
+    copy(Golden.variant("granite-experts"));
+    String second = "model-00002-of-00002.safetensors";
+    String index = Files.readString(published.resolve(Shards.INDEX));
+    String norm = "\"model.norm.weight\": \"";
+    int at = index.indexOf(norm) + norm.length();
+    String file = index.substring(at, index.indexOf('"', at));
+
+    edit(Shards.INDEX, norm + file, "\"model.norm.wait\": \"" + file);
+    contains(
+        refused(IOException.class),
+        "not in the file that the index names: model.norm.wait",
+        "not in the index: model.norm.weight");
+    edit(Shards.INDEX, "model.norm.wait\": \"" + file, "model.norm.wait\": \"../" + file);
+    contains(refused(IOException.class), "is no name of a file beside it");
+    Files.writeString(published.resolve(Shards.INDEX), index);
+    Files.move(published.resolve(second), folder.resolve("moved"));
+    assertTrue(
+        String.valueOf(assertThrows(IOException.class, this::importIt).getMessage())
+            .contains("names " + second + ", but that file is missing"));
+    Files.move(folder.resolve("moved"), published.resolve(second));
+    Files.copy(
+        published.resolve(second),
+        published.resolve("model-00001-of-00002.safetensors"),
+        StandardCopyOption.REPLACE_EXISTING);
+    contains(refused(IOException.class), "is in model-00001-of-00002.safetensors and in " + second);
+  }
+}

@@ -24,6 +24,15 @@ public interface Pass {
   Optional<Tensor> documents();
 
   /**
+   * For a prompt with padding in it, at the start of a cache of one row: bool [1, time], true for
+   * the tokens that only fill it up. Full attention does not look at them, now and later, and does
+   * not count them in positions; state spaces let nothing of them into their state; other
+   * components take them for tokens. This is what published hybrid models do. Empty everywhere
+   * else.
+   */
+  Optional<Tensor> padding();
+
+  /**
    * Adds a loss to the training objective.
    *
    * @param name what it is, for metrics, such as {@code balance}

@@ -3,9 +3,11 @@ package dev.hydra.cli;
 import com.fasterxml.jackson.jr.ob.JSON;
 import com.typesafe.config.Config;
 import dev.hydra.composer.Components;
+import dev.hydra.composer.ConfigFiles;
 import dev.hydra.composer.Model;
 import dev.hydra.data.Tokenizer;
 import dev.hydra.trainer.Checkpoint;
+import dev.hydra.trainer.GenerationSettings;
 import dev.hydra.trainer.Sampling;
 import dev.hydra.trainer.TextGenerator;
 import java.io.IOException;
@@ -99,6 +101,7 @@ final class GenerateCommand implements Callable<Integer> {
     Config config = folder.config(checkpoint);
     Optional<Tokenizer> tokenizer = ModelFolder.tokenizer(checkpoint, config);
     int[] start = start(tokenizer);
+    GenerationSettings settings = GenerationSettings.read(ConfigFiles.part(config, "generation"));
     Device device = deviceArgument.device();
     PrintWriter out = spec.commandLine().getOut();
     try (Model model =
@@ -108,7 +111,7 @@ final class GenerateCommand implements Callable<Integer> {
       int vocabulary = tokenizer.map(Tokenizer::vocabSize).orElse(model.spec().vocabSize());
       usage(
           () -> {
-            new TextGenerator(model, vocabulary)
+            new TextGenerator(model, vocabulary, settings)
                 .generate(
                     start,
                     maxTokens,

@@ -9,6 +9,7 @@ import dev.hydra.data.Dataset;
 import dev.hydra.data.StreamingDecoder;
 import dev.hydra.data.Tokenizer;
 import dev.hydra.trainer.Experiment;
+import dev.hydra.trainer.GenerationSettings;
 import dev.hydra.trainer.RunFolder;
 import dev.hydra.trainer.Sampling;
 import dev.hydra.trainer.TextGenerator;
@@ -183,7 +184,7 @@ final class TrainCommand implements Callable<Integer> {
       Experiment experiment, Tokenizer tokenizer, Model model, String prompt) {
     StreamingDecoder decoder = new StreamingDecoder(tokenizer);
     StringBuilder text = new StringBuilder();
-    new TextGenerator(model, tokenizer.vocabSize())
+    new TextGenerator(model, tokenizer.vocabSize(), GenerationSettings.NONE)
         .generate(
             tokenizer.encode(prompt),
             experiment.trainer().sampleTokens(),

@@ -18,6 +18,7 @@ public final class Forward implements AutoCloseable {
   private final Optional<ModelState> state;
   private final Optional<Tensor> documents;
   private Optional<Tensor> tokens = Optional.empty();
+  private Optional<Tensor> padding = Optional.empty();
   private final Map<String, Tensor> losses = new LinkedHashMap<>();
   private final Map<String, Tensor> observations = new LinkedHashMap<>();
   private final Map<String, Tensor> adjustments = new LinkedHashMap<>();
@@ -78,6 +79,19 @@ public final class Forward implements AutoCloseable {
    */
   public void about(Tensor newTokens) {
     tokens = Optional.of(newTokens);
+  }
+
+  /**
+   * Says which tokens of a prompt are padding; the caller keeps the tensor alive.
+   *
+   * @param mask bool [1, time]
+   */
+  public void padded(Tensor mask) {
+    padding = Optional.of(mask);
+  }
+
+  Optional<Tensor> padding() {
+    return padding;
   }
 
   Tensor tokens() {

@@ -28,6 +28,11 @@ record SitePass(Forward forward, String site) implements Pass {
   }
 
   @Override
+  public Optional<Tensor> padding() {
+    return forward.padding();
+  }
+
+  @Override
   public void auxiliaryLoss(String name, Tensor loss) {
     forward.addLoss(site + "." + name, loss);
   }

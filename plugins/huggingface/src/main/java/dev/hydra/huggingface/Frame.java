@@ -1,7 +1,9 @@
 package dev.hydra.huggingface;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * What a model has besides its layers.
@@ -13,6 +15,7 @@ import java.util.Map;
  * @param tied whether the head uses the embedding's weights
  * @param epsilon what is added to the mean square in norms
  * @param options further options of {@code model}
+ * @param generation the options of {@code generation}
  */
 record Frame(
     Names names,
@@ -21,7 +24,8 @@ record Frame(
     int depth,
     boolean tied,
     double epsilon,
-    Map<String, Object> options) {
+    Map<String, Object> options,
+    Map<String, Object> generation) {
   /**
    * Names of tensors.
    *
@@ -37,15 +41,17 @@ record Frame(
   static Frame read(
       PublishedConfig config, Names names, double defaultEpsilon, boolean defaultTied) {
     int vocabSize = config.required("vocab_size");
+    // Python counts negative tokens from the end.
+    Optional<Integer> padding =
+        config
+            .integer("pad_token_id")
+            .map(token -> token < 0 ? token + vocabSize : token)
+            .filter(token -> token >= 0 && token < vocabSize);
     Map<String, Object> options = new LinkedHashMap<>();
     boolean mamba = names.equals(Names.MAMBA);
     if (!mamba) {
-      // The padding token's embedding has no gradient; Python counts negative ones from the end.
-      config
-          .integer("pad_token_id")
-          .map(token -> token < 0 ? token + vocabSize : token)
-          .filter(token -> token >= 0 && token < vocabSize)
-          .ifPresent(token -> options.put("padding-token", token));
+      // Its embedding has no gradient.
+      padding.ifPresent(token -> options.put("padding-token", token));
     }
     return new Frame(
         names,
@@ -54,7 +60,21 @@ record Frame(
         config.required("num_hidden_layers"),
         config.flag("tie_word_embeddings", defaultTied),
         config.number(mamba ? "layer_norm_epsilon" : "rms_norm_eps", defaultEpsilon),
-        options);
+        options,
+        generation(config.oneOrMore("eos_token_id"), padding));
+  }
+
+  /** What ends a text is no padding: transformers does not mask it in prompts either. */
+  private static Map<String, Object> generation(List<Integer> ends, Optional<Integer> padding) {
+    Map<String, Object> generation = new LinkedHashMap<>();
+    List<Integer> tokens = ends.stream().filter(token -> token >= 0).toList();
+    if (!tokens.isEmpty()) {
+      generation.put("end-tokens", tokens);
+    }
+    padding
+        .filter(token -> !tokens.contains(token))
+        .ifPresent(token -> generation.put("padding-token", token));
+    return generation;
   }
 
   /** The same with fixed factors of the embeddings and the logits. */
@@ -66,6 +86,6 @@ record Frame(
     if (logits != 1) {
       all.put("logits-scale", logits);
     }
-    return new Frame(names, vocabSize, width, depth, tied, epsilon, all);
+    return new Frame(names, vocabSize, width, depth, tied, epsilon, all, generation);
   }
 }

@@ -39,6 +39,9 @@ final class ModelText {
       line(1, "} ]");
     }
     line(0, "}");
+    if (!frame.generation().isEmpty()) {
+      line(0, option("generation", frame.generation()));
+    }
     return text.toString();
   }
 

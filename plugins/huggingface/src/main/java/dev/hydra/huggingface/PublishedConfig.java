@@ -167,6 +167,13 @@ final class PublishedConfig {
     return list(key, value -> integer(key, value));
   }
 
+  /** A list of whole numbers, or one of them; empty if there are none. */
+  List<Integer> oneOrMore(String key) {
+    return value(key).filter(value -> value.unwrapped() instanceof Number).isPresent()
+        ? List.of(required(key))
+        : integers(key).orElse(List.of());
+  }
+
   Optional<List<String>> texts(String key) {
     return list(key, value -> String.valueOf(value.unwrapped()));
   }

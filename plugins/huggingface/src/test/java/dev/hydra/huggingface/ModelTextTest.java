@@ -44,6 +44,7 @@ class ModelTextTest {
             ]
           }
         }
+        generation { padding-token = 0 }
         """;
     assertEquals(expected, Golden.variant("jamba-periods").published().text());
   }

@@ -31,12 +31,13 @@ public final class CausalConv {
     bias = biased ? Optional.of(site.parameter("conv1d.bias", init, channels)) : Optional.empty();
   }
 
-  /** Convolves [batch, time, channels] to the same. */
-  public Tensor forward(Tensor x, Pass pass) {
+  /** Convolves [batch, time, channels] to the same; padding goes in and comes out as zeros. */
+  public Tensor forward(Tensor inputs, Pass pass) {
+    Tensor x = Padding.zeroed(inputs, pass);
     Optional<Tensor> past = pass.cache().map(cache -> past(cache, x));
     Tensor y = ConvFunction.compute(x, weight, bias, pass.documents(), past);
     pass.cache().ifPresent(cache -> cache.put(STATE, last(past.orElseThrow(), x)));
-    return y;
+    return Padding.zeroed(y, pass);
   }
 
   /** The inputs before x [batch, kernel - 1, channels]. */

@@ -16,15 +16,18 @@ import java.util.List;
  * @param data the data
  * @param optimizer the optimizer and its schedule
  * @param trainer the run
+ * @param generation what tokens mean in generation
  */
 public record Experiment(
     Config config,
     ModelSpec model,
     DataSettings data,
     OptimizerSettings optimizer,
-    TrainerSettings trainer) {
+    TrainerSettings trainer,
+    GenerationSettings generation) {
   /** The parts that a configuration file may have. */
-  public static final List<String> PARTS = List.of("model", "data", "optimizer", "trainer");
+  public static final List<String> PARTS =
+      List.of("model", "data", "optimizer", "trainer", "generation");
 
   /**
    * Reads and checks every part.
@@ -39,7 +42,8 @@ public record Experiment(
             ModelSpec.read(config),
             DataSettings.read(ConfigFiles.part(config, "data")),
             OptimizerSettings.read(ConfigFiles.part(config, "optimizer")),
-            TrainerSettings.read(ConfigFiles.part(config, "trainer")));
+            TrainerSettings.read(ConfigFiles.part(config, "trainer")),
+            GenerationSettings.read(ConfigFiles.part(config, "generation")));
     experiment.optimizer().schedule(experiment.trainer().steps());
     int vocabulary = experiment.data().tokenizer().vocabSize();
     if (experiment.model().vocabSize() < vocabulary) {

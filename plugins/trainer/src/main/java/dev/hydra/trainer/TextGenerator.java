@@ -5,27 +5,32 @@ import dev.hydra.composer.Model;
 import dev.hydra.composer.ModelState;
 import dev.hydra.libtorch.Grad;
 import dev.hydra.libtorch.Tensors;
+import java.util.Optional;
 import java.util.function.IntPredicate;
 import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
 /** Continues text with a model: one pass over the prompt, then a token at a time with state. */
 public final class TextGenerator {
   private final Model model;
   private final int vocabulary;
+  private final GenerationSettings settings;
 
   /**
    * A generator with a model.
    *
    * @param vocabulary how many tokens mean something; a model may have room for more
+   * @param settings what some of them mean
    */
-  public TextGenerator(Model model, int vocabulary) {
+  public TextGenerator(Model model, int vocabulary, GenerationSettings settings) {
     this.model = model;
+    this.settings = settings;
     this.vocabulary = Math.min(vocabulary, model.spec().vocabSize());
   }
 
   /**
-   * Draws tokens.
+   * Draws tokens, until there are enough of them or one ends the text.
    *
    * @param prompt what to continue, at least one token
    * @param tokens how many to draw
@@ -40,7 +45,7 @@ public final class TextGenerator {
       int[] next = prompt;
       for (int drawn = 0; drawn < tokens; drawn++) {
         int token = sampler.draw(logits(next, state));
-        if (!sink.test(token)) {
+        if (!sink.test(token) || settings.endTokens().contains(token)) {
           return;
         }
         next = new int[] {token};
@@ -48,10 +53,25 @@ public final class TextGenerator {
     }
   }
 
+  /** Where the prompt has the padding token, if it has it at all. */
+  private Optional<Tensor> padding(Tensor prompt) {
+    if (settings.paddingToken().isEmpty()) {
+      return Optional.empty();
+    }
+    try (Scalar token = new Scalar(settings.paddingToken().get())) {
+      Tensor padding = prompt.eq(token);
+      return Tensors.any(padding) ? Optional.of(padding) : Optional.empty();
+    }
+  }
+
   private double[] logits(int[] tokens, ModelState state) {
     try (PointerScope scope = new PointerScope();
         Forward forward = Forward.evaluation().with(state)) {
-      Tensor hidden = model.hidden(SequenceScorer.ids(model, tokens), forward);
+      Tensor input = SequenceScorer.ids(model, tokens);
+      if (state.position() == 0) {
+        padding(input).ifPresent(forward::padded);
+      }
+      Tensor hidden = model.hidden(input, forward);
       Tensor last = Tensors.slice(hidden, 1, tokens.length - 1, tokens.length);
       return Tensors.numbers(Tensors.slice(model.logits(last), 2, 0, vocabulary));
     }

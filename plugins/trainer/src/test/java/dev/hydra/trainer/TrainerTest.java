@@ -188,7 +188,7 @@ class TrainerTest {
   void generatesTheSameWithTheSameSeed() throws IOException {
     try (Trainer trainer = Trials.trainer(folder, folder.resolve("run"), "", new Events())) {
       trainer.run(() -> false);
-      TextGenerator generator = new TextGenerator(trainer.model(), 256);
+      TextGenerator generator = new TextGenerator(trainer.model(), 256, GenerationSettings.NONE);
       assertEquals(draw(generator, 1), draw(generator, 1));
       assertFalse(draw(generator, 1).equals(draw(generator, 2)));
       assertThrows(

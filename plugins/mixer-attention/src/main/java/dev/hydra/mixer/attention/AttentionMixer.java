@@ -37,6 +37,9 @@ final class AttentionMixer implements Mixer {
   @Override
   public Tensor forward(Tensor x, Pass pass) {
     Optional<StateCache> cache = pass.cache();
+    if (pass.padding().isPresent() && pattern.equals(SparsePattern.full())) {
+      return padded(x, new PaddedPrompt(pass.padding().get()), cache);
+    }
     long time = x.size(1);
     KeptKeys kept = new KeptKeys(pattern, cache.map(StateCache::position).orElse(0L));
     Tensor sequence = Tensors.range(kept.position(), kept.position() + time, x).unsqueeze(0);
@@ -55,6 +58,15 @@ final class AttentionMixer implements Mixer {
     return projections.out(attend(qkv, kept, starts));
   }
 
+  private Tensor padded(Tensor x, PaddedPrompt prompt, Optional<StateCache> cache) {
+    Qkv qkv = projections.in(x, prompt.positions());
+    if (cache.isPresent()) {
+      prompt.keep(cache.get(), "k", qkv.k());
+      prompt.keep(cache.get(), "v", qkv.v());
+    }
+    return projections.out(projections.attention().forward(qkv, prompt.visible()).out());
+  }
+
   /** Keys and values stand in the rows of {@code kept}, followed by the new ones. */
   private Tensor attend(Qkv x, KeptKeys kept, Optional<Tensor> starts) {
     DenseAttention attention = projections.attention();
@@ -65,6 +77,9 @@ final class AttentionMixer implements Mixer {
       if (starts.isEmpty() && pattern.isFull(kept.position(), x.time())) {
         return Attention.causal(x, attention.scale());
       }
+    }
+    if (x.keys() != kept.recent() + kept.globals() + x.time()) {
+      throw new IllegalStateException("after a prompt with padding only single tokens can follow");
     }
     LocalAttention local = LocalAttention.of(attention, pattern.window(), x.q(), starts);
     BlockPlan plan = BlockPlan.of(pattern, kept.position(), x.time());

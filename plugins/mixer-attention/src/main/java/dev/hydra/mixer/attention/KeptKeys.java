@@ -44,7 +44,8 @@ record KeptKeys(SparsePattern pattern, long position) {
       // A copy, as a slice would keep all rows alive.
       cache.put(
           name,
-          rows == next.recent() ? all : Tensors.slice(all, 1, rows - next.recent(), rows).clone());
+          // Fewer where padding was left out of a prompt.
+          rows <= next.recent() ? all : Tensors.slice(all, 1, rows - next.recent(), rows).clone());
     }
     if (next.globals() > 0) {
       cache.put(globalName(name), all.index_select(1, rows(next.globalPositions(all))));

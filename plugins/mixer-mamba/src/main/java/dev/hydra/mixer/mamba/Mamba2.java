@@ -8,6 +8,7 @@ import dev.hydra.api.Site;
 import dev.hydra.api.StateCache;
 import dev.hydra.libtorch.CausalConv;
 import dev.hydra.libtorch.Linear;
+import dev.hydra.libtorch.Padding;
 import dev.hydra.libtorch.StepInit;
 import dev.hydra.libtorch.Tensors;
 import java.util.Arrays;
@@ -69,7 +70,8 @@ final class Mamba2 implements Mixer {
 
   @Override
   public Tensor forward(Tensor x, Pass pass) {
-    Projected projected = project(x);
+    // Without padding, whose step size would let the state decay otherwise.
+    Projected projected = project(Padding.zeroed(x, pass));
     long inner = shape.inner();
     TensorVector parts =
         conv.forward(projected.mixed, pass)

@@ -2,6 +2,7 @@ package dev.hydra.tck;
 
 import dev.hydra.composer.Forward;
 import dev.hydra.composer.StandaloneComponent;
+import dev.hydra.libtorch.Backward;
 import dev.hydra.libtorch.Scopes;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
@@ -31,12 +32,20 @@ record Objective(
     return new Objective(component, x, weights, Optional.of(packed.numbers()));
   }
 
+  /** Adds gradients, if there are any: a router may follow from the tokens alone. */
+  void backward() {
+    Tensor value = value();
+    if (value.requires_grad()) {
+      Backward.run(value);
+    }
+  }
+
   Tensor value() {
     return Scopes.keep(
         () -> {
           Forward whole = Forward.training();
           try (Forward forward = documents.map(whole::withDocuments).orElse(whole)) {
-            Tensor sum = component.forward(x, forward).mul(weights).sum();
+            Tensor sum = Tokens.forward(component, x, forward).mul(weights).sum();
             for (Tensor loss : forward.losses().values()) {
               sum = sum.add(loss);
             }

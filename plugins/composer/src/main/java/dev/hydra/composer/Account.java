@@ -14,7 +14,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *
  * @param parts every component, in order
  * @param roles parameters by role; {@code embedding}, {@code head}, {@code norms} and {@code gates}
- *     are the model's own
+ *     are the model's own, {@code shared} are those that sites have in common
  * @param parameters all parameters
  * @param activeParameters those that one token uses
  * @param lengths costs at sequence lengths
@@ -102,7 +102,9 @@ public record Account(
       for (Parameter parameter : model.parameters().all()) {
         if (sites.stream().noneMatch(site -> parameter.name().startsWith(site.path() + "."))) {
           long elements = parameter.spec().elements();
-          roles.merge(own(parameter.name()), new Count(elements, elements), Count::plus);
+          // Of a table, components say what they use.
+          long active = parameter.spec().sparse() ? 0 : elements;
+          roles.merge(own(parameter.name()), new Count(elements, active), Count::plus);
         }
       }
     }
@@ -129,6 +131,8 @@ public record Account(
         return "embedding";
       } else if (name.startsWith("head.")) {
         return "head";
+      } else if (name.startsWith("shared.")) {
+        return "shared";
       }
       return name.contains("-gate") ? "gates" : "norms";
     }
@@ -144,8 +148,10 @@ public record Account(
         boolean copied = !parameter.spec().fp32() && computeBytes != MASTER_BYTES;
         master += elements * MASTER_BYTES * (1 + MOMENTS);
         working += elements * (copied ? computeBytes : MASTER_BYTES);
-        // Gradients come in the working type and are added up in the master type.
-        master += elements * (MASTER_BYTES + (copied ? 2 * computeBytes : 0));
+        // Gradients come in the working type and are added up in the master type. Those of tables
+        // are as large as the activations that lead to them.
+        double gradients = parameter.spec().sparse() ? 0 : MASTER_BYTES;
+        master += elements * (gradients + (copied ? 2 * computeBytes : 0));
       }
       // Every block keeps the precise residual stream and its norm, the head keeps its logits.
       double stream = 2.0 * model.blocks().size() * model.spec().width() * (double) tokens;

@@ -9,6 +9,7 @@ import dev.hydra.api.Role;
 import dev.hydra.api.Site;
 import dev.hydra.api.Workload;
 import java.util.List;
+import java.util.Optional;
 
 /** Creates product-key memories (Lample et al. 2019, arXiv 1907.05242). */
 @HydraPlugin("pkm")
@@ -28,6 +29,13 @@ public final class ProductKeyMemoryFactory implements ComponentFactory<Memory> {
   static final Option<QueryNorm> QUERY_NORM =
       Option.choice("query-norm", QueryNorm.class, "normalisation of each query")
           .orElse(QueryNorm.RMS);
+  static final Option<Optional<String>> SHARED =
+      Option.text(
+              "shared", "the name of a value table that all memories which name it have in common")
+          .where(
+              name -> name.matches("[A-Za-z][A-Za-z0-9_-]*"),
+              "a letter, then letters, digits, -, _")
+          .optional("a table of its own");
 
   /** For the plugin loader. */
   public ProductKeyMemoryFactory() {}
@@ -39,7 +47,7 @@ public final class ProductKeyMemoryFactory implements ComponentFactory<Memory> {
 
   @Override
   public List<Option<?>> options() {
-    return List.of(KEYS, KEY_DIM, VALUE_DIM, HEADS, TOP_K, QUERY_NORM);
+    return List.of(KEYS, KEY_DIM, VALUE_DIM, HEADS, TOP_K, QUERY_NORM, SHARED);
   }
 
   @Override
@@ -81,7 +89,8 @@ public final class ProductKeyMemoryFactory implements ComponentFactory<Memory> {
     // scale), which sub-keys, pairs and rows were chosen, and the weights of the rows, twice.
     double queries = tokens * heads * keyDim * (site.get(QUERY_NORM) == QueryNorm.RMS ? 3 : 1);
     double choices = tokens * heads * topK * 6;
-    Cost search = new Cost(scores + weightedSum, queries + choices, 0, (rows - read) * valueDim);
+    double own = site.get(SHARED).isPresent() ? 0 : rows;
+    Cost search = new Cost(scores + weightedSum, queries + choices, 0, (own - read) * valueDim);
     return Cost.linear(tokens, site.width(), heads * keyDim)
         .plus(search)
         .plus(Cost.linear(tokens, valueDim, site.width()));

@@ -7,8 +7,7 @@ package dev.hydra.api;
  * @param activations elements kept from forward to backward
  * @param state elements of decoding state held after the workload, see {@link StateCache}
  * @param idleParameters parameters that a single token does not touch (experts not chosen, table
- *     rows not read): those of the site less active ones. A table that {@link Site#shared sites
- *     have in common} is none of the site's, so its rows read count below zero
+ *     rows not read): total less active
  */
 public record Cost(double flops, double activations, double state, double idleParameters) {
   /** Costs nothing. */

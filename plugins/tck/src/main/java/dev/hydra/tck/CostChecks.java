@@ -18,16 +18,17 @@ final class CostChecks {
     subject.use(
         ScalarType.Float,
         component -> {
-          long parameters =
-              component.parameters().all().stream().mapToLong(p -> p.spec().elements()).sum();
           Cost one = component.cost(Workload.sequence(subject.time()));
           Cost two = component.cost(Workload.sequence(2L * subject.time()));
           ContractViolation.unless(
-              (one.flops() > 0 || parameters == 0) && two.flops() >= 2 * one.flops() * 0.99,
+              (one.flops() > 0 || component.parameters().all().isEmpty())
+                  && two.flops() >= 2 * one.flops() * 0.99,
               "FLOPs must be positive and grow with the sequence: " + one + ", " + two);
+          long parameters =
+              component.parameters().all().stream().mapToLong(p -> p.spec().elements()).sum();
           double idle = one.idleParameters();
           ContractViolation.unless(
-              idle == 0 || idle < parameters,
+              idle == 0 || (idle > 0 && idle < parameters),
               "idle parameters must be less than all " + parameters + ": " + one);
           long held = stateElements(subject, component);
           ContractViolation.unless(
@@ -42,7 +43,7 @@ final class CostChecks {
     try (ModelState state = new ModelState();
         Forward forward = Forward.evaluation().with(state);
         Grad off = Grad.off()) {
-      Tokens.forward(component, one, forward);
+      component.forward(one, forward);
       return state.elements();
     }
   }

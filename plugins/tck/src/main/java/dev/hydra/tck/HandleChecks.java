@@ -31,9 +31,9 @@ final class HandleChecks {
         Forward forward = Forward.evaluation().with(state);
         Grad off = Grad.off()) {
       long prompt = x.size(1) - 2;
-      Tokens.forward(component, Tensors.slice(x, 1, 0, prompt), forward);
-      Tokens.forward(component, Tensors.slice(x, 1, prompt, prompt + 1), forward);
-      Tokens.forward(component, Tensors.slice(x, 1, prompt + 1, prompt + 2), forward);
+      component.forward(Tensors.slice(x, 1, 0, prompt), forward);
+      component.forward(Tensors.slice(x, 1, prompt, prompt + 1), forward);
+      component.forward(Tensors.slice(x, 1, prompt + 1, prompt + 2), forward);
     }
   }
 

@@ -45,7 +45,7 @@ record Objective(
         () -> {
           Forward whole = Forward.training();
           try (Forward forward = documents.map(whole::withDocuments).orElse(whole)) {
-            Tensor sum = Tokens.forward(component, x, forward).mul(weights).sum();
+            Tensor sum = component.forward(x, forward).mul(weights).sum();
             for (Tensor loss : forward.losses().values()) {
               sum = sum.add(loss);
             }

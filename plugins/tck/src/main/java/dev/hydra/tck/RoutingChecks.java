@@ -20,9 +20,7 @@ final class RoutingChecks {
         component -> {
           try (Forward forward = Forward.evaluation();
               Grad off = Grad.off()) {
-            Tensor x = subject.input(1, ScalarType.Float);
-            forward.about(Tokens.of(x));
-            Routing routing = component.route(x, forward);
+            Routing routing = component.route(subject.input(1, ScalarType.Float), forward);
             long[] shape = {subject.batch(), subject.time(), component.topK()};
             expect("experts", routing.experts(), shape, ScalarType.Long);
             expect("weights", routing.weights(), shape, ScalarType.Float);

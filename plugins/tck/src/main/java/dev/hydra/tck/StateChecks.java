@@ -43,8 +43,7 @@ final class StateChecks {
             for (int length : split) {
               try (Forward forward = Forward.evaluation().with(state);
                   Grad off = Grad.off()) {
-                Tensor part = Tensors.slice(x, 1, from, from + length);
-                parts.add(Tokens.forward(component, part, forward));
+                parts.add(component.forward(Tensors.slice(x, 1, from, from + length), forward));
               }
               from += length;
             }
@@ -65,7 +64,7 @@ final class StateChecks {
           Tensor together;
           try (Forward forward = Forward.evaluation().withDocuments(documents.numbers());
               Grad off = Grad.off()) {
-            together = Tokens.forward(component, x, forward);
+            together = component.forward(x, forward);
           }
           for (int row = 0; row < documents.rows().size(); row++) {
             separate(component, x, together, row, documents.rows().get(row));

@@ -89,8 +89,7 @@ public final class ProductKeyMemoryFactory implements ComponentFactory<Memory> {
     // scale), which sub-keys, pairs and rows were chosen, and the weights of the rows, twice.
     double queries = tokens * heads * keyDim * (site.get(QUERY_NORM) == QueryNorm.RMS ? 3 : 1);
     double choices = tokens * heads * topK * 6;
-    double own = site.get(SHARED).isPresent() ? 0 : rows;
-    Cost search = new Cost(scores + weightedSum, queries + choices, 0, (own - read) * valueDim);
+    Cost search = new Cost(scores + weightedSum, queries + choices, 0, (rows - read) * valueDim);
     return Cost.linear(tokens, site.width(), heads * keyDim)
         .plus(search)
         .plus(Cost.linear(tokens, valueDim, site.width()));

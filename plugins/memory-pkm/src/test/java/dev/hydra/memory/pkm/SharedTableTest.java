@@ -69,15 +69,11 @@ class SharedTableTest {
     Account separate = account("heads = 2", "heads = 2");
     assertEquals(separate.parameters() - ROWS, shared.parameters());
     assertEquals(separate.activeParameters(), shared.activeParameters(), "each reads its rows");
-    assertEquals(new Account.Count(ROWS, 0), shared.roles().get("shared"));
-    assertEquals(separate.roles().get("memory").parameters() - 2 * ROWS, memories(shared));
-    assertEquals(memories(shared) + 2 * READ, shared.roles().get("memory").activeParameters());
+    long memory = shared.parts().get(1).count().parameters();
+    assertEquals(new Account.Count(memory + ROWS, memory + READ), shared.parts().get(0).count());
+    assertEquals(new Account.Count(memory, memory + READ), shared.parts().get(1).count());
     // The master and two moments; gradients of tables have no buffer.
     assertEquals(3 * 4 * ROWS, bytes(separate) - bytes(shared));
-  }
-
-  private static long memories(Account account) {
-    return account.roles().get("memory").parameters();
   }
 
   private static double bytes(Account account) {

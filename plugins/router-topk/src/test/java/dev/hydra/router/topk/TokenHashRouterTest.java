@@ -114,16 +114,6 @@ class TokenHashRouterTest {
     assertTrue(error.toString().contains("at most the number of experts, 2"), error.toString());
   }
 
-  @Test
-  void needsTheTokens() {
-    try (PointerScope scope = new PointerScope();
-        StandaloneComponent router = build("", 8);
-        Forward forward = Forward.evaluation()) {
-      Tensor x = Tensors.zeros(Tensor.create(1.0), 1, 3, 4);
-      assertThrows(IllegalStateException.class, () -> router.route(x, forward));
-    }
-  }
-
   private static long[] choices(int topK, int experts, long seed, long[] ids) {
     try (PointerScope scope = new PointerScope();
         StandaloneComponent router = build("top-k = " + topK + ", seed = " + seed, experts);

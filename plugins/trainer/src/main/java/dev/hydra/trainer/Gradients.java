@@ -36,6 +36,7 @@ final class Gradients implements AutoCloseable {
   private final List<OptimizedParameter> optimized = new ArrayList<>();
   private final List<Tensor> dense = new ArrayList<>();
   private final List<Tensor> sparse = new ArrayList<>();
+  private final List<Parameter> tables = new ArrayList<>();
   private final IValue denseBuffers;
   private final boolean copies;
   private final IValue workingBuffers;
@@ -59,6 +60,9 @@ final class Gradients implements AutoCloseable {
                 ? keep(sparse, noRows(parameter.working()))
                 : keep(dense, torch.zeros_like(parameter.working()));
         parameter.working().mutable_grad().put(buffer);
+        if (parameter.spec().sparse()) {
+          tables.add(parameter);
+        }
         Tensor gradient = buffer;
         if (parameter.copied()) {
           gradient = keep(dense, torch.zeros_like(parameter.master()));
@@ -104,14 +108,30 @@ final class Gradients implements AutoCloseable {
     Scopes.run(() -> sparse.forEach(Tensor::zero_));
   }
 
-  /** After every backward. */
+  /**
+   * After every backward.
+   *
+   * @throws IllegalStateException if a table was given a dense gradient
+   */
   void collect() {
     if (copies) {
       call(ADD, preciseBuffers, workingBuffers, 1L);
       call(ZERO, workingBuffers);
     }
-    // Backward only appends rows.
-    Scopes.run(() -> sparse.forEach(buffer -> buffer.copy_(buffer.coalesce())));
+    Scopes.run(() -> tables.forEach(Gradients::unite));
+  }
+
+  /** Adds up the rows of a table's gradient that are the same: backward only appends rows. */
+  private static void unite(Parameter table) {
+    Tensor gradient = table.working().grad();
+    if (!gradient.is_sparse()) {
+      throw new IllegalStateException(
+          "parameter "
+              + table.name()
+              + " is a table, but its gradient is dense; look its rows up by an operator with a"
+              + " sparse gradient, or do not declare it as a table");
+    }
+    gradient.copy_(gradient.coalesce());
   }
 
   /** After the optimizer's step: the working copies follow their masters. */

@@ -2,11 +2,15 @@ package dev.hydra.trainer;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.hydra.api.Init;
+import dev.hydra.api.ParameterSpec;
 import dev.hydra.composer.Forward;
 import dev.hydra.composer.Model;
 import dev.hydra.composer.Parameter;
+import dev.hydra.composer.ParameterStore;
 import dev.hydra.composer.Precision;
 import dev.hydra.libtorch.Backward;
 import dev.hydra.libtorch.Devices;
@@ -96,6 +100,20 @@ class TrainingStepTest {
         assertEquals(Tensors.number(touched), buffer.values().size(0), "no row but those read");
         assertTrue(buffer.values().size(0) < 64);
         parameter(one, TABLE).working().mutable_grad().zero_();
+      }
+    }
+  }
+
+  @Test
+  void aDenseGradientOfATableIsRefused() {
+    Precision precision = new Precision(Devices.cpu(), ScalarType.Float);
+    try (ParameterStore store = new ParameterStore(precision, 1)) {
+      Tensor table = store.borrow("facts", ParameterSpec.table("facts", Init.normal(1), 5, 2));
+      try (Gradients gradients = new Gradients(store)) {
+        Backward.run(table.sum());
+        IllegalStateException thrown =
+            assertThrows(IllegalStateException.class, gradients::collect);
+        assertTrue(String.valueOf(thrown.getMessage()).contains("facts is a table"));
       }
     }
   }

@@ -2,6 +2,7 @@ package dev.hydra.tck;
 
 import dev.hydra.composer.Forward;
 import dev.hydra.composer.StandaloneComponent;
+import dev.hydra.libtorch.Backward;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
 import java.util.Optional;
@@ -31,6 +32,14 @@ record Objective(
 
   Objective with(Documents packed) {
     return new Objective(component, x, weights, Optional.of(packed.numbers()));
+  }
+
+  /** Adds gradients, if there are any: a router may follow from the tokens alone. */
+  void backward() {
+    Tensor value = value();
+    if (value.requires_grad()) {
+      Backward.run(value);
+    }
   }
 
   /** The same for a component that lives on a device. */

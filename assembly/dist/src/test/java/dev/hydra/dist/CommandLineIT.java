@@ -206,14 +206,14 @@ class CommandLineIT {
         "eval --model nowhere | there is no folder nowhere",
         "generate --model nowhere --temperature -1 | temperature must be at least 0",
         "config check mistyped.conf | mistyped.conf: 3: model.block.paths[0].mixer.type: unknown"
-            + " mixer type \"mamba3\"; did you mean \"mamba2\"?",
+            + " mixer type \"mambo2\"; did you mean \"mamba2\"?",
         "config check misspelt.conf | misspelt.conf: 3: model.block.paths[0].mixer.stat: unknown"
             + " key \"stat\"; did you mean \"state\"?",
         "frain | Unmatched argument",
       })
   void mistakesAreSaidInOneMessageWithCode2(String arguments, String expected) throws Exception {
     Files.writeString(folder.resolve("empty.txt"), "");
-    model("mistyped.conf", "type = mamba3");
+    model("mistyped.conf", "type = mambo2");
     model("misspelt.conf", "type = mamba2, stat = 8");
     Hydra.Result result = run(arguments.split(" "));
     String err = String.join("\n", result.err());

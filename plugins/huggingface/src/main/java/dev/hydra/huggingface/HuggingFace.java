@@ -60,7 +60,7 @@ public final class HuggingFace {
         folder -> {
           model.importTo(published, folder.resolve(Shards.FILE), progress);
           Files.writeString(folder.resolve(OUR_CONFIG), model.text());
-          Files.copy(config, folder.resolve(KEPT_CONFIG));
+          copy(config, folder.resolve(KEPT_CONFIG));
           copyCompanions(published, folder);
         });
     return model.warnings();
@@ -97,7 +97,7 @@ public final class HuggingFace {
         out,
         folder -> {
           published.exportTo(model, folder.resolve(Shards.FILE), progress);
-          Files.copy(config, folder.resolve(PUBLISHED_CONFIG));
+          copy(config, folder.resolve(PUBLISHED_CONFIG));
           copyCompanions(model, folder);
         });
   }
@@ -105,8 +105,13 @@ public final class HuggingFace {
   private static void copyCompanions(Path from, Path to) throws IOException {
     for (String name : COMPANIONS) {
       if (Files.isRegularFile(from.resolve(name))) {
-        Files.copy(from.resolve(name), to.resolve(name));
+        copy(from.resolve(name), to.resolve(name));
       }
     }
+  }
+
+  /** Copies what is in a file, but not its permissions: downloads are often read-only. */
+  private static void copy(Path from, Path to) throws IOException {
+    Files.write(to, Files.readAllBytes(from));
   }
 }

@@ -1,12 +1,20 @@
 package dev.hydra.huggingface;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.hydra.libtorch.safetensors.DType;
+import dev.hydra.libtorch.safetensors.SafetensorsFile;
+import dev.hydra.libtorch.safetensors.TensorInfo;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -46,6 +54,31 @@ class TensorFaultsTest extends PublishedFolderTest {
     String expert = "model.layers.1.feed_forward.experts.2.up_proj.weight";
     editTensors(tensors -> tensors.compute(expert, (n, t) -> t.to(ScalarType.BFloat16)));
     contains(refused(IOException.class), "of different types, but kept together", "experts.0");
+  }
+
+  /** Each tensor keeps its type; the larger types come first, as the reference library does. */
+  @Test
+  void typesMayDiffer() throws IOException {
+    copy(Golden.of("mamba2"));
+    editTensors(
+        tensors ->
+            tensors.replaceAll(
+                (name, tensor) ->
+                    name.endsWith("A_log") ? tensor : tensor.to(ScalarType.BFloat16)));
+    importIt();
+    Path back = folder.resolve("back");
+    HuggingFace.exportModel(out, Optional.empty(), back, Progress.NONE);
+    try (PointerScope scope = new PointerScope();
+        SafetensorsFile before = SafetensorsFile.open(published.resolve(Shards.FILE));
+        SafetensorsFile after = SafetensorsFile.open(back.resolve(Shards.FILE))) {
+      List<TensorInfo> tensors = after.tensors();
+      assertEquals(before.tensors().size(), tensors.size());
+      for (int i = 0; i < tensors.size(); i++) {
+        String name = tensors.get(i).name();
+        assertEquals(i < 2 ? DType.F32 : DType.BF16, tensors.get(i).dtype(), name);
+        assertTrue(before.read(name).equal(after.read(name)), name);
+      }
+    }
   }
 
   @Test

@@ -12,9 +12,16 @@ import java.util.stream.LongStream;
  * @param fp32 whether it stays float32 where the model computes in bfloat16
  * @param decay whether weight decay applies; by default to matrices only
  * @param trainable whether the optimizer changes it; otherwise it is state that checkpoints keep
+ * @param sparse whether it is a table of which a step touches few rows, see {@link #table}
  */
 public record ParameterSpec(
-    String name, Init init, List<Long> shape, boolean fp32, boolean decay, boolean trainable) {
+    String name,
+    Init init,
+    List<Long> shape,
+    boolean fp32,
+    boolean decay,
+    boolean trainable,
+    boolean sparse) {
   /** Checks name and shape. */
   public ParameterSpec {
     shape = List.copyOf(shape);
@@ -31,22 +38,31 @@ public record ParameterSpec(
   /** A trainable parameter in the compute type, decayed if it has two or more dimensions. */
   public static ParameterSpec of(String name, Init init, long... shape) {
     List<Long> sizes = LongStream.of(shape).boxed().toList();
-    return new ParameterSpec(name, init, sizes, false, shape.length >= 2, true);
+    return new ParameterSpec(name, init, sizes, false, shape.length >= 2, true, false);
+  }
+
+  /**
+   * A table [rows, dim] of which a step touches few rows: its gradient is a sparse tensor that
+   * holds these rows, as the lookup operators of LibTorch give it, and the optimizer changes only
+   * them. So it is not decayed, and it exists once, in float32.
+   */
+  public static ParameterSpec table(String name, Init init, long rows, long dim) {
+    return new ParameterSpec(name, init, List.of(rows, dim), true, false, true, true);
   }
 
   /** The same, kept in float32: for decay rates, norms, router logits. */
   public ParameterSpec inFp32() {
-    return new ParameterSpec(name, init, shape, true, decay, trainable);
+    return new ParameterSpec(name, init, shape, true, decay, trainable, sparse);
   }
 
   /** The same, without weight decay. */
   public ParameterSpec withoutDecay() {
-    return new ParameterSpec(name, init, shape, fp32, false, trainable);
+    return new ParameterSpec(name, init, shape, fp32, false, trainable, sparse);
   }
 
   /** The same, not changed by the optimizer. */
   public ParameterSpec frozen() {
-    return new ParameterSpec(name, init, shape, fp32, false, false);
+    return new ParameterSpec(name, init, shape, fp32, false, false, false);
   }
 
   /** The number of elements. */

@@ -50,9 +50,20 @@ class ValuesTest {
   @Test
   void parametersKeepTheirShape() {
     List<Long> shape = new ArrayList<>(List.of(2L));
-    ParameterSpec spec = new ParameterSpec("weight", Init.zeros(), shape, false, false, true);
+    ParameterSpec spec =
+        new ParameterSpec("weight", Init.zeros(), shape, false, false, true, false);
     shape.set(0, 3L);
     assertEquals(List.of(2L), spec.shape());
+  }
+
+  @Test
+  void tablesAreInFloat32WithoutDecay() {
+    ParameterSpec table = ParameterSpec.table("values", Init.zeros(), 9, 4);
+    assertEquals(List.of(9L, 4L), table.shape());
+    assertTrue(table.sparse() && table.fp32() && table.trainable());
+    assertFalse(table.decay());
+    assertFalse(ParameterSpec.of("weight", Init.zeros(), 9, 4).sparse());
+    assertFalse(table.frozen().sparse(), "nobody takes its gradient");
   }
 
   @Test

@@ -3,9 +3,11 @@ package dev.hydra.composer;
 import dev.hydra.api.Cost;
 import dev.hydra.api.Workload;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
@@ -14,7 +16,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *
  * @param parts every component, in order
  * @param roles parameters by role; {@code embedding}, {@code head}, {@code norms} and {@code gates}
- *     are the model's own
+ *     are the model's own; what sites have in common is that of the first
  * @param parameters all parameters
  * @param activeParameters those that one token uses
  * @param lengths costs at sequence lengths
@@ -92,26 +94,41 @@ public record Account(
     Counter(Model model) {
       this.model = model;
       this.sites = model.blocks().stream().flatMap(block -> block.sites().stream()).toList();
+      Set<String> counted = new HashSet<>();
       for (ComponentSite site : sites) {
-        long parameters = below(site.path() + ".");
-        long idle = (long) site.cost(Workload.sequence(1)).idleParameters();
-        Count count = new Count(parameters, parameters - idle);
+        Count count = count(site, counted);
         parts.add(new Part(site.path(), site.role().key(), types(site), count));
         roles.merge(site.role().key(), count, Count::plus);
       }
       for (Parameter parameter : model.parameters().all()) {
-        if (sites.stream().noneMatch(site -> parameter.name().startsWith(site.path() + "."))) {
+        if (!parameter.name().startsWith(ComponentSite.SHARED)
+            && sites.stream().noneMatch(site -> parameter.name().startsWith(site.path() + "."))) {
           long elements = parameter.spec().elements();
           roles.merge(own(parameter.name()), new Count(elements, elements), Count::plus);
         }
       }
     }
 
-    private long below(String prefix) {
-      return model.parameters().all().stream()
-          .filter(parameter -> parameter.name().startsWith(prefix))
-          .mapToLong(parameter -> parameter.spec().elements())
-          .sum();
+    /**
+     * What a site has and uses. A parameter that it shares with a site before it was counted there;
+     * but of a table each site reads rows of its own.
+     */
+    private Count count(ComponentSite site, Set<String> counted) {
+      Set<String> shared = new HashSet<>();
+      site.collectShared(shared);
+      long parameters = 0;
+      long readAgain = 0;
+      for (Parameter parameter : model.parameters().all()) {
+        long elements = parameter.spec().elements();
+        boolean own = parameter.name().startsWith(site.path() + ".");
+        if (own || (shared.contains(parameter.name()) && counted.add(parameter.name()))) {
+          parameters += elements;
+        } else if (shared.contains(parameter.name()) && parameter.spec().sparse()) {
+          readAgain += elements;
+        }
+      }
+      long idle = (long) site.cost(Workload.sequence(1)).idleParameters();
+      return new Count(parameters, parameters + readAgain - idle);
     }
 
     private static String types(ComponentSite site) {
@@ -144,8 +161,10 @@ public record Account(
         boolean copied = !parameter.spec().fp32() && computeBytes != MASTER_BYTES;
         master += elements * MASTER_BYTES * (1 + MOMENTS);
         working += elements * (copied ? computeBytes : MASTER_BYTES);
-        // Gradients come in the working type and are added up in the master type.
-        master += elements * (MASTER_BYTES + (copied ? 2 * computeBytes : 0));
+        // Gradients come in the working type and are added up in the master type. Those of tables
+        // are as large as the activations that lead to them.
+        double gradients = parameter.spec().sparse() ? 0 : MASTER_BYTES;
+        master += elements * (gradients + (copied ? 2 * computeBytes : 0));
       }
       // Every block keeps the precise residual stream and its norm, the head keeps its logits.
       double stream = 2.0 * model.blocks().size() * model.spec().width() * (double) tokens;

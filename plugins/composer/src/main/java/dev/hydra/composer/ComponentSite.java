@@ -20,6 +20,7 @@ import dev.hydra.api.Site;
 import dev.hydra.api.Workload;
 import dev.hydra.libtorch.Scopes;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -30,6 +31,9 @@ import org.bytedeco.pytorch.Tensor;
  * through the site, so that it can be exchanged, and so that it is handed the pass of its own site.
  */
 final class ComponentSite implements Site {
+  /** What the names of parameters begin with that sites have in common. */
+  static final String SHARED = "shared.";
+
   private final SiteContext context;
   private final String path;
   private final int width;
@@ -40,6 +44,7 @@ final class ComponentSite implements Site {
   private final Components.Registration registration;
   private final ComponentFactory<?> factory;
   private final Map<String, ComponentSite> children = new LinkedHashMap<>();
+  private final Set<String> shared = new LinkedHashSet<>();
   private Object component;
 
   /**
@@ -136,6 +141,12 @@ final class ComponentSite implements Site {
     children.values().forEach(child -> child.collectPlugins(plugins));
   }
 
+  /** Adds the names of the parameters that the component and its children share with others. */
+  void collectShared(Set<String> names) {
+    names.addAll(shared);
+    children.values().forEach(child -> child.collectShared(names));
+  }
+
   Role role() {
     return role;
   }
@@ -180,7 +191,10 @@ final class ComponentSite implements Site {
 
   @Override
   public Tensor shared(String group, ParameterSpec spec) {
-    return context.store().borrow("shared." + group + "." + spec.name(), spec);
+    String name = SHARED + group + "." + spec.name();
+    Tensor parameter = context.store().borrow(name, spec);
+    shared.add(name);
+    return parameter;
   }
 
   @Override

@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -78,6 +79,19 @@ public final class Forward implements AutoCloseable {
    */
   public void about(Tensor newTokens) {
     tokens = Optional.of(newTokens);
+  }
+
+  /** Runs a part of this forward, about tokens that are made for it if none are known. */
+  <T> T about(Supplier<Tensor> otherwise, Supplier<T> part) {
+    if (tokens.isPresent()) {
+      return part.get();
+    }
+    try (Tensor made = Scopes.own(Scopes.keep(otherwise))) {
+      tokens = Optional.of(made);
+      return part.get();
+    } finally {
+      tokens = Optional.empty();
+    }
   }
 
   Tensor tokens() {

@@ -7,11 +7,17 @@ import dev.hydra.api.Router;
 import dev.hydra.api.Routing;
 import dev.hydra.api.Workload;
 import dev.hydra.libtorch.Scopes;
+import dev.hydra.libtorch.Tensors;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/** One component with parameters of its own and no model round it: for checks and benchmarks. */
+/**
+ * One component with parameters of its own and no model round it: for checks and benchmarks. Where
+ * a forward does not say which tokens its hidden states came from, they follow from the hidden
+ * states, each token from its own: so they are split, packed and changed together with these.
+ */
 public final class StandaloneComponent implements AutoCloseable {
   private static final String PATH = "component";
 
@@ -53,12 +59,16 @@ public final class StandaloneComponent implements AutoCloseable {
    *     zero where it is not chosen
    */
   public Tensor forward(Tensor x, Forward forward) {
+    return forward.about(() -> tokens(x), () -> run(x, forward));
+  }
+
+  private Tensor run(Tensor x, Forward forward) {
     if (site.role() != Role.ROUTER) {
       return advance(site.forward(x, forward), x, forward);
     }
     return Scopes.keep(
         () -> {
-          Routing routing = route(x, forward);
+          Routing routing = router().route(x, new SitePass(forward, PATH));
           Tensor weights = routing.weights();
           Tensor none = torch.zeros(new long[] {x.size(0), x.size(1), outputs}, weights.options());
           return advance(none.scatter(-1, routing.experts(), weights), x, forward);
@@ -72,7 +82,13 @@ public final class StandaloneComponent implements AutoCloseable {
 
   /** What a router decides, as it says it; a state is not moved on. */
   public Routing route(Tensor x, Forward forward) {
-    return router().route(x, new SitePass(forward, PATH));
+    return forward.about(() -> tokens(x), () -> router().route(x, new SitePass(forward, PATH)));
+  }
+
+  /** int64 [batch, time]: different for different hidden states, most of the time. */
+  private static Tensor tokens(Tensor x) {
+    Tensor first = x.detach().select(2, 0).abs().to(ScalarType.Double);
+    return Tensors.mul(first, 1000.0).to(ScalarType.Long);
   }
 
   /** Of a router: the number of experts that it promises for each token. */

@@ -1,8 +1,6 @@
 package dev.hydra.optim;
 
 import dev.hydra.libtorch.Grad;
-import dev.hydra.libtorch.Operators;
-import dev.hydra.libtorch.Operators.Operator;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
 import java.util.Arrays;
@@ -12,10 +10,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.Function;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -29,11 +25,15 @@ import org.jspecify.annotations.Nullable;
  * <p>The learning rate and the step count are tensors on the parameters' device. A CUDA graph that
  * has captured {@link #step()} therefore sees what {@link #learningRate} sets between replays.
  *
+ * <p>Of a parameter with a sparse gradient only the rows that the gradient holds change, and only
+ * their moments ("lazy" Adam): a row that no step touches rests, where dense Adam would move it on
+ * by its old moments. The moments are tables as large as the parameter; time and further memory go
+ * with the rows touched. Such a step cannot be captured.
+ *
  * <p>Gradients that are not finite go through to the parameters; whoever calls decides whether to
  * make the step. The optimizer owns its state and is to be closed.
  */
 public final class AdamW implements AutoCloseable {
-  private static final Operator UPDATE = Operators.find("aten::_fused_adamw_", "tensor_lr");
   private static final String STEP = "step";
   private static final String AVERAGE = ".exp_avg";
   private static final String SQUARE = ".exp_avg_sq";
@@ -41,7 +41,8 @@ public final class AdamW implements AutoCloseable {
   private final Constants constants;
   private final Tensor learningRate;
   private final Map<String, Tensor> state = new LinkedHashMap<>();
-  private final List<Group> groups;
+  private final List<FusedAdamW> groups;
+  private final List<OptimizedParameter> tables;
 
   /**
    * What stays the same from step to step.
@@ -72,9 +73,11 @@ public final class AdamW implements AutoCloseable {
         state.put(parameter.name() + SQUARE, Scopes.own(torch.zeros_like(parameter.master())));
       }
     }
+    tables = parameters.stream().filter(p -> p.gradient().is_sparse()).toList();
     groups =
         Stream.of(true, false)
-            .map(decay -> parameters.stream().filter(p -> p.decay() == decay).toList())
+            .map(decay -> parameters.stream().filter(p -> p.decay() == decay))
+            .map(members -> members.filter(p -> !p.gradient().is_sparse()).toList())
             .filter(members -> !members.isEmpty())
             .map(this::group)
             .toList();
@@ -96,20 +99,20 @@ public final class AdamW implements AutoCloseable {
     }
   }
 
-  private Group group(List<OptimizedParameter> members) {
-    return new Group(
-        list(members, OptimizedParameter::master),
-        list(members, OptimizedParameter::gradient),
-        list(members, parameter -> state(parameter.name() + AVERAGE)),
-        list(members, parameter -> state(parameter.name() + SQUARE)),
-        Operators.list(List.of()),
-        list(members, parameter -> state(STEP)),
-        members.get(0).decay() ? constants.weightDecay() : 0);
+  private FusedAdamW group(List<OptimizedParameter> members) {
+    return FusedAdamW.of(
+        members.stream().map(this::member).toList(),
+        state(STEP),
+        members.get(0).decay(),
+        constants);
   }
 
-  private static IValue list(
-      List<OptimizedParameter> members, Function<OptimizedParameter, Tensor> part) {
-    return Operators.list(members.stream().map(part).toList());
+  private FusedAdamW.Member member(OptimizedParameter parameter) {
+    return new FusedAdamW.Member(
+        parameter.master(),
+        parameter.gradient(),
+        state(parameter.name() + AVERAGE),
+        state(parameter.name() + SQUARE));
   }
 
   private Tensor state(String name) {
@@ -138,25 +141,28 @@ public final class AdamW implements AutoCloseable {
     try (Grad off = Grad.off();
         PointerScope scope = new PointerScope()) {
       state(STEP).add_(new Scalar(1.0));
-      for (Group group : groups) {
-        UPDATE.call(
-            group.masters,
-            group.gradients,
-            group.averages,
-            group.squares,
-            group.maxSquares,
-            group.steps,
-            learningRate,
-            constants.beta1(),
-            constants.beta2(),
-            group.weightDecay,
-            constants.epsilon(),
-            false,
-            false,
-            null,
-            null);
-      }
+      groups.forEach(group -> group.update(learningRate));
+      tables.forEach(table -> Scopes.run(() -> updateRows(table)));
     }
+  }
+
+  /** The same update of the rows that a sparse gradient holds, taken out and put back. */
+  private void updateRows(OptimizedParameter parameter) {
+    FusedAdamW.Member table = member(parameter);
+    Tensor rows = table.gradient().indices().select(0, 0);
+    FusedAdamW.Member touched =
+        new FusedAdamW.Member(
+            table.master().index_select(0, rows),
+            table.gradient().values(),
+            table.average().index_select(0, rows),
+            table.square().index_select(0, rows));
+    try (FusedAdamW update =
+        FusedAdamW.of(List.of(touched), state(STEP), parameter.decay(), constants)) {
+      update.update(learningRate);
+    }
+    table.master().index_copy_(0, rows, touched.master());
+    table.average().index_copy_(0, rows, touched.average());
+    table.square().index_copy_(0, rows, touched.square());
   }
 
   /**
@@ -202,24 +208,8 @@ public final class AdamW implements AutoCloseable {
 
   @Override
   public void close() {
-    groups.forEach(Group::close);
+    groups.forEach(FusedAdamW::close);
     state.values().forEach(Tensor::close);
     learningRate.close();
-  }
-
-  /** Parameters with the same decay: the fused operator's arguments, made once. */
-  private record Group(
-      IValue masters,
-      IValue gradients,
-      IValue averages,
-      IValue squares,
-      IValue maxSquares,
-      IValue steps,
-      double weightDecay)
-      implements AutoCloseable {
-    @Override
-    public void close() {
-      Stream.of(masters, gradients, averages, squares, maxSquares, steps).forEach(IValue::close);
-    }
   }
 }

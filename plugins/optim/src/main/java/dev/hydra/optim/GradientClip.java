@@ -6,6 +6,8 @@ import dev.hydra.libtorch.Operators.Operator;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
 import java.util.Collection;
+import java.util.List;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -13,28 +15,32 @@ import org.bytedeco.pytorch.Tensor;
 /**
  * Clips gradients by their global norm (Pascanu, Mikolov and Bengio, arXiv 1211.5063, algorithm 1)
  * without waiting for the device. Not a number stays not a number: the norm returned shows it, and
- * the gradients keep it.
+ * the gradients keep it. Of a sparse gradient, which must be coalesced, the rows that it holds
+ * count.
  */
 public final class GradientClip implements AutoCloseable {
   private static final Operator NORMS = Operators.find("aten::_foreach_norm", "Scalar");
   private static final Operator SCALE = Operators.find("aten::_foreach_mul_", "Tensor");
   private static final double EPSILON = 1e-6;
 
-  private final IValue gradients;
+  private final IValue dense;
+  private final List<Tensor> sparse;
   private final double maxNorm;
 
   /**
    * Clips these gradients at every {@link #clip()}.
    *
-   * @param gradients all on one device and of one type
+   * @param gradients all on one device and of one type, at least one of them dense
    * @param maxNorm the largest global norm that is left alone; infinite to measure only
    */
   public GradientClip(Collection<Tensor> gradients, double maxNorm) {
-    if (gradients.isEmpty() || !(maxNorm > 0)) {
+    List<Tensor> full = gradients.stream().filter(gradient -> !gradient.is_sparse()).toList();
+    if (full.isEmpty() || !(maxNorm > 0)) {
       throw new IllegalArgumentException(
-          "cannot clip " + gradients.size() + " gradients to a norm of " + maxNorm);
+          "cannot clip " + full.size() + " dense gradients to a norm of " + maxNorm);
     }
-    this.gradients = Operators.list(gradients);
+    this.dense = Operators.list(full);
+    this.sparse = gradients.stream().filter(Tensor::is_sparse).toList();
     this.maxNorm = maxNorm;
   }
 
@@ -48,10 +54,16 @@ public final class GradientClip implements AutoCloseable {
     return Scopes.keep(
         () -> {
           try (Grad off = Grad.off()) {
-            Tensor norm = Tensors.stack(0, NORMS.call(gradients, 2, null)).norm();
+            List<Tensor> rows = sparse.stream().map(Tensor::values).toList();
+            Stream<Tensor> norms =
+                Stream.concat(
+                    Stream.of(NORMS.call(dense, 2, null)), rows.stream().map(Tensor::norm));
+            Tensor norm = Tensors.stack(0, norms.toArray(Tensor[]::new)).norm();
             if (Double.isFinite(maxNorm)) {
-              Tensor factor = Tensors.mul(Tensors.add(norm, EPSILON).reciprocal(), maxNorm);
-              SCALE.call(gradients, factor.clamp_max(new Scalar(1.0)));
+              Tensor limit = Tensors.mul(Tensors.add(norm, EPSILON).reciprocal(), maxNorm);
+              Tensor factor = limit.clamp_max(new Scalar(1.0));
+              SCALE.call(dense, factor);
+              rows.forEach(values -> values.mul_(factor));
             }
             return norm;
           }
@@ -60,6 +72,6 @@ public final class GradientClip implements AutoCloseable {
 
   @Override
   public void close() {
-    gradients.close();
+    dense.close();
   }
 }

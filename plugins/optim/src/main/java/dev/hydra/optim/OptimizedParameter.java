@@ -10,7 +10,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *
  * @param name its name in the model
  * @param master its value, float32 (or float64), changed in place
- * @param gradient its gradient, of the same shape and type; the same tensor at every step
+ * @param gradient its gradient, of the same shape and type; the same tensor at every step. A sparse
+ *     one (COO, rows by their numbers) is coalesced whenever a step is made
  * @param decay whether weight decay applies
  */
 public record OptimizedParameter(String name, Tensor master, Tensor gradient, boolean decay) {

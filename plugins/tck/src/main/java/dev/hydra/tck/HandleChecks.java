@@ -3,7 +3,6 @@ package dev.hydra.tck;
 import dev.hydra.composer.Forward;
 import dev.hydra.composer.ModelState;
 import dev.hydra.composer.StandaloneComponent;
-import dev.hydra.libtorch.Backward;
 import dev.hydra.libtorch.Grad;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
@@ -22,7 +21,7 @@ final class HandleChecks {
         ScalarType.Float,
         component -> {
           Objective objective = Objective.of(subject, component, ScalarType.Float);
-          flat("steps of training", () -> Backward.run(objective.value()));
+          flat("steps of training", objective::backward);
           flat("sequences decoded", () -> decode(component, objective.x()));
         });
   }

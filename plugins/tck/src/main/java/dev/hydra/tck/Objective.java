@@ -2,6 +2,7 @@ package dev.hydra.tck;
 
 import dev.hydra.composer.Forward;
 import dev.hydra.composer.StandaloneComponent;
+import dev.hydra.libtorch.Backward;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
 import java.util.Optional;
@@ -40,6 +41,14 @@ record Objective(
         x.detach().to(device, Tensors.type(x)).set_requires_grad(true),
         weights.to(device, Tensors.type(weights)),
         documents.map(numbers -> numbers.to(device, ScalarType.Long)));
+  }
+
+  /** Adds gradients, if there are any: a router may follow from the tokens alone. */
+  void backward() {
+    Tensor value = value();
+    if (value.requires_grad()) {
+      Backward.run(value);
+    }
   }
 
   Tensor value() {

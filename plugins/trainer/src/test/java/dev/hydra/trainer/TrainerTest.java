@@ -11,10 +11,12 @@ import dev.hydra.composer.Parameter;
 import dev.hydra.data.Dataset;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
+import dev.hydra.libtorch.safetensors.SafetensorsFile;
 import dev.hydra.trainer.Trials.Events;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.javacpp.PointerScope;
@@ -96,6 +98,13 @@ class TrainerTest {
           file);
     }
     assertEquals(8, Files.readAllLines(parts.resolve("metrics.jsonl")).size());
+    try (SafetensorsFile file =
+            SafetensorsFile.open(
+                parts.resolve("checkpoints/step-000008").resolve(Checkpoint.MODEL));
+        PointerScope scope = new PointerScope()) {
+      double[] bias = Tensors.numbers(file.read("blocks.1.ffn.router.bias"));
+      assertTrue(Arrays.stream(bias).anyMatch(b -> b != 0), "checkpoints keep what rules adjust");
+    }
   }
 
   @Test

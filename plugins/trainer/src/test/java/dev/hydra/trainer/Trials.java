@@ -38,7 +38,7 @@ final class Trials {
             { mixer { type = mamba2, state = 8, head-dim = 8, chunk = 8 } }
             { mixer { type = sparse-global, heads = 2, window = 8, global-every = 4 }, at = 1 }
             { ffn { type = moe, experts = 4, hidden = 16,
-                    router { type = chunk-topk, chunk = 8, top-k = 2 } }, gate = 0.5 }
+                    router { type = chunk-topk, chunk = 8, top-k = 2, bias-rate = 0.01 } }, gate = 0.5 }
             { memory { type = workspace, slots = 4, dim = 8, heads = 2, chunk = 8 }, gate = learned }
             { memory { type = pkm, keys = 8, key-dim = 8, value-dim = 16, heads = 2, top-k = 2 },
               gate = learned, at = 1 }

@@ -7,6 +7,7 @@ import org.bytedeco.pytorch.T_TensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Sends tokens to their experts and back. Each of the k choices of each token is a pair; pairs are
@@ -55,6 +56,12 @@ record Dispatch(Tensor order, Tensor places, Tensor ends, long topK) {
   Tensor combine(Tensor computed, Tensor weights) {
     Tensor pairs = permute(computed, order).view(-1, topK, computed.size(1));
     return pairs.mul(weights.unsqueeze(-1)).sum(1);
+  }
+
+  /** The part of the pairs that no expert computes, a scalar. */
+  Tensor dropped() {
+    Tensor computed = Tensors.slice(ends, 0, ends.size(0) - 1, ends.size(0)).to(ScalarType.Float);
+    return Tensors.add(Tensors.mul(computed, -1.0 / order.size(0)), 1.0).sum();
   }
 
   /**

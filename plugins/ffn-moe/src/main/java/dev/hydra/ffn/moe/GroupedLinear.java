@@ -19,7 +19,8 @@ final class GroupedLinear {
   private GroupedLinear() {}
 
   /**
-   * {@code rows W_g^T} for the rows of each group g.
+   * {@code rows W_g^T} for the rows of each group g. What LibTorch has no operator for goes group
+   * by group: float64, and matrices with a side that is no multiple of 16 bytes.
    *
    * @param rows [rows, in], group after group
    * @param weights [groups, out, in]

@@ -25,6 +25,9 @@ final class Moe implements FeedForward {
     Routing routing = router.route(x, pass);
     Tensor tokens = x.reshape(-1, x.size(2));
     Dispatch dispatch = Dispatch.of(routing.experts().flatten(0, 1), experts.count());
+    if (pass.observing()) {
+      pass.observe("dropped", dispatch.dropped());
+    }
     Tensor computed = experts.forward(dispatch.spread(tokens), dispatch.ends());
     Tensor sum = dispatch.combine(computed, routing.weights().flatten(0, 1));
     if (shared.isPresent()) {

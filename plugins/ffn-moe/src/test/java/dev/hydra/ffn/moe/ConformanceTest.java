@@ -3,6 +3,7 @@ package dev.hydra.ffn.moe;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import dev.hydra.router.topk.ChunkTopKRouterFactory;
+import dev.hydra.router.topk.TokenHashRouterFactory;
 import dev.hydra.router.topk.TopKRouterFactory;
 import dev.hydra.tck.Conformance;
 import java.util.stream.Stream;
@@ -18,6 +19,9 @@ class ConformanceTest {
             "hidden = 5, experts = 7, router { type = topk, top-k = 3 }",
             "hidden = 8, experts = 1, router { type = topk, top-k = 1 }",
             "hidden = 8, experts = 3, router { type = topk, top-k = 3 }",
+            "hidden = 8, router { type = topk, bias-rate = 0.1 }",
+            "hidden = 8, router { type = token-hash }",
+            "hidden = 4, experts = 1024, router { type = token-hash, top-k = 3 }",
             "hidden = 8, router { type = chunk-topk, chunk = 5 }",
             "hidden = 8, router { type = chunk-topk, chunk = 5, summary = running-mean }",
             "hidden = 8, shared-hidden = 8, router { type = chunk-topk, summary = first-token }")
@@ -26,7 +30,7 @@ class ConformanceTest {
 
   private static Stream<DynamicTest> checks(String options) {
     return Conformance.of(new MoeFactory())
-        .with(new TopKRouterFactory(), new ChunkTopKRouterFactory())
+        .with(new TopKRouterFactory(), new ChunkTopKRouterFactory(), new TokenHashRouterFactory())
         .options(options)
         .tests()
         .stream()

@@ -75,6 +75,16 @@ class DispatchTest {
     }
   }
 
+  /** An expert that does not exist computes nothing, and that is seen. */
+  @Test
+  void countsWhatNoExpertComputes() {
+    try (PointerScope scope = new PointerScope()) {
+      assertEquals(0, Tensors.number(dispatch().dropped()));
+      Tensor chosen = Tensor.create(new long[] {0, 1, 4, 1, 2, 3, 5, 0}, 4, 2);
+      assertEquals(0.25, Tensors.number(Dispatch.of(chosen, 4).dropped()), 1e-6);
+    }
+  }
+
   private static void assertClose(Tensor expected, Tensor actual) {
     assertTrue(Tensors.number(expected.sub(actual).abs().max()) < 1e-14);
   }

@@ -32,7 +32,10 @@ import org.bytedeco.pytorch.global.torch;
  *
  * <p>A forward takes memory for {@code 2 * keys} half scores per token and head and for one read
  * per token, never for {@code keys * keys} scores or for copies of the rows read. The gradient of
- * the value table is dense: as large as the table, however few rows were read.
+ * the value table is sparse: it holds the rows read, not the table.
+ *
+ * <p>Sites may share a value table; each has queries and keys of its own, and so its own way to
+ * find rows.
  */
 final class ProductKeyMemory implements Memory {
   private static final double EPSILON = 1e-6;
@@ -71,23 +74,28 @@ final class ProductKeyMemory implements Memory {
             ParameterSpec.of("keys", Init.uniform(-bound, bound), heads, 2, keyCount, half)
                 .inFp32());
     keys = new ProductKeys(subKeys, site.get(ProductKeyMemoryFactory.TOP_K));
-    // Not decayed: a row that is rarely read would fade between two reads. In float32: so that the
-    // table exists once, and small gradients of rows that many tokens read are not lost in the sum.
-    values =
-        site.parameter(
-            ParameterSpec.of(
-                    "values.weight",
-                    Init.normal(1 / Math.sqrt(valueDim)),
-                    keyCount * keyCount,
-                    valueDim)
-                .inFp32()
-                .withoutDecay());
+    ParameterSpec table =
+        ParameterSpec.table(
+            "values.weight", Init.normal(1 / Math.sqrt(valueDim)), keyCount * keyCount, valueDim);
+    values = values(site, table);
     out =
         site.parameter(
             "out_proj.weight",
             Init.normal(1 / Math.sqrt(2.0 * site.depth() * valueDim)),
             width,
             valueDim);
+  }
+
+  private static Tensor values(Site site, ParameterSpec table) {
+    Optional<String> group = site.get(ProductKeyMemoryFactory.SHARED);
+    try {
+      return group.isPresent() ? site.shared(group.get(), table) : site.parameter(table);
+    } catch (IllegalArgumentException e) {
+      throw site.invalid(
+          ProductKeyMemoryFactory.SHARED,
+          "memories that share a table must have the same keys and value-dim, but "
+              + e.getMessage());
+    }
   }
 
   @Override
@@ -115,7 +123,7 @@ final class ProductKeyMemory implements Memory {
     Tensor offsets = Tensors.mul(Tensors.range(0, tokens, rows), rows.numel() / tokens);
     try (TensorOptional scale = new TensorOptional(weights)) {
       return torch
-          .embedding_bag(values, rows, offsets, false, SUM_OF_BAG, false, scale, false)
+          .embedding_bag(values, rows, offsets, false, SUM_OF_BAG, true, scale, false)
           .get0();
     }
   }

@@ -9,6 +9,7 @@ import dev.hydra.api.Role;
 import dev.hydra.api.Site;
 import dev.hydra.api.Workload;
 import java.util.List;
+import java.util.Optional;
 
 /** Creates product-key memories (Lample et al. 2019, arXiv 1907.05242). */
 @HydraPlugin("pkm")
@@ -28,6 +29,13 @@ public final class ProductKeyMemoryFactory implements ComponentFactory<Memory> {
   static final Option<QueryNorm> QUERY_NORM =
       Option.choice("query-norm", QueryNorm.class, "normalisation of each query")
           .orElse(QueryNorm.RMS);
+  static final Option<Optional<String>> SHARED =
+      Option.text(
+              "shared", "the name of a value table that all memories which name it have in common")
+          .where(
+              name -> name.matches("[A-Za-z][A-Za-z0-9_-]*"),
+              "a letter, then letters, digits, -, _")
+          .optional("a table of its own");
 
   /** For the plugin loader. */
   public ProductKeyMemoryFactory() {}
@@ -39,7 +47,7 @@ public final class ProductKeyMemoryFactory implements ComponentFactory<Memory> {
 
   @Override
   public List<Option<?>> options() {
-    return List.of(KEYS, KEY_DIM, VALUE_DIM, HEADS, TOP_K, QUERY_NORM);
+    return List.of(KEYS, KEY_DIM, VALUE_DIM, HEADS, TOP_K, QUERY_NORM, SHARED);
   }
 
   @Override

@@ -3,7 +3,6 @@ package dev.hydra.router.topk;
 import dev.hydra.api.Pass;
 import dev.hydra.libtorch.Grad;
 import dev.hydra.libtorch.Tensors;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
@@ -31,7 +30,7 @@ record Balance(double balanceLoss, double zLoss) {
     }
     if (pass.observing()) {
       try (Grad off = Grad.off()) {
-        pass.observe("load", load(scores, experts));
+        pass.observe("load", Load.shares(experts, scores));
         pass.observe("entropy", torch.special_entr(Score.normalize(scores)).sum(-1).mean());
       }
     }
@@ -44,20 +43,12 @@ record Balance(double balanceLoss, double zLoss) {
    */
   private static Tensor imbalance(Tensor probabilities, Tensor experts) {
     Tensor meanProbability = probabilities.mean(0, 1);
-    Tensor loss = load(probabilities, experts).mul(meanProbability).sum();
+    Tensor loss = Load.shares(experts, probabilities).mul(meanProbability).sum();
     return Tensors.mul(loss, (double) probabilities.size(-1));
   }
 
   /** ST-MoE (arXiv 2202.08906) eq. 5: the mean square of the logits' log-sum-exp. */
   private static Tensor logitSize(Tensor logits) {
     return logits.logsumexp(-1).square().mean();
-  }
-
-  /** The share of the (token, choice) pairs that each expert has: [experts], of sum one. */
-  private static Tensor load(Tensor scores, Tensor experts) {
-    try (Scalar one = new Scalar(1.0)) {
-      Tensor chosen = torch.zeros_like(scores).scatter_(-1, experts, one);
-      return Tensors.mul(chosen.mean(0, 1), 1.0 / experts.size(-1));
-    }
   }
 }

@@ -5,7 +5,7 @@ import dev.hydra.api.Pass;
 import dev.hydra.api.Routing;
 import dev.hydra.api.Site;
 import java.util.List;
-import org.bytedeco.pytorch.T_TensorTensor_T;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -15,8 +15,9 @@ import org.bytedeco.pytorch.Tensor;
  * @param score what logits become
  * @param normalize whether the weights of the chosen experts are scaled to a sum of one
  * @param balance the losses that keep the load balanced
+ * @param bias what keeps it balanced without a loss
  */
-record Choice(int topK, Score score, boolean normalize, Balance balance) {
+record Choice(int topK, Score score, boolean normalize, Balance balance, Optional<LoadBias> bias) {
   static final Option<Integer> TOP_K =
       Option.integer("top-k", "experts per token").atLeast(1).orElse(2);
   static final Option<Score> SCORE =
@@ -32,28 +33,44 @@ record Choice(int topK, Score score, boolean normalize, Balance balance) {
       Option.decimal("z-loss", "coefficient of the loss on large logits; 0 for none")
           .atLeast(0.0)
           .orElse(0.001);
-  static final List<Option<?>> OPTIONS = List.of(TOP_K, SCORE, NORMALIZE, BALANCE_LOSS, Z_LOSS);
+  static final Option<Double> BIAS_RATE =
+      Option.decimal(
+              "bias-rate",
+              "balance without a loss: how far a step moves the bias by which an expert of little"
+                  + " load is preferred (arXiv 2408.15664 takes 0.001); 0 for no bias")
+          .atLeast(0.0)
+          .orElse(0.0);
+  static final List<Option<?>> OPTIONS =
+      List.of(TOP_K, SCORE, NORMALIZE, BALANCE_LOSS, Z_LOSS, BIAS_RATE);
 
   static Choice of(Site site) {
-    int topK = site.get(TOP_K);
-    if (topK > site.outputs()) {
-      throw site.invalid(
-          TOP_K, "must be at most the number of experts, " + site.outputs() + ", but is " + topK);
-    }
+    double rate = site.get(BIAS_RATE);
     return new Choice(
-        topK,
+        checked(TOP_K, site),
         site.get(SCORE),
         site.get(NORMALIZE),
-        new Balance(site.get(BALANCE_LOSS), site.get(Z_LOSS)));
+        new Balance(site.get(BALANCE_LOSS), site.get(Z_LOSS)),
+        rate == 0 ? Optional.empty() : Optional.of(LoadBias.of(site, rate)));
+  }
+
+  /** The number of experts per token, which there must be. */
+  static int checked(Option<Integer> option, Site site) {
+    int topK = site.get(option);
+    if (topK > site.outputs()) {
+      throw site.invalid(
+          option, "must be at most the number of experts, " + site.outputs() + ", but is " + topK);
+    }
+    return topK;
   }
 
   /** Chooses by the logits [batch, time, experts], and reports losses and load to the pass. */
   Routing choose(Tensor logits, Pass pass) {
     Tensor scores = score.of(logits);
-    T_TensorTensor_T best = scores.topk(topK, -1, true, true);
-    Tensor weights = best.get0();
-    Tensor experts = best.get1();
+    Tensor preferred = bias.isPresent() ? bias.get().add(scores) : scores.detach();
+    Tensor experts = preferred.topk(topK, -1, true, true).get1();
+    Tensor weights = scores.gather(-1, experts);
     balance.report(logits, scores, experts, pass);
+    bias.ifPresent(known -> known.adjust(Load.counts(experts, scores), experts.numel(), pass));
     return new Routing(experts, normalize ? Score.normalize(weights) : weights);
   }
 }

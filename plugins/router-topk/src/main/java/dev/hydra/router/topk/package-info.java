@@ -1,4 +1,7 @@
-/** Routers that give each token, or each chunk of tokens, the k experts with the highest scores. */
+/**
+ * Routers that give each token, or each chunk of tokens, the k experts with the highest scores, or
+ * those that a hash of the token names.
+ */
 @NullMarked
 package dev.hydra.router.topk;
 

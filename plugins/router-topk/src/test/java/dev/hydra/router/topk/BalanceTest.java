@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -100,9 +101,7 @@ class BalanceTest {
   @ParameterizedTest
   @ValueSource(strings = {"balance", "router-z", "routing"})
   void reachesTheWeight(String what) {
-    for (String type :
-        new String[] {"topk, score = softmax", "topk, score = sigmoid", "chunk-topk, chunk = 3"}) {
-      String options = "type = " + type + ", balance-loss = 1, z-loss = 1";
+    for (String options : kinds().toList()) {
       try (PointerScope scope = new PointerScope();
           StandaloneComponent router = Routers.build(options, Routers.random(1, 5, 7))) {
         Tensor x = Routers.sequence(Routers.random(2, 11, 7));
@@ -117,6 +116,19 @@ class BalanceTest {
         assertTrue(Tensors.number(weight.grad().abs().max()) > 1e-3);
       }
     }
+  }
+
+  /** Every router with every score, normalised or not. */
+  private static Stream<String> kinds() {
+    return Stream.of(
+            "topk",
+            "topk, bias-rate = 0.1",
+            "chunk-topk, chunk = 3, summary = previous-chunk",
+            "chunk-topk, chunk = 3, summary = running-mean",
+            "chunk-topk, chunk = 3, summary = first-token")
+        .flatMap(type -> Stream.of("softmax", "sigmoid").map(score -> type + ", score = " + score))
+        .flatMap(kind -> Stream.of(true, false).map(flag -> kind + ", normalize = " + flag))
+        .map(kind -> "type = " + kind + ", balance-loss = 1, z-loss = 1");
   }
 
   private static Tensor objective(

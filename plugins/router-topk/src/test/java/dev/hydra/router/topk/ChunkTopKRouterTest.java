@@ -7,8 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.api.Workload;
 import dev.hydra.composer.Forward;
+import dev.hydra.composer.ModelState;
 import dev.hydra.composer.StandaloneComponent;
+import java.util.Arrays;
 import java.util.Locale;
+import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -47,6 +50,51 @@ class ChunkTopKRouterTest {
     // Lengths 1, 4, 9, 2, 7: shorter than a chunk, exactly one, several and a rest.
     int[] documents = {3, 4, 4, 4, 4, 6, 6, 6, 6, 6, 6, 6, 6, 6, 7, 7, 9, 9, 9, 9, 9, 9, 9};
     check(CHUNK, summary, documents, true);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1, PREVIOUS_CHUNK",
+    "5, PREVIOUS_CHUNK",
+    "50, PREVIOUS_CHUNK",
+    "1, RUNNING_MEAN",
+    "5, RUNNING_MEAN",
+    "50, RUNNING_MEAN",
+    "1, FIRST_TOKEN",
+    "5, FIRST_TOKEN",
+    "50, FIRST_TOKEN"
+  })
+  void packedDocumentsHaveChunksOfEveryLength(int chunk, Summary summary) {
+    SplittableRandom random = new SplittableRandom(7);
+    int[] documents = new int[TIME];
+    for (int t = 1; t < TIME; t++) {
+      documents[t] = documents[t - 1] + (random.nextInt(4) == 0 ? 1 : 0);
+    }
+    check(chunk, summary, documents, true);
+  }
+
+  /** Forwards that end inside chunks, at their ends, and after one token. */
+  @ParameterizedTest
+  @EnumSource
+  void continuesFromItsState(Summary summary) {
+    int[] lengths = {3, 1, 4, 1, 9, 2, 1, 2};
+    double[][] expected = naive().chunks(X, new int[TIME], CHUNK, summary);
+    try (PointerScope scope = new PointerScope();
+        StandaloneComponent router = build(CHUNK, summary);
+        ModelState state = new ModelState()) {
+      int from = 0;
+      for (int length : lengths) {
+        try (Forward forward = Forward.evaluation().with(state)) {
+          double[][] part = Arrays.copyOfRange(X, from, from + length);
+          double[][] actual = Routers.route(router, part, forward);
+          for (int t = 0; t < length; t++) {
+            assertArrayEquals(expected[from + t], actual[t], EXACT, "token " + (from + t));
+          }
+        }
+        from += length;
+      }
+      assertEquals(TIME, from);
+    }
   }
 
   @ParameterizedTest

@@ -43,7 +43,11 @@ final class Routers {
   }
 
   static Tensor weight(StandaloneComponent router) {
-    return router.parameters().all().iterator().next().working();
+    return router.parameters().all().stream()
+        .filter(parameter -> parameter.name().equals("component.weight"))
+        .findFirst()
+        .orElseThrow()
+        .working();
   }
 
   static double[][] random(long seed, int rows, int columns) {

@@ -51,12 +51,15 @@ final class CostChecks {
     Tensor first = Tensors.slice(subject.input(1, ScalarType.Float), 1, 0, 1);
     Tensor token = Tensors.slice(first, 0, 0, 1).clone().set_requires_grad(true);
     try (Forward forward = Forward.evaluation()) {
-      Backward.run(component.forward(token, forward).abs().sum());
+      Tensor sum = component.forward(token, forward).abs().sum();
+      if (sum.requires_grad()) {
+        Backward.run(sum);
+      }
     }
     double touched = 0;
     for (Parameter parameter : component.parameters().all()) {
-      Tensor gradient = parameter.working().grad();
-      touched += gradient.defined() ? Tensors.number(torch.count_nonzero(gradient)) : 0;
+      Tensor gradient = GradientChecks.gradient(parameter.working());
+      touched += Tensors.number(torch.count_nonzero(gradient));
     }
     return (long) touched;
   }

@@ -1,6 +1,5 @@
 package dev.hydra.tck;
 
-import dev.hydra.libtorch.Backward;
 import dev.hydra.libtorch.Devices;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -30,9 +29,12 @@ final class CudaChecks {
                   Objective expected = Objective.of(subject, cpu, type);
                   Objective actual =
                       Objective.of(subject, cuda, type).on(Devices.choose(Devices.Choice.CUDA));
-                  Backward.run(expected.value());
-                  Backward.run(actual.value());
-                  near("the gradient of the input", actual.x().grad(), expected.x().grad(), bound);
+                  expected.backward();
+                  actual.backward();
+                  if (expected.x().grad().defined()) {
+                    near(
+                        "the gradient of the input", actual.x().grad(), expected.x().grad(), bound);
+                  }
                   near(
                       "the output",
                       ForwardChecks.run(cuda, actual.x().detach()),

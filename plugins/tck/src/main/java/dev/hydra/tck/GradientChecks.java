@@ -93,7 +93,7 @@ final class GradientChecks {
   }
 
   /** What a leaf was given: zeros if nothing depends on it, so says LibTorch too. */
-  private static Tensor gradient(Tensor leaf) {
+  static Tensor gradient(Tensor leaf) {
     Tensor gradient = leaf.grad();
     if (!gradient.defined()) {
       return torch.zeros_like(leaf.detach());

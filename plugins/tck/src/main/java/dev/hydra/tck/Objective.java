@@ -34,6 +34,14 @@ record Objective(
     return new Objective(component, x, weights, Optional.of(packed.numbers()));
   }
 
+  /** Adds gradients, if there are any: a router may follow from the tokens alone. */
+  void backward() {
+    Tensor value = value();
+    if (value.requires_grad()) {
+      Backward.run(value);
+    }
+  }
+
   /** The same for a component that lives on a device. */
   Objective on(Device device) {
     return new Objective(
@@ -41,14 +49,6 @@ record Objective(
         x.detach().to(device, Tensors.type(x)).set_requires_grad(true),
         weights.to(device, Tensors.type(weights)),
         documents.map(numbers -> numbers.to(device, ScalarType.Long)));
-  }
-
-  /** Adds gradients, if there are any: a router may follow from the tokens alone. */
-  void backward() {
-    Tensor value = value();
-    if (value.requires_grad()) {
-      Backward.run(value);
-    }
   }
 
   Tensor value() {

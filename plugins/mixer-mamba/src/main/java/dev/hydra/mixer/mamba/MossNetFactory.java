@@ -28,7 +28,8 @@ import java.util.stream.Stream;
  * that the time scales do not depend on the scale of the router's weights), the convolution, the
  * norms, all other biases and {@code out_proj}. One decision, made from the hidden state that
  * enters the layer, holds for all projections of a token, which is sorted to its experts once. With
- * one expert and normalised weights the layer is {@code mamba}.
+ * one expert and normalised weights the layer is {@code mamba}. What the paper does in the
+ * feed-forwards of a model is {@code moe}.
  *
  * <p>On CUDA in bfloat16 the host does not wait for the device if {@code dt-rank}, {@code state},
  * the inner channels and the width are multiples of 8.

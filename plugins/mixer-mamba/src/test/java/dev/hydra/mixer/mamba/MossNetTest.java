@@ -59,9 +59,7 @@ class MossNetTest {
       Tensor y = mixer.forward(x, forward);
       Backward.run(y.mul(direction).sum());
 
-      Map<String, Tensor> copies =
-          mixer.parameters().all().stream()
-              .collect(Collectors.toMap(MossNetTest::name, p -> leaf(p)));
+      Map<String, Tensor> copies = copies(mixer);
       Tensor x2 = x.detach().clone().set_requires_grad(true);
       Tensor expected = new DenseMossNet(copies, topK).forward(x2);
       Backward.run(expected.mul(direction).sum());
@@ -76,6 +74,24 @@ class MossNetTest {
         Tensor learned = parameter(mixer, "router.weight").working().grad();
         assertTrue(Tensors.number(learned.abs().max()) > 1e-3, "the router learns from the output");
       }
+    }
+  }
+
+  /** Sizes that one operator computes for all experts, in types that it knows. */
+  @ParameterizedTest
+  @CsvSource({"Float, 1e-5", "BFloat16, 2e-2"})
+  void groupedProductsEqualTheDenseComputation(ScalarType type, double bound) {
+    String options = SMALL + "dt-rank = 8, experts = 6, router { type = topk, top-k = 3 }";
+    try (PointerScope scope = new PointerScope();
+        StandaloneComponent mixer = mossNet(options, type);
+        Forward forward = Forward.evaluation();
+        Grad off = Grad.off()) {
+      enlarge(mixer);
+      Tensor x = new RandomInput().values(2, 40, WIDTH).to(type);
+      Tensor y = mixer.forward(x, forward).to(ScalarType.Double);
+      Tensor expected = new DenseMossNet(copies(mixer), 3).forward(x.to(ScalarType.Double));
+      double error = Tensors.number(y.sub(expected).norm().div(expected.norm()));
+      assertTrue(error < bound, "relative error " + error);
     }
   }
 
@@ -205,8 +221,15 @@ class MossNetTest {
         .orElseThrow();
   }
 
+  /** The parameters as the mixer computes with them, in float64, as leaves. */
+  private static Map<String, Tensor> copies(StandaloneComponent mixer) {
+    return mixer.parameters().all().stream()
+        .collect(Collectors.toMap(MossNetTest::name, MossNetTest::leaf));
+  }
+
   private static Tensor leaf(Parameter parameter) {
-    return parameter.working().detach().clone().set_requires_grad(true);
+    Tensor copy = parameter.working().detach().to(ScalarType.Double).clone();
+    return copy.set_requires_grad(true);
   }
 
   private static void assertClose(Tensor expected, Tensor actual, String what) {

@@ -1,6 +1,6 @@
 /**
  * What plugins share on top of LibTorch: scopes, shorthand for tensors, operators by name, custom
- * backward functions, devices and types, seeded randomness, safetensors.
+ * backward functions, products of experts, devices and types, seeded randomness, safetensors.
  */
 @Export
 @NullMarked

@@ -1,5 +1,6 @@
 package dev.hydra.ffn.moe;
 
+import dev.hydra.libtorch.GroupedLinear;
 import org.bytedeco.pytorch.Tensor;
 
 /**

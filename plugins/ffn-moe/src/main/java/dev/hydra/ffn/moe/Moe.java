@@ -4,6 +4,7 @@ import dev.hydra.api.FeedForward;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Router;
 import dev.hydra.api.Routing;
+import dev.hydra.libtorch.Dispatch;
 import dev.hydra.libtorch.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;

@@ -16,41 +16,35 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 
-/** The Mamba mixer, see {@link MambaFactory}. */
+/** The Mamba mixer, see {@link MambaFactory}, with projections of any kind. */
 final class Mamba implements Mixer {
   private static final String STATE = "ssm";
 
   private final MambaShape shape;
   private final int chunk;
-  private final Linear inProjection;
   private final CausalConv conv;
-  private final Linear selection;
+  private final Projections.Source projections;
   private final Optional<RmsNorm> dtNorm;
   private final Optional<RmsNorm> bNorm;
   private final Optional<RmsNorm> cNorm;
-  private final Tensor stepWeight;
   private final Tensor stepBias;
   private final Tensor decayLog;
   private final Tensor skip;
   private final Linear outProjection;
 
-  Mamba(Site site, MambaShape shape) {
+  Mamba(Site site, MambaShape shape, Projections.Source projections) {
     this.shape = shape;
+    this.projections = projections;
     chunk = site.get(MambaFactory.CHUNK);
     long inner = shape.inner();
-    boolean biased = site.get(StateSpaceOptions.BIAS);
-    inProjection = Linear.inner(site, "in_proj", 2 * inner, site.width(), biased);
     conv = StateSpaceOptions.conv(site, inner);
-    selection = Linear.inner(site, "x_proj", shape.selected(), inner, false);
     dtNorm = norm(site, "dt_layernorm", shape.dtRank());
     bNorm = norm(site, "b_layernorm", shape.state());
     cNorm = norm(site, "c_layernorm", shape.state());
-    double bound = 1 / Math.sqrt(shape.dtRank());
-    stepWeight =
-        site.parameter("dt_proj.weight", Init.uniform(-bound, bound), inner, shape.dtRank());
     stepBias = precise(site, "dt_proj.bias", StateSpaceOptions.stepBias(site), inner);
     decayLog = precise(site, "A_log", StepInit.decayLadder(), inner, shape.state());
     skip = precise(site, "D", Init.ones(), inner);
+    boolean biased = site.get(StateSpaceOptions.BIAS);
     outProjection = Linear.outer(site, "out_proj", site.width(), inner, biased);
   }
 
@@ -66,16 +60,17 @@ final class Mamba implements Mixer {
 
   @Override
   public Tensor forward(Tensor x, Pass pass) {
-    TensorVector projected = inProjection.apply(x).chunk(2, -1);
+    Projections project = projections.of(x, pass);
+    TensorVector projected = project.input(x).chunk(2, -1);
     Tensor values = conv.forward(projected.get(0), pass);
     TensorVector selected =
-        selection
-            .apply(values)
+        project
+            .selection(values)
             .split_with_sizes(new long[] {shape.dtRank(), shape.state(), shape.state()}, -1);
     SelectiveScan.Input input =
         new SelectiveScan.Input(
             values,
-            steps(normed(dtNorm, selected.get(0))),
+            steps(project.steps(normed(dtNorm, selected.get(0)))),
             decayLog.exp().neg(),
             normed(bNorm, selected.get(1)),
             normed(cNorm, selected.get(2)),
@@ -90,8 +85,8 @@ final class Mamba implements Mixer {
   }
 
   /** The step sizes [batch, time, inner], float32 or float64. */
-  private Tensor steps(Tensor x) {
-    return torch.softplus(Tensors.precise(Tensors.linear(x, stepWeight)).add(stepBias));
+  private Tensor steps(Tensor projected) {
+    return torch.softplus(Tensors.precise(projected).add(stepBias));
   }
 
   private Tensor scan(SelectiveScan.Input input, Optional<StateCache> cache) {

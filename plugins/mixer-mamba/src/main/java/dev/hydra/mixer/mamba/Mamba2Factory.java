@@ -120,6 +120,9 @@ public final class Mamba2Factory implements ComponentFactory<Mixer> {
     if (heads % groups != 0) {
       throw site.invalid(GROUPS, "must divide the number of heads (" + heads + ")");
     }
+    if (site.get(NORM) == GatedNorm.Place.NONE && site.get(NORM_GROUPS) != 1) {
+      throw site.invalid(NORM_GROUPS, "has no effect with norm = none; remove it");
+    }
     if (inner % site.get(NORM_GROUPS) != 0) {
       throw site.invalid(NORM_GROUPS, "must divide the inner channels (" + inner + ")");
     }

@@ -1,21 +1,40 @@
 package dev.hydra.mixer.mamba;
 
 import dev.hydra.api.Cost;
+import dev.hydra.api.Site;
 import dev.hydra.api.Workload;
 
 /** Counts what a Mamba mixer computes and keeps. */
 final class MambaCost {
   private MambaCost() {}
 
-  static Cost of(MambaShape shape, int width, int kernel, int chunk, Workload work) {
+  /** The projections into the state space, the same for every token. */
+  static Cost dense(MambaShape shape, int width, double tokens) {
+    double inner = shape.inner();
+    return Cost.linear(tokens, width, 2 * inner)
+        .plus(Cost.linear(tokens, inner, shape.selected()))
+        .plus(Cost.linear(tokens, shape.dtRank(), inner));
+  }
+
+  /** The same by so many experts, of which each token uses {@code topK}. */
+  static Cost routed(MambaShape shape, int width, int experts, int topK, double tokens) {
+    double pairs = tokens * topK;
+    double inner = shape.inner();
+    double out = 2 * inner + shape.selected() + inner;
+    // What comes back from an expert is weighed and added up (2), and kept for its weight.
+    Cost combined = new Cost(2 * pairs * out, pairs * out, 0, 0);
+    double matrices = inner * (2.0 * width + shape.selected() + shape.dtRank());
+    Cost idle = new Cost(0, 0, 0, (experts - topK) * matrices);
+    return dense(shape, width, pairs).plus(combined).plus(idle);
+  }
+
+  /** All the rest: convolution, scan, gate and output projection. */
+  static Cost shared(Site site, MambaShape shape, Workload work) {
+    int kernel = site.get(StateSpaceOptions.CONV_KERNEL);
+    int chunk = site.get(MambaFactory.CHUNK);
     double tokens = work.tokens();
     double inner = shape.inner();
     double state = inner * shape.state();
-    Cost projections =
-        Cost.linear(tokens, width, 2 * inner)
-            .plus(Cost.linear(tokens, inner, shape.selected()))
-            .plus(Cost.linear(tokens, shape.dtRank(), inner))
-            .plus(Cost.linear(tokens, inner, width));
     // Convolution and its silu; softplus, dt * x, skip and gate are a few operations per channel.
     double elementwise = tokens * (2 * kernel + 4 + 12) * inner;
     // Decay (2), dt * x * B (1), its sum with what is left (2), read-out (2).
@@ -23,7 +42,7 @@ final class MambaCost {
     // Round the convolution 3 per channel; dt and its softplus, y, skip and gate 7; B and C.
     double kept = tokens * (10 * inner + 2 * shape.state());
     double between = tokens == 1 ? state : Math.ceil(tokens / chunk) * state;
-    return projections.plus(
-        new Cost(elementwise + scan, kept + between, state + inner * (kernel - 1), 0));
+    return Cost.linear(tokens, inner, site.width())
+        .plus(new Cost(elementwise + scan, kept + between, state + inner * (kernel - 1), 0));
   }
 }

@@ -19,8 +19,6 @@ import java.util.Optional;
  */
 @HydraPlugin("mamba")
 public final class MambaFactory implements ComponentFactory<Mixer> {
-  private static final int WIDTH_PER_RANK = 16;
-
   static final Option<Integer> STATE =
       Option.integer("state", "state elements per channel").atLeast(1).orElse(16);
   static final Option<Optional<Integer>> DT_RANK =
@@ -38,6 +36,22 @@ public final class MambaFactory implements ComponentFactory<Mixer> {
           .where(v -> v > 0, "above 0")
           .orElse(1e-6);
 
+  /** The options of every mixer on S6. */
+  static final List<Option<?>> OPTIONS =
+      List.of(
+          STATE,
+          StateSpaceOptions.EXPAND,
+          StateSpaceOptions.INNER,
+          StateSpaceOptions.CONV_KERNEL,
+          StateSpaceOptions.CONV_BIAS,
+          StateSpaceOptions.BIAS,
+          DT_RANK,
+          StateSpaceOptions.DT_MIN,
+          StateSpaceOptions.DT_MAX,
+          CHUNK,
+          BCDT_NORM,
+          NORM_EPSILON);
+
   @Override
   public Role role() {
     return Role.MIXER;
@@ -45,35 +59,21 @@ public final class MambaFactory implements ComponentFactory<Mixer> {
 
   @Override
   public List<Option<?>> options() {
-    return List.of(
-        STATE,
-        StateSpaceOptions.EXPAND,
-        StateSpaceOptions.INNER,
-        StateSpaceOptions.CONV_KERNEL,
-        StateSpaceOptions.CONV_BIAS,
-        StateSpaceOptions.BIAS,
-        DT_RANK,
-        StateSpaceOptions.DT_MIN,
-        StateSpaceOptions.DT_MAX,
-        CHUNK,
-        BCDT_NORM,
-        NORM_EPSILON);
+    return OPTIONS;
   }
 
   @Override
   public Mixer create(Site site) {
     StateSpaceOptions.checkSteps(site);
-    return new Mamba(site, shape(site));
-  }
-
-  private static MambaShape shape(Site site) {
-    int rank = site.get(DT_RANK).orElse((site.width() + WIDTH_PER_RANK - 1) / WIDTH_PER_RANK);
-    return new MambaShape(StateSpaceOptions.inner(site), site.get(STATE), rank);
+    MambaShape shape = MambaShape.of(site);
+    DenseProjections projections = DenseProjections.of(site, shape);
+    return new Mamba(site, shape, (hidden, pass) -> projections);
   }
 
   @Override
   public Cost cost(Site site, Workload work) {
-    return MambaCost.of(
-        shape(site), site.width(), site.get(StateSpaceOptions.CONV_KERNEL), site.get(CHUNK), work);
+    MambaShape shape = MambaShape.of(site);
+    return MambaCost.dense(shape, site.width(), work.tokens())
+        .plus(MambaCost.shared(site, shape, work));
   }
 }

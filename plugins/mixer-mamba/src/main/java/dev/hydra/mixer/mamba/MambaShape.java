@@ -1,5 +1,8 @@
 package dev.hydra.mixer.mamba;
 
+import dev.hydra.api.Init;
+import dev.hydra.api.Site;
+
 /**
  * The dimensions of a Mamba mixer.
  *
@@ -8,8 +11,23 @@ package dev.hydra.mixer.mamba;
  * @param dtRank what step sizes are projected through
  */
 record MambaShape(int inner, int state, int dtRank) {
+  private static final int WIDTH_PER_RANK = 16;
+
+  /** As the options say. */
+  static MambaShape of(Site site) {
+    int rank =
+        site.get(MambaFactory.DT_RANK).orElse((site.width() + WIDTH_PER_RANK - 1) / WIDTH_PER_RANK);
+    return new MambaShape(StateSpaceOptions.inner(site), site.get(MambaFactory.STATE), rank);
+  }
+
   /** What is selected by x: dt before its second projection, then B and C. */
   long selected() {
     return dtRank + 2L * state;
+  }
+
+  /** How the projection of dt starts: it keeps the variance. */
+  Init stepInit() {
+    double bound = 1 / Math.sqrt(dtRank);
+    return Init.uniform(-bound, bound);
   }
 }

@@ -48,6 +48,7 @@ class Mamba2FactoryTest {
         "head-dim = 48                                | head-dim    | 128",
         "head-dim = 32, groups = 3                    | groups      | heads (4)",
         "norm-groups = 5                              | norm-groups | 128",
+        "norm = none, norm-groups = 2                 | norm-groups | no effect with norm = none",
         "dt-min = 0.2                                 | dt-min      | dt-max (0.1)",
         "dt-limit-low = 0.5, dt-limit-high = 0.1      | dt-limit-high | dt-limit-low (0.5)",
         "dt-limit-high = 0                            | dt-limit-high | above 0",

@@ -1,8 +1,6 @@
-package dev.hydra.ffn.moe;
+package dev.hydra.libtorch;
 
-import dev.hydra.libtorch.Operators;
 import dev.hydra.libtorch.Operators.Operator;
-import dev.hydra.libtorch.Tensors;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
@@ -10,7 +8,7 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Linear maps of groups of rows, each group by a matrix of its own. */
-final class GroupedLinear {
+public final class GroupedLinear {
   private static final Operator GROUPED_MM = Operators.find("aten::_grouped_mm", "");
 
   /** The bytes that a row of each operand of LibTorch's grouped product must be a multiple of. */
@@ -27,7 +25,7 @@ final class GroupedLinear {
    * @param ends int32 [groups]: where each group ends; a group may be empty
    * @return [rows, out]
    */
-  static Tensor apply(Tensor rows, Tensor weights, Tensor ends) {
+  public static Tensor apply(Tensor rows, Tensor weights, Tensor ends) {
     return supported(weights) ? fused(rows, weights, ends) : looped(rows, weights, ends);
   }
 

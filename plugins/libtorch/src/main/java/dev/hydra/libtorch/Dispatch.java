@@ -1,6 +1,5 @@
-package dev.hydra.ffn.moe;
+package dev.hydra.libtorch;
 
-import dev.hydra.libtorch.Tensors;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.StringViewOptional;
 import org.bytedeco.pytorch.T_TensorTensor_T;
@@ -20,14 +19,14 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param ends int32 [experts]: the place where each expert's pairs end
  * @param topK choices per token
  */
-record Dispatch(Tensor order, Tensor places, Tensor ends, long topK) {
+public record Dispatch(Tensor order, Tensor places, Tensor ends, long topK) {
   /**
    * Sorts the choices.
    *
    * @param chosen int64 [tokens, k]: the experts of each token
    * @param experts how many there are
    */
-  static Dispatch of(Tensor chosen, long experts) {
+  public static Dispatch of(Tensor chosen, long experts) {
     try (BoolOptional stable = new BoolOptional(true);
         StringViewOptional side = new StringViewOptional();
         TensorOptional sorter = new TensorOptional()) {
@@ -41,7 +40,7 @@ record Dispatch(Tensor order, Tensor places, Tensor ends, long topK) {
   }
 
   /** Copies tokens [tokens, width] to the places of their pairs: [pairs, width]. */
-  Tensor spread(Tensor tokens) {
+  public Tensor spread(Tensor tokens) {
     Tensor pairs = tokens.unsqueeze(1).expand(-1, topK, -1).reshape(-1, tokens.size(1));
     return permute(pairs, places);
   }
@@ -53,13 +52,13 @@ record Dispatch(Tensor order, Tensor places, Tensor ends, long topK) {
    * @param weights [tokens, k], float32 or float64
    * @return [tokens, width] in the type of the weights
    */
-  Tensor combine(Tensor computed, Tensor weights) {
+  public Tensor combine(Tensor computed, Tensor weights) {
     Tensor pairs = permute(computed, order).view(-1, topK, computed.size(1));
     return pairs.mul(weights.unsqueeze(-1)).sum(1);
   }
 
   /** The part of the pairs that no expert computes, a scalar. */
-  Tensor dropped() {
+  public Tensor dropped() {
     Tensor computed = Tensors.slice(ends, 0, ends.size(0) - 1, ends.size(0)).to(ScalarType.Float);
     return Tensors.add(Tensors.mul(computed, -1.0 / order.size(0)), 1.0).sum();
   }

@@ -1,10 +1,9 @@
-package dev.hydra.ffn.moe;
+package dev.hydra.libtorch;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.hydra.libtorch.Tensors;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;

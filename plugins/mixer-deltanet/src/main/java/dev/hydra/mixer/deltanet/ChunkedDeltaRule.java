@@ -2,12 +2,12 @@ package dev.hydra.mixer.deltanet;
 
 import dev.hydra.libtorch.CustomFunction;
 import dev.hydra.libtorch.Decays;
-import dev.hydra.libtorch.Folding;
 import dev.hydra.libtorch.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
@@ -79,15 +79,14 @@ final class ChunkedDeltaRule extends CustomFunction {
     Tensor atEnd = terms.keysAtEnd().transpose(1, 2).bmm(terms.solved());
     Tensor states = states(terms, atEnd, in.initial());
     long count = layout.chunks().count();
-    Tensor before = states.narrow(0, 0, count).flatten(0, 1);
+    Tensor before = Tensors.cast(states.narrow(0, 0, count).flatten(0, 1), terms.type());
     Tensor mixed = terms.mixing().bmm(terms.solved());
     Tensor reading = terms.reading(terms.removed(mixed));
     Tensor y = terms.added(mixed).baddbmm(reading, before);
     context.save(inputs);
     context.save(states);
     return new Tensor[] {
-      Tensors.cast(layout.fromHeads(y), Tensors.type(in.v())).contiguous(),
-      layout.fromBoundary(states.select(0, count)).clone()
+      layout.fromHeads(y).contiguous(), layout.fromBoundary(states.select(0, count)).clone()
     };
   }
 
@@ -95,10 +94,10 @@ final class ChunkedDeltaRule extends CustomFunction {
   private static Tensor states(DeltaTerms terms, Tensor atEnd, Optional<Tensor> initial) {
     DeltaLayout layout = terms.layout();
     Tensor transitions = layout.perChunk(terms.transition(terms.removed(atEnd)));
-    Tensor added = layout.perChunk(terms.added(atEnd));
+    Tensor added = Tensors.cast(layout.perChunk(terms.added(atEnd)), Tensors.type(transitions));
     long count = layout.chunks().count();
     Tensor states =
-        Tensors.zeros(atEnd, count + 1, added.size(1), terms.keyDim(), terms.valueDim());
+        Tensors.zeros(added, count + 1, added.size(1), terms.keyDim(), terms.valueDim());
     initial.ifPresent(state -> states.select(0, 0).copy_(DeltaLayout.boundary(state)));
     for (long z = 0; z < count; z++) {
       torch.baddbmm_out(
@@ -118,46 +117,50 @@ final class ChunkedDeltaRule extends CustomFunction {
     GatedDeltaRule.Input in = input(saved);
     DeltaTerms terms = DeltaTerms.of(in, chunk);
     DeltaLayout layout = terms.layout();
-    Folding chunks = layout.chunks();
+    long count = layout.chunks().count();
     Tensor states = context.saved(inputs);
-    Tensor before = states.narrow(0, 0, chunks.count()).flatten(0, 1);
-    Tensor after = states.narrow(0, 1, chunks.count()).flatten(0, 1);
-
-    Tensor dy = layout.byHead(Tensors.cast(gradients.of(0), in.precise()));
+    Tensor before = Tensors.cast(states.narrow(0, 0, count).flatten(0, 1), terms.type());
+    Tensor dy = layout.byHead(gradients.of(0));
     Tensor dStates = stateGradients(terms, dy, gradients.of(1));
-    Tensor dAfter = dStates.narrow(0, 1, chunks.count()).flatten(0, 1);
+    Tensor dAfter = Tensors.cast(dStates.narrow(0, 1, count).flatten(0, 1), terms.type());
 
-    // What is written, and from its gradient that of the right-hand side that it solves.
+    // From the gradient of what is written that of the right-hand side that it solves.
     Tensor written = terms.written(before);
     Tensor dWritten = terms.keysAtEnd().bmm(dAfter).baddbmm(terms.mixing().transpose(1, 2), dy);
     Tensor dSide = terms.inverse().transpose(1, 2).bmm(dWritten);
 
-    Tensor writtenT = written.transpose(1, 2);
+    Tensor dV = DeltaTerms.scaled(dSide, terms.beta());
     Tensor beforeT = before.transpose(1, 2);
+    Tensor writtenT = written.transpose(1, 2);
     Tensor dScores = dy.bmm(writtenT).mul_(terms.pairs());
-    Tensor dCoupling = dSide.bmm(writtenT).mul_(terms.pairs()).mul_(terms.beta()).tril_(-1);
-    Tensor dQ = dy.bmm(beforeT).mul_(terms.fromStart()).baddbmm(dScores, terms.k());
+    Tensor dCoupling = dV.bmm(writtenT).mul_(terms.pairs());
+    dCoupling.diagonal(0, 1, 2).zero_();
+    Tensor dQ = DeltaTerms.scaled(dy, terms.fromStart()).bmm(beforeT).baddbmm(dScores, terms.k());
     Tensor dK =
-        written
+        DeltaTerms.scaled(written, terms.toEnd())
             .bmm(dAfter.transpose(1, 2))
-            .mul_(terms.toEnd())
-            .sub_(dSide.bmm(beforeT).mul_(terms.fromStart().mul(terms.beta())))
             .baddbmm(dScores.transpose(1, 2), terms.q())
+            .sub_(DeltaTerms.scaled(dV, terms.fromStart()).bmm(beforeT))
             .sub_(dCoupling.add(dCoupling.transpose(1, 2)).bmm(terms.k()));
-    Tensor dV = dSide.mul(terms.beta());
     gradients.give(Q, layout.fromHeads(dQ));
     gradients.give(K, layout.fromHeads(dK));
     gradients.give(V, layout.fromHeads(dV));
-    Tensor dBeta = rowSums(dSide.mul(written)); // times beta: so the sigmoid's slope is 1 - beta
-    gradients.give(STRENGTH, layout.fromHeads(dBeta.sub(dBeta.mul(terms.beta()))).squeeze(-1));
 
-    Tensor flow = rowSums(terms.q().mul(dQ)).sub_(rowSums(terms.v().mul(dV)));
-    Tensor leaving = rowSums(rowSums(after.mul(dAfter)).transpose(1, 2));
-    Tensor dLog = flow.flip(1).cumsum(1).flip(1).add_(leaving);
-    gradients.give(LOG, layout.fromHeads(dLog).squeeze(-1).mul(Decays.inRange(in.log())));
+    // The gradient of beta times beta, so that the slope of the sigmoid leaves 1 - beta.
+    Tensor dStrength = layout.fromHeads(dot(dSide, written, in)).squeeze(-1);
+    gradients.give(STRENGTH, dStrength.mul(in.strength().neg().sigmoid()));
+    Tensor flow = dot(terms.q(), dQ, in).sub_(dot(terms.v(), dV, in));
+    Tensor leaving = states.mul(dStates).sum(2, 3).narrow(0, 1, count).view(-1, 1, 1);
+    Tensor dLog = layout.fromHeads(flow.flip(1).cumsum(1).flip(1).add_(leaving)).squeeze(-1);
+    gradients.give(LOG, dLog.mul(Decays.inRange(in.log())));
     if (continued) {
       gradients.give(initialIndex(), layout.fromBoundary(dStates.select(0, 0)));
     }
+  }
+
+  /** Row by row [chunks * batch * heads, size, 1]. */
+  private static Tensor dot(Tensor a, Tensor b, GatedDeltaRule.Input in) {
+    return a.mul(b).sum(new long[] {-1}, true, new ScalarTypeOptional(in.precise()));
   }
 
   /** The gradients of {@link #states}, in the same places. */
@@ -170,17 +173,15 @@ final class ChunkedDeltaRule extends CustomFunction {
             .transpose(2, 3);
     Tensor reading = terms.reading(terms.mixing().bmm(removed));
     Tensor read = layout.perChunk(reading.transpose(1, 2).bmm(dy));
+    read = Tensors.cast(read, Tensors.type(back));
     long count = layout.chunks().count();
-    Tensor gradients = Tensors.zeros(dy, count + 1, read.size(1), terms.keyDim(), terms.valueDim());
+    Tensor gradients =
+        Tensors.zeros(read, count + 1, read.size(1), terms.keyDim(), terms.valueDim());
     gradients.select(0, count).copy_(DeltaLayout.boundary(dLast));
     for (long z = count - 1; z >= 0; z--) {
       torch.baddbmm_out(
           gradients.select(0, z), read.select(0, z), back.select(0, z), gradients.select(0, z + 1));
     }
     return gradients;
-  }
-
-  private static Tensor rowSums(Tensor values) {
-    return values.sum(-1).unsqueeze(-1);
   }
 }

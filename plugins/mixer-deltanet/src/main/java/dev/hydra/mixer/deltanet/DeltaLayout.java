@@ -54,9 +54,4 @@ record DeltaLayout(long batch, long heads, Folding chunks) {
   Tensor fromBoundary(Tensor state) {
     return state.unflatten(0, batch, heads);
   }
-
-  /** Per token [batch, time, heads] to [chunks * batch * heads, size, 1]. */
-  Tensor column(Tensor perToken) {
-    return byHead(perToken.unsqueeze(-1));
-  }
 }

@@ -4,23 +4,26 @@ import dev.hydra.libtorch.Decays;
 import dev.hydra.libtorch.Tensors;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * What both forward and backward of the chunked rule begin with (arXiv 2412.06464, section 3.3).
  * Within a chunk, what token i writes is {@code k[i] u[i]^T}, where u depends on what the tokens
  * before wrote: {@code (I + L) U = beta * (V - fromStart * K S)} for the state S before the chunk,
  * and {@code L = beta * pairs * K K^T} below the diagonal. The inverse of I + L solves it for every
- * S: {@code U = added - removed S}. All is [chunks * batch * heads, ...].
+ * S: {@code U = added - removed S}.
+ *
+ * <p>All is [chunks * batch * heads, ...]. Products are in the type of the values; what decays and
+ * what is inverted is float32 at least.
  *
  * @param layout the shapes
  * @param q queries [size, keyDim]
  * @param k keys [size, keyDim]
  * @param v values [size, valueDim]
- * @param beta [size, 1]
- * @param decays log decays in chunks
+ * @param beta how strongly tokens write [size, 1], precise
  * @param pairs what survives from after j to after i [size, size], zero for j > i
- * @param fromStart what survives from before the chunk to after each token [size, 1]
- * @param toEnd what survives from after each token to the end of the chunk [size, 1]
+ * @param fromStart what survives from before the chunk to after each token [size, 1], precise
+ * @param toEnd what survives from after each token to the end of the chunk [size, 1], precise
  * @param inverse of I + L [size, size]
  * @param solved removed [size, keyDim] and added [size, valueDim] side by side
  * @param mixing how outputs take up what is written: {@code pairs * Q K^T} [size, size]
@@ -31,7 +34,6 @@ record DeltaTerms(
     Tensor k,
     Tensor v,
     Tensor beta,
-    Decays decays,
     Tensor pairs,
     Tensor fromStart,
     Tensor toEnd,
@@ -40,22 +42,48 @@ record DeltaTerms(
     Tensor mixing) {
   static DeltaTerms of(GatedDeltaRule.Input in, int chunk) {
     DeltaLayout layout = DeltaLayout.of(in, chunk);
-    Tensor q = layout.byHead(Tensors.cast(in.q(), in.precise()));
-    Tensor k = layout.byHead(Tensors.cast(in.k(), in.precise()));
-    Tensor v = layout.byHead(Tensors.cast(in.v(), in.precise()));
-    Tensor beta = layout.column(in.strength()).sigmoid();
+    ScalarType type = Tensors.type(in.v());
+    Tensor q = layout.byHead(in.q());
+    Tensor k = layout.byHead(in.k());
+    Tensor v = layout.byHead(in.v());
+    Tensor beta = layout.byHead(in.strength().unsqueeze(-1)).sigmoid();
     Decays decays = layout.decays(in);
-    Tensor pairs = layout.byChunk(decays.pairs(in.precise()));
+    Tensor precisePairs = layout.byChunk(decays.pairs(in.precise()));
+    Tensor pairs = Tensors.cast(precisePairs, type);
     Tensor fromStart = layout.byChunk(decays.fromStart()).unsqueeze(-1);
     Tensor toEnd = layout.byChunk(decays.toEnd()).unsqueeze(-1);
-    Tensor coupling = k.bmm(k.transpose(1, 2)).mul_(pairs).mul_(beta);
-    Tensor one = torch.eye(k.size(1), Tensors.like(k, in.precise()));
-    // Reads what is below the diagonal only, and takes the diagonal for ones.
-    Tensor inverse = torch.linalg_solve_triangular(coupling, one, false, true, true);
-    Tensor solved = inverse.bmm(Tensors.cat(-1, k.mul(beta.mul(fromStart)), v.mul(beta)));
-    Tensor mixing = q.bmm(k.transpose(1, 2)).mul_(pairs);
+    Tensor keysT = k.transpose(1, 2);
+    Tensor coupling = Tensors.cast(k.bmm(keysT), in.precise()).mul_(precisePairs).mul_(beta);
+    Tensor inverse = Tensors.cast(inverse(coupling), type);
+    Tensor side = Tensors.cat(-1, scaled(k, beta.mul(fromStart)), scaled(v, beta));
     return new DeltaTerms(
-        layout, q, k, v, beta, decays, pairs, fromStart, toEnd, inverse, solved, mixing);
+        layout,
+        q,
+        k,
+        v,
+        beta,
+        pairs,
+        fromStart,
+        toEnd,
+        inverse,
+        inverse.bmm(side),
+        q.bmm(keysT).mul_(pairs));
+  }
+
+  /** The inverse of I and what is below the diagonal of L; what else there is is not read. */
+  private static Tensor inverse(Tensor coupling) {
+    Tensor one = torch.eye(coupling.size(1), Tensors.like(coupling, Tensors.type(coupling)));
+    return torch.linalg_solve_triangular(coupling, one, false, true, true);
+  }
+
+  /** Rows times factors [size, 1], in the type of the rows. */
+  static Tensor scaled(Tensor rows, Tensor factors) {
+    return rows.mul(Tensors.cast(factors, Tensors.type(rows)));
+  }
+
+  /** The type of products. */
+  ScalarType type() {
+    return Tensors.type(v);
   }
 
   long keyDim() {
@@ -83,17 +111,17 @@ record DeltaTerms(
 
   /** Keys as what they write is left at the end of the chunk [size, keyDim]. */
   Tensor keysAtEnd() {
-    return k.mul(toEnd);
+    return scaled(k, toEnd);
   }
 
   /** The queries that read the states before the chunks [size, keyDim]. */
   Tensor reading(Tensor removedMixed) {
-    return q.mul(fromStart).sub_(removedMixed);
+    return scaled(q, fromStart).sub_(removedMixed);
   }
 
-  /** The matrix that takes the state before a chunk to that after it [keyDim, keyDim]. */
+  /** The matrix that takes the state before a chunk to that after it [keyDim, keyDim], precise. */
   Tensor transition(Tensor removedAtEnd) {
-    Tensor transition = removedAtEnd.neg();
+    Tensor transition = Tensors.cast(removedAtEnd, Tensors.type(fromStart)).neg();
     Tensor left = fromStart.narrow(1, fromStart.size(1) - 1, 1).squeeze(-1);
     transition.diagonal(0, 1, 2).add_(left);
     return transition;

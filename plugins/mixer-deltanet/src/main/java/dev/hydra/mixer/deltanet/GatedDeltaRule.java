@@ -14,8 +14,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * y[t] = S[t]^T q[t],   alpha = exp(log),  beta = sigmoid(strength)
  * }</pre>
  *
- * What S remembers decays by alpha, and what it returns for k[t] moves towards v[t] by beta.
- * Everything is computed in the type of {@code log}.
+ * What S remembers decays by alpha, and what it returns for k[t] moves towards v[t] by beta. Decays
+ * and states are computed in the type of {@code log}, products in the type of v.
  */
 final class GatedDeltaRule {
   private GatedDeltaRule() {}
@@ -25,7 +25,7 @@ final class GatedDeltaRule {
    *
    * @param q queries [batch, time, heads, keyDim]
    * @param k keys in the shape of q, of length 1 or less
-   * @param v values [batch, time, heads, valueDim]
+   * @param v values [batch, time, heads, valueDim], in the type of q and k
    * @param log log decays [batch, time, heads], at most 0, float32 or float64
    * @param strength how strongly to write, as logits, in the shape and type of log
    * @param documents int64 [batch, time], see {@link dev.hydra.api.Pass#documents}

@@ -2,20 +2,20 @@ package dev.hydra.mixer.deltanet;
 
 import dev.hydra.libtorch.CustomFunction;
 import dev.hydra.libtorch.Decays;
+import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
 /**
  * The gated delta rule in chunks (arXiv 2412.06464, section 3.3) with a backward of its own, which
- * keeps only inputs and the states between chunks, and computes the rest again. Everything but the
- * states is computed for all chunks at once; the states follow each other by one product a chunk,
- * {@code S' = A S + B}, and so do their gradients, {@code dS = A^T dS' + C}.
+ * keeps only inputs and the states between chunks, and computes the rest again. Many chunks are
+ * computed at once; only their states follow each other, by one product a chunk, {@code S' = A S +
+ * B}, and so do the gradients, {@code dS = A^T dS' + C}.
  *
  * <p>The gradients of the decays need none of the decays' many uses. What the log decay at t scales
  * is everything that goes from before t to t or later. In a chunk that is what is read from t on
@@ -34,6 +34,9 @@ final class ChunkedDeltaRule extends CustomFunction {
   private static final int V = 2;
   private static final int LOG = 3;
   private static final int STRENGTH = 4;
+
+  /** Chunks of single heads computed at once: they fill a device, and what they need is bounded. */
+  private static final long AT_ONCE = 2048;
 
   private final int chunk;
   private final boolean packed;
@@ -74,15 +77,23 @@ final class ChunkedDeltaRule extends CustomFunction {
   @Override
   protected Tensor[] forward(Context context, Tensor... inputs) {
     GatedDeltaRule.Input in = input(inputs);
-    DeltaTerms terms = DeltaTerms.of(in, chunk);
-    DeltaLayout layout = terms.layout();
-    Tensor atEnd = terms.keysAtEnd().transpose(1, 2).bmm(terms.solved());
-    Tensor states = states(terms, atEnd, in.initial());
+    DeltaLayout layout = DeltaLayout.of(in, chunk);
+    DeltaSequence sequence = DeltaSequence.of(in, layout);
     long count = layout.chunks().count();
-    Tensor before = Tensors.cast(states.narrow(0, 0, count).flatten(0, 1), terms.type());
-    Tensor mixed = terms.mixing().bmm(terms.solved());
-    Tensor reading = terms.reading(terms.removed(mixed));
-    Tensor y = terms.added(mixed).baddbmm(reading, before);
+    Tensor states = states(sequence, count);
+    in.initial().ifPresent(initial -> states.select(0, 0).copy_(DeltaLayout.boundary(initial)));
+    Tensor y = torch.empty_like(sequence.v());
+    long step = step(sequence);
+    for (long from = 0; from < count; from += step) {
+      long start = from;
+      long end = Math.min(count, from + step);
+      Scopes.run(
+          () -> {
+            DeltaTerms terms = DeltaTerms.of(sequence.part(start, end));
+            Tensor read = sequence.part(y, start, end);
+            forward(terms, Tensors.slice(states, 0, start, end + 1), read);
+          });
+    }
     context.save(inputs);
     context.save(states);
     return new Tensor[] {
@@ -90,15 +101,12 @@ final class ChunkedDeltaRule extends CustomFunction {
     };
   }
 
-  /** The states before every chunk and after the last [chunks + 1, batch * heads, ...]. */
-  private static Tensor states(DeltaTerms terms, Tensor atEnd, Optional<Tensor> initial) {
-    DeltaLayout layout = terms.layout();
-    Tensor transitions = layout.perChunk(terms.transition(terms.removed(atEnd)));
-    Tensor added = Tensors.cast(layout.perChunk(terms.added(atEnd)), Tensors.type(transitions));
-    long count = layout.chunks().count();
-    Tensor states =
-        Tensors.zeros(added, count + 1, added.size(1), terms.keyDim(), terms.valueDim());
-    initial.ifPresent(state -> states.select(0, 0).copy_(DeltaLayout.boundary(state)));
+  /** Some chunks: from the state before the first, the states after each, and the outputs. */
+  private static void forward(DeltaTerms terms, Tensor states, Tensor y) {
+    Tensor atEnd = terms.keysAtEnd().transpose(1, 2).bmm(terms.solved());
+    Tensor transitions = terms.transitions(terms.removed(atEnd));
+    Tensor added = Tensors.cast(terms.in().perChunk(terms.added(atEnd)), Tensors.type(transitions));
+    long count = transitions.size(0);
     for (long z = 0; z < count; z++) {
       torch.baddbmm_out(
           states.select(0, z + 1),
@@ -106,7 +114,9 @@ final class ChunkedDeltaRule extends CustomFunction {
           transitions.select(0, z),
           states.select(0, z));
     }
-    return states;
+    Tensor mixed = terms.mixing().bmm(terms.solved());
+    Tensor reading = terms.reading(terms.removed(mixed));
+    torch.baddbmm_out(y, terms.added(mixed), reading, matrices(states, 0, count, terms.in()));
   }
 
   @Override
@@ -115,42 +125,44 @@ final class ChunkedDeltaRule extends CustomFunction {
     Tensor[] saved = new Tensor[inputs];
     Arrays.setAll(saved, context::saved);
     GatedDeltaRule.Input in = input(saved);
-    DeltaTerms terms = DeltaTerms.of(in, chunk);
-    DeltaLayout layout = terms.layout();
+    DeltaLayout layout = DeltaLayout.of(in, chunk);
+    DeltaSequence sequence = DeltaSequence.of(in, layout);
     long count = layout.chunks().count();
     Tensor states = context.saved(inputs);
-    Tensor before = Tensors.cast(states.narrow(0, 0, count).flatten(0, 1), terms.type());
+    Tensor dStates = states(sequence, count);
+    dStates.select(0, count).copy_(DeltaLayout.boundary(gradients.of(1)));
     Tensor dy = layout.byHead(gradients.of(0));
-    Tensor dStates = stateGradients(terms, dy, gradients.of(1));
-    Tensor dAfter = Tensors.cast(dStates.narrow(0, 1, count).flatten(0, 1), terms.type());
-
-    // From the gradient of what is written that of the right-hand side that it solves.
-    Tensor written = terms.written(before);
-    Tensor dWritten = terms.keysAtEnd().bmm(dAfter).baddbmm(terms.mixing().transpose(1, 2), dy);
-    Tensor dSide = terms.inverse().transpose(1, 2).bmm(dWritten);
-
-    Tensor dV = DeltaTerms.scaled(dSide, terms.beta());
-    Tensor beforeT = before.transpose(1, 2);
-    Tensor writtenT = written.transpose(1, 2);
-    Tensor dScores = dy.bmm(writtenT).mul_(terms.pairs());
-    Tensor dCoupling = dV.bmm(writtenT).mul_(terms.pairs());
-    dCoupling.diagonal(0, 1, 2).zero_();
-    Tensor dQ = DeltaTerms.scaled(dy, terms.fromStart()).bmm(beforeT).baddbmm(dScores, terms.k());
-    Tensor dK =
-        DeltaTerms.scaled(written, terms.toEnd())
-            .bmm(dAfter.transpose(1, 2))
-            .baddbmm(dScores.transpose(1, 2), terms.q())
-            .sub_(DeltaTerms.scaled(dV, terms.fromStart()).bmm(beforeT))
-            .sub_(dCoupling.add(dCoupling.transpose(1, 2)).bmm(terms.k()));
+    Tensor dQ = torch.empty_like(sequence.q());
+    Tensor dK = torch.empty_like(sequence.k());
+    Tensor dV = torch.empty_like(sequence.v());
+    Tensor dBeta = torch.empty_like(sequence.beta());
+    long step = step(sequence);
+    for (long to = count; to > 0; to -= step) {
+      long end = to;
+      long start = Math.max(0, to - step);
+      Scopes.run(
+          () ->
+              new DeltaGradients(
+                      sequence.part(dy, start, end),
+                      sequence.part(dQ, start, end),
+                      sequence.part(dK, start, end),
+                      sequence.part(dV, start, end),
+                      sequence.part(dBeta, start, end))
+                  .fill(
+                      DeltaTerms.of(sequence.part(start, end)),
+                      Tensors.slice(states, 0, start, end + 1),
+                      Tensors.slice(dStates, 0, start, end + 1)));
+    }
     gradients.give(Q, layout.fromHeads(dQ));
     gradients.give(K, layout.fromHeads(dK));
     gradients.give(V, layout.fromHeads(dV));
-
     // The gradient of beta times beta, so that the slope of the sigmoid leaves 1 - beta.
-    Tensor dStrength = layout.fromHeads(dot(dSide, written, in)).squeeze(-1);
+    Tensor dStrength = layout.fromHeads(dBeta).squeeze(-1);
     gradients.give(STRENGTH, dStrength.mul(in.strength().neg().sigmoid()));
-    Tensor flow = dot(terms.q(), dQ, in).sub_(dot(terms.v(), dV, in));
-    Tensor leaving = states.mul(dStates).sum(2, 3).narrow(0, 1, count).view(-1, 1, 1);
+    Tensor flow =
+        DeltaGradients.dot(sequence.q(), dQ, in.precise())
+            .sub_(DeltaGradients.dot(sequence.v(), dV, in.precise()));
+    Tensor leaving = states.mul(dStates).sum(2, 3).narrow(0, 1, count).reshape(-1, 1, 1);
     Tensor dLog = layout.fromHeads(flow.flip(1).cumsum(1).flip(1).add_(leaving)).squeeze(-1);
     gradients.give(LOG, dLog.mul(Decays.inRange(in.log())));
     if (continued) {
@@ -158,30 +170,18 @@ final class ChunkedDeltaRule extends CustomFunction {
     }
   }
 
-  /** Row by row [chunks * batch * heads, size, 1]. */
-  private static Tensor dot(Tensor a, Tensor b, GatedDeltaRule.Input in) {
-    return a.mul(b).sum(new long[] {-1}, true, new ScalarTypeOptional(in.precise()));
+  /** Room for a state before every chunk and after the last [chunks + 1, batch * heads, ...]. */
+  private static Tensor states(DeltaSequence in, long chunks) {
+    return Tensors.zeros(in.beta(), chunks + 1, in.rows(), in.k().size(2), in.v().size(2));
   }
 
-  /** The gradients of {@link #states}, in the same places. */
-  private static Tensor stateGradients(DeltaTerms terms, Tensor dy, Tensor dLast) {
-    DeltaLayout layout = terms.layout();
-    Tensor removed = terms.removed(terms.solved());
-    Tensor back =
-        layout
-            .perChunk(terms.transition(terms.keysAtEnd().transpose(1, 2).bmm(removed)))
-            .transpose(2, 3);
-    Tensor reading = terms.reading(terms.mixing().bmm(removed));
-    Tensor read = layout.perChunk(reading.transpose(1, 2).bmm(dy));
-    read = Tensors.cast(read, Tensors.type(back));
-    long count = layout.chunks().count();
-    Tensor gradients =
-        Tensors.zeros(read, count + 1, read.size(1), terms.keyDim(), terms.valueDim());
-    gradients.select(0, count).copy_(DeltaLayout.boundary(dLast));
-    for (long z = count - 1; z >= 0; z--) {
-      torch.baddbmm_out(
-          gradients.select(0, z), read.select(0, z), back.select(0, z), gradients.select(0, z + 1));
-    }
-    return gradients;
+  /** Of states, those of some chunks as matrices for products. */
+  static Tensor matrices(Tensor states, long from, long count, DeltaSequence in) {
+    return Tensors.cast(states.narrow(0, from, count).flatten(0, 1), in.type());
+  }
+
+  /** The chunks that are computed at once. */
+  private static long step(DeltaSequence in) {
+    return Math.max(1, AT_ONCE / in.rows());
   }
 }

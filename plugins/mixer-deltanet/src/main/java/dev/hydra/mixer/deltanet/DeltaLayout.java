@@ -36,13 +36,8 @@ record DeltaLayout(long batch, long heads, Folding chunks) {
   }
 
   /** What decays return [batch, chunks, heads, ...] to [chunks * batch * heads, ...]. */
-  Tensor byChunk(Tensor decays) {
+  static Tensor byChunk(Tensor decays) {
     return decays.transpose(0, 1).flatten(0, 2);
-  }
-
-  /** States [chunks * batch * heads, keyDim, valueDim] as [chunks, batch * heads, ...]. */
-  Tensor perChunk(Tensor states) {
-    return states.unflatten(0, chunks.count(), batch * heads);
   }
 
   /** A state [batch, heads, keyDim, valueDim] as [batch * heads, keyDim, valueDim]. */

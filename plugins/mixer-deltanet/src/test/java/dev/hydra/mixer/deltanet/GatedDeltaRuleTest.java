@@ -44,7 +44,8 @@ class GatedDeltaRuleTest {
 
   @ParameterizedTest
   @CsvSource({
-    // time, chunk, continued, packed: one chunk, whole chunks, a rest, one token a chunk
+    // time, chunk, continued, packed: one chunk, whole chunks, a rest, one token a chunk, more
+    // chunks than are computed at once
     "1, 8, false, false",
     "1, 8, true, false",
     "8, 8, true, false",
@@ -55,7 +56,9 @@ class GatedDeltaRuleTest {
     "60, 1, true, false",
     "60, 1, false, true",
     "150, 64, false, true",
-    "200, 32, true, false"
+    "200, 32, true, false",
+    "700, 2, true, false",
+    "700, 2, false, true"
   })
   void agreesWithTheRecurrence(int time, int chunk, boolean continued, boolean packed) {
     GatedDeltaRule.Input in = input(time, continued, packed);

@@ -50,7 +50,8 @@ final class GatedDeltaRule {
    * What it returns.
    *
    * @param y [batch, time, heads, valueDim] in the type of v
-   * @param state after the last token [batch, heads, keyDim, valueDim] in the type of log
+   * @param state after the last token [batch, heads, keyDim, valueDim] in the type of log; without
+   *     meaning after packed documents, which are not continued
    */
   record Output(Tensor y, Tensor state) {}
 

@@ -141,6 +141,8 @@ class GatedDeltaRuleTest {
         for (Tensor tensor : all) {
           assertTrue(!Tensors.any(tensor.isfinite().logical_not()), log + " and " + strength);
         }
+        // What is forgotten altogether cannot be forgotten any more.
+        assertTrue(log > -1e3 || !Tensors.any(logs.grad().ne(new Scalar(0.0))), log + "");
       }
     }
   }

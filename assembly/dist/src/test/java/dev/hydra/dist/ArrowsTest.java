@@ -45,6 +45,7 @@ class ArrowsTest {
     return Stream.of(
             "mixer.mamba",
             "mixer.attention",
+            "mixer.deltanet",
             "ffn.dense",
             "ffn.moe",
             "router.topk",

@@ -1,7 +1,12 @@
 package dev.hydra.libtorch;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import org.bytedeco.javacpp.Loader;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch_cuda;
 
 /** Chooses where tensors live. */
 public final class Devices {
@@ -44,6 +49,41 @@ public final class Devices {
 
   /** Whether LibTorch can use a CUDA device. */
   public static boolean cudaAvailable() {
-    return torch.cuda_is_available();
+    return Cuda.AVAILABLE;
+  }
+
+  /**
+   * LibTorch's part for CUDA, loaded before LibTorch is first asked for CUDA: it remembers a no.
+   * Where JavaCPP's cache is still empty, loading LibTorch alone would leave that part out.
+   */
+  private static final class Cuda {
+    /**
+     * LibTorch opens it by name at the first use of linear algebra, in the folder of the others.
+     */
+    private static final String LINEAR_ALGEBRA = "libtorch_cuda_linalg.so";
+
+    static final boolean AVAILABLE = load();
+
+    private static boolean load() {
+      try {
+        String library = Loader.load(torch_cuda.class);
+        if (library != null && torch.cuda_is_available()) {
+          extractBeside(library);
+          return true;
+        }
+        return false;
+      } catch (UnsatisfiedLinkError forTheCpu) {
+        return false;
+      }
+    }
+
+    private static void extractBeside(String library) {
+      String folder = Path.of(library).toAbsolutePath().getParent().getFileName().toString();
+      try {
+        Loader.cacheResource(torch.class, "/org/bytedeco/pytorch/" + folder + "/" + LINEAR_ALGEBRA);
+      } catch (IOException e) {
+        throw new UncheckedIOException("cannot extract " + LINEAR_ALGEBRA, e);
+      }
+    }
   }
 }

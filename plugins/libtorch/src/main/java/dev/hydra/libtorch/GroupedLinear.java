@@ -14,11 +14,15 @@ public final class GroupedLinear {
   /** The bytes that a row of each operand of LibTorch's grouped product must be a multiple of. */
   private static final long ALIGNMENT = 16;
 
+  /** LibTorch's grouped product on CUDA takes fewer groups than this. */
+  private static final long CUDA_GROUPS = 1024;
+
   private GroupedLinear() {}
 
   /**
    * {@code rows W_g^T} for the rows of each group g. What LibTorch has no operator for goes group
-   * by group: float64, and matrices with a side that is no multiple of 16 bytes.
+   * by group: float64, matrices with a side that is no multiple of 16 bytes, and on CUDA 1,024
+   * groups or more.
    *
    * @param rows [rows, in], group after group
    * @param weights [groups, out, in]
@@ -32,6 +36,7 @@ public final class GroupedLinear {
   private static boolean supported(Tensor weights) {
     long size = weights.element_size();
     return Tensors.type(weights) != ScalarType.Double
+        && !(weights.is_cuda() && weights.size(0) >= CUDA_GROUPS)
         && weights.size(1) * size % ALIGNMENT == 0
         && weights.size(2) * size % ALIGNMENT == 0;
   }

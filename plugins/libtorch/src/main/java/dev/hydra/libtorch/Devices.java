@@ -78,7 +78,8 @@ public final class Devices {
     }
 
     private static void extractBeside(String library) {
-      String folder = Path.of(library).toAbsolutePath().getParent().getFileName().toString();
+      Path path = Path.of(library);
+      Path folder = path.getName(path.getNameCount() - 2);
       try {
         Loader.cacheResource(torch.class, "/org/bytedeco/pytorch/" + folder + "/" + LINEAR_ALGEBRA);
       } catch (IOException e) {

@@ -10,6 +10,7 @@ import dev.hydra.libtorch.Documents;
 import dev.hydra.libtorch.Tensors;
 import java.util.Optional;
 import java.util.stream.LongStream;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
 /** Causal attention to what a {@link SparsePattern} grants. */
@@ -67,16 +68,21 @@ final class AttentionMixer implements Mixer {
     return projections.out(projections.attention().forward(qkv, prompt.visible()).out());
   }
 
+  private static Tensor everyKey(Qkv x) {
+    return Tensors.range(0, x.keys(), x.q()).ge(new Scalar(0)).view(1, 1, -1);
+  }
+
   /** Keys and values stand in the rows of {@code kept}, followed by the new ones. */
   private Tensor attend(Qkv x, KeptKeys kept, Optional<Tensor> starts) {
     DenseAttention attention = projections.attention();
-    if (attention.softCap().isEmpty()) {
-      if (x.time() == 1) {
-        return Attention.open(x, attention.scale());
-      }
-      if (starts.isEmpty() && pattern.isFull(kept.position(), x.time())) {
-        return Attention.causal(x, attention.scale());
-      }
+    boolean capped = attention.softCap().isPresent();
+    if (x.time() == 1) { // which sees all that is kept
+      return capped
+          ? attention.forward(x, everyKey(x)).out()
+          : Attention.open(x, attention.scale());
+    }
+    if (!capped && starts.isEmpty() && pattern.isFull(kept.position(), x.time())) {
+      return Attention.causal(x, attention.scale());
     }
     if (x.keys() != kept.recent() + kept.globals() + x.time()) {
       throw new IllegalStateException("after a prompt with padding only single tokens can follow");

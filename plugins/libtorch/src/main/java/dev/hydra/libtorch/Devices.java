@@ -72,7 +72,7 @@ public final class Devices {
           return true;
         }
         return false;
-      } catch (UnsatisfiedLinkError forTheCpu) {
+      } catch (LinkageError | TypeNotPresentException forTheCpu) {
         return false;
       }
     }

@@ -68,24 +68,28 @@ final class AttentionMixer implements Mixer {
     return projections.out(projections.attention().forward(qkv, prompt.visible()).out());
   }
 
-  private static Tensor everyKey(Qkv x) {
-    return Tensors.range(0, x.keys(), x.q()).ge(new Scalar(0)).view(1, 1, -1);
+  /** One token sees all keys that were kept of a prompt with padding; without gradient. */
+  private static Tensor afterPadding(Qkv x, DenseAttention attention) {
+    if (x.time() != 1) {
+      throw new IllegalStateException("after a prompt with padding only single tokens can follow");
+    }
+    Tensor everyKey = Tensors.range(0, x.keys(), x.q()).ge(new Scalar(0)).view(1, 1, -1);
+    return attention.forward(x, everyKey).out();
   }
 
   /** Keys and values stand in the rows of {@code kept}, followed by the new ones. */
   private Tensor attend(Qkv x, KeptKeys kept, Optional<Tensor> starts) {
     DenseAttention attention = projections.attention();
-    boolean capped = attention.softCap().isPresent();
-    if (x.time() == 1) { // which sees all that is kept
-      return capped
-          ? attention.forward(x, everyKey(x)).out()
-          : Attention.open(x, attention.scale());
-    }
-    if (!capped && starts.isEmpty() && pattern.isFull(kept.position(), x.time())) {
-      return Attention.causal(x, attention.scale());
-    }
     if (x.keys() != kept.recent() + kept.globals() + x.time()) {
-      throw new IllegalStateException("after a prompt with padding only single tokens can follow");
+      return afterPadding(x, attention);
+    }
+    if (attention.softCap().isEmpty()) {
+      if (x.time() == 1) {
+        return Attention.open(x, attention.scale());
+      }
+      if (starts.isEmpty() && pattern.isFull(kept.position(), x.time())) {
+        return Attention.causal(x, attention.scale());
+      }
     }
     LocalAttention local = LocalAttention.of(attention, pattern.window(), x.q(), starts);
     BlockPlan plan = BlockPlan.of(pattern, kept.position(), x.time());

@@ -7,11 +7,13 @@ import dev.hydra.data.Dataset;
 import dev.hydra.trainer.Checkpoint;
 import dev.hydra.trainer.Evaluator;
 import dev.hydra.trainer.Experiment;
+import dev.hydra.trainer.Observation;
 import dev.hydra.trainer.Score;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Device;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -42,6 +44,11 @@ final class EvalCommand implements Callable<Integer> {
       description = "About so many windows, in whole batches (default: all).")
   private int windows = Integer.MAX_VALUE;
 
+  @Option(
+      names = "--observe",
+      description = "Also what components observe: expert load, gates, memory usage.")
+  private boolean observe;
+
   @Option(names = "--json", description = "One JSON object.")
   private boolean json;
 
@@ -66,11 +73,17 @@ final class EvalCommand implements Callable<Integer> {
         throw new UsageException("nothing is held out; --set data.validation-fraction=0.05");
       }
       Score score = evaluator.score(windows, () -> false).orElseThrow();
+      Map<String, Observation> observations = observe ? evaluator.observe(windows) : Map.of();
       if (json) {
         Map<String, Object> line = new LinkedHashMap<>();
         line.put("loss", score.loss());
         line.put("bits_per_byte", score.bitsPerByte());
         line.put("tokens", score.tokens());
+        if (observe) {
+          Map<String, Object> values = new LinkedHashMap<>();
+          observations.forEach((name, each) -> values.put(name, each.values()));
+          line.put("observations", values);
+        }
         spec.commandLine().getOut().println(Json.line(line));
       } else {
         spec.commandLine()
@@ -78,8 +91,20 @@ final class EvalCommand implements Callable<Integer> {
             .printf(
                 "%s: loss %.4f nats per token, %.4f bits per byte, %,d tokens%n",
                 checkpoint.folder(), score.loss(), score.bitsPerByte(), score.tokens());
+        observations.forEach(this::print);
       }
     }
     return 0;
+  }
+
+  private void print(String name, Observation observation) {
+    String values =
+        observation.values().stream()
+            .map(value -> String.format("%.4f", value))
+            .collect(Collectors.joining(" "));
+    spec.commandLine()
+        .getOut()
+        .printf(
+            "%-40s %s%n", name, values + (observation.perToken() ? "  (mean, least, most)" : ""));
   }
 }

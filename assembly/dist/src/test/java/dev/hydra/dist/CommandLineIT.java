@@ -84,6 +84,14 @@ class CommandLineIT {
     assertTrue(Files.exists(folder.resolve("run/checkpoints/step-000006/manifest.json")));
 
     Map<String, Object> score = json(ok("eval", "--model", "run", "--json"));
+    List<String> observed = ok("eval", "--model", "run", "--windows", "4", "--observe").out();
+    assertTrue(
+        observed.stream().anyMatch(l -> l.matches("blocks.0.ffn.router.load +(0\\.\\d+ ?){4}")),
+        observed.toString());
+    assertTrue(
+        observed.stream().anyMatch(l -> l.startsWith("blocks.1.memory2.usage")),
+        observed.toString());
+
     double bits = ((Number) score.get("bits_per_byte")).doubleValue();
     assertTrue(bits > 0 && bits < 9, score.toString());
 

@@ -6,7 +6,9 @@ import dev.hydra.data.Dataset;
 import dev.hydra.data.ValidationWindows;
 import dev.hydra.libtorch.Grad;
 import dev.hydra.libtorch.Tensors;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -69,6 +71,35 @@ public final class Evaluator {
       }
     }
     return Optional.of(new Score(sum / tokens, tokens, bytes));
+  }
+
+  /**
+   * Asks the components what they observe of themselves (expert load, gates, memory usage) on
+   * windows spread evenly over the held-out text.
+   *
+   * @param limit at most so many windows, at least 1; rounded up to whole batches
+   * @return the observations by {@code site.name}
+   */
+  public Map<String, Observation> observe(int limit) {
+    Map<String, Observation> all = new TreeMap<>();
+    int batches = batches(windows.count());
+    int wanted = batches(Math.min(limit, windows.count()));
+    for (int i = 0; i < wanted; i++) {
+      int before = i;
+      try (PointerScope scope = new PointerScope();
+          Forward forward = Forward.evaluation().observing();
+          Grad off = Grad.off()) {
+        Tensor rows = windows.batch((int) ((long) i * batches / wanted) * batchSize, batchSize);
+        Tensor tokens = Tensors.slice(rows, 1, 0, rows.size(1) - 1);
+        model.hidden(tokens.to(model.precision().device(), ScalarType.Long), forward);
+        forward
+            .observations()
+            .forEach(
+                (name, value) ->
+                    all.merge(name, Observation.of(value), (old, one) -> old.with(one, before)));
+      }
+    }
+    return all;
   }
 
   private int batches(int count) {

@@ -14,7 +14,7 @@ import org.bytedeco.pytorch.global.torch;
  */
 final class Recurrence implements Trial {
   private static final int HEAD_DIM = 64;
-  private static final int STATE = 64;
+  private static final int STATE = 128;
 
   private final Tensor x;
   private final Tensor dt;
@@ -23,7 +23,7 @@ final class Recurrence implements Trial {
   private final Tensor c;
   private final Tensor weights;
 
-  /** With as many heads of 64 channels, and a state of 64, as a Mamba-2 of that width has. */
+  /** With as many heads of 64 channels, and a state of 128, as a Mamba-2 of that width has. */
   Recurrence(Inputs inputs, int batch, int time, int width) {
     int heads = Math.max(1, 2 * width / HEAD_DIM);
     x = inputs.leaf(batch, time, heads, HEAD_DIM);

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.BiFunction;
 import java.util.function.Predicate;
 
 /**
@@ -75,16 +76,34 @@ public final class Option<T> {
 
   /** A whole number. */
   public static Option<Integer> integer(String name, String doc) {
+    return of(name, "whole number", doc, value -> whole(value, "a whole number"));
+  }
+
+  /** A list of whole numbers. */
+  public static Option<List<Integer>> integers(String name, String doc) {
+    return list(name, "list of whole numbers", doc, Option::whole);
+  }
+
+  private static int whole(ConfigValue value, String expected) {
+    double number = number(value, expected);
+    if (number != Math.rint(number) || Math.abs(number) > Integer.MAX_VALUE) {
+      throw wrong(expected, value);
+    }
+    return (int) number;
+  }
+
+  private static <E> Option<List<E>> list(
+      String name, String type, String doc, BiFunction<ConfigValue, String, E> element) {
+    String expected = "a " + type;
     return of(
         name,
-        "whole number",
+        type,
         doc,
         value -> {
-          double number = number(value, "a whole number");
-          if (number != Math.rint(number) || Math.abs(number) > Integer.MAX_VALUE) {
-            throw wrong("a whole number", value);
+          if (!(value instanceof ConfigList list)) {
+            throw wrong(expected, value);
           }
-          return (int) number;
+          return list.stream().map(each -> element.apply(each, expected)).toList();
         });
   }
 
@@ -95,16 +114,7 @@ public final class Option<T> {
 
   /** A list of numbers. */
   public static Option<List<Double>> decimals(String name, String doc) {
-    return of(
-        name,
-        "list of numbers",
-        doc,
-        value -> {
-          if (!(value instanceof ConfigList list)) {
-            throw wrong("a list of numbers", value);
-          }
-          return list.stream().map(element -> number(element, "a list of numbers")).toList();
-        });
+    return list(name, "list of numbers", doc, Option::number);
   }
 
   /** True or false. */

@@ -26,9 +26,9 @@ public interface Pass {
   /**
    * For a prompt with padding in it, at the start of a cache of one row: bool [1, time], true for
    * the tokens that only fill it up. Full attention does not look at them, now and later, and does
-   * not count them in positions; state spaces let nothing of them into their state; other
-   * components take them for tokens. This is what published hybrid models do. Empty everywhere
-   * else.
+   * not count them in positions; state spaces take nothing of them into their state, which goes on
+   * decaying; other components take them for tokens. This is what published hybrid models do. Empty
+   * everywhere else.
    */
   Optional<Tensor> padding();
 

@@ -138,16 +138,25 @@ final class GenerateCommand implements Callable<Integer> {
 
   private int[] start(Optional<Tokenizer> tokenizer) {
     if (tokens.isPresent()) {
-      try {
-        return JSON.std.beanFrom(int[].class, tokens.get());
-      } catch (IOException e) {
-        throw new UsageException("--tokens must be a JSON array of token ids, such as [72,105]");
-      }
+      return ids(tokens.get());
     }
     return tokenizer
         .orElseThrow(
             () -> new UsageException("this model has no tokenizer; give --tokens, not --prompt"))
         .encode(prompt.orElse("\n"));
+  }
+
+  private static int[] ids(String json) {
+    String problem = "--tokens must be a JSON array of token ids, such as [72,105]";
+    try {
+      int[] ids = JSON.std.beanFrom(int[].class, json);
+      if (ids == null) {
+        throw new UsageException(problem);
+      }
+      return ids;
+    } catch (IOException e) {
+      throw new UsageException(problem);
+    }
   }
 
   private static <T> T usage(java.util.function.Supplier<T> action) {

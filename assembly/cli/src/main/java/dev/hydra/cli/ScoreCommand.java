@@ -16,6 +16,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.bytedeco.pytorch.Device;
 import picocli.CommandLine.Command;
@@ -108,6 +109,9 @@ final class ScoreCommand implements Callable<Integer> {
     } catch (JsonProcessingException e) {
       throw new UsageException(
           tokens + " must hold an array of arrays of token ids, such as [[72,105],[33,10]]");
+    }
+    if (sequences == null || Arrays.stream(sequences).anyMatch(Objects::isNull)) {
+      throw new UsageException(tokens + " has null where token ids belong");
     }
     if (Arrays.stream(sequences).noneMatch(sequence -> sequence.length > 1)) {
       throw new UsageException(

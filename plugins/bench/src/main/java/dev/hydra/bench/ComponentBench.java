@@ -36,7 +36,8 @@ public final class ComponentBench {
    * @param batch the rows of the batch
    * @param tokens the sequence length
    * @param timing of a forward and backward
-   * @param bytes resident at the peak of one and not before it; empty where that is not known
+   * @param bytes resident at the peak of the first one and not before it: less than it needs if the
+   *     allocator had memory left; empty where that is not known
    */
   public record Row(
       String group, String label, int batch, int tokens, Timing timing, OptionalLong bytes) {}
@@ -98,17 +99,20 @@ public final class ComponentBench {
   }
 
   private void measure(Group group, int tokens, Map<String, Trial> trials, Consumer<Row> rows) {
+    // Before the rounds: afterwards the allocator keeps what the first run had to ask for.
+    Map<String, OptionalLong> peaks = new LinkedHashMap<>();
+    trials.forEach((label, trial) -> peaks.put(label, peak(trial)));
     Iterator<Timing> timings = Rounds.time(List.copyOf(trials.values()), seconds).iterator();
-    trials.forEach(
-        (label, trial) ->
-            rows.accept(
-                new Row(
-                    group.name(),
-                    label,
-                    group.batch(),
-                    tokens,
-                    timings.next(),
-                    PeakMemory.during(trial))));
+    peaks.forEach(
+        (label, peak) ->
+            rows.accept(new Row(group.name(), label, group.batch(), tokens, timings.next(), peak)));
+  }
+
+  private OptionalLong peak(Trial trial) {
+    if (precision.device().is_cuda()) {
+      return OptionalLong.empty(); // what is seen is the host's memory
+    }
+    return PeakMemory.during(trial);
   }
 
   /** A component with input for it. */
@@ -137,7 +141,14 @@ public final class ComponentBench {
               Backward.run(component.forward(x, forward).mul(weights).sum());
             }
             Tensors.number(x.grad().sum()); // waits for the device
+            forget(x);
+            component.parameters().all().forEach(parameter -> forget(parameter.working()));
           });
+    }
+
+    /** A gradient that is kept would be added to, and that of a table would grow. */
+    private static void forget(Tensor leaf) {
+      leaf.mutable_grad().reset();
     }
 
     @Override

@@ -34,14 +34,12 @@ record Group(
       Option.integer("width", "width of the hidden states").atLeast(1).orElse(256);
   private static final Option<Integer> BATCH =
       Option.integer("batch", "rows of a batch").atLeast(1).orElse(1);
-  private static final Option<List<Double>> LENGTHS =
-      Option.decimals("lengths", "sequence lengths")
+  private static final Option<List<Integer>> LENGTHS =
+      Option.integers("lengths", "sequence lengths")
           .where(
-              lengths ->
-                  !lengths.isEmpty()
-                      && lengths.stream().allMatch(each -> each >= 1 && each == Math.rint(each)),
+              lengths -> !lengths.isEmpty() && lengths.stream().allMatch(each -> each >= 1),
               "whole numbers from 1")
-          .orElse(List.of(1024.0));
+          .orElse(List.of(1024));
   private static final Option<Boolean> RECURRENCE =
       Option.flag("recurrence", "whether a token-by-token recurrence is timed too").orElse(false);
   private static final Option<String> LABEL = Option.text("label", "what the case is called");
@@ -83,7 +81,7 @@ record Group(
         settings.get(NAME),
         settings.get(WIDTH),
         settings.get(BATCH),
-        settings.get(LENGTHS).stream().map(Double::intValue).sorted().toList(),
+        settings.get(LENGTHS).stream().sorted().toList(),
         cases,
         settings.get(RECURRENCE));
   }

@@ -5,6 +5,7 @@ import com.typesafe.config.ConfigValueFactory;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.Option;
 import java.util.List;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Checks that options which a component cannot work with are refused, and as such. */
 final class ConfigChecks {
@@ -26,6 +27,9 @@ final class ConfigChecks {
   private static void tryOut(Subject candidate, String what) {
     try {
       ForwardChecks.shapeAndType(candidate);
+      candidate.use(
+          ScalarType.Float,
+          component -> Objective.of(candidate, component, ScalarType.Float).backward());
     } catch (ConfigException refused) {
       return;
     } catch (RuntimeException | LinkageError e) {

@@ -14,11 +14,9 @@ import java.util.Optional;
  * @param paddingToken what only fills up a prompt; see {@link dev.hydra.api.Pass#padding}
  */
 public record GenerationSettings(List<Integer> endTokens, Optional<Integer> paddingToken) {
-  private static final Option<List<Double>> END_TOKENS =
-      Option.decimals("end-tokens", "tokens after any of which a text is over")
-          .where(
-              tokens -> tokens.stream().allMatch(each -> each >= 0 && each == Math.rint(each)),
-              "token ids")
+  private static final Option<List<Integer>> END_TOKENS =
+      Option.integers("end-tokens", "tokens after any of which a text is over")
+          .where(tokens -> tokens.stream().allMatch(each -> each >= 0), "token ids")
           .orElse(List.of());
   private static final Option<Optional<Integer>> PADDING_TOKEN =
       Option.integer("padding-token", "the token that only fills up a prompt")
@@ -40,8 +38,6 @@ public record GenerationSettings(List<Integer> endTokens, Optional<Integer> padd
    */
   public static GenerationSettings read(Config generation) {
     Settings settings = Settings.read("generation", generation, options());
-    return new GenerationSettings(
-        settings.get(END_TOKENS).stream().map(Double::intValue).toList(),
-        settings.get(PADDING_TOKEN));
+    return new GenerationSettings(settings.get(END_TOKENS), settings.get(PADDING_TOKEN));
   }
 }

@@ -53,14 +53,15 @@ public final class TextGenerator {
     }
   }
 
-  /** Where the prompt has the padding token, if it has it at all. */
+  /** Where the prompt has the padding token, if it has it, and others. */
   private Optional<Tensor> padding(Tensor prompt) {
     if (settings.paddingToken().isEmpty()) {
       return Optional.empty();
     }
     try (Scalar token = new Scalar(settings.paddingToken().get())) {
       Tensor padding = prompt.eq(token);
-      return Tensors.any(padding) ? Optional.of(padding) : Optional.empty();
+      boolean mixed = Tensors.any(padding) && Tensors.any(padding.logical_not());
+      return mixed ? Optional.of(padding) : Optional.empty();
     }
   }
 

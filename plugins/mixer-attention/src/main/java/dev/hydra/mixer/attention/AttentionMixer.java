@@ -12,6 +12,7 @@ import java.util.Optional;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 
 /** Causal attention to what a {@link SparsePattern} grants. */
 final class AttentionMixer implements Mixer {
@@ -39,7 +40,7 @@ final class AttentionMixer implements Mixer {
   public Tensor forward(Tensor x, Pass pass) {
     Optional<StateCache> cache = pass.cache();
     if (pass.padding().isPresent() && pattern.equals(SparsePattern.full())) {
-      return padded(x, new PaddedPrompt(pass.padding().get()), cache);
+      return withoutPadding(x, pass.padding().get(), cache);
     }
     long time = x.size(1);
     KeptKeys kept = new KeptKeys(pattern, cache.map(StateCache::position).orElse(0L));
@@ -59,13 +60,21 @@ final class AttentionMixer implements Mixer {
     return projections.out(attend(qkv, kept, starts));
   }
 
-  private Tensor padded(Tensor x, PaddedPrompt prompt, Optional<StateCache> cache) {
-    Qkv qkv = projections.in(x, prompt.positions());
+  /**
+   * A prompt of one row as if its padding were not there, at the positions that end where the
+   * prompt ends; padding itself, which nothing looks at, gets zeros.
+   */
+  private Tensor withoutPadding(Tensor x, Tensor padding, Optional<StateCache> cache) {
+    Tensor real = padding.logical_not().view(-1).nonzero().view(-1);
+    long time = x.size(1);
+    Tensor positions = Tensors.range(time - real.size(0), time, x).unsqueeze(0);
+    Qkv qkv = projections.in(x.index_select(1, real), positions);
     if (cache.isPresent()) {
-      prompt.keep(cache.get(), "k", qkv.k());
-      prompt.keep(cache.get(), "v", qkv.v());
+      cache.get().put("k", qkv.k());
+      cache.get().put("v", qkv.v());
     }
-    return projections.out(projections.attention().forward(qkv, prompt.visible()).out());
+    Tensor y = projections.out(attend(qkv, new KeptKeys(pattern, 0), Optional.empty()));
+    return torch.zeros_like(x).index_copy(1, real, y);
   }
 
   /** One token sees all keys that were kept of a prompt with padding; without gradient. */

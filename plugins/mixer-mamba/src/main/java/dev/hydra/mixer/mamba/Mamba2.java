@@ -70,7 +70,7 @@ final class Mamba2 implements Mixer {
 
   @Override
   public Tensor forward(Tensor x, Pass pass) {
-    // Without padding, whose step size would let the state decay otherwise.
+    // Of padding only the bias of the step is left: the state decays by it, and takes nothing in.
     Projected projected = project(Padding.zeroed(x, pass));
     long inner = shape.inner();
     TensorVector parts =

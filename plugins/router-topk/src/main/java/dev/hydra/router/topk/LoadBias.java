@@ -12,7 +12,8 @@ import org.bytedeco.pytorch.Tensor;
  * Balances the load without a loss (arXiv 2408.15664, algorithm 1): each expert has a bias that is
  * added to its scores when experts are chosen, and only then. After a training step the bias of
  * every expert with less than the mean load rises by {@code rate}, that of every expert with more
- * falls by as much. No gradient is involved, so none disturbs the model's.
+ * falls by as much; of several forwards in a step the moves are averaged. No gradient is involved,
+ * so none disturbs the model's.
  *
  * @param bias float32 [experts], frozen: it moves by {@link Pass#adjust} only
  * @param rate how far it moves in a step

@@ -8,6 +8,7 @@ import dev.hydra.libtorch.Tensors;
 import java.util.SplittableRandom;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Routes each token by its id. The experts are divided into k groups of (nearly) one size, and a
@@ -46,7 +47,8 @@ final class TokenHashRouter implements Router {
         choices[group] = choose(pass.tokens(), group);
       }
       Tensor chosen = Tensors.stack(2, choices);
-      Tensor weight = Tensors.zeros(Tensors.precise(x), Tensors.sizes(chosen));
+      ScalarType type = Tensors.type(x) == ScalarType.Double ? ScalarType.Double : ScalarType.Float;
+      Tensor weight = Tensors.zeros(x, type, Tensors.sizes(chosen));
       Tensor weights = Tensors.add(weight, 1.0 / keys.length);
       if (pass.observing()) {
         pass.observe("load", load(chosen, weights));

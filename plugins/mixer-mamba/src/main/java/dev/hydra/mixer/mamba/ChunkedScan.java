@@ -3,9 +3,7 @@ package dev.hydra.mixer.mamba;
 import dev.hydra.libtorch.CustomFunction;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -18,51 +16,23 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * recomputes for the same reason).
  */
 final class ChunkedScan extends CustomFunction {
-  private static final int X = 0;
-  private static final int DT = 1;
-  private static final int A = 2;
-  private static final int B = 3;
-  private static final int C = 4;
-
   private final int chunk;
-  private final boolean packed;
-  private final boolean continued;
+  private final ScanInput.Layout arguments;
 
-  private ChunkedScan(int chunk, boolean packed, boolean continued) {
+  private ChunkedScan(int chunk, ScanInput.Layout arguments) {
     this.chunk = chunk;
-    this.packed = packed;
-    this.continued = continued;
+    this.arguments = arguments;
   }
 
   /** Computes {@link SelectiveScan#chunked}. */
-  static SelectiveScan.Output compute(SelectiveScan.Input in, int chunk) {
-    List<Tensor> inputs = new ArrayList<>(List.of(in.x(), in.dt(), in.a(), in.b(), in.c()));
-    in.documents().ifPresent(inputs::add);
-    in.initial().ifPresent(inputs::add);
-    Tensor[] outputs =
-        new ChunkedScan(chunk, in.documents().isPresent(), in.initial().isPresent())
-            .apply(inputs.toArray(Tensor[]::new));
+  static SelectiveScan.Output compute(ScanInput in, int chunk) {
+    Tensor[] outputs = new ChunkedScan(chunk, in.layout()).apply(in.tensors());
     return new SelectiveScan.Output(outputs[0], outputs[1]);
-  }
-
-  private SelectiveScan.Input input(Tensor... tensors) {
-    return new SelectiveScan.Input(
-        tensors[X],
-        tensors[DT],
-        tensors[A],
-        tensors[B],
-        tensors[C],
-        packed ? Optional.of(tensors[C + 1]) : Optional.empty(),
-        continued ? Optional.of(tensors[initialIndex()]) : Optional.empty());
-  }
-
-  private int initialIndex() {
-    return packed ? C + 2 : C + 1;
   }
 
   @Override
   protected Tensor[] forward(Context context, Tensor... inputs) {
-    SelectiveScan.Input in = input(inputs);
+    ScanInput in = arguments.input(inputs);
     Tensor rates = in.a().t().contiguous();
     Optional<Tensor> kept = in.documents().map(d -> kept(d, Tensors.type(in.dt())));
     long time = in.x().size(1);
@@ -89,10 +59,10 @@ final class ChunkedScan extends CustomFunction {
 
   @Override
   protected void backward(Context context, Gradients gradients) {
-    int count = C + 1 + (packed ? 1 : 0) + (continued ? 1 : 0);
+    int count = arguments.count();
     Tensor[] inputs = new Tensor[count];
     Arrays.setAll(inputs, context::saved);
-    SelectiveScan.Input in = input(inputs);
+    ScanInput in = arguments.input(inputs);
     Tensor rates = in.a().t().contiguous();
     Optional<Tensor> kept = in.documents().map(d -> kept(d, Tensors.type(in.dt())));
     long time = in.x().size(1);
@@ -118,13 +88,13 @@ final class ChunkedScan extends CustomFunction {
             }
           });
     }
-    gradients.give(X, perToken[0]);
-    gradients.give(DT, perToken[1]);
-    gradients.give(A, dRates.t());
-    gradients.give(B, perToken[2]);
-    gradients.give(C, perToken[3]);
-    if (continued) {
-      gradients.give(initialIndex(), dState.transpose(1, 2));
+    gradients.give(ScanInput.X, perToken[0]);
+    gradients.give(ScanInput.DT, perToken[1]);
+    gradients.give(ScanInput.A, dRates.t());
+    gradients.give(ScanInput.B, perToken[2]);
+    gradients.give(ScanInput.C, perToken[3]);
+    if (arguments.continued()) {
+      gradients.give(arguments.initialIndex(), dState.transpose(1, 2));
     }
   }
 

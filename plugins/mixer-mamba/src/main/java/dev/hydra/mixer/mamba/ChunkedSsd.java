@@ -4,9 +4,7 @@ import dev.hydra.libtorch.CustomFunction;
 import dev.hydra.libtorch.Decays;
 import dev.hydra.libtorch.Folding;
 import dev.hydra.libtorch.Tensors;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Optional;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -27,51 +25,23 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * (the argument of arXiv 2312.06635, section 4.3, per chunk, so that rounding does not add up).
  */
 final class ChunkedSsd extends CustomFunction {
-  private static final int X = 0;
-  private static final int DT = 1;
-  private static final int A = 2;
-  private static final int B = 3;
-  private static final int C = 4;
-
   private final int chunk;
-  private final boolean packed;
-  private final boolean continued;
+  private final ScanInput.Layout arguments;
 
-  private ChunkedSsd(int chunk, boolean packed, boolean continued) {
+  private ChunkedSsd(int chunk, ScanInput.Layout arguments) {
     this.chunk = chunk;
-    this.packed = packed;
-    this.continued = continued;
+    this.arguments = arguments;
   }
 
   /** Computes {@link Ssd#chunked}. */
-  static Ssd.Output compute(Ssd.Input in, int chunk) {
-    List<Tensor> inputs = new ArrayList<>(List.of(in.x(), in.dt(), in.a(), in.b(), in.c()));
-    in.documents().ifPresent(inputs::add);
-    in.initial().ifPresent(inputs::add);
-    Tensor[] outputs =
-        new ChunkedSsd(chunk, in.documents().isPresent(), in.initial().isPresent())
-            .apply(inputs.toArray(Tensor[]::new));
+  static Ssd.Output compute(ScanInput in, int chunk) {
+    Tensor[] outputs = new ChunkedSsd(chunk, in.layout()).apply(in.tensors());
     return new Ssd.Output(outputs[0], outputs[1]);
-  }
-
-  private Ssd.Input input(Tensor... tensors) {
-    return new Ssd.Input(
-        tensors[X],
-        tensors[DT],
-        tensors[A],
-        tensors[B],
-        tensors[C],
-        packed ? Optional.of(tensors[C + 1]) : Optional.empty(),
-        continued ? Optional.of(tensors[initialIndex()]) : Optional.empty());
-  }
-
-  private int initialIndex() {
-    return packed ? C + 2 : C + 1;
   }
 
   @Override
   protected Tensor[] forward(Context context, Tensor... inputs) {
-    Ssd.Input in = input(inputs);
+    ScanInput in = arguments.input(inputs);
     SsdTerms terms = SsdTerms.of(in, chunk);
     SsdLayout layout = terms.layout();
     Decays decays = terms.decays();
@@ -98,10 +68,10 @@ final class ChunkedSsd extends CustomFunction {
 
   @Override
   protected void backward(Context context, Gradients gradients) {
-    int count = C + 1 + (packed ? 1 : 0) + (continued ? 1 : 0);
+    int count = arguments.count();
     Tensor[] inputs = new Tensor[count];
     Arrays.setAll(inputs, context::saved);
-    Ssd.Input in = input(inputs);
+    ScanInput in = arguments.input(inputs);
     Tensor before = context.saved(count);
     Tensor y = context.saved(count + 1);
     Tensor state = context.saved(count + 2);
@@ -137,21 +107,21 @@ final class ChunkedSsd extends CustomFunction {
                 .fromSides(terms.b().bmm(dAdded.transpose(1, 2)))
                 .mul(terms.toEnd())
                 .add_(layout.fromHeads(mixing.transpose(1, 2).bmm(dyByHead))));
-    gradients.give(X, dInput.mul(Tensors.cast(in.dt(), type).unsqueeze(-1)));
-    gradients.give(B, layout.fromGroups(dB));
-    gradients.give(C, layout.fromGroups(dC));
+    gradients.give(ScanInput.X, dInput.mul(Tensors.cast(in.dt(), type).unsqueeze(-1)));
+    gradients.give(ScanInput.B, layout.fromGroups(dB));
+    gradients.give(ScanInput.C, layout.fromGroups(dC));
 
     Tensor dStep = dot(dInput, in.x(), precise);
     Tensor flow = chunks.fold(dot(y, dy, precise).sub(dStep.mul(in.dt())));
     Tensor leaving = dot(next(before, layout.boundary(state, type)), dAfter, precise);
     Tensor fromHere = flow.flip(2).cumsum(2).flip(2);
     Tensor dLog = chunks.unfold(fromHere.add(leaving.unsqueeze(2))).mul(terms.inRange());
-    gradients.give(DT, dStep.add(dLog.mul(in.a())));
-    gradients.give(A, dLog.mul(in.dt()).sum(0, 1));
-    if (continued) {
+    gradients.give(ScanInput.DT, dStep.add(dLog.mul(in.a())));
+    gradients.give(ScanInput.A, dLog.mul(in.dt()).sum(0, 1));
+    if (arguments.continued()) {
       Tensor decay = terms.decays().totals().narrow(1, 0, 1).exp().unsqueeze(-1);
       Tensor dInitial = dAfter.narrow(1, 0, 1).mul(decay).add(dBefore.narrow(1, 0, 1));
-      gradients.give(initialIndex(), layout.fromBoundary(dInitial));
+      gradients.give(arguments.initialIndex(), layout.fromBoundary(dInitial));
     }
   }
 

@@ -32,7 +32,7 @@ record LearnedState(Tensor state) {
    * state instead of zeros: the recurrence is linear, so it is the state as decayed since the
    * document began, read by C.
    */
-  Tensor read(Ssd.Input in, Tensor documents) {
+  Tensor read(ScanInput in, Tensor documents) {
     // Sums over all documents: float64 keeps their differences exact.
     Tensor logs = Decays.bounded(in.dt().mul(in.a())).to(ScalarType.Double);
     Tensor after = logs.cumsum(1);

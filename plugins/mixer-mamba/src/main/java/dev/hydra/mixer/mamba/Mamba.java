@@ -67,8 +67,8 @@ final class Mamba implements Mixer {
         project
             .selection(values)
             .split_with_sizes(new long[] {shape.dtRank(), shape.state(), shape.state()}, -1);
-    SelectiveScan.Input input =
-        new SelectiveScan.Input(
+    ScanInput input =
+        new ScanInput(
             values,
             steps(project.steps(normed(dtNorm, selected.get(0)))),
             decayLog.exp().neg(),
@@ -89,7 +89,7 @@ final class Mamba implements Mixer {
     return torch.softplus(Tensors.precise(projected).add(stepBias));
   }
 
-  private Tensor scan(SelectiveScan.Input input, Optional<StateCache> cache) {
+  private Tensor scan(ScanInput input, Optional<StateCache> cache) {
     boolean single = cache.isPresent() && input.x().size(1) == 1;
     SelectiveScan.Output output =
         single ? SelectiveScan.step(input) : SelectiveScan.chunked(input, chunk);

@@ -77,8 +77,8 @@ final class Mamba2 implements Mixer {
         conv.forward(projected.mixed, pass)
             .split_with_sizes(new long[] {inner, shape.projections(), shape.projections()}, -1);
     Tensor values = parts.get(0).unflatten(-1, shape.heads(), shape.headDim());
-    Ssd.Input input =
-        new Ssd.Input(
+    ScanInput input =
+        new ScanInput(
             values,
             steps(projected.dt),
             decayLog.exp().neg(),
@@ -120,7 +120,7 @@ final class Mamba2 implements Mixer {
                     : learned.map(l -> l.before(batch)));
   }
 
-  private Tensor scan(Ssd.Input input, Optional<StateCache> cache) {
+  private Tensor scan(ScanInput input, Optional<StateCache> cache) {
     boolean single = cache.isPresent() && input.x().size(1) == 1;
     Ssd.Output output = single ? Ssd.step(input) : Ssd.chunked(input, chunk);
     cache.ifPresent(c -> c.put(STATE, output.state()));

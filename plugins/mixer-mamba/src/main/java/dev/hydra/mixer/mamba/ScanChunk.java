@@ -24,8 +24,7 @@ record ScanChunk(Tensor x, Tensor dt, Tensor b, Tensor c, Tensor decays) {
    * @param rates the decay rates [state, inner]
    * @param kept 0 where a document begins, else 1 [batch, time]
    */
-  static ScanChunk of(
-      SelectiveScan.Input in, Tensor rates, Optional<Tensor> kept, long from, long to) {
+  static ScanChunk of(ScanInput in, Tensor rates, Optional<Tensor> kept, long from, long to) {
     ScalarType type = Tensors.type(in.dt());
     Tensor dt = part(in.dt(), from, to, type).unsqueeze(2);
     Tensor decays = dt.mul(rates).exp_();

@@ -1,7 +1,6 @@
 package dev.hydra.mixer.mamba;
 
 import dev.hydra.libtorch.Tensors;
-import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -20,26 +19,6 @@ final class Ssd {
   private Ssd() {}
 
   /**
-   * What the recurrence runs on.
-   *
-   * @param x [batch, time, heads, headDim]
-   * @param dt step sizes [batch, time, heads], at least 0, float32 or float64
-   * @param a decay rates [heads], below 0, float32 or float64
-   * @param b input projections [batch, time, groups, state]; each serves heads / groups heads
-   * @param c output projections [batch, time, groups, state]
-   * @param documents int64 [batch, time], see {@link dev.hydra.api.Pass#documents}
-   * @param initial the state before the first token [batch, heads, headDim, state]; zeros if empty
-   */
-  record Input(
-      Tensor x,
-      Tensor dt,
-      Tensor a,
-      Tensor b,
-      Tensor c,
-      Optional<Tensor> documents,
-      Optional<Tensor> initial) {}
-
-  /**
    * What it returns.
    *
    * @param y [batch, time, heads, headDim] in the type of x
@@ -50,26 +29,29 @@ final class Ssd {
   /**
    * Computes any number of tokens in chunks.
    *
+   * @param in x [batch, time, heads, headDim], dt [batch, time, heads], a [heads], b and c [batch,
+   *     time, groups, state], where each group serves heads / groups heads, the initial state
+   *     [batch, heads, headDim, state]
    * @param chunk the largest chunk
    */
-  static Output chunked(Input in, int chunk) {
+  static Output chunked(ScanInput in, int chunk) {
     return ChunkedSsd.compute(in, chunk);
   }
 
   /** Computes a single token as the recurrence says, for decoding. */
-  static Output step(Input in) {
-    ScalarType precise = Tensors.type(in.dt);
-    long groups = in.b.size(2);
-    long shared = in.x.size(2) / groups;
-    Tensor dt = in.dt.squeeze(1).unflatten(1, groups, shared).unsqueeze(-1);
-    Tensor x = Tensors.cast(in.x.squeeze(1), precise).unflatten(1, groups, shared);
-    Tensor b = Tensors.cast(in.b.squeeze(1), precise).unsqueeze(2).unsqueeze(3);
-    Tensor c = Tensors.cast(in.c.squeeze(1), precise).unsqueeze(2).unsqueeze(-1);
+  static Output step(ScanInput in) {
+    ScalarType precise = Tensors.type(in.dt());
+    long groups = in.b().size(2);
+    long shared = in.x().size(2) / groups;
+    Tensor dt = in.dt().squeeze(1).unflatten(1, groups, shared).unsqueeze(-1);
+    Tensor x = Tensors.cast(in.x().squeeze(1), precise).unflatten(1, groups, shared);
+    Tensor b = Tensors.cast(in.b().squeeze(1), precise).unsqueeze(2).unsqueeze(3);
+    Tensor c = Tensors.cast(in.c().squeeze(1), precise).unsqueeze(2).unsqueeze(-1);
     Tensor added = x.mul(dt).unsqueeze(-1).mul(b);
-    Tensor decay = dt.mul(in.a.view(groups, shared, 1)).exp().unsqueeze(-1);
+    Tensor decay = dt.mul(in.a().view(groups, shared, 1)).exp().unsqueeze(-1);
     Tensor state =
-        in.initial.map(i -> i.unflatten(1, groups, shared).mul(decay).add(added)).orElse(added);
+        in.initial().map(i -> i.unflatten(1, groups, shared).mul(decay).add(added)).orElse(added);
     Tensor y = state.matmul(c).squeeze(-1).flatten(1, 2);
-    return new Output(Tensors.cast(y, Tensors.type(in.x)).unsqueeze(1), state.flatten(1, 2));
+    return new Output(Tensors.cast(y, Tensors.type(in.x())).unsqueeze(1), state.flatten(1, 2));
   }
 }

@@ -18,7 +18,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param decays within chunks
  */
 record SsdTerms(SsdLayout layout, Tensor input, Tensor b, Tensor c, Tensor logs, Decays decays) {
-  static SsdTerms of(Ssd.Input in, int chunk) {
+  static SsdTerms of(ScanInput in, int chunk) {
     SsdLayout layout = SsdLayout.of(in.x(), in.b(), chunk);
     Folding chunks = layout.chunks();
     Tensor steps = Tensors.cast(in.dt(), Tensors.type(in.x())).unsqueeze(-1);

@@ -36,8 +36,8 @@ class LearnedStateTest {
       Tensor state = random.values(HEADS, HEAD_DIM, STATE);
       Tensor zeros = Tensors.zeros(x, Tensors.sizes(x));
 
-      Ssd.Input in =
-          new Ssd.Input(
+      ScanInput in =
+          new ScanInput(
               zeros.to(type),
               Tensor.create(steps).view(1, TIME, HEADS).to(type),
               a.to(type),

@@ -15,7 +15,7 @@ final class NaiveScan {
     this.h = h;
   }
 
-  static NaiveScan of(SelectiveScan.Input in) {
+  static NaiveScan of(ScanInput in) {
     int batch = (int) in.x().size(0);
     int time = (int) in.x().size(1);
     int inner = (int) in.a().size(0);

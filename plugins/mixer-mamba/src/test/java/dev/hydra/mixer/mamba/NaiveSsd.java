@@ -26,7 +26,7 @@ final class NaiveSsd {
     h = new double[batch * heads * headDim * state];
   }
 
-  /** All arrays in row-major order of the shapes in {@link Ssd.Input}. */
+  /** All arrays in row-major order of the shapes in {@link ScanInput}. */
   void run(double[] x, double[] dt, double[] a, double[] b, double[] c, long[] documents) {
     for (int row = 0; row < batch; row++) {
       for (int head = 0; head < heads; head++) {

@@ -53,7 +53,7 @@ class SelectiveScanTest {
     "900, 32, true, false"
   })
   void agreesWithTheRecurrence(int time, int chunk, boolean continued, boolean packed) {
-    SelectiveScan.Input in = input(time, continued, packed);
+    ScanInput in = input(time, continued, packed);
     NaiveScan naive = NaiveScan.of(in);
     SelectiveScan.Output out = SelectiveScan.chunked(in, chunk);
     assertArrayEquals(naive.y, Tensors.numbers(out.y()), 1e-12);
@@ -63,7 +63,7 @@ class SelectiveScanTest {
   @ParameterizedTest
   @CsvSource({"true", "false"})
   void stepAgreesWithTheRecurrence(boolean continued) {
-    SelectiveScan.Input in = input(1, continued, false);
+    ScanInput in = input(1, continued, false);
     NaiveScan naive = NaiveScan.of(in);
     SelectiveScan.Output out = SelectiveScan.step(in);
     assertArrayEquals(naive.y, Tensors.numbers(out.y()), 1e-12);
@@ -74,7 +74,7 @@ class SelectiveScanTest {
   @CsvSource({"1, false", "7, true", "7, false", "64, true", "64, false"})
   void gradientsAgreeWithFiniteDifferences(int chunk, boolean packed) {
     int time = 45;
-    SelectiveScan.Input in = input(time, !packed, packed);
+    ScanInput in = input(time, !packed, packed);
     Tensor outward = random.values(BATCH, time, INNER);
     Tensor onward = random.values(BATCH, INNER, STATE);
     List<Tensor> leaves = new ArrayList<>(List.of(in.x(), in.dt(), in.a(), in.b(), in.c()));
@@ -89,7 +89,7 @@ class SelectiveScanTest {
             all[changed] = at;
             SelectiveScan.Output out =
                 SelectiveScan.chunked(
-                    new SelectiveScan.Input(
+                    new ScanInput(
                         all[0],
                         all[1],
                         all[2],
@@ -106,7 +106,7 @@ class SelectiveScanTest {
   @Test
   void gradientsInBfloat16AreNear() {
     int time = 500;
-    SelectiveScan.Input in = input(time, false, false);
+    ScanInput in = input(time, false, false);
     Tensor outward = random.values(BATCH, time, INNER);
     List<Tensor> exact = gradients(in, outward, ScalarType.Double, ScalarType.Double);
     List<Tensor> rough = gradients(in, outward, ScalarType.BFloat16, ScalarType.Float);
@@ -118,7 +118,7 @@ class SelectiveScanTest {
   }
 
   private static List<Tensor> gradients(
-      SelectiveScan.Input in, Tensor outward, ScalarType type, ScalarType precise) {
+      ScanInput in, Tensor outward, ScalarType type, ScalarType precise) {
     List<Tensor> leaves =
         List.of(
             in.x().detach().to(type),
@@ -129,7 +129,7 @@ class SelectiveScanTest {
     leaves.forEach(leaf -> leaf.set_requires_grad(true));
     SelectiveScan.Output out =
         SelectiveScan.chunked(
-            new SelectiveScan.Input(
+            new ScanInput(
                 leaves.get(0),
                 leaves.get(1),
                 leaves.get(2),
@@ -155,7 +155,7 @@ class SelectiveScanTest {
       Tensor a = filled(-16, INNER, STATE).set_requires_grad(true);
       SelectiveScan.Output out =
           SelectiveScan.chunked(
-              new SelectiveScan.Input(x, dt, a, b, b, Optional.empty(), Optional.empty()), 16);
+              new ScanInput(x, dt, a, b, b, Optional.empty(), Optional.empty()), 16);
       Backward.run(out.y().to(ScalarType.Double).sum());
       for (Tensor tensor : List.of(out.y(), out.state(), dt.grad(), x.grad(), a.grad())) {
         assertTrue(
@@ -164,9 +164,9 @@ class SelectiveScanTest {
     }
   }
 
-  private SelectiveScan.Input input(int time, boolean continued, boolean packed) {
+  private ScanInput input(int time, boolean continued, boolean packed) {
     Tensor dt = random.values(BATCH, time, INNER).exp();
-    return new SelectiveScan.Input(
+    return new ScanInput(
         random.values(BATCH, time, INNER),
         Tensors.mul(dt, 0.1),
         random.values(INNER, STATE).exp().neg(),

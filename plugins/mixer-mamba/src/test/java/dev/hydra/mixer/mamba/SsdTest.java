@@ -71,7 +71,7 @@ class SsdTest {
   }
 
   private void assertAgrees(int time, int chunk, int groups, boolean continued, boolean packed) {
-    Ssd.Input in = input(time, groups, continued, packed);
+    ScanInput in = input(time, groups, continued, packed);
     NaiveSsd naive = naive(in);
     Ssd.Output out = Ssd.chunked(in, chunk);
     assertArrayEquals(naive.y, Tensors.numbers(out.y()), 1e-10);
@@ -83,7 +83,7 @@ class SsdTest {
   @ParameterizedTest
   @CsvSource({"1, true", "2, false", "4, true"})
   void stepAgreesWithTheRecurrence(int groups, boolean continued) {
-    Ssd.Input in = input(1, groups, continued, false);
+    ScanInput in = input(1, groups, continued, false);
     NaiveSsd naive = naive(in);
     Ssd.Output out = Ssd.step(in);
     assertArrayEquals(naive.y, Tensors.numbers(out.y()), 1e-12);
@@ -95,7 +95,7 @@ class SsdTest {
   void gradientsAgreeWithFiniteDifferences(int groups, int chunk, boolean packed) {
     // At two tokens a chunk there are more chunks than a block holds.
     int time = 75;
-    Ssd.Input in = input(time, groups, !packed, packed);
+    ScanInput in = input(time, groups, !packed, packed);
     Tensor outward = random.values(BATCH, time, HEADS, HEAD_DIM);
     // What a packed sequence leaves behind is not defined: padding belongs to no document.
     Tensor onward = random.values(BATCH, HEADS, HEAD_DIM, STATE).mul(new Scalar(packed ? 0 : 1));
@@ -111,7 +111,7 @@ class SsdTest {
             all[changed] = at;
             Ssd.Output out =
                 Ssd.chunked(
-                    new Ssd.Input(
+                    new ScanInput(
                         all[0],
                         all[1],
                         all[2],
@@ -128,7 +128,7 @@ class SsdTest {
   @Test
   void gradientsInBfloat16AreNear() {
     int time = 500;
-    Ssd.Input in = input(time, 2, false, false);
+    ScanInput in = input(time, 2, false, false);
     Tensor outward = random.values(BATCH, time, HEADS, HEAD_DIM);
     Tensor[] exact = gradients(in, outward, ScalarType.Double, ScalarType.Double);
     Tensor[] rough = gradients(in, outward, ScalarType.BFloat16, ScalarType.Float);
@@ -140,7 +140,7 @@ class SsdTest {
   }
 
   private static Tensor[] gradients(
-      Ssd.Input in, Tensor outward, ScalarType type, ScalarType precise) {
+      ScanInput in, Tensor outward, ScalarType type, ScalarType precise) {
     Tensor[] leaves = {
       in.x().detach().to(type),
       in.dt().detach().to(precise),
@@ -153,7 +153,7 @@ class SsdTest {
     }
     Ssd.Output out =
         Ssd.chunked(
-            new Ssd.Input(
+            new ScanInput(
                 leaves[0],
                 leaves[1],
                 leaves[2],
@@ -178,7 +178,7 @@ class SsdTest {
       Tensor b = filled(1, BATCH, time, 1, STATE).to(type);
       Tensor a = filled(-16, HEADS).set_requires_grad(true);
       Ssd.Output out =
-          Ssd.chunked(new Ssd.Input(x, dt, a, b, b, Optional.empty(), Optional.empty()), 64);
+          Ssd.chunked(new ScanInput(x, dt, a, b, b, Optional.empty(), Optional.empty()), 64);
       Backward.run(out.y().to(ScalarType.Double).sum());
       for (Tensor tensor : new Tensor[] {out.y(), out.state(), dt.grad(), x.grad(), a.grad()}) {
         assertFalse(Tensors.any(tensor.isnan()), "NaN for steps of " + step);
@@ -189,7 +189,7 @@ class SsdTest {
   @Test
   void aHugeStepDoesNotBlurTheStepsAfterIt() {
     int time = 600;
-    Ssd.Input in = input(time, 1, false, false);
+    ScanInput in = input(time, 1, false, false);
     double[] steps = Tensors.numbers(in.dt());
     for (int i = 0; i < steps.length; i += 37) {
       steps[i] = 1e6;
@@ -197,10 +197,10 @@ class SsdTest {
     Tensor dt = Tensor.create(steps).view(BATCH, time, HEADS);
     // x * dt stays of ordinary size, as it would under a norm
     Tensor x = in.x().div(dt.clamp_min(new Scalar(1.0)).unsqueeze(-1));
-    Ssd.Input huge = new Ssd.Input(x, dt, in.a(), in.b(), in.c(), in.documents(), in.initial());
+    ScanInput huge = new ScanInput(x, dt, in.a(), in.b(), in.c(), in.documents(), in.initial());
     Ssd.Output out =
         Ssd.chunked(
-            new Ssd.Input(
+            new ScanInput(
                 x.to(ScalarType.Float),
                 dt.to(ScalarType.Float),
                 in.a().to(ScalarType.Float),
@@ -219,14 +219,14 @@ class SsdTest {
     Tensor ones = filled(1, 1, time, 1, 1);
     Tensor a = filled(-1, 1);
     Ssd.Output out =
-        Ssd.chunked(new Ssd.Input(ones, dt, a, ones, ones, Optional.empty(), Optional.empty()), 64);
+        Ssd.chunked(new ScanInput(ones, dt, a, ones, ones, Optional.empty(), Optional.empty()), 64);
     // h = e^-0.1 h + 0.1
     assertEquals(0.1 / (1 - Math.exp(-0.1)), Tensors.number(out.state().sum()), 1e-5);
   }
 
-  private Ssd.Input input(int time, int groups, boolean continued, boolean packed) {
+  private ScanInput input(int time, int groups, boolean continued, boolean packed) {
     Tensor dt = random.values(BATCH, time, HEADS).exp();
-    return new Ssd.Input(
+    return new ScanInput(
         random.values(BATCH, time, HEADS, HEAD_DIM),
         Tensors.mul(dt, 0.1),
         random.values(HEADS).exp().neg(),
@@ -236,7 +236,7 @@ class SsdTest {
         continued ? Optional.of(random.values(BATCH, HEADS, HEAD_DIM, STATE)) : Optional.empty());
   }
 
-  private static NaiveSsd naive(Ssd.Input in) {
+  private static NaiveSsd naive(ScanInput in) {
     int time = (int) in.x().size(1);
     NaiveSsd naive = new NaiveSsd(BATCH, time, HEADS, HEAD_DIM, (int) in.b().size(2), STATE);
     in.initial()

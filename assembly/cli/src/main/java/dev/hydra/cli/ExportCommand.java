@@ -1,5 +1,6 @@
 package dev.hydra.cli;
 
+import dev.hydra.composer.Components;
 import dev.hydra.huggingface.HuggingFace;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -19,7 +20,13 @@ import picocli.CommandLine.Spec;
     synopsisSubcommandLabel = "hf")
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class ExportCommand {
+  private final Components components;
+
   @Spec private CommandSpec spec;
+
+  ExportCommand(Components components) {
+    this.components = components;
+  }
 
   @Command(
       name = "hf",
@@ -52,7 +59,11 @@ final class ExportCommand {
       throws IOException {
     PrintWriter writer = spec.commandLine().getOut();
     TransferProgress progress = new TransferProgress(writer, Boolean.getBoolean("hydra.terminal"));
-    HuggingFace.exportModel(ModelFolder.checkpoint(model).folder(), config, out, progress);
+    for (String note :
+        HuggingFace.exportModel(
+            ModelFolder.checkpoint(model).folder(), config, out, components, progress)) {
+      spec.commandLine().getErr().println("hydra: " + note);
+    }
     writer.println("written to " + out.toAbsolutePath().normalize());
     return 0;
   }

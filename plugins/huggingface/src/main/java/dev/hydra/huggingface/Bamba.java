@@ -19,9 +19,13 @@ final class Bamba {
     // The share stands in the rope parameters; beside them it has no effect.
     config.harmless(List.of("partial_rotary_factor", "layers_block_type", "layer_types"));
     AttentionPart attention = AttentionPart.read(config, 8, Rope.read(config, 10_000, ROTATING));
-    int rotary = config.integer("attn_rotary_emb", attention.headDim() / 2);
-    if (rotary != attention.headDim() / 2) {
-      throw config.unsupported("attn_rotary_emb", rotary, "half of a head rotates");
+    int rotating = attention.rope().dims(attention.headDim());
+    int named = config.integer("attn_rotary_emb", rotating);
+    if (named != rotating) {
+      config.warn(
+          "attn_rotary_emb",
+          "= %d is ignored, as by transformers: %d dimensions of a head rotate"
+              .formatted(named, rotating));
     }
     if (config.number("z_loss_coefficient", 0) > 0) {
       config.warn("z_loss_coefficient", "adds a loss in training there; here there is none");

@@ -3,7 +3,6 @@ package dev.hydra.huggingface;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
 /**
  * What a model has besides its layers.
@@ -35,23 +34,39 @@ record Frame(
     static final Names LLAMA = new Names("model.", "embed_tokens", "norm");
     static final Names HYBRID = new Names("model.", "embed_tokens", "final_layernorm");
     static final Names MAMBA = new Names("backbone.", "embeddings", "norm_f");
+
+    /** Under which files of the first implementation have it; transformers reads them, too. */
+    private static final Names FORMER_MAMBA = new Names("backbone.", "embedding", "norm_f");
+
+    /** The embedding's weights. */
+    String table() {
+      return prefix + embedding + ".weight";
+    }
+
+    /** The names in older files. */
+    Names former() {
+      return equals(MAMBA) ? FORMER_MAMBA : this;
+    }
   }
 
   /** Reads what all families write alike, but for a default. */
   static Frame read(
       PublishedConfig config, Names names, double defaultEpsilon, boolean defaultTied) {
     int vocabSize = config.required("vocab_size");
-    // Python counts negative tokens from the end.
-    Optional<Integer> padding =
-        config
-            .integer("pad_token_id")
-            .map(token -> token < 0 ? token + vocabSize : token)
-            .filter(token -> token >= 0 && token < vocabSize);
     Map<String, Object> options = new LinkedHashMap<>();
     boolean mamba = names.equals(Names.MAMBA);
     if (!mamba) {
-      // Its embedding has no gradient.
-      padding.ifPresent(token -> options.put("padding-token", token));
+      // Its embedding has no gradient. Python counts negative rows from the end.
+      config
+          .integer("pad_token_id")
+          .map(token -> token < 0 ? token + vocabSize : token)
+          .filter(token -> token >= 0 && token < vocabSize)
+          .ifPresent(token -> options.put("padding-token", token));
+    }
+    String epsilonKey = mamba ? "layer_norm_epsilon" : "rms_norm_eps";
+    double epsilon = config.number(epsilonKey, defaultEpsilon);
+    if (epsilon <= 0) {
+      throw config.invalid(epsilonKey, "= " + epsilon + " must be above 0");
     }
     return new Frame(
         names,
@@ -59,22 +74,38 @@ record Frame(
         config.required("hidden_size"),
         config.required("num_hidden_layers"),
         config.flag("tie_word_embeddings", defaultTied),
-        config.number(mamba ? "layer_norm_epsilon" : "rms_norm_eps", defaultEpsilon),
+        epsilon,
         options,
-        generation(config.oneOrMore("eos_token_id"), padding));
+        generation(config, vocabSize));
   }
 
-  /** What ends a text is no padding: transformers does not mask it in prompts either. */
-  private static Map<String, Object> generation(List<Integer> ends, Optional<Integer> padding) {
+  /**
+   * What ends a text is no padding: transformers does not mask it in prompts either. Neither is a
+   * negative token: no prompt holds it.
+   */
+  private static Map<String, Object> generation(PublishedConfig config, int vocabSize) {
     Map<String, Object> generation = new LinkedHashMap<>();
-    List<Integer> tokens = ends.stream().filter(token -> token >= 0).toList();
+    List<Integer> tokens =
+        config.oneOrMore("eos_token_id").stream().filter(token -> token >= 0).toList();
     if (!tokens.isEmpty()) {
       generation.put("end-tokens", tokens);
     }
-    padding
-        .filter(token -> !tokens.contains(token))
+    config
+        .integer("pad_token_id")
+        .filter(token -> token >= 0 && token < vocabSize && !tokens.contains(token))
         .ifPresent(token -> generation.put("padding-token", token));
     return generation;
+  }
+
+  /** The same with the tokens of another description for generation, and none of its own. */
+  Frame generating(PublishedConfig config) {
+    Map<String, Object> other = generation(config, vocabSize);
+    return new Frame(names, vocabSize, width, depth, tied, epsilon, options, other);
+  }
+
+  /** The same under other names. */
+  Frame named(Names others) {
+    return new Frame(others, vocabSize, width, depth, tied, epsilon, options, generation);
   }
 
   /** The same with fixed factors of the embeddings and the logits. */

@@ -21,10 +21,13 @@ final class GraniteMoeHybrid {
     Family.requireSilu(config);
     Family.warnOfRouterLosses(config);
     refuse(config);
+    double divisor = config.number("logits_scaling", 1);
+    if (divisor == 0) {
+      throw config.unsupported("logits_scaling", divisor, "logits are divided by it");
+    }
     Frame frame =
         Frame.read(config, Frame.Names.LLAMA, 1e-6, false)
-            .scaled(
-                config.number("embedding_multiplier", 1), 1 / config.number("logits_scaling", 1));
+            .scaled(config.number("embedding_multiplier", 1), 1 / divisor);
     int width = frame.width();
     int depth = frame.depth();
     List<Integer> attending = attending(config, depth);
@@ -87,6 +90,15 @@ final class GraniteMoeHybrid {
 
   private static PathPlan ffn(PublishedConfig config, int width, int depth) {
     int shared = config.integer("shared_intermediate_size", 1024);
+    if (shared < 1) {
+      throw config.unsupported(
+          "shared_intermediate_size",
+          shared,
+          "there is always a shared feed-forward; give it 1 and weights of zero");
+    }
+    if (config.says("num_local_experts") && !config.has("num_local_experts")) {
+      throw config.invalid("num_local_experts", "must be a whole number, 0 for none");
+    }
     int experts = config.integer("num_local_experts", config.integer("num_experts", 8));
     String norm = "post_attention_layernorm";
     int topK = config.integer("num_experts_per_tok", 2);

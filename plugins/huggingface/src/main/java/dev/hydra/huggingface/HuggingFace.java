@@ -3,9 +3,12 @@ package dev.hydra.huggingface;
 import dev.hydra.composer.Components;
 import dev.hydra.composer.ConfigFiles;
 import dev.hydra.composer.ModelSpec;
+import dev.hydra.libtorch.safetensors.TensorInfo;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -19,12 +22,15 @@ public final class HuggingFace {
   /** The description in a folder of ours, as it was published. */
   public static final String KEPT_CONFIG = "hf-config.json";
 
+  /** What decides on tokens in generation, before the description. */
+  static final String GENERATION_CONFIG = "generation_config.json";
+
   private static final String PUBLISHED_CONFIG = "config.json";
   private static final String OUR_CONFIG = "config.conf";
 
   private static final List<String> COMPANIONS =
       List.of(
-          "generation_config.json",
+          GENERATION_CONFIG,
           "tokenizer.json",
           "tokenizer_config.json",
           "tokenizer.model",
@@ -72,12 +78,17 @@ public final class HuggingFace {
    * @param model a folder with config.conf and model.safetensors
    * @param description the config.json to write; by default the one that the import kept
    * @param out the folder to make
+   * @param components the component types that there are
    * @param progress told how many bytes have moved
+   * @return in what the config.json that was written differs from the description
+   * @throws dev.hydra.api.ConfigException if the description or the model's configuration is
+   *     malformed
    * @throws IOException if the model is another than the description says, or out is not free;
    *     nothing is left behind
    */
-  public static void exportModel(
-      Path model, Optional<Path> description, Path out, Progress progress) throws IOException {
+  public static List<String> exportModel(
+      Path model, Optional<Path> description, Path out, Components components, Progress progress)
+      throws IOException {
     Path config = description.orElse(model.resolve(KEPT_CONFIG));
     if (!Files.isRegularFile(config)) {
       throw new IOException(
@@ -87,19 +98,27 @@ public final class HuggingFace {
     Path ours = model.resolve(OUR_CONFIG);
     List<String> differences =
         SpecDifferences.between(
-            published.spec(), ModelSpec.read(ConfigFiles.load(ours, List.of())));
+            published.spec(), ModelSpec.read(ConfigFiles.load(ours, List.of())), components);
     if (!differences.isEmpty()) {
       Problems problems = new Problems();
       differences.forEach(difference -> problems.add("differences", difference));
       problems.throwIfAny(ours + " is not the model that " + config + " describes");
     }
+    List<String> notes = new ArrayList<>();
     NewFolder.write(
         out,
         folder -> {
-          published.exportTo(model, folder.resolve(Shards.FILE), progress);
-          copy(config, folder.resolve(PUBLISHED_CONFIG));
+          List<TensorInfo> weights =
+              published.exportTo(model, folder.resolve(Shards.FILE), progress);
+          // Byte by byte: what is looked for is ASCII, and all else stays as it is.
+          WeightType type =
+              WeightType.of(weights, Files.readString(config, StandardCharsets.ISO_8859_1));
+          Files.writeString(
+              folder.resolve(PUBLISHED_CONFIG), type.json(), StandardCharsets.ISO_8859_1);
+          notes.addAll(type.notes());
           copyCompanions(model, folder);
         });
+    return notes;
   }
 
   private static void copyCompanions(Path from, Path to) throws IOException {

@@ -88,7 +88,7 @@ record Mamba2Part(
 
   /** The smallest and the largest step size. */
   static List<Double> stepLimit(PublishedConfig config) {
-    return config.numbers("time_step_limit", 2).orElse(List.of(0.0, Double.POSITIVE_INFINITY));
+    return config.range("time_step_limit").orElse(List.of(0.0, Double.POSITIVE_INFINITY));
   }
 
   private int inner() {

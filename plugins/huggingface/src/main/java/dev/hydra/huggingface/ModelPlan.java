@@ -42,7 +42,19 @@ record ModelPlan(Frame frame, List<BlockPlan> layer) {
   /** Tensors of theirs that may be left out, and those that they must equal if they are there. */
   Map<String, String> duplicates() {
     Frame.Names names = frame.names();
-    return frame.tied() ? Map.of(HEAD, names.prefix() + names.embedding() + ".weight") : Map.of();
+    return frame.tied() ? Map.of(HEAD, names.table()) : Map.of();
+  }
+
+  /** The same for a file that may have tensors under the names that they had before. */
+  ModelPlan namedAs(Set<String> tensors) {
+    Frame.Names former = frame.names().former();
+    boolean old = !tensors.contains(frame.names().table()) && tensors.contains(former.table());
+    return old ? new ModelPlan(frame.named(former), layer) : this;
+  }
+
+  /** The same with the tokens of another description for generation. */
+  ModelPlan generating(PublishedConfig generation) {
+    return new ModelPlan(frame.generating(generation), layer);
   }
 
   /** The model as HOCON. */

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -119,7 +120,15 @@ final class PublishedConfig {
   }
 
   Optional<Double> number(String key) {
-    return value(key).map(value -> number(key, value));
+    return value(key).map(value -> finite(key, value));
+  }
+
+  private double finite(String key, ConfigValue value) {
+    double number = number(key, value);
+    if (!Double.isFinite(number)) {
+      throw invalid(key, "must be a finite number, but is " + value.render());
+    }
+    return number;
   }
 
   /** Numbers, also as Python's {@code Infinity} and transformers' {@code {"__float__": ...}}. */
@@ -156,11 +165,27 @@ final class PublishedConfig {
 
   /** A list of numbers of a certain length. */
   Optional<List<Double>> numbers(String key, int length) {
-    Optional<List<Double>> numbers = list(key, value -> number(key, value));
+    Optional<List<Double>> numbers = list(key, value -> finite(key, value));
     if (numbers.isPresent() && numbers.get().size() != length) {
       throw invalid(key, "must be a list of " + length + " numbers");
     }
     return numbers;
+  }
+
+  /** A smallest and a largest number of at least zero; the latter may be infinite. */
+  Optional<List<Double>> range(String key) {
+    Optional<List<Double>> range = list(key, value -> number(key, value));
+    if (range.isPresent()) {
+      List<Double> limits = range.get();
+      if (limits.size() != 2
+          || !Double.isFinite(limits.get(0))
+          || limits.get(0) < 0
+          || limits.get(1) <= 0
+          || limits.get(1) < limits.get(0)) {
+        throw invalid(key, "must be a smallest and a largest number, but is " + limits);
+      }
+    }
+    return range;
   }
 
   Optional<List<Integer>> integers(String key) {
@@ -200,6 +225,15 @@ final class PublishedConfig {
               }
               throw invalid(key, "must be an object, but is " + value.render());
             });
+  }
+
+  /** The first key that holds an object. */
+  Optional<String> firstObject() {
+    return object.entrySet().stream()
+        .filter(entry -> entry.getValue() instanceof ConfigObject)
+        .map(Map.Entry::getKey)
+        .sorted()
+        .findFirst();
   }
 
   /** A whole number, or what {@code "auto"} stands for. */

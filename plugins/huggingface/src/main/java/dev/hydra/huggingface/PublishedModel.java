@@ -8,7 +8,9 @@ import dev.hydra.composer.ModelSpec;
 import dev.hydra.composer.Parameter;
 import dev.hydra.composer.Precision;
 import dev.hydra.libtorch.Devices;
+import dev.hydra.libtorch.safetensors.TensorInfo;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -34,13 +36,17 @@ final class PublishedModel {
   }
 
   /**
-   * Reads a {@code config.json}.
+   * Reads a {@code config.json}, and the {@code generation_config.json} beside it if there is one.
    *
-   * @throws dev.hydra.api.ConfigException if it is malformed, or asks for what is not supported
+   * @throws dev.hydra.api.ConfigException if one is malformed, or asks for what is not supported
    */
   static PublishedModel read(Path file) {
     PublishedConfig config = PublishedConfig.read(file);
     ModelPlan plan = Family.read(config);
+    Path generation = file.resolveSibling(HuggingFace.GENERATION_CONFIG);
+    if (Files.isRegularFile(generation)) {
+      plan = plan.generating(PublishedConfig.read(generation));
+    }
     return new PublishedModel(file, plan, config.warnings());
   }
 
@@ -99,9 +105,10 @@ final class PublishedModel {
    */
   void importTo(Path published, Path target, Progress progress) throws IOException {
     try (Shards shards = Shards.open(published)) {
-      Map<String, String> duplicates = plan.duplicates();
+      ModelPlan found = plan.namedAs(shards.tensors().keySet());
+      Map<String, String> duplicates = found.duplicates();
       Transfer transfer =
-          new Transfer(mappings(), shards, duplicates.keySet(), published.toString());
+          new Transfer(found.mappings(), shards, duplicates.keySet(), published.toString());
       for (Map.Entry<String, String> pair : duplicates.entrySet()) {
         if (shards.tensor(pair.getKey()).isPresent()) {
           Transfer.requireEqual(shards, pair.getKey(), pair.getValue());
@@ -116,14 +123,16 @@ final class PublishedModel {
    *
    * @param model the folder with our weights
    * @param target the file to write
+   * @return the tensors that were written
    * @throws IOException if they do not fit the description; nothing is written then
    */
-  void exportTo(Path model, Path target, Progress progress) throws IOException {
+  List<TensorInfo> exportTo(Path model, Path target, Progress progress) throws IOException {
     try (Shards shards = Shards.open(model)) {
       List<Mapping> back = mappings().stream().map(Mapping::inverse).toList();
       Transfer transfer = new Transfer(back, shards, Set.of(), model.toString());
       transfer.sort();
       transfer.write(target, Map.of("format", "pt"), progress);
+      return transfer.tensors();
     }
   }
 }

@@ -20,7 +20,6 @@ final class PureMamba {
     // Derived from others, or left by the converter.
     config.harmless(
         List.of(
-            "intermediate_size",
             "residual_in_fp32",
             "d_inner",
             "d_model",
@@ -31,7 +30,7 @@ final class PureMamba {
     MambaPart mamba =
         new MambaPart(
             width,
-            config.integer("expand", 2) * width,
+            config.integer("intermediate_size", config.integer("expand", 2) * width),
             config.integer("state_size", 16),
             config.automatic("time_step_rank", (width + 15) / 16),
             config.integer("conv_kernel", 4),

@@ -23,7 +23,7 @@ final class PureMamba2 {
               .formatted(heads, headDim, (long) expand * width));
     }
     if (config.flag("norm_before_gate", false)) {
-      throw config.unsupported("norm_before_gate", true, "transformers norms after the gate");
+      config.warn("norm_before_gate", "is ignored, as by transformers: norms are after the gate");
     }
     // Derived from others, or of no effect in this family.
     config.harmless(List.of("intermediate_size", "residual_in_fp32", "time_step_rank", "rms_norm"));

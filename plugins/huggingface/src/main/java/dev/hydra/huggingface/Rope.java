@@ -37,7 +37,15 @@ record Rope(double theta, double share, Map<String, Object> scaling) {
     if (chosen.isEmpty()) {
       return new Rope(theta, defaultShare, Map.of());
     }
+    if (legacy.isPresent() && parameters.isPresent()) {
+      config.warn("rope_parameters", "is ignored, as by transformers, for rope_scaling beside it");
+    }
     PublishedConfig rope = chosen.get();
+    Optional<String> nested = rope.firstObject();
+    if (nested.isPresent()) {
+      throw rope.invalid(
+          nested.get(), "is not supported; all layers have the same rotary positions");
+    }
     String type = rope.text("rope_type", rope.text("type", "default"));
     rope.text("type", type);
     Rope read =
@@ -115,10 +123,15 @@ record Rope(double theta, double share, Map<String, Object> scaling) {
         .orElseGet(() -> config.required("max_position_embeddings"));
   }
 
+  /** How many dimensions of a head of this size rotate. */
+  int dims(int headDim) {
+    return (int) (headDim * share);
+  }
+
   /** The options of an attention with heads of this size. */
   Map<String, Object> options(int headDim) {
     Map<String, Object> options = new LinkedHashMap<>();
-    int dims = (int) (headDim * share);
+    int dims = dims(headDim);
     if (dims != headDim) {
       options.put("rope-dim", dims);
     }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import dev.hydra.api.ConfigException;
 import java.io.IOException;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -33,6 +34,21 @@ class ConfigFaultsTest extends PublishedFolderTest {
         "bamba | \"mamba_n_heads\": 8 | \"mamba_n_heads\": 7 | mamba_n_heads: = 7 heads",
         "falcon_h1 | \"key_multiplier\": 1.0 | \"key_multiplier\": -1.0 | mixer.scale",
         "granitemoehybrid | \"full_attention\",\\n | \"sparse\",\\n | layer_types: = sparse is not",
+        "granitemoehybrid | \"logits_scaling\": 1.0 | \"logits_scaling\": 0 |"
+            + " logits_scaling: = 0.0 is not supported",
+        "granitemoehybrid | \"num_local_experts\": 4 | \"num_local_experts\": null |"
+            + " num_local_experts: must be a whole number, 0 for none",
+        "granitemoehybrid | \"rms_norm_eps\": 1e-06 | \"rms_norm_eps\": 0 |"
+            + " rms_norm_eps: = 0.0 must be above 0",
+        "mamba | \"layer_norm_epsilon\": 1e-05 | \"layer_norm_epsilon\": -1 |"
+            + " layer_norm_epsilon: = -1.0 must be above 0",
+        "granitemoehybrid | \"shared_intermediate_size\": 64 | \"shared_intermediate_size\": 0 |"
+            + " shared_intermediate_size: = 0 is not supported",
+        "llama | \"rope_theta\": 10000.0 | \"rope_theta\": Infinity |"
+            + " rope_parameters.rope_theta: must be a finite number",
+        "llama | \"rope_theta\": 10000.0 | \"full_attention\": { \"rope_theta\": 10000.0 } |"
+            + " rope_parameters.full_attention: is not supported",
+        "mamba2 | 0.0,\\n | Infinity,\\n | time_step_limit: must be a smallest",
         "mamba2 | \"num_heads\": 8 | \"num_heads\": 9 | num_heads: = 9 heads",
         "mamba2 | \"Infinity\" | \"Endless\" | time_step_limit: must be a number"
       })
@@ -57,5 +73,49 @@ class ConfigFaultsTest extends PublishedFolderTest {
     List<String> warnings = importIt();
     assertEquals(1, warnings.size(), warnings.toString());
     contains(warnings.get(0), "config.json: 30: use_magic: is not known here");
+  }
+
+  /** What transformers ignores does not stand in the way. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "mamba2 | \"use_cache\": true | \"norm_before_gate\": true | norm_before_gate: is ignored",
+        "mamba2 | \"use_cache\": true | \"norm_before_gate\": false |",
+        "bamba | \"use_cache\": true | \"attn_rotary_emb\": 16 | attn_rotary_emb: = 16 is ignored",
+        "bamba | \"use_cache\": true | \"attn_rotary_emb\": 8 |",
+        "llama | \"use_cache\": true | \"rope_scaling\": { \"type\": \"linear\", \"factor\": 2 } |"
+            + " rope_parameters: is ignored",
+        "llama | \"use_cache\": true | \"rope_scaling\": null |",
+      })
+  void ignoredKeysAreNamed(String family, String from, String to, @Nullable String warning)
+      throws IOException {
+    copy(Golden.of(family));
+    edit("config.json", from, to);
+    List<String> warnings = importIt();
+    assertEquals(warning == null ? 0 : 1, warnings.size(), warnings.toString());
+    if (warning != null) {
+      contains(warnings.get(0), warning, "config.json");
+    }
+  }
+
+  /** The share of rotating dimensions that was read decides, not a half. */
+  @Test
+  void rotaryWidthFollowsTheShare() throws IOException {
+    copy(Golden.of("bamba"));
+    edit("config.json", "\"partial_rotary_factor\": 0.5", "\"partial_rotary_factor\": 0.25");
+    edit("config.json", "\"use_cache\": true", "\"attn_rotary_emb\": 4");
+    assertEquals(List.of(), importIt());
+  }
+
+  /** In Mamba the inner channels may be given; they need be no multiple of the width. */
+  @Test
+  void innerChannelsMayBeGiven() throws IOException {
+    copy(Golden.of("mamba"));
+    edit("config.json", "\"intermediate_size\": 128", "\"intermediate_size\": 160");
+    PublishedModel model = PublishedModel.read(published.resolve("config.json"));
+    model.check(Golden.COMPONENTS);
+    contains(model.text(), "inner = 160");
+    contains(refused(IOException.class), "mixer.in_proj.weight [256, 64] for [320, 64]");
   }
 }

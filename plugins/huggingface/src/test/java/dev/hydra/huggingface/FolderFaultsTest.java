@@ -27,7 +27,9 @@ class FolderFaultsTest extends PublishedFolderTest {
         String.valueOf(
             assertThrows(
                     IOException.class,
-                    () -> HuggingFace.exportModel(out, Optional.empty(), published, Progress.NONE))
+                    () ->
+                        HuggingFace.exportModel(
+                            out, Optional.empty(), published, Golden.COMPONENTS, Progress.NONE))
                 .getMessage()),
         "is not empty");
   }
@@ -45,7 +47,9 @@ class FolderFaultsTest extends PublishedFolderTest {
         String.valueOf(
             assertThrows(
                     IOException.class,
-                    () -> HuggingFace.exportModel(out, Optional.empty(), back, Progress.NONE))
+                    () ->
+                        HuggingFace.exportModel(
+                            out, Optional.empty(), back, Golden.COMPONENTS, Progress.NONE))
                 .getMessage()),
         "blocks.0.mixer: rope-theta is 20000, not 10000",
         "blocks.1.mixer: scale is 1, not its default");
@@ -56,11 +60,13 @@ class FolderFaultsTest extends PublishedFolderTest {
         String.valueOf(
             assertThrows(
                     IOException.class,
-                    () -> HuggingFace.exportModel(out, Optional.empty(), back, Progress.NONE))
+                    () ->
+                        HuggingFace.exportModel(
+                            out, Optional.empty(), back, Golden.COMPONENTS, Progress.NONE))
                 .getMessage()),
         "hf-config.json; name the config.json");
     Path kept = published.resolve("config.json");
-    HuggingFace.exportModel(out, Optional.of(kept), back, Progress.NONE);
+    HuggingFace.exportModel(out, Optional.of(kept), back, Golden.COMPONENTS, Progress.NONE);
     assertEquals(Files.readString(kept), Files.readString(back.resolve("config.json")));
   }
 }

@@ -1,5 +1,6 @@
 package dev.hydra.huggingface;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -13,12 +14,15 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Files that do not hold what the description says are refused. */
 class TensorFaultsTest extends PublishedFolderTest {
@@ -67,7 +71,7 @@ class TensorFaultsTest extends PublishedFolderTest {
                     name.endsWith("A_log") ? tensor : tensor.to(ScalarType.BFloat16)));
     importIt();
     Path back = folder.resolve("back");
-    HuggingFace.exportModel(out, Optional.empty(), back, Progress.NONE);
+    HuggingFace.exportModel(out, Optional.empty(), back, Golden.COMPONENTS, Progress.NONE);
     try (PointerScope scope = new PointerScope();
         SafetensorsFile before = SafetensorsFile.open(published.resolve(Shards.FILE));
         SafetensorsFile after = SafetensorsFile.open(back.resolve(Shards.FILE))) {
@@ -90,6 +94,48 @@ class TensorFaultsTest extends PublishedFolderTest {
     out = folder.resolve("again");
     editTensors(tensors -> tensors.put("lm_head.weight", torch.zeros_like(tensors.get(table))));
     contains(refused(IOException.class), "lm_head.weight differs from " + table);
+  }
+
+  /** Older files have the embedding of Mamba under another name, which is not written again. */
+  @ParameterizedTest
+  @ValueSource(strings = {"mamba", "mamba2"})
+  void formerNames(String family) throws IOException {
+    copy(Golden.of(family));
+    byte[] config = Files.readAllBytes(published.resolve("config.json"));
+    byte[] weights = Files.readAllBytes(published.resolve(Shards.FILE));
+    editTensors(
+        tensors -> {
+          Tensor table = Objects.requireNonNull(tensors.remove("backbone.embeddings.weight"));
+          tensors.put("backbone.embedding.weight", table);
+          tensors.putIfAbsent("lm_head.weight", table.clone());
+        });
+    importIt();
+    Path back = folder.resolve("back");
+    HuggingFace.exportModel(out, Optional.empty(), back, Golden.COMPONENTS, Progress.NONE);
+    assertArrayEquals(config, Files.readAllBytes(back.resolve("config.json")));
+    assertArrayEquals(weights, Files.readAllBytes(back.resolve(Shards.FILE)));
+  }
+
+  /** Else transformers would load the weights in a type that they do not have. */
+  @Test
+  void descriptionsHaveTheTypeOfTheWeights() throws IOException {
+    copy(Golden.of("llama"));
+    String other = "\"use_cache\": true, \"note\": [ { \"dtype\": \"float32\" }, \"dtype\" ]";
+    edit("config.json", "\"use_cache\": true", other + ",\n  \"torch_dtype\" : \"float16\"");
+    String config = Files.readString(published.resolve("config.json"));
+    editTensors(tensors -> tensors.replaceAll((name, tensor) -> tensor.to(ScalarType.BFloat16)));
+    importIt();
+    Path back = folder.resolve("back");
+    assertEquals(
+        List.of(
+            "config.json: dtype: is bfloat16 as the weights, not float32",
+            "config.json: torch_dtype: is bfloat16 as the weights, not float16"),
+        HuggingFace.exportModel(out, Optional.empty(), back, Golden.COMPONENTS, Progress.NONE));
+    assertEquals(
+        config
+            .replace("\n  \"dtype\": \"float32\"", "\n  \"dtype\": \"bfloat16\"")
+            .replace("\"torch_dtype\" : \"float16\"", "\"torch_dtype\" : \"bfloat16\""),
+        Files.readString(back.resolve("config.json")));
   }
 
   @Test

@@ -49,7 +49,8 @@ class TrainedExportTest {
 
     Path back = folder.resolve("back");
     Path description = golden.folder().resolve("config.json");
-    HuggingFace.exportModel(checkpoint, Optional.of(description), back, Progress.NONE);
+    HuggingFace.exportModel(
+        checkpoint, Optional.of(description), back, Golden.COMPONENTS, Progress.NONE);
     int changed = 0;
     try (PointerScope scope = new PointerScope();
         SafetensorsFile before = SafetensorsFile.open(golden.folder().resolve(Shards.FILE));

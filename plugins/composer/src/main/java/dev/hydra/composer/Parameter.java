@@ -1,7 +1,11 @@
 package dev.hydra.composer;
 
 import dev.hydra.api.ParameterSpec;
+import dev.hydra.libtorch.Grad;
 import dev.hydra.libtorch.Tensors;
+import java.util.Arrays;
+import java.util.List;
+import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -17,6 +21,57 @@ public record Parameter(String name, ParameterSpec spec, Tensor master, Tensor w
   /** Whether the working copy must follow changes of the master. */
   public boolean copied() {
     return Tensors.type(working) != Tensors.type(master);
+  }
+
+  /**
+   * This parameter, if it has a shape.
+   *
+   * @throws IllegalArgumentException if it has another one
+   */
+  Parameter of(List<Long> shape) {
+    if (!spec.shape().equals(shape)) {
+      throw new IllegalArgumentException(
+          "parameter " + name + " has shape " + spec.shape() + ", not " + shape);
+    }
+    return this;
+  }
+
+  /** The same parameter under another description of the same {@linkplain #fits kind}. */
+  Parameter as(ParameterSpec other) {
+    return new Parameter(name, ParameterStore.done(other), master, working);
+  }
+
+  /** Whether its tensors are what a description asks for. */
+  boolean fits(ParameterSpec other) {
+    return spec.shape().equals(other.shape())
+        && spec.fp32() == other.fp32()
+        && spec.trainable() == other.trainable()
+        && spec.sparse() == other.sparse();
+  }
+
+  /**
+   * Replaces the value, master and working copy.
+   *
+   * @throws IllegalArgumentException if the shape differs
+   */
+  void load(Tensor value) {
+    long[] sizes = Tensors.sizes(value);
+    if (!Arrays.equals(sizes, spec.sizes())) {
+      throw new IllegalArgumentException(
+          "parameter "
+              + name
+              + " has shape "
+              + spec.shape()
+              + ", the value "
+              + Arrays.toString(sizes));
+    }
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      master.copy_(value);
+      if (copied()) {
+        working.copy_(master);
+      }
+    }
   }
 
   @Override

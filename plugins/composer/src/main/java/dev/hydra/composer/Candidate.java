@@ -1,0 +1,297 @@
+package dev.hydra.composer;
+
+import com.typesafe.config.Config;
+import dev.hydra.libtorch.Grad;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * The components that a request asks for, built beside the running model on its own parameters.
+ * Closing frees the parameters that were made for it: only where they are not put in place.
+ */
+final class Candidate implements SwapHost.Change, AutoCloseable {
+  /** A site, what is to stand there, and how it takes over. */
+  private record Target(ComponentSite site, ComponentSite fresh, Optional<Takeover> takeover) {}
+
+  private final Model model;
+  private final Map<String, Parameter> before;
+  private final CandidateParameters parameters;
+  private final List<Target> targets = new ArrayList<>();
+  private final Set<String> kept = new HashSet<>();
+  private final List<String> dropped = new ArrayList<>();
+  private final Composition composition;
+  private final SwapReport report;
+
+  /**
+   * Builds and probes; to be called on a thread that may hang.
+   *
+   * @param room the bytes that new parameters may take
+   * @throws SwapRefusedException saying why the request cannot be met
+   */
+  Candidate(Model model, SwapRequest request, long room) {
+    this.model = model;
+    this.before = model.parameters().byName();
+    SwapTargets chosen = new SwapTargets(model, request);
+    List<ComponentSite> sites = chosen.sites();
+    try (PointerScope scope = new PointerScope()) {
+      Map<ComponentSite, Takeover> takeovers = new HashMap<>();
+      Set<String> migrated = new HashSet<>();
+      for (ComponentSite site : sites) {
+        Takeover.find(site, chosen, before)
+            .ifPresent(
+                takeover -> {
+                  takeovers.put(site, takeover);
+                  migrated.addAll(takeover.values().keySet());
+                });
+      }
+      parameters = new CandidateParameters(model.parameters(), migrated, room);
+      try {
+        for (ComponentSite site : sites) {
+          Config config = chosen.config(site);
+          SiteContext context =
+              new SiteContext(chosen.components(site), parameters, model.context().depth());
+          targets.add(
+              new Target(
+                  site, site.copy(context, config), Optional.ofNullable(takeovers.get(site))));
+        }
+        checkMigrated(migrated);
+        transfer();
+        sites.forEach(site -> probe(site, chosen));
+        composition = compose(request);
+        report = describe();
+      } catch (RuntimeException | Error e) {
+        parameters.close();
+        throw e;
+      }
+    }
+  }
+
+  private void probe(ComponentSite site, SwapTargets chosen) {
+    try (ProbeParameters aliases = new ProbeParameters(parameters.asked())) {
+      SiteContext context =
+          new SiteContext(chosen.components(site), aliases, model.context().depth());
+      new Probe(model, site.copy(context, chosen.config(site)), aliases).run();
+    }
+  }
+
+  private void checkMigrated(Set<String> migrated) {
+    for (String name : migrated) {
+      if (!parameters.made().containsKey(name)) {
+        throw new SwapRefusedException(
+            "the migration gives " + name + ", which the component does not ask for");
+      }
+    }
+  }
+
+  private Composition compose(SwapRequest request) {
+    Map<ComponentSite, Occupant> occupants = new LinkedHashMap<>();
+    ModelSpec spec = model.spec();
+    for (Target target : targets) {
+      occupants.put(target.site(), target.fresh().occupant());
+    }
+    if (request.config().isPresent()) {
+      for (Target target : targets) {
+        spec = SpecConfig.with(spec, target.site().path(), target.fresh().occupant().config());
+      }
+    }
+    return new Composition(occupants, arrange(request.vanished()), spec);
+  }
+
+  /** All parameters in the order in which a new model would have made them. */
+  private Map<String, Parameter> arrange(SwapRequest.Vanished policy) {
+    Map<String, Parameter> next = new LinkedHashMap<>();
+    List<Parameter> left = new ArrayList<>();
+    for (Parameter parameter : before.values()) {
+      Optional<Target> owner = owner(parameter.name());
+      Parameter same = parameters.asked().get(parameter.name());
+      if (owner.isPresent()) {
+        asked(owner.get().site()).forEach(each -> next.putIfAbsent(each.name(), each));
+      } else if (same != null) {
+        next.put(same.name(), same);
+      }
+      if (same == null && (owner.isPresent() || unshared(parameter.name()))) {
+        left.add(parameter);
+      } else if (same == null) {
+        next.put(parameter.name(), parameter);
+      }
+    }
+    parameters.asked().forEach(next::putIfAbsent);
+    left.forEach(each -> leave(each, policy, next));
+    return next;
+  }
+
+  private void leave(
+      Parameter parameter, SwapRequest.Vanished policy, Map<String, Parameter> next) {
+    String name = parameter.name();
+    boolean moved = owner(name).flatMap(Target::takeover).isPresent();
+    if (policy == SwapRequest.Vanished.KEEP) {
+      kept.add(name);
+      next.put(name, parameter.as(parameter.spec().frozen()));
+    } else if (policy == SwapRequest.Vanished.DROP || moved) {
+      dropped.add(name);
+    } else {
+      throw new SwapRefusedException(
+          "the new component does not ask for parameter "
+              + name
+              + "; say whether such parameters are to be dropped or kept");
+    }
+  }
+
+  private Optional<Target> owner(String name) {
+    return targets.stream()
+        .filter(target -> name.startsWith(target.site().path() + "."))
+        .findFirst();
+  }
+
+  private List<Parameter> asked(ComponentSite site) {
+    return parameters.asked().values().stream()
+        .filter(each -> each.name().startsWith(site.path() + "."))
+        .toList();
+  }
+
+  /** Whether a parameter was shared by sites that all change, so that none uses it any more. */
+  private boolean unshared(String name) {
+    if (!name.startsWith(Occupant.SHARED)) {
+      return false;
+    }
+    Set<String> others = new HashSet<>();
+    for (ComponentSite site : model.sites()) {
+      boolean changes =
+          targets.stream()
+              .anyMatch(target -> (site.path() + ".").startsWith(target.site().path() + "."));
+      if (!changes) {
+        others.addAll(site.occupant().shared());
+      }
+    }
+    return !others.contains(name);
+  }
+
+  /** Gives the new parameters the values that follow from old ones, as these are now. */
+  void transfer() {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      Map<String, Tensor> values = new HashMap<>();
+      targets.forEach(
+          target -> target.takeover().ifPresent(takeover -> values.putAll(takeover.values())));
+      for (Parameter each : parameters.made().values()) {
+        Tensor value = values.get(each.name());
+        Parameter old = before.get(each.name());
+        if (value != null) {
+          each.load(value);
+        } else if (old != null && old.spec().shape().equals(each.spec().shape())) {
+          each.load(old.master().detach());
+        }
+      }
+    }
+  }
+
+  /** What is to be put in place. */
+  Composition composition() {
+    return composition;
+  }
+
+  /** Whether the model is still the one that this was built for. */
+  boolean current() {
+    return model.parameters().byName() == before;
+  }
+
+  @Override
+  public boolean parametersChange() {
+    return !List.copyOf(before.values()).equals(List.copyOf(composition.parameters().values()));
+  }
+
+  @Override
+  public Map<String, Parameter> made() {
+    return parameters.made();
+  }
+
+  @Override
+  public Map<String, Tensor> rearranged(Function<String, Optional<Tensor>> old) {
+    Map<String, Tensor> moved = new LinkedHashMap<>();
+    for (Parameter each : parameters.made().values()) {
+      Parameter same = before.get(each.name());
+      if (same != null && same.spec().shape().equals(each.spec().shape())) {
+        old.apply(each.name()).ifPresent(value -> moved.put(each.name(), value));
+      }
+    }
+    for (Target target : targets) {
+      target.takeover().ifPresent(takeover -> moved.putAll(takeover.rearranged(old)));
+    }
+    return moved;
+  }
+
+  /**
+   * Checks a decoding state against what the new components would have left.
+   *
+   * @return what makes it fit, to be done when they are in place
+   * @throws SwapRefusedException if it does not fit and is not to be reset
+   */
+  Runnable adapt(Optional<ModelState> decoding, SwapRequest.State policy) {
+    List<Runnable> changes = new ArrayList<>();
+    for (Target target : targets) {
+      String path = target.site().path();
+      decoding
+          .filter(state -> !state.fits(target.fresh(), model.precision()))
+          .ifPresent(state -> changes.add(() -> state.forget(path)));
+      if (!changes.isEmpty() && policy == SwapRequest.State.REFUSE) {
+        throw new SwapRefusedException(
+            path
+                + ": the decoding state is not such as the new component leaves; let it be reset,"
+                + " or swap between texts");
+      }
+    }
+    return () -> changes.forEach(Runnable::run);
+  }
+
+  /** What it does, before it is done. */
+  SwapReport report() {
+    return report;
+  }
+
+  private SwapReport describe() {
+    List<SwapReport.Site> sites = new ArrayList<>();
+    for (Target target : targets) {
+      sites.add(
+          new SwapReport.Site(
+              target.site().path(),
+              SwapReport.Version.of(target.site().occupant().registration()),
+              SwapReport.Version.of(target.fresh().occupant().registration())));
+    }
+    return new SwapReport(SwapReport.Status.PREPARED, "", 0, sites, names(), 0, 0);
+  }
+
+  private SwapReport.Parameters names() {
+    Set<String> migrated = new HashSet<>();
+    targets.forEach(
+        target -> target.takeover().ifPresent(takeover -> migrated.addAll(takeover.names())));
+    List<String> carried = new ArrayList<>();
+    List<String> moved = new ArrayList<>();
+    List<String> initialised = new ArrayList<>();
+    for (Parameter each : parameters.asked().values()) {
+      Parameter old = before.get(each.name());
+      if (migrated.contains(each.name())) {
+        moved.add(each.name());
+      } else if (old != null && old.spec().shape().equals(each.spec().shape())) {
+        carried.add(each.name());
+      } else {
+        initialised.add(each.name());
+      }
+    }
+    return new SwapReport.Parameters(
+        carried, moved, initialised, List.copyOf(dropped), kept.stream().sorted().toList());
+  }
+
+  @Override
+  public void close() {
+    parameters.close();
+  }
+}

@@ -135,7 +135,7 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
     boolean moved = owner(name).flatMap(Target::takeover).isPresent();
     if (policy == SwapRequest.Vanished.KEEP) {
       kept.add(name);
-      next.put(name, parameter.as(parameter.spec().frozen()));
+      next.put(name, parameter.left());
     } else if (policy == SwapRequest.Vanished.DROP || moved) {
       dropped.add(name);
     } else {
@@ -227,6 +227,16 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
       target.takeover().ifPresent(takeover -> moved.putAll(takeover.rearranged(old)));
     }
     return moved;
+  }
+
+  @Override
+  public Set<String> origins(String name) {
+    return targets.stream()
+        .flatMap(target -> target.takeover().stream())
+        .filter(takeover -> takeover.names().contains(name))
+        .findFirst()
+        .map(Takeover::origins)
+        .orElse(Set.of(name));
   }
 
   /**

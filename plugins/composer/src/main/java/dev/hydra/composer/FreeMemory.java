@@ -7,7 +7,7 @@ import java.util.stream.Stream;
 import org.bytedeco.pytorch.Device;
 
 /** How much memory can still be taken. */
-final class FreeMemory {
+public final class FreeMemory {
   private static final Path INFO = Path.of("/proc/meminfo");
   private static final String AVAILABLE = "MemAvailable:";
 
@@ -17,7 +17,7 @@ final class FreeMemory {
    * The bytes that are left. Only where nobody refuses an allocation that is too large, as Linux
    * does not: a GPU does, so there it is as if nothing were in the way.
    */
-  static long bytes(Device device) {
+  public static long bytes(Device device) {
     if (!device.is_cpu() || !Files.exists(INFO)) {
       return Long.MAX_VALUE;
     }

@@ -15,8 +15,10 @@ import org.bytedeco.pytorch.Tensor;
  * @param spec how the component described it
  * @param master the precise copy, which optimizers change and checkpoints keep
  * @param working what components compute with; the master itself where the types are the same
+ * @param unused whether it is left of a component that is gone, kept for its value only
  */
-public record Parameter(String name, ParameterSpec spec, Tensor master, Tensor working)
+public record Parameter(
+    String name, ParameterSpec spec, Tensor master, Tensor working, boolean unused)
     implements AutoCloseable {
   /** Whether the working copy must follow changes of the master. */
   public boolean copied() {
@@ -38,12 +40,18 @@ public record Parameter(String name, ParameterSpec spec, Tensor master, Tensor w
 
   /** The same parameter under another description of the same {@linkplain #fits kind}. */
   Parameter as(ParameterSpec other) {
-    return new Parameter(name, ParameterStore.done(other), master, working);
+    return new Parameter(name, ParameterStore.done(other), master, working, false);
+  }
+
+  /** The same parameter left without a component. */
+  Parameter left() {
+    return new Parameter(name, spec.frozen(), master, working, true);
   }
 
   /** Whether its tensors are what a description asks for. */
   boolean fits(ParameterSpec other) {
-    return spec.shape().equals(other.shape())
+    return !unused
+        && spec.shape().equals(other.shape())
         && spec.fp32() == other.fp32()
         && spec.trainable() == other.trainable()
         && spec.sparse() == other.sparse();

@@ -70,7 +70,7 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
       if (spec.trainable()) {
         working.set_requires_grad(true);
       }
-      return new Parameter(name, done(spec), master, working);
+      return new Parameter(name, done(spec), master, working, false);
     }
   }
 
@@ -132,8 +132,9 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
   public void keep(String name, Tensor value) {
     List<Long> shape = Arrays.stream(Tensors.sizes(value)).boxed().toList();
     ParameterSpec spec = new ParameterSpec(name, DONE, shape, true, false, false, false);
-    borrow(name, spec);
-    load(name, value);
+    Parameter parameter = create(name, spec).left();
+    parameter.load(value);
+    parameters.put(name, parameter);
   }
 
   /** Adds to a parameter, master and working copy. */

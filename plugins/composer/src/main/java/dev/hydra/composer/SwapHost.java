@@ -2,6 +2,7 @@ package dev.hydra.composer;
 
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 import org.bytedeco.pytorch.Tensor;
 
@@ -22,6 +23,9 @@ public interface SwapHost {
      * @return the quantity by the full names of those new parameters whose elements are old ones
      */
     Map<String, Tensor> rearranged(Function<String, Optional<Tensor>> old);
+
+    /** The full names of the old parameters that a rearranged one came from. */
+    Set<String> origins(String name);
   }
 
   /** The host's part in one swap. Closing frees what it does not need any more, in any state. */

@@ -150,8 +150,9 @@ public final class Swapper implements AutoCloseable {
    *
    * @param now how many steps the owner has made
    * @param state the decoding state that the owner goes on with, if any
+   * @return how what waited ended, if anything did
    */
-  public void boundary(long now, Optional<ModelState> state) {
+  public Optional<SwapReport.Status> boundary(long now, Optional<ModelState> state) {
     owner = Optional.of(Thread.currentThread());
     step = now;
     if (!retired.isEmpty() && !oneAtATime.isLocked()) {
@@ -163,7 +164,12 @@ public final class Swapper implements AutoCloseable {
       next = pending;
       pending = Optional.empty();
     }
-    next.ifPresent(each -> each.report().complete(run(each, now, state)));
+    if (next.isEmpty()) {
+      return Optional.empty();
+    }
+    SwapReport report = run(next.get(), now, state);
+    next.get().report().complete(report);
+    return Optional.of(report.status());
   }
 
   private static SwapReport run(Pending pending, long now, Optional<ModelState> state) {

@@ -53,6 +53,11 @@ final class Takeover {
     return names;
   }
 
+  /** The full names that it makes them from. */
+  Set<String> origins() {
+    return old.keySet();
+  }
+
   /** Another quantity, if it follows by the same function and every old parameter has it. */
   Map<String, Tensor> rearranged(Function<String, Optional<Tensor>> quantity) {
     Map<String, Tensor> inputs = new LinkedHashMap<>();

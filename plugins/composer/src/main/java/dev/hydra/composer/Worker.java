@@ -35,8 +35,8 @@ final class Worker {
       thread.join(limit.toMillis());
       throw new SwapRefusedException(describe(Objects.requireNonNullElse(e.getCause(), e)));
     } catch (TimeoutException | InterruptedException e) {
-      if (!result.completeExceptionally(e)) {
-        result.thenAccept(PreparedSwap::close);
+      if (!result.completeExceptionally(e) && !result.isCompletedExceptionally()) {
+        result.join().close(); // it was done in the last moment
       }
       thread.interrupt();
       if (e instanceof InterruptedException interrupted) {

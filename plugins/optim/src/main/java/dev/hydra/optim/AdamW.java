@@ -6,7 +6,6 @@ import dev.hydra.libtorch.Operators.Operator;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -71,7 +70,8 @@ public final class AdamW implements AutoCloseable {
   /**
    * The same, with what is known of some parameters.
    *
-   * @param known by the names of parameters, from {@link #release}; the optimizer owns what it uses
+   * @param known by the names of parameters, the {@link #moments} of another optimizer that is
+   *     {@linkplain #release released}; this one owns what it uses
    */
   public AdamW(
       List<OptimizedParameter> parameters, Constants constants, Map<String, Moments> known) {
@@ -205,16 +205,10 @@ public final class AdamW implements AutoCloseable {
     return Map.copyOf(moments);
   }
 
-  /**
-   * Ends this optimizer, but not what it remembers, for another one to go on with.
-   *
-   * @return by the names of parameters; owned by the caller
-   */
-  public Map<String, Moments> release() {
-    Map<String, Moments> all = new HashMap<>(moments);
+  /** Ends this optimizer, but not its {@link #moments}, which now belong to the caller. */
+  public void release() {
     moments.clear();
     close();
-    return all;
   }
 
   private static void check(String name, Tensor tensor, @Nullable Tensor saved) {

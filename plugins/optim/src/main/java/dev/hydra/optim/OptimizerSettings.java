@@ -79,7 +79,7 @@ public final class OptimizerSettings {
   /**
    * The optimizer for these parameters, to be closed by the caller.
    *
-   * @param known what is remembered of some of them, see {@link AdamW#release}
+   * @param known what is remembered of some of them, see {@link AdamW#moments}
    */
   public AdamW optimizer(List<OptimizedParameter> parameters, Map<String, Moments> known) {
     return switch (settings.get(TYPE)) {

@@ -190,12 +190,12 @@ class AdamWTest {
             .map(p -> new ReferenceAdamW(CONSTANTS, p.decay(), Tensors.numbers(p.master())))
             .toList();
     Random random = new Random(3);
-    Map<String, Moments> known;
     AdamW first = new AdamW(parameters.subList(0, 2), CONSTANTS);
     for (int step = 0; step < 5; step++) {
       advance(first, parameters.subList(0, 2), references, random, step);
     }
-    known = first.release();
+    Map<String, Moments> known = first.moments();
+    first.release();
     try (AdamW second = new AdamW(parameters, CONSTANTS, known)) {
       for (int step = 5; step < 9; step++) {
         advance(second, parameters, references, random, step);

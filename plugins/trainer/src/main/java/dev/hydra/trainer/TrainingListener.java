@@ -1,5 +1,6 @@
 package dev.hydra.trainer;
 
+import dev.hydra.composer.SwapReport;
 import java.nio.file.Path;
 
 /** Hears what happens in a run, on the training thread. */
@@ -15,4 +16,7 @@ public interface TrainingListener {
 
   /** Something went wrong that training survives. */
   void warned(String message);
+
+  /** Components were exchanged, or not, or back; on the thread that asked for it. */
+  default void swapped(SwapReport report) {}
 }

@@ -1,0 +1,165 @@
+package dev.hydra.trainer;
+
+import dev.hydra.composer.Model;
+import dev.hydra.composer.SwapHost;
+import dev.hydra.composer.SwapReport;
+import dev.hydra.composer.SwapRequest;
+import dev.hydra.composer.Swapper;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Exchanges components of a training run while it goes on, on request of any thread but its own.
+ * Everything is noted in the run's journal.
+ */
+public final class Swaps implements AutoCloseable {
+  private final Swapper swapper;
+  private final SwapGuard guard;
+  private final RunLog log;
+  private final TrainingListener listener;
+
+  Swaps(
+      Model model,
+      TrainingStep training,
+      GuardSettings settings,
+      RunLog log,
+      TrainingListener listener) {
+    this.guard = new SwapGuard(settings);
+    this.log = log;
+    this.listener = listener;
+    boolean undoable = settings.steps() > 0;
+    this.swapper =
+        new Swapper(
+            model,
+            new SwapHost() {
+              @Override
+              public Part prepare(Change change) {
+                return new TrainingPart(model, training, change, undoable);
+              }
+
+              @Override
+              public void prepared(SwapReport report) {
+                note("swap-prepared", report);
+              }
+
+              @Override
+              public boolean undoable() {
+                return undoable;
+              }
+            });
+  }
+
+  /**
+   * Builds, probes, waits for the end of the step and switches.
+   *
+   * @return how it ended: in place, built and probed only, or refused with a reason
+   * @throws IllegalStateException on the training thread
+   */
+  public SwapReport swap(SwapRequest request) {
+    return said(swapper.swap(request));
+  }
+
+  /**
+   * Goes back to how model and optimizer were before the last swap, as long as that is watched;
+   * data go on.
+   *
+   * @throws IllegalStateException on the training thread
+   */
+  public SwapReport rollback() {
+    return said(swapper.rollBack());
+  }
+
+  /** What stands at every site, nested ones too. */
+  public List<SwapReport.Site> list() {
+    return swapper.list();
+  }
+
+  /** Whether a request is ready and waits for the end of the step. */
+  public boolean pending() {
+    return swapper.pending();
+  }
+
+  private SwapReport said(SwapReport report) {
+    switch (report.status()) {
+      case SWITCHED -> note("swap", report);
+      case ROLLED_BACK -> note("rollback", report);
+      case REFUSED -> note("swap-refused", report);
+      case PREPARED -> {
+        return report; // noted already
+      }
+    }
+    listener.swapped(report);
+    return report;
+  }
+
+  private void note(String event, SwapReport report) {
+    List<Map<String, String>> sites =
+        report.sites().stream()
+            .map(
+                site ->
+                    Map.of(
+                        "site",
+                        site.path(),
+                        "from",
+                        site.from().toString(),
+                        "to",
+                        site.to().toString()))
+            .toList();
+    SwapReport.Parameters parameters = report.parameters();
+    log.event(
+        event,
+        report.step(),
+        "sites",
+        sites,
+        "reason",
+        report.reason(),
+        "carried",
+        parameters.carried().size(),
+        "migrated",
+        parameters.migrated(),
+        "initialised",
+        parameters.initialised(),
+        "dropped",
+        parameters.dropped(),
+        "kept",
+        parameters.kept(),
+        "pause_ms",
+        report.pauseNanos() / 1e6,
+        "total_ms",
+        report.totalNanos() / 1e6);
+  }
+
+  /** Between two steps. */
+  void boundary(long step) {
+    if (!guard.watching()) {
+      swapper.confirm();
+    }
+    swapper
+        .boundary(step, Optional.empty())
+        .ifPresent(
+            status -> {
+              switch (status) {
+                case SWITCHED -> guard.begin();
+                case ROLLED_BACK -> guard.end();
+                default -> {}
+              }
+            });
+  }
+
+  /** After a step: undoes a swap that has made things worse; says whether it did. */
+  boolean undid(long step, TrainingStep.Measured measured) {
+    Optional<String> reason = guard.judge(measured);
+    reason.ifPresent(
+        why -> {
+          guard.end();
+          said(swapper.undo(step, why));
+        });
+    return reason.isPresent();
+  }
+
+  @Override
+  public void close() {
+    swapper.close();
+  }
+}

@@ -1,6 +1,6 @@
 package dev.hydra.composer;
 
-import dev.hydra.api.ConfigException;
+import dev.hydra.libtorch.LibTorchException;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -60,15 +60,16 @@ final class Worker {
     }
   }
 
-  /** In words: the exception itself would keep the plugin. */
+  /** In words, with what began it: the exception itself would keep the plugin. */
   static String describe(Throwable thrown) {
-    String text =
-        thrown instanceof SwapRefusedException || thrown instanceof ConfigException
-            ? String.valueOf(thrown.getMessage())
-            : thrown.toString();
-    String first = text.lines().findFirst().orElse("");
-    return thrown.getCause() == null || first.contains(thrown.getCause().toString())
-        ? first
-        : first + ", because of " + describe(thrown.getCause());
+    Throwable begin = thrown;
+    while (begin.getCause() != null) {
+      begin = begin.getCause();
+    }
+    String text = LibTorchException.readable(thrown);
+    String reason = LibTorchException.readable(begin);
+    return text.contains(reason)
+        ? text
+        : text + ", because of " + begin.getClass().getName() + ": " + reason;
   }
 }

@@ -112,11 +112,20 @@ class SwapTest {
   /** Collects garbage until the class loaders are gone that are not in use; how many are left. */
   private static int collect(List<WeakReference<ClassLoader>> loaders) {
     int alive = loaders.size();
-    for (int attempt = 0; attempt < 20 && alive > PLUGINS.length; attempt++) {
+    for (int attempt = 0; attempt < 20 && (attempt < 5 || alive > PLUGINS.length); attempt++) {
       System.gc();
+      pause(); // native memory is freed by a thread of its own
       alive = (int) loaders.stream().filter(each -> each.get() != null).count();
     }
     return alive;
+  }
+
+  private static void pause() {
+    try {
+      Thread.sleep(50);
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   /** Swaps one plugin after the other; gives its class loader. */

@@ -12,9 +12,11 @@ import dev.hydra.libtorch.RandomState;
 import dev.hydra.optim.Schedule;
 import java.io.IOException;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Tensor;
 
 /** A training run: from its first step, or from a checkpoint, to its last. */
 public final class Trainer implements AutoCloseable {
@@ -87,6 +89,11 @@ public final class Trainer implements AutoCloseable {
   /** What exchanges its components while it runs. */
   public Swaps swaps() {
     return swaps;
+  }
+
+  /** What the optimizer remembers; see {@link dev.hydra.optim.AdamW#exportState}. */
+  Map<String, Tensor> optimizerState() {
+    return training.optimizer().exportState();
   }
 
   /** The configuration that builds the model as it is now. */

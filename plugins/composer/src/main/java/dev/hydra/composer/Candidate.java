@@ -67,7 +67,7 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
         transfer();
         sites.forEach(site -> probe(site, chosen));
         composition = compose(request);
-        report = describe();
+        report = describe(request);
       } catch (RuntimeException | Error e) {
         parameters.close();
         throw e;
@@ -267,7 +267,7 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
     return report;
   }
 
-  private SwapReport describe() {
+  private SwapReport describe(SwapRequest request) {
     List<SwapReport.Site> sites = new ArrayList<>();
     for (Target target : targets) {
       sites.add(
@@ -276,7 +276,8 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
               SwapReport.Version.of(target.site().occupant().registration()),
               SwapReport.Version.of(target.fresh().occupant().registration())));
     }
-    return new SwapReport(SwapReport.Status.PREPARED, "", 0, sites, names(), 0, 0);
+    return new SwapReport(
+        request.describe(), SwapReport.Status.PREPARED, "", 0, sites, names(), 0, 0);
   }
 
   private SwapReport.Parameters names() {

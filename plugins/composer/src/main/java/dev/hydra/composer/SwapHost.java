@@ -46,8 +46,11 @@ public interface SwapHost {
   /** Gets ready on the worker: allocates what it can before the boundary. */
   Part prepare(Change change);
 
-  /** Hears on the requesting thread that a candidate was built and probed. */
-  void prepared(SwapReport report);
+  /**
+   * Hears of everything in order: what was prepared, and how a request ended, before whoever asked
+   * does. On the thread that runs the model where that did it, else on the one that asked.
+   */
+  void reported(SwapReport report);
 
   /** Whether a swap can be undone until {@link Swapper#confirm}. */
   boolean undoable();
@@ -73,7 +76,7 @@ public interface SwapHost {
       }
 
       @Override
-      public void prepared(SwapReport report) {}
+      public void reported(SwapReport report) {}
 
       @Override
       public boolean undoable() {

@@ -5,6 +5,7 @@ import java.util.List;
 /**
  * What became of a {@link SwapRequest}. It holds texts and numbers only, nothing of a plugin.
  *
+ * @param request what was asked for, in words
  * @param status how it ended
  * @param reason why it was refused or rolled back; empty otherwise
  * @param step the owner's step at whose boundary it happened; of what did not get there, the last
@@ -15,6 +16,7 @@ import java.util.List;
  * @param totalNanos from the request to its end
  */
 public record SwapReport(
+    String request,
     Status status,
     String reason,
     long step,
@@ -90,11 +92,13 @@ public record SwapReport(
   }
 
   SwapReport at(Status newStatus, long newStep, long newPause, long newTotal) {
-    return new SwapReport(newStatus, reason, newStep, sites, parameters, newPause, newTotal);
+    return new SwapReport(
+        request, newStatus, reason, newStep, sites, parameters, newPause, newTotal);
   }
 
   SwapReport rolledBack(String why, long newStep, long newPause, long newTotal) {
     return new SwapReport(
+        "rollback",
         Status.ROLLED_BACK,
         why,
         newStep,
@@ -104,7 +108,8 @@ public record SwapReport(
         newTotal);
   }
 
-  static SwapReport refused(String reason, long step, long totalNanos) {
-    return new SwapReport(Status.REFUSED, reason, step, List.of(), Parameters.NONE, 0, totalNanos);
+  static SwapReport refused(String request, String reason, long step, long totalNanos) {
+    return new SwapReport(
+        request, Status.REFUSED, reason, step, List.of(), Parameters.NONE, 0, totalNanos);
   }
 }

@@ -1,7 +1,9 @@
 package dev.hydra.composer;
 
 import com.typesafe.config.Config;
+import com.typesafe.config.ConfigRenderOptions;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -102,5 +104,15 @@ public record SwapRequest(
   /** The same with another time limit. */
   public SwapRequest within(Duration newLimit) {
     return new SwapRequest(registrations, sites, config, vanished, state, dryRun, newLimit);
+  }
+
+  /** What is asked for, in words. */
+  String describe() {
+    List<String> words = new ArrayList<>();
+    registrations.forEach(each -> words.add(SwapReport.Version.of(each).toString()));
+    config.ifPresent(each -> words.add(each.root().render(ConfigRenderOptions.concise())));
+    return String.join(", ", words)
+        + (sites.isEmpty() ? "" : " at " + String.join(", ", sites))
+        + (dryRun ? ", dry" : "");
   }
 }

@@ -2,7 +2,9 @@ package dev.hydra.composer;
 
 import dev.hydra.composer.SwapReport.Status;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -28,7 +30,7 @@ public final class Swapper implements AutoCloseable {
   private volatile long step;
 
   /** What waits for the boundary, and where its end is reported. */
-  private record Pending(Action action, CompletableFuture<SwapReport> report) {}
+  private record Pending(String request, Action action, CompletableFuture<SwapReport> report) {}
 
   @FunctionalInterface
   private interface Action {
@@ -59,7 +61,7 @@ public final class Swapper implements AutoCloseable {
    */
   public SwapReport swap(SwapRequest request) {
     long begin = System.nanoTime();
-    return inTurn(begin, () -> swap(request, begin));
+    return inTurn(request.describe(), begin, () -> swap(request, begin));
   }
 
   private SwapReport swap(SwapRequest request, long begin) throws InterruptedException {
@@ -67,10 +69,11 @@ public final class Swapper implements AutoCloseable {
     try (PreparedSwap prepared =
         Worker.run(() -> new PreparedSwap(model, request, bytes, host), request.limit())) {
       SwapReport ready = prepared.report().at(Status.PREPARED, step, 0, System.nanoTime() - begin);
-      host.prepared(ready);
+      host.reported(ready);
       return request.dryRun()
           ? ready
-          : atBoundary((now, state) -> put(prepared, request, now, state, begin));
+          : atBoundary(
+              request.describe(), (now, state) -> put(prepared, request, now, state, begin));
     }
   }
 
@@ -95,7 +98,8 @@ public final class Swapper implements AutoCloseable {
   /** Goes back behind the last swap, if it is not confirmed yet; waits for the boundary. */
   public SwapReport rollBack() {
     long begin = System.nanoTime();
-    return inTurn(begin, () -> atBoundary((now, state) -> undo(now, "asked for")));
+    return inTurn(
+        "rollback", begin, () -> atBoundary("rollback", (now, state) -> back(now, "asked for")));
   }
 
   /**
@@ -105,6 +109,12 @@ public final class Swapper implements AutoCloseable {
    * @throws IllegalStateException if there is nothing to go back behind
    */
   public SwapReport undo(long now, String reason) {
+    SwapReport report = back(now, reason);
+    host.reported(report);
+    return report;
+  }
+
+  private SwapReport back(long now, String reason) {
     long begin = System.nanoTime();
     DoneSwap done =
         last.orElseThrow(
@@ -135,14 +145,14 @@ public final class Swapper implements AutoCloseable {
     }
   }
 
-  /** What stands at every site, nested ones too. Where from is to: nothing is going on. */
-  public List<SwapReport.Site> list() {
-    return model.sites().stream().map(Swapper::site).toList();
-  }
-
-  private static SwapReport.Site site(ComponentSite site) {
-    SwapReport.Version now = SwapReport.Version.of(site.occupant().registration());
-    return new SwapReport.Site(site.path(), now, now);
+  /** What stands at every site, by its path, nested ones too. */
+  public Map<String, SwapReport.Version> list() {
+    Map<String, SwapReport.Version> all = new LinkedHashMap<>();
+    model
+        .sites()
+        .forEach(
+            site -> all.put(site.path(), SwapReport.Version.of(site.occupant().registration())));
+    return all;
   }
 
   /**
@@ -168,6 +178,7 @@ public final class Swapper implements AutoCloseable {
       return Optional.empty();
     }
     SwapReport report = run(next.get(), now, state);
+    host.reported(report);
     next.get().report().complete(report);
     return Optional.of(report.status());
   }
@@ -177,12 +188,13 @@ public final class Swapper implements AutoCloseable {
     try {
       return pending.action().run(now, state);
     } catch (RuntimeException | LinkageError e) {
-      return SwapReport.refused(Worker.describe(e), now, System.nanoTime() - begin);
+      return SwapReport.refused(
+          pending.request(), Worker.describe(e), now, System.nanoTime() - begin);
     }
   }
 
-  private SwapReport atBoundary(Action action) throws InterruptedException {
-    Pending mine = new Pending(action, new CompletableFuture<>());
+  private SwapReport atBoundary(String request, Action action) throws InterruptedException {
+    Pending mine = new Pending(request, action, new CompletableFuture<>());
     synchronized (monitor) {
       if (closed.isPresent()) {
         throw new SwapRefusedException(closed.get());
@@ -204,7 +216,7 @@ public final class Swapper implements AutoCloseable {
     }
   }
 
-  private SwapReport inTurn(long begin, Request request) {
+  private SwapReport inTurn(String what, long begin, Request request) {
     if (owner.equals(Optional.of(Thread.currentThread()))) {
       throw new IllegalStateException("the thread that runs the model cannot wait for itself");
     }
@@ -212,17 +224,19 @@ public final class Swapper implements AutoCloseable {
     try {
       return request.run();
     } catch (SwapRefusedException e) {
-      return refused(String.valueOf(e.getMessage()), begin);
+      return refused(what, String.valueOf(e.getMessage()), begin);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      return refused("the request was interrupted", begin);
+      return refused(what, "the request was interrupted", begin);
     } finally {
       oneAtATime.unlock();
     }
   }
 
-  private SwapReport refused(String reason, long begin) {
-    return SwapReport.refused(reason, step, System.nanoTime() - begin);
+  private SwapReport refused(String what, String reason, long begin) {
+    SwapReport report = SwapReport.refused(what, reason, step, System.nanoTime() - begin);
+    host.reported(report);
+    return report;
   }
 
   /**
@@ -238,7 +252,8 @@ public final class Swapper implements AutoCloseable {
       left = pending;
       pending = Optional.empty();
     }
-    left.ifPresent(each -> each.report().complete(SwapReport.refused(reason, step, 0)));
+    left.ifPresent(
+        each -> each.report().complete(refused(each.request(), reason, System.nanoTime())));
     oneAtATime.lock();
     try {
       confirm();

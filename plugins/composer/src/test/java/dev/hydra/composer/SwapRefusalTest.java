@@ -40,7 +40,8 @@ class SwapRefusalTest {
       assertTrue(before.equal(Models.hidden(owner.model, INPUT)));
       assertEquals(parameters, owner.model.parameters().byName());
       assertTrue(
-          owner.swapper.list().stream().noneMatch(site -> site.to().version().equals("2.0")));
+          owner.swapper.list().values().stream()
+              .noneMatch(version -> version.version().equals("2.0")));
     }
   }
 

@@ -14,6 +14,7 @@ import dev.hydra.api.Site;
 import dev.hydra.composer.Components.Registration;
 import dev.hydra.libtorch.Devices;
 import dev.hydra.libtorch.Grad;
+import dev.hydra.libtorch.RandomState;
 import dev.hydra.libtorch.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -44,6 +45,7 @@ class SwapperTest {
     try (Owner owner = owner()) {
       Tensor before = Models.hidden(owner.model, INPUT);
       Map<String, double[]> values = Models.values(owner.model);
+      double[] random = Tensors.numbers(RandomState.save().cpu());
       SwapReport report = owner.swap(SwapRequest.to(sum("3.1")));
       assertEquals(SwapReport.Status.SWITCHED, report.status(), report.reason());
       assertEquals(
@@ -55,6 +57,7 @@ class SwapperTest {
       assertTrue(before.equal(Models.hidden(owner.model, INPUT)));
       assertEquals(values.keySet(), Models.values(owner.model).keySet());
       assertTrue(owner.model.plugins().contains("sums 3.1"));
+      assertArrayEquals(random, Tensors.numbers(RandomState.save().cpu()));
       owner
           .model
           .parameters()
@@ -100,7 +103,7 @@ class SwapperTest {
       boolean fourFirst = reports.get(0).step() < reports.get(1).step();
       assertEquals(
           fourFirst ? "5" : "4",
-          owner.swapper.list().get(0).to().version(),
+          owner.swapper.list().get("blocks.0.mixer").version(),
           "the later one is in place");
     }
   }

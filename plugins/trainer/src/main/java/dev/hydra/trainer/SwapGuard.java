@@ -8,7 +8,7 @@ import java.util.Optional;
 /** Watches the losses after a swap, and knows those before. */
 final class SwapGuard {
   /** Losses before a swap that are averaged. */
-  private static final int WINDOW = 50;
+  private static final int WINDOW = 20;
 
   private final GuardSettings settings;
   private final Deque<Double> before = new ArrayDeque<>();

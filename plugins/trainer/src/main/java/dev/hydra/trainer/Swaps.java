@@ -39,8 +39,8 @@ public final class Swaps implements AutoCloseable {
               }
 
               @Override
-              public void prepared(SwapReport report) {
-                note("swap-prepared", report);
+              public void reported(SwapReport report) {
+                say(report);
               }
 
               @Override
@@ -57,7 +57,7 @@ public final class Swaps implements AutoCloseable {
    * @throws IllegalStateException on the training thread
    */
   public SwapReport swap(SwapRequest request) {
-    return said(swapper.swap(request));
+    return swapper.swap(request);
   }
 
   /**
@@ -67,11 +67,11 @@ public final class Swaps implements AutoCloseable {
    * @throws IllegalStateException on the training thread
    */
   public SwapReport rollback() {
-    return said(swapper.rollBack());
+    return swapper.rollBack();
   }
 
-  /** What stands at every site, nested ones too. */
-  public List<SwapReport.Site> list() {
+  /** What stands at every site, by its path, nested ones too. */
+  public Map<String, SwapReport.Version> list() {
     return swapper.list();
   }
 
@@ -80,17 +80,16 @@ public final class Swaps implements AutoCloseable {
     return swapper.pending();
   }
 
-  private SwapReport said(SwapReport report) {
-    switch (report.status()) {
-      case SWITCHED -> note("swap", report);
-      case ROLLED_BACK -> note("rollback", report);
-      case REFUSED -> note("swap-refused", report);
-      case PREPARED -> {
-        return report; // noted already
-      }
-    }
+  private void say(SwapReport report) {
+    String event =
+        switch (report.status()) {
+          case PREPARED -> "swap-prepared";
+          case SWITCHED -> "swap";
+          case REFUSED -> "swap-refused";
+          case ROLLED_BACK -> "rollback";
+        };
+    note(event, report);
     listener.swapped(report);
-    return report;
   }
 
   private void note(String event, SwapReport report) {
@@ -110,6 +109,8 @@ public final class Swaps implements AutoCloseable {
     log.event(
         event,
         report.step(),
+        "request",
+        report.request(),
         "sites",
         sites,
         "reason",
@@ -153,7 +154,7 @@ public final class Swaps implements AutoCloseable {
     reason.ifPresent(
         why -> {
           guard.end();
-          said(swapper.undo(step, why));
+          swapper.undo(step, why);
         });
     return reason.isPresent();
   }

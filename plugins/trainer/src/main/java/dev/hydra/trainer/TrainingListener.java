@@ -17,6 +17,8 @@ public interface TrainingListener {
   /** Something went wrong that training survives. */
   void warned(String message);
 
-  /** Components were exchanged, or not, or back; on the thread that asked for it. */
+  /**
+   * A swap of components was prepared, made, refused or undone; also on threads that ask for such.
+   */
   default void swapped(SwapReport report) {}
 }

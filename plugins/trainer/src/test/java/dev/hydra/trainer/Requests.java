@@ -13,11 +13,11 @@ final class Requests {
 
   /** Asks for a swap from another thread, and returns when it waits for the boundary or is over. */
   static CompletableFuture<SwapReport> swap(Trainer trainer, SwapRequest request) {
-    return ask(trainer, () -> trainer.swaps().swap(request));
+    return ask(trainer.swaps()::pending, () -> trainer.swaps().swap(request));
   }
 
   /** The same for any request. */
-  static CompletableFuture<SwapReport> ask(Trainer trainer, Supplier<SwapReport> request) {
+  static CompletableFuture<SwapReport> ask(BooleanSupplier pending, Supplier<SwapReport> request) {
     CompletableFuture<SwapReport> report = new CompletableFuture<>();
     Thread thread =
         new Thread(
@@ -30,7 +30,7 @@ final class Requests {
             },
             "request");
     thread.start();
-    until(() -> report.isDone() || trainer.swaps().pending());
+    until(() -> report.isDone() || pending.getAsBoolean());
     return report;
   }
 

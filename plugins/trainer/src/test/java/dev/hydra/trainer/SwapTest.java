@@ -3,8 +3,11 @@ package dev.hydra.trainer;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.hydra.composer.SwapHost;
 import dev.hydra.composer.SwapReport;
+import dev.hydra.composer.SwapReport.Version;
 import dev.hydra.composer.SwapRequest;
+import dev.hydra.composer.Swapper;
 import dev.hydra.ffn.moe.MoeFactory;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.memory.pkm.ProductKeyMemoryFactory;
@@ -15,6 +18,7 @@ import dev.hydra.router.topk.ChunkTopKRouterFactory;
 import dev.hydra.trainer.Trials.Events;
 import java.io.IOException;
 import java.lang.ref.WeakReference;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -65,7 +69,7 @@ class SwapTest {
           });
       assertEquals(
           List.of("1.0.15"),
-          trainer.swaps().list().stream().map(site -> site.to().version()).distinct().toList());
+          trainer.swaps().list().values().stream().map(Version::version).distinct().toList());
     }
     assertEquals(plain.losses(), swapped.losses());
     assertEquals(6, reports.size());
@@ -107,6 +111,75 @@ class SwapTest {
     }
     assertTrue(handles[1] <= handles[0], handles[0] + " live handles became " + handles[1]);
     assertEquals(threads[0], threads[1], "threads");
+  }
+
+  @Test
+  void generationGoesOn() throws IOException {
+    try (Trainer trainer =
+        Trials.trainer(folder, folder.resolve("run"), "trainer.steps = 2", new Events())) {
+      trainer.run(() -> false);
+      Sampling greedy = new Sampling(0, 0, 1, 0);
+      int[] prompt = {65, 66, 67, 68};
+      List<Integer> plain = new ArrayList<>();
+      TextGenerator generator = new TextGenerator(trainer.model(), 256, GenerationSettings.NONE);
+      generator.generate(prompt, 24, greedy, plain::add);
+      List<Integer> swapped = new ArrayList<>();
+      List<CompletableFuture<SwapReport>> reports = new ArrayList<>();
+      try (Swapper swapper = new Swapper(trainer.model(), SwapHost.none())) {
+        generator
+            .swapping(swapper)
+            .generate(
+                prompt,
+                24,
+                greedy,
+                token -> {
+                  swapped.add(token);
+                  if (swapped.size() % 5 == 0) {
+                    reports.add(
+                        Requests.ask(
+                            swapper::pending,
+                            () -> swapper.swap(SwapRequest.to(FreshPlugins.all("2", PLUGINS)))));
+                  }
+                  return true;
+                });
+      }
+      assertEquals(plain, swapped);
+      assertEquals(4, reports.size());
+      for (CompletableFuture<SwapReport> each : reports) {
+        assertEquals(
+            SwapReport.Status.SWITCHED, Requests.get(each).status(), Requests.get(each).reason());
+      }
+    }
+  }
+
+  @Test
+  void aRunThatIsKilledBeforeTheSwitchCanBeResumed() throws IOException, InterruptedException {
+    Process process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty("java.class.path"),
+                KilledRun.class.getName(),
+                folder.toString())
+            .redirectErrorStream(true)
+            .redirectOutput(folder.resolve("output").toFile())
+            .start();
+    assertEquals(KilledRun.STATUS, process.waitFor(), () -> "see the output in " + folder);
+    String journal = Files.readString(folder.resolve("run/journal.jsonl"));
+    assertTrue(journal.contains("swap-prepared") && !journal.contains("\"swap\""), journal);
+    Events resumed = new Events();
+    try (Trainer trainer =
+        Trials.trainer(folder, folder.resolve("run"), KilledRun.OVERRIDES, resumed)) {
+      assertEquals(4, trainer.resume());
+      trainer.run(() -> false);
+    }
+    Events whole = new Events();
+    try (Trainer trainer =
+        Trials.trainer(folder, folder.resolve("whole"), KilledRun.OVERRIDES, whole)) {
+      trainer.run(() -> false);
+    }
+    assertEquals(List.of(), resumed.warnings);
+    assertEquals(whole.losses().subList(4, 8), resumed.losses());
   }
 
   /** Collects garbage until the class loaders are gone that are not in use; how many are left. */

@@ -29,6 +29,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.IntFunction;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -137,14 +138,14 @@ class SwapTrainingTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"NaN, fp32", "NaN, bf16", "100, fp32", "100, bf16"})
+  @CsvSource({"NaN, fp32", "NaN, bf16", "1000, fp32", "1000, bf16"})
   void theGuardGoesBackBitForBit(double factor, String precision) throws IOException {
     String overrides =
-        TEST + "trainer { steps = 12, swap.guard-factor = 1.5, precision = " + precision + " }";
+        TEST + "trainer { steps = 40, swap.guard-factor = 1.2, precision = " + precision + " }";
     Registration failing = TestFeedForward.failing(3, factor);
     Events events = new Events();
     List<Map<String, double[]>> contents = new ArrayList<>();
-    List<SwapReport> heard = new ArrayList<>();
+    List<SwapReport> heard = new CopyOnWriteArrayList<>();
     try (Trainer trainer = trainer("run", overrides, events)) {
       events.heard =
           report -> {
@@ -156,19 +157,26 @@ class SwapTrainingTest {
       CompletableFuture<?>[] asked = new CompletableFuture<?>[1];
       trainer.run(
           () -> {
-            if (events.steps.size() == 4 && asked[0] == null) {
+            if (events.steps.size() == 30 && asked[0] == null) {
               contents.add(contents(trainer));
               asked[0] = Requests.swap(trainer, SwapRequest.to(failing));
             }
             return false;
           });
       assertEquals(2, contents.size(), () -> heard + " " + events.losses());
+      String reason = Double.isNaN(factor) ? "not finite" : "above the limit";
+      assertEquals(
+          List.of(Status.PREPARED, Status.SWITCHED, Status.ROLLED_BACK),
+          heard.stream().map(SwapReport::status).toList());
+      assertTrue(heard.get(2).reason().contains(reason), heard.toString());
       assertSame(contents.get(0), contents.get(1));
       assertEquals(
-          "1.0", trainer.swaps().list().get(1).to().version(), "the old version stands there");
+          "1.0",
+          trainer.swaps().list().get("blocks.0.ffn").version(),
+          "the old version stands there");
     }
-    assertEquals(12, events.steps.size());
-    assertTrue(events.losses().get(11) < events.losses().get(3) * 1.2, "training goes on");
+    assertEquals(40, events.steps.size());
+    assertTrue(events.losses().get(39) < events.losses().get(29) * 1.2, "training goes on");
     String journal = Files.readString(folder.resolve("run/journal.jsonl"));
     for (String event : List.of("swap-prepared", "swap", "rollback")) {
       assertTrue(journal.contains("\"event\":\"" + event + "\""), journal);
@@ -188,7 +196,7 @@ class SwapTrainingTest {
               switch (step) {
                 case 3, 7 ->
                     Requests.swap(trainer, SwapRequest.to(TestFeedForward.split("1." + step)));
-                case 5, 11 -> Requests.ask(trainer, trainer.swaps()::rollback);
+                case 5, 11 -> Requests.ask(trainer.swaps()::pending, trainer.swaps()::rollback);
                 default -> CompletableFuture.failedFuture(new AssertionError());
               };
       trainer.run(
@@ -243,7 +251,9 @@ class SwapTrainingTest {
             return first.steps.size() == 8;
           });
     }
-    Path saved = folder.resolve("parts/config.conf");
+    Path saved = new RunFolder(folder.resolve("parts")).resumeConfig();
+    assertTrue(saved.toString().contains("step-000008"), saved.toString());
+    assertEquals(Files.readString(saved), Files.readString(folder.resolve("parts/config.conf")));
     assertTrue(Files.readString(saved).contains("moe"));
     Experiment experiment = Experiment.read(ConfigFactory.parseFile(saved.toFile()).resolve());
     Events second = new Events();
@@ -282,5 +292,8 @@ class SwapTrainingTest {
     assertTrue(
         Files.readString(folder.resolve("run/journal.jsonl"))
             .contains("blocks.0.ffn: the output is not finite"));
+    assertTrue(
+        Files.readString(folder.resolve("run/journal.jsonl"))
+            .contains("\"request\":\"test-ffn (test-plugin failing)\""));
   }
 }

@@ -141,7 +141,7 @@ class SwapTrainingTest {
   @CsvSource({"NaN, fp32", "NaN, bf16", "1000, fp32", "1000, bf16"})
   void theGuardGoesBackBitForBit(double factor, String precision) throws IOException {
     String overrides =
-        TEST + "trainer { steps = 40, swap.guard-factor = 1.2, precision = " + precision + " }";
+        TEST + "trainer { steps = 70, swap.guard-factor = 1.15, precision = " + precision + " }";
     Registration failing = TestFeedForward.failing(3, factor);
     Events events = new Events();
     List<Map<String, double[]>> contents = new ArrayList<>();
@@ -157,17 +157,18 @@ class SwapTrainingTest {
       CompletableFuture<?>[] asked = new CompletableFuture<?>[1];
       trainer.run(
           () -> {
-            if (events.steps.size() == 30 && asked[0] == null) {
+            if (events.steps.size() == 60 && asked[0] == null) {
               contents.add(contents(trainer));
               asked[0] = Requests.swap(trainer, SwapRequest.to(failing));
             }
             return false;
           });
-      assertEquals(2, contents.size(), () -> heard + " " + events.losses());
+      assertEquals(2, contents.size(), () -> "" + events.losses());
       String reason = Double.isNaN(factor) ? "not finite" : "above the limit";
       assertEquals(
           List.of(Status.PREPARED, Status.SWITCHED, Status.ROLLED_BACK),
           heard.stream().map(SwapReport::status).toList());
+      assertEquals(63, heard.get(2).step(), "three good steps");
       assertTrue(heard.get(2).reason().contains(reason), heard.toString());
       assertSame(contents.get(0), contents.get(1));
       assertEquals(
@@ -175,8 +176,8 @@ class SwapTrainingTest {
           trainer.swaps().list().get("blocks.0.ffn").version(),
           "the old version stands there");
     }
-    assertEquals(40, events.steps.size());
-    assertTrue(events.losses().get(39) < events.losses().get(29) * 1.2, "training goes on");
+    assertEquals(70, events.steps.size());
+    assertTrue(events.losses().get(69) < events.losses().get(59) * 1.2, "training goes on");
     String journal = Files.readString(folder.resolve("run/journal.jsonl"));
     for (String event : List.of("swap-prepared", "swap", "rollback")) {
       assertTrue(journal.contains("\"event\":\"" + event + "\""), journal);

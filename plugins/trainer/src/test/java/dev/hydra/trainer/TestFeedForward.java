@@ -51,12 +51,12 @@ record TestFeedForward(Function<Site, FeedForward> maker, Optional<Migration> mi
     return registration(
         "failing",
         site -> {
-          Tensor more = site.parameter("more", INIT, site.width(), site.width());
+          Tensor more = site.parameter("more", Init.zeros(), site.width(), site.width());
           FeedForward good = fused(site);
           int[] count = {0};
           return (x, pass) -> {
             Tensor y = good.forward(x, pass).add(Tensors.linear(x, more));
-            return pass.training() && count[0]++ >= forwards ? Tensors.mul(y, factor) : y;
+            return pass.training() && count[0]++ >= forwards ? Tensors.mul(x, factor) : y;
           };
         },
         Optional.empty());

@@ -26,8 +26,7 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
   private final Map<String, Parameter> before;
   private final CandidateParameters parameters;
   private final List<Target> targets = new ArrayList<>();
-  private final Set<String> kept = new HashSet<>();
-  private final List<String> dropped = new ArrayList<>();
+  private final Arrangement arrangement;
   private final Composition composition;
   private final SwapReport report;
 
@@ -66,6 +65,8 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
         checkMigrated(migrated);
         transfer();
         sites.forEach(site -> probe(site, chosen));
+        arrangement =
+            new Arrangement(model, parameters.asked(), sites, takeovers.keySet(), request);
         composition = compose(request);
         report = describe(request);
       } catch (RuntimeException | Error e) {
@@ -103,76 +104,7 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
         spec = SpecConfig.with(spec, target.site().path(), target.fresh().occupant().config());
       }
     }
-    return new Composition(occupants, arrange(request.vanished()), spec);
-  }
-
-  /** All parameters in the order in which a new model would have made them. */
-  private Map<String, Parameter> arrange(SwapRequest.Vanished policy) {
-    Map<String, Parameter> next = new LinkedHashMap<>();
-    List<Parameter> left = new ArrayList<>();
-    for (Parameter parameter : before.values()) {
-      Optional<Target> owner = owner(parameter.name());
-      Parameter same = parameters.asked().get(parameter.name());
-      if (owner.isPresent()) {
-        asked(owner.get().site()).forEach(each -> next.putIfAbsent(each.name(), each));
-      } else if (same != null) {
-        next.put(same.name(), same);
-      }
-      if (same == null && (owner.isPresent() || unshared(parameter.name()))) {
-        left.add(parameter);
-      } else if (same == null) {
-        next.put(parameter.name(), parameter);
-      }
-    }
-    parameters.asked().forEach(next::putIfAbsent);
-    left.forEach(each -> leave(each, policy, next));
-    return next;
-  }
-
-  private void leave(
-      Parameter parameter, SwapRequest.Vanished policy, Map<String, Parameter> next) {
-    String name = parameter.name();
-    boolean moved = owner(name).flatMap(Target::takeover).isPresent();
-    if (policy == SwapRequest.Vanished.KEEP) {
-      kept.add(name);
-      next.put(name, parameter.left());
-    } else if (policy == SwapRequest.Vanished.DROP || moved) {
-      dropped.add(name);
-    } else {
-      throw new SwapRefusedException(
-          "the new component does not ask for parameter "
-              + name
-              + "; say whether such parameters are to be dropped or kept");
-    }
-  }
-
-  private Optional<Target> owner(String name) {
-    return targets.stream()
-        .filter(target -> name.startsWith(target.site().path() + "."))
-        .findFirst();
-  }
-
-  private List<Parameter> asked(ComponentSite site) {
-    return parameters.asked().values().stream()
-        .filter(each -> each.name().startsWith(site.path() + "."))
-        .toList();
-  }
-
-  /** Whether a parameter was shared by sites that all change, so that none uses it any more. */
-  private boolean unshared(String name) {
-    if (!name.startsWith(Occupant.SHARED)) {
-      return false;
-    }
-    Set<String> others = new HashSet<>();
-    for (ComponentSite site : model.sites()) {
-      boolean changes =
-          targets.stream()
-              .anyMatch(target -> (site.path() + ".").startsWith(target.site().path() + "."));
-      if (!changes) {
-        others.addAll(site.occupant().shared());
-      }
-    }
-    return !others.contains(name);
+    return new Composition(occupants, arrangement.parameters(), spec);
   }
 
   /** Gives the new parameters the values that follow from old ones, as these are now. */
@@ -298,7 +230,7 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
       }
     }
     return new SwapReport.Parameters(
-        carried, moved, initialised, List.copyOf(dropped), kept.stream().sorted().toList());
+        carried, moved, initialised, arrangement.dropped(), arrangement.kept());
   }
 
   @Override

@@ -187,7 +187,7 @@ public final class Swapper implements AutoCloseable {
     long begin = System.nanoTime();
     try {
       return pending.action().run(now, state);
-    } catch (RuntimeException | LinkageError e) {
+    } catch (RuntimeException | Error e) { // whoever asked waits for an answer
       return SwapReport.refused(
           pending.request(), Worker.describe(e), now, System.nanoTime() - begin);
     }

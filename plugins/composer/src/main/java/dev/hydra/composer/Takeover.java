@@ -2,15 +2,14 @@ package dev.hydra.composer;
 
 import dev.hydra.api.Migration;
 import dev.hydra.composer.Components.Registration;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 
 /** A {@link Migration} at one site, with full names. */
 final class Takeover {
@@ -23,7 +22,7 @@ final class Takeover {
     this.prefix = site.path() + ".";
     this.migration = migration;
     all.values().stream()
-        .filter(each -> each.name().startsWith(prefix))
+        .filter(each -> each.name().startsWith(prefix) && !each.unused())
         .forEach(each -> old.put(each.name(), each));
   }
 
@@ -58,16 +57,17 @@ final class Takeover {
     return old.keySet();
   }
 
-  /** Another quantity, if it follows by the same function and every old parameter has it. */
+  /** Another quantity, if it follows by the same function; zeros where a parameter has it not. */
   Map<String, Tensor> rearranged(Function<String, Optional<Tensor>> quantity) {
-    Map<String, Tensor> inputs = new LinkedHashMap<>();
-    List<String> lacking = new ArrayList<>();
-    for (String name : old.keySet()) {
-      quantity
-          .apply(name)
-          .ifPresentOrElse(value -> inputs.put(name, value), () -> lacking.add(name));
+    if (!migration.rearranges()) {
+      return Map.of();
     }
-    return migration.rearranges() && lacking.isEmpty() ? migrate(inputs) : Map.of();
+    Map<String, Tensor> inputs = new LinkedHashMap<>();
+    old.forEach(
+        (name, parameter) ->
+            inputs.put(
+                name, quantity.apply(name).orElseGet(() -> torch.zeros_like(parameter.master()))));
+    return migrate(inputs);
   }
 
   private Map<String, Tensor> migrate(Map<String, Tensor> inputs) {

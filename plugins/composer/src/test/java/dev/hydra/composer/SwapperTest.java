@@ -162,6 +162,8 @@ class SwapperTest {
             List.of("blocks.0.mixer.weight"),
             kept ? report.parameters().kept() : report.parameters().dropped());
         assertEquals(kept, owner.model.parameters().byName().containsKey("blocks.0.mixer.weight"));
+        assertEquals(SwapReport.Status.SWITCHED, owner.swap(request).status(), "once more");
+        assertEquals(kept, owner.model.parameters().byName().containsKey("blocks.0.mixer.weight"));
         SwapReport back = owner.swap(SwapRequest.to(sum("9")).at("blocks.0.mixer"));
         assertEquals(SwapReport.Status.SWITCHED, back.status(), back.reason());
         assertEquals(

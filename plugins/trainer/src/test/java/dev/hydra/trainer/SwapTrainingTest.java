@@ -230,7 +230,9 @@ class SwapTrainingTest {
             SwapRequest.configure(ConfigFactory.parseString(moe), "blocks.1.ffn")
                 .vanished(Vanished.KEEP),
             5,
-            SwapRequest.configure(ConfigFactory.parseString("window = 16"), "blocks.*.mixer"));
+            SwapRequest.configure(ConfigFactory.parseString("window = 16"), "blocks.*.mixer"),
+            6,
+            SwapRequest.configure(ConfigFactory.parseString("top-k = 1"), "blocks.*.ffn.router"));
     Events whole = new Events();
     try (Trainer trainer = trainer("whole", overrides, whole)) {
       List<SwapReport> reports = train(trainer, whole, requests);
@@ -254,6 +256,7 @@ class SwapTrainingTest {
     }
     Path saved = new RunFolder(folder.resolve("parts")).resumeConfig();
     assertTrue(saved.toString().contains("step-000008"), saved.toString());
+    assertTrue(Files.readString(saved).replace(" ", "").contains("top-k=1"));
     assertEquals(Files.readString(saved), Files.readString(folder.resolve("parts/config.conf")));
     assertTrue(Files.readString(saved).contains("moe"));
     Experiment experiment = Experiment.read(ConfigFactory.parseFile(saved.toFile()).resolve());

@@ -16,8 +16,12 @@ final class Owner implements AutoCloseable {
   }
 
   Owner(Model model, long room) {
+    this(model, SwapHost.none(), room);
+  }
+
+  Owner(Model model, SwapHost host, long room) {
     this.model = model;
-    this.swapper = new Swapper(model, SwapHost.none(), () -> room);
+    this.swapper = new Swapper(model, host, () -> room);
   }
 
   /** Makes requests at once, from threads of their own, and does what they want. */

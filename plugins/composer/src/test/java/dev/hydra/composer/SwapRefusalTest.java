@@ -1,6 +1,7 @@
 package dev.hydra.composer;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.api.Init;
@@ -169,6 +170,61 @@ class SwapRefusalTest {
     refused(
         SwapRequest.to(taking("more", 1)).at("blocks.*.ffn"),
         "there is no site like blocks.*.ffn with a component of type [running-sum] in the model");
+  }
+
+  /** A host that cannot follow. */
+  private record Unable(SwapHost host) implements SwapHost {
+    @Override
+    public Part prepare(Change change) {
+      Part part = host.prepare(change);
+      return new Part() {
+        @Override
+        public void begin() {
+          part.begin();
+        }
+
+        @Override
+        public void switched() {
+          throw new IllegalStateException("unable");
+        }
+
+        @Override
+        public void rolledBack() {
+          part.rolledBack();
+        }
+
+        @Override
+        public void close() {
+          part.close();
+        }
+      };
+    }
+
+    @Override
+    public void reported(SwapReport report) {
+      host.reported(report);
+    }
+
+    @Override
+    public boolean undoable() {
+      return host.undoable();
+    }
+  }
+
+  @Test
+  void aHostThatCannotFollowLeavesTheModelAsItWas() {
+    Model model = Models.build(Models.HYBRID, ScalarType.Float);
+    try (Owner owner = new Owner(model, new Unable(SwapHost.none()), Long.MAX_VALUE)) {
+      Tensor before = Models.hidden(model, INPUT);
+      var parameters = model.parameters().byName();
+      SwapReport report = owner.swap(SwapRequest.to(taking("more", 3)));
+      assertEquals("unable", report.reason());
+      assertSame(parameters, model.parameters().byName());
+      assertTrue(before.equal(Models.hidden(model, INPUT)));
+      assertTrue(
+          owner.swapper.list().values().stream()
+              .noneMatch(version -> version.version().equals("2.0")));
+    }
   }
 
   @Test

@@ -12,6 +12,12 @@ import java.util.Optional;
 /**
  * Exchanges components of a training run while it goes on, on request of any thread but its own.
  * Everything is noted in the run's journal.
+ *
+ * <p>For {@code trainer.swap.guard-steps} steps a swap is watched, and undone if a step is not
+ * finite or its loss is far above the mean of the 20 steps before. As long as that takes, a copy of
+ * all parameters and moments lies in host memory (12 bytes for every trained element), parameters
+ * that the swap dropped stay on the device, and the old plugin stays in memory. The next swap ends
+ * the watch over the one before.
  */
 public final class Swaps implements AutoCloseable {
   private final Swapper swapper;

@@ -1,6 +1,7 @@
 package dev.hydra.api;
 
 import java.util.List;
+import java.util.Optional;
 import org.osgi.annotation.versioning.ConsumerType;
 
 /**
@@ -26,4 +27,15 @@ public interface ComponentFactory<C> {
 
   /** What one forward costs, without the site's children (they count themselves). */
   Cost cost(Site site, Workload work);
+
+  /**
+   * How a component of this type takes over from another one in a running model, where equal names
+   * and shapes of parameters do not say it all.
+   *
+   * @param type the type of the other component
+   * @param version the version of its plugin
+   */
+  default Optional<Migration> migration(String type, String version) {
+    return Optional.empty();
+  }
 }

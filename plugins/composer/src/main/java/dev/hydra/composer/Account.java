@@ -101,7 +101,7 @@ public record Account(
         roles.merge(site.role().key(), count, Count::plus);
       }
       for (Parameter parameter : model.parameters().all()) {
-        if (!parameter.name().startsWith(ComponentSite.SHARED)
+        if (!parameter.name().startsWith(Occupant.SHARED)
             && sites.stream().noneMatch(site -> parameter.name().startsWith(site.path() + "."))) {
           long elements = parameter.spec().elements();
           roles.merge(own(parameter.name()), new Count(elements, elements), Count::plus);

@@ -1,53 +1,39 @@
 package dev.hydra.composer;
 
 import com.typesafe.config.Config;
-import dev.hydra.api.Component;
-import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.Cost;
 import dev.hydra.api.FeedForward;
 import dev.hydra.api.Layer;
 import dev.hydra.api.Memory;
 import dev.hydra.api.Mixer;
-import dev.hydra.api.Option;
-import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Role;
 import dev.hydra.api.Router;
 import dev.hydra.api.Routing;
-import dev.hydra.api.Settings;
-import dev.hydra.api.Site;
 import dev.hydra.api.Workload;
 import dev.hydra.libtorch.Scopes;
-import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * One place in a model and the component that stands there. What others hold of the component goes
- * through the site, so that it can be exchanged, and so that it is handed the pass of its own site.
+ * One place in a model, where a component stands: the {@link Occupant}. What others hold of the
+ * component goes through here, so that it can be exchanged, and so that it is handed the pass of
+ * its own site.
  */
-final class ComponentSite implements Site {
-  /** What the names of parameters begin with that sites have in common. */
-  static final String SHARED = "shared.";
-
-  private final SiteContext context;
+final class ComponentSite {
   private final String path;
   private final int width;
   private final int outputs;
   private final Role role;
-  private final String type;
-  private final Settings settings;
-  private final Components.Registration registration;
-  private final ComponentFactory<?> factory;
-  private final Map<String, ComponentSite> children = new LinkedHashMap<>();
-  private final Set<String> shared = new LinkedHashSet<>();
-  private Object component;
+  private final String configPath;
+  private volatile Occupant occupant;
 
   /**
+   * A place with a new component.
+   *
    * @param configPath where the configuration stands, for messages
    * @throws ConfigException if the configuration is wrong
    */
@@ -59,38 +45,45 @@ final class ComponentSite implements Site {
       Config config,
       int width,
       int outputs) {
-    this.context = context;
     this.path = path;
     this.width = width;
     this.outputs = outputs;
     this.role = role;
-    this.registration = context.components().require(role, config, configPath);
-    this.factory = registration.factory();
-    this.type = config.getString("type");
-    this.settings = Settings.read(configPath, config, factory.options(), "type");
-    this.component = create();
+    this.configPath = configPath;
+    this.occupant = new Occupant(this, context, config, configPath);
   }
 
-  private Object create() {
-    Object created;
-    try {
-      created = factory.create(this);
-    } catch (ConfigException e) {
-      throw e;
-    } catch (RuntimeException | LinkageError e) {
-      throw new IllegalStateException(
-          "component " + type + " at " + path + " cannot be created: " + e, e);
-    }
-    if (!role.type().isInstance(created)) {
-      throw new IllegalStateException(
-          "component " + type + " at " + path + " is no " + role.type().getSimpleName());
-    }
-    return created;
+  private ComponentSite(ComponentSite like, SiteContext context, Config config) {
+    this(context, like.path, like.configPath, like.role, config, like.width, like.outputs);
+  }
+
+  /** A place of the same name and shape outside the model, with a component built for it. */
+  ComponentSite copy(SiteContext context, Config config) {
+    return new ComponentSite(this, context, config);
+  }
+
+  /** Puts another component here; gives the one before. */
+  Occupant exchange(Occupant next) {
+    Occupant before = occupant;
+    occupant = next;
+    return before;
+  }
+
+  Occupant occupant() {
+    return occupant;
   }
 
   /** The layer that stands here, run in a scope of its own. */
   Tensor forward(Tensor x, Forward forward) {
-    return Scopes.keep(() -> ((Layer) component).forward(x, new SitePass(forward, path)));
+    return Scopes.keep(
+        () -> ((Layer) occupant.component()).forward(x, new SitePass(forward, path)));
+  }
+
+  /** Runs whatever stands here: a router too, of which it gives the weights. */
+  Tensor run(Tensor x, Forward forward) {
+    return role == Role.ROUTER
+        ? ((Router) occupant.component()).route(x, new SitePass(forward, path)).weights()
+        : forward(x, forward);
   }
 
   /** The component under the interface of its role, for a parent component. */
@@ -106,12 +99,12 @@ final class ComponentSite implements Site {
   private final class RouterHandle implements Router {
     @Override
     public Routing route(Tensor x, Pass pass) {
-      return ((Router) component).route(x, new SitePass(of(pass), path));
+      return ((Router) occupant.component()).route(x, new SitePass(of(pass), path));
     }
 
     @Override
     public int topK() {
-      return ((Router) component).topK();
+      return ((Router) occupant.component()).topK();
     }
   }
 
@@ -128,23 +121,43 @@ final class ComponentSite implements Site {
 
   /** The cost of the component and its children. */
   Cost cost(Workload work) {
-    Cost cost = factory.cost(this, work);
-    for (ComponentSite child : children.values()) {
+    Cost cost = occupant.cost(work);
+    for (ComponentSite child : children()) {
       cost = cost.plus(child.cost(work));
     }
     return cost;
   }
 
+  /** This site and those below it. */
+  void visit(Consumer<ComponentSite> visitor) {
+    visitor.accept(this);
+    children().forEach(child -> child.visit(visitor));
+  }
+
   /** Adds the plugins of the component and its children. */
   void collectPlugins(Set<String> plugins) {
-    plugins.add(registration.plugin() + " " + registration.version());
-    children.values().forEach(child -> child.collectPlugins(plugins));
+    visit(
+        site -> {
+          Components.Registration from = site.occupant.registration();
+          plugins.add(from.plugin() + " " + from.version());
+        });
   }
 
   /** Adds the names of the parameters that the component and its children share with others. */
   void collectShared(Set<String> names) {
-    names.addAll(shared);
-    children.values().forEach(child -> child.collectShared(names));
+    visit(site -> names.addAll(site.occupant.shared()));
+  }
+
+  String path() {
+    return path;
+  }
+
+  int width() {
+    return width;
+  }
+
+  int outputs() {
+    return outputs;
   }
 
   Role role() {
@@ -152,67 +165,10 @@ final class ComponentSite implements Site {
   }
 
   String type() {
-    return type;
+    return occupant.type();
   }
 
   List<ComponentSite> children() {
-    return List.copyOf(children.values());
-  }
-
-  @Override
-  public String path() {
-    return path;
-  }
-
-  @Override
-  public int width() {
-    return width;
-  }
-
-  @Override
-  public int outputs() {
-    return outputs;
-  }
-
-  @Override
-  public int depth() {
-    return context.depth();
-  }
-
-  @Override
-  public Settings settings() {
-    return settings;
-  }
-
-  @Override
-  public Tensor parameter(ParameterSpec spec) {
-    return context.store().borrow(path + "." + spec.name(), spec);
-  }
-
-  @Override
-  public Tensor shared(String group, ParameterSpec spec) {
-    String name = SHARED + group + "." + spec.name();
-    Tensor parameter = context.store().borrow(name, spec);
-    shared.add(name);
-    return parameter;
-  }
-
-  @Override
-  @SuppressWarnings("unchecked") // the role of the option's component decides the interface
-  public <C> C child(Option<Component<C>> option, int childOutputs) {
-    Component<C> nested = get(option);
-    ComponentSite child =
-        children.computeIfAbsent(
-            option.name(),
-            name ->
-                new ComponentSite(
-                    context,
-                    path + "." + name,
-                    settings.at(name),
-                    nested.role(),
-                    nested.config(),
-                    width,
-                    childOutputs));
-    return (C) child.handle();
+    return List.copyOf(occupant.children().values());
   }
 }

@@ -23,15 +23,15 @@ interface Gate {
   Tensor apply(Tensor y, Tensor normed, SitePass pass);
 
   /** Makes the gate of the path at {@code path}. */
-  static Gate of(GateSpec spec, ParameterStore store, String path, int width) {
+  static Gate of(GateSpec spec, ParameterSource parameters, String path, int width) {
     if (spec instanceof GateSpec.Scalar scalar) {
-      Tensor gate = store.borrow(path, scalar(path, scalar.initial()));
+      Tensor gate = parameters.borrow(path, scalar(path, scalar.initial()));
       return (y, normed, pass) -> y.mul(gate);
     } else if (spec instanceof GateSpec.Learned) {
       Tensor weight =
-          store.borrow(
+          parameters.borrow(
               path + ".weight", ParameterSpec.of("weight", Init.zeros(), 1, width).inFp32());
-      Tensor bias = store.borrow(path + ".bias", scalar("bias", LEARNED_BIAS));
+      Tensor bias = parameters.borrow(path + ".bias", scalar("bias", LEARNED_BIAS));
       return (y, normed, pass) -> {
         Tensor beta = Tensors.linear(normed, weight, bias).sigmoid();
         pass.observe("gate", beta);

@@ -6,7 +6,9 @@ import dev.hydra.api.ParameterSpec;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.TreeSet;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -20,20 +22,21 @@ import org.bytedeco.pytorch.global.torch;
 public final class Model implements AutoCloseable {
   private static final double EMBEDDING_DEVIATION = 0.02;
 
-  private final ModelSpec spec;
+  private ModelSpec spec;
   private final Precision precision;
   private final ParameterStore store;
   private final Tensor embedding;
   private final List<ResidualBlock> blocks = new ArrayList<>();
   private final Norm norm;
   private final Tensor head;
+  private final SiteContext context;
 
   private Model(ModelSpec spec, Precision precision, ParameterStore store, Components components) {
     this.spec = spec;
     this.precision = precision;
     this.store = store;
     this.embedding = store.borrow("embedding.weight", table(spec));
-    SiteContext context = new SiteContext(components, store, spec.blocks().size());
+    this.context = new SiteContext(components, store, spec.blocks().size());
     for (int i = 0; i < spec.blocks().size(); i++) {
       blocks.add(
           new ResidualBlock(
@@ -125,10 +128,32 @@ public final class Model implements AutoCloseable {
   /** The plugins that its components came from, {@code name version} each, sorted. */
   public List<String> plugins() {
     TreeSet<String> plugins = new TreeSet<>();
-    for (ResidualBlock block : blocks) {
-      block.sites().forEach(site -> site.collectPlugins(plugins));
-    }
+    blocks.forEach(block -> block.sites().forEach(site -> site.collectPlugins(plugins)));
     return List.copyOf(plugins);
+  }
+
+  /** What its components were built from. */
+  SiteContext context() {
+    return context;
+  }
+
+  /** All sites, each before those below it. */
+  List<ComponentSite> sites() {
+    List<ComponentSite> all = new ArrayList<>();
+    for (ResidualBlock block : blocks) {
+      block.sites().forEach(site -> site.visit(all::add));
+    }
+    return all;
+  }
+
+  /** Puts other components and parameters in place, not while it runs; gives those before. */
+  Composition exchange(Composition next) {
+    Map<ComponentSite, Occupant> before = new LinkedHashMap<>();
+    next.occupants().forEach((site, occupant) -> before.put(site, site.exchange(occupant)));
+    Composition previous = new Composition(before, store.byName(), spec);
+    store.exchange(next.parameters());
+    spec = next.spec();
+    return previous;
   }
 
   List<ResidualBlock> blocks() {

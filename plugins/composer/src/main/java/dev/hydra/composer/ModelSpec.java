@@ -107,6 +107,20 @@ public record ModelSpec(
         blocks(model, settings));
   }
 
+  /** The same with other blocks. */
+  ModelSpec with(List<BlockSpec> newBlocks) {
+    return new ModelSpec(
+        vocabSize,
+        width,
+        norm,
+        normEpsilon,
+        embeddingScale,
+        logitsScale,
+        paddingToken,
+        tieEmbeddings,
+        List.copyOf(newBlocks));
+  }
+
   private static Optional<Integer> paddingToken(Settings settings) {
     Optional<Integer> token = settings.get(PADDING_TOKEN);
     if (token.isPresent() && token.get() >= settings.get(VOCAB_SIZE)) {

@@ -14,13 +14,13 @@ final class Norm {
   private final Tensor weight;
   private final Tensor bias;
 
-  Norm(ModelSpec spec, ParameterStore store, String path) {
+  Norm(ModelSpec spec, ParameterSource parameters, String path) {
     kind = spec.norm();
     epsilon = spec.normEpsilon();
-    weight = store.borrow(path + ".weight", vector("weight", Init.ones(), spec.width()));
+    weight = parameters.borrow(path + ".weight", vector("weight", Init.ones(), spec.width()));
     bias =
         kind == NormKind.LAYERNORM
-            ? store.borrow(path + ".bias", vector("bias", Init.zeros(), spec.width()))
+            ? parameters.borrow(path + ".bias", vector("bias", Init.zeros(), spec.width()))
             : weight;
   }
 

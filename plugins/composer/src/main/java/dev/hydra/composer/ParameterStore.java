@@ -1,5 +1,6 @@
 package dev.hydra.composer;
 
+import dev.hydra.api.Init;
 import dev.hydra.api.ParameterSpec;
 import dev.hydra.libtorch.Grad;
 import dev.hydra.libtorch.Scopes;
@@ -9,6 +10,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import org.bytedeco.javacpp.PointerScope;
@@ -19,10 +21,13 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Owns the parameters of a model; see {@link Parameter}. */
-public final class ParameterStore implements AutoCloseable {
+public final class ParameterStore implements ParameterSource, AutoCloseable {
+  /** Stands for what has been done: an initialisation may be code of a plugin that is to go. */
+  private static final Init DONE = Init.zeros();
+
   private final Precision precision;
   private final long seed;
-  private final Map<String, Parameter> parameters = new LinkedHashMap<>();
+  private volatile Map<String, Parameter> parameters = new LinkedHashMap<>();
 
   /** Creates an empty store. */
   public ParameterStore(Precision precision, long seed) {
@@ -30,21 +35,24 @@ public final class ParameterStore implements AutoCloseable {
     this.seed = seed;
   }
 
-  /**
-   * The working copy of a parameter, made and initialised if it is new.
-   *
-   * @throws IllegalArgumentException if there is one of that name with another shape
-   */
+  @Override
   public Tensor borrow(String name, ParameterSpec spec) {
     Parameter known = parameters.get(name);
     if (known == null) {
       known = create(name, spec);
       parameters.put(name, known);
-    } else if (!known.spec().shape().equals(spec.shape())) {
-      throw new IllegalArgumentException(
-          "parameter " + name + " has shape " + known.spec().shape() + ", not " + spec.shape());
     }
-    return known.working();
+    return known.of(spec.shape()).working();
+  }
+
+  /** The parameters by name, in the order in which they were made. */
+  Map<String, Parameter> byName() {
+    return parameters;
+  }
+
+  /** Puts other parameters in the place of all; closes none. */
+  void exchange(Map<String, Parameter> next) {
+    parameters = next;
   }
 
   /** All parameters in the order in which they were made. */
@@ -52,7 +60,8 @@ public final class ParameterStore implements AutoCloseable {
     return Collections.unmodifiableCollection(parameters.values());
   }
 
-  private Parameter create(String name, ParameterSpec spec) {
+  /** Makes and initialises a parameter that is not put into the store: the caller closes it. */
+  Parameter create(String name, ParameterSpec spec) {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
       Tensor master = Scopes.own(initial(name, spec));
@@ -61,8 +70,20 @@ public final class ParameterStore implements AutoCloseable {
       if (spec.trainable()) {
         working.set_requires_grad(true);
       }
-      return new Parameter(name, spec, master, working);
+      return new Parameter(name, done(spec), master, working, false);
     }
+  }
+
+  /** What is kept of a description. */
+  static ParameterSpec done(ParameterSpec spec) {
+    return new ParameterSpec(
+        spec.name(),
+        DONE,
+        spec.shape(),
+        spec.fp32(),
+        spec.decay(),
+        spec.trainable(),
+        spec.sparse());
   }
 
   /** On the CPU in float32 whatever the model computes in, so that every device starts the same. */
@@ -100,23 +121,20 @@ public final class ParameterStore implements AutoCloseable {
     if (parameter == null) {
       throw new IllegalArgumentException("the model has no parameter " + name);
     }
-    long[] sizes = Tensors.sizes(value);
-    if (!Arrays.equals(sizes, parameter.spec().sizes())) {
-      throw new IllegalArgumentException(
-          "parameter "
-              + name
-              + " has shape "
-              + parameter.spec().shape()
-              + ", the value "
-              + Arrays.toString(sizes));
-    }
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      parameter.master().copy_(value);
-      if (parameter.copied()) {
-        parameter.working().copy_(parameter.master());
-      }
-    }
+    parameter.load(value);
+  }
+
+  /**
+   * Adds a parameter that no component asks for, frozen, for a model that goes on with it.
+   *
+   * @param value its value, in its shape
+   */
+  public void keep(String name, Tensor value) {
+    List<Long> shape = Arrays.stream(Tensors.sizes(value)).boxed().toList();
+    ParameterSpec spec = new ParameterSpec(name, DONE, shape, true, false, false, false);
+    Parameter parameter = create(name, spec).left();
+    parameter.load(value);
+    parameters.put(name, parameter);
   }
 
   /** Adds to a parameter, master and working copy. */
@@ -131,6 +149,6 @@ public final class ParameterStore implements AutoCloseable {
   @Override
   public void close() {
     parameters.values().forEach(Parameter::close);
-    parameters.clear();
+    parameters = new LinkedHashMap<>();
   }
 }

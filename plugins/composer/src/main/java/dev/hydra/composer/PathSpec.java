@@ -105,6 +105,11 @@ public record PathSpec(
         at);
   }
 
+  /** The same with another component of its role. */
+  PathSpec with(Config component) {
+    return new PathSpec(name, role, component, configPath, inputScale, scale, gate, at);
+  }
+
   /** {@code mixer = mamba2} is short for {@code mixer { type = mamba2 }}. */
   private static Config componentConfig(ConfigValue value, String path) {
     return switch (value.valueType()) {

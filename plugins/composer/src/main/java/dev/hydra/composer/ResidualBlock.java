@@ -21,15 +21,15 @@ final class ResidualBlock {
       ModelSpec model, BlockSpec spec, SiteContext context, ScalarType compute, String name) {
     this.topology = spec.topology();
     this.compute = compute;
-    ParameterStore store = context.store();
+    ParameterSource parameters = context.parameters();
     Optional<Norm> shared =
         topology == Topology.PARALLEL && !spec.paths().isEmpty()
-            ? Optional.of(new Norm(model, store, name + ".norm"))
+            ? Optional.of(new Norm(model, parameters, name + ".norm"))
             : Optional.empty();
     for (PathSpec path : spec.paths()) {
       String place = name + "." + path.name();
-      Norm norm = shared.orElseGet(() -> new Norm(model, store, place + "-norm"));
-      Gate gate = Gate.of(path.gate(), store, place + "-gate", model.width());
+      Norm norm = shared.orElseGet(() -> new Norm(model, parameters, place + "-norm"));
+      Gate gate = Gate.of(path.gate(), parameters, place + "-gate", model.width());
       paths.add(
           new Path(
               new ComponentSite(

@@ -1,10 +1,10 @@
 package dev.hydra.composer;
 
 /**
- * What all sites of a model share.
+ * What components are built from.
  *
  * @param components the component types
- * @param store the parameters
+ * @param parameters the parameters
  * @param depth the number of blocks
  */
-record SiteContext(Components components, ParameterStore store, int depth) {}
+record SiteContext(Components components, ParameterSource parameters, int depth) {}

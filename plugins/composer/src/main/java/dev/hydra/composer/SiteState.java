@@ -12,6 +12,7 @@ import org.bytedeco.pytorch.Tensor;
 final class SiteState implements StateCache, AutoCloseable {
   private final Map<String, Tensor> tensors = new HashMap<>();
   private final LongSupplier position;
+  private long begin;
 
   SiteState(LongSupplier position) {
     this.position = position;
@@ -19,7 +20,7 @@ final class SiteState implements StateCache, AutoCloseable {
 
   @Override
   public long position() {
-    return position.getAsLong();
+    return position.getAsLong() - begin;
   }
 
   @Override
@@ -33,6 +34,12 @@ final class SiteState implements StateCache, AutoCloseable {
     if (before != null) {
       before.close();
     }
+  }
+
+  /** Forgets all: the next token is the first one. */
+  void forget() {
+    close();
+    begin = position.getAsLong();
   }
 
   Map<String, Tensor> tensors() {

@@ -1,10 +1,11 @@
 package dev.hydra.optim;
 
 import dev.hydra.libtorch.Grad;
+import dev.hydra.libtorch.Operators;
+import dev.hydra.libtorch.Operators.Operator;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -12,9 +13,9 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
@@ -22,8 +23,10 @@ import org.jspecify.annotations.Nullable;
  * Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2), through
  * LibTorch's fused operator: one call for the parameters with decay and one for those without.
  *
- * <p>The learning rate and the step count are tensors on the parameters' device. A CUDA graph that
+ * <p>The learning rate and the step counts are tensors on the parameters' device. A CUDA graph that
  * has captured {@link #step()} therefore sees what {@link #learningRate} sets between replays.
+ * Every parameter counts its own steps, so one that joins later starts with its own bias
+ * correction.
  *
  * <p>Of a parameter with a sparse gradient only the rows that the gradient holds change, and only
  * their moments ("lazy" Adam): a row that no step touches rests, where dense Adam would move it on
@@ -34,13 +37,12 @@ import org.jspecify.annotations.Nullable;
  * make the step. The optimizer owns its state and is to be closed.
  */
 public final class AdamW implements AutoCloseable {
-  private static final String STEP = "step";
-  private static final String AVERAGE = ".exp_avg";
-  private static final String SQUARE = ".exp_avg_sq";
+  private static final Operator COUNT = Operators.find("aten::_foreach_add_", "Scalar");
 
   private final Constants constants;
   private final Tensor learningRate;
-  private final Map<String, Tensor> state = new LinkedHashMap<>();
+  private final Map<String, Moments> moments = new LinkedHashMap<>();
+  private final IValue steps;
   private final List<FusedAdamW> groups;
   private final List<OptimizedParameter> tables;
 
@@ -62,17 +64,27 @@ public final class AdamW implements AutoCloseable {
    * @param constants what stays the same
    */
   public AdamW(List<OptimizedParameter> parameters, Constants constants) {
+    this(parameters, constants, Map.of());
+  }
+
+  /**
+   * The same, with what is known of some parameters.
+   *
+   * @param known by the names of parameters, the {@link #moments} of another optimizer that is
+   *     {@linkplain #release released}; this one owns what it uses
+   */
+  public AdamW(
+      List<OptimizedParameter> parameters, Constants constants, Map<String, Moments> known) {
     check(parameters);
     this.constants = constants;
     try (PointerScope scope = new PointerScope()) {
-      Tensor first = parameters.get(0).master();
-      learningRate = Scopes.own(Tensors.zeros(first, ScalarType.Float));
-      state.put(STEP, Scopes.own(Tensors.zeros(first, ScalarType.Float)));
-      for (OptimizedParameter parameter : parameters) {
-        state.put(parameter.name() + AVERAGE, Scopes.own(torch.zeros_like(parameter.master())));
-        state.put(parameter.name() + SQUARE, Scopes.own(torch.zeros_like(parameter.master())));
-      }
+      learningRate = Scopes.own(Tensors.zeros(parameters.get(0).master(), ScalarType.Float));
     }
+    for (OptimizedParameter parameter : parameters) {
+      Moments own = known.get(parameter.name());
+      moments.put(parameter.name(), own == null ? Moments.zeros(parameter.master()) : own);
+    }
+    steps = Operators.list(moments.values().stream().map(Moments::step).toList());
     tables = parameters.stream().filter(p -> p.gradient().is_sparse()).toList();
     groups =
         Stream.of(true, false)
@@ -101,26 +113,20 @@ public final class AdamW implements AutoCloseable {
 
   private FusedAdamW group(List<OptimizedParameter> members) {
     return FusedAdamW.of(
-        members.stream().map(this::member).toList(),
-        state(STEP),
-        members.get(0).decay(),
-        constants);
+        members.stream().map(this::member).toList(), members.get(0).decay(), constants);
   }
 
   private FusedAdamW.Member member(OptimizedParameter parameter) {
     return new FusedAdamW.Member(
-        parameter.master(),
-        parameter.gradient(),
-        state(parameter.name() + AVERAGE),
-        state(parameter.name() + SQUARE));
+        parameter.master(), parameter.gradient(), momentsOf(parameter.name()));
   }
 
-  private Tensor state(String name) {
-    Tensor tensor = state.get(name);
-    if (tensor == null) {
-      throw new IllegalArgumentException("there is no optimizer state " + name);
+  private Moments momentsOf(String name) {
+    Moments own = moments.get(name);
+    if (own == null) {
+      throw new IllegalArgumentException("there is no optimizer state of " + name);
     }
-    return tensor;
+    return own;
   }
 
   /** Sets the learning rate of the steps to come. */
@@ -140,7 +146,7 @@ public final class AdamW implements AutoCloseable {
   public void step() {
     try (Grad off = Grad.off();
         PointerScope scope = new PointerScope()) {
-      state(STEP).add_(new Scalar(1.0));
+      COUNT.call(steps, 1.0);
       groups.forEach(group -> group.update(learningRate));
       tables.forEach(table -> Scopes.run(() -> updateRows(table)));
     }
@@ -154,24 +160,27 @@ public final class AdamW implements AutoCloseable {
         new FusedAdamW.Member(
             table.master().index_select(0, rows),
             table.gradient().values(),
-            table.average().index_select(0, rows),
-            table.square().index_select(0, rows));
-    try (FusedAdamW update =
-        FusedAdamW.of(List.of(touched), state(STEP), parameter.decay(), constants)) {
+            new Moments(
+                table.moments().step(),
+                table.moments().average().index_select(0, rows),
+                table.moments().square().index_select(0, rows)));
+    try (FusedAdamW update = FusedAdamW.of(List.of(touched), parameter.decay(), constants)) {
       update.update(learningRate);
     }
     table.master().index_copy_(0, rows, touched.master());
-    table.average().index_copy_(0, rows, touched.average());
-    table.square().index_copy_(0, rows, touched.square());
+    table.moments().average().index_copy_(0, rows, touched.moments().average());
+    table.moments().square().index_copy_(0, rows, touched.moments().square());
   }
 
   /**
-   * What the optimizer remembers, by name: {@code step}, and {@code NAME.exp_avg} and {@code
+   * What the optimizer remembers, by name: {@code NAME.step}, {@code NAME.exp_avg} and {@code
    * NAME.exp_avg_sq} of every parameter. These are the live tensors, which the next step changes
    * and {@link #close()} frees.
    */
   public Map<String, Tensor> exportState() {
-    return Collections.unmodifiableMap(state);
+    Map<String, Tensor> state = new LinkedHashMap<>();
+    moments.forEach((name, own) -> own.export(name, state));
+    return state;
   }
 
   /**
@@ -181,9 +190,25 @@ public final class AdamW implements AutoCloseable {
    * @throws IllegalArgumentException if a name, shape or type differs; then nothing has changed
    */
   public void importState(Map<String, Tensor> saved) {
-    saved.keySet().forEach(this::state);
+    Map<String, Tensor> state = exportState();
+    for (String name : saved.keySet()) {
+      if (!state.containsKey(name)) {
+        throw new IllegalArgumentException("there is no optimizer state " + name);
+      }
+    }
     state.forEach((name, tensor) -> check(name, tensor, saved.get(name)));
-    Scopes.run(() -> saved.forEach((name, tensor) -> state(name).copy_(tensor)));
+    Scopes.run(() -> state.forEach((name, tensor) -> tensor.copy_(saved.get(name))));
+  }
+
+  /** What is remembered of every parameter, by name: live, and owned by the optimizer. */
+  public Map<String, Moments> moments() {
+    return Map.copyOf(moments);
+  }
+
+  /** Ends this optimizer, but not its {@link #moments}, which now belong to the caller. */
+  public void release() {
+    moments.clear();
+    close();
   }
 
   private static void check(String name, Tensor tensor, @Nullable Tensor saved) {
@@ -209,7 +234,8 @@ public final class AdamW implements AutoCloseable {
   @Override
   public void close() {
     groups.forEach(FusedAdamW::close);
-    state.values().forEach(Tensor::close);
+    steps.close();
+    moments.values().forEach(Moments::close);
     learningRate.close();
   }
 }

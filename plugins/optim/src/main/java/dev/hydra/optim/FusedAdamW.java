@@ -2,7 +2,6 @@ package dev.hydra.optim;
 
 import dev.hydra.libtorch.Operators;
 import dev.hydra.libtorch.Operators.Operator;
-import java.util.Collections;
 import java.util.List;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -22,23 +21,18 @@ record FusedAdamW(
     implements AutoCloseable {
   private static final Operator UPDATE = Operators.find("aten::_fused_adamw_", "tensor_lr");
 
-  /** What is updated together: a parameter, its gradient and its two moments. */
-  record Member(Tensor master, Tensor gradient, Tensor average, Tensor square) {}
+  /** What is updated together: a parameter, its gradient and its moments, this step counted. */
+  record Member(Tensor master, Tensor gradient, Moments moments) {}
 
-  /**
-   * The update of members that are all decayed or all not.
-   *
-   * @param step how many steps there were, this one included; float32
-   */
-  static FusedAdamW of(
-      List<Member> members, Tensor step, boolean decay, AdamW.Constants constants) {
+  /** The update of members that are all decayed or all not. */
+  static FusedAdamW of(List<Member> members, boolean decay, AdamW.Constants constants) {
     return new FusedAdamW(
         list(members, Member::master),
         list(members, Member::gradient),
-        list(members, Member::average),
-        list(members, Member::square),
+        list(members, member -> member.moments().average()),
+        list(members, member -> member.moments().square()),
         Operators.list(List.of()),
-        Operators.list(Collections.nCopies(members.size(), step)),
+        list(members, member -> member.moments().step()),
         decay ? constants.weightDecay() : 0,
         constants);
   }

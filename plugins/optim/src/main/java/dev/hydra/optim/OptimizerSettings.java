@@ -7,6 +7,7 @@ import dev.hydra.api.Settings;
 import dev.hydra.optim.Schedule.Decay;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 
 /** The configuration of the optimizer, the object {@code optimizer} of a training configuration. */
@@ -75,8 +76,12 @@ public final class OptimizerSettings {
         CLIP);
   }
 
-  /** The optimizer for these parameters, to be closed by the caller. */
-  public AdamW optimizer(List<OptimizedParameter> parameters) {
+  /**
+   * The optimizer for these parameters, to be closed by the caller.
+   *
+   * @param known what is remembered of some of them, see {@link AdamW#moments}
+   */
+  public AdamW optimizer(List<OptimizedParameter> parameters, Map<String, Moments> known) {
     return switch (settings.get(TYPE)) {
       case ADAMW ->
           new AdamW(
@@ -85,7 +90,8 @@ public final class OptimizerSettings {
                   settings.get(BETA1),
                   settings.get(BETA2),
                   settings.get(EPS),
-                  settings.get(WEIGHT_DECAY)));
+                  settings.get(WEIGHT_DECAY)),
+              known);
     };
   }
 

@@ -94,7 +94,9 @@ class AdamWTest {
     try (AdamW optimizer = new AdamW(parameters(ScalarType.Float), CONSTANTS)) {
       assertEquals(
           Set.of(
-              "step",
+              "w.step",
+              "bias.step",
+              "v.step",
               "w.exp_avg",
               "w.exp_avg_sq",
               "bias.exp_avg",
@@ -178,6 +180,46 @@ class AdamWTest {
       optimizer.close();
       assertTrue(Scopes.liveHandles() <= before, "more live handles than " + before);
     }
+  }
+
+  @Test
+  void aParameterThatJoinsLaterCountsItsOwnSteps() {
+    List<OptimizedParameter> parameters = parameters(ScalarType.Double);
+    List<ReferenceAdamW> references =
+        parameters.stream()
+            .map(p -> new ReferenceAdamW(CONSTANTS, p.decay(), Tensors.numbers(p.master())))
+            .toList();
+    Random random = new Random(3);
+    AdamW first = new AdamW(parameters.subList(0, 2), CONSTANTS);
+    for (int step = 0; step < 5; step++) {
+      advance(first, parameters.subList(0, 2), references, random, step);
+    }
+    Map<String, Moments> known = first.moments();
+    first.release();
+    try (AdamW second = new AdamW(parameters, CONSTANTS, known)) {
+      for (int step = 5; step < 9; step++) {
+        advance(second, parameters, references, random, step);
+      }
+      assertEquals(9, Tensors.number(second.exportState().get("w.step")));
+      assertEquals(4, Tensors.number(second.exportState().get("v.step")));
+    }
+    for (int i = 0; i < parameters.size(); i++) {
+      assertArrayEquals(
+          references.get(i).value(), Tensors.numbers(parameters.get(i).master()), 1e-12);
+    }
+  }
+
+  private static void advance(
+      AdamW optimizer,
+      List<OptimizedParameter> parameters,
+      List<ReferenceAdamW> references,
+      Random random,
+      int step) {
+    fillGradients(parameters, random);
+    for (int i = 0; i < parameters.size(); i++) {
+      references.get(i).step(Tensors.numbers(parameters.get(i).gradient()), rate(step));
+    }
+    optimizer.step(rate(step));
   }
 
   private static void assertRefused(AdamW optimizer, Map<String, Tensor> saved, String problem) {

@@ -10,6 +10,7 @@ import dev.hydra.api.ConfigException;
 import dev.hydra.libtorch.Tensors;
 import dev.hydra.optim.Schedule.Decay;
 import java.util.List;
+import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -100,7 +101,7 @@ class OptimizerSettingsTest {
     ReferenceAdamW reference = new ReferenceAdamW(constants, true, Tensors.numbers(value));
     Tensor gradient = Tensor.create(new double[] {0.1, -0.2}, 2);
     try (AdamW optimizer =
-        settings.optimizer(List.of(new OptimizedParameter("a", value, gradient, true)))) {
+        settings.optimizer(List.of(new OptimizedParameter("a", value, gradient, true)), Map.of())) {
       optimizer.learningRate(0.5);
       for (int step = 1; step <= 2; step++) {
         gradient.mul_(gradient);

@@ -7,11 +7,11 @@ import dev.hydra.libtorch.RandomState;
 import dev.hydra.libtorch.safetensors.SafetensorsFile;
 import dev.hydra.libtorch.safetensors.SafetensorsWriter;
 import dev.hydra.libtorch.safetensors.TensorInfo;
-import dev.hydra.optim.AdamW;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
@@ -21,15 +21,15 @@ final class Checkpoints {
   private static final String CUDA = "cuda";
 
   private final RunFolder folder;
-  private final String config;
+  private final Supplier<String> config;
   private final Model model;
-  private final AdamW optimizer;
+  private final TrainingStep training;
 
-  Checkpoints(RunFolder folder, String config, Model model, AdamW optimizer) {
+  Checkpoints(RunFolder folder, Supplier<String> config, Model model, TrainingStep training) {
     this.folder = folder;
     this.config = config;
     this.model = model;
-    this.optimizer = optimizer;
+    this.training = training;
   }
 
   /** Writes a checkpoint and drops those beyond the newest {@code keep}. */
@@ -41,7 +41,9 @@ final class Checkpoints {
               ModelFiles.save(model, side.resolve(Checkpoint.MODEL));
               try (PointerScope scope = new PointerScope()) {
                 SafetensorsWriter.write(
-                    side.resolve(Checkpoint.OPTIMIZER), optimizer.exportState(), Map.of());
+                    side.resolve(Checkpoint.OPTIMIZER),
+                    training.optimizer().exportState(),
+                    Map.of());
                 Map<String, Tensor> random = new LinkedHashMap<>();
                 RandomState now = RandomState.save();
                 random.put(CPU, now.cpu());
@@ -50,7 +52,7 @@ final class Checkpoints {
               }
               DurableFiles.write(
                   side.resolve(Checkpoint.STATE), JSON.std.asString(state.toMap()) + "\n");
-              DurableFiles.write(side.resolve(Checkpoint.CONFIG), config);
+              DurableFiles.write(side.resolve(Checkpoint.CONFIG), config.get());
             });
     folder.prune(keep);
     return checkpoint;
@@ -62,9 +64,11 @@ final class Checkpoints {
    * @throws IOException if it does not fit the model
    */
   TrainerState restore(Checkpoint checkpoint) throws IOException {
+    TrainerState state = checkpoint.state();
+    keepUnused(checkpoint, state);
     ModelFiles.load(model, checkpoint.file(Checkpoint.MODEL));
     try (PointerScope scope = new PointerScope()) {
-      optimizer.importState(readAll(checkpoint, Checkpoint.OPTIMIZER));
+      training.optimizer().importState(readAll(checkpoint, Checkpoint.OPTIMIZER));
       Map<String, Tensor> random = readAll(checkpoint, Checkpoint.RANDOM);
       Tensor cpu = random.get(CPU);
       if (cpu == null) {
@@ -72,7 +76,18 @@ final class Checkpoints {
       }
       new RandomState(cpu, Optional.ofNullable(random.get(CUDA))).restore();
     }
-    return checkpoint.state();
+    return state;
+  }
+
+  /** Parameters that components have left behind are not asked for, but go on. */
+  private void keepUnused(Checkpoint checkpoint, TrainerState state) throws IOException {
+    try (SafetensorsFile file = SafetensorsFile.open(checkpoint.file(Checkpoint.MODEL))) {
+      for (String name : state.unused()) {
+        try (PointerScope scope = new PointerScope()) {
+          model.parameters().keep(name, file.read(name));
+        }
+      }
+    }
   }
 
   private static Map<String, Tensor> readAll(Checkpoint checkpoint, String name)

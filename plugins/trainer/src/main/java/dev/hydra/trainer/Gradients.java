@@ -6,17 +6,14 @@ import dev.hydra.libtorch.Grad;
 import dev.hydra.libtorch.Operators;
 import dev.hydra.libtorch.Operators.Operator;
 import dev.hydra.libtorch.Scopes;
-import dev.hydra.libtorch.Tensors;
 import dev.hydra.optim.OptimizedParameter;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.IValue;
-import org.bytedeco.pytorch.LayoutOptional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.Layout;
 
 /**
  * The gradients of a model's trainable parameters, in fixed buffers.
@@ -34,7 +31,7 @@ final class Gradients implements AutoCloseable {
   private static final Operator COPY = Operators.find("aten::_foreach_copy_", "");
 
   private final List<OptimizedParameter> optimized = new ArrayList<>();
-  private final List<Tensor> dense = new ArrayList<>();
+  private final Map<String, GradientBuffers> buffers = new LinkedHashMap<>();
   private final List<Tensor> sparse = new ArrayList<>();
   private final List<Parameter> tables = new ArrayList<>();
   private final IValue denseBuffers;
@@ -45,36 +42,41 @@ final class Gradients implements AutoCloseable {
   private final IValue masters;
 
   Gradients(ParameterStore store) {
+    this(store, Map.of());
+  }
+
+  /** The same with buffers that are there already, by the names of parameters; owns them. */
+  Gradients(ParameterStore store, Map<String, GradientBuffers> known) {
+    List<Tensor> dense = new ArrayList<>();
     List<Tensor> working = new ArrayList<>();
     List<Tensor> precise = new ArrayList<>();
     List<Tensor> copiesOf = new ArrayList<>();
     List<Tensor> mastersOf = new ArrayList<>();
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      for (Parameter parameter : store.all()) {
-        if (!parameter.spec().trainable()) {
-          continue;
-        }
-        Tensor buffer =
-            parameter.spec().sparse()
-                ? keep(sparse, noRows(parameter.working()))
-                : keep(dense, torch.zeros_like(parameter.working()));
-        parameter.working().mutable_grad().put(buffer);
-        if (parameter.spec().sparse()) {
-          tables.add(parameter);
-        }
-        Tensor gradient = buffer;
-        if (parameter.copied()) {
-          gradient = keep(dense, torch.zeros_like(parameter.master()));
-          working.add(buffer);
-          precise.add(gradient);
-          copiesOf.add(parameter.working());
-          mastersOf.add(parameter.master());
-        }
-        optimized.add(
-            new OptimizedParameter(
-                parameter.name(), parameter.master(), gradient, parameter.spec().decay()));
+    for (Parameter parameter : store.all()) {
+      if (!parameter.spec().trainable()) {
+        continue;
       }
+      GradientBuffers own = known.get(parameter.name());
+      if (own == null) {
+        own = GradientBuffers.of(parameter);
+      }
+      buffers.put(parameter.name(), own);
+      if (parameter.spec().sparse()) {
+        sparse.add(own.working());
+        tables.add(parameter);
+      } else {
+        dense.add(own.working());
+      }
+      if (parameter.copied()) {
+        dense.add(own.precise());
+        working.add(own.working());
+        precise.add(own.precise());
+        copiesOf.add(parameter.working());
+        mastersOf.add(parameter.master());
+      }
+      optimized.add(
+          new OptimizedParameter(
+              parameter.name(), parameter.master(), own.precise(), parameter.spec().decay()));
     }
     copies = !working.isEmpty();
     denseBuffers = Operators.list(dense);
@@ -82,19 +84,6 @@ final class Gradients implements AutoCloseable {
     preciseBuffers = Operators.list(precise);
     workingCopies = Operators.list(copiesOf);
     masters = Operators.list(mastersOf);
-  }
-
-  private static Tensor keep(List<Tensor> buffers, Tensor tensor) {
-    Tensor handle = Scopes.own(tensor);
-    buffers.add(handle);
-    return handle;
-  }
-
-  /** A sparse tensor like a table [rows, dim] that holds none of its rows. */
-  private static Tensor noRows(Tensor table) {
-    TensorOptions options =
-        Tensors.like(table, Tensors.type(table)).layout(new LayoutOptional(Layout.Sparse));
-    return torch.torch__sparse_coo_tensor_with_dims(1, 1, Tensors.sizes(table), options);
   }
 
   /** What the optimizer works on. */
@@ -148,13 +137,23 @@ final class Gradients implements AutoCloseable {
     }
   }
 
+  /** The buffers by the names of parameters. */
+  Map<String, GradientBuffers> buffers() {
+    return Map.copyOf(buffers);
+  }
+
+  /** Ends these, but not their buffers, for others to go on with. */
+  void release() {
+    buffers.clear();
+    close();
+  }
+
   @Override
   public void close() {
     for (IValue list :
         List.of(denseBuffers, workingBuffers, preciseBuffers, workingCopies, masters)) {
       list.close();
     }
-    dense.forEach(Tensor::close);
-    sparse.forEach(Tensor::close);
+    buffers.values().forEach(GradientBuffers::close);
   }
 }

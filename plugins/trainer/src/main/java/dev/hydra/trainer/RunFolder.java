@@ -32,12 +32,22 @@ public record RunFolder(Path path) {
     return path.resolve("config.conf");
   }
 
+  /**
+   * The configuration to resume with: that of the newest whole checkpoint, as swaps of components
+   * may have changed it since the run began.
+   */
+  public Path resumeConfig() throws IOException {
+    return newestWhole(damaged -> {})
+        .map(checkpoint -> checkpoint.file(Checkpoint.CONFIG))
+        .orElse(config());
+  }
+
   /** One object per logged step, with at least {@code step} and {@code loss}. */
   public Path metrics() {
     return path.resolve("metrics.jsonl");
   }
 
-  /** One object per event: start, resume, checkpoint, warning, end. */
+  /** One object per event: start, resume, checkpoint, swap, warning, end. */
   public Path journal() {
     return path.resolve("journal.jsonl");
   }

@@ -44,7 +44,7 @@ final class RunLog {
     add(journal, line);
   }
 
-  private void add(JsonLines lines, Map<String, Object> line) {
+  private synchronized void add(JsonLines lines, Map<String, Object> line) {
     try {
       lines.add(line);
     } catch (IOException e) {

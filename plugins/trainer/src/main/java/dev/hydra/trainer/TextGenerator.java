@@ -3,6 +3,7 @@ package dev.hydra.trainer;
 import dev.hydra.composer.Forward;
 import dev.hydra.composer.Model;
 import dev.hydra.composer.ModelState;
+import dev.hydra.composer.Swapper;
 import dev.hydra.libtorch.Grad;
 import dev.hydra.libtorch.Tensors;
 import java.util.Optional;
@@ -16,6 +17,7 @@ public final class TextGenerator {
   private final Model model;
   private final int vocabulary;
   private final GenerationSettings settings;
+  private final Optional<Swapper> swapper;
 
   /**
    * A generator with a model.
@@ -24,9 +26,20 @@ public final class TextGenerator {
    * @param settings what some of them mean
    */
   public TextGenerator(Model model, int vocabulary, GenerationSettings settings) {
+    this(model, Math.min(vocabulary, model.spec().vocabSize()), settings, Optional.empty());
+  }
+
+  private TextGenerator(
+      Model model, int vocabulary, GenerationSettings settings, Optional<Swapper> swapper) {
     this.model = model;
+    this.vocabulary = vocabulary;
     this.settings = settings;
-    this.vocabulary = Math.min(vocabulary, model.spec().vocabSize());
+    this.swapper = swapper;
+  }
+
+  /** The same, with components that may be exchanged between two tokens. */
+  public TextGenerator swapping(Swapper newSwapper) {
+    return new TextGenerator(model, vocabulary, settings, Optional.of(newSwapper));
   }
 
   /**
@@ -44,6 +57,8 @@ public final class TextGenerator {
         Grad off = Grad.off()) {
       int[] next = prompt;
       for (int drawn = 0; drawn < tokens; drawn++) {
+        long step = drawn;
+        swapper.ifPresent(each -> each.boundary(step, Optional.of(state)));
         int token = sampler.draw(logits(next, state));
         if (!sink.test(token) || settings.endTokens().contains(token)) {
           return;

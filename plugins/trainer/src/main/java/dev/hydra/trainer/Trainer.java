@@ -3,16 +3,20 @@ package dev.hydra.trainer;
 import dev.hydra.composer.Components;
 import dev.hydra.composer.ConfigFiles;
 import dev.hydra.composer.Model;
+import dev.hydra.composer.Parameter;
 import dev.hydra.composer.Precision;
+import dev.hydra.composer.SpecConfig;
 import dev.hydra.data.Dataset;
 import dev.hydra.libtorch.ComputeType;
 import dev.hydra.libtorch.RandomState;
 import dev.hydra.optim.Schedule;
 import java.io.IOException;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Tensor;
 
 /** A training run: from its first step, or from a checkpoint, to its last. */
 public final class Trainer implements AutoCloseable {
@@ -21,7 +25,6 @@ public final class Trainer implements AutoCloseable {
   private final Dataset dataset;
   private final RunFolder folder;
   private final TrainingListener listener;
-  private final List<String> plugins;
   private final Model model;
   private final TrainingStep training;
   private final Checkpoints checkpoints;
@@ -29,7 +32,7 @@ public final class Trainer implements AutoCloseable {
   private final Schedule schedule;
   private final RunLog log;
   private final RunLock lock;
-  private final String config;
+  private final Swaps swaps;
   private long step;
   private long savedStep = -1;
   private long clock;
@@ -58,7 +61,6 @@ public final class Trainer implements AutoCloseable {
     this.folder = folder;
     this.listener = listener;
     this.schedule = experiment.optimizer().schedule(settings.steps());
-    this.config = ConfigFiles.render(experiment.config());
     folder.create();
     lock = RunLock.take(folder.path());
     log = new RunLog(folder, listener);
@@ -74,14 +76,31 @@ public final class Trainer implements AutoCloseable {
       lock.close();
       throw e;
     }
-    plugins = model.plugins();
     evaluator = new Evaluator(model, dataset, settings.batchSize());
-    checkpoints = new Checkpoints(folder, config, model, training.optimizer());
+    checkpoints = new Checkpoints(folder, this::config, model, training);
+    swaps = new Swaps(model, training, settings.guard(), log, listener);
   }
 
   /** The model that is trained. */
   public Model model() {
     return model;
+  }
+
+  /** What exchanges its components while it runs. */
+  public Swaps swaps() {
+    return swaps;
+  }
+
+  /** What the optimizer remembers; see {@link dev.hydra.optim.AdamW#exportState}. */
+  Map<String, Tensor> optimizerState() {
+    return training.optimizer().exportState();
+  }
+
+  /** The configuration that builds the model as it is now. */
+  private String config() {
+    boolean changed = !model.spec().equals(experiment.model());
+    return ConfigFiles.render(
+        changed ? SpecConfig.write(model.spec(), experiment.config()) : experiment.config());
   }
 
   /**
@@ -102,6 +121,7 @@ public final class Trainer implements AutoCloseable {
     savedStep = step;
     folder.setAsideAfter(step);
     dataset.train().seek(state.samples());
+    List<String> plugins = model.plugins();
     if (!state.plugins().equals(plugins)) {
       warn("the checkpoint was made with plugins " + state.plugins() + ", this run has " + plugins);
     }
@@ -125,15 +145,20 @@ public final class Trainer implements AutoCloseable {
    * @throws IOException if the last checkpoint cannot be written
    */
   public Outcome run(BooleanSupplier stop) throws IOException {
-    DurableFiles.write(folder.config(), config);
+    DurableFiles.write(folder.config(), config());
     log.forgetAfter(step);
-    log.event("start", step, "plugins", plugins, "compute", compute());
+    log.event("start", step, "plugins", model.plugins(), "compute", compute());
     clock = System.nanoTime();
     while (step < settings.steps() && !stop.getAsBoolean()) {
+      swaps.boundary(step);
       double learningRate = schedule.at(step);
       TrainingStep.Measured measured =
           training.run(
               i -> dataset.train().next(settings.batchSize()), settings.accumulate(), learningRate);
+      boolean undone = swaps.undid(step, measured);
+      if (undone && !finite(measured)) {
+        continue; // the step has changed nothing
+      }
       checkFinite(measured);
       step++;
       tokens += settings.tokensPerStep(experiment.data().sequenceLength());
@@ -148,6 +173,7 @@ public final class Trainer implements AutoCloseable {
         evaluate(settings.evaluationWindows(), stop);
       }
     }
+    swaps.close();
     save(true);
     Optional<Score> score =
         step == settings.steps() ? evaluate(Integer.MAX_VALUE, stop) : Optional.empty();
@@ -193,8 +219,12 @@ public final class Trainer implements AutoCloseable {
     return every > 0 && step % every == 0;
   }
 
+  private static boolean finite(TrainingStep.Measured measured) {
+    return Double.isFinite(measured.loss() + measured.auxiliary() + measured.gradientNorm());
+  }
+
   private void checkFinite(TrainingStep.Measured measured) throws IOException {
-    if (Double.isFinite(measured.loss() + measured.auxiliary() + measured.gradientNorm())) {
+    if (finite(measured)) {
       return;
     }
     log.event("not-finite", step + 1, "measured", measured.toString());
@@ -223,10 +253,11 @@ public final class Trainer implements AutoCloseable {
       return;
     }
     long begin = System.nanoTime();
-    TrainerState state = new TrainerState(step, dataset.train().position(), compute(), plugins);
+    TrainerState state = state();
     try {
       Checkpoint checkpoint = checkpoints.save(state, settings.checkpointKeep());
       savedStep = step;
+      DurableFiles.write(folder.config(), config());
       log.event("checkpoint", step, "folder", checkpoint.folder().getFileName().toString());
       listener.checkpointed(step, checkpoint.folder());
     } catch (IOException e) {
@@ -239,6 +270,12 @@ public final class Trainer implements AutoCloseable {
       warn(problem + ". Training goes on; make room before the next checkpoint");
     }
     clock += System.nanoTime() - begin; // not training time
+  }
+
+  private TrainerState state() {
+    List<String> unused =
+        model.parameters().all().stream().filter(Parameter::unused).map(Parameter::name).toList();
+    return new TrainerState(step, dataset.train().position(), compute(), model.plugins(), unused);
   }
 
   private String newest() {
@@ -254,6 +291,7 @@ public final class Trainer implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
+    swaps.close();
     training.close();
     model.close();
     lock.close();

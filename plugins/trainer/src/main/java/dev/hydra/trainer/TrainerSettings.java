@@ -22,6 +22,7 @@ import java.util.List;
  * @param checkpointKeep how many checkpoints stay
  * @param samplePrompt what the sample at the end continues; empty: no sample
  * @param sampleTokens how long the sample is
+ * @param guard when swaps of components are undone
  */
 public record TrainerSettings(
     int steps,
@@ -35,7 +36,8 @@ public record TrainerSettings(
     int checkpointEvery,
     int checkpointKeep,
     String samplePrompt,
-    int sampleTokens) {
+    int sampleTokens,
+    GuardSettings guard) {
   private static final Option<Integer> STEPS =
       Option.integer("steps", "optimizer steps in all").atLeast(1);
   private static final Option<Integer> BATCH_SIZE =
@@ -83,7 +85,7 @@ public record TrainerSettings(
    */
   public static TrainerSettings read(Config trainer) {
     Settings main =
-        Settings.read("trainer", trainer, OPTIONS, "evaluation", "checkpoint", "sample");
+        Settings.read("trainer", trainer, OPTIONS, "evaluation", "checkpoint", "sample", "swap");
     Settings evaluation = part(trainer, "evaluation", EVALUATION_EVERY, EVALUATION_WINDOWS);
     Settings checkpoint = part(trainer, "checkpoint", CHECKPOINT_EVERY, CHECKPOINT_KEEP);
     Settings sample = part(trainer, "sample", SAMPLE_PROMPT, SAMPLE_TOKENS);
@@ -99,7 +101,8 @@ public record TrainerSettings(
         checkpoint.get(CHECKPOINT_EVERY),
         checkpoint.get(CHECKPOINT_KEEP),
         sample.get(SAMPLE_PROMPT),
-        sample.get(SAMPLE_TOKENS));
+        sample.get(SAMPLE_TOKENS),
+        GuardSettings.read(ConfigFiles.part(trainer, "swap")));
   }
 
   private static Settings part(Config trainer, String key, Option<?>... options) {

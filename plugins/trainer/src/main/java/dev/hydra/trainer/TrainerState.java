@@ -10,10 +10,13 @@ import java.util.Map;
  * @param samples training windows used
  * @param compute the compute type, by name
  * @param plugins the plugins of the model's components, {@code name version}, sorted
+ * @param unused the parameters that no component asks for
  */
-record TrainerState(long step, long samples, String compute, List<String> plugins) {
+record TrainerState(
+    long step, long samples, String compute, List<String> plugins, List<String> unused) {
   Map<String, Object> toMap() {
-    return Map.of("step", step, "samples", samples, "compute", compute, "plugins", plugins);
+    return Map.of(
+        "step", step, "samples", samples, "compute", compute, "plugins", plugins, "unused", unused);
   }
 
   /**
@@ -25,13 +28,15 @@ record TrainerState(long step, long samples, String compute, List<String> plugin
     if (map.get("step") instanceof Number step
         && map.get("samples") instanceof Number samples
         && map.get("compute") instanceof String compute
-        && map.get("plugins") instanceof List<?> plugins) {
+        && map.get("plugins") instanceof List<?> plugins
+        && map.get("unused") instanceof List<?> unused) {
       return new TrainerState(
           step.longValue(),
           samples.longValue(),
           compute,
-          plugins.stream().map(String::valueOf).toList());
+          plugins.stream().map(String::valueOf).toList(),
+          unused.stream().map(String::valueOf).toList());
     }
-    throw new IllegalArgumentException("step, samples, compute or plugins is missing");
+    throw new IllegalArgumentException("step, samples, compute, plugins or unused is missing");
   }
 }

@@ -1,5 +1,6 @@
 package dev.hydra.trainer;
 
+import dev.hydra.composer.SwapReport;
 import java.nio.file.Path;
 
 /** Hears what happens in a run, on the training thread. */
@@ -15,4 +16,9 @@ public interface TrainingListener {
 
   /** Something went wrong that training survives. */
   void warned(String message);
+
+  /**
+   * A swap of components was prepared, made, refused or undone; also on threads that ask for such.
+   */
+  default void swapped(SwapReport report) {}
 }

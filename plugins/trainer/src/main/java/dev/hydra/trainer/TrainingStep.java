@@ -19,19 +19,45 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /** One optimizer step: forwards and backwards, clipping, the update. */
 final class TrainingStep implements AutoCloseable {
   private final Model model;
-  private final Gradients gradients;
-  private final GradientClip clip;
-  private final AdamW optimizer;
+  private final OptimizerSettings settings;
+  private Gradients gradients;
+  private GradientClip clip;
+  private AdamW optimizer;
 
   /** What a step measured: mean loss, mean auxiliary loss, gradient norm before clipping. */
   record Measured(double loss, double auxiliary, double gradientNorm) {}
 
   TrainingStep(Model model, OptimizerSettings settings) {
     this.model = model;
+    this.settings = settings;
     this.gradients = new Gradients(model.parameters());
-    this.clip =
-        settings.clip(gradients.optimized().stream().map(OptimizedParameter::gradient).toList());
-    this.optimizer = settings.optimizer(gradients.optimized());
+    this.clip = clip(gradients);
+    this.optimizer = settings.optimizer(gradients.optimized(), Map.of());
+  }
+
+  private GradientClip clip(Gradients of) {
+    return settings.clip(of.optimized().stream().map(OptimizedParameter::gradient).toList());
+  }
+
+  /**
+   * Goes on with the parameters that the model has now.
+   *
+   * @param joining what is held for new ones
+   * @return what was held for those that are gone; owned by the caller
+   */
+  Holdings exchange(Holdings joining) {
+    Holdings before = new Holdings(gradients.buffers(), optimizer.moments());
+    Holdings known = before.with(joining);
+    Gradients newGradients = new Gradients(model.parameters(), known.gradients());
+    GradientClip newClip = clip(newGradients);
+    AdamW newOptimizer = settings.optimizer(newGradients.optimized(), known.moments());
+    gradients.release();
+    clip.close();
+    optimizer.release();
+    gradients = newGradients;
+    clip = newClip;
+    optimizer = newOptimizer;
+    return before.without(new Holdings(gradients.buffers(), optimizer.moments()));
   }
 
   AdamW optimizer() {

@@ -3,6 +3,7 @@ package dev.hydra.trainer;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import dev.hydra.composer.Components;
+import dev.hydra.composer.SwapReport;
 import dev.hydra.data.Dataset;
 import dev.hydra.ffn.moe.MoeFactory;
 import dev.hydra.libtorch.Devices;
@@ -16,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 
 /** Small training runs with a component of every kind. */
 final class Trials {
@@ -74,9 +76,16 @@ final class Trials {
   /** A trainer for the corpus in {@code folder}. */
   static Trainer trainer(Path folder, Path run, String overrides, Events events)
       throws IOException {
+    return trainer(folder, run, overrides, events, COMPONENTS);
+  }
+
+  /** The same with these components. */
+  static Trainer trainer(
+      Path folder, Path run, String overrides, Events events, Components components)
+      throws IOException {
     Experiment experiment = experiment(overrides);
     Dataset dataset = experiment.data().open(List.of(folder));
-    return new Trainer(experiment, dataset, COMPONENTS, Devices.cpu(), new RunFolder(run), events);
+    return new Trainer(experiment, dataset, components, Devices.cpu(), new RunFolder(run), events);
   }
 
   /** Remembers what a run said. */
@@ -85,6 +94,9 @@ final class Trials {
     final List<Score> scores = new ArrayList<>();
     final List<Path> checkpoints = new ArrayList<>();
     final List<String> warnings = new ArrayList<>();
+
+    /** Is told of swaps, on the thread that asked. */
+    Consumer<SwapReport> heard = report -> {};
 
     List<Double> losses() {
       return steps.stream().map(StepReport::loss).toList();
@@ -103,6 +115,11 @@ final class Trials {
     @Override
     public void checkpointed(long step, Path folder) {
       checkpoints.add(folder);
+    }
+
+    @Override
+    public void swapped(SwapReport report) {
+      heard.accept(report);
     }
 
     @Override

@@ -1,0 +1,240 @@
+package dev.hydra.composer;
+
+import com.typesafe.config.Config;
+import dev.hydra.libtorch.Grad;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * The components that a request asks for, built beside the running model on its own parameters.
+ * Closing frees the parameters that were made for it: only where they are not put in place.
+ */
+final class Candidate implements SwapHost.Change, AutoCloseable {
+  /** A site, what is to stand there, and how it takes over. */
+  private record Target(ComponentSite site, ComponentSite fresh, Optional<Takeover> takeover) {}
+
+  private final Model model;
+  private final Map<String, Parameter> before;
+  private final CandidateParameters parameters;
+  private final List<Target> targets = new ArrayList<>();
+  private final Arrangement arrangement;
+  private final Composition composition;
+  private final SwapReport report;
+
+  /**
+   * Builds and probes; to be called on a thread that may hang.
+   *
+   * @param room the bytes that new parameters may take
+   * @throws SwapRefusedException saying why the request cannot be met
+   */
+  Candidate(Model model, SwapRequest request, long room) {
+    this.model = model;
+    this.before = model.parameters().byName();
+    SwapTargets chosen = new SwapTargets(model, request);
+    List<ComponentSite> sites = chosen.sites();
+    try (PointerScope scope = new PointerScope()) {
+      Map<ComponentSite, Takeover> takeovers = new HashMap<>();
+      Set<String> migrated = new HashSet<>();
+      for (ComponentSite site : sites) {
+        Takeover.find(site, chosen, before)
+            .ifPresent(
+                takeover -> {
+                  takeovers.put(site, takeover);
+                  migrated.addAll(takeover.values().keySet());
+                });
+      }
+      parameters = new CandidateParameters(model.parameters(), migrated, room);
+      try {
+        for (ComponentSite site : sites) {
+          Config config = chosen.config(site);
+          SiteContext context =
+              new SiteContext(chosen.components(site), parameters, model.context().depth());
+          targets.add(
+              new Target(
+                  site, site.copy(context, config), Optional.ofNullable(takeovers.get(site))));
+        }
+        checkMigrated(migrated);
+        transfer();
+        sites.forEach(site -> probe(site, chosen));
+        arrangement =
+            new Arrangement(model, parameters.asked(), sites, takeovers.keySet(), request);
+        composition = compose(request);
+        report = describe(request);
+      } catch (RuntimeException | Error e) {
+        parameters.close();
+        throw e;
+      }
+    }
+  }
+
+  private void probe(ComponentSite site, SwapTargets chosen) {
+    try (ProbeParameters aliases = new ProbeParameters(parameters.asked())) {
+      SiteContext context =
+          new SiteContext(chosen.components(site), aliases, model.context().depth());
+      new Probe(model, site.copy(context, chosen.config(site)), aliases).run();
+    }
+  }
+
+  private void checkMigrated(Set<String> migrated) {
+    for (String name : migrated) {
+      if (!parameters.made().containsKey(name)) {
+        throw new SwapRefusedException(
+            "the migration gives " + name + ", which the component does not ask for");
+      }
+    }
+  }
+
+  private Composition compose(SwapRequest request) {
+    Map<ComponentSite, Occupant> occupants = new LinkedHashMap<>();
+    ModelSpec spec = model.spec();
+    for (Target target : targets) {
+      occupants.put(target.site(), target.fresh().occupant());
+    }
+    if (request.config().isPresent()) {
+      for (Target target : targets) {
+        spec = SpecConfig.with(spec, target.site().path(), target.fresh().occupant().config());
+      }
+    }
+    return new Composition(occupants, arrangement.parameters(), spec);
+  }
+
+  /** Gives the new parameters the values that follow from old ones, as these are now. */
+  void transfer() {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      Map<String, Tensor> values = new HashMap<>();
+      targets.forEach(
+          target -> target.takeover().ifPresent(takeover -> values.putAll(takeover.values())));
+      for (Parameter each : parameters.made().values()) {
+        Tensor value = values.get(each.name());
+        Parameter old = before.get(each.name());
+        if (value != null) {
+          each.load(value);
+        } else if (old != null && old.spec().shape().equals(each.spec().shape())) {
+          each.load(old.master().detach());
+        }
+      }
+    }
+  }
+
+  /** What is to be put in place. */
+  Composition composition() {
+    return composition;
+  }
+
+  /** Whether the model is still the one that this was built for. */
+  boolean current() {
+    return model.parameters().byName() == before;
+  }
+
+  @Override
+  public boolean parametersChange() {
+    return !List.copyOf(before.values()).equals(List.copyOf(composition.parameters().values()));
+  }
+
+  @Override
+  public Map<String, Parameter> made() {
+    return parameters.made();
+  }
+
+  @Override
+  public Map<String, Tensor> rearranged(Function<String, Optional<Tensor>> old) {
+    Map<String, Tensor> moved = new LinkedHashMap<>();
+    for (Parameter each : parameters.made().values()) {
+      Parameter same = before.get(each.name());
+      if (same != null && same.spec().shape().equals(each.spec().shape())) {
+        old.apply(each.name()).ifPresent(value -> moved.put(each.name(), value));
+      }
+    }
+    for (Target target : targets) {
+      target.takeover().ifPresent(takeover -> moved.putAll(takeover.rearranged(old)));
+    }
+    return moved;
+  }
+
+  @Override
+  public Set<String> origins(String name) {
+    return targets.stream()
+        .flatMap(target -> target.takeover().stream())
+        .filter(takeover -> takeover.names().contains(name))
+        .findFirst()
+        .map(Takeover::origins)
+        .orElse(Set.of(name));
+  }
+
+  /**
+   * Checks a decoding state against what the new components would have left.
+   *
+   * @return what makes it fit, to be done when they are in place
+   * @throws SwapRefusedException if it does not fit and is not to be reset
+   */
+  Runnable adapt(Optional<ModelState> decoding, SwapRequest.State policy) {
+    List<Runnable> changes = new ArrayList<>();
+    for (Target target : targets) {
+      String path = target.site().path();
+      decoding
+          .filter(state -> !state.fits(target.fresh(), model.precision()))
+          .ifPresent(state -> changes.add(() -> state.forget(path)));
+      if (!changes.isEmpty() && policy == SwapRequest.State.REFUSE) {
+        throw new SwapRefusedException(
+            path
+                + ": the decoding state is not such as the new component leaves; let it be reset,"
+                + " or swap between texts");
+      }
+    }
+    return () -> changes.forEach(Runnable::run);
+  }
+
+  /** What it does, before it is done. */
+  SwapReport report() {
+    return report;
+  }
+
+  private SwapReport describe(SwapRequest request) {
+    List<SwapReport.Site> sites = new ArrayList<>();
+    for (Target target : targets) {
+      sites.add(
+          new SwapReport.Site(
+              target.site().path(),
+              SwapReport.Version.of(target.site().occupant().registration()),
+              SwapReport.Version.of(target.fresh().occupant().registration())));
+    }
+    return new SwapReport(
+        request.describe(), SwapReport.Status.PREPARED, "", 0, sites, names(), 0, 0);
+  }
+
+  private SwapReport.Parameters names() {
+    Set<String> migrated = new HashSet<>();
+    targets.forEach(
+        target -> target.takeover().ifPresent(takeover -> migrated.addAll(takeover.names())));
+    List<String> carried = new ArrayList<>();
+    List<String> moved = new ArrayList<>();
+    List<String> initialised = new ArrayList<>();
+    for (Parameter each : parameters.asked().values()) {
+      Parameter old = before.get(each.name());
+      if (migrated.contains(each.name())) {
+        moved.add(each.name());
+      } else if (old != null && old.spec().shape().equals(each.spec().shape())) {
+        carried.add(each.name());
+      } else {
+        initialised.add(each.name());
+      }
+    }
+    return new SwapReport.Parameters(
+        carried, moved, initialised, arrangement.dropped(), arrangement.kept());
+  }
+
+  @Override
+  public void close() {
+    parameters.close();
+  }
+}

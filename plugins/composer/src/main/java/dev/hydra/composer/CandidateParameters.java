@@ -1,0 +1,100 @@
+package dev.hydra.composer;
+
+import dev.hydra.api.ParameterSpec;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Lends a candidate the parameters of the running model, and makes those that the model lacks.
+ * Closing frees what it made.
+ */
+final class CandidateParameters implements ParameterSource, AutoCloseable {
+  /** An upper bound: master, working copy, both gradients and two moments. */
+  private static final int BYTES_PER_ELEMENT = 20;
+
+  private final ParameterStore store;
+  private final Map<String, Parameter> known;
+  private final Set<String> migrated;
+  private final Map<String, Parameter> asked = new LinkedHashMap<>();
+  private final Map<String, Parameter> made = new LinkedHashMap<>();
+  private long room;
+
+  /**
+   * For one request.
+   *
+   * @param migrated full names that a migration gives values for
+   * @param room the bytes that may be taken
+   */
+  CandidateParameters(ParameterStore store, Set<String> migrated, long room) {
+    this.store = store;
+    this.known = store.byName();
+    this.migrated = migrated;
+    this.room = room;
+  }
+
+  @Override
+  public Tensor borrow(String name, ParameterSpec spec) {
+    Parameter parameter = asked.get(name);
+    if (parameter == null) {
+      parameter = find(name, spec);
+      asked.put(name, parameter);
+    }
+    return parameter.of(spec.shape()).working();
+  }
+
+  private Parameter find(String name, ParameterSpec spec) {
+    Parameter old = known.get(name);
+    if (old != null && old.fits(spec) && !migrated.contains(name)) {
+      return old.as(spec);
+    }
+    if (old != null && name.startsWith(Occupant.SHARED)) {
+      throw new SwapRefusedException(
+          "parameter " + name + " is shared by sites and cannot become " + spec.shape() + " here");
+    }
+    reserve(name, spec);
+    Parameter parameter = store.create(name, spec);
+    made.put(name, parameter);
+    return parameter;
+  }
+
+  private void reserve(String name, ParameterSpec spec) {
+    long elements;
+    try {
+      elements = spec.elements();
+    } catch (ArithmeticException e) {
+      elements = Long.MAX_VALUE;
+    }
+    if (elements > room / BYTES_PER_ELEMENT) {
+      throw new SwapRefusedException(
+          "there is no memory for parameter "
+              + name
+              + " "
+              + spec.shape()
+              + ": it takes up to "
+              + BYTES_PER_ELEMENT
+              + " bytes an element in training, and "
+              + room
+              + " bytes are left");
+    }
+    room -= elements * BYTES_PER_ELEMENT;
+  }
+
+  /** All that the candidate asked for, in order. */
+  Map<String, Parameter> asked() {
+    return Collections.unmodifiableMap(asked);
+  }
+
+  /** Those of them that the model lacks. */
+  Map<String, Parameter> made() {
+    return Collections.unmodifiableMap(made);
+  }
+
+  @Override
+  public void close() {
+    made.values().forEach(Parameter::close);
+    made.clear();
+  }
+}

@@ -1,0 +1,13 @@
+package dev.hydra.composer;
+
+import java.util.Map;
+
+/**
+ * What can be exchanged in a model.
+ *
+ * @param occupants components, at some of its sites
+ * @param parameters all parameters
+ * @param spec what to build to get the same
+ */
+record Composition(
+    Map<ComponentSite, Occupant> occupants, Map<String, Parameter> parameters, ModelSpec spec) {}

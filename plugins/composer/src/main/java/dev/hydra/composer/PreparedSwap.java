@@ -1,0 +1,57 @@
+package dev.hydra.composer;
+
+import java.util.Optional;
+
+/** A candidate and the host's part, ready for the boundary; frees both unless they are in use. */
+final class PreparedSwap implements AutoCloseable {
+  private final Candidate candidate;
+  private final SwapHost.Part part;
+  private boolean inUse;
+
+  /** Builds and probes; see {@link Candidate}. */
+  PreparedSwap(Model model, SwapRequest request, long room, SwapHost host) {
+    candidate = new Candidate(model, request, room);
+    try {
+      part = host.prepare(candidate);
+    } catch (RuntimeException | Error e) {
+      candidate.close();
+      throw e;
+    }
+  }
+
+  SwapReport report() {
+    return candidate.report();
+  }
+
+  /**
+   * Puts it in place, or throws and leaves all as it was.
+   *
+   * @return what has been done, to undo or confirm it
+   */
+  DoneSwap put(Model model, SwapRequest request, Optional<ModelState> state) {
+    if (!candidate.current()) {
+      throw new SwapRefusedException("the model has changed meanwhile; ask again");
+    }
+    candidate.transfer();
+    Runnable forget = candidate.adapt(state, request.state());
+    part.begin();
+    Composition before = model.exchange(candidate.composition());
+    try {
+      part.switched();
+    } catch (RuntimeException | Error e) {
+      model.exchange(before);
+      throw e;
+    }
+    inUse = true;
+    forget.run();
+    return new DoneSwap(model, candidate.report(), before, candidate.composition(), part);
+  }
+
+  @Override
+  public void close() {
+    if (!inUse) {
+      part.close();
+      candidate.close();
+    }
+  }
+}

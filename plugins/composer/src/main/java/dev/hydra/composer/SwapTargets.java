@@ -1,0 +1,89 @@
+package dev.hydra.composer;
+
+import com.typesafe.config.Config;
+import dev.hydra.api.ComponentFactory;
+import dev.hydra.composer.Components.Registration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Pattern;
+
+/** Which sites a request is for, and what is to stand there. */
+final class SwapTargets {
+  private final Model model;
+  private final SwapRequest request;
+
+  SwapTargets(Model model, SwapRequest request) {
+    this.model = model;
+    this.request = request;
+  }
+
+  /** The sites, without those below another one. */
+  List<ComponentSite> sites() {
+    List<Pattern> patterns = request.sites().stream().map(SwapTargets::pattern).toList();
+    List<ComponentSite> chosen = new ArrayList<>();
+    for (ComponentSite site : model.sites()) {
+      boolean named = patterns.stream().anyMatch(each -> each.matcher(site.path()).matches());
+      boolean covered =
+          chosen.stream().anyMatch(above -> site.path().startsWith(above.path() + "."));
+      if (!covered
+          && (named || patterns.isEmpty())
+          && (request.config().isPresent() || replaces(site))) {
+        chosen.add(site);
+      }
+    }
+    if (chosen.isEmpty()) {
+      throw new SwapRefusedException(
+          "there is no site "
+              + (patterns.isEmpty() ? "" : "like " + String.join(", ", request.sites()) + " ")
+              + (request.config().isPresent() ? "" : "with a component of type " + types() + " ")
+              + "in the model");
+    }
+    return chosen;
+  }
+
+  private boolean replaces(ComponentSite site) {
+    return request.registrations().stream().anyMatch(each -> offers(each, site));
+  }
+
+  private static boolean offers(Registration registration, ComponentSite site) {
+    return registration.type().equals(site.type()) && registration.factory().role() == site.role();
+  }
+
+  private List<String> types() {
+    return request.registrations().stream().map(Registration::type).distinct().toList();
+  }
+
+  private static Pattern pattern(String glob) {
+    return Pattern.compile("\\Q" + glob.replace("*", "\\E[^.]*\\Q") + "\\E");
+  }
+
+  /** What is to stand at a site. */
+  Config config(ComponentSite site) {
+    Config now = site.occupant().config();
+    return request
+        .config()
+        .map(
+            next ->
+                !next.hasPath("type") || next.getString("type").equals(site.type())
+                    ? next.withFallback(now)
+                    : next)
+        .orElse(now);
+  }
+
+  /** Component types for a site: those requested, those that stand there, then all others. */
+  Components components(ComponentSite site) {
+    Map<String, Registration> first = new LinkedHashMap<>();
+    request.registrations().forEach(each -> add(first, each));
+    site.visit(each -> add(first, each.occupant().registration()));
+    model.context().components().all().forEach(each -> add(first, each));
+    List<Registration> all = List.copyOf(first.values());
+    return () -> all;
+  }
+
+  private static void add(Map<String, Registration> first, Registration registration) {
+    ComponentFactory<?> factory = registration.factory();
+    first.putIfAbsent(factory.role() + " " + registration.type(), registration);
+  }
+}

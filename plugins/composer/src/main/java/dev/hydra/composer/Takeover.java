@@ -1,0 +1,80 @@
+package dev.hydra.composer;
+
+import dev.hydra.api.Migration;
+import dev.hydra.composer.Components.Registration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Function;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/** A {@link Migration} at one site, with full names. */
+final class Takeover {
+  private final String prefix;
+  private final Migration migration;
+  private final Map<String, Parameter> old = new LinkedHashMap<>();
+  private final Set<String> names = new TreeSet<>();
+
+  private Takeover(ComponentSite site, Migration migration, Map<String, Parameter> all) {
+    this.prefix = site.path() + ".";
+    this.migration = migration;
+    all.values().stream()
+        .filter(each -> each.name().startsWith(prefix) && !each.unused())
+        .forEach(each -> old.put(each.name(), each));
+  }
+
+  /** That of a site, if what is to stand there has one from what stands there. */
+  static Optional<Takeover> find(
+      ComponentSite site, SwapTargets targets, Map<String, Parameter> all) {
+    Registration now = site.occupant().registration();
+    return targets
+        .components(site)
+        .require(site.role(), targets.config(site), site.path())
+        .factory()
+        .migration(now.type(), now.version())
+        .map(migration -> new Takeover(site, migration, all));
+  }
+
+  /** New values by full name, from the old ones as they are now. */
+  Map<String, Tensor> values() {
+    Map<String, Tensor> inputs = new LinkedHashMap<>();
+    old.forEach((name, parameter) -> inputs.put(name, parameter.master().detach()));
+    Map<String, Tensor> values = migrate(inputs);
+    names.addAll(values.keySet());
+    return values;
+  }
+
+  /** The full names that it has given values for. */
+  Set<String> names() {
+    return names;
+  }
+
+  /** The full names that it makes them from. */
+  Set<String> origins() {
+    return old.keySet();
+  }
+
+  /** Another quantity, if it follows by the same function; zeros where a parameter has it not. */
+  Map<String, Tensor> rearranged(Function<String, Optional<Tensor>> quantity) {
+    if (!migration.rearranges()) {
+      return Map.of();
+    }
+    Map<String, Tensor> inputs = new LinkedHashMap<>();
+    old.forEach(
+        (name, parameter) ->
+            inputs.put(
+                name, quantity.apply(name).orElseGet(() -> torch.zeros_like(parameter.master()))));
+    return migrate(inputs);
+  }
+
+  private Map<String, Tensor> migrate(Map<String, Tensor> inputs) {
+    Map<String, Tensor> below = new LinkedHashMap<>();
+    inputs.forEach((name, value) -> below.put(name.substring(prefix.length()), value));
+    Map<String, Tensor> values = new LinkedHashMap<>();
+    migration.migrate(below).forEach((name, value) -> values.put(prefix + name, value));
+    return values;
+  }
+}

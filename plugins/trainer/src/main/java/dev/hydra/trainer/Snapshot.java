@@ -1,0 +1,106 @@
+package dev.hydra.trainer;
+
+import dev.hydra.composer.FreeMemory;
+import dev.hydra.composer.Parameter;
+import dev.hydra.composer.ParameterStore;
+import dev.hydra.composer.SwapRefusedException;
+import dev.hydra.libtorch.Devices;
+import dev.hydra.libtorch.Grad;
+import dev.hydra.libtorch.Scopes;
+import dev.hydra.libtorch.Tensors;
+import dev.hydra.optim.AdamW;
+import dev.hydra.optim.Moments;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Parameters and moments of one moment, in host memory: 12 bytes for every trained element, 4 for
+ * every other. The memory is taken when it is made, which is slow; to fill it is a copy.
+ */
+final class Snapshot implements AutoCloseable {
+  private static final int COPIES = 3;
+
+  private final Map<String, Tensor> values = new LinkedHashMap<>();
+  private final Map<String, Moments> moments = new LinkedHashMap<>();
+
+  /** Room for the parameters of a store. */
+  Snapshot(ParameterStore store) {
+    long bytes = store.all().stream().mapToLong(each -> each.spec().elements()).sum();
+    if (bytes * COPIES * Float.BYTES > FreeMemory.bytes(Devices.cpu())) {
+      throw new SwapRefusedException(
+          "there is no memory to keep what is before the swap; set trainer.swap.guard-steps = 0");
+    }
+    for (Parameter each : store.all()) {
+      values.put(each.name(), room(each, each.spec().sizes()));
+      if (each.spec().trainable()) {
+        moments.put(
+            each.name(),
+            new Moments(
+                room(each), room(each, each.spec().sizes()), room(each, each.spec().sizes())));
+      }
+    }
+  }
+
+  private static Tensor room(Parameter parameter, long... sizes) {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      ScalarType type = sizes.length == 0 ? ScalarType.Float : Tensors.type(parameter.master());
+      Tensor tensor = torch.empty(sizes, new TensorOptions(type), null);
+      return Scopes.own(tensor.fill_(new Scalar(0.0))); // so that the pages are there
+    }
+  }
+
+  /** Notes how things are. */
+  void fill(ParameterStore store, AdamW optimizer) {
+    Map<String, Moments> now = optimizer.moments();
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      for (Parameter each : store.all()) {
+        copy(values.get(each.name()), each.master());
+        Moments own = now.get(each.name());
+        if (own != null) {
+          copy(moments.get(each.name()), own);
+        }
+      }
+    }
+  }
+
+  /** Makes things as they were; the same parameters must be there. */
+  void restore(ParameterStore store, AdamW optimizer) {
+    values.forEach(store::load);
+    Map<String, Moments> now = optimizer.moments();
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      moments.forEach((name, saved) -> copy(now.get(name), saved));
+    }
+  }
+
+  private static void copy(@Nullable Moments to, @Nullable Moments from) {
+    if (to == null || from == null) {
+      throw new IllegalStateException("the trained parameters are not those of the snapshot");
+    }
+    to.step().copy_(from.step());
+    to.average().copy_(from.average());
+    to.square().copy_(from.square());
+  }
+
+  private static void copy(@Nullable Tensor to, Tensor from) {
+    if (to == null) {
+      throw new IllegalStateException("the parameters are not those of the snapshot");
+    }
+    to.copy_(from);
+  }
+
+  @Override
+  public void close() {
+    values.values().forEach(Tensor::close);
+    moments.values().forEach(Moments::close);
+  }
+}

@@ -16,7 +16,8 @@ public final class Activator implements BundleActivator {
     ToIntFunction<String[]> main =
         arguments ->
             Main.run(
-                new Commands(new OsgiComponents(context), new OsgiPluginJars(context)), arguments);
+                new Commands(new OsgiComponents(context, Map.of()), new OsgiPluginJars(context)),
+                arguments);
     context.registerService(
         ToIntFunction.class, main, FrameworkUtil.asDictionary(Map.of("hydra.main", true)));
   }

@@ -1,7 +1,6 @@
 package dev.hydra.cli;
 
 import com.typesafe.config.Config;
-import dev.hydra.composer.Components;
 import dev.hydra.composer.Model;
 import dev.hydra.data.Dataset;
 import dev.hydra.trainer.Checkpoint;
@@ -31,7 +30,7 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class EvalCommand implements Callable<Integer> {
-  private final Components components;
+  private final PluginJars plugins;
 
   @Spec private CommandSpec spec;
   @Mixin private ModelFolder folder;
@@ -52,8 +51,8 @@ final class EvalCommand implements Callable<Integer> {
   @Option(names = "--json", description = "One JSON object.")
   private boolean json;
 
-  EvalCommand(Components components) {
-    this.components = components;
+  EvalCommand(PluginJars plugins) {
+    this.plugins = plugins;
   }
 
   @Override
@@ -67,7 +66,7 @@ final class EvalCommand implements Callable<Integer> {
     Dataset dataset = experiment.data().open(Installation.dataRoots());
     Device device = deviceArgument.device();
     try (Model model =
-        ModelFolder.load(checkpoint, config, components, device, precision.on(device))) {
+        ModelFolder.load(checkpoint, config, plugins, device, precision.on(device))) {
       Evaluator evaluator = new Evaluator(model, dataset, experiment.trainer().batchSize());
       if (!evaluator.possible()) {
         throw new UsageException("nothing is held out; --set data.validation-fraction=0.05");

@@ -2,7 +2,6 @@ package dev.hydra.cli;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import com.typesafe.config.Config;
-import dev.hydra.composer.Components;
 import dev.hydra.composer.ConfigFiles;
 import dev.hydra.composer.Model;
 import dev.hydra.data.Tokenizer;
@@ -32,7 +31,7 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class GenerateCommand implements Callable<Integer> {
-  private final Components components;
+  private final PluginJars plugins;
 
   @Spec private CommandSpec spec;
   @Mixin private ModelFolder folder;
@@ -84,8 +83,8 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(names = "--json", description = "One JSON object with tokens and text.")
   private boolean json;
 
-  GenerateCommand(Components components) {
-    this.components = components;
+  GenerateCommand(PluginJars plugins) {
+    this.plugins = plugins;
   }
 
   @Override
@@ -105,7 +104,7 @@ final class GenerateCommand implements Callable<Integer> {
     Device device = deviceArgument.device();
     PrintWriter out = spec.commandLine().getOut();
     try (Model model =
-        ModelFolder.load(checkpoint, config, components, device, precision.on(device))) {
+        ModelFolder.load(checkpoint, config, plugins, device, precision.on(device))) {
       List<Integer> drawn = new ArrayList<>();
       TokenOutput output = new TokenOutput(tokenizer, json ? Optional.empty() : Optional.of(out));
       int vocabulary = tokenizer.map(Tokenizer::vocabSize).orElse(model.spec().vocabSize());

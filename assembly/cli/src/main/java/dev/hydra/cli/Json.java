@@ -2,14 +2,25 @@ package dev.hydra.cli;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import java.io.IOException;
+import java.util.List;
 import java.util.Map;
 
-/** Prints results for programs. */
+/** Objects for programs. */
 final class Json {
   private Json() {}
 
   /** One object on one line. */
   static String line(Map<String, ?> object) throws IOException {
     return JSON.std.with(JSON.Feature.WRITE_NULL_PROPERTIES).asString(object);
+  }
+
+  /** A list of an object; empty if there is none. */
+  static List<?> list(Map<String, ?> object, String key) {
+    return object.get(key) instanceof List<?> list ? list : List.of();
+  }
+
+  /** A number of an object; not a number if there is none. */
+  static double number(Map<String, ?> object, String key) {
+    return object.get(key) instanceof Number number ? number.doubleValue() : Double.NaN;
   }
 }

@@ -12,12 +12,8 @@ public final class Main {
 
   /** Runs a command and exits with its code. */
   public static void main(String[] arguments) {
-    PluginJars none =
-        jar -> {
-          throw new UsageException("plugins can be added to the installed distribution only");
-        };
     Components components = Components.load(Main.class.getClassLoader());
-    System.exit(run(new Commands(components, none), arguments));
+    System.exit(run(new Commands(components, new FixedPlugins(components)), arguments));
   }
 
   /** Runs a command; gives the exit code. */

@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -78,10 +79,23 @@ final class ModelFolder {
         : Optional.of(DataSettings.read(ConfigFiles.part(config, "data")).tokenizer());
   }
 
+  /**
+   * What the model of a checkpoint is built from: plugins that its run was swapped to are loaded
+   * from the run's folder.
+   */
+  static Components components(Checkpoint checkpoint, Config config, PluginJars plugins)
+      throws IOException {
+    Map<String, String> sites = checkpoint.sites();
+    Path run = checkpoint.folder().toAbsolutePath().resolve("../..").normalize();
+    RunPlugins.of(run, config).install(sites, plugins);
+    return plugins.components(sites);
+  }
+
   /** Builds the model of a checkpoint. */
   static Model load(
-      Checkpoint checkpoint, Config config, Components components, Device device, ScalarType type)
+      Checkpoint checkpoint, Config config, PluginJars plugins, Device device, ScalarType type)
       throws IOException {
+    Components components = components(checkpoint, config, plugins);
     Model model = Model.build(ModelSpec.read(config), components, new Precision(device, type), 0);
     try {
       ModelFiles.load(model, checkpoint.file(Checkpoint.MODEL));

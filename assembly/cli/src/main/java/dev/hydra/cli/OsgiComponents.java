@@ -3,35 +3,122 @@ package dev.hydra.cli;
 import dev.hydra.api.ComponentFactory;
 import dev.hydra.composer.Components;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.InvalidSyntaxException;
 import org.osgi.framework.ServiceReference;
 
-/** The component types that the running bundles offer. */
-record OsgiComponents(BundleContext context) implements Components {
+/**
+ * The component types that the running bundles offer: of several versions of one plugin the newest,
+ * but where a site is said to need another one, that.
+ *
+ * @param context of the bundle that uses them
+ * @param sites the plugin, {@code name version}, by the path of the site
+ */
+record OsgiComponents(BundleContext context, Map<String, String> sites) implements Components {
+  /** What the location of a bundle has before the SHA-256 of a jar that was added later. */
+  private static final String HASH = "#sha256=";
+
+  private static final int SHOWN_DIGITS = 12;
+
+  /** A component type and the bundle that it comes from. */
+  private record Offer(Bundle bundle, Registration registration) {}
+
   @Override
   public List<Registration> all() {
-    List<Registration> all = new ArrayList<>();
-    for (ServiceReference<?> reference : references()) {
-      Registration registration = registration(context, reference);
-      if (registration != null) {
-        all.add(registration);
-      }
-    }
-    return all;
+    return firstOfEach(offers());
   }
 
-  /** The component type of a service; null if it is none, or unregistered meanwhile. */
-  static @Nullable Registration registration(BundleContext context, ServiceReference<?> reference) {
+  @Override
+  public Components at(String site) {
+    return sites.containsKey(site) ? () -> preferring(sites.getOrDefault(site, "")) : this;
+  }
+
+  /** What one version of a plugin offers, and all else: other versions and other plugins. */
+  private List<Registration> preferring(String label) {
+    List<Registration> chosen = new ArrayList<>();
+    Set<String> offered = new HashSet<>();
+    for (Offer offer : offers()) {
+      if (label.equals(label(offer.bundle()))) {
+        chosen.add(offer.registration());
+        offered.add(kind(offer.registration()));
+      }
+    }
+    all().stream().filter(each -> !offered.contains(kind(each))).forEach(chosen::add);
+    return chosen;
+  }
+
+  private static String kind(Registration registration) {
+    return registration.factory().role() + " " + registration.type();
+  }
+
+  private static List<Registration> firstOfEach(List<Offer> offers) {
+    List<Registration> chosen = new ArrayList<>();
+    Set<String> seen = new HashSet<>();
+    for (Offer offer : offers) {
+      Registration each = offer.registration();
+      if (seen.add(each.plugin() + " " + kind(each))) {
+        chosen.add(each);
+      }
+    }
+    return chosen;
+  }
+
+  /** All of them, newest versions first, and of equal ones the last that was installed. */
+  private List<Offer> offers() {
+    List<Offer> offers = new ArrayList<>();
+    for (ServiceReference<?> reference : references()) {
+      Bundle bundle = reference.getBundle();
+      if (bundle != null) { // else it has just been taken away
+        registration(context, reference).ifPresent(each -> offers.add(new Offer(bundle, each)));
+      }
+    }
+    offers.sort(
+        Comparator.comparing((Offer each) -> each.bundle().getVersion())
+            .thenComparing(each -> each.bundle().getBundleId())
+            .reversed());
+    return offers;
+  }
+
+  /** The component type of a service; empty if it is none, or unregistered meanwhile. */
+  static Optional<Registration> registration(BundleContext context, ServiceReference<?> reference) {
     return context.getService(reference) instanceof ComponentFactory<?> factory
-        ? new Registration(
-            (String) reference.getProperty("hydra.type"),
-            factory,
-            reference.getBundle().getSymbolicName(),
-            reference.getBundle().getVersion().toString())
-        : null;
+        ? Optional.of(
+            new Registration(
+                (String) reference.getProperty("hydra.type"),
+                factory,
+                reference.getBundle().getSymbolicName(),
+                version(reference.getBundle())))
+        : Optional.empty();
+  }
+
+  /** Name and version of a bundle. */
+  static String label(Bundle bundle) {
+    return bundle.getSymbolicName() + " " + version(bundle);
+  }
+
+  /** The version; that of a jar that was added later has the beginning of its SHA-256. */
+  private static String version(Bundle bundle) {
+    String version = bundle.getVersion().toString();
+    return hash(bundle).map(hash -> version(version, hash)).orElse(version);
+  }
+
+  /** A version with the beginning of the SHA-256 of its jar. */
+  static String version(String version, String hash) {
+    return version + "+" + hash.substring(0, SHOWN_DIGITS);
+  }
+
+  /** The SHA-256 of a jar that was added later. */
+  static Optional<String> hash(Bundle bundle) {
+    String location = bundle.getLocation();
+    int at = location.lastIndexOf(HASH);
+    return at < 0 ? Optional.empty() : Optional.of(location.substring(at + HASH.length()));
   }
 
   private ServiceReference<?>[] references() {

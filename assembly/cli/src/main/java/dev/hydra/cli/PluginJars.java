@@ -1,18 +1,48 @@
 package dev.hydra.cli;
 
+import dev.hydra.composer.Components;
 import dev.hydra.composer.Components.Registration;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 
-/** Brings plugins into the running process. */
-@FunctionalInterface
+/** Brings plugins into the running process, and takes them away. */
 interface PluginJars {
   /**
-   * Installs a jar beside all plugins that there are.
+   * Installs a jar beside all plugins that there are, older versions of it included.
    *
    * @return the component types that it offers, at least one
-   * @throws IOException saying why it cannot be used
+   * @throws IOException saying why it cannot be used; then it is not installed
    */
   List<Registration> add(Path jar) throws IOException;
+
+  /** The component types of one version of a plugin; none if it is not here. */
+  List<Registration> of(String label);
+
+  /**
+   * Takes one version of a plugin away. Its classes go when nothing refers to them any more.
+   *
+   * @param label its name and version
+   */
+  void remove(String label) throws IOException;
+
+  /**
+   * What is here, as it was when it was installed or is now on the disk.
+   *
+   * @return by SHA-256 of the jar, name and version of the plugin
+   */
+  Map<String, String> hashes() throws IOException;
+
+  /**
+   * The component types that models are built from.
+   *
+   * @param sites for sites that need a certain version of a plugin: its name and version
+   */
+  Components components(Map<String, String> sites);
+
+  /** The name and version of the plugin that a type comes from. */
+  static String label(Registration registration) {
+    return registration.plugin() + " " + registration.version();
+  }
 }

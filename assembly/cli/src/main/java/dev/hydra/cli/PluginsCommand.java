@@ -11,18 +11,19 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** Shows what plugins there are. */
+/** Shows what plugins there are, and swaps them. */
 @Command(
     name = "plugins",
-    description = "Shows the component types that plugins offer, and checks plugins.",
+    description = "Shows the component types that plugins offer, checks plugins, swaps them.",
     mixinStandardHelpOptions = true,
-    synopsisSubcommandLabel = "list|describe|verify",
-    subcommands = VerifyCommand.class)
+    synopsisSubcommandLabel = "list|describe|verify|swap|rollback",
+    subcommands = {VerifyCommand.class, SwapCommand.class, RollbackCommand.class})
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class PluginsCommand {
   private final Components components;
@@ -35,12 +36,19 @@ final class PluginsCommand {
 
   @Command(
       name = "list",
-      description = "Lists component types with their options.",
+      description = {
+        "Lists component types with their options.",
+        "With --run: what stands at every site of a running training."
+      },
       mixinStandardHelpOptions = true)
   int list(
+      @Mixin ControlClient client,
       @Option(names = "--json", description = "One JSON object.") boolean json,
       @Option(names = "--options", description = "Every option with its meaning.") boolean options)
       throws IOException {
+    if (client.named()) {
+      return sites(client.ask(Map.of("do", "list")), json);
+    }
     List<Registration> all =
         components.all().stream()
             .sorted(
@@ -63,6 +71,19 @@ final class PluginsCommand {
               option.name(), option.doc(), option.type(), option.otherwise());
         }
       }
+    }
+    return 0;
+  }
+
+  private int sites(Map<String, Object> answer, boolean json) throws IOException {
+    var out = spec.commandLine().getOut();
+    if (json) {
+      out.println(Json.line(answer));
+      return 0;
+    }
+    for (Object each : Json.list(answer, "sites")) {
+      Map<?, ?> site = (Map<?, ?>) each;
+      out.printf("%-24s %s%n", site.get("site"), site.get("component"));
     }
     return 0;
   }

@@ -9,7 +9,7 @@ import java.time.Duration;
 
 /**
  * Shows how training goes: one line that is rewritten on a terminal, a plain line every few seconds
- * elsewhere.
+ * elsewhere. Swaps are told of by threads of their own.
  */
 final class ProgressDisplay implements TrainingListener, AutoCloseable {
   private static final int BAR = 24;
@@ -33,7 +33,7 @@ final class ProgressDisplay implements TrainingListener, AutoCloseable {
   }
 
   @Override
-  public void stepped(StepReport report) {
+  public synchronized void stepped(StepReport report) {
     tokensPerSecond =
         tokensPerSecond == 0
             ? report.tokensPerSecond()
@@ -95,14 +95,14 @@ final class ProgressDisplay implements TrainingListener, AutoCloseable {
   }
 
   /** Prints a line of its own. */
-  void say(String text) {
+  synchronized void say(String text) {
     close();
     out.println(text);
   }
 
   /** Leaves the line that is rewritten. */
   @Override
-  public void close() {
+  public synchronized void close() {
     if (onLine) {
       out.println();
       onLine = false;

@@ -3,7 +3,6 @@ package dev.hydra.cli;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.jr.ob.JSON;
 import com.typesafe.config.Config;
-import dev.hydra.composer.Components;
 import dev.hydra.composer.Model;
 import dev.hydra.trainer.Checkpoint;
 import dev.hydra.trainer.SequenceScorer;
@@ -36,7 +35,7 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class ScoreCommand implements Callable<Integer> {
-  private final Components components;
+  private final PluginJars plugins;
 
   @Spec private CommandSpec spec;
   @Mixin private ModelFolder folder;
@@ -55,8 +54,8 @@ final class ScoreCommand implements Callable<Integer> {
       description = "One JSON object: loss, and logprobs, an array for each sequence.")
   private boolean json;
 
-  ScoreCommand(Components components) {
-    this.components = components;
+  ScoreCommand(PluginJars plugins) {
+    this.plugins = plugins;
   }
 
   @Override
@@ -67,7 +66,7 @@ final class ScoreCommand implements Callable<Integer> {
     Device device = deviceArgument.device();
     PrintWriter out = spec.commandLine().getOut();
     try (Model model =
-        ModelFolder.load(checkpoint, config, components, device, precision.on(device))) {
+        ModelFolder.load(checkpoint, config, plugins, device, precision.on(device))) {
       SequenceScorer scorer = new SequenceScorer(model);
       List<double[]> scores = new ArrayList<>();
       for (int i = 0; i < sequences.length; i++) {

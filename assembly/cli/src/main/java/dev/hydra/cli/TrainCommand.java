@@ -8,6 +8,7 @@ import dev.hydra.composer.Parameter;
 import dev.hydra.data.Dataset;
 import dev.hydra.data.StreamingDecoder;
 import dev.hydra.data.Tokenizer;
+import dev.hydra.trainer.Checkpoint;
 import dev.hydra.trainer.Experiment;
 import dev.hydra.trainer.GenerationSettings;
 import dev.hydra.trainer.RunFolder;
@@ -21,6 +22,7 @@ import java.time.LocalDateTime;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.bytedeco.pytorch.Device;
@@ -44,7 +46,7 @@ final class TrainCommand implements Callable<Integer> {
   private static final int INTERRUPTED = 130;
   private static final double SAMPLE_TEMPERATURE = 0.8;
 
-  private final Components components;
+  private final PluginJars plugins;
 
   @Spec private CommandSpec spec;
   @Mixin private DeviceArgument deviceArgument;
@@ -73,8 +75,8 @@ final class TrainCommand implements Callable<Integer> {
   @Option(names = "--resume", description = "Goes on from the newest checkpoint in --run-dir.")
   private boolean resume;
 
-  TrainCommand(Components components) {
-    this.components = components;
+  TrainCommand(PluginJars plugins) {
+    this.plugins = plugins;
   }
 
   @Override
@@ -82,19 +84,31 @@ final class TrainCommand implements Callable<Integer> {
     PrintWriter screen = spec.commandLine().getErr();
     RunFolder folder = new RunFolder(runDir.orElseGet(this::newRunDir));
     checkUse(folder);
-    Path file = name.map(Installation::findConfig).orElse(folder.config());
+    Path file = name.isPresent() ? Installation.findConfig(name.get()) : folder.resumeConfig();
     Config config = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
     Experiment experiment = Experiment.read(config);
+    RunPlugins store = RunPlugins.of(folder.path(), config);
     Dataset dataset = experiment.data().open(Installation.dataRoots());
     Device device = deviceArgument.device();
+    ProgressDisplay screenDisplay = display(screen, experiment);
+    RunEvents events = new RunEvents(screenDisplay, experiment.trainer().guard().steps());
     try (Interrupt interrupt = new Interrupt();
-        ProgressDisplay display = display(screen, experiment);
-        Trainer trainer = new Trainer(experiment, dataset, components, device, folder, display)) {
+        ProgressDisplay display = screenDisplay;
+        Trainer trainer =
+            new Trainer(experiment, dataset, components(folder, config), device, folder, events)) {
       announce(screen, file, trainer.model(), dataset, folder);
       if (resume) {
         screen.println("resuming after step " + trainer.resume());
       }
-      Trainer.Outcome outcome = trainer.run(interrupt::requested);
+      Trainer.Outcome outcome;
+      try (SwapChannel channel = new SwapChannel(folder, trainer.swaps(), plugins, store, events)) {
+        outcome =
+            trainer.run(
+                () -> {
+                  channel.open();
+                  return interrupt.requested();
+                });
+      }
       interrupt.safe();
       if (outcome.interrupted()) {
         display.say(
@@ -107,6 +121,14 @@ final class TrainCommand implements Callable<Integer> {
       summarise(experiment, dataset.tokenizer(), trainer.model(), outcome, folder);
     }
     return 0;
+  }
+
+  /** What the model is built from: a run that goes on has the plugins that it was swapped to. */
+  private Components components(RunFolder folder, Config config) throws IOException {
+    Optional<Checkpoint> newest = resume ? folder.newestWhole(damaged -> {}) : Optional.empty();
+    return newest.isPresent()
+        ? ModelFolder.components(newest.get(), config, plugins)
+        : plugins.components(Map.of());
   }
 
   private static ProgressDisplay display(PrintWriter screen, Experiment experiment) {

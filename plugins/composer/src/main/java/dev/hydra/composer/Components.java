@@ -45,6 +45,16 @@ public interface Components {
   /** All of them, at this moment. */
   List<Registration> all();
 
+  /**
+   * Those that one site chooses from: where there are several versions of a plugin, it may need
+   * another one than the rest.
+   *
+   * @param site its path in the model
+   */
+  default Components at(String site) {
+    return this;
+  }
+
   /** Just these. */
   static Components of(ComponentFactory<?>... factories) {
     List<Registration> all = Arrays.stream(factories).map(Registration::of).toList();

@@ -48,7 +48,8 @@ final class Occupant implements Site {
     this.depth = context.depth();
     this.config = config;
     this.context = Optional.of(context);
-    this.registration = context.components().require(place.role(), config, configPath);
+    this.registration =
+        context.components().at(place.path()).require(place.role(), config, configPath);
     this.settings = Settings.read(configPath, config, factory().options(), "type");
     this.component = create();
     this.context = Optional.empty();

@@ -61,6 +61,11 @@ public record SwapReport(
       return new Version(registration.type(), registration.plugin(), registration.version());
     }
 
+    /** The plugin and its version. */
+    public String label() {
+      return plugin + " " + version;
+    }
+
     @Override
     public String toString() {
       return type + " (" + plugin + " " + version + ")";

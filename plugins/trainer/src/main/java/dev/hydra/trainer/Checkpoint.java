@@ -115,6 +115,16 @@ public record Checkpoint(Path folder) {
     return folder.resolve(name);
   }
 
+  /**
+   * The plugin of every site of its model, {@code name version}, by the site's path; nothing for an
+   * import.
+   *
+   * @throws IOException if that cannot be read
+   */
+  public Map<String, String> sites() throws IOException {
+    return imported() ? Map.of() : state().sites();
+  }
+
   TrainerState state() throws IOException {
     Path file = file(STATE);
     try {

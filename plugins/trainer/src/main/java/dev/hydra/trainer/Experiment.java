@@ -27,7 +27,7 @@ public record Experiment(
     GenerationSettings generation) {
   /** The parts that a configuration file may have. */
   public static final List<String> PARTS =
-      List.of("model", "data", "optimizer", "trainer", "generation");
+      List.of("model", "data", "optimizer", "trainer", "generation", "plugins");
 
   /**
    * Reads and checks every part.

@@ -11,6 +11,7 @@ import dev.hydra.libtorch.ComputeType;
 import dev.hydra.libtorch.RandomState;
 import dev.hydra.optim.Schedule;
 import java.io.IOException;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -275,7 +276,10 @@ public final class Trainer implements AutoCloseable {
   private TrainerState state() {
     List<String> unused =
         model.parameters().all().stream().filter(Parameter::unused).map(Parameter::name).toList();
-    return new TrainerState(step, dataset.train().position(), compute(), model.plugins(), unused);
+    Map<String, String> sites = new LinkedHashMap<>();
+    swaps.list().forEach((site, version) -> sites.put(site, version.label()));
+    return new TrainerState(
+        step, dataset.train().position(), compute(), model.plugins(), sites, unused);
   }
 
   private String newest() {

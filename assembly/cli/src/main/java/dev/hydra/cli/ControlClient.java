@@ -1,0 +1,92 @@
+package dev.hydra.cli;
+
+import com.fasterxml.jackson.jr.ob.JSON;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.OutputStream;
+import java.nio.channels.Channels;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import picocli.CommandLine.Option;
+
+/** Names a running training and talks to it. */
+final class ControlClient {
+  @Option(
+      names = {"--run", "--run-dir"},
+      paramLabel = "DIR",
+      description = "The folder of the running training (default: the only one in runs/).")
+  private Optional<Path> run = Optional.empty();
+
+  /** Whether a training was named. */
+  boolean named() {
+    return run.isPresent();
+  }
+
+  /**
+   * Sends a request and waits for the answer.
+   *
+   * @throws IOException if there is none, or it is a refusal, saying why
+   */
+  Map<String, Object> ask(Map<String, ?> request) throws IOException {
+    Path folder = run.isPresent() ? run.get() : only();
+    if (!Files.isDirectory(folder)) {
+      throw new UsageException("there is no run folder " + folder);
+    }
+    String answer;
+    try (SocketChannel channel = new ControlSocket(folder).connect();
+        OutputStream out = Channels.newOutputStream(channel);
+        BufferedReader in =
+            new BufferedReader(
+                new InputStreamReader(Channels.newInputStream(channel), StandardCharsets.UTF_8))) {
+      out.write((Json.line(request) + "\n").getBytes(StandardCharsets.UTF_8));
+      answer = in.readLine();
+    }
+    if (answer == null) {
+      throw new IOException("the training in " + folder + " has ended before it answered");
+    }
+    Map<String, Object> read = JSON.std.mapFrom(answer);
+    if ("refused".equals(read.get("status"))) {
+      throw new IOException("refused: " + read.get("reason"));
+    }
+    return read;
+  }
+
+  private static Path only() throws IOException {
+    Path runs = Path.of("runs");
+    List<Path> running = new ArrayList<>();
+    if (Files.isDirectory(runs)) {
+      try (var folders = Files.list(runs)) {
+        for (Path each : folders.filter(Files::isDirectory).toList()) {
+          if (listens(each)) {
+            running.add(each);
+          }
+        }
+      }
+    }
+    if (running.size() != 1) {
+      throw new UsageException(
+          (running.isEmpty() ? "no training runs in runs/" : "there are several: " + running)
+              + "; name the run folder with --run");
+    }
+    return running.get(0);
+  }
+
+  private static boolean listens(Path run) {
+    ControlSocket socket = new ControlSocket(run);
+    if (!socket.exists()) {
+      return false;
+    }
+    try (SocketChannel channel = socket.connect()) {
+      return channel.isConnected();
+    } catch (IOException e) {
+      return false; // left by a process that was killed
+    }
+  }
+}

@@ -1,0 +1,133 @@
+package dev.hydra.cli;
+
+import com.fasterxml.jackson.jr.ob.JSON;
+import java.io.BufferedInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.channels.Channels;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
+
+/**
+ * Answers requests over a {@link ControlSocket}, one JSON object a line each way. Clients that say
+ * nothing, talk nonsense or die concern nobody else.
+ */
+final class ControlServer implements AutoCloseable {
+  private static final int LONGEST_LINE = 1 << 20;
+
+  /** How long the last answers may take when the run has ended. */
+  private static final Duration FAREWELL = Duration.ofSeconds(5);
+
+  private final ControlSocket socket;
+  private final ServerSocketChannel channel;
+  private final Function<Map<String, Object>, Map<String, ?>> answers;
+  private final Map<SocketChannel, Thread> clients = new ConcurrentHashMap<>();
+  private final Thread acceptor;
+
+  /**
+   * Begins to listen.
+   *
+   * @param answers called on a thread of each client
+   */
+  ControlServer(ControlSocket socket, Function<Map<String, Object>, Map<String, ?>> answers)
+      throws IOException {
+    this.socket = socket;
+    this.answers = answers;
+    channel = socket.listen();
+    acceptor = daemon(this::accept, "hydra-control");
+    acceptor.start();
+  }
+
+  private static Thread daemon(Runnable work, String name) {
+    Thread thread = new Thread(work, name);
+    thread.setDaemon(true);
+    return thread;
+  }
+
+  private void accept() {
+    while (channel.isOpen()) {
+      try {
+        SocketChannel client = channel.accept();
+        Thread thread = daemon(() -> serve(client), "hydra-control-client");
+        clients.put(client, thread);
+        thread.start();
+      } catch (IOException e) {
+        return; // closed
+      }
+    }
+  }
+
+  private void serve(SocketChannel client) {
+    try (client;
+        InputStream in = new BufferedInputStream(Channels.newInputStream(client));
+        OutputStream out = Channels.newOutputStream(client)) {
+      for (String line = line(in); !line.isEmpty(); line = line(in)) {
+        out.write((Json.line(answer(line)) + "\n").getBytes(StandardCharsets.UTF_8));
+      }
+    } catch (IOException e) {
+      // It has gone, and will not be told.
+    } finally {
+      clients.remove(client);
+    }
+  }
+
+  private Map<String, ?> answer(String line) {
+    try {
+      return answers.apply(JSON.std.mapFrom(line));
+    } catch (IOException e) {
+      return Map.of("status", "refused", "reason", "the request is no JSON object");
+    }
+  }
+
+  /** The next line; empty at the end, or if there is no end to it. */
+  private static String line(InputStream in) throws IOException {
+    ByteArrayOutputStream line = new ByteArrayOutputStream();
+    for (int next = in.read(); next >= 0 && next != '\n'; next = in.read()) {
+      if (line.size() == LONGEST_LINE) {
+        return "";
+      }
+      line.write(next);
+    }
+    return line.toString(StandardCharsets.UTF_8);
+  }
+
+  /** Takes no more requests, and waits a while for answers under way. */
+  @Override
+  public void close() throws IOException {
+    channel.close();
+    socket.delete();
+    List<Thread> left = new ArrayList<>(clients.values());
+    left.add(acceptor);
+    long until = System.nanoTime() + FAREWELL.toNanos();
+    for (SocketChannel client : clients.keySet()) {
+      try {
+        client.shutdownInput();
+      } catch (IOException e) {
+        client.close(); // it has gone
+      }
+    }
+    for (Thread each : left) {
+      join(each, until);
+    }
+    for (SocketChannel client : clients.keySet()) {
+      client.close();
+    }
+  }
+
+  private static void join(Thread thread, long until) {
+    try {
+      thread.join(Math.max(1, (until - System.nanoTime()) / 1_000_000));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,39 @@
+package dev.hydra.cli;
+
+import dev.hydra.composer.Components;
+import dev.hydra.composer.Components.Registration;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+
+/** The plugins of a class path or module path, which stay as they are. */
+record FixedPlugins(Components all) implements PluginJars {
+  @Override
+  public List<Registration> add(Path jar) {
+    throw refusal();
+  }
+
+  @Override
+  public List<Registration> of(String label) {
+    return all.all().stream().filter(each -> PluginJars.label(each).equals(label)).toList();
+  }
+
+  @Override
+  public void remove(String label) {
+    throw refusal();
+  }
+
+  @Override
+  public Map<String, String> hashes() {
+    return Map.of();
+  }
+
+  @Override
+  public Components components(Map<String, String> sites) {
+    return all;
+  }
+
+  private static UsageException refusal() {
+    return new UsageException("plugins can be added to the installed distribution only");
+  }
+}

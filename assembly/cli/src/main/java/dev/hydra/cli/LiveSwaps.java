@@ -1,0 +1,248 @@
+package dev.hydra.cli;
+
+import dev.hydra.composer.Components.Registration;
+import dev.hydra.composer.SwapReport;
+import dev.hydra.trainer.Swaps;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executors;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/**
+ * Swaps plugins of a running training, one request after the other: brings the new version in, lets
+ * the trainer exchange the components, and takes away what no component uses any more.
+ */
+final class LiveSwaps implements AutoCloseable {
+  private static final long LOOK_MILLIS = 200;
+
+  /** How long a plugin may take to start: its code runs, and may hang. */
+  private static final long START_SECONDS = 10;
+
+  private final Swaps swaps;
+  private final PluginJars plugins;
+  private final RunPlugins store;
+  private final RunEvents events;
+  private final RunJournal journal;
+  private final Map<String, String> hashes;
+
+  /** Plugins that components of this run came from, or may come from; by name and version. */
+  private final Set<String> seen = new HashSet<>();
+
+  private final ScheduledExecutorService queue =
+      Executors.newSingleThreadScheduledExecutor(
+          work -> {
+            Thread thread = new Thread(work, "hydra-swaps");
+            thread.setDaemon(true);
+            return thread;
+          });
+
+  /** For a run that is about to begin. */
+  LiveSwaps(Swaps swaps, PluginJars plugins, RunPlugins store, RunEvents events, RunJournal journal)
+      throws IOException {
+    this.swaps = swaps;
+    this.plugins = plugins;
+    this.store = store;
+    this.events = events;
+    this.journal = journal;
+    this.hashes = plugins.hashes();
+    seen.addAll(inUse());
+    var unused =
+        queue.scheduleWithFixedDelay(this::tidy, LOOK_MILLIS, LOOK_MILLIS, TimeUnit.MILLISECONDS);
+  }
+
+  /** Answers a request of a client. */
+  Map<String, ?> answer(Map<String, Object> request) {
+    String what = String.valueOf(request.get("do"));
+    return switch (what) {
+      case "swap" -> swap(request);
+      case "rollback" -> inTurn(() -> SwapText.json(swaps.rollback()));
+      case "list" -> Map.of("status", "listed", "sites", SwapText.json(swaps.list()));
+      default -> SwapText.refused("there is no request " + what);
+    };
+  }
+
+  private Map<String, ?> swap(Map<String, Object> request) {
+    SwapOrder order;
+    try {
+      order = SwapOrder.read(request);
+    } catch (IllegalArgumentException e) {
+      return SwapText.refused("the request cannot be read: " + e.getMessage());
+    }
+    return swap(order, "command");
+  }
+
+  /**
+   * Swaps.
+   *
+   * @param source what asks for it, for the journal
+   * @return what became of it, as {@link SwapText#json} says it
+   */
+  Map<String, ?> swap(SwapOrder order, String source) {
+    return inTurn(() -> perform(order, source));
+  }
+
+  private Map<String, ?> inTurn(Callable<Map<String, ?>> request) {
+    try {
+      return queue.submit(request).get();
+    } catch (RejectedExecutionException e) {
+      return SwapText.refused("the run has ended");
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return SwapText.refused("the request was interrupted");
+    } catch (ExecutionException e) {
+      return SwapText.refused(String.valueOf(e.getCause()));
+    }
+  }
+
+  private Map<String, ?> perform(SwapOrder order, String source) {
+    try {
+      return order.jar().isPresent()
+          ? withJar(order, store.take(order.jar().get()), source)
+          : SwapText.json(swaps.swap(order.request(List.of())));
+    } catch (IOException | IllegalArgumentException | com.typesafe.config.ConfigException e) {
+      String reason = String.valueOf(e.getMessage());
+      events.refused(reason);
+      journal.add(
+          "swap-refused",
+          events.step(),
+          Map.of(
+              "reason",
+              reason,
+              "jar",
+              order.jar().map(Object::toString).orElse(""),
+              "source",
+              source));
+      return SwapText.refused(reason);
+    }
+  }
+
+  private Map<String, ?> withJar(SwapOrder order, RunPlugins.Jar jar, String source)
+      throws IOException {
+    boolean needed = false;
+    String label = hashes.getOrDefault(jar.sha256(), jar.label());
+    boolean known = hashes.containsKey(jar.sha256());
+    try {
+      List<Registration> types = known ? plugins.of(label) : add(order, jar);
+      if (known && order.config().isEmpty() && everywhere(types, label)) {
+        throw new IOException(
+            label
+                + " is running already: SHA-256 "
+                + jar.sha256()
+                + " is that of "
+                + order.jar().get());
+      }
+      hashes.put(jar.sha256(), label);
+      seen.add(label);
+      Map<String, Object> details = new LinkedHashMap<>();
+      details.put("plugin", label);
+      details.put("sha256", jar.sha256());
+      details.put("jar", order.jar().get().toString());
+      details.put("source", source);
+      journal.add("plugin", events.step(), details);
+      SwapReport report = swaps.swap(order.request(types));
+      needed = report.switched();
+      Map<String, Object> answer = SwapText.json(report);
+      answer.put("sha256", jar.sha256());
+      return answer;
+    } finally {
+      if (!needed) {
+        jar.forget();
+      }
+      if (!needed && !known) {
+        remove(label);
+      }
+    }
+  }
+
+  private List<Registration> add(SwapOrder order, RunPlugins.Jar jar) throws IOException {
+    FutureTask<List<Registration>> task = new FutureTask<>(() -> plugins.add(jar.file()));
+    Thread thread = new Thread(task, "hydra-plugin-start");
+    thread.setDaemon(true);
+    thread.start();
+    try {
+      return task.get(START_SECONDS, TimeUnit.SECONDS);
+    } catch (TimeoutException e) {
+      throw new IOException(
+          order.jar().get() + " has not started after " + START_SECONDS + " s; it is left behind",
+          e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("the run has ended", e);
+    } catch (ExecutionException e) {
+      String named = order.jar().get().toString();
+      throw new IOException(
+          String.valueOf(Objects.requireNonNullElse(e.getCause(), e).getMessage())
+              .replace(jar.file().toString(), named),
+          e);
+    }
+  }
+
+  /** Whether all sites of these types have this version of the plugin. */
+  private boolean everywhere(List<Registration> types, String label) {
+    Set<String> names = new HashSet<>();
+    types.forEach(each -> names.add(each.type()));
+    return swaps.list().values().stream()
+        .filter(version -> names.contains(version.type()))
+        .allMatch(version -> version.label().equals(label));
+  }
+
+  private Set<String> inUse() {
+    Set<String> labels = new HashSet<>();
+    swaps.list().values().forEach(version -> labels.add(version.label()));
+    return labels;
+  }
+
+  /** Takes away versions that have been replaced for good. */
+  private void tidy() {
+    if (!events.settled()) {
+      return;
+    }
+    Set<String> needed = inUse();
+    for (String label : new ArrayList<>(seen)) {
+      if (!needed.contains(label) && replaced(label, needed)) {
+        try {
+          remove(label);
+          journal.add("plugin-removed", events.step(), Map.of("plugin", label));
+        } catch (IOException e) {
+          events.warned(String.valueOf(e.getMessage()));
+        }
+      }
+    }
+  }
+
+  /** Whether another version of the plugin is in use, or it came for this run only. */
+  private static boolean replaced(String label, Set<String> needed) {
+    String plugin = label.substring(0, label.indexOf(' ') + 1);
+    return label.contains("+") || needed.stream().anyMatch(each -> each.startsWith(plugin));
+  }
+
+  private void remove(String label) throws IOException {
+    seen.remove(label);
+    hashes.values().removeIf(label::equals);
+    plugins.remove(label);
+  }
+
+  @Override
+  public void close() {
+    queue.shutdownNow();
+    try {
+      if (!queue.awaitTermination(10, TimeUnit.SECONDS)) {
+        events.warned("a swap is still under way; it is left behind");
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

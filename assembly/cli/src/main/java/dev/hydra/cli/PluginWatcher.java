@@ -1,0 +1,128 @@
+package dev.hydra.cli;
+
+import java.io.IOException;
+import java.nio.file.ClosedWatchServiceException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardWatchEventKinds;
+import java.nio.file.WatchEvent;
+import java.nio.file.WatchKey;
+import java.nio.file.WatchService;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.jar.JarFile;
+
+/**
+ * Watches a folder for jars that are put into it, and tells of each when it has been left alone for
+ * a while and is whole; of one that does not become whole, some time later.
+ */
+final class PluginWatcher implements AutoCloseable {
+  private static final long QUIET_NANOS = TimeUnit.MILLISECONDS.toNanos(150);
+  private static final long BROKEN_NANOS = TimeUnit.SECONDS.toNanos(3);
+  private static final long LOOK_MILLIS = 50;
+
+  private final Path folder;
+  private final WatchService watch;
+  private final Consumer<Path> found;
+  private final Consumer<String> warnings;
+  private final Map<Path, Long> changed = new HashMap<>();
+  private final Thread thread;
+
+  /**
+   * Begins to watch, what lies there already included.
+   *
+   * @param folder the folder
+   * @param found told of each jar
+   */
+  PluginWatcher(Path folder, Consumer<Path> found, Consumer<String> warnings) throws IOException {
+    this.folder = folder;
+    this.found = found;
+    this.warnings = warnings;
+    watch = folder.getFileSystem().newWatchService();
+    folder.register(
+        watch,
+        StandardWatchEventKinds.ENTRY_CREATE,
+        StandardWatchEventKinds.ENTRY_MODIFY,
+        StandardWatchEventKinds.ENTRY_DELETE);
+    look();
+    thread = new Thread(this::run, "hydra-plugins");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  private void look() throws IOException {
+    try (var files = Files.list(folder)) {
+      files.forEach(this::touched);
+    }
+  }
+
+  private void touched(Path file) {
+    String name = file.getFileName().toString();
+    if (name.endsWith(".jar") && !name.startsWith(".")) {
+      changed.put(file, System.nanoTime());
+    }
+  }
+
+  private void run() {
+    try {
+      while (true) {
+        WatchKey key =
+            changed.isEmpty() ? watch.take() : watch.poll(LOOK_MILLIS, TimeUnit.MILLISECONDS);
+        if (key != null) {
+          for (WatchEvent<?> event : key.pollEvents()) {
+            take(event);
+          }
+          key.reset();
+        }
+        tellOfQuiet();
+      }
+    } catch (ClosedWatchServiceException e) {
+      // the end
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (IOException e) {
+      warnings.accept("the folder " + folder + " cannot be watched any more: " + e);
+    }
+  }
+
+  private void take(WatchEvent<?> event) throws IOException {
+    if (event.kind() == StandardWatchEventKinds.OVERFLOW) {
+      look();
+    } else if (event.kind() == StandardWatchEventKinds.ENTRY_DELETE) {
+      changed.remove(folder.resolve((Path) event.context()));
+    } else {
+      touched(folder.resolve((Path) event.context()));
+    }
+  }
+
+  private void tellOfQuiet() {
+    long now = System.nanoTime();
+    for (Map.Entry<Path, Long> each : Map.copyOf(changed).entrySet()) {
+      long quiet = now - each.getValue();
+      if (quiet >= BROKEN_NANOS || (quiet >= QUIET_NANOS && whole(each.getKey()))) {
+        changed.remove(each.getKey());
+        found.accept(each.getKey());
+      }
+    }
+  }
+
+  private static boolean whole(Path file) {
+    try (JarFile jar = new JarFile(file.toFile())) {
+      return jar.size() > 0;
+    } catch (IOException e) {
+      return false; // still being written, or not a jar
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    watch.close();
+    try {
+      thread.join(TimeUnit.SECONDS.toMillis(10));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,204 @@
+package dev.hydra.cli;
+
+import com.typesafe.config.Config;
+import dev.hydra.api.Option;
+import dev.hydra.api.Settings;
+import dev.hydra.composer.ConfigFiles;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Collections;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.jar.JarEntry;
+import java.util.jar.JarFile;
+import java.util.jar.Manifest;
+import java.util.zip.CRC32;
+import java.util.zip.CheckedInputStream;
+import java.util.zip.ZipException;
+import org.osgi.framework.Version;
+
+/**
+ * The jars that components of a run were swapped to, in its folder {@code swapped}: they stay there
+ * for the checkpoints that need them.
+ *
+ * @param run the run folder
+ * @param trusted the SHA-256 of the jars that may be loaded; empty: all
+ */
+record RunPlugins(Path run, Optional<Set<String>> trusted) {
+  private static final String PART = "plugins";
+  private static final Option<Optional<List<String>>> TRUSTED =
+      Option.texts("trusted", "SHA-256 of the jars that components may be swapped to")
+          .where(
+              hashes -> hashes.stream().allMatch(hash -> hash.matches("[0-9a-f]{64}")),
+              "64 lower-case hexadecimal digits each")
+          .optional("any");
+
+  /**
+   * A copy of a jar.
+   *
+   * @param file where it is
+   * @param sha256 the hash of its content
+   * @param label name and version of the plugin, as {@link PluginJars} gives them
+   * @param fresh whether it was not there before
+   */
+  record Jar(Path file, String sha256, String label, boolean fresh) {
+    /** Takes it away again, as nothing uses it. */
+    void forget() throws IOException {
+      if (fresh) {
+        Files.deleteIfExists(file);
+      }
+    }
+  }
+
+  /** For a run with a configuration, whose part {@code plugins} counts. */
+  static RunPlugins of(Path run, Config config) {
+    Settings settings = Settings.read(PART, ConfigFiles.part(config, PART), List.of(TRUSTED));
+    return new RunPlugins(run, settings.get(TRUSTED).map(TreeSet::new));
+  }
+
+  private Path folder() {
+    return run.resolve("swapped");
+  }
+
+  /**
+   * Checks a jar and copies it.
+   *
+   * @throws IOException saying why it cannot be used
+   */
+  Jar take(Path jar) throws IOException {
+    if (!Files.isRegularFile(jar)) {
+      throw new IOException("there is no file " + jar);
+    }
+    byte[] content = Files.readAllBytes(jar);
+    String hash = sha256(content);
+    checkTrusted(jar, hash);
+    Files.createDirectories(folder());
+    Path side = Files.createTempFile(folder(), ".incoming-", "");
+    try {
+      Files.write(side, content);
+      try (FileChannel channel = FileChannel.open(side, StandardOpenOption.WRITE)) {
+        channel.force(true);
+      }
+      Manifest manifest = read(jar, side);
+      String name = header(manifest, "Bundle-SymbolicName").split(";", 2)[0].strip();
+      if (!name.matches("[A-Za-z0-9_.-]+")) {
+        throw new IOException(jar + " is not an OSGi bundle");
+      }
+      String version = Version.parseVersion(header(manifest, "Bundle-Version")).toString();
+      String label = name + " " + OsgiComponents.version(version, hash);
+      Path file = file(label);
+      boolean fresh = !Files.exists(file);
+      Files.move(side, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      return new Jar(file, hash, label, fresh);
+    } finally {
+      Files.deleteIfExists(side);
+    }
+  }
+
+  private void checkTrusted(Path jar, String hash) throws IOException {
+    if (trusted.isPresent() && !trusted.get().contains(hash)) {
+      throw new IOException(
+          jar + " is not trusted: its SHA-256 " + hash + " is not in plugins.trusted");
+    }
+  }
+
+  private static String header(Manifest manifest, String name) {
+    return Optional.ofNullable(manifest.getMainAttributes().getValue(name)).orElse("");
+  }
+
+  /** Reads every entry: a jar that is cut short or damaged does not get through. */
+  private static Manifest read(Path named, Path file) throws IOException {
+    try (JarFile jar = new JarFile(file.toFile())) {
+      for (JarEntry entry : Collections.list(jar.entries())) {
+        check(jar, entry);
+      }
+      return Optional.ofNullable(jar.getManifest())
+          .orElseThrow(() -> new IOException(named + " is not an OSGi bundle"));
+    } catch (ZipException | EOFException | SecurityException e) {
+      throw new IOException(named + " is no whole jar: " + e.getMessage(), e);
+    }
+  }
+
+  private static void check(JarFile jar, JarEntry entry) throws IOException {
+    try (CheckedInputStream in =
+        new CheckedInputStream(jar.getInputStream(entry), new CRC32())) { // JarFile does not check
+      in.transferTo(OutputStream.nullOutputStream());
+      if (in.getChecksum().getValue() != entry.getCrc()) {
+        throw new ZipException(entry.getName() + " is damaged");
+      }
+    }
+  }
+
+  private Path file(String label) {
+    return folder().resolve(label.replace(' ', '-') + ".jar");
+  }
+
+  /** The jars of another folder that were taken before. */
+  Set<Path> taken(Path other) throws IOException {
+    Set<String> hashes = new TreeSet<>();
+    for (Path each : jars(folder())) {
+      hashes.add(sha256(Files.readAllBytes(each)));
+    }
+    Set<Path> taken = new TreeSet<>();
+    for (Path each : jars(other)) {
+      if (hashes.contains(sha256(Files.readAllBytes(each)))) {
+        taken.add(each);
+      }
+    }
+    return taken;
+  }
+
+  private static List<Path> jars(Path folder) throws IOException {
+    if (!Files.isDirectory(folder)) {
+      return List.of();
+    }
+    try (var files = Files.list(folder)) {
+      return files.filter(each -> each.toString().endsWith(".jar")).toList();
+    }
+  }
+
+  /**
+   * Installs the jars that the sites of a checkpoint need and that are not here.
+   *
+   * @param sites the plugin of each site, {@code name version}
+   * @throws IOException if one is missing, damaged or not trusted
+   */
+  void install(Map<String, String> sites, PluginJars plugins) throws IOException {
+    for (String label : new TreeSet<>(sites.values())) {
+      if (!label.contains("+") || !plugins.of(label).isEmpty()) {
+        continue; // of the installation, or here already
+      }
+      Path file = file(label);
+      if (!Files.isRegularFile(file)) {
+        throw new IOException("the checkpoint needs plugin " + label + ", but there is no " + file);
+      }
+      String hash = sha256(Files.readAllBytes(file));
+      if (!label.endsWith(OsgiComponents.version("", hash))) {
+        throw new IOException(file + " is damaged: its SHA-256 is " + hash);
+      }
+      checkTrusted(file, hash);
+      plugins.add(file);
+    }
+  }
+
+  /** The SHA-256 of something, in hexadecimal. */
+  static String sha256(byte[] content) {
+    try {
+      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(content));
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
+    }
+  }
+}

@@ -1,0 +1,76 @@
+package dev.hydra.cli;
+
+import dev.hydra.trainer.RunFolder;
+import dev.hydra.trainer.Swaps;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * The ways by which plugins of a running training are swapped: commands over a socket, and jars
+ * that are put into the run's folder {@code plugins}. A way that cannot be opened is warned of;
+ * training goes on without it.
+ */
+final class SwapChannel implements AutoCloseable {
+  private final RunFolder folder;
+  private final Swaps swaps;
+  private final PluginJars plugins;
+  private final RunPlugins store;
+  private final RunEvents events;
+  private final Deque<AutoCloseable> open = new ArrayDeque<>();
+  private final Set<Path> earlier = ConcurrentHashMap.newKeySet();
+  private boolean opened;
+
+  SwapChannel(
+      RunFolder folder, Swaps swaps, PluginJars plugins, RunPlugins store, RunEvents events) {
+    this.folder = folder;
+    this.swaps = swaps;
+    this.plugins = plugins;
+    this.store = store;
+    this.events = events;
+  }
+
+  /** Opens them the first time; the run must have begun. */
+  void open() {
+    if (opened) {
+      return;
+    }
+    opened = true;
+    try {
+      RunJournal journal = new RunJournal(folder.journal(), events::warned);
+      LiveSwaps live = new LiveSwaps(swaps, plugins, store, events, journal);
+      open.push(live);
+      Path drop = Files.createDirectories(folder.path().resolve("plugins"));
+      earlier.addAll(store.taken(drop));
+      open.push(new PluginWatcher(drop, jar -> dropped(jar, live), events::warned));
+      open.push(new ControlServer(new ControlSocket(folder.path()), live::answer));
+    } catch (IOException | UnsupportedOperationException e) {
+      events.warned("plugins of this run cannot be swapped while it runs: " + e);
+    }
+  }
+
+  private void dropped(Path jar, LiveSwaps live) {
+    if (earlier.remove(jar)) {
+      return; // swapped in before the run was resumed; the checkpoint says where it belongs
+    }
+    var answer = live.swap(SwapOrder.of(jar), "folder"); // told on the screen and in the journal
+    assert !answer.isEmpty();
+  }
+
+  @Override
+  public void close() throws IOException {
+    while (!open.isEmpty()) {
+      try {
+        open.pop().close();
+      } catch (IOException e) {
+        throw e;
+      } catch (Exception e) {
+        throw new IOException(e);
+      }
+    }
+  }
+}

@@ -1,0 +1,116 @@
+package dev.hydra.cli;
+
+import dev.hydra.composer.SwapRequest;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Swaps components of a running training. */
+@Command(
+    name = "swap",
+    description = {
+      "Swaps components of a running training for those of another version of their plugin, for"
+          + " other options or another type, between two steps.",
+      "Exit code 0: done; 1: refused, and the training goes on as it was."
+    },
+    mixinStandardHelpOptions = true)
+@SuppressWarnings("NullAway.Init") // fields are set by picocli
+final class SwapCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+  @Mixin private ControlClient client;
+
+  @Parameters(
+      index = "0",
+      arity = "0..1",
+      paramLabel = "JAR",
+      description = "The plugin's new version. May be left out with --set or --config.")
+  private Optional<Path> jar = Optional.empty();
+
+  @Option(
+      names = "--sites",
+      paramLabel = "SITE",
+      split = ",",
+      description =
+          "Only at these sites, such as blocks.3.mixer or blocks.*.ffn (default: wherever a type of"
+              + " the plugin stands).")
+  private List<String> sites = List.of();
+
+  @Option(
+      names = "--set",
+      paramLabel = "KEY=VALUE",
+      description =
+          "Another value for an option of these sites, type included. May be given several times.")
+  private List<String> overrides = List.of();
+
+  @Option(
+      names = "--config",
+      paramLabel = "FILE",
+      description = "A file of HOCON with the options of these sites.")
+  private Optional<Path> config = Optional.empty();
+
+  @Option(
+      names = "--vanished",
+      paramLabel = "error|drop|keep",
+      description =
+          "What becomes of parameters that the new component does not ask for: the swap is refused,"
+              + " they go, or they stay in checkpoints without use (default: error).")
+  private SwapRequest.Vanished vanished = SwapRequest.Vanished.ERROR;
+
+  @Option(names = "--dry-run", description = "Builds and probes, and changes nothing.")
+  private boolean dryRun;
+
+  @Option(names = "--json", description = "One JSON object.")
+  private boolean json;
+
+  @Override
+  public Integer call() throws IOException {
+    SwapOrder order = new SwapOrder(jar, sites, options(), vanished, dryRun);
+    if (jar.isEmpty() && order.config().isEmpty()) {
+      throw new UsageException("name a jar, or what is to change with --set or --config");
+    }
+    if (jar.isPresent() && !Files.isRegularFile(jar.get())) {
+      throw new UsageException("there is no file " + jar.get());
+    }
+    if (!order.config().isEmpty() && sites.isEmpty()) {
+      throw new UsageException("--set and --config need --sites");
+    }
+    show(spec, client.ask(order.json()), json);
+    return 0;
+  }
+
+  private String options() throws IOException {
+    List<String> parts = new ArrayList<>();
+    if (config.isPresent()) {
+      parts.add(Files.readString(config.get()));
+    }
+    for (String each : overrides) {
+      if (!each.contains("=")) {
+        throw new UsageException("--set " + each + " must be KEY=VALUE");
+      }
+      parts.add(each);
+    }
+    return String.join("\n", parts);
+  }
+
+  /** Prints an answer. */
+  static void show(CommandSpec spec, Map<String, Object> answer, boolean json) throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
+    if (json) {
+      out.println(Json.line(answer));
+    } else {
+      SwapText.lines(answer).forEach(out::println);
+    }
+  }
+}

@@ -1,0 +1,85 @@
+package dev.hydra.cli;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigParseOptions;
+import dev.hydra.composer.Components.Registration;
+import dev.hydra.composer.SwapRequest;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * A wish to swap, as it goes from a command to the training.
+ *
+ * @param jar the plugin, if there is a new one
+ * @param sites patterns; empty: wherever the plugin's types stand
+ * @param config HOCON that is laid over the sites' options; empty: none
+ * @param vanished what becomes of parameters that the new components do not ask for
+ * @param dryRun whether to build and probe only
+ */
+record SwapOrder(
+    Optional<Path> jar,
+    List<String> sites,
+    String config,
+    SwapRequest.Vanished vanished,
+    boolean dryRun) {
+  /** A plugin for all sites of its types. */
+  static SwapOrder of(Path jar) {
+    return new SwapOrder(Optional.of(jar), List.of(), "", SwapRequest.Vanished.ERROR, false);
+  }
+
+  /**
+   * Reads {@link #json}.
+   *
+   * @throws IllegalArgumentException if it is something else
+   */
+  static SwapOrder read(Map<String, Object> json) {
+    Object sites = json.getOrDefault("sites", List.of());
+    if (!(sites instanceof List<?> patterns)) {
+      throw new IllegalArgumentException("sites must be a list");
+    }
+    return new SwapOrder(
+        Optional.ofNullable(json.get("jar")).map(jar -> Path.of(jar.toString())),
+        patterns.stream().map(String::valueOf).toList(),
+        json.getOrDefault("config", "").toString(),
+        SwapRequest.Vanished.valueOf(
+            json.getOrDefault("vanished", "error").toString().toUpperCase(Locale.ROOT)),
+        Boolean.TRUE.equals(json.get("dry_run")));
+  }
+
+  /** As a request over the socket. */
+  Map<String, Object> json() {
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("do", "swap");
+    jar.ifPresent(path -> json.put("jar", path.toAbsolutePath().normalize().toString()));
+    json.put("sites", sites);
+    json.put("config", config);
+    json.put("vanished", vanished.name().toLowerCase(Locale.ROOT));
+    json.put("dry_run", dryRun);
+    return json;
+  }
+
+  /**
+   * As a request to the trainer.
+   *
+   * @param types what the plugin offers
+   * @throws IllegalArgumentException if something is lacking
+   * @throws com.typesafe.config.ConfigException if the configuration is no HOCON
+   */
+  SwapRequest request(List<Registration> types) {
+    Optional<Config> options =
+        config.isBlank()
+            ? Optional.empty()
+            : Optional.of(
+                ConfigFactory.parseString(
+                        config,
+                        ConfigParseOptions.defaults().setOriginDescription("the swap's options"))
+                    .resolve());
+    return new SwapRequest(
+        types, sites, options, vanished, SwapRequest.State.REFUSE, dryRun, SwapRequest.LIMIT);
+  }
+}

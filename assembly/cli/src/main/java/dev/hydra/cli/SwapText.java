@@ -1,0 +1,117 @@
+package dev.hydra.cli;
+
+import dev.hydra.composer.SwapReport;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/** What became of a swap, for screens and for programs. */
+final class SwapText {
+  private SwapText() {}
+
+  /** One line for the screen of the training. */
+  static String line(SwapReport report) {
+    String step = String.format(Locale.ROOT, "step %,d: ", report.step());
+    return switch (report.status()) {
+      case REFUSED -> step + "swap refused: " + report.reason();
+      case ROLLED_BACK -> step + "swap undone (" + report.reason() + "): " + sites(report);
+      case PREPARED -> step + "ready to swap " + sites(report);
+      case SWITCHED ->
+          String.format(
+              Locale.ROOT, "%sswapped %s, pause %.1f ms", step, sites(report), millis(report));
+    };
+  }
+
+  private static double millis(SwapReport report) {
+    return report.pauseNanos() / 1e6;
+  }
+
+  private static String sites(SwapReport report) {
+    Map<String, List<String>> same = new LinkedHashMap<>();
+    for (SwapReport.Site site : report.sites()) {
+      same.computeIfAbsent(site.from() + " -> " + site.to(), key -> new ArrayList<>())
+          .add(site.path());
+    }
+    List<String> parts = new ArrayList<>();
+    same.forEach((change, paths) -> parts.add(String.join(", ", paths) + ": " + change));
+    return String.join("; ", parts);
+  }
+
+  /** An answer to a client. */
+  static Map<String, Object> json(SwapReport report) {
+    SwapReport.Parameters parameters = report.parameters();
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("status", report.status().name().toLowerCase(Locale.ROOT));
+    json.put("reason", report.reason());
+    json.put("step", report.step());
+    json.put("sites", report.sites().stream().map(SwapText::json).toList());
+    json.put("carried", parameters.carried());
+    json.put("migrated", parameters.migrated());
+    json.put("initialised", parameters.initialised());
+    json.put("dropped", parameters.dropped());
+    json.put("kept", parameters.kept());
+    json.put("pause_ms", millis(report));
+    json.put("total_ms", report.totalNanos() / 1e6);
+    return json;
+  }
+
+  /** What stands at each site. */
+  static List<Map<String, String>> json(Map<String, SwapReport.Version> sites) {
+    return sites.entrySet().stream()
+        .map(each -> Map.of("site", each.getKey(), "component", each.getValue().toString()))
+        .toList();
+  }
+
+  /** What stood and stands at a site. */
+  private static Map<String, Object> json(SwapReport.Site site) {
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("site", site.path());
+    json.put("from", site.from().toString());
+    json.put("to", site.to().toString());
+    return json;
+  }
+
+  /** A refusal as an answer. */
+  static Map<String, Object> refused(String reason) {
+    return Map.of("status", "refused", "reason", reason);
+  }
+
+  /** An answer as lines for people. */
+  static List<String> lines(Map<String, ?> answer) {
+    List<String> lines = new ArrayList<>();
+    String what =
+        switch (String.valueOf(answer.get("status"))) {
+          case "switched" -> "swapped after step ";
+          case "rolled_back" -> "undone after step ";
+          default -> "can be swapped (nothing was changed), tried after step ";
+        };
+    lines.add(what + answer.get("step"));
+    for (Object each : Json.list(answer, "sites")) {
+      Map<?, ?> site = (Map<?, ?>) each;
+      lines.add("  " + site.get("site") + ": " + site.get("from") + " -> " + site.get("to"));
+    }
+    List<String> parameters = new ArrayList<>();
+    for (String kind : List.of("carried", "migrated", "initialised", "dropped", "kept")) {
+      List<?> names = Json.list(answer, kind);
+      if (!names.isEmpty()) {
+        boolean named = !kind.equals("carried");
+        parameters.add(names.size() + " " + kind + (named ? " " + names : ""));
+      }
+    }
+    if (!parameters.isEmpty()) {
+      lines.add("parameters: " + String.join(", ", parameters));
+    }
+    if (answer.get("sha256") != null) {
+      lines.add("SHA-256: " + answer.get("sha256"));
+    }
+    lines.add(
+        String.format(
+            Locale.ROOT,
+            "pause %.1f ms, in all %.1f ms",
+            Json.number(answer, "pause_ms"),
+            Json.number(answer, "total_ms")));
+    return lines;
+  }
+}

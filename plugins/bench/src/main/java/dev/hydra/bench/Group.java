@@ -46,7 +46,7 @@ record Group(
   private static final List<Role> ROLES = List.of(Role.MIXER, Role.FEED_FORWARD, Role.MEMORY);
 
   /** A component of a table. */
-  record Case(Role role, Config config, String path) {}
+  record Case(Role role, Config config) {}
 
   /** Reads {@code groups = [ ... ]}. */
   static List<Group> readAll(Config config) {
@@ -72,7 +72,7 @@ record Group(
             entry.origin(), here, "needs exactly one of mixer, ffn and memory");
       }
       String key = roles.get(0).key();
-      Case component = new Case(roles.get(0), entry.getConfig(key), here + "." + key);
+      Case component = new Case(roles.get(0), entry.getConfig(key));
       if (cases.put(label.get(LABEL), component) != null) {
         throw label.invalid(LABEL, "is that of another case; labels must differ");
       }

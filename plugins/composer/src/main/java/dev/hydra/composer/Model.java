@@ -82,7 +82,7 @@ public final class Model implements AutoCloseable {
     return Scopes.keep(
         () -> {
           forward.about(tokens);
-          Tensor x = scaled(embed(tokens).to(precision.master()), spec.embeddingScale());
+          Tensor x = Tensors.scaled(embed(tokens).to(precision.master()), spec.embeddingScale());
           for (ResidualBlock block : blocks) {
             x = block.forward(x, forward);
           }
@@ -103,11 +103,7 @@ public final class Model implements AutoCloseable {
    * @return logits [..., vocabSize] in the compute type
    */
   public Tensor logits(Tensor hidden) {
-    return Scopes.keep(() -> scaled(Tensors.linear(hidden, head), spec.logitsScale()));
-  }
-
-  private static Tensor scaled(Tensor x, double factor) {
-    return factor == 1 ? x : Tensors.mul(x, factor);
+    return Scopes.keep(() -> Tensors.scaled(Tensors.linear(hidden, head), spec.logitsScale()));
   }
 
   /** What the model was built from. */

@@ -76,13 +76,9 @@ final class ResidualBlock {
   }
 
   private static Tensor run(Path path, Tensor normed, Tensor input, Forward forward) {
-    Tensor scaled = scaled(input, path.inputScale());
-    Tensor y = scaled(Tensors.precise(path.site().forward(scaled, forward)), path.scale());
+    Tensor scaled = Tensors.scaled(input, path.inputScale());
+    Tensor y = Tensors.scaled(Tensors.precise(path.site().forward(scaled, forward)), path.scale());
     return path.gate().apply(y, normed, new SitePass(forward, path.site().path()));
-  }
-
-  private static Tensor scaled(Tensor x, double factor) {
-    return factor == 1 ? x : Tensors.mul(x, factor);
   }
 
   List<ComponentSite> sites() {

@@ -52,6 +52,11 @@ public final class Tensors {
     }
   }
 
+  /** The tensor times a fixed factor; the tensor itself if that is 1. */
+  public static Tensor scaled(Tensor tensor, double factor) {
+    return factor == 1 ? tensor : mul(tensor, factor);
+  }
+
   /** {@code tensor * factor}; integers stay integers. */
   public static Tensor mul(Tensor tensor, long factor) {
     try (Scalar scalar = new Scalar(factor)) {

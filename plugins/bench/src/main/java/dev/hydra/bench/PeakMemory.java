@@ -7,7 +7,8 @@ import java.util.OptionalLong;
 
 /**
  * How much resident memory this process needs while something runs; Linux only, and what LibTorch
- * has allocated on a CUDA device is not in it.
+ * has allocated on a CUDA device is not in it. It is a lower bound: what other threads, or the
+ * kernel, give back meanwhile is missing from the sum.
  */
 final class PeakMemory {
   private static final Path STATUS = Path.of("/proc/self/status");

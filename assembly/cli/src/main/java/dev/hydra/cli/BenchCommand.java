@@ -5,13 +5,13 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** Measures speed. */
+/** Measures. */
 @Command(
     name = "bench",
     description = "Measures how fast things are on this machine.",
     mixinStandardHelpOptions = true,
-    synopsisSubcommandLabel = "components",
-    subcommands = BenchComponentsCommand.class)
+    synopsisSubcommandLabel = "components | swap",
+    subcommands = {BenchComponentsCommand.class, BenchSwapCommand.class})
 final class BenchCommand implements Runnable {
   @Spec
   @SuppressWarnings("NullAway.Init") // set by picocli

@@ -39,6 +39,19 @@ final class ControlClient {
     if (!Files.isDirectory(folder)) {
       throw new UsageException("there is no run folder " + folder);
     }
+    Map<String, Object> answer = ask(folder, request);
+    if ("refused".equals(answer.get("status"))) {
+      throw new IOException("refused: " + answer.get("reason"));
+    }
+    return answer;
+  }
+
+  /**
+   * Sends a request to the training of a folder and waits for the answer, refusals too.
+   *
+   * @throws IOException if there is none
+   */
+  static Map<String, Object> ask(Path folder, Map<String, ?> request) throws IOException {
     String answer;
     try (SocketChannel channel = new ControlSocket(folder).connect();
         OutputStream out = Channels.newOutputStream(channel);
@@ -51,11 +64,7 @@ final class ControlClient {
     if (answer == null) {
       throw new IOException("the training in " + folder + " has ended before it answered");
     }
-    Map<String, Object> read = JSON.std.mapFrom(answer);
-    if ("refused".equals(read.get("status"))) {
-      throw new IOException("refused: " + read.get("reason"));
-    }
-    return read;
+    return JSON.std.mapFrom(answer);
   }
 
   private static Path only() throws IOException {

@@ -19,6 +19,11 @@ record FixedPlugins(Components all) implements PluginJars {
   }
 
   @Override
+  public Path jar(String label) {
+    throw refusal();
+  }
+
+  @Override
   public void remove(String label) {
     throw refusal();
   }

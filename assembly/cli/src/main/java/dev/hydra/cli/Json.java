@@ -21,6 +21,11 @@ final class Json {
 
   /** A number of an object; not a number if there is none. */
   static double number(Map<String, ?> object, String key) {
-    return object.get(key) instanceof Number number ? number.doubleValue() : Double.NaN;
+    return number(object, key, Double.NaN);
+  }
+
+  /** A number of an object, or another one if there is none. */
+  static double number(Map<String, ?> object, String key, double otherwise) {
+    return object.get(key) instanceof Number number ? number.doubleValue() : otherwise;
   }
 }

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -30,7 +31,7 @@ record OsgiPluginJars(BundleContext context) implements PluginJars {
     try {
       bundle = installer().apply(jar);
     } catch (UncheckedIOException e) {
-      throw new IOException(e.getMessage(), e);
+      throw new IOException(Objects.requireNonNull(e.getCause()).getMessage(), e);
     }
     List<Registration> components = components(bundle);
     if (components.isEmpty()) {
@@ -58,6 +59,15 @@ record OsgiPluginJars(BundleContext context) implements PluginJars {
   private Stream<Bundle> bundles(String label) {
     return Arrays.stream(context.getBundles())
         .filter(bundle -> OsgiComponents.label(bundle).equals(label));
+  }
+
+  @Override
+  public Path jar(String label) throws IOException {
+    return bundles(label)
+        .map(OsgiPluginJars::file)
+        .filter(Files::isRegularFile)
+        .findFirst()
+        .orElseThrow(() -> new IOException("there is no jar of plugin " + label));
   }
 
   @Override

@@ -21,6 +21,13 @@ interface PluginJars {
   List<Registration> of(String label);
 
   /**
+   * The jar that one version of a plugin came from.
+   *
+   * @throws IOException if it is not here
+   */
+  Path jar(String label) throws IOException;
+
+  /**
    * Takes one version of a plugin away. Its classes go when nothing refers to them any more.
    *
    * @param label its name and version

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -61,12 +62,19 @@ final class SwapCommand implements Callable<Integer> {
   private Optional<Path> config = Optional.empty();
 
   @Option(
-      names = "--vanished",
+      names = "--policy",
       paramLabel = "error|drop|keep",
       description =
           "What becomes of parameters that the new component does not ask for: the swap is refused,"
               + " they go, or they stay in checkpoints without use (default: error).")
   private SwapRequest.Vanished vanished = SwapRequest.Vanished.ERROR;
+
+  @Option(
+      names = "--limit",
+      paramLabel = "SECONDS",
+      description =
+          "How long building and probing may take before it is refused (default: ${DEFAULT-VALUE}).")
+  private double limit = SwapRequest.LIMIT.toSeconds();
 
   @Option(names = "--dry-run", description = "Builds and probes, and changes nothing.")
   private boolean dryRun;
@@ -76,7 +84,11 @@ final class SwapCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    SwapOrder order = new SwapOrder(jar, sites, options(), vanished, dryRun);
+    Duration allowed = Duration.ofMillis((long) (1000 * limit));
+    SwapOrder order = new SwapOrder(jar, sites, options(), vanished, allowed, dryRun);
+    if (allowed.isZero() || allowed.isNegative()) {
+      throw new UsageException("--limit must be more than 0 seconds");
+    }
     if (jar.isEmpty() && order.config().isEmpty()) {
       throw new UsageException("name a jar, or what is to change with --set or --config");
     }

@@ -6,6 +6,7 @@ import com.typesafe.config.ConfigParseOptions;
 import dev.hydra.composer.Components.Registration;
 import dev.hydra.composer.SwapRequest;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -19,6 +20,7 @@ import java.util.Optional;
  * @param sites patterns; empty: wherever the plugin's types stand
  * @param config HOCON that is laid over the sites' options; empty: none
  * @param vanished what becomes of parameters that the new components do not ask for
+ * @param limit how long building and probing may take
  * @param dryRun whether to build and probe only
  */
 record SwapOrder(
@@ -26,10 +28,12 @@ record SwapOrder(
     List<String> sites,
     String config,
     SwapRequest.Vanished vanished,
+    Duration limit,
     boolean dryRun) {
   /** A plugin for all sites of its types. */
   static SwapOrder of(Path jar) {
-    return new SwapOrder(Optional.of(jar), List.of(), "", SwapRequest.Vanished.ERROR, false);
+    return new SwapOrder(
+        Optional.of(jar), List.of(), "", SwapRequest.Vanished.ERROR, SwapRequest.LIMIT, false);
   }
 
   /**
@@ -47,7 +51,9 @@ record SwapOrder(
         patterns.stream().map(String::valueOf).toList(),
         json.getOrDefault("config", "").toString(),
         SwapRequest.Vanished.valueOf(
-            json.getOrDefault("vanished", "error").toString().toUpperCase(Locale.ROOT)),
+            json.getOrDefault("policy", "error").toString().toUpperCase(Locale.ROOT)),
+        Duration.ofMillis(
+            (long) (1000 * Json.number(json, "limit_seconds", SwapRequest.LIMIT.toSeconds()))),
         Boolean.TRUE.equals(json.get("dry_run")));
   }
 
@@ -58,7 +64,8 @@ record SwapOrder(
     jar.ifPresent(path -> json.put("jar", path.toAbsolutePath().normalize().toString()));
     json.put("sites", sites);
     json.put("config", config);
-    json.put("vanished", vanished.name().toLowerCase(Locale.ROOT));
+    json.put("policy", vanished.name().toLowerCase(Locale.ROOT));
+    json.put("limit_seconds", limit.toMillis() / 1e3);
     json.put("dry_run", dryRun);
     return json;
   }
@@ -80,6 +87,6 @@ record SwapOrder(
                         ConfigParseOptions.defaults().setOriginDescription("the swap's options"))
                     .resolve());
     return new SwapRequest(
-        types, sites, options, vanished, SwapRequest.State.REFUSE, dryRun, SwapRequest.LIMIT);
+        types, sites, options, vanished, SwapRequest.State.REFUSE, dryRun, limit);
   }
 }

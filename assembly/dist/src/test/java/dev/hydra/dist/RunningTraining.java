@@ -27,7 +27,7 @@ final class RunningTraining implements AutoCloseable {
       data { files = [corpus.txt], sequence-length = 64, validation-fraction = 0.1 }
       trainer {
         steps = 1000000, batch-size = 2, evaluation.every = 0, checkpoint.every = 20
-        swap.guard-factor = 1000
+        swap.guard-factor = 1e9
       }
       """;
 

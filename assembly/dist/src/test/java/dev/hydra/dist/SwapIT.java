@@ -96,7 +96,7 @@ class SwapIT {
               "type=gelu",
               "--set",
               "hidden=48",
-              "--vanished",
+              "--policy",
               "drop");
       assertEquals(0, swapped.exitCode(), swapped.toString());
       assertTrue(

@@ -112,7 +112,7 @@ public final class ComponentBench {
     if (precision.device().is_cuda()) {
       return OptionalLong.empty(); // what is seen is the host's memory
     }
-    return PeakMemory.during(trial);
+    return ProcessMemory.peakDuring(trial);
   }
 
   /** A component with input for it. */

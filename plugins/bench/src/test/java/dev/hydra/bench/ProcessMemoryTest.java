@@ -11,17 +11,17 @@ import java.util.OptionalLong;
 import org.bytedeco.javacpp.IntPointer;
 import org.junit.jupiter.api.Test;
 
-class PeakMemoryTest {
+class ProcessMemoryTest {
   private static final long MEBIBYTE = 1 << 20;
 
   /** The kernel or another thread may give memory back during one attempt, but not in each. */
   @Test
   void seesWhatIsUsed() {
     assumeTrue(Files.exists(Path.of("/proc/self/clear_refs")), "Linux only");
-    PeakMemory.during(() -> use(1)); // loads the native library
+    ProcessMemory.peakDuring(() -> use(1)); // loads the native library
     List<OptionalLong> attempts = new ArrayList<>();
     for (int attempt = 0; attempt < 10; attempt++) {
-      OptionalLong bytes = PeakMemory.during(() -> use(64));
+      OptionalLong bytes = ProcessMemory.peakDuring(() -> use(64));
       attempts.add(bytes);
       if (bytes.orElse(0) > 60 * MEBIBYTE) {
         break;
@@ -37,7 +37,7 @@ class PeakMemoryTest {
     try (IntPointer held = filled(64)) {
       long least = Long.MAX_VALUE;
       for (int attempt = 0; attempt < 10; attempt++) {
-        least = Math.min(least, PeakMemory.during(() -> use(1)).orElse(Long.MAX_VALUE));
+        least = Math.min(least, ProcessMemory.peakDuring(() -> use(1)).orElse(Long.MAX_VALUE));
       }
       assertTrue(least < 16 * MEBIBYTE && held.capacity() > 0, least + " bytes");
     }

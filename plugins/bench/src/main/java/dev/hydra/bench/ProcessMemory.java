@@ -5,22 +5,30 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.OptionalLong;
 
-/**
- * How much resident memory this process needs while something runs; Linux only, and what LibTorch
- * has allocated on a CUDA device is not in it. It is a lower bound: what other threads, or the
- * kernel, give back meanwhile is missing from the sum.
- */
-final class PeakMemory {
+/** The resident memory of this process, in bytes; Linux only, and not that of a CUDA device. */
+public final class ProcessMemory {
   private static final Path STATUS = Path.of("/proc/self/status");
   private static final Path CLEAR = Path.of("/proc/self/clear_refs");
 
   /** What makes the kernel forget the peak so far; proc(5). */
   private static final String RESET_PEAK = "5";
 
-  private PeakMemory() {}
+  private ProcessMemory() {}
 
-  /** Runs an action; gives the bytes that were resident at its peak and not before. */
-  static OptionalLong during(Runnable action) {
+  /** What is resident now. */
+  public static OptionalLong now() {
+    try {
+      return OptionalLong.of(1024 * kilobytes("VmRSS:"));
+    } catch (IOException notLinux) {
+      return OptionalLong.empty();
+    }
+  }
+
+  /**
+   * Runs an action; gives what was resident at its peak and not before. A lower bound: what other
+   * threads, or the kernel, give back meanwhile is missing from the sum.
+   */
+  static OptionalLong peakDuring(Runnable action) {
     OptionalLong before = OptionalLong.empty();
     try {
       Files.writeString(CLEAR, RESET_PEAK);

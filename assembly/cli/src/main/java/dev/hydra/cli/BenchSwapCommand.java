@@ -1,0 +1,188 @@
+package dev.hydra.cli;
+
+import com.typesafe.config.Config;
+import dev.hydra.composer.ConfigFiles;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.Device;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Shows what swaps cost and that they do no harm. */
+@Command(
+    name = "swap",
+    description = {
+      "Trains a model while its plugins are swapped, in turn, for identical ones under another"
+          + " version, and for faulty ones; says what it costs and whether anything suffers.",
+      "Exit code 0: all proofs passed; 1: one did not."
+    },
+    mixinStandardHelpOptions = true)
+@SuppressWarnings("NullAway.Init") // fields are set by picocli
+final class BenchSwapCommand implements Callable<Integer> {
+  private static final int GUARD_STEPS = 50;
+
+  private final PluginJars plugins;
+
+  @Spec private CommandSpec spec;
+  @Mixin private DeviceArgument deviceArgument;
+
+  @Parameters(
+      arity = "0..1",
+      paramLabel = "CONF",
+      description = "What to train (default: ${DEFAULT-VALUE}).")
+  private String name = "bench/swap";
+
+  @Option(
+      names = "--swaps",
+      paramLabel = "N",
+      description = "How many are made in the long run (default: ${DEFAULT-VALUE}).")
+  private int swaps = 1000;
+
+  @Option(
+      names = "--only",
+      paramLabel = "PROOF",
+      split = ",",
+      description =
+          "Only these of identical, unguarded, together, refusals, decode, kill and many.")
+  private List<String> only = List.of();
+
+  @Option(
+      names = "--set",
+      paramLabel = "KEY=VALUE",
+      description = "Overrides a value of the configuration. May be given several times.")
+  private List<String> overrides = List.of();
+
+  @Option(names = "--json", description = "One JSON object for each proof.")
+  private boolean json;
+
+  BenchSwapCommand(PluginJars plugins) {
+    this.plugins = plugins;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    Path file = Installation.findConfig(name);
+    Config config = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
+    Path folder = Files.createTempDirectory("hydra-bench-swap-");
+    PrintWriter screen = spec.commandLine().getErr();
+    try {
+      Device device = deviceArgument.device();
+      SwapBench bench = new SwapBench(config, new CountedPlugins(plugins), device, folder);
+      screen.println(
+          file + " on " + device.str().getString() + ", swapping in turn: " + bench.labels());
+      Map<String, Trial> trials = trials(bench, screen);
+      for (String each : only) {
+        if (!trials.containsKey(each)) {
+          throw new UsageException("there is no proof " + each + ", only " + trials.keySet());
+        }
+      }
+      boolean passed = true;
+      for (Map.Entry<String, Trial> each : trials.entrySet()) {
+        if (only.isEmpty() || only.contains(each.getKey())) {
+          SwapBench.Proof proof = each.getValue().run();
+          passed &= proof.passed();
+          print(proof);
+        }
+      }
+      return passed ? 0 : 1;
+    } finally {
+      delete(folder);
+    }
+  }
+
+  private Map<String, Trial> trials(SwapBench bench, PrintWriter screen) {
+    Map<String, Trial> trials = new LinkedHashMap<>();
+    trials.put("identical", () -> bench.identical(GUARD_STEPS));
+    trials.put("unguarded", () -> bench.identical(0));
+    trials.put("together", bench::together);
+    trials.put("refusals", bench::refusals);
+    trials.put("decode", bench::decoding);
+    Installation.home()
+        .ifPresent(home -> trials.put("kill", () -> bench.killed(home.resolve("bin/hydra"))));
+    trials.put("many", () -> bench.many(swaps, census -> screen.println("  " + census)));
+    return trials;
+  }
+
+  private void print(SwapBench.Proof proof) throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
+    List<Double> pauses = new ArrayList<>();
+    List<Double> waits = new ArrayList<>();
+    for (SwapTrial.Answer answer : proof.answers()) {
+      if (answer.switched()) {
+        pauses.add(Json.number(answer.json(), "pause_ms"));
+        waits.add(answer.millis());
+      }
+    }
+    Optional<Spread> pause = Spread.of(pauses);
+    Optional<Spread> wait = Spread.of(waits);
+    if (json) {
+      Map<String, Object> line = new LinkedHashMap<>();
+      line.put("proof", proof.name());
+      line.put("passed", proof.passed());
+      line.put("detail", proof.detail());
+      pause.ifPresent(each -> line.put("pause_ms", each.json()));
+      wait.ifPresent(each -> line.put("command_to_switch_ms", each.json()));
+      out.println(Json.line(line));
+    } else {
+      out.println(
+          (proof.passed() ? "passed  " : "FAILED  ") + proof.name() + ": " + proof.detail());
+      pause.ifPresent(each -> out.println("    pause at the step boundary: " + each));
+      wait.ifPresent(each -> out.println("    from command to switch:     " + each));
+    }
+    out.flush();
+  }
+
+  private static void delete(Path folder) throws IOException {
+    try (Stream<Path> files = Files.walk(folder)) {
+      for (Path each : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(each);
+      }
+    }
+  }
+
+  @FunctionalInterface
+  private interface Trial {
+    SwapBench.Proof run() throws IOException;
+  }
+
+  /** How long things took, in milliseconds. */
+  private record Spread(double median, double p99, double slowest, int count) {
+    static Optional<Spread> of(List<Double> millis) {
+      if (millis.isEmpty()) {
+        return Optional.empty();
+      }
+      double[] sorted = millis.stream().mapToDouble(each -> each).sorted().toArray();
+      return Optional.of(
+          new Spread(rank(sorted, 0.5), rank(sorted, 0.99), rank(sorted, 1), sorted.length));
+    }
+
+    /** The smallest one that this part of them does not exceed. */
+    private static double rank(double[] sorted, double part) {
+      return sorted[Math.max(0, (int) Math.ceil(part * sorted.length) - 1)];
+    }
+
+    Map<String, Object> json() {
+      return Map.of("median", median, "p99", p99, "slowest", slowest, "count", count);
+    }
+
+    @Override
+    public String toString() {
+      return String.format(
+          "median %.2f ms, p99 %.2f ms, slowest %.2f ms, of %,d", median, p99, slowest, count);
+    }
+  }
+}

@@ -1,0 +1,72 @@
+package dev.hydra.cli;
+
+import dev.hydra.bench.ProcessMemory;
+import dev.hydra.libtorch.Scopes;
+import java.lang.management.ManagementFactory;
+import java.util.Locale;
+
+/**
+ * What swaps could leave behind in the process, after a collection of garbage.
+ *
+ * @param swaps how many were made
+ * @param resident bytes of resident memory; 0 where that is not known
+ * @param handles native handles that are alive
+ * @param threads threads that are alive
+ * @param loaders class loaders of added plugins that are alive
+ */
+record Census(int swaps, long resident, long handles, int threads, int loaders) {
+  private static final int ATTEMPTS = 40;
+  private static final long WAIT_MILLIS = 50;
+
+  /** What a heap and the memory of an allocator may vary by. */
+  private static final long SLACK = 64L << 20;
+
+  /**
+   * Counts; waits a while for the class loaders of replaced plugins to go.
+   *
+   * @param used how many of those there are are in use
+   */
+  static Census take(int swaps, CountedPlugins plugins, int used) {
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+      System.gc();
+      if (plugins.loaders() <= used) {
+        break;
+      }
+      sleep();
+    }
+    return new Census(
+        swaps,
+        ProcessMemory.now().orElse(0),
+        Scopes.liveHandles(),
+        ManagementFactory.getThreadMXBean().getThreadCount(),
+        plugins.loaders());
+  }
+
+  private static void sleep() {
+    try {
+      Thread.sleep(WAIT_MILLIS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Whether there is no more than earlier, and of class loaders no more than needed. */
+  boolean flat(Census earlier, int used) {
+    return resident <= earlier.resident() + SLACK
+        && handles <= earlier.handles()
+        && threads <= earlier.threads()
+        && loaders <= used + 1; // what the guard could go back to
+  }
+
+  @Override
+  public String toString() {
+    return String.format(
+        Locale.ROOT,
+        "after %,d swaps %,.1f MiB resident, %,d handles, %d threads, %d class loaders",
+        swaps,
+        resident / (double) (1 << 20),
+        handles,
+        threads,
+        loaders);
+  }
+}

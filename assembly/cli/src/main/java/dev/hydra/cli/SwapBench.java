@@ -1,0 +1,319 @@
+package dev.hydra.cli;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
+import dev.hydra.api.Role;
+import dev.hydra.bench.Fault;
+import dev.hydra.composer.Components;
+import dev.hydra.composer.SwapReport;
+import dev.hydra.composer.SwapRequest;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.bytedeco.pytorch.Device;
+
+/**
+ * Shows that swaps do no harm: trainings of one model whose plugins are exchanged, in turn, for
+ * copies that call themselves other versions, beside a training without swaps.
+ */
+final class SwapBench {
+  /**
+   * Something that must hold.
+   *
+   * @param name what
+   * @param passed whether it did
+   * @param detail what was seen
+   * @param answers to the requests that were made for it
+   */
+  record Proof(String name, boolean passed, String detail, List<SwapTrial.Answer> answers) {}
+
+  private static final int STEPS = 120;
+  private static final int EVERY = 10;
+  private static final String FAULTY = "faulty";
+
+  private final Config config;
+  private final CountedPlugins plugins;
+  private final Device device;
+  private final Path folder;
+  private final List<String> labels;
+  private final List<String> mixers;
+  private final List<Double> plain;
+  private int twins;
+  private int runs;
+
+  /**
+   * Trains without swaps.
+   *
+   * @param folder for runs and jars
+   */
+  SwapBench(Config config, CountedPlugins plugins, Device device, Path folder) throws IOException {
+    this.config = config;
+    this.plugins = plugins;
+    this.device = device;
+    this.folder = folder;
+    SwapTrial first = trial(config, STEPS, step -> List.of());
+    Map<String, SwapReport.Version> sites = first.run();
+    Set<String> used = new LinkedHashSet<>();
+    sites.values().forEach(version -> used.add(version.label()));
+    labels = List.copyOf(used);
+    mixers = mixers(sites, plugins.components(Map.of()));
+    plain = first.losses();
+  }
+
+  private static List<String> mixers(Map<String, SwapReport.Version> sites, Components components) {
+    Set<String> types = new LinkedHashSet<>();
+    components.all().stream()
+        .filter(each -> each.factory().role() == Role.MIXER)
+        .forEach(each -> types.add(each.type()));
+    List<String> paths = new ArrayList<>();
+    sites.forEach(
+        (path, version) -> {
+          if (types.contains(version.type())) {
+            paths.add(path);
+          }
+        });
+    if (paths.isEmpty()) {
+      throw new UsageException("the model has no mixer to put faulty ones in place of");
+    }
+    return paths;
+  }
+
+  /** The plugins that are swapped. */
+  List<String> labels() {
+    return labels;
+  }
+
+  private SwapTrial trial(Config with, int steps, SwapTrial.Plan plan) {
+    return new SwapTrial(with, plugins, device, folder.resolve("run-" + runs++), steps, plan);
+  }
+
+  /** A copy of one of the plugins in turn. */
+  private Path twin() throws IOException {
+    return twin(twins % labels.size());
+  }
+
+  private Path twin(int index) throws IOException {
+    twins++;
+    return new PluginTwin(plugins.jar(labels.get(index)))
+        .write(folder.resolve("twin-" + twins + ".jar"), twins);
+  }
+
+  private Config guarded(int guardSteps) {
+    return ConfigFactory.parseString("trainer.swap.guard-steps = " + guardSteps)
+        .withFallback(config);
+  }
+
+  /** The same code every 10 steps. */
+  Proof identical(int guardSteps) throws IOException {
+    SwapTrial trial =
+        trial(
+            guarded(guardSteps),
+            STEPS,
+            step -> step > 0 && step % EVERY == 0 ? List.of(SwapOrder.of(twin())) : List.of());
+    trial.run();
+    return unchanged(
+        "identical implementation every 10 steps, guard of " + guardSteps + " steps", trial);
+  }
+
+  /** All of them must have been made, without any effect on the losses. */
+  private Proof unchanged(String name, SwapTrial trial) throws IOException {
+    Optional<String> refusal =
+        trial.answers().stream()
+            .filter(answer -> !answer.switched())
+            .map(SwapTrial.Answer::reason)
+            .findFirst();
+    boolean same = trial.losses().equals(plain);
+    return new Proof(
+        name,
+        refusal.isEmpty() && same,
+        trial.answers().size()
+            + " swaps in "
+            + STEPS
+            + " steps"
+            + refusal.map(reason -> ", one refused: " + reason).orElse("")
+            + ", "
+            + losses(same),
+        trial.answers());
+  }
+
+  /** Where two trainings without swaps differ, nothing can be said of one with swaps. */
+  private String losses(boolean same) throws IOException {
+    if (same) {
+      return "losses bit-identical to the run without swaps";
+    }
+    SwapTrial again = trial(config, STEPS, step -> List.of());
+    again.run();
+    return again.losses().equals(plain)
+        ? "losses differ from the run without swaps"
+        : "losses differ, but so do those of two runs without swaps on this device";
+  }
+
+  /** Two requests at once, for different plugins and for the same one. */
+  Proof together() throws IOException {
+    int other = Math.min(1, labels.size() - 1);
+    SwapTrial trial =
+        trial(
+            config,
+            STEPS,
+            step ->
+                step == EVERY || step == 2 * EVERY
+                    ? List.of(SwapOrder.of(twin(0)), SwapOrder.of(twin(step == EVERY ? other : 0)))
+                    : List.of());
+    trial.run();
+    return unchanged("two requests at once", trial);
+  }
+
+  /**
+   * What must be refused.
+   *
+   * @param sign what the refusal must say
+   */
+  private record Unfit(String name, String sign, SwapOrder order) {}
+
+  /** Everything that must be refused; the training goes on as if nothing had been asked for. */
+  Proof refusals() throws IOException {
+    List<Unfit> unfit = unfit();
+    SwapTrial trial =
+        trial(
+            config,
+            STEPS,
+            step -> {
+              int index = step - EVERY;
+              return index >= 0 && index < unfit.size()
+                  ? List.of(unfit.get(index).order())
+                  : List.of();
+            });
+    trial.run();
+    List<SwapTrial.Answer> answers = new ArrayList<>(trial.answers());
+    List<Unfit> all = new ArrayList<>(unfit);
+    all.add(new Unfit("not trusted", "is not trusted", SwapOrder.of(twin())));
+    SwapTrial trusting =
+        trial(
+            ConfigFactory.parseString("plugins.trusted = []").withFallback(config),
+            2,
+            step -> step == 1 ? List.of(all.get(unfit.size()).order()) : List.of());
+    trusting.run();
+    answers.addAll(trusting.answers());
+    int passed = 0;
+    StringBuilder lines = new StringBuilder();
+    for (int i = 0; i < all.size(); i++) {
+      SwapTrial.Answer answer = answers.get(i);
+      boolean right = !answer.switched() && answer.reason().contains(all.get(i).sign());
+      passed += right ? 1 : 0;
+      lines
+          .append(right ? "\n    " : "\n    NOT AS IT SHOULD BE: ")
+          .append(all.get(i).name() + ": " + answer.json().get("status") + ", " + answer.reason());
+    }
+    boolean same = trial.losses().equals(plain);
+    return new Proof(
+        "refusals leave the run untouched",
+        passed == all.size() && same,
+        passed + " of " + all.size() + " refused, " + losses(same) + lines,
+        List.of());
+  }
+
+  private List<Unfit> unfit() throws IOException {
+    List<Unfit> unfit = new ArrayList<>();
+    for (Fault fault : Fault.values()) {
+      Path jar = folder.resolve(fault.label() + ".jar");
+      fault.write(jar, FAULTY);
+      unfit.add(new Unfit(fault.label(), fault.sign(), faulty(jar)));
+    }
+    byte[] bytes = Files.readAllBytes(twin());
+    Path half = folder.resolve("half.jar");
+    Files.write(half, Arrays.copyOf(bytes, bytes.length / 2));
+    unfit.add(new Unfit("half-copied", "no whole jar", SwapOrder.of(half)));
+    bytes[bytes.length / 3] ^= 1;
+    Path damaged = Files.write(folder.resolve("damaged.jar"), bytes);
+    unfit.add(new Unfit("damaged", "no whole jar", SwapOrder.of(damaged)));
+    Path same = plugins.jar(labels.get(0));
+    unfit.add(new Unfit("same version", "is running already", SwapOrder.of(same)));
+    return unfit;
+  }
+
+  private SwapOrder faulty(Path jar) {
+    return new SwapOrder(
+        Optional.of(jar),
+        mixers,
+        "type = " + FAULTY,
+        SwapRequest.Vanished.DROP,
+        Duration.ofSeconds(1),
+        false);
+  }
+
+  /** Many swaps in one run, with a look at what they leave behind. */
+  Proof many(int swaps, Consumer<Census> progress) throws IOException {
+    List<Census> seen = new ArrayList<>();
+    SwapTrial trial =
+        trial(
+            config,
+            swaps + 2,
+            step -> {
+              if (step > 0 && step % Math.max(1, swaps / 10) == 0) {
+                Census now = Census.take(step, plugins, labels.size());
+                seen.add(now);
+                progress.accept(now);
+              }
+              return step > 0 && step <= swaps ? List.of(SwapOrder.of(twin())) : List.of();
+            });
+    trial.run();
+    long made = trial.answers().stream().filter(SwapTrial.Answer::switched).count();
+    Census first = seen.get(Math.min(1, seen.size() - 1));
+    Census last = seen.get(seen.size() - 1);
+    return new Proof(
+        swaps + " swaps in one run",
+        made == swaps && last.flat(first, labels.size()),
+        made + " made; " + first + "; " + last,
+        trial.answers());
+  }
+
+  /** Tokens that are drawn while plugins are swapped without a pause. */
+  Proof decoding() throws IOException {
+    List<SwappedDecoding.Drawn> drawn =
+        SwappedDecoding.twice(config, plugins, device, () -> twin());
+    plugins.removeAdded();
+    List<SwapReport> swaps = drawn.get(1).swaps();
+    Optional<SwapReport> refused = swaps.stream().filter(each -> !each.switched()).findFirst();
+    boolean same = drawn.get(0).tokens().equals(drawn.get(1).tokens());
+    return new Proof(
+        "swaps under load in decoding",
+        same && refused.isEmpty() && !swaps.isEmpty(),
+        swaps.size()
+            + " swaps while "
+            + drawn.get(1).tokens().size()
+            + " tokens were drawn"
+            + refused.map(each -> ", one refused: " + each.reason()).orElse("")
+            + (same ? ", the same tokens" : ", OTHER TOKENS")
+            + " as without swaps",
+        List.of());
+  }
+
+  /** A run that is killed before, during and after a swap, and goes on. */
+  Proof killed(Path script) throws IOException {
+    List<String> rounds = new ArrayList<>();
+    boolean passed = true;
+    for (long delay : new long[] {20, 60, 120, 3000}) {
+      Path own = Files.createDirectories(folder.resolve("killed-" + delay));
+      try {
+        rounds.add(new KilledRun(script, config, own).goesOn(twin(0), delay));
+      } catch (IOException e) {
+        passed = false;
+        rounds.add("killed " + delay + " ms after the request: " + e.getMessage());
+      }
+    }
+    return new Proof(
+        "kill -9 during a swap, then resume",
+        passed,
+        rounds.size() + " rounds\n    " + String.join("\n    ", rounds),
+        List.of());
+  }
+}

@@ -1,0 +1,179 @@
+package dev.hydra.cli;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
+import dev.hydra.composer.SwapReport;
+import dev.hydra.trainer.Experiment;
+import dev.hydra.trainer.RunFolder;
+import dev.hydra.trainer.Score;
+import dev.hydra.trainer.StepReport;
+import dev.hydra.trainer.Trainer;
+import dev.hydra.trainer.TrainingListener;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.io.Writer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.locks.LockSupport;
+import org.bytedeco.pytorch.Device;
+
+/**
+ * A short training whose components are swapped through its socket at chosen steps: it waits until
+ * what was asked for is ready or refused, so that a swap takes place at the step that it is for.
+ */
+final class SwapTrial implements TrainingListener {
+  /** What is asked for before a step. */
+  @FunctionalInterface
+  interface Plan {
+    List<SwapOrder> at(int step) throws IOException;
+  }
+
+  /**
+   * What became of a request.
+   *
+   * @param json the answer
+   * @param millis from asking to the answer
+   */
+  record Answer(Map<String, Object> json, double millis) {
+    boolean switched() {
+      return "switched".equals(json.get("status"));
+    }
+
+    String reason() {
+      return String.valueOf(json.get("reason"));
+    }
+  }
+
+  private final Config config;
+  private final CountedPlugins plugins;
+  private final Device device;
+  private final RunFolder folder;
+  private final RunEvents events;
+  private final int steps;
+  private final Plan plan;
+  private final List<Double> losses = new ArrayList<>();
+  private final List<Answer> answers = new ArrayList<>();
+  private final List<Future<Answer>> asked = new ArrayList<>();
+  private int planned = -1;
+
+  /**
+   * A training.
+   *
+   * @param steps how many it makes
+   */
+  SwapTrial(
+      Config config, CountedPlugins plugins, Device device, Path folder, int steps, Plan plan) {
+    this.config =
+        ConfigFactory.parseString("trainer { log-every = 1, steps = " + (steps + 1000) + " }")
+            .withFallback(config);
+    this.plugins = plugins;
+    this.device = device;
+    this.folder = new RunFolder(folder);
+    this.steps = steps;
+    this.plan = plan;
+    PrintWriter nobody = new PrintWriter(Writer.nullWriter());
+    int guard = Experiment.read(config).trainer().guard().steps();
+    events = new RunEvents(new ProgressDisplay(nobody, false, 1), guard);
+  }
+
+  /** Trains; gives the plugins of the sites at the end, {@code name version} by path. */
+  Map<String, SwapReport.Version> run() throws IOException {
+    Experiment experiment = Experiment.read(config);
+    ExecutorService clients = Executors.newCachedThreadPool();
+    try (Trainer trainer =
+        new Trainer(
+            experiment,
+            experiment.data().open(Installation.dataRoots()),
+            plugins.components(Map.of()),
+            device,
+            folder,
+            this)) {
+      RunPlugins store = RunPlugins.of(folder.path(), config);
+      try (SwapChannel channel = new SwapChannel(folder, trainer.swaps(), plugins, store, events)) {
+        trainer.run(() -> boundary(trainer, channel, clients));
+      }
+      return trainer.swaps().list();
+    } finally {
+      clients.shutdownNow();
+      plugins.removeAdded();
+    }
+  }
+
+  private boolean boundary(Trainer trainer, SwapChannel channel, ExecutorService clients) {
+    channel.open();
+    int step = losses.size();
+    if (step > planned && step < steps) {
+      planned = step;
+      try {
+        plan.at(step).forEach(order -> asked.add(clients.submit(() -> ask(order))));
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+    while (!trainer.swaps().pending() && !asked.stream().allMatch(Future::isDone)) {
+      LockSupport.parkNanos(100_000);
+    }
+    for (Iterator<Future<Answer>> each = asked.iterator(); each.hasNext(); ) {
+      Future<Answer> next = each.next();
+      if (next.isDone()) {
+        each.remove();
+        answers.add(get(next));
+      }
+    }
+    return step >= steps && asked.isEmpty();
+  }
+
+  private Answer ask(SwapOrder order) throws IOException {
+    long begin = System.nanoTime();
+    Map<String, Object> answer = ControlClient.ask(folder.path(), order.json());
+    return new Answer(answer, (System.nanoTime() - begin) / 1e6);
+  }
+
+  private static Answer get(Future<Answer> asked) {
+    try {
+      return asked.get();
+    } catch (InterruptedException | ExecutionException e) {
+      throw new IllegalStateException("a request was not answered", e);
+    }
+  }
+
+  /** The losses of the steps. */
+  List<Double> losses() {
+    return losses.subList(0, steps);
+  }
+
+  /** What became of the requests, in their order. */
+  List<Answer> answers() {
+    return answers;
+  }
+
+  @Override
+  public void stepped(StepReport report) {
+    losses.add(report.loss());
+    events.stepped(report);
+  }
+
+  @Override
+  public void evaluated(long step, Score score) {}
+
+  @Override
+  public void checkpointed(long step, Path checkpoint) {}
+
+  @Override
+  public void warned(String message) {
+    throw new IllegalStateException(message);
+  }
+
+  @Override
+  public void swapped(SwapReport report) {
+    events.swapped(report);
+  }
+}

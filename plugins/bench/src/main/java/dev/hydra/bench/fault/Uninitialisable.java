@@ -1,0 +1,8 @@
+package dev.hydra.bench.fault;
+
+/** A class whose static initialiser fails. */
+final class Uninitialisable {
+  static final int VALUE = Integer.parseInt("none");
+
+  private Uninitialisable() {}
+}

@@ -19,6 +19,15 @@ final class Installation {
     return Optional.ofNullable(System.getProperty("hydra.home")).map(Path::of);
   }
 
+  /** Where the plugins lie that were loaded at the start. */
+  static List<Path> pluginFolders() {
+    List<Path> folders = new ArrayList<>();
+    home().ifPresent(home -> folders.add(home.resolve("plugins")));
+    Optional.ofNullable(System.getProperty("hydra.plugins.extra"))
+        .ifPresent(extra -> folders.add(Path.of(extra)));
+    return folders;
+  }
+
   /** A configuration: a file as named, or one of the installation, with or without its ending. */
   static Path findConfig(String name) {
     List<Path> tried = new ArrayList<>();

@@ -57,7 +57,7 @@ final class LiveSwaps implements AutoCloseable {
     this.events = events;
     this.journal = journal;
     this.hashes = plugins.hashes();
-    seen.addAll(inUse());
+    seen.addAll(swaps.plugins());
     var unused =
         queue.scheduleWithFixedDelay(this::tidy, LOOK_MILLIS, LOOK_MILLIS, TimeUnit.MILLISECONDS);
   }
@@ -198,18 +198,9 @@ final class LiveSwaps implements AutoCloseable {
         .allMatch(version -> version.label().equals(label));
   }
 
-  private Set<String> inUse() {
-    Set<String> labels = new HashSet<>();
-    swaps.list().values().forEach(version -> labels.add(version.label()));
-    return labels;
-  }
-
   /** Takes away versions that have been replaced for good. */
   private void tidy() {
-    if (!events.settled()) {
-      return;
-    }
-    Set<String> needed = inUse();
+    Set<String> needed = swaps.plugins();
     for (String label : new ArrayList<>(seen)) {
       if (!needed.contains(label) && replaced(label, needed)) {
         try {

@@ -6,26 +6,18 @@ import dev.hydra.trainer.StepReport;
 import dev.hydra.trainer.TrainingListener;
 import java.nio.file.Path;
 
-/** Shows what happens in a run, and knows until when the last swap can be undone. */
+/** Shows what happens in a run. */
 final class RunEvents implements TrainingListener {
   private final ProgressDisplay display;
-  private final int guardSteps;
   private volatile long step;
-  private volatile long settledAt;
 
-  RunEvents(ProgressDisplay display, int guardSteps) {
+  RunEvents(ProgressDisplay display) {
     this.display = display;
-    this.guardSteps = guardSteps;
   }
 
   /** The newest step that was reported. */
   long step() {
     return step;
-  }
-
-  /** Whether the last swap can no longer be undone, so that what it replaced is of no use. */
-  boolean settled() {
-    return step >= settledAt;
   }
 
   @Override
@@ -51,12 +43,6 @@ final class RunEvents implements TrainingListener {
 
   @Override
   public void swapped(SwapReport report) {
-    switch (report.status()) {
-      // It is confirmed between the last guarded step and the next one.
-      case SWITCHED -> settledAt = guardSteps == 0 ? 0 : report.step() + guardSteps + 1;
-      case ROLLED_BACK -> settledAt = 0;
-      case PREPARED, REFUSED -> {}
-    }
     if (report.status() != SwapReport.Status.PREPARED) {
       display.say(SwapText.line(report));
     }

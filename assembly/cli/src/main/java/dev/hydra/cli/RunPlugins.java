@@ -1,9 +1,6 @@
 package dev.hydra.cli;
 
 import com.typesafe.config.Config;
-import dev.hydra.api.Option;
-import dev.hydra.api.Settings;
-import dev.hydra.composer.ConfigFiles;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -34,17 +31,9 @@ import org.osgi.framework.Version;
  * for the checkpoints that need them.
  *
  * @param run the run folder
- * @param trusted the SHA-256 of the jars that may be loaded; empty: all
+ * @param trusted which jars may be loaded
  */
-record RunPlugins(Path run, Optional<Set<String>> trusted) {
-  private static final String PART = "plugins";
-  private static final Option<Optional<List<String>>> TRUSTED =
-      Option.texts("trusted", "SHA-256 of the jars that components may be swapped to")
-          .where(
-              hashes -> hashes.stream().allMatch(hash -> hash.matches("[0-9a-f]{64}")),
-              "64 lower-case hexadecimal digits each")
-          .optional("any");
-
+record RunPlugins(Path run, TrustedJars trusted) {
   /**
    * A copy of a jar.
    *
@@ -64,8 +53,7 @@ record RunPlugins(Path run, Optional<Set<String>> trusted) {
 
   /** For a run with a configuration, whose part {@code plugins} counts. */
   static RunPlugins of(Path run, Config config) {
-    Settings settings = Settings.read(PART, ConfigFiles.part(config, PART), List.of(TRUSTED));
-    return new RunPlugins(run, settings.get(TRUSTED).map(TreeSet::new));
+    return new RunPlugins(run, TrustedJars.read(config));
   }
 
   private Path folder() {
@@ -83,7 +71,6 @@ record RunPlugins(Path run, Optional<Set<String>> trusted) {
     }
     byte[] content = Files.readAllBytes(jar);
     String hash = sha256(content);
-    checkTrusted(jar, hash);
     Files.createDirectories(folder());
     Path side = Files.createTempFile(folder(), ".incoming-", "");
     try {
@@ -91,13 +78,7 @@ record RunPlugins(Path run, Optional<Set<String>> trusted) {
       try (FileChannel channel = FileChannel.open(side, StandardOpenOption.WRITE)) {
         channel.force(true);
       }
-      Manifest manifest = read(jar, side);
-      String name = header(manifest, "Bundle-SymbolicName").split(";", 2)[0].strip();
-      if (!name.matches("[A-Za-z0-9_.-]+")) {
-        throw new IOException(jar + " is not an OSGi bundle");
-      }
-      String version = Version.parseVersion(header(manifest, "Bundle-Version")).toString();
-      String label = name + " " + OsgiComponents.version(version, hash);
+      String label = check(jar, side, hash);
       Path file = file(label);
       boolean fresh = !Files.exists(file);
       Files.move(side, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
@@ -107,28 +88,32 @@ record RunPlugins(Path run, Optional<Set<String>> trusted) {
     }
   }
 
-  private void checkTrusted(Path jar, String hash) throws IOException {
-    if (trusted.isPresent() && !trusted.get().contains(hash)) {
-      throw new IOException(
-          jar + " is not trusted: its SHA-256 " + hash + " is not in plugins.trusted");
+  /**
+   * Reads every entry of a jar: one that is cut short, damaged or not trusted does not get through.
+   *
+   * @param named what to call it
+   * @return its label
+   */
+  private String check(Path named, Path file, String hash) throws IOException {
+    try (JarFile jar = new JarFile(file.toFile())) {
+      for (JarEntry entry : Collections.list(jar.entries())) {
+        check(jar, entry);
+      }
+      trusted.check(named, hash, jar);
+      Manifest manifest = Optional.ofNullable(jar.getManifest()).orElseGet(Manifest::new);
+      String name = header(manifest, "Bundle-SymbolicName").split(";", 2)[0].strip();
+      if (!name.matches("[A-Za-z0-9_.-]+")) {
+        throw new IOException(named + " is not an OSGi bundle");
+      }
+      String version = Version.parseVersion(header(manifest, "Bundle-Version")).toString();
+      return name + " " + OsgiComponents.version(version, hash);
+    } catch (ZipException | EOFException | SecurityException e) {
+      throw new IOException(named + " is no whole jar: " + e.getMessage(), e);
     }
   }
 
   private static String header(Manifest manifest, String name) {
     return Optional.ofNullable(manifest.getMainAttributes().getValue(name)).orElse("");
-  }
-
-  /** Reads every entry: a jar that is cut short or damaged does not get through. */
-  private static Manifest read(Path named, Path file) throws IOException {
-    try (JarFile jar = new JarFile(file.toFile())) {
-      for (JarEntry entry : Collections.list(jar.entries())) {
-        check(jar, entry);
-      }
-      return Optional.ofNullable(jar.getManifest())
-          .orElseThrow(() -> new IOException(named + " is not an OSGi bundle"));
-    } catch (ZipException | EOFException | SecurityException e) {
-      throw new IOException(named + " is no whole jar: " + e.getMessage(), e);
-    }
   }
 
   private static void check(JarFile jar, JarEntry entry) throws IOException {
@@ -160,7 +145,8 @@ record RunPlugins(Path run, Optional<Set<String>> trusted) {
     return taken;
   }
 
-  private static List<Path> jars(Path folder) throws IOException {
+  /** The jars of a folder, which need not be there. */
+  static List<Path> jars(Path folder) throws IOException {
     if (!Files.isDirectory(folder)) {
       return List.of();
     }
@@ -188,7 +174,10 @@ record RunPlugins(Path run, Optional<Set<String>> trusted) {
       if (!label.endsWith(OsgiComponents.version("", hash))) {
         throw new IOException(file + " is damaged: its SHA-256 is " + hash);
       }
-      checkTrusted(file, hash);
+      String found = check(file, file, hash);
+      if (!found.equals(label)) {
+        throw new IOException(file + " is not " + label + " but " + found);
+      }
       plugins.add(file);
     }
   }

@@ -195,14 +195,17 @@ final class SwapBench {
     trial.run();
     List<SwapTrial.Answer> answers = new ArrayList<>(trial.answers());
     List<Unfit> all = new ArrayList<>(unfit);
-    all.add(new Unfit("not trusted", "is not trusted", SwapOrder.of(twin())));
-    SwapTrial trusting =
-        trial(
-            ConfigFactory.parseString("plugins.trusted = []").withFallback(config),
-            2,
-            step -> step == 1 ? List.of(all.get(unfit.size()).order()) : List.of());
-    trusting.run();
-    answers.addAll(trusting.answers());
+    for (String rule : List.of("trusted", "signers")) {
+      Unfit next = new Unfit("not in plugins." + rule, "is not trusted", SwapOrder.of(twin()));
+      all.add(next);
+      SwapTrial trusting =
+          trial(
+              ConfigFactory.parseString("plugins." + rule + " = []").withFallback(config),
+              2,
+              step -> step == 1 ? List.of(next.order()) : List.of());
+      trusting.run();
+      answers.addAll(trusting.answers());
+    }
     int passed = 0;
     StringBuilder lines = new StringBuilder();
     for (int i = 0; i < all.size(); i++) {

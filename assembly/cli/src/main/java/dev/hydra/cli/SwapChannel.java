@@ -6,14 +6,15 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
+import java.util.Collection;
 import java.util.Deque;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * The ways by which plugins of a running training are swapped: commands over a socket, and jars
- * that are put into the run's folder {@code plugins}. A way that cannot be opened is warned of;
- * training goes on without it.
+ * that are put into the run's folder {@code plugins} or beside the installation's. A way that
+ * cannot be opened is warned of; training goes on without it.
  */
 final class SwapChannel implements AutoCloseable {
   private final RunFolder folder;
@@ -45,17 +46,25 @@ final class SwapChannel implements AutoCloseable {
       LiveSwaps live = new LiveSwaps(swaps, plugins, store, events, journal);
       open.push(live);
       Path drop = Files.createDirectories(folder.path().resolve("plugins"));
-      earlier.addAll(store.taken(drop));
-      open.push(new PluginWatcher(drop, jar -> dropped(jar, live), events::warned));
+      watch(drop, store.taken(drop), live);
+      for (Path each : Installation.pluginFolders()) {
+        watch(each, RunPlugins.jars(each), live); // what lies there is loaded
+      }
       open.push(new ControlServer(new ControlSocket(folder.path()), live::answer));
     } catch (IOException | UnsupportedOperationException e) {
       events.warned("plugins of this run cannot be swapped while it runs: " + e);
     }
   }
 
+  /** Watches a folder; jars that are known are of interest when they change. */
+  private void watch(Path drop, Collection<Path> known, LiveSwaps live) throws IOException {
+    earlier.addAll(known);
+    open.push(new PluginWatcher(drop, jar -> dropped(jar, live), events::warned));
+  }
+
   private void dropped(Path jar, LiveSwaps live) {
     if (earlier.remove(jar)) {
-      return; // swapped in before the run was resumed; the checkpoint says where it belongs
+      return; // if it was swapped in before the run was resumed, the checkpoint says where
     }
     var answer = live.swap(SwapOrder.of(jar), "folder"); // told on the screen and in the journal
     assert !answer.isEmpty();

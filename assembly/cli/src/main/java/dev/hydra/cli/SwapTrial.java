@@ -80,8 +80,7 @@ final class SwapTrial implements TrainingListener {
     this.steps = steps;
     this.plan = plan;
     PrintWriter nobody = new PrintWriter(Writer.nullWriter());
-    int guard = Experiment.read(config).trainer().guard().steps();
-    events = new RunEvents(new ProgressDisplay(nobody, false, 1), guard);
+    events = new RunEvents(new ProgressDisplay(nobody, false, 1));
   }
 
   /** Trains; gives the plugins of the sites at the end, {@code name version} by path. */

@@ -91,7 +91,7 @@ final class TrainCommand implements Callable<Integer> {
     Dataset dataset = experiment.data().open(Installation.dataRoots());
     Device device = deviceArgument.device();
     ProgressDisplay screenDisplay = display(screen, experiment);
-    RunEvents events = new RunEvents(screenDisplay, experiment.trainer().guard().steps());
+    RunEvents events = new RunEvents(screenDisplay);
     try (Interrupt interrupt = new Interrupt();
         ProgressDisplay display = screenDisplay;
         Trainer trainer =

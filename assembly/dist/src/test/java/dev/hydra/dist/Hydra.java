@@ -15,7 +15,7 @@ final class Hydra {
   static final Path HOME =
       Path.of(System.getProperty("hydra.home", "target/hydra")).toAbsolutePath();
 
-  private static final long LIMIT_SECONDS = 120;
+  private static final long LIMIT_SECONDS = 300;
 
   /** What a finished process has left. */
   record Result(int exitCode, List<String> out, List<String> err) {}

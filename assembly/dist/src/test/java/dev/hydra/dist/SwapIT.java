@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.dist.probe.HangingFactory;
 import dev.hydra.dist.probe.ProbeFactory;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -185,6 +187,33 @@ class SwapIT {
             folder, "run", "--set", "plugins.trusted=[\"" + Hashes.sha256(good) + "\"]")) {
       refused(training, bad, "is not trusted");
       assertEquals(0, training.plugins("swap", good.toString()).exitCode());
+    }
+  }
+
+  @Test
+  void onlyJarsOfTrustedSignersAreLoaded() throws Exception {
+    Path unsigned = EmaVersion.write(folder.resolve("unsigned.jar"), "1.1.0");
+    Path good = EmaVersion.write(folder.resolve("good.jar"), "1.2.0");
+    Path stranger = EmaVersion.write(folder.resolve("stranger.jar"), "1.3.0");
+    String trusted = Signatures.sign(good, folder.resolve("good.keys"));
+    Signatures.sign(stranger, folder.resolve("stranger.keys"));
+    Path extended = Files.copy(good, folder.resolve("extended.jar"));
+    try (FileSystem zip = FileSystems.newFileSystem(extended)) {
+      Files.writeString(zip.getPath("added.txt"), "not signed");
+    }
+    Path changed = Files.copy(good, folder.resolve("changed.jar"));
+    try (FileSystem zip = FileSystems.newFileSystem(changed)) {
+      Files.writeString(zip.getPath("com/example/hydra/ema/EmaFactory.class"), "not the same");
+    }
+    try (RunningTraining training =
+        RunningTraining.start(folder, "run", "--set", "plugins.signers=[\"" + trusted + "\"]")) {
+      refused(training, unsigned, "is not signed with a certificate in plugins.signers");
+      refused(training, stranger, "is not signed with a certificate in plugins.signers");
+      refused(training, extended, "added.txt is not signed");
+      refused(training, changed, "SHA-256 digest error");
+      assertEquals("blocks.0.mixer " + BUILT, training.mixers().get(0));
+      Hydra.Result swapped = training.plugins("swap", good.toString());
+      assertEquals(0, swapped.exitCode(), swapped.toString());
     }
   }
 

@@ -49,6 +49,25 @@ class SwappedRunIT {
   }
 
   @Test
+  void jarsPutBesideTheInstalledOnesAreSwappedIn() throws Exception {
+    Path jar = version(1);
+    try (RunningTraining training = RunningTraining.start(folder, "run")) {
+      training.advance(2);
+      Files.copy(jar, folder.resolve("installed/ema-1.1.jar"));
+      training.until("it is swapped in", () -> training.journal("swap").size() == 1);
+      assertTrue(training.mixers().get(1).contains("1.1.0+"), training.mixers().toString());
+      assertEquals(1, training.journal("plugin").size(), "what was installed before is left alone");
+      training.advance(45); // past a checkpoint
+      training.kill();
+      try (RunningTraining resumed = training.resume()) {
+        assertTrue(resumed.mixers().get(1).contains("1.1.0+"), resumed.mixers().toString());
+        resumed.advance(2);
+        assertEquals(1, resumed.journal("swap").size());
+      }
+    }
+  }
+
+  @Test
   void sitesKeepTheirVersionsWhenARunGoesOn() throws Exception {
     Path first = version(1);
     Path second = // another plugin that offers the same type

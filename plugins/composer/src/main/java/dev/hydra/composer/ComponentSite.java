@@ -136,11 +136,7 @@ final class ComponentSite {
 
   /** Adds the plugins of the component and its children. */
   void collectPlugins(Set<String> plugins) {
-    visit(
-        site -> {
-          Components.Registration from = site.occupant.registration();
-          plugins.add(from.plugin() + " " + from.version());
-        });
+    occupant.collectPlugins(plugins);
   }
 
   /** Adds the names of the parameters that the component and its children share with others. */

@@ -1,6 +1,7 @@
 package dev.hydra.composer;
 
 import java.util.Map;
+import java.util.Set;
 
 /**
  * What can be exchanged in a model.
@@ -10,4 +11,9 @@ import java.util.Map;
  * @param spec what to build to get the same
  */
 record Composition(
-    Map<ComponentSite, Occupant> occupants, Map<String, Parameter> parameters, ModelSpec spec) {}
+    Map<ComponentSite, Occupant> occupants, Map<String, Parameter> parameters, ModelSpec spec) {
+  /** Adds the plugins of its components and of those below them. */
+  void collectPlugins(Set<String> plugins) {
+    occupants.values().forEach(each -> each.collectPlugins(plugins));
+  }
+}

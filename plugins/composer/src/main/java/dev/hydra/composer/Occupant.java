@@ -113,6 +113,12 @@ final class Occupant implements Site {
     return shared;
   }
 
+  /** Adds the plugins of the component and its children. */
+  void collectPlugins(Set<String> plugins) {
+    plugins.add(SwapReport.Version.of(registration).label());
+    children.values().forEach(child -> child.collectPlugins(plugins));
+  }
+
   /** The configuration as it is now: children may have been exchanged. */
   Config config() {
     Config now = config;

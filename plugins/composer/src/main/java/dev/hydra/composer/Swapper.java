@@ -6,6 +6,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.locks.ReentrantLock;
@@ -25,7 +27,7 @@ public final class Swapper implements AutoCloseable {
   private final List<Parameter> retired = new ArrayList<>();
   private Optional<Pending> pending = Optional.empty();
   private Optional<String> closed = Optional.empty();
-  private Optional<DoneSwap> last = Optional.empty();
+  private volatile Optional<DoneSwap> last = Optional.empty();
   private volatile Optional<Thread> owner = Optional.empty();
   private volatile long step;
 
@@ -121,8 +123,11 @@ public final class Swapper implements AutoCloseable {
             () ->
                 new IllegalStateException(
                     "there is no swap that can be undone: only the last one, while it is guarded"));
-    last = Optional.empty();
-    retired.addAll(done.undo()); // a request in the making may build on them
+    try {
+      retired.addAll(done.undo()); // a request in the making may build on them
+    } finally {
+      last = Optional.empty();
+    }
     long end = System.nanoTime();
     return done.report().rolledBack(reason, now, end - begin, end - begin);
   }
@@ -153,6 +158,17 @@ public final class Swapper implements AutoCloseable {
         .forEach(
             site -> all.put(site.path(), SwapReport.Version.of(site.occupant().registration())));
     return all;
+  }
+
+  /**
+   * The plugins, {@code name version} each, that components come from, and those that undoing the
+   * last swap would bring back.
+   */
+  public Set<String> plugins() {
+    Set<String> plugins = new TreeSet<>();
+    last.ifPresent(done -> done.before().collectPlugins(plugins)); // first: undoing clears it last
+    plugins.addAll(model.plugins());
+    return plugins;
   }
 
   /**

@@ -8,6 +8,7 @@ import dev.hydra.composer.Swapper;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * Exchanges components of a training run while it goes on, on request of any thread but its own.
@@ -79,6 +80,14 @@ public final class Swaps implements AutoCloseable {
   /** What stands at every site, by its path, nested ones too. */
   public Map<String, SwapReport.Version> list() {
     return swapper.list();
+  }
+
+  /**
+   * The plugins, {@code name version} each, that components come from, and those that undoing the
+   * last swap would bring back.
+   */
+  public Set<String> plugins() {
+    return swapper.plugins();
   }
 
   /** Whether a request is ready and waits for the end of the step. */

@@ -114,6 +114,44 @@ class SwapTest {
   }
 
   @Test
+  void knowsThePluginsThatUndoingWouldBringBack() throws IOException {
+    String attention = SparseGlobalFactory.class.getPackageName();
+    Events events = new Events();
+    List<List<String>> versions = new ArrayList<>();
+    List<CompletableFuture<SwapReport>> reports = new ArrayList<>();
+    try (Trainer trainer =
+        Trials.trainer(folder, folder.resolve("run"), "trainer.steps = 5", events)) {
+      trainer.run(
+          () -> {
+            versions.add(
+                trainer.swaps().plugins().stream()
+                    .filter(label -> label.startsWith(attention))
+                    .map(label -> label.substring(attention.length() + 1))
+                    .toList());
+            int step = events.steps.size();
+            if (step == 1 || step == 2) {
+              SwapRequest next =
+                  SwapRequest.to(FreshPlugins.of(SparseGlobalFactory.class, "1." + step));
+              reports.add(Requests.swap(trainer, next));
+            } else if (step == 3) {
+              reports.add(Requests.ask(trainer.swaps()::pending, trainer.swaps()::rollback));
+            }
+            return false;
+          });
+    }
+    String first = versions.get(0).get(0);
+    assertEquals(
+        List.of(
+            List.of(first),
+            List.of(first),
+            List.of(first, "1.1").stream().sorted().toList(),
+            List.of("1.1", "1.2"),
+            List.of("1.1")),
+        versions.subList(0, 5));
+    assertEquals(SwapReport.Status.ROLLED_BACK, Requests.get(reports.get(2)).status());
+  }
+
+  @Test
   void generationGoesOn() throws IOException {
     try (Trainer trainer =
         Trials.trainer(folder, folder.resolve("run"), "trainer.steps = 2", new Events())) {

@@ -36,6 +36,7 @@ final class EvalCommand implements Callable<Integer> {
   @Mixin private ModelFolder folder;
   @Mixin private DeviceArgument deviceArgument;
   @Mixin private PrecisionArgument precision;
+  @Mixin private SwapFolder swaps;
 
   @Option(
       names = "--windows",
@@ -67,12 +68,19 @@ final class EvalCommand implements Callable<Integer> {
     Device device = deviceArgument.device();
     try (Model model =
         ModelFolder.load(checkpoint, config, plugins, device, precision.on(device))) {
-      Evaluator evaluator = new Evaluator(model, dataset, experiment.trainer().batchSize());
-      if (!evaluator.possible()) {
+      Evaluator plain = new Evaluator(model, dataset, experiment.trainer().batchSize());
+      if (!plain.possible()) {
         throw new UsageException("nothing is held out; --set data.validation-fraction=0.05");
       }
-      Score score = evaluator.score(windows, () -> false).orElseThrow();
-      Map<String, Observation> observations = observe ? evaluator.observe(windows) : Map.of();
+      Result result =
+          swaps.during(
+              model,
+              config,
+              plugins,
+              spec,
+              swapper -> measure(swapper.map(plain::swapping).orElse(plain)));
+      Score score = result.score();
+      Map<String, Observation> observations = result.observations();
       if (json) {
         Map<String, Object> line = new LinkedHashMap<>();
         line.put("loss", score.loss());
@@ -94,6 +102,13 @@ final class EvalCommand implements Callable<Integer> {
       }
     }
     return 0;
+  }
+
+  private record Result(Score score, Map<String, Observation> observations) {}
+
+  private Result measure(Evaluator evaluator) {
+    Score score = evaluator.score(windows, () -> false).orElseThrow();
+    return new Result(score, observe ? evaluator.observe(windows) : Map.of());
   }
 
   private void print(String name, Observation observation) {

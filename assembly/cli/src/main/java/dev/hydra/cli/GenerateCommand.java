@@ -37,6 +37,7 @@ final class GenerateCommand implements Callable<Integer> {
   @Mixin private ModelFolder folder;
   @Mixin private DeviceArgument deviceArgument;
   @Mixin private PrecisionArgument precision;
+  @Mixin private SwapFolder swaps;
 
   @Option(
       names = {"-p", "--prompt"},
@@ -108,20 +109,29 @@ final class GenerateCommand implements Callable<Integer> {
       List<Integer> drawn = new ArrayList<>();
       TokenOutput output = new TokenOutput(tokenizer, json ? Optional.empty() : Optional.of(out));
       int vocabulary = tokenizer.map(Tokenizer::vocabSize).orElse(model.spec().vocabSize());
-      usage(
-          () -> {
-            new TextGenerator(model, vocabulary, settings)
-                .generate(
-                    start,
-                    maxTokens,
-                    sampling,
-                    token -> {
-                      drawn.add(token);
-                      output.accept(token);
-                      return !out.checkError();
-                    });
-            return drawn;
-          });
+      TextGenerator generator = new TextGenerator(model, vocabulary, settings);
+      swaps.during(
+          model,
+          config,
+          plugins,
+          spec,
+          swapper ->
+              usage(
+                  () -> {
+                    swapper
+                        .map(generator::swapping)
+                        .orElse(generator)
+                        .generate(
+                            start,
+                            maxTokens,
+                            sampling,
+                            token -> {
+                              drawn.add(token);
+                              output.accept(token);
+                              return !out.checkError();
+                            });
+                    return drawn;
+                  }));
       Optional<String> text = output.finish();
       if (json) {
         Map<String, Object> line = new LinkedHashMap<>();

@@ -2,7 +2,7 @@ package dev.hydra.cli;
 
 import dev.hydra.composer.Components.Registration;
 import dev.hydra.composer.SwapReport;
-import dev.hydra.trainer.Swaps;
+import dev.hydra.composer.Swapper;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -21,8 +21,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * Swaps plugins of a running training, one request after the other: brings the new version in, lets
- * the trainer exchange the components, and takes away what no component uses any more.
+ * Swaps plugins of a running model, one request after the other: brings the new version in, lets
+ * the model's owner exchange the components, and takes away what no component uses any more.
  */
 final class LiveSwaps implements AutoCloseable {
   private static final long LOOK_MILLIS = 200;
@@ -30,10 +30,10 @@ final class LiveSwaps implements AutoCloseable {
   /** How long a plugin may take to start: its code runs, and may hang. */
   private static final long START_SECONDS = 10;
 
-  private final Swaps swaps;
+  private final Swapper swapper;
   private final PluginJars plugins;
   private final RunPlugins store;
-  private final RunEvents events;
+  private final Screen screen;
   private final RunJournal journal;
   private final Map<String, String> hashes;
 
@@ -49,15 +49,16 @@ final class LiveSwaps implements AutoCloseable {
           });
 
   /** For a run that is about to begin. */
-  LiveSwaps(Swaps swaps, PluginJars plugins, RunPlugins store, RunEvents events, RunJournal journal)
+  LiveSwaps(
+      Swapper swapper, PluginJars plugins, RunPlugins store, Screen screen, RunJournal journal)
       throws IOException {
-    this.swaps = swaps;
+    this.swapper = swapper;
     this.plugins = plugins;
     this.store = store;
-    this.events = events;
+    this.screen = screen;
     this.journal = journal;
     this.hashes = plugins.hashes();
-    seen.addAll(swaps.plugins());
+    seen.addAll(swapper.plugins());
     var unused =
         queue.scheduleWithFixedDelay(this::tidy, LOOK_MILLIS, LOOK_MILLIS, TimeUnit.MILLISECONDS);
   }
@@ -67,8 +68,8 @@ final class LiveSwaps implements AutoCloseable {
     String what = String.valueOf(request.get("do"));
     return switch (what) {
       case "swap" -> swap(request);
-      case "rollback" -> inTurn(() -> SwapText.json(swaps.rollback()));
-      case "list" -> Map.of("status", "listed", "sites", SwapText.json(swaps.list()));
+      case "rollback" -> inTurn(() -> SwapText.json(swapper.rollBack()));
+      case "list" -> Map.of("status", "listed", "sites", SwapText.json(swapper.list()));
       default -> SwapText.refused("there is no request " + what);
     };
   }
@@ -110,13 +111,13 @@ final class LiveSwaps implements AutoCloseable {
     try {
       return order.jar().isPresent()
           ? withJar(order, store.take(order.jar().get()), source)
-          : SwapText.json(swaps.swap(order.request(List.of())));
+          : SwapText.json(swapper.swap(order.request(List.of())));
     } catch (IOException | IllegalArgumentException | com.typesafe.config.ConfigException e) {
       String reason = String.valueOf(e.getMessage());
-      events.refused(reason);
+      screen.say("swap refused: " + reason);
       journal.add(
           "swap-refused",
-          events.step(),
+          swapper.step(),
           Map.of(
               "reason",
               reason,
@@ -150,8 +151,8 @@ final class LiveSwaps implements AutoCloseable {
       details.put("sha256", jar.sha256());
       details.put("jar", order.jar().get().toString());
       details.put("source", source);
-      journal.add("plugin", events.step(), details);
-      SwapReport report = swaps.swap(order.request(types));
+      journal.add("plugin", swapper.step(), details);
+      SwapReport report = swapper.swap(order.request(types));
       needed = report.switched();
       Map<String, Object> answer = SwapText.json(report);
       answer.put("sha256", jar.sha256());
@@ -193,21 +194,21 @@ final class LiveSwaps implements AutoCloseable {
   private boolean everywhere(List<Registration> types, String label) {
     Set<String> names = new HashSet<>();
     types.forEach(each -> names.add(each.type()));
-    return swaps.list().values().stream()
+    return swapper.list().values().stream()
         .filter(version -> names.contains(version.type()))
         .allMatch(version -> version.label().equals(label));
   }
 
   /** Takes away versions that have been replaced for good. */
   private void tidy() {
-    Set<String> needed = swaps.plugins();
+    Set<String> needed = swapper.plugins();
     for (String label : new ArrayList<>(seen)) {
       if (!needed.contains(label) && replaced(label, needed)) {
         try {
           remove(label);
-          journal.add("plugin-removed", events.step(), Map.of("plugin", label));
+          journal.add("plugin-removed", swapper.step(), Map.of("plugin", label));
         } catch (IOException e) {
-          events.warned(String.valueOf(e.getMessage()));
+          screen.warned(String.valueOf(e.getMessage()));
         }
       }
     }
@@ -230,7 +231,7 @@ final class LiveSwaps implements AutoCloseable {
     queue.shutdownNow();
     try {
       if (!queue.awaitTermination(10, TimeUnit.SECONDS)) {
-        events.warned("a swap is still under way; it is left behind");
+        screen.warned("a swap is still under way; it is left behind");
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

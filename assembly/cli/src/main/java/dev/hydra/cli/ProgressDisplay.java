@@ -1,5 +1,6 @@
 package dev.hydra.cli;
 
+import dev.hydra.composer.SwapReport;
 import dev.hydra.trainer.Score;
 import dev.hydra.trainer.StepReport;
 import dev.hydra.trainer.TrainingListener;
@@ -11,7 +12,7 @@ import java.time.Duration;
  * Shows how training goes: one line that is rewritten on a terminal, a plain line every few seconds
  * elsewhere. Swaps are told of by threads of their own.
  */
-final class ProgressDisplay implements TrainingListener, AutoCloseable {
+final class ProgressDisplay implements TrainingListener, Screen, AutoCloseable {
   private static final int BAR = 24;
   private static final long REWRITE_NANOS = Duration.ofMillis(200).toNanos();
   private static final long PLAIN_NANOS = Duration.ofSeconds(10).toNanos();
@@ -91,11 +92,16 @@ final class ProgressDisplay implements TrainingListener, AutoCloseable {
 
   @Override
   public void warned(String message) {
-    say("warning: " + message);
+    Screen.super.warned(message);
   }
 
-  /** Prints a line of its own. */
-  synchronized void say(String text) {
+  @Override
+  public void swapped(SwapReport report) {
+    SwapText.line(report).ifPresent(this::say);
+  }
+
+  @Override
+  public synchronized void say(String text) {
     close();
     out.println(text);
   }

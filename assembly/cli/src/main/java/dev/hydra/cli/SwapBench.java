@@ -249,6 +249,7 @@ final class SwapBench {
         mixers,
         "type = " + FAULTY,
         SwapRequest.Vanished.DROP,
+        SwapRequest.State.REFUSE,
         Duration.ofSeconds(1),
         false);
   }

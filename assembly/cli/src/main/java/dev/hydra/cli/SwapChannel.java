@@ -1,7 +1,7 @@
 package dev.hydra.cli;
 
+import dev.hydra.composer.Swapper;
 import dev.hydra.trainer.RunFolder;
-import dev.hydra.trainer.Swaps;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,38 +12,38 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The ways by which plugins of a running training are swapped: commands over a socket, and jars
- * that are put into the run's folder {@code plugins} or beside the installation's. A way that
- * cannot be opened is warned of; training goes on without it.
+ * The ways by which plugins of a running model are swapped: commands over a socket, and jars that
+ * are put into the run's folder {@code plugins} or beside the installation's. A way that cannot be
+ * opened is warned of; the work goes on without it.
  */
 final class SwapChannel implements AutoCloseable {
   private final RunFolder folder;
-  private final Swaps swaps;
+  private final Swapper swapper;
   private final PluginJars plugins;
   private final RunPlugins store;
-  private final RunEvents events;
+  private final Screen screen;
   private final Deque<AutoCloseable> open = new ArrayDeque<>();
   private final Set<Path> earlier = ConcurrentHashMap.newKeySet();
   private boolean opened;
 
   SwapChannel(
-      RunFolder folder, Swaps swaps, PluginJars plugins, RunPlugins store, RunEvents events) {
+      RunFolder folder, Swapper swapper, PluginJars plugins, RunPlugins store, Screen screen) {
     this.folder = folder;
-    this.swaps = swaps;
+    this.swapper = swapper;
     this.plugins = plugins;
     this.store = store;
-    this.events = events;
+    this.screen = screen;
   }
 
-  /** Opens them the first time; the run must have begun. */
+  /** Opens them the first time; the folder must be there, and no other process may use it. */
   void open() {
     if (opened) {
       return;
     }
     opened = true;
     try {
-      RunJournal journal = new RunJournal(folder.journal(), events::warned);
-      LiveSwaps live = new LiveSwaps(swaps, plugins, store, events, journal);
+      RunJournal journal = new RunJournal(folder.journal(), screen::warned);
+      LiveSwaps live = new LiveSwaps(swapper, plugins, store, screen, journal);
       open.push(live);
       Path drop = Files.createDirectories(folder.path().resolve("plugins"));
       watch(drop, store.taken(drop), live);
@@ -52,14 +52,14 @@ final class SwapChannel implements AutoCloseable {
       }
       open.push(new ControlServer(new ControlSocket(folder.path()), live::answer));
     } catch (IOException | UnsupportedOperationException e) {
-      events.warned("plugins of this run cannot be swapped while it runs: " + e);
+      screen.warned("plugins of this run cannot be swapped while it runs: " + e);
     }
   }
 
   /** Watches a folder; jars that are known are of interest when they change. */
   private void watch(Path drop, Collection<Path> known, LiveSwaps live) throws IOException {
     earlier.addAll(known);
-    open.push(new PluginWatcher(drop, jar -> dropped(jar, live), events::warned));
+    open.push(new PluginWatcher(drop, jar -> dropped(jar, live), screen::warned));
   }
 
   private void dropped(Path jar, LiveSwaps live) {

@@ -70,6 +70,15 @@ final class SwapCommand implements Callable<Integer> {
   private SwapRequest.Vanished vanished = SwapRequest.Vanished.ERROR;
 
   @Option(
+      names = "--state",
+      paramLabel = "refuse|reset",
+      description =
+          "What becomes of the tokens so far where a text is being generated and the new component"
+              + " keeps them in another form: the swap is refused, or the site forgets them (default:"
+              + " refuse).")
+  private SwapRequest.State state = SwapRequest.State.REFUSE;
+
+  @Option(
       names = "--limit",
       paramLabel = "SECONDS",
       description =
@@ -85,7 +94,7 @@ final class SwapCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Duration allowed = Duration.ofMillis((long) (1000 * limit));
-    SwapOrder order = new SwapOrder(jar, sites, options(), vanished, allowed, dryRun);
+    SwapOrder order = new SwapOrder(jar, sites, options(), vanished, state, allowed, dryRun);
     if (allowed.isZero() || allowed.isNegative()) {
       throw new UsageException("--limit must be more than 0 seconds");
     }

@@ -20,6 +20,7 @@ import java.util.Optional;
  * @param sites patterns; empty: wherever the plugin's types stand
  * @param config HOCON that is laid over the sites' options; empty: none
  * @param vanished what becomes of parameters that the new components do not ask for
+ * @param state what becomes of a decoding state that does not fit
  * @param limit how long building and probing may take
  * @param dryRun whether to build and probe only
  */
@@ -28,12 +29,19 @@ record SwapOrder(
     List<String> sites,
     String config,
     SwapRequest.Vanished vanished,
+    SwapRequest.State state,
     Duration limit,
     boolean dryRun) {
   /** A plugin for all sites of its types. */
   static SwapOrder of(Path jar) {
     return new SwapOrder(
-        Optional.of(jar), List.of(), "", SwapRequest.Vanished.ERROR, SwapRequest.LIMIT, false);
+        Optional.of(jar),
+        List.of(),
+        "",
+        SwapRequest.Vanished.ERROR,
+        SwapRequest.State.REFUSE,
+        SwapRequest.LIMIT,
+        false);
   }
 
   /**
@@ -50,11 +58,15 @@ record SwapOrder(
         Optional.ofNullable(json.get("jar")).map(jar -> Path.of(jar.toString())),
         patterns.stream().map(String::valueOf).toList(),
         json.getOrDefault("config", "").toString(),
-        SwapRequest.Vanished.valueOf(
-            json.getOrDefault("policy", "error").toString().toUpperCase(Locale.ROOT)),
+        SwapRequest.Vanished.valueOf(constant(json, "policy", "error")),
+        SwapRequest.State.valueOf(constant(json, "state", "refuse")),
         Duration.ofMillis(
             (long) (1000 * Json.number(json, "limit_seconds", SwapRequest.LIMIT.toSeconds()))),
         Boolean.TRUE.equals(json.get("dry_run")));
+  }
+
+  private static String constant(Map<String, Object> json, String key, String otherwise) {
+    return json.getOrDefault(key, otherwise).toString().toUpperCase(Locale.ROOT);
   }
 
   /** As a request over the socket. */
@@ -65,6 +77,7 @@ record SwapOrder(
     json.put("sites", sites);
     json.put("config", config);
     json.put("policy", vanished.name().toLowerCase(Locale.ROOT));
+    json.put("state", state.name().toLowerCase(Locale.ROOT));
     json.put("limit_seconds", limit.toMillis() / 1e3);
     json.put("dry_run", dryRun);
     return json;
@@ -86,7 +99,6 @@ record SwapOrder(
                         config,
                         ConfigParseOptions.defaults().setOriginDescription("the swap's options"))
                     .resolve());
-    return new SwapRequest(
-        types, sites, options, vanished, SwapRequest.State.REFUSE, dryRun, limit);
+    return new SwapRequest(types, sites, options, vanished, state, dryRun, limit);
   }
 }

@@ -6,21 +6,24 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /** What became of a swap, for screens and for programs. */
 final class SwapText {
   private SwapText() {}
 
-  /** One line for the screen of the training. */
-  static String line(SwapReport report) {
+  /** One line for the screen of the training; nothing while there is no result. */
+  static Optional<String> line(SwapReport report) {
     String step = String.format(Locale.ROOT, "step %,d: ", report.step());
     return switch (report.status()) {
-      case REFUSED -> step + "swap refused: " + report.reason();
-      case ROLLED_BACK -> step + "swap undone (" + report.reason() + "): " + sites(report);
-      case PREPARED -> step + "ready to swap " + sites(report);
+      case PREPARED -> Optional.empty();
+      case REFUSED -> Optional.of(step + "swap refused: " + report.reason());
+      case ROLLED_BACK ->
+          Optional.of(step + "swap undone (" + report.reason() + "): " + sites(report));
       case SWITCHED ->
-          String.format(
-              Locale.ROOT, "%sswapped %s, pause %.1f ms", step, sites(report), millis(report));
+          Optional.of(
+              String.format(
+                  Locale.ROOT, "%sswapped %s, pause %.1f ms", step, sites(report), millis(report)));
     };
   }
 

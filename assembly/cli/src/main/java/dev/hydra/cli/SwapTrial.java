@@ -56,7 +56,7 @@ final class SwapTrial implements TrainingListener {
   private final CountedPlugins plugins;
   private final Device device;
   private final RunFolder folder;
-  private final RunEvents events;
+  private final ProgressDisplay screen;
   private final int steps;
   private final Plan plan;
   private final List<Double> losses = new ArrayList<>();
@@ -80,7 +80,7 @@ final class SwapTrial implements TrainingListener {
     this.steps = steps;
     this.plan = plan;
     PrintWriter nobody = new PrintWriter(Writer.nullWriter());
-    events = new RunEvents(new ProgressDisplay(nobody, false, 1));
+    screen = new ProgressDisplay(nobody, false, 1);
   }
 
   /** Trains; gives the plugins of the sites at the end, {@code name version} by path. */
@@ -95,15 +95,19 @@ final class SwapTrial implements TrainingListener {
             device,
             folder,
             this)) {
-      RunPlugins store = RunPlugins.of(folder.path(), config);
-      try (SwapChannel channel = new SwapChannel(folder, trainer.swaps(), plugins, store, events)) {
+      try (SwapChannel channel = channel(trainer)) {
         trainer.run(() -> boundary(trainer, channel, clients));
       }
-      return trainer.swaps().list();
+      return trainer.swapper().list();
     } finally {
       clients.shutdownNow();
       plugins.removeAdded();
     }
+  }
+
+  private SwapChannel channel(Trainer trainer) {
+    RunPlugins store = RunPlugins.of(folder.path(), config);
+    return new SwapChannel(folder, trainer.swapper(), plugins, store, screen);
   }
 
   private boolean boundary(Trainer trainer, SwapChannel channel, ExecutorService clients) {
@@ -117,7 +121,7 @@ final class SwapTrial implements TrainingListener {
         throw new UncheckedIOException(e);
       }
     }
-    while (!trainer.swaps().pending() && !asked.stream().allMatch(Future::isDone)) {
+    while (!trainer.swapper().pending() && !asked.stream().allMatch(Future::isDone)) {
       LockSupport.parkNanos(100_000);
     }
     for (Iterator<Future<Answer>> each = asked.iterator(); each.hasNext(); ) {
@@ -157,7 +161,6 @@ final class SwapTrial implements TrainingListener {
   @Override
   public void stepped(StepReport report) {
     losses.add(report.loss());
-    events.stepped(report);
   }
 
   @Override
@@ -169,10 +172,5 @@ final class SwapTrial implements TrainingListener {
   @Override
   public void warned(String message) {
     throw new IllegalStateException(message);
-  }
-
-  @Override
-  public void swapped(SwapReport report) {
-    events.swapped(report);
   }
 }

@@ -90,18 +90,17 @@ final class TrainCommand implements Callable<Integer> {
     RunPlugins store = RunPlugins.of(folder.path(), config);
     Dataset dataset = experiment.data().open(Installation.dataRoots());
     Device device = deviceArgument.device();
-    ProgressDisplay screenDisplay = display(screen, experiment);
-    RunEvents events = new RunEvents(screenDisplay);
     try (Interrupt interrupt = new Interrupt();
-        ProgressDisplay display = screenDisplay;
+        ProgressDisplay display = display(screen, experiment);
         Trainer trainer =
-            new Trainer(experiment, dataset, components(folder, config), device, folder, events)) {
+            new Trainer(experiment, dataset, components(folder, config), device, folder, display)) {
       announce(screen, file, trainer.model(), dataset, folder);
       if (resume) {
         screen.println("resuming after step " + trainer.resume());
       }
       Trainer.Outcome outcome;
-      try (SwapChannel channel = new SwapChannel(folder, trainer.swaps(), plugins, store, events)) {
+      try (SwapChannel channel =
+          new SwapChannel(folder, trainer.swapper(), plugins, store, display)) {
         outcome =
             trainer.run(
                 () -> {

@@ -31,16 +31,21 @@ public interface SwapHost {
   /** The host's part in one swap. Closing frees what it does not need any more, in any state. */
   interface Part extends AutoCloseable {
     /** At the boundary, before anything changes. */
-    void begin();
+    default void begin() {}
 
     /** At the boundary, when the model has changed. If this throws, the host is as before. */
-    void switched();
+    default void switched() {}
 
     /** At a later boundary, when the model has changed back. */
-    void rolledBack();
+    default void rolledBack() {}
 
     @Override
-    void close();
+    default void close() {}
+
+    /** The part of a host that holds nothing. */
+    static Part none() {
+      return new Part() {};
+    }
   }
 
   /** Gets ready on the worker: allocates what it can before the boundary. */
@@ -60,19 +65,7 @@ public interface SwapHost {
     return new SwapHost() {
       @Override
       public Part prepare(Change change) {
-        return new Part() {
-          @Override
-          public void begin() {}
-
-          @Override
-          public void switched() {}
-
-          @Override
-          public void rolledBack() {}
-
-          @Override
-          public void close() {}
-        };
+        return Part.none();
       }
 
       @Override

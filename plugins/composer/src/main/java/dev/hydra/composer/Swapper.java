@@ -143,6 +143,11 @@ public final class Swapper implements AutoCloseable {
     return last.isPresent();
   }
 
+  /** The owner's steps at the last boundary. */
+  public long step() {
+    return step;
+  }
+
   /** Whether a request waits for the boundary. */
   public boolean pending() {
     synchronized (monitor) {

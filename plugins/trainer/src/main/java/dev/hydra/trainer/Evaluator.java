@@ -2,6 +2,7 @@ package dev.hydra.trainer;
 
 import dev.hydra.composer.Forward;
 import dev.hydra.composer.Model;
+import dev.hydra.composer.Swapper;
 import dev.hydra.data.Dataset;
 import dev.hydra.data.ValidationWindows;
 import dev.hydra.libtorch.Grad;
@@ -20,13 +21,24 @@ public final class Evaluator {
   private final ValidationWindows windows;
   private final Dataset dataset;
   private final int batchSize;
+  private final Optional<Swapper> swapper;
 
   /** An evaluator over the held-out part of a dataset, {@code batchSize} windows at a time. */
   public Evaluator(Model model, Dataset dataset, int batchSize) {
+    this(model, dataset, batchSize, Optional.empty());
+  }
+
+  private Evaluator(Model model, Dataset dataset, int batchSize, Optional<Swapper> swapper) {
     this.model = model;
     this.windows = dataset.validation();
     this.dataset = dataset;
     this.batchSize = batchSize;
+    this.swapper = swapper;
+  }
+
+  /** The same, with components that may be exchanged between two batches. */
+  public Evaluator swapping(Swapper newSwapper) {
+    return new Evaluator(model, dataset, batchSize, Optional.of(newSwapper));
   }
 
   /** Whether there is text to score. */
@@ -55,6 +67,7 @@ public final class Evaluator {
       if (stop.getAsBoolean()) {
         return Optional.empty();
       }
+      boundary(i);
       int batch = (int) ((long) i * batches / wanted);
       try (PointerScope scope = new PointerScope();
           Forward forward = Forward.evaluation();
@@ -86,6 +99,7 @@ public final class Evaluator {
     int wanted = batches(Math.min(limit, windows.count()));
     for (int i = 0; i < wanted; i++) {
       int before = i;
+      boundary(i);
       try (PointerScope scope = new PointerScope();
           Forward forward = Forward.evaluation().observing();
           Grad off = Grad.off()) {
@@ -100,6 +114,10 @@ public final class Evaluator {
       }
     }
     return all;
+  }
+
+  private void boundary(int batch) {
+    swapper.ifPresent(each -> each.boundary(batch, Optional.empty()));
   }
 
   private int batches(int count) {

@@ -8,8 +8,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import org.jspecify.annotations.Nullable;
 
-/** Keeps a run folder to one process; a process that dies lets go. */
-final class RunLock implements AutoCloseable {
+/** Keeps a folder to one process; a process that dies lets go. */
+public final class RunLock implements AutoCloseable {
   private final FileChannel channel;
 
   private RunLock(FileChannel channel) {
@@ -19,9 +19,9 @@ final class RunLock implements AutoCloseable {
   /**
    * Takes the folder.
    *
-   * @throws IOException if another run has it
+   * @throws IOException if another process has it
    */
-  static RunLock take(Path folder) throws IOException {
+  public static RunLock take(Path folder) throws IOException {
     FileChannel channel =
         FileChannel.open(
             folder.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
@@ -34,7 +34,7 @@ final class RunLock implements AutoCloseable {
     if (lock == null) {
       channel.close();
       throw new IOException(
-          "another run is using " + folder + "; wait for its end, or choose another --run-dir");
+          "another process is using " + folder + "; wait for its end, or choose another folder");
     }
     return new RunLock(channel);
   }

@@ -34,13 +34,20 @@ final class RunLog {
 
   /** Notes an event with details, given as key, value, key, value. */
   void event(String event, long step, Object... details) {
+    Map<String, Object> named = new LinkedHashMap<>();
+    for (int i = 0; i < details.length; i += 2) {
+      named.put((String) details[i], details[i + 1]);
+    }
+    event(event, step, named);
+  }
+
+  /** Notes an event with details. */
+  void event(String event, long step, Map<String, ?> details) {
     Map<String, Object> line = new LinkedHashMap<>();
     line.put("time", Instant.now().toString());
     line.put("event", event);
     line.put("step", step);
-    for (int i = 0; i < details.length; i += 2) {
-      line.put((String) details[i], details[i + 1]);
-    }
+    line.putAll(details);
     add(journal, line);
   }
 

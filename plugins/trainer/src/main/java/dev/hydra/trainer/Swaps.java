@@ -3,12 +3,8 @@ package dev.hydra.trainer;
 import dev.hydra.composer.Model;
 import dev.hydra.composer.SwapHost;
 import dev.hydra.composer.SwapReport;
-import dev.hydra.composer.SwapRequest;
 import dev.hydra.composer.Swapper;
-import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 
 /**
  * Exchanges components of a training run while it goes on, on request of any thread but its own.
@@ -20,7 +16,7 @@ import java.util.Set;
  * that the swap dropped stay on the device, and the old plugin stays in memory. The next swap ends
  * the watch over the one before.
  */
-public final class Swaps implements AutoCloseable {
+final class Swaps implements AutoCloseable {
   private final Swapper swapper;
   private final SwapGuard guard;
   private final RunLog log;
@@ -57,93 +53,15 @@ public final class Swaps implements AutoCloseable {
             });
   }
 
-  /**
-   * Builds, probes, waits for the end of the step and switches.
-   *
-   * @return how it ended: in place, built and probed only, or refused with a reason
-   * @throws IllegalStateException on the training thread
-   */
-  public SwapReport swap(SwapRequest request) {
-    return swapper.swap(request);
-  }
-
-  /**
-   * Goes back to how model and optimizer were before the last swap, as long as that is watched;
-   * data go on.
-   *
-   * @throws IllegalStateException on the training thread
-   */
-  public SwapReport rollback() {
-    return swapper.rollBack();
-  }
-
-  /** What stands at every site, by its path, nested ones too. */
-  public Map<String, SwapReport.Version> list() {
-    return swapper.list();
-  }
-
-  /**
-   * The plugins, {@code name version} each, that components come from, and those that undoing the
-   * last swap would bring back.
-   */
-  public Set<String> plugins() {
-    return swapper.plugins();
-  }
-
-  /** Whether a request is ready and waits for the end of the step. */
-  public boolean pending() {
-    return swapper.pending();
+  /** What exchanges the components. */
+  Swapper swapper() {
+    return swapper;
   }
 
   private void say(SwapReport report) {
-    String event =
-        switch (report.status()) {
-          case PREPARED -> "swap-prepared";
-          case SWITCHED -> "swap";
-          case REFUSED -> "swap-refused";
-          case ROLLED_BACK -> "rollback";
-        };
-    note(event, report);
+    SwapEvent event = SwapEvent.of(report);
+    log.event(event.name(), report.step(), event.details());
     listener.swapped(report);
-  }
-
-  private void note(String event, SwapReport report) {
-    List<Map<String, String>> sites =
-        report.sites().stream()
-            .map(
-                site ->
-                    Map.of(
-                        "site",
-                        site.path(),
-                        "from",
-                        site.from().toString(),
-                        "to",
-                        site.to().toString()))
-            .toList();
-    SwapReport.Parameters parameters = report.parameters();
-    log.event(
-        event,
-        report.step(),
-        "request",
-        report.request(),
-        "sites",
-        sites,
-        "reason",
-        report.reason(),
-        "carried",
-        parameters.carried().size(),
-        "migrated",
-        parameters.migrated(),
-        "initialised",
-        parameters.initialised(),
-        "dropped",
-        parameters.dropped(),
-        "kept",
-        parameters.kept(),
-        "pause_ms",
-        report.pauseNanos() / 1e6,
-        "total_ms",
-        report.totalNanos() / 1e6);
   }
 
   /** Between two steps. */

@@ -6,6 +6,7 @@ import dev.hydra.composer.Model;
 import dev.hydra.composer.Parameter;
 import dev.hydra.composer.Precision;
 import dev.hydra.composer.SpecConfig;
+import dev.hydra.composer.Swapper;
 import dev.hydra.data.Dataset;
 import dev.hydra.libtorch.ComputeType;
 import dev.hydra.libtorch.RandomState;
@@ -87,9 +88,9 @@ public final class Trainer implements AutoCloseable {
     return model;
   }
 
-  /** What exchanges its components while it runs. */
-  public Swaps swaps() {
-    return swaps;
+  /** What exchanges its components while it runs; not to be closed. */
+  public Swapper swapper() {
+    return swaps.swapper();
   }
 
   /** What the optimizer remembers; see {@link dev.hydra.optim.AdamW#exportState}. */
@@ -277,7 +278,7 @@ public final class Trainer implements AutoCloseable {
     List<String> unused =
         model.parameters().all().stream().filter(Parameter::unused).map(Parameter::name).toList();
     Map<String, String> sites = new LinkedHashMap<>();
-    swaps.list().forEach((site, version) -> sites.put(site, version.label()));
+    swapper().list().forEach((site, version) -> sites.put(site, version.label()));
     return new TrainerState(
         step, dataset.train().position(), compute(), model.plugins(), sites, unused);
   }

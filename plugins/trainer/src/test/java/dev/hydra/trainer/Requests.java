@@ -13,7 +13,7 @@ final class Requests {
 
   /** Asks for a swap from another thread, and returns when it waits for the boundary or is over. */
   static CompletableFuture<SwapReport> swap(Trainer trainer, SwapRequest request) {
-    return ask(trainer.swaps()::pending, () -> trainer.swaps().swap(request));
+    return ask(trainer.swapper()::pending, () -> trainer.swapper().swap(request));
   }
 
   /** The same for any request. */

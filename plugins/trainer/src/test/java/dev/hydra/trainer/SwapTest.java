@@ -69,7 +69,7 @@ class SwapTest {
           });
       assertEquals(
           List.of("1.0.15"),
-          trainer.swaps().list().values().stream().map(Version::version).distinct().toList());
+          trainer.swapper().list().values().stream().map(Version::version).distinct().toList());
     }
     assertEquals(plain.losses(), swapped.losses());
     assertEquals(6, reports.size());
@@ -124,7 +124,7 @@ class SwapTest {
       trainer.run(
           () -> {
             versions.add(
-                trainer.swaps().plugins().stream()
+                trainer.swapper().plugins().stream()
                     .filter(label -> label.startsWith(attention))
                     .map(label -> label.substring(attention.length() + 1))
                     .toList());
@@ -134,7 +134,7 @@ class SwapTest {
                   SwapRequest.to(FreshPlugins.of(SparseGlobalFactory.class, "1." + step));
               reports.add(Requests.swap(trainer, next));
             } else if (step == 3) {
-              reports.add(Requests.ask(trainer.swaps()::pending, trainer.swaps()::rollback));
+              reports.add(Requests.ask(trainer.swapper()::pending, trainer.swapper()::rollBack));
             }
             return false;
           });

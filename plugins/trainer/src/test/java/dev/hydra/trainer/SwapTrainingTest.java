@@ -173,7 +173,7 @@ class SwapTrainingTest {
       assertSame(contents.get(0), contents.get(1));
       assertEquals(
           "1.0",
-          trainer.swaps().list().get("blocks.0.ffn").version(),
+          trainer.swapper().list().get("blocks.0.ffn").version(),
           "the old version stands there");
     }
     assertEquals(70, events.steps.size());
@@ -197,7 +197,7 @@ class SwapTrainingTest {
               switch (step) {
                 case 3, 7 ->
                     Requests.swap(trainer, SwapRequest.to(TestFeedForward.split("1." + step)));
-                case 5, 11 -> Requests.ask(trainer.swaps()::pending, trainer.swaps()::rollback);
+                case 5, 11 -> Requests.ask(trainer.swapper()::pending, trainer.swapper()::rollBack);
                 default -> CompletableFuture.failedFuture(new AssertionError());
               };
       trainer.run(

@@ -250,7 +250,7 @@ class TrainerTest {
       IOException thrown =
           assertThrows(
               IOException.class, () -> Trials.trainer(folder, run, "", new Events()).close());
-      assertTrue(String.valueOf(thrown.getMessage()).contains("another run is using"));
+      assertTrue(String.valueOf(thrown.getMessage()).contains("another process is using"));
       first.run(() -> false);
     }
     Trials.trainer(folder, run, "", new Events()).close();

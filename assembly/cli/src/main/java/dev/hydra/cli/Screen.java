@@ -1,0 +1,12 @@
+package dev.hydra.cli;
+
+/** Where people are told what happens, by any thread. */
+interface Screen {
+  /** Prints a line. */
+  void say(String line);
+
+  /** Prints that something went wrong which does not end the work. */
+  default void warned(String problem) {
+    say("warning: " + problem);
+  }
+}

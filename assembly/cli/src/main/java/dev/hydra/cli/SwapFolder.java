@@ -1,0 +1,43 @@
+package dev.hydra.cli;
+
+import com.typesafe.config.Config;
+import dev.hydra.composer.Model;
+import dev.hydra.composer.Swapper;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.function.Function;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+
+/** Names the folder through which the model of a command that does not train can be changed. */
+final class SwapFolder {
+  @Option(
+      names = "--swap-dir",
+      paramLabel = "DIR",
+      description =
+          "A folder through which components can be swapped meanwhile: hydra plugins swap JAR --run"
+              + " DIR (default: none).")
+  private Optional<Path> folder = Optional.empty();
+
+  /**
+   * Does something with a model, whose components can be swapped meanwhile if a folder is named.
+   *
+   * @param work is given what exchanges them, and gives it the chance to between two forwards
+   */
+  <T> T during(
+      Model model,
+      Config config,
+      PluginJars plugins,
+      CommandSpec spec,
+      Function<Optional<Swapper>, T> work)
+      throws IOException {
+    if (folder.isEmpty()) {
+      return work.apply(Optional.empty());
+    }
+    Screen screen = spec.commandLine().getErr()::println;
+    try (SwappableModel open = new SwappableModel(folder.get(), model, config, plugins, screen)) {
+      return work.apply(Optional.of(open.swapper()));
+    }
+  }
+}

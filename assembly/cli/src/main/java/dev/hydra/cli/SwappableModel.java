@@ -1,0 +1,68 @@
+package dev.hydra.cli;
+
+import com.typesafe.config.Config;
+import dev.hydra.composer.Model;
+import dev.hydra.composer.SwapHost;
+import dev.hydra.composer.SwapReport;
+import dev.hydra.composer.Swapper;
+import dev.hydra.trainer.RunFolder;
+import dev.hydra.trainer.RunLock;
+import dev.hydra.trainer.SwapEvent;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** A model in use whose components can be swapped through a folder. */
+final class SwappableModel implements AutoCloseable {
+  private final RunLock lock;
+  private final Swapper swapper;
+  private final SwapChannel channel;
+
+  /**
+   * Opens the folder.
+   *
+   * @throws IOException if another process has it, such as a training
+   */
+  SwappableModel(Path folder, Model model, Config config, PluginJars plugins, Screen screen)
+      throws IOException {
+    Files.createDirectories(folder);
+    lock = RunLock.take(folder);
+    RunFolder files = new RunFolder(folder);
+    RunJournal journal = new RunJournal(files.journal(), screen::warned);
+    swapper =
+        new Swapper(
+            model,
+            new SwapHost() {
+              @Override
+              public Part prepare(Change change) {
+                return Part.none();
+              }
+
+              @Override
+              public void reported(SwapReport report) {
+                SwapEvent event = SwapEvent.of(report);
+                journal.add(event.name(), report.step(), event.details());
+                SwapText.line(report).ifPresent(screen::say);
+              }
+
+              @Override
+              public boolean undoable() {
+                return false;
+              }
+            });
+    channel = new SwapChannel(files, swapper, plugins, RunPlugins.of(folder, config), screen);
+    channel.open();
+  }
+
+  /** What exchanges the components. */
+  Swapper swapper() {
+    return swapper;
+  }
+
+  @Override
+  public void close() throws IOException {
+    swapper.close(); // what waits is refused, and those who asked are told
+    channel.close();
+    lock.close();
+  }
+}

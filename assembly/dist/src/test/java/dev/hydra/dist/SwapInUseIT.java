@@ -34,11 +34,7 @@ class SwapInUseIT {
     String longText = folder.resolve("long.txt").toString();
     Files.writeString(Path.of(longText), "one two three four five\n".repeat(1_000_000));
     swapDuring(
-        "eval",
-        "--set",
-        "data.files=[" + longText + "]",
-        "--set",
-        "data.validation-fraction=0.9");
+        "eval", "--set", "data.files=[" + longText + "]", "--set", "data.validation-fraction=0.5");
   }
 
   private void swapDuring(String command, String... arguments) throws Exception {

@@ -5,6 +5,7 @@ import dev.hydra.composer.Components;
 import dev.hydra.composer.ConfigFiles;
 import dev.hydra.composer.Model;
 import dev.hydra.composer.Parameter;
+import dev.hydra.composer.SwapRequest.Vanished;
 import dev.hydra.data.Dataset;
 import dev.hydra.data.StreamingDecoder;
 import dev.hydra.data.Tokenizer;
@@ -75,6 +76,15 @@ final class TrainCommand implements Callable<Integer> {
   @Option(names = "--resume", description = "Goes on from the newest checkpoint in --run-dir.")
   private boolean resume;
 
+  @Option(
+      names = "--policy",
+      paramLabel = "error|drop|keep",
+      description =
+          "With --resume, what becomes of parameters that another version of a plugin does not ask"
+              + " for: the run does not go on, they go, or they stay in checkpoints without use"
+              + " (default: error).")
+  private Vanished policy = Vanished.ERROR;
+
   TrainCommand(PluginJars plugins) {
     this.plugins = plugins;
   }
@@ -96,7 +106,7 @@ final class TrainCommand implements Callable<Integer> {
             new Trainer(experiment, dataset, components(folder, config), device, folder, display)) {
       announce(screen, file, trainer.model(), dataset, folder);
       if (resume) {
-        screen.println("resuming after step " + trainer.resume());
+        screen.println("resuming after step " + trainer.resume(policy));
       }
       Trainer.Outcome outcome;
       try (SwapChannel channel =

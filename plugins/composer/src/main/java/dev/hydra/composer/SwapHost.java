@@ -1,31 +1,16 @@
 package dev.hydra.composer;
 
 import java.util.Map;
-import java.util.Optional;
-import java.util.Set;
-import java.util.function.Function;
-import org.bytedeco.pytorch.Tensor;
 
 /** What runs a model, and holds something for each of its parameters. */
 public interface SwapHost {
   /** What a swap does to the parameters of the model. */
-  interface Change {
+  interface Change extends Succession {
     /** Whether it does anything. */
     boolean parametersChange();
 
     /** The parameters that it adds, by name, some perhaps in the place of one of that name. */
     Map<String, Parameter> made();
-
-    /**
-     * Moves another quantity that goes with the elements of the parameters, such as moments.
-     *
-     * @param old the quantity by the full names of old parameters; empty for those without
-     * @return the quantity by the full names of those new parameters whose elements are old ones
-     */
-    Map<String, Tensor> rearranged(Function<String, Optional<Tensor>> old);
-
-    /** The full names of the old parameters that a rearranged one came from. */
-    Set<String> origins(String name);
   }
 
   /** The host's part in one swap. Closing frees what it does not need any more, in any state. */

@@ -15,15 +15,19 @@ import org.bytedeco.pytorch.global.torch;
 final class Takeover {
   private final String prefix;
   private final Migration migration;
-  private final Map<String, Parameter> old = new LinkedHashMap<>();
+  private final Map<String, Tensor> old;
   private final Set<String> names = new TreeSet<>();
 
-  private Takeover(ComponentSite site, Migration migration, Map<String, Parameter> all) {
-    this.prefix = site.path() + ".";
+  /**
+   * One of a site.
+   *
+   * @param old all parameters below the site by their full names; read whenever values are asked
+   *     for
+   */
+  Takeover(String site, Migration migration, Map<String, Tensor> old) {
+    this.prefix = site + ".";
     this.migration = migration;
-    all.values().stream()
-        .filter(each -> each.name().startsWith(prefix) && !each.unused())
-        .forEach(each -> old.put(each.name(), each));
+    this.old = old;
   }
 
   /** That of a site, if what is to stand there has one from what stands there. */
@@ -35,13 +39,23 @@ final class Takeover {
         .require(site.role(), targets.config(site), site.path())
         .factory()
         .migration(now.type(), now.version())
-        .map(migration -> new Takeover(site, migration, all));
+        .map(migration -> new Takeover(site.path(), migration, masters(site, all)));
+  }
+
+  private static Map<String, Tensor> masters(ComponentSite site, Map<String, Parameter> all) {
+    Map<String, Tensor> masters = new LinkedHashMap<>();
+    for (Parameter each : all.values()) {
+      if (each.name().startsWith(site.path() + ".") && !each.unused()) {
+        masters.put(each.name(), each.master());
+      }
+    }
+    return masters;
   }
 
   /** New values by full name, from the old ones as they are now. */
   Map<String, Tensor> values() {
     Map<String, Tensor> inputs = new LinkedHashMap<>();
-    old.forEach((name, parameter) -> inputs.put(name, parameter.master().detach()));
+    old.forEach((name, value) -> inputs.put(name, value.detach()));
     Map<String, Tensor> values = migrate(inputs);
     names.addAll(values.keySet());
     return values;
@@ -64,9 +78,8 @@ final class Takeover {
     }
     Map<String, Tensor> inputs = new LinkedHashMap<>();
     old.forEach(
-        (name, parameter) ->
-            inputs.put(
-                name, quantity.apply(name).orElseGet(() -> torch.zeros_like(parameter.master()))));
+        (name, value) ->
+            inputs.put(name, quantity.apply(name).orElseGet(() -> torch.zeros_like(value))));
     return migrate(inputs);
   }
 

@@ -3,10 +3,14 @@ package dev.hydra.trainer;
 import com.fasterxml.jackson.jr.ob.JSON;
 import dev.hydra.composer.Model;
 import dev.hydra.composer.ModelFiles;
+import dev.hydra.composer.Restoration;
+import dev.hydra.composer.SwapReport;
+import dev.hydra.composer.SwapRequest.Vanished;
 import dev.hydra.libtorch.RandomState;
 import dev.hydra.libtorch.safetensors.SafetensorsFile;
 import dev.hydra.libtorch.safetensors.SafetensorsWriter;
 import dev.hydra.libtorch.safetensors.TensorInfo;
+import dev.hydra.optim.Moments;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -58,25 +62,35 @@ final class Checkpoints {
     return checkpoint;
   }
 
+  /** What a checkpoint brought back. */
+  record Restored(TrainerState state, SwapReport.Parameters parameters) {}
+
   /**
    * Brings model, optimizer and random generators to where a checkpoint was.
    *
+   * @param policy what becomes of parameters that another version of a plugin does not ask for
    * @throws IOException if it does not fit the model
    */
-  TrainerState restore(Checkpoint checkpoint) throws IOException {
+  Restored restore(Checkpoint checkpoint, Vanished policy) throws IOException {
     TrainerState state = checkpoint.state();
     keepUnused(checkpoint, state);
-    ModelFiles.load(model, checkpoint.file(Checkpoint.MODEL));
     try (PointerScope scope = new PointerScope()) {
-      training.optimizer().importState(readAll(checkpoint, Checkpoint.OPTIMIZER));
+      Restoration restoration =
+          Restoration.of(model, checkpoint.file(Checkpoint.MODEL), state.sites(), policy);
+      Map<String, Tensor> moments = readAll(checkpoint, Checkpoint.OPTIMIZER);
+      if (restoration.whole()) {
+        training.optimizer().importState(moments);
+      } else {
+        new MomentTransfer(restoration, Moments.of(moments)).into(training.optimizer().moments());
+      }
       Map<String, Tensor> random = readAll(checkpoint, Checkpoint.RANDOM);
       Tensor cpu = random.get(CPU);
       if (cpu == null) {
         throw new IOException(checkpoint.file(Checkpoint.RANDOM) + " lacks " + CPU);
       }
       new RandomState(cpu, Optional.ofNullable(random.get(CUDA))).restore();
+      return new Restored(state, restoration.parameters());
     }
-    return state;
   }
 
   /** Parameters that components have left behind are not asked for, but go on. */

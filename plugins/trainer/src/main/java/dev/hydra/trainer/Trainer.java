@@ -6,6 +6,8 @@ import dev.hydra.composer.Model;
 import dev.hydra.composer.Parameter;
 import dev.hydra.composer.Precision;
 import dev.hydra.composer.SpecConfig;
+import dev.hydra.composer.SwapReport;
+import dev.hydra.composer.SwapRequest.Vanished;
 import dev.hydra.composer.Swapper;
 import dev.hydra.data.Dataset;
 import dev.hydra.libtorch.ComputeType;
@@ -108,9 +110,10 @@ public final class Trainer implements AutoCloseable {
   /**
    * Continues from the newest whole checkpoint of the run folder.
    *
+   * @param policy what becomes of parameters that another version of a plugin does not ask for
    * @throws IOException if there is none, or it does not fit the configuration
    */
-  public long resume() throws IOException {
+  public long resume(Vanished policy) throws IOException {
     Checkpoint checkpoint =
         folder
             .newestWhole(damaged -> warn(damaged + "; the checkpoint before it is used"))
@@ -118,21 +121,54 @@ public final class Trainer implements AutoCloseable {
                 () ->
                     new IOException(
                         "there is no whole checkpoint in " + folder.path() + " to resume from"));
-    TrainerState state = checkpoints.restore(checkpoint);
+    Checkpoints.Restored restored = checkpoints.restore(checkpoint, policy);
+    TrainerState state = restored.state();
     step = state.step();
     savedStep = step;
     folder.setAsideAfter(step);
     dataset.train().seek(state.samples());
-    List<String> plugins = model.plugins();
-    if (!state.plugins().equals(plugins)) {
-      warn("the checkpoint was made with plugins " + state.plugins() + ", this run has " + plugins);
+    Map<String, String> other = otherVersions(state.sites());
+    if (!other.isEmpty()) {
+      warn("the checkpoint was made with other plugins: " + other);
     }
     String compute = compute();
     if (!state.compute().equals(compute)) {
       warn("the checkpoint was computed in " + state.compute() + ", this run is in " + compute);
     }
-    log.event("resume", step);
+    SwapReport.Parameters parameters = restored.parameters();
+    log.event(
+        "resume",
+        step,
+        "sites",
+        other,
+        "migrated",
+        parameters.migrated(),
+        "initialised",
+        parameters.initialised(),
+        "dropped",
+        parameters.dropped(),
+        "kept",
+        parameters.kept());
     return step;
+  }
+
+  /** Sites whose plugin is not that of a checkpoint, with the one of the checkpoint and its own. */
+  private Map<String, String> otherVersions(Map<String, String> saved) {
+    Map<String, String> other = new LinkedHashMap<>();
+    sites()
+        .forEach(
+            (site, label) -> {
+              if (!label.equals(saved.get(site))) {
+                other.put(site, saved.get(site) + " -> " + label);
+              }
+            });
+    return other;
+  }
+
+  private Map<String, String> sites() {
+    Map<String, String> sites = new LinkedHashMap<>();
+    swapper().list().forEach((site, version) -> sites.put(site, version.label()));
+    return sites;
   }
 
   private String compute() {
@@ -277,10 +313,8 @@ public final class Trainer implements AutoCloseable {
   private TrainerState state() {
     List<String> unused =
         model.parameters().all().stream().filter(Parameter::unused).map(Parameter::name).toList();
-    Map<String, String> sites = new LinkedHashMap<>();
-    swapper().list().forEach((site, version) -> sites.put(site, version.label()));
     return new TrainerState(
-        step, dataset.train().position(), compute(), model.plugins(), sites, unused);
+        step, dataset.train().position(), compute(), model.plugins(), sites(), unused);
   }
 
   private String newest() {

@@ -2,14 +2,7 @@ package dev.hydra.trainer;
 
 import dev.hydra.composer.Model;
 import dev.hydra.composer.SwapHost;
-import dev.hydra.libtorch.Grad;
-import dev.hydra.libtorch.Tensors;
-import dev.hydra.optim.Moments;
-import java.util.Map;
 import java.util.Optional;
-import java.util.function.Function;
-import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.Tensor;
 
 /** A training's part in one swap: gradients and moments follow the parameters. */
 final class TrainingPart implements SwapHost.Part {
@@ -33,42 +26,7 @@ final class TrainingPart implements SwapHost.Part {
   @Override
   public void begin() {
     snapshot.ifPresent(each -> each.fill(model.parameters(), training.optimizer()));
-    carryMoments();
-  }
-
-  private void carryMoments() {
-    Map<String, Moments> old = training.optimizer().moments();
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      carry(old, Moments::average);
-      carry(old, Moments::square);
-    }
-  }
-
-  private void carry(Map<String, Moments> old, Function<Moments, Tensor> quantity) {
-    Map<String, Tensor> moved =
-        change.rearranged(name -> Optional.ofNullable(old.get(name)).map(quantity));
-    moved.forEach(
-        (name, value) -> {
-          Moments own = resting.moments().get(name);
-          if (own != null) {
-            quantity.apply(own).copy_(value);
-            own.step().copy_(latest(old, change.origins(name)));
-          }
-        });
-  }
-
-  /** The step count of what was made from several is that of the oldest of them. */
-  private static Tensor latest(Map<String, Moments> old, Iterable<String> origins) {
-    Optional<Tensor> latest = Optional.empty();
-    for (String name : origins) {
-      Moments own = old.get(name);
-      if (own != null
-          && (latest.isEmpty() || Tensors.number(own.step()) > Tensors.number(latest.get()))) {
-        latest = Optional.of(own.step());
-      }
-    }
-    return latest.orElseThrow();
+    new MomentTransfer(change, training.optimizer().moments()).into(resting.moments());
   }
 
   @Override

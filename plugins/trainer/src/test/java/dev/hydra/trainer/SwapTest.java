@@ -7,6 +7,7 @@ import dev.hydra.composer.SwapHost;
 import dev.hydra.composer.SwapReport;
 import dev.hydra.composer.SwapReport.Version;
 import dev.hydra.composer.SwapRequest;
+import dev.hydra.composer.SwapRequest.Vanished;
 import dev.hydra.composer.Swapper;
 import dev.hydra.ffn.moe.MoeFactory;
 import dev.hydra.libtorch.Scopes;
@@ -208,7 +209,7 @@ class SwapTest {
     Events resumed = new Events();
     try (Trainer trainer =
         Trials.trainer(folder, folder.resolve("run"), KilledRun.OVERRIDES, resumed)) {
-      assertEquals(4, trainer.resume());
+      assertEquals(4, trainer.resume(Vanished.ERROR));
       trainer.run(() -> false);
     }
     Events whole = new Events();

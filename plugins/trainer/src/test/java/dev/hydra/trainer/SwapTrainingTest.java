@@ -269,7 +269,7 @@ class SwapTrainingTest {
             Devices.cpu(),
             new RunFolder(folder.resolve("parts")),
             second)) {
-      assertEquals(8, trainer.resume());
+      assertEquals(8, trainer.resume(Vanished.ERROR));
       assertTrue(
           trainer.model().parameters().all().stream()
               .anyMatch(each -> each.unused() && each.name().contains("gate_proj")));

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import dev.hydra.composer.Parameter;
+import dev.hydra.composer.SwapRequest.Vanished;
 import dev.hydra.data.Dataset;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
@@ -86,7 +87,7 @@ class TrainerTest {
     }
     Events second = new Events();
     try (Trainer trainer = Trials.trainer(folder, parts, overrides, second)) {
-      assertEquals(3, trainer.resume());
+      assertEquals(3, trainer.resume(Vanished.ERROR));
       assertFalse(trainer.run(() -> false).interrupted());
     }
     assertEquals(whole.losses().subList(0, 3), first.losses());
@@ -117,13 +118,13 @@ class TrainerTest {
     Events events = new Events();
     try (Trainer trainer =
         Trials.trainer(folder, folder.resolve("run"), "trainer { steps = 4 }", events)) {
-      assertEquals(2, trainer.resume());
+      assertEquals(2, trainer.resume(Vanished.ERROR));
     }
     assertTrue(events.warnings.get(0).contains("model.safetensors is damaged"));
     Files.delete(folder.resolve("run/checkpoints/step-000002/manifest.json"));
     try (Trainer trainer =
         Trials.trainer(folder, folder.resolve("run"), "trainer { steps = 4 }", events)) {
-      IOException thrown = assertThrows(IOException.class, trainer::resume);
+      IOException thrown = assertThrows(IOException.class, () -> trainer.resume(Vanished.ERROR));
       assertTrue(String.valueOf(thrown.getMessage()).contains("no whole checkpoint"));
     }
   }
@@ -221,7 +222,7 @@ class TrainerTest {
     Path run = folder.resolve("run");
     String before = Files.readString(run.resolve("config.conf"));
     try (Trainer other = Trials.trainer(folder, run, "model.width = 32", new Events())) {
-      IOException thrown = assertThrows(IOException.class, other::resume);
+      IOException thrown = assertThrows(IOException.class, () -> other.resume(Vanished.ERROR));
       assertTrue(String.valueOf(thrown.getMessage()).contains("does not fit the model"));
     }
     assertEquals(before, Files.readString(run.resolve("config.conf")));
@@ -238,7 +239,7 @@ class TrainerTest {
       assertTrue(outcome.score().isEmpty());
     }
     try (Trainer trainer = Trials.trainer(folder, run, "", events)) {
-      assertEquals(8, trainer.resume());
+      assertEquals(8, trainer.resume(Vanished.ERROR));
       assertTrue(trainer.run(() -> false).score().isPresent());
     }
   }

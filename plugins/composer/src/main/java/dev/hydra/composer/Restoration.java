@@ -1,0 +1,207 @@
+package dev.hydra.composer;
+
+import dev.hydra.composer.Components.Registration;
+import dev.hydra.composer.SwapRequest.Vanished;
+import dev.hydra.libtorch.safetensors.SafetensorsFile;
+import dev.hydra.libtorch.safetensors.TensorInfo;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.Function;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Parameters of a file in a model that has other versions of plugins than the one that was saved:
+ * what would become of them in a swap becomes of them here. To be used in the scope in which it was
+ * made.
+ */
+public final class Restoration implements Succession {
+  private final Model model;
+  private final Path file;
+  private final Map<String, String> saved;
+  private final Vanished policy;
+  private final Map<String, Takeover> takeovers = new LinkedHashMap<>();
+  private final List<String> carried = new ArrayList<>();
+  private final List<String> migrated = new ArrayList<>();
+  private final List<String> initialised = new ArrayList<>();
+  private final List<String> dropped = new ArrayList<>();
+  private final List<String> kept = new ArrayList<>();
+  private final List<String> problems = new ArrayList<>();
+
+  private Restoration(Model model, Path file, Map<String, String> saved, Vanished policy) {
+    this.model = model;
+    this.file = file;
+    this.saved = saved;
+    this.policy = policy;
+  }
+
+  /**
+   * Restores the parameters.
+   *
+   * @param saved the plugins that the file was made with, {@code name version}, by the paths of
+   *     sites
+   * @param policy what becomes of parameters that another version of a plugin does not ask for
+   * @throws IOException if the file is damaged or does not fit, saying how
+   */
+  public static Restoration of(Model model, Path file, Map<String, String> saved, Vanished policy)
+      throws IOException {
+    Restoration restoration = new Restoration(model, file, saved, policy);
+    if (model.sites().stream().noneMatch(restoration::other)) {
+      ModelFiles.load(model, file);
+      model.parameters().all().forEach(each -> restoration.carried.add(each.name()));
+      return restoration;
+    }
+    try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
+      restoration.restore(tensors);
+    }
+    return restoration;
+  }
+
+  private void restore(SafetensorsFile tensors) throws IOException {
+    Map<String, TensorInfo> left = new TreeMap<>();
+    tensors.tensors().forEach(info -> left.put(info.name(), info));
+    Map<String, Tensor> values = takeOver(tensors, left.keySet());
+    List<Parameter> all = List.copyOf(model.parameters().all());
+    for (Parameter parameter : all) {
+      String name = parameter.name();
+      TensorInfo info = left.get(name);
+      Tensor value = values.remove(name);
+      boolean same = info != null && info.shape().equals(parameter.spec().shape());
+      if (value != null) {
+        parameter.load(value);
+        migrated.add(name);
+      } else if (same) {
+        try (PointerScope scope = new PointerScope()) {
+          parameter.load(tensors.read(name));
+        }
+        left.remove(name);
+        carried.add(name);
+      } else if (changed(name).isPresent()) {
+        initialised.add(name);
+      } else {
+        problems.add("it lacks " + name);
+      }
+    }
+    for (String name : values.keySet()) {
+      problems.add("a migration gives " + name + ", which the component does not ask for");
+    }
+    for (String name : left.keySet()) {
+      leave(name, tensors);
+    }
+    if (!problems.isEmpty()) {
+      throw new IOException(
+          file + " does not fit the model: " + String.join("; ", problems) + remedy());
+    }
+  }
+
+  private String remedy() {
+    return policy == Vanished.ERROR
+        ? ". Use the versions that it was made with, or go on with --policy drop or keep"
+        : "";
+  }
+
+  /** Finds the migrations, and gives what they make. */
+  private Map<String, Tensor> takeOver(SafetensorsFile tensors, Set<String> names)
+      throws IOException {
+    Map<String, Tensor> values = new HashMap<>();
+    for (ComponentSite site : model.sites()) {
+      Registration now = site.occupant().registration();
+      String label = saved.getOrDefault(site.path(), "");
+      if (changed(site.path() + ".").isEmpty() || migrating(site.path() + ".").isPresent()) {
+        continue;
+      }
+      String version = label.substring(label.indexOf(' ') + 1);
+      var migration = now.factory().migration(now.type(), version);
+      if (migration.isPresent()) {
+        Map<String, Tensor> old = new LinkedHashMap<>();
+        for (String name : names) {
+          if (name.startsWith(site.path() + ".")) {
+            old.put(name, tensors.read(name));
+          }
+        }
+        Takeover takeover = new Takeover(site.path(), migration.get(), old);
+        takeovers.put(site.path(), takeover);
+        values.putAll(takeover.values());
+      }
+    }
+    return values;
+  }
+
+  /** Whether a site has another version of its plugin, or another plugin. */
+  private boolean other(ComponentSite site) {
+    String label = SwapReport.Version.of(site.occupant().registration()).label();
+    return !saved.getOrDefault(site.path(), label).equals(label);
+  }
+
+  /** The site with another version of its plugin that a parameter belongs to. */
+  private Optional<ComponentSite> changed(String name) {
+    return model.sites().stream()
+        .filter(site -> name.startsWith(site.path() + ".") && other(site))
+        .findFirst();
+  }
+
+  private Optional<Takeover> migrating(String name) {
+    return takeovers.entrySet().stream()
+        .filter(each -> name.startsWith(each.getKey() + "."))
+        .map(Map.Entry::getValue)
+        .findFirst();
+  }
+
+  private void leave(String name, SafetensorsFile tensors) throws IOException {
+    Optional<ComponentSite> site = changed(name);
+    boolean asked = model.parameters().byName().containsKey(name);
+    if (site.isEmpty()) {
+      problems.add("the model has no parameter " + name);
+    } else if (policy == Vanished.KEEP && !asked) {
+      try (PointerScope scope = new PointerScope()) {
+        model.parameters().keep(name, tensors.read(name));
+      }
+      kept.add(name);
+    } else if (policy == Vanished.DROP || migrating(name).isPresent()) {
+      dropped.add(name);
+    } else {
+      problems.add(
+          SwapReport.Version.of(site.get().occupant().registration())
+              + " asks for "
+              + name
+              + (asked ? " in another shape than " : " no more, as did ")
+              + saved.get(site.get().path()));
+    }
+  }
+
+  /** Whether all parameters and nothing else were in the file. */
+  public boolean whole() {
+    return migrated.isEmpty() && initialised.isEmpty() && dropped.isEmpty() && kept.isEmpty();
+  }
+
+  /** What became of the parameters. */
+  public SwapReport.Parameters parameters() {
+    return new SwapReport.Parameters(carried, migrated, initialised, dropped, kept);
+  }
+
+  @Override
+  public Map<String, Tensor> rearranged(Function<String, Optional<Tensor>> old) {
+    Map<String, Tensor> moved = new LinkedHashMap<>();
+    carried.forEach(name -> old.apply(name).ifPresent(value -> moved.put(name, value)));
+    takeovers.values().forEach(takeover -> moved.putAll(takeover.rearranged(old)));
+    return moved;
+  }
+
+  @Override
+  public Set<String> origins(String name) {
+    return takeovers.values().stream()
+        .filter(takeover -> takeover.names().contains(name))
+        .findFirst()
+        .map(Takeover::origins)
+        .orElse(new TreeSet<>(Set.of(name)));
+  }
+}

@@ -1,0 +1,54 @@
+package dev.hydra.trainer;
+
+import dev.hydra.composer.Succession;
+import dev.hydra.libtorch.Grad;
+import dev.hydra.libtorch.Tensors;
+import dev.hydra.optim.Moments;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Moments follow their parameters.
+ *
+ * @param succession how parameters came from older ones
+ * @param old the moments of the older ones by their names
+ */
+record MomentTransfer(Succession succession, Map<String, Moments> old) {
+  /** Fills moments of new parameters, by their names, as far as something is known of them. */
+  void into(Map<String, Moments> fresh) {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      carry(fresh, Moments::average);
+      carry(fresh, Moments::square);
+    }
+  }
+
+  private void carry(Map<String, Moments> fresh, Function<Moments, Tensor> quantity) {
+    Map<String, Tensor> moved =
+        succession.rearranged(name -> Optional.ofNullable(old.get(name)).map(quantity));
+    moved.forEach(
+        (name, value) -> {
+          Moments own = fresh.get(name);
+          if (own != null) {
+            quantity.apply(own).copy_(value);
+            own.step().copy_(latest(succession.origins(name)));
+          }
+        });
+  }
+
+  /** The step count of what was made from several is that of the oldest of them. */
+  private Tensor latest(Iterable<String> origins) {
+    Optional<Tensor> latest = Optional.empty();
+    for (String name : origins) {
+      Moments own = old.get(name);
+      if (own != null
+          && (latest.isEmpty() || Tensors.number(own.step()) > Tensors.number(latest.get()))) {
+        latest = Optional.of(own.step());
+      }
+    }
+    return latest.orElseThrow();
+  }
+}

@@ -53,13 +53,13 @@ final class TrainingPart implements SwapHost.Part {
           Moments own = resting.moments().get(name);
           if (own != null) {
             quantity.apply(own).copy_(value);
-            own.step().copy_(latest(old, change.origins(name)));
+            latest(old, change.origins(name)).ifPresent(step -> own.step().copy_(step));
           }
         });
   }
 
-  /** The step count of what was made from several is that of the oldest of them. */
-  private static Tensor latest(Map<String, Moments> old, Iterable<String> origins) {
+  /** The step count of what was made from several is that of the oldest that was trained. */
+  private static Optional<Tensor> latest(Map<String, Moments> old, Iterable<String> origins) {
     Optional<Tensor> latest = Optional.empty();
     for (String name : origins) {
       Moments own = old.get(name);
@@ -68,7 +68,7 @@ final class TrainingPart implements SwapHost.Part {
         latest = Optional.of(own.step());
       }
     }
-    return latest.orElseThrow();
+    return latest;
   }
 
   @Override

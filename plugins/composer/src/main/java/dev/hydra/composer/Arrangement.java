@@ -2,7 +2,6 @@ package dev.hydra.composer;
 
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -11,10 +10,9 @@ import java.util.Set;
 
 /** All parameters of a model after a swap, in the order in which a new model would make them. */
 final class Arrangement {
-  private final Model model;
   private final Map<String, Parameter> asked;
-  private final List<ComponentSite> changing;
   private final Collection<ComponentSite> migrating;
+  private final Set<String> usedElsewhere;
   private final SwapRequest.Vanished policy;
   private final Map<String, Parameter> next = new LinkedHashMap<>();
   private final List<String> kept = new ArrayList<>();
@@ -23,29 +21,31 @@ final class Arrangement {
   /**
    * Arranges.
    *
+   * @param before what there is
    * @param asked what the new components ask for
    * @param changing the sites where they are to stand
    * @param migrating those of the sites whose parameters go into a migration
+   * @param usedElsewhere full names of shared parameters that other sites use too
    * @throws SwapRefusedException if parameters vanish and must not
    */
   Arrangement(
-      Model model,
+      Map<String, Parameter> before,
       Map<String, Parameter> asked,
       List<ComponentSite> changing,
       Collection<ComponentSite> migrating,
+      Set<String> usedElsewhere,
       SwapRequest request) {
-    this.model = model;
     this.asked = asked;
-    this.changing = changing;
     this.migrating = migrating;
+    this.usedElsewhere = usedElsewhere;
     this.policy = request.vanished();
-    Collection<Parameter> before = model.parameters().byName().values();
     List<Parameter> left = new ArrayList<>();
-    for (Parameter parameter : before) {
+    for (Parameter parameter : before.values()) {
       Optional<ComponentSite> owner = owner(changing, parameter.name());
       owner.ifPresent(this::putAsked);
       Parameter same = asked.get(parameter.name());
       if (same != null) {
+        checkShape(parameter, same);
         next.putIfAbsent(same.name(), same);
       } else if (owner.isPresent() || unshared(parameter.name())) {
         left.add(parameter);
@@ -88,18 +88,28 @@ final class Arrangement {
     }
   }
 
+  /** A parameter of another shape begins anew: what there was is lost. */
+  private void checkShape(Parameter old, Parameter same) {
+    if (old.spec().shape().equals(same.spec().shape())
+        || owner(migrating, old.name()).isPresent()) {
+      return;
+    }
+    if (policy != SwapRequest.Vanished.DROP) {
+      throw new SwapRefusedException(
+          "parameter "
+              + old.name()
+              + " has shape "
+              + old.spec().shape()
+              + ", and the new component asks for "
+              + same.spec().shape()
+              + "; it can only be dropped and begin anew");
+    }
+    dropped.add(old.name());
+  }
+
   /** Whether a parameter was shared by sites that all change, so that none uses it any more. */
   private boolean unshared(String name) {
-    if (!name.startsWith(Occupant.SHARED)) {
-      return false;
-    }
-    Set<String> others = new HashSet<>();
-    for (ComponentSite site : model.sites()) {
-      if (owner(changing, site.path() + ".").isEmpty()) {
-        others.addAll(site.occupant().shared());
-      }
-    }
-    return !others.contains(name);
+    return name.startsWith(Occupant.SHARED) && !usedElsewhere.contains(name);
   }
 
   /** The parameters by name. */

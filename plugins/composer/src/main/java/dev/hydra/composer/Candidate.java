@@ -1,8 +1,8 @@
 package dev.hydra.composer;
 
-import com.typesafe.config.Config;
 import dev.hydra.libtorch.Grad;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -34,13 +35,15 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
    * Builds and probes; to be called on a thread that may hang.
    *
    * @param room the bytes that new parameters may take
+   * @param givenUp whether nobody waits for it any more
    * @throws SwapRefusedException saying why the request cannot be met
    */
-  Candidate(Model model, SwapRequest request, long room) {
+  Candidate(Model model, SwapRequest request, long room, BooleanSupplier givenUp) {
     this.model = model;
     this.before = model.parameters().byName();
     SwapTargets chosen = new SwapTargets(model, request);
     List<ComponentSite> sites = chosen.sites();
+    Set<String> usedElsewhere = chosen.usedElsewhere(sites);
     try (PointerScope scope = new PointerScope()) {
       Map<ComponentSite, Takeover> takeovers = new HashMap<>();
       Set<String> migrated = new HashSet<>();
@@ -49,24 +52,25 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
             .ifPresent(
                 takeover -> {
                   takeovers.put(site, takeover);
-                  migrated.addAll(takeover.values().keySet());
+                  migrated.addAll(takeover.tried());
                 });
       }
-      parameters = new CandidateParameters(model.parameters(), migrated, room);
+      parameters =
+          new CandidateParameters(model.parameters(), migrated, usedElsewhere, room, givenUp);
       try {
         for (ComponentSite site : sites) {
-          Config config = chosen.config(site);
-          SiteContext context =
-              new SiteContext(chosen.components(site), parameters, model.context().depth());
+          tryOut(site, chosen, Optional.ofNullable(takeovers.get(site)));
+        }
+        parameters.complete();
+        checkMigrated(migrated);
+        arrangement =
+            new Arrangement(
+                before, parameters.asked(), sites, takeovers.keySet(), usedElsewhere, request);
+        for (ComponentSite site : sites) {
           targets.add(
               new Target(
-                  site, site.copy(context, config), Optional.ofNullable(takeovers.get(site))));
+                  site, build(site, chosen, parameters), Optional.ofNullable(takeovers.get(site))));
         }
-        checkMigrated(migrated);
-        transfer();
-        sites.forEach(site -> probe(site, chosen));
-        arrangement =
-            new Arrangement(model, parameters.asked(), sites, takeovers.keySet(), request);
         composition = compose(request);
         report = describe(request);
       } catch (RuntimeException | Error e) {
@@ -76,12 +80,23 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
     }
   }
 
-  private void probe(ComponentSite site, SwapTargets chosen) {
-    try (ProbeParameters aliases = new ProbeParameters(parameters.asked())) {
-      SiteContext context =
-          new SiteContext(chosen.components(site), aliases, model.context().depth());
-      new Probe(model, site.copy(context, chosen.config(site)), aliases).run();
+  /** Builds a component on copies of all parameters, and probes it: nothing of the run changes. */
+  private void tryOut(ComponentSite site, SwapTargets chosen, Optional<Takeover> takeover) {
+    int known = parameters.made().size();
+    try (ProbeParameters copies = new ProbeParameters(parameters)) {
+      ComponentSite trial = build(site, chosen, copies);
+      parameters.checkWanted();
+      transfer(
+          parameters.made().values().stream().skip(known).toList(), takeover.stream().toList());
+      copies.refresh();
+      new Probe(model, trial, copies).run();
+      parameters.checkWanted();
     }
+  }
+
+  private ComponentSite build(ComponentSite site, SwapTargets chosen, ParameterSource from) {
+    SiteContext context = new SiteContext(chosen.components(site), from, model.context().depth());
+    return site.copy(context, chosen.config(site));
   }
 
   private void checkMigrated(Set<String> migrated) {
@@ -109,12 +124,17 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
 
   /** Gives the new parameters the values that follow from old ones, as these are now. */
   void transfer() {
+    transfer(
+        parameters.made().values(),
+        targets.stream().flatMap(target -> target.takeover().stream()).toList());
+  }
+
+  private void transfer(Collection<Parameter> made, List<Takeover> takeovers) {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
       Map<String, Tensor> values = new HashMap<>();
-      targets.forEach(
-          target -> target.takeover().ifPresent(takeover -> values.putAll(takeover.values())));
-      for (Parameter each : parameters.made().values()) {
+      takeovers.forEach(takeover -> values.putAll(takeover.values()));
+      for (Parameter each : made) {
         Tensor value = values.get(each.name());
         Parameter old = before.get(each.name());
         if (value != null) {

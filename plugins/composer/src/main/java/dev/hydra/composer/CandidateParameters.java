@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.BooleanSupplier;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -18,26 +19,43 @@ final class CandidateParameters implements ParameterSource, AutoCloseable {
   private final ParameterStore store;
   private final Map<String, Parameter> known;
   private final Set<String> migrated;
+  private final Set<String> usedElsewhere;
+  private final BooleanSupplier givenUp;
   private final Map<String, Parameter> asked = new LinkedHashMap<>();
   private final Map<String, Parameter> made = new LinkedHashMap<>();
   private long room;
+  private boolean complete;
 
   /**
    * For one request.
    *
    * @param migrated full names that a migration gives values for
+   * @param usedElsewhere full names of shared parameters that other sites use too
    * @param room the bytes that may be taken
+   * @param givenUp whether nobody waits for the candidate any more
    */
-  CandidateParameters(ParameterStore store, Set<String> migrated, long room) {
+  CandidateParameters(
+      ParameterStore store,
+      Set<String> migrated,
+      Set<String> usedElsewhere,
+      long room,
+      BooleanSupplier givenUp) {
     this.store = store;
     this.known = store.byName();
     this.migrated = migrated;
+    this.usedElsewhere = usedElsewhere;
+    this.givenUp = givenUp;
     this.room = room;
   }
 
   @Override
   public Tensor borrow(String name, ParameterSpec spec) {
+    checkWanted();
     Parameter parameter = asked.get(name);
+    if (parameter == null && complete) {
+      throw new SwapRefusedException(
+          "the component asks for parameter " + name + " the second time it is created only");
+    }
     if (parameter == null) {
       parameter = find(name, spec);
       asked.put(name, parameter);
@@ -45,14 +63,34 @@ final class CandidateParameters implements ParameterSource, AutoCloseable {
     return parameter.of(spec.shape()).working();
   }
 
+  /** From now on only what has been asked for. */
+  void complete() {
+    complete = true;
+  }
+
+  /**
+   * To be called before the run's parameters are touched.
+   *
+   * @throws SwapRefusedException if the request has been given up: the run may be over by now
+   */
+  void checkWanted() {
+    if (givenUp.getAsBoolean()) {
+      throw new SwapRefusedException("the request has been given up");
+    }
+  }
+
   private Parameter find(String name, ParameterSpec spec) {
     Parameter old = known.get(name);
     if (old != null && old.fits(spec) && !migrated.contains(name)) {
       return old.as(spec);
     }
-    if (old != null && name.startsWith(Occupant.SHARED)) {
+    if (old != null && usedElsewhere.contains(name)) {
       throw new SwapRefusedException(
-          "parameter " + name + " is shared by sites and cannot become " + spec.shape() + " here");
+          "parameter "
+              + name
+              + " is shared with other sites and cannot become "
+              + spec.shape()
+              + " here");
     }
     reserve(name, spec);
     Parameter parameter = store.create(name, spec);

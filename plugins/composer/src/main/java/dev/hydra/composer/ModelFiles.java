@@ -13,17 +13,29 @@ import java.util.TreeMap;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
-/** Parameters of a model in a safetensors file. */
+/**
+ * Parameters of a model in a safetensors file. Those that no component asks for are named in its
+ * metadata: a model without them is not the worse.
+ */
 public final class ModelFiles {
+  private static final String UNUSED = "hydra.unused";
+  private static final String SEPARATOR = "\n";
+
   private ModelFiles() {}
 
   /** Writes the masters of all parameters, under their full names. */
   public static void save(Model model, Path file) throws IOException {
     Map<String, Tensor> tensors = new LinkedHashMap<>();
+    List<String> unused = new ArrayList<>();
     for (Parameter parameter : model.parameters().all()) {
       tensors.put(parameter.name(), parameter.master());
+      if (parameter.unused()) {
+        unused.add(parameter.name());
+      }
     }
-    SafetensorsWriter.write(file, tensors, Map.of());
+    Map<String, String> metadata =
+        unused.isEmpty() ? Map.of() : Map.of(UNUSED, String.join(SEPARATOR, unused));
+    SafetensorsWriter.write(file, tensors, metadata);
   }
 
   /**
@@ -56,6 +68,7 @@ public final class ModelFiles {
         misshapen.add(parameter.name() + " " + info.shape() + " for " + parameter.spec().shape());
       }
     }
+    found.keySet().removeAll(unused(tensors));
     if (!missing.isEmpty() || !misshapen.isEmpty() || !found.isEmpty()) {
       throw new IOException(
           file
@@ -66,5 +79,9 @@ public final class ModelFiles {
               + ", not in the model: "
               + found.keySet());
     }
+  }
+
+  private static List<String> unused(SafetensorsFile tensors) {
+    return tensors.metadata().getOrDefault(UNUSED, "").lines().toList();
   }
 }

@@ -60,7 +60,18 @@ public final class ModelState implements AutoCloseable {
   }
 
   SiteState site(String path) {
-    return sites.computeIfAbsent(path, key -> new SiteState(this::position));
+    return sites.computeIfAbsent(path, key -> new SiteState(this::position, begin(key)));
+  }
+
+  /** Where the text begins for a new site: where it does for the one above. */
+  private long begin(String path) {
+    for (int dot = path.lastIndexOf('.'); dot > 0; dot = path.lastIndexOf('.', dot - 1)) {
+      SiteState above = sites.get(path.substring(0, dot));
+      if (above != null) {
+        return above.begin();
+      }
+    }
+    return 0;
   }
 
   /** Whether the state of a site is such as a component would have left after as many tokens. */

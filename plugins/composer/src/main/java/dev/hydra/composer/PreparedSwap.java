@@ -1,6 +1,7 @@
 package dev.hydra.composer;
 
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 
 /** A candidate and the host's part, ready for the boundary; frees both unless they are in use. */
 final class PreparedSwap implements AutoCloseable {
@@ -9,8 +10,9 @@ final class PreparedSwap implements AutoCloseable {
   private boolean inUse;
 
   /** Builds and probes; see {@link Candidate}. */
-  PreparedSwap(Model model, SwapRequest request, long room, SwapHost host) {
-    candidate = new Candidate(model, request, room);
+  PreparedSwap(
+      Model model, SwapRequest request, long room, SwapHost host, BooleanSupplier givenUp) {
+    candidate = new Candidate(model, request, room, givenUp);
     try {
       part = host.prepare(candidate);
     } catch (RuntimeException | Error e) {

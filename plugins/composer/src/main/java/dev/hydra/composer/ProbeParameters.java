@@ -1,6 +1,7 @@
 package dev.hydra.composer;
 
 import dev.hydra.api.ParameterSpec;
+import dev.hydra.libtorch.Grad;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
 import java.util.LinkedHashMap;
@@ -9,53 +10,73 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Lends aliases of parameters: the same memory, but leaves of their own, so that a backward through
- * them neither adds to the gradients of the run nor minds that the run changes the values
- * meanwhile.
+ * Lends copies of parameters to a component that is tried out: whatever it does to them, and
+ * whatever the run does to its own meanwhile, neither sees the other.
  */
 final class ProbeParameters implements ParameterSource, AutoCloseable {
-  private final Map<String, Parameter> parameters;
-  private final Map<String, Tensor> aliases = new LinkedHashMap<>();
+  private final CandidateParameters parameters;
+  private final Map<String, Tensor> copies = new LinkedHashMap<>();
 
-  ProbeParameters(Map<String, Parameter> parameters) {
+  /** Copies of these. */
+  ProbeParameters(CandidateParameters parameters) {
     this.parameters = parameters;
   }
 
   @Override
   public Tensor borrow(String name, ParameterSpec spec) {
-    return aliases.computeIfAbsent(name, key -> alias(key, spec));
+    Tensor own = parameters.borrow(name, spec);
+    return copies.computeIfAbsent(name, key -> copy(own, spec.trainable()));
   }
 
-  private Tensor alias(String name, ParameterSpec spec) {
-    Parameter parameter = parameters.get(name);
-    if (parameter == null) {
-      throw new SwapRefusedException(
-          "the component asks for parameter " + name + " the second time it is created only");
-    }
-    try (PointerScope scope = new PointerScope()) {
-      Tensor alias = Scopes.own(parameter.of(spec.shape()).working().variable_data());
-      alias.set_requires_grad(spec.trainable());
-      return alias;
+  private static Tensor copy(Tensor parameter, boolean trainable) {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      Tensor copy = Scopes.own(parameter.detach().clone());
+      copy.set_requires_grad(trainable);
+      return copy;
     }
   }
 
-  /** Refuses if a backward has left a gradient that is not finite. */
-  void checkGradients() {
-    aliases.forEach(
-        (name, alias) -> {
-          Tensor gradient = alias.grad();
-          if (gradient.defined()) {
-            Tensor values = gradient.is_sparse() ? gradient.coalesce().values() : gradient;
-            if (Tensors.any(values.isfinite().logical_not())) {
-              throw new SwapRefusedException("the gradient of " + name + " is not finite");
+  /** Copies once more: values may have been given since. */
+  void refresh() {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      copies.forEach(
+          (name, copy) -> {
+            Parameter made = parameters.made().get(name);
+            if (made != null) {
+              copy.copy_(made.working());
             }
+          });
+    }
+  }
+
+  /** Refuses if a backward has left a gradient that is not finite, or not of its kind. */
+  void checkGradients() {
+    copies.forEach(
+        (name, copy) -> {
+          Tensor gradient = copy.grad();
+          if (gradient.defined()) {
+            check(name, gradient);
           }
         });
   }
 
+  private void check(String name, Tensor gradient) {
+    Parameter parameter = parameters.asked().get(name);
+    if (parameter != null && parameter.spec().sparse() && !gradient.is_sparse()) {
+      throw new SwapRefusedException(
+          "parameter " + name + " is a table, but its gradient is dense");
+    }
+    Tensor values = gradient.is_sparse() ? gradient.coalesce().values() : gradient;
+    if (Tensors.any(values.isfinite().logical_not())) {
+      throw new SwapRefusedException("the gradient of " + name + " is not finite");
+    }
+  }
+
   @Override
   public void close() {
-    aliases.values().forEach(Tensor::close);
-    aliases.clear();
+    copies.values().forEach(Tensor::close);
+    copies.clear();
   }
 }

@@ -14,8 +14,15 @@ final class SiteState implements StateCache, AutoCloseable {
   private final LongSupplier position;
   private long begin;
 
-  SiteState(LongSupplier position) {
+  /**
+   * Empty.
+   *
+   * @param position the number of tokens seen
+   * @param begin of these, those that the site does not know of
+   */
+  SiteState(LongSupplier position, long begin) {
     this.position = position;
+    this.begin = begin;
   }
 
   @Override
@@ -34,6 +41,11 @@ final class SiteState implements StateCache, AutoCloseable {
     if (before != null) {
       before.close();
     }
+  }
+
+  /** How many tokens came before the first one that the site knows of. */
+  long begin() {
+    return begin;
   }
 
   /** Forgets all: the next token is the first one. */

@@ -1,16 +1,23 @@
 package dev.hydra.composer;
 
 import com.typesafe.config.Config;
+import com.typesafe.config.ConfigObject;
+import com.typesafe.config.ConfigUtil;
+import com.typesafe.config.ConfigValue;
 import dev.hydra.api.ComponentFactory;
 import dev.hydra.composer.Components.Registration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Pattern;
 
 /** Which sites a request is for, and what is to stand there. */
 final class SwapTargets {
+  private static final String TYPE = "type";
+
   private final Model model;
   private final SwapRequest request;
 
@@ -43,6 +50,19 @@ final class SwapTargets {
     return chosen;
   }
 
+  /** The full names of shared parameters that sites use which do not change. */
+  Set<String> usedElsewhere(List<ComponentSite> changing) {
+    Set<String> names = new HashSet<>();
+    for (ComponentSite site : model.sites()) {
+      boolean changes =
+          changing.stream().anyMatch(each -> (site.path() + ".").startsWith(each.path() + "."));
+      if (!changes) {
+        names.addAll(site.occupant().shared());
+      }
+    }
+    return names;
+  }
+
   private boolean replaces(ComponentSite site) {
     return request.registrations().stream().anyMatch(each -> offers(each, site));
   }
@@ -62,14 +82,26 @@ final class SwapTargets {
   /** What is to stand at a site. */
   Config config(ComponentSite site) {
     Config now = site.occupant().config();
-    return request
-        .config()
-        .map(
-            next ->
-                !next.hasPath("type") || next.getString("type").equals(site.type())
-                    ? next.withFallback(now)
-                    : next)
-        .orElse(now);
+    return request.config().map(next -> laidOver(next, now)).orElse(now);
+  }
+
+  /** Options of one type over others of that type, those of components in them likewise. */
+  private static Config laidOver(Config next, Config now) {
+    if (next.hasPath(TYPE)
+        && now.hasPath(TYPE)
+        && !next.getValue(TYPE).equals(now.getValue(TYPE))) {
+      return next;
+    }
+    Config all = next.withFallback(now);
+    for (Map.Entry<String, ConfigValue> option : next.root().entrySet()) {
+      String key = ConfigUtil.quoteString(option.getKey());
+      if (option.getValue() instanceof ConfigObject above
+          && now.root().get(option.getKey()) instanceof ConfigObject below) {
+        Config nested = laidOver(above.toConfig(), below.toConfig());
+        all = all.withValue(key, nested.root());
+      }
+    }
+    return all;
   }
 
   /** Component types for a site: those requested, those that stand there, then all others. */

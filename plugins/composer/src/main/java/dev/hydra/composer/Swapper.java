@@ -69,7 +69,8 @@ public final class Swapper implements AutoCloseable {
   private SwapReport swap(SwapRequest request, long begin) throws InterruptedException {
     long bytes = room.getAsLong();
     try (PreparedSwap prepared =
-        Worker.run(() -> new PreparedSwap(model, request, bytes, host), request.limit())) {
+        Worker.run(
+            givenUp -> new PreparedSwap(model, request, bytes, host, givenUp), request.limit())) {
       SwapReport ready = prepared.report().at(Status.PREPARED, step, 0, System.nanoTime() - begin);
       host.reported(ready);
       return request.dryRun()
@@ -199,8 +200,11 @@ public final class Swapper implements AutoCloseable {
       return Optional.empty();
     }
     SwapReport report = run(next.get(), now, state);
-    host.reported(report);
-    next.get().report().complete(report);
+    try {
+      host.reported(report);
+    } finally {
+      next.get().report().complete(report);
+    }
     return Optional.of(report.status());
   }
 
@@ -208,7 +212,7 @@ public final class Swapper implements AutoCloseable {
     long begin = System.nanoTime();
     try {
       return pending.action().run(now, state);
-    } catch (RuntimeException | Error e) { // whoever asked waits for an answer
+    } catch (Throwable e) { // whatever a plugin throws: whoever asked waits for an answer
       return SwapReport.refused(
           pending.request(), Worker.describe(e), now, System.nanoTime() - begin);
     }
@@ -244,11 +248,11 @@ public final class Swapper implements AutoCloseable {
     oneAtATime.lock();
     try {
       return request.run();
-    } catch (SwapRefusedException e) {
-      return refused(what, String.valueOf(e.getMessage()), begin);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       return refused(what, "the request was interrupted", begin);
+    } catch (RuntimeException | Error e) {
+      return refused(what, Worker.describe(e), begin);
     } finally {
       oneAtATime.unlock();
     }

@@ -2,12 +2,15 @@ package dev.hydra.composer;
 
 import dev.hydra.api.Migration;
 import dev.hydra.composer.Components.Registration;
+import dev.hydra.libtorch.Grad;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
+import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
@@ -50,6 +53,30 @@ final class Takeover {
       }
     }
     return masters;
+  }
+
+  /**
+   * Tries it on copies: what it changes is not the run's.
+   *
+   * @return the full names that it gives values for
+   * @throws SwapRefusedException if it changes what it is given
+   */
+  Set<String> tried() {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      Map<String, Tensor> copies = new LinkedHashMap<>();
+      old.forEach((name, value) -> copies.put(name, value.clone()));
+      Map<String, Long> versions = new LinkedHashMap<>();
+      copies.forEach((name, copy) -> versions.put(name, copy._version()));
+      Set<String> given = Set.copyOf(migrate(copies).keySet());
+      copies.forEach(
+          (name, copy) -> {
+            if (!Objects.equals(versions.get(name), copy._version())) {
+              throw new SwapRefusedException("the migration changes parameter " + name);
+            }
+          });
+      return given;
+    }
   }
 
   /** New values by full name, from the old ones as they are now. */

@@ -79,6 +79,36 @@ class SwapRefusalTest {
   }
 
   @Test
+  void exceptionsThatCannotBeDescribed() {
+    refused(
+        SwapRequest.to(
+            OddMixer.of(
+                site -> {
+                  throw new Mute();
+                })),
+        "Mute");
+    refused(
+        SwapRequest.to(
+            OddMixer.of(
+                site -> {
+                  Error one = new Error("one");
+                  one.initCause(new Error("two", one));
+                  throw one;
+                })),
+        "one");
+  }
+
+  /** Fails to say what is wrong. */
+  private static final class Mute extends Error {
+    private static final long serialVersionUID = 1;
+
+    @Override
+    public String getMessage() {
+      throw new IllegalStateException();
+    }
+  }
+
+  @Test
   void failingStaticInitialisers() {
     refused(
         SwapRequest.to(

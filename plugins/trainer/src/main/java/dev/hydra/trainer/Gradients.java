@@ -95,6 +95,15 @@ final class Gradients implements AutoCloseable {
   void clear() {
     call(ZERO, denseBuffers);
     Scopes.run(() -> sparse.forEach(Tensor::zero_));
+    Scopes.run(() -> tables.forEach(this::attach));
+  }
+
+  /** A dense gradient, which has ended the step before, takes the place of a table's buffer. */
+  private void attach(Parameter table) {
+    GradientBuffers own = buffers.get(table.name());
+    if (own != null) {
+      table.working().mutable_grad().put(own.working());
+    }
   }
 
   /**

@@ -34,13 +34,13 @@ record MomentTransfer(Succession succession, Map<String, Moments> old) {
           Moments own = fresh.get(name);
           if (own != null) {
             quantity.apply(own).copy_(value);
-            own.step().copy_(latest(succession.origins(name)));
+            latest(succession.origins(name)).ifPresent(step -> own.step().copy_(step));
           }
         });
   }
 
-  /** The step count of what was made from several is that of the oldest of them. */
-  private Tensor latest(Iterable<String> origins) {
+  /** The step count of what was made from several is that of the oldest that was trained. */
+  private Optional<Tensor> latest(Iterable<String> origins) {
     Optional<Tensor> latest = Optional.empty();
     for (String name : origins) {
       Moments own = old.get(name);
@@ -49,6 +49,6 @@ record MomentTransfer(Succession succession, Map<String, Moments> old) {
         latest = Optional.of(own.step());
       }
     }
-    return latest.orElseThrow();
+    return latest;
   }
 }

@@ -4,17 +4,18 @@ import dev.hydra.composer.Model;
 import dev.hydra.composer.SwapHost;
 import dev.hydra.composer.SwapReport;
 import dev.hydra.composer.Swapper;
+import dev.hydra.libtorch.LibTorchException;
 import java.util.Optional;
 
 /**
  * Exchanges components of a training run while it goes on, on request of any thread but its own.
  * Everything is noted in the run's journal.
  *
- * <p>For {@code trainer.swap.guard-steps} steps a swap is watched, and undone if a step is not
- * finite or its loss is far above the mean of the 20 steps before. As long as that takes, a copy of
- * all parameters and moments lies in host memory (12 bytes for every trained element), parameters
- * that the swap dropped stay on the device, and the old plugin stays in memory. The next swap ends
- * the watch over the one before.
+ * <p>For {@code trainer.swap.guard-steps} steps a swap is watched, and undone if a step fails, is
+ * not finite or its loss is far above the mean of the 20 steps before. As long as that takes, a
+ * copy of all parameters and moments lies in host memory (12 bytes for every trained element),
+ * parameters that the swap dropped stay on the device, and the old plugin stays in memory. The next
+ * swap ends the watch over the one before.
  */
 final class Swaps implements AutoCloseable {
   private final Swapper swapper;
@@ -90,6 +91,25 @@ final class Swaps implements AutoCloseable {
           swapper.undo(step, why);
         });
     return reason.isPresent();
+  }
+
+  /**
+   * After a step or an evaluation that has failed: undoes the swap that is watched; says whether
+   * there was one.
+   */
+  boolean undid(long step, Throwable failure) {
+    if (!guard.watching()) {
+      return false;
+    }
+    guard.end();
+    swapper.undo(
+        step,
+        "it failed ("
+            + failure.getClass().getSimpleName()
+            + ": "
+            + LibTorchException.readable(failure)
+            + ")");
+    return true;
   }
 
   @Override

@@ -190,9 +190,19 @@ public final class Trainer implements AutoCloseable {
     while (step < settings.steps() && !stop.getAsBoolean()) {
       swaps.boundary(step);
       double learningRate = schedule.at(step);
-      TrainingStep.Measured measured =
-          training.run(
-              i -> dataset.train().next(settings.batchSize()), settings.accumulate(), learningRate);
+      TrainingStep.Measured measured;
+      try {
+        measured =
+            training.run(
+                i -> dataset.train().next(settings.batchSize()),
+                settings.accumulate(),
+                learningRate);
+      } catch (RuntimeException | Error e) { // a component of a swap may fail in the run only
+        if (swaps.undid(step, e)) {
+          continue;
+        }
+        throw e;
+      }
       boolean undone = swaps.undid(step, measured);
       if (undone && !finite(measured)) {
         continue; // the step has changed nothing
@@ -208,7 +218,7 @@ public final class Trainer implements AutoCloseable {
         save(false);
       }
       if (!last && due(settings.evaluateEvery())) {
-        evaluate(settings.evaluationWindows(), stop);
+        evaluateWatched(stop);
       }
     }
     swaps.close();
@@ -251,6 +261,17 @@ public final class Trainer implements AutoCloseable {
         });
     clock += System.nanoTime() - begin; // not training time
     return scored;
+  }
+
+  /** The same on some windows in the middle of a run, where a swap may be watched. */
+  private void evaluateWatched(BooleanSupplier stop) {
+    try {
+      evaluate(settings.evaluationWindows(), stop);
+    } catch (RuntimeException | Error e) { // as in a step
+      if (!swaps.undid(step, e)) {
+        throw e;
+      }
+    }
   }
 
   private boolean due(int every) {

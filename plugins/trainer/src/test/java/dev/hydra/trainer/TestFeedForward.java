@@ -62,13 +62,14 @@ record TestFeedForward(Function<Site, FeedForward> maker, Optional<Migration> mi
         Optional.empty());
   }
 
-  private static Registration registration(
+  /** Any version. */
+  static Registration registration(
       String version, Function<Site, FeedForward> maker, Optional<Migration> migration) {
     return new Registration(
         "test-ffn", new TestFeedForward(maker, migration), "test-plugin", version);
   }
 
-  private static FeedForward fused(Site site) {
+  static FeedForward fused(Site site) {
     Tensor both = site.parameter("gate_up", INIT, 4L * site.width(), site.width());
     Tensor down = site.parameter("down", INIT, site.width(), 2L * site.width());
     return (x, pass) -> {

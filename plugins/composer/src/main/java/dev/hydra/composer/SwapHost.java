@@ -36,7 +36,9 @@ public interface SwapHost {
     /** At the boundary, when the model has changed. If this throws, the host is as before. */
     void switched();
 
-    /** At a later boundary, when the model has changed back. */
+    /**
+     * At a later boundary, when the model has changed back. If this throws, the host is as before.
+     */
     void rolledBack();
 
     @Override

@@ -122,8 +122,8 @@ public final class Swapper implements AutoCloseable {
             () ->
                 new IllegalStateException(
                     "there is no swap that can be undone: only the last one, while it is guarded"));
-    last = Optional.empty();
     retired.addAll(done.undo()); // a request in the making may build on them
+    last = Optional.empty();
     long end = System.nanoTime();
     return done.report().rolledBack(reason, now, end - begin, end - begin);
   }

@@ -2,6 +2,7 @@ package dev.hydra.composer;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -147,6 +148,63 @@ class SwapHostTest {
       }
       assertThrows(IllegalStateException.class, () -> swapper.boundary(1, Optional.empty()));
       assertTrue(answer.join().switched());
+    }
+  }
+
+  /** Cannot go back the first time. */
+  private record Stubborn(AtomicInteger attempts) implements SwapHost {
+    @Override
+    public Part prepare(Change change) {
+      Part none = SwapHost.none().prepare(change);
+      return new Part() {
+        @Override
+        public void begin() {
+          none.begin();
+        }
+
+        @Override
+        public void switched() {
+          none.switched();
+        }
+
+        @Override
+        public void rolledBack() {
+          if (attempts.incrementAndGet() == 1) {
+            throw new IllegalStateException("stubborn");
+          }
+        }
+
+        @Override
+        public void close() {
+          none.close();
+        }
+      };
+    }
+
+    @Override
+    public void reported(SwapReport report) {}
+
+    @Override
+    public boolean undoable() {
+      return true;
+    }
+  }
+
+  @Test
+  void whatCannotBeUndoneStaysWhole() {
+    try (Owner owner = new Owner(model(), new Stubborn(new AtomicInteger()), Long.MAX_VALUE)) {
+      var before = owner.model.parameters().byName();
+      assertTrue(owner.swap(SwapRequest.to(sum("1"))).switched());
+      var after = owner.model.parameters().byName();
+      IllegalStateException e =
+          assertThrows(IllegalStateException.class, () -> owner.swapper.undo(9, "test"));
+      assertEquals("stubborn", e.getMessage());
+      assertSame(after, owner.model.parameters().byName());
+      assertEquals("1", owner.swapper.list().get("blocks.0.mixer").version());
+      assertEquals(
+          SwapReport.Status.ROLLED_BACK, owner.swapper.undo(10, "test").status(), "once more");
+      assertSame(before, owner.model.parameters().byName());
+      assertFalse(owner.swapper.undoable());
     }
   }
 

@@ -28,7 +28,10 @@ public final class ModelFiles {
    * @param dropped those that it has, and the model has not
    * @param kept those that it has and that stay in the model without use
    */
-  public record Differences(List<String> initialised, List<String> dropped, List<String> kept) {}
+  public record Differences(List<String> initialised, List<String> dropped, List<String> kept) {
+    /** None. */
+    public static final Differences NONE = new Differences(List.of(), List.of(), List.of());
+  }
 
   private ModelFiles() {}
 

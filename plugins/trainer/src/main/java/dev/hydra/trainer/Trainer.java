@@ -3,9 +3,11 @@ package dev.hydra.trainer;
 import dev.hydra.composer.Components;
 import dev.hydra.composer.ConfigFiles;
 import dev.hydra.composer.Model;
+import dev.hydra.composer.ModelFiles;
 import dev.hydra.composer.Parameter;
 import dev.hydra.composer.Precision;
 import dev.hydra.composer.SpecConfig;
+import dev.hydra.composer.SwapRequest;
 import dev.hydra.data.Dataset;
 import dev.hydra.libtorch.ComputeType;
 import dev.hydra.libtorch.RandomState;
@@ -110,6 +112,16 @@ public final class Trainer implements AutoCloseable {
    * @throws IOException if there is none, or it does not fit the configuration
    */
   public long resume() throws IOException {
+    return resume(SwapRequest.Vanished.ERROR);
+  }
+
+  /**
+   * The same with other versions of components than the checkpoint was made with.
+   *
+   * @param policy what becomes of parameters that no component asks for now. Unless they are an
+   *     error, components may also ask for new ones
+   */
+  public long resume(SwapRequest.Vanished policy) throws IOException {
     Checkpoint checkpoint =
         folder
             .newestWhole(damaged -> warn(damaged + "; the checkpoint before it is used"))
@@ -117,7 +129,8 @@ public final class Trainer implements AutoCloseable {
                 () ->
                     new IOException(
                         "there is no whole checkpoint in " + folder.path() + " to resume from"));
-    TrainerState state = checkpoints.restore(checkpoint);
+    Checkpoints.Restored restored = checkpoints.restore(checkpoint, policy);
+    TrainerState state = restored.state();
     step = state.step();
     savedStep = step;
     folder.setAsideAfter(step);
@@ -130,7 +143,29 @@ public final class Trainer implements AutoCloseable {
     if (!state.compute().equals(compute)) {
       warn("the checkpoint was computed in " + state.compute() + ", this run is in " + compute);
     }
-    log.event("resume", step);
+    ModelFiles.Differences differences = restored.differences();
+    log.event(
+        "resume",
+        step,
+        "checkpoint_plugins",
+        state.plugins(),
+        "plugins",
+        plugins,
+        "initialised",
+        differences.initialised(),
+        "dropped",
+        differences.dropped(),
+        "kept",
+        differences.kept());
+    if (!differences.equals(ModelFiles.Differences.NONE)) {
+      warn(
+          "the checkpoint has other parameters than the model; initialised: "
+              + differences.initialised()
+              + ", dropped: "
+              + differences.dropped()
+              + ", kept without use: "
+              + differences.kept());
+    }
     return step;
   }
 

@@ -21,6 +21,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
@@ -205,6 +206,51 @@ class SwapHostTest {
           SwapReport.Status.ROLLED_BACK, owner.swapper.undo(10, "test").status(), "once more");
       assertSame(before, owner.model.parameters().byName());
       assertFalse(owner.swapper.undoable());
+    }
+  }
+
+  /** Does what was asked of a swapper from another thread. */
+  private static SwapReport done(Owner owner, Supplier<SwapReport> request) {
+    CompletableFuture<SwapReport> answer = CompletableFuture.supplyAsync(request);
+    while (!answer.isDone()) {
+      owner.swapper.boundary(1, Optional.empty());
+      Thread.onSpinWait();
+    }
+    return answer.join();
+  }
+
+  @Test
+  void onlyTheLastSwapIsUndone() {
+    try (Owner owner = new Owner(model(), new Stubborn(new AtomicInteger(1)), Long.MAX_VALUE)) {
+      assertTrue(owner.swap(SwapRequest.to(sum("1"))).switched());
+      assertTrue(owner.swap(SwapRequest.to(sum("2"))).switched());
+      SwapReport refused = owner.swap(SwapRequest.to(OddMixer.of(site -> (x, pass) -> x)));
+      assertEquals(SwapReport.Status.REFUSED, refused.status());
+      SwapReport back = done(owner, owner.swapper::rollBack);
+      assertEquals(SwapReport.Status.ROLLED_BACK, back.status(), back.reason());
+      assertEquals("2", back.sites().get(0).from().version());
+      assertEquals("1", owner.swapper.list().get("blocks.0.mixer").version());
+      SwapReport again = done(owner, owner.swapper::rollBack);
+      assertEquals(SwapReport.Status.REFUSED, again.status());
+      assertTrue(again.reason().contains("no swap that can be undone"), again.reason());
+      assertEquals("1", owner.swapper.list().get("blocks.0.mixer").version());
+    }
+  }
+
+  @Test
+  void whatWasBuiltForAnotherModelIsRefused() {
+    try (Owner owner = new Owner(model(), new Stubborn(new AtomicInteger(1)), Long.MAX_VALUE)) {
+      assertTrue(owner.swap(SwapRequest.to(sum("1"))).switched());
+      CompletableFuture<SwapReport> answer =
+          CompletableFuture.supplyAsync(() -> owner.swapper.swap(SwapRequest.to(sum("2"))));
+      while (!owner.swapper.pending()) {
+        Thread.onSpinWait();
+      }
+      owner.swapper.undo(2, "the guard"); // between the request and its boundary
+      owner.swapper.boundary(2, Optional.empty());
+      assertEquals("the model has changed meanwhile; ask again", answer.join().reason());
+      assertEquals(
+          SwapReport.Status.SWITCHED, owner.swap(SwapRequest.to(sum("2"))).status(), "as told");
     }
   }
 

@@ -2,6 +2,7 @@ package dev.hydra.trainer;
 
 import dev.hydra.composer.Forward;
 import dev.hydra.composer.Model;
+import dev.hydra.composer.Swapper;
 import dev.hydra.data.Dataset;
 import dev.hydra.data.ValidationWindows;
 import dev.hydra.libtorch.Grad;
@@ -20,13 +21,24 @@ public final class Evaluator {
   private final ValidationWindows windows;
   private final Dataset dataset;
   private final int batchSize;
+  private final Optional<Swapper> swapper;
 
   /** An evaluator over the held-out part of a dataset, {@code batchSize} windows at a time. */
   public Evaluator(Model model, Dataset dataset, int batchSize) {
+    this(model, dataset, batchSize, Optional.empty());
+  }
+
+  private Evaluator(Model model, Dataset dataset, int batchSize, Optional<Swapper> swapper) {
     this.model = model;
     this.windows = dataset.validation();
     this.dataset = dataset;
     this.batchSize = batchSize;
+    this.swapper = swapper;
+  }
+
+  /** The same, with components that may be exchanged between two batches of a score. */
+  public Evaluator swapping(Swapper newSwapper) {
+    return new Evaluator(model, dataset, batchSize, Optional.of(newSwapper));
   }
 
   /** Whether there is text to score. */
@@ -55,6 +67,8 @@ public final class Evaluator {
       if (stop.getAsBoolean()) {
         return Optional.empty();
       }
+      long step = i;
+      swapper.ifPresent(each -> each.boundary(step, Optional.empty()));
       int batch = (int) ((long) i * batches / wanted);
       try (PointerScope scope = new PointerScope();
           Forward forward = Forward.evaluation();

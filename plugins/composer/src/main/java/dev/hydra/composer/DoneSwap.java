@@ -24,13 +24,18 @@ record DoneSwap(
   }
 
   /**
-   * Goes back.
+   * Goes back, or throws and leaves all as it was.
    *
    * @return parameters that are not used any more, to be closed
    */
   List<Parameter> undo() {
     model.exchange(before);
-    part.rolledBack();
+    try {
+      part.rolledBack();
+    } catch (RuntimeException | Error e) {
+      model.exchange(after);
+      throw e;
+    }
     part.close();
     return only(after, before);
   }

@@ -18,7 +18,11 @@ public final class FreeMemory {
    * does not: a GPU does, so there it is as if nothing were in the way.
    */
   public static long bytes(Device device) {
-    if (!device.is_cpu() || !Files.exists(INFO)) {
+    return device.is_cpu() ? Math.min(machine(), MemoryLimits.own().room()) : Long.MAX_VALUE;
+  }
+
+  private static long machine() {
+    if (!Files.exists(INFO)) {
       return Long.MAX_VALUE;
     }
     try (Stream<String> lines = Files.lines(INFO)) {

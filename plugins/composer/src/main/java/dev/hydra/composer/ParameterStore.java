@@ -60,6 +60,11 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
     return Collections.unmodifiableCollection(parameters.values());
   }
 
+  /** Whether there is a parameter of a name. */
+  public boolean has(String name) {
+    return parameters.containsKey(name);
+  }
+
   /** Makes and initialises a parameter that is not put into the store: the caller closes it. */
   Parameter create(String name, ParameterSpec spec) {
     try (PointerScope scope = new PointerScope();

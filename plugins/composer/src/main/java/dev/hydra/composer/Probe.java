@@ -21,6 +21,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * Tries a component out before a running model takes it: one training forward and backward, one
  * forward with a decoding state. Shapes, types, finite values and gradients, causality.
  *
+ * <p>The component draws from LibTorch's random generator as in training, if it does: a run whose
+ * own components draw from it too goes on with other numbers than without the probe.
+ *
  * <p>The two rows of the input are equal up to {@link #CUT}: so causality shows within one forward.
  */
 final class Probe {

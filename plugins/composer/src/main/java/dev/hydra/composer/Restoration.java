@@ -29,6 +29,7 @@ public final class Restoration implements Succession {
   private final Path file;
   private final Map<String, String> saved;
   private final Vanished policy;
+  private final boolean same;
   private final Map<String, Takeover> takeovers = new LinkedHashMap<>();
   private final List<String> carried = new ArrayList<>();
   private final List<String> migrated = new ArrayList<>();
@@ -42,6 +43,7 @@ public final class Restoration implements Succession {
     this.file = file;
     this.saved = saved;
     this.policy = policy;
+    this.same = model.sites().stream().noneMatch(this::other);
   }
 
   /**
@@ -55,7 +57,7 @@ public final class Restoration implements Succession {
   public static Restoration of(Model model, Path file, Map<String, String> saved, Vanished policy)
       throws IOException {
     Restoration restoration = new Restoration(model, file, saved, policy);
-    if (model.sites().stream().noneMatch(restoration::other)) {
+    if (restoration.same) {
       ModelFiles.load(model, file);
       model.parameters().all().forEach(each -> restoration.carried.add(each.name()));
       return restoration;
@@ -178,9 +180,9 @@ public final class Restoration implements Succession {
     }
   }
 
-  /** Whether all parameters and nothing else were in the file. */
-  public boolean whole() {
-    return migrated.isEmpty() && initialised.isEmpty() && dropped.isEmpty() && kept.isEmpty();
+  /** Whether the model has the plugins that the file was made with. */
+  public boolean same() {
+    return same;
   }
 
   /** What became of the parameters. */

@@ -21,7 +21,9 @@ public interface SwapHost {
     /** At the boundary, when the model has changed. If this throws, the host is as before. */
     default void switched() {}
 
-    /** At a later boundary, when the model has changed back. */
+    /**
+     * At a later boundary, when the model has changed back. If this throws, the host is as before.
+     */
     default void rolledBack() {}
 
     @Override

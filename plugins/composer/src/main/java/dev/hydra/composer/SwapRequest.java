@@ -32,13 +32,19 @@ public record SwapRequest(
   /** How long building and probing may take if nothing is said. */
   public static final Duration LIMIT = Duration.ofSeconds(60);
 
-  /** What becomes of parameters that the new component does not ask for. */
+  /**
+   * What becomes of parameters that the new component does not ask for, or asks for in another
+   * shape: those begin anew.
+   */
   public enum Vanished {
     /** The swap is refused. */
     ERROR,
     /** They are gone. */
     DROP,
-    /** They stay in the model and its checkpoints, frozen and unused. */
+    /**
+     * They stay in the model and its checkpoints, frozen and unused. Refused if one of that name
+     * and another shape is asked for.
+     */
     KEEP
   }
 

@@ -124,11 +124,8 @@ public final class Swapper implements AutoCloseable {
             () ->
                 new IllegalStateException(
                     "there is no swap that can be undone: only the last one, while it is guarded"));
-    try {
-      retired.addAll(done.undo()); // a request in the making may build on them
-    } finally {
-      last = Optional.empty();
-    }
+    retired.addAll(done.undo()); // a request in the making may build on them
+    last = Optional.empty();
     long end = System.nanoTime();
     return done.report().rolledBack(reason, now, end - begin, end - begin);
   }

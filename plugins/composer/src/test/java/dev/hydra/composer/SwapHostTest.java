@@ -2,6 +2,7 @@ package dev.hydra.composer;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -20,6 +21,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
@@ -147,6 +149,108 @@ class SwapHostTest {
       }
       assertThrows(IllegalStateException.class, () -> swapper.boundary(1, Optional.empty()));
       assertTrue(answer.join().switched());
+    }
+  }
+
+  /** Cannot go back the first time. */
+  private record Stubborn(AtomicInteger attempts) implements SwapHost {
+    @Override
+    public Part prepare(Change change) {
+      Part none = SwapHost.none().prepare(change);
+      return new Part() {
+        @Override
+        public void begin() {
+          none.begin();
+        }
+
+        @Override
+        public void switched() {
+          none.switched();
+        }
+
+        @Override
+        public void rolledBack() {
+          if (attempts.incrementAndGet() == 1) {
+            throw new IllegalStateException("stubborn");
+          }
+        }
+
+        @Override
+        public void close() {
+          none.close();
+        }
+      };
+    }
+
+    @Override
+    public void reported(SwapReport report) {}
+
+    @Override
+    public boolean undoable() {
+      return true;
+    }
+  }
+
+  @Test
+  void whatCannotBeUndoneStaysWhole() {
+    try (Owner owner = new Owner(model(), new Stubborn(new AtomicInteger()), Long.MAX_VALUE)) {
+      var before = owner.model.parameters().byName();
+      assertTrue(owner.swap(SwapRequest.to(sum("1"))).switched());
+      var after = owner.model.parameters().byName();
+      IllegalStateException e =
+          assertThrows(IllegalStateException.class, () -> owner.swapper.undo(9, "test"));
+      assertEquals("stubborn", e.getMessage());
+      assertSame(after, owner.model.parameters().byName());
+      assertEquals("1", owner.swapper.list().get("blocks.0.mixer").version());
+      assertEquals(
+          SwapReport.Status.ROLLED_BACK, owner.swapper.undo(10, "test").status(), "once more");
+      assertSame(before, owner.model.parameters().byName());
+      assertFalse(owner.swapper.undoable());
+    }
+  }
+
+  /** Does what was asked of a swapper from another thread. */
+  private static SwapReport done(Owner owner, Supplier<SwapReport> request) {
+    CompletableFuture<SwapReport> answer = CompletableFuture.supplyAsync(request);
+    while (!answer.isDone()) {
+      owner.swapper.boundary(1, Optional.empty());
+      Thread.onSpinWait();
+    }
+    return answer.join();
+  }
+
+  @Test
+  void onlyTheLastSwapIsUndone() {
+    try (Owner owner = new Owner(model(), new Stubborn(new AtomicInteger(1)), Long.MAX_VALUE)) {
+      assertTrue(owner.swap(SwapRequest.to(sum("1"))).switched());
+      assertTrue(owner.swap(SwapRequest.to(sum("2"))).switched());
+      SwapReport refused = owner.swap(SwapRequest.to(OddMixer.of(site -> (x, pass) -> x)));
+      assertEquals(SwapReport.Status.REFUSED, refused.status());
+      SwapReport back = done(owner, owner.swapper::rollBack);
+      assertEquals(SwapReport.Status.ROLLED_BACK, back.status(), back.reason());
+      assertEquals("2", back.sites().get(0).from().version());
+      assertEquals("1", owner.swapper.list().get("blocks.0.mixer").version());
+      SwapReport again = done(owner, owner.swapper::rollBack);
+      assertEquals(SwapReport.Status.REFUSED, again.status());
+      assertTrue(again.reason().contains("no swap that can be undone"), again.reason());
+      assertEquals("1", owner.swapper.list().get("blocks.0.mixer").version());
+    }
+  }
+
+  @Test
+  void whatWasBuiltForAnotherModelIsRefused() {
+    try (Owner owner = new Owner(model(), new Stubborn(new AtomicInteger(1)), Long.MAX_VALUE)) {
+      assertTrue(owner.swap(SwapRequest.to(sum("1"))).switched());
+      CompletableFuture<SwapReport> answer =
+          CompletableFuture.supplyAsync(() -> owner.swapper.swap(SwapRequest.to(sum("2"))));
+      while (!owner.swapper.pending()) {
+        Thread.onSpinWait();
+      }
+      owner.swapper.undo(2, "the guard"); // between the request and its boundary
+      owner.swapper.boundary(2, Optional.empty());
+      assertEquals("the model has changed meanwhile; ask again", answer.join().reason());
+      assertEquals(
+          SwapReport.Status.SWITCHED, owner.swap(SwapRequest.to(sum("2"))).status(), "as told");
     }
   }
 

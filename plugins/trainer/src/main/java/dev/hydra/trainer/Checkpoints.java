@@ -78,7 +78,7 @@ final class Checkpoints {
       Restoration restoration =
           Restoration.of(model, checkpoint.file(Checkpoint.MODEL), state.sites(), policy);
       Map<String, Tensor> moments = readAll(checkpoint, Checkpoint.OPTIMIZER);
-      if (restoration.whole()) {
+      if (restoration.same()) {
         training.optimizer().importState(moments);
       } else {
         new MomentTransfer(restoration, Moments.of(moments)).into(training.optimizer().moments());
@@ -93,10 +93,13 @@ final class Checkpoints {
     }
   }
 
-  /** Parameters that components have left behind are not asked for, but go on. */
+  /** Parameters that components have left behind go on, unless one asks for them again. */
   private void keepUnused(Checkpoint checkpoint, TrainerState state) throws IOException {
     try (SafetensorsFile file = SafetensorsFile.open(checkpoint.file(Checkpoint.MODEL))) {
       for (String name : state.unused()) {
+        if (model.parameters().has(name)) {
+          continue;
+        }
         try (PointerScope scope = new PointerScope()) {
           model.parameters().keep(name, file.read(name));
         }

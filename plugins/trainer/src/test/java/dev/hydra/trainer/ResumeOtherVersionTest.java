@@ -1,9 +1,14 @@
 package dev.hydra.trainer;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.hydra.api.FeedForward;
+import dev.hydra.api.Init;
+import dev.hydra.api.Site;
 import dev.hydra.composer.Components;
 import dev.hydra.composer.Components.Registration;
 import dev.hydra.composer.Parameter;
@@ -18,7 +23,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -148,5 +155,46 @@ class ResumeOtherVersionTest {
       assertTrue(message.contains("it lacks blocks.2.norm.weight"), message);
       assertTrue(message.contains("it lacks blocks.2.ffn.down"), message);
     }
+  }
+
+  private static FeedForward downOnly(Site site) {
+    Tensor down = site.parameter("down", Init.normal(0.1), site.width(), 2L * site.width());
+    return (x, pass) -> Tensors.linear(Tensors.cat(2, x, x), down);
+  }
+
+  @Test
+  void whatASwapKeptIsUsedAgain() throws IOException {
+    Registration without =
+        TestFeedForward.registration("1.5", ResumeOtherVersionTest::downOnly, Optional.empty());
+    String name = "blocks.0.ffn.gate_up";
+    Events events = new Events();
+    double[] before;
+    try (Trainer trainer = trainer("run", TestFeedForward.fused("1.0"), 8, events)) {
+      trainer.run(
+          () -> {
+            if (events.steps.size() == 2) {
+              SwapRequest request = SwapRequest.to(without).vanished(Vanished.KEEP);
+              assertFalse(Requests.swap(trainer, request).isDone(), "it waits for the boundary");
+            }
+            return events.steps.size() == 4;
+          });
+      assertFalse(trainer.optimizerState().containsKey(name + ".step"), "it is not trained");
+      before = values(trainer, name);
+    }
+    try (Trainer trainer = trainer("run", TestFeedForward.fused("1.0"), 8, new Events())) {
+      assertEquals(4, trainer.resume(Vanished.ERROR));
+      assertArrayEquals(before, values(trainer, name));
+      assertEquals(0, number(trainer, name + ".step"));
+      trainer.run(() -> false);
+      assertEquals(4, number(trainer, name + ".step"), "it is trained again");
+    }
+  }
+
+  private static double[] values(Trainer trainer, String name) {
+    return trainer.model().parameters().all().stream()
+        .filter(each -> each.name().equals(name))
+        .map(each -> Tensors.numbers(each.master()))
+        .findFirst()
+        .orElseThrow();
   }
 }

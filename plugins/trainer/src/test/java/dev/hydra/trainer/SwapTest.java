@@ -9,6 +9,7 @@ import dev.hydra.composer.SwapReport.Version;
 import dev.hydra.composer.SwapRequest;
 import dev.hydra.composer.SwapRequest.Vanished;
 import dev.hydra.composer.Swapper;
+import dev.hydra.data.Dataset;
 import dev.hydra.ffn.moe.MoeFactory;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.memory.pkm.ProductKeyMemoryFactory;
@@ -184,6 +185,42 @@ class SwapTest {
       }
       assertEquals(plain, swapped);
       assertEquals(4, reports.size());
+      for (CompletableFuture<SwapReport> each : reports) {
+        assertEquals(
+            SwapReport.Status.SWITCHED, Requests.get(each).status(), Requests.get(each).reason());
+      }
+    }
+  }
+
+  @Test
+  void evaluationGoesOn() throws IOException {
+    try (Trainer trainer =
+            Trials.trainer(folder, folder.resolve("run"), "trainer.steps = 2", new Events());
+        Swapper swapper = new Swapper(trainer.model(), SwapHost.none())) {
+      trainer.run(() -> false);
+      Dataset dataset = Trials.experiment("").data().open(List.of(folder));
+      Evaluator evaluator = new Evaluator(trainer.model(), dataset, 4);
+      double plain = evaluator.score(40, () -> false).orElseThrow().loss();
+      List<CompletableFuture<SwapReport>> reports = new ArrayList<>();
+      int[] batch = {0};
+      double swapped =
+          evaluator
+              .swapping(swapper)
+              .score(
+                  40,
+                  () -> {
+                    if (batch[0]++ % 4 == 1) {
+                      reports.add(
+                          Requests.ask(
+                              swapper::pending,
+                              () -> swapper.swap(SwapRequest.to(FreshPlugins.all("2", PLUGINS)))));
+                    }
+                    return false;
+                  })
+              .orElseThrow()
+              .loss();
+      assertEquals(plain, swapped);
+      assertEquals(3, reports.size());
       for (CompletableFuture<SwapReport> each : reports) {
         assertEquals(
             SwapReport.Status.SWITCHED, Requests.get(each).status(), Requests.get(each).reason());

@@ -1,30 +1,21 @@
 package dev.hydra.mixer.mamba;
 
 import dev.hydra.libtorch.CustomFunction;
-import dev.hydra.libtorch.Decays;
-import dev.hydra.libtorch.Folding;
+import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
 import java.util.Arrays;
 import java.util.Optional;
-import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * The SSD in chunks (arXiv 2405.21060, section 6) with a backward of its own, which keeps only
- * inputs, output and the states between chunks, and computes the rest again.
- *
- * <p>The gradients of the decays need none of the decays' many uses. What the log decay at t scales
- * is everything that goes from before t to t or later. In a chunk that is what its outputs from t
- * on and its last state are made of, less what the inputs from t on put there:
- *
- * <pre>{@code
- * dlog[t] = sum over i >= t of (<y[i], dy[i]> - <u[i], du[i]>) + <h, dh>,    u = x * dt
- * }</pre>
- *
- * (the argument of arXiv 2312.06635, section 4.3, per chunk, so that rounding does not add up).
+ * inputs, output and the states between chunks, and computes the rest again. On a CPU a long
+ * sequence is taken part by part, so that what is computed on the way takes bounded memory.
  */
 final class ChunkedSsd extends CustomFunction {
+  /** Tokens of all sequences together that a CPU computes at once. */
+  static final long AT_ONCE = 4096;
+
   private final int chunk;
   private final ScanInput.Layout arguments;
 
@@ -42,99 +33,112 @@ final class ChunkedSsd extends CustomFunction {
   @Override
   protected Tensor[] forward(Context context, Tensor... inputs) {
     ScanInput in = arguments.input(inputs);
-    SsdTerms terms = SsdTerms.of(in, chunk);
-    SsdLayout layout = terms.layout();
-    Decays decays = terms.decays();
-
-    Tensor added = layout.states(terms.inputAtEnd().transpose(1, 2).bmm(terms.b()));
-    Optional<Tensor> initial = in.initial().map(i -> layout.boundary(i, terms.type()));
-    Tensor after = ChunkRecurrence.after(decays.totals(), added, initial, decays.lastDocuments());
-    Tensor before = ChunkRecurrence.before(initial, after);
-
-    Tensor across = terms.c().bmm(layout.fromStates(before).transpose(1, 2));
-    Tensor mixing = layout.square(terms.pairs().mul_(terms.scores()));
-    Tensor within = mixing.bmm(layout.byHead(terms.input()));
-    Tensor y =
-        layout
-            .chunks()
-            .unfold(layout.fromSides(across).mul(terms.fromStart()).add_(layout.fromHeads(within)));
-    // A copy: a view would keep the states of all chunks alive.
-    Tensor last = layout.fromBoundary(after.narrow(1, after.size(1) - 1, 1)).clone();
-    Tensor state = Tensors.cast(last, Tensors.type(in.dt()));
     context.save(inputs);
-    context.save(before, y, state);
-    return new Tensor[] {y, state};
+    Tensor[] y = new Tensor[parts(in)];
+    Optional<Tensor> state = in.initial();
+    for (int z = 0; z < y.length; z++) {
+      SsdPart part = part(in, z, state);
+      Tensor[] made = Scopes.keepAll(() -> part.forward().tensors());
+      context.save(made);
+      SsdPart.Result result = SsdPart.Result.of(made);
+      y[z] = result.y();
+      state = Optional.of(result.state());
+    }
+    return new Tensor[] {joined(y), state.orElseThrow()};
   }
 
   @Override
   protected void backward(Context context, Gradients gradients) {
     int count = arguments.count();
-    Tensor[] inputs = new Tensor[count];
-    Arrays.setAll(inputs, context::saved);
-    ScanInput in = arguments.input(inputs);
-    Tensor before = context.saved(count);
-    Tensor y = context.saved(count + 1);
-    Tensor state = context.saved(count + 2);
-    Tensor dy = gradients.of(0);
-    SsdTerms terms = SsdTerms.of(in, chunk);
-    SsdLayout layout = terms.layout();
-    Folding chunks = layout.chunks();
-    ScalarType type = terms.type();
-    ScalarType precise = Tensors.type(in.dt());
-
-    // Between chunks.
-    Tensor dyFolded = chunks.fold(dy);
-    Tensor dyAtStart = layout.sideBySide(dyFolded.mul(terms.fromStart()));
-    Tensor dBefore = layout.states(dyAtStart.transpose(1, 2).bmm(terms.c()));
-    Tensor dState = layout.boundary(gradients.of(1), type);
-    Tensor dAfter = terms.gradientAfter(next(dBefore, dState));
-    Tensor dAdded = layout.fromStates(dAfter);
-
-    // Within chunks.
-    Tensor dyByHead = layout.byHead(dyFolded);
-    Tensor pairs = terms.pairs();
-    Tensor mixing = layout.square(pairs.mul(terms.scores()));
-    Tensor dMixing = dyByHead.bmm(layout.byHead(terms.input()).transpose(1, 2));
-    // Summed in float32: bfloat16 would be slower and blur.
-    Tensor dScoresByHead = layout.squareByHead(dMixing).mul(pairs);
-    Tensor dScores = Tensors.cast(layout.square(sum(dScoresByHead, 3, precise)), type);
-
-    Tensor dC = dyAtStart.bmm(layout.fromStates(before)).baddbmm(dScores, terms.b());
-    Tensor dB = terms.inputAtEnd().bmm(dAdded).baddbmm(dScores.transpose(1, 2), terms.c());
-    Tensor dInput =
-        chunks.unfold(
-            layout
-                .fromSides(terms.b().bmm(dAdded.transpose(1, 2)))
-                .mul(terms.toEnd())
-                .add_(layout.fromHeads(mixing.transpose(1, 2).bmm(dyByHead))));
-    gradients.give(ScanInput.X, dInput.mul(Tensors.cast(in.dt(), type).unsqueeze(-1)));
-    gradients.give(ScanInput.B, layout.fromGroups(dB));
-    gradients.give(ScanInput.C, layout.fromGroups(dC));
-
-    Tensor dStep = dot(dInput, in.x(), precise);
-    Tensor flow = chunks.fold(dot(y, dy, precise).sub(dStep.mul(in.dt())));
-    Tensor leaving = dot(next(before, layout.boundary(state, type)), dAfter, precise);
-    Tensor fromHere = flow.flip(2).cumsum(2).flip(2);
-    Tensor dLog = chunks.unfold(fromHere.add(leaving.unsqueeze(2))).mul(terms.inRange());
-    gradients.give(ScanInput.DT, dStep.add(dLog.mul(in.a())));
-    gradients.give(ScanInput.A, dLog.mul(in.dt()).sum(0, 1));
+    ScanInput in = arguments.input(saved(context, 0, count));
+    Tensor[][] parts = new Tensor[parts(in)][];
+    Tensor dState = gradients.of(1);
+    for (int z = parts.length - 1; z >= 0; z--) {
+      SsdPart part =
+          part(in, z, z == 0 ? in.initial() : Optional.of(result(context, z - 1).state()));
+      SsdPart.Result result = result(context, z);
+      Tensor dy = Tensors.slice(gradients.of(0), 1, from(in, z), to(in, z));
+      Tensor dAfter = dState;
+      parts[z] = Scopes.keepAll(() -> part.backward(result, dy, dAfter));
+      if (z > 0) {
+        dState = continuing(in, z, parts[z][SsdPart.INITIAL]);
+      }
+    }
+    for (int each : new int[] {ScanInput.X, ScanInput.DT, ScanInput.B, ScanInput.C}) {
+      gradients.give(each, joined(of(parts, each)));
+    }
+    gradients.give(ScanInput.A, Arrays.stream(of(parts, ScanInput.A)).reduce(Tensor::add).get());
     if (arguments.continued()) {
-      Tensor decay = terms.decays().totals().narrow(1, 0, 1).exp().unsqueeze(-1);
-      Tensor dInitial = dAfter.narrow(1, 0, 1).mul(decay).add(dBefore.narrow(1, 0, 1));
-      gradients.give(arguments.initialIndex(), layout.fromBoundary(dInitial));
+      gradients.give(arguments.initialIndex(), parts[0][SsdPart.INITIAL]);
     }
   }
 
-  /** From what belongs to the start of each chunk, and of the end, to the end of each chunk. */
-  private static Tensor next(Tensor starts, Tensor end) {
-    return Tensors.cat(1, starts.narrow(1, 1, starts.size(1) - 1), end);
+  private SsdPart.Result result(Context context, int part) {
+    int from = arguments.count() + SsdPart.Result.COUNT * part;
+    return SsdPart.Result.of(saved(context, from, SsdPart.Result.COUNT));
   }
 
-  private static Tensor dot(Tensor a, Tensor b, ScalarType precise) {
-    return sum(a.mul(b), -1, precise);
+  private static Tensor[] saved(Context context, int from, int count) {
+    Tensor[] saved = new Tensor[count];
+    Arrays.setAll(saved, i -> context.saved(from + i));
+    return saved;
   }
 
-  private static Tensor sum(Tensor values, int dim, ScalarType precise) {
-    return values.sum(new long[] {dim}, false, new ScalarTypeOptional(precise));
+  private static Tensor[] of(Tensor[][] parts, int index) {
+    return Arrays.stream(parts).map(part -> part[index]).toArray(Tensor[]::new);
+  }
+
+  private static Tensor joined(Tensor... parts) {
+    return parts.length == 1 ? parts[0] : Tensors.cat(1, parts);
+  }
+
+  /** The tokens of a part. */
+  private long step(ScanInput in) {
+    long time = in.x().size(1);
+    return in.x().is_cuda() ? time : Math.max(1, AT_ONCE / in.x().size(0) / chunk) * chunk;
+  }
+
+  private int parts(ScanInput in) {
+    return (int) ((in.x().size(1) + step(in) - 1) / step(in));
+  }
+
+  private long from(ScanInput in, int part) {
+    return part * step(in);
+  }
+
+  private long to(ScanInput in, int part) {
+    return Math.min(in.x().size(1), (part + 1) * step(in));
+  }
+
+  /**
+   * A part.
+   *
+   * @param before the state before it
+   */
+  private SsdPart part(ScanInput in, int part, Optional<Tensor> before) {
+    if (parts(in) == 1) {
+      return new SsdPart(in, chunk);
+    }
+    long from = from(in, part);
+    long to = to(in, part);
+    return new SsdPart(
+        new ScanInput(
+            Tensors.slice(in.x(), 1, from, to),
+            Tensors.slice(in.dt(), 1, from, to),
+            in.a(),
+            Tensors.slice(in.b(), 1, from, to),
+            Tensors.slice(in.c(), 1, from, to),
+            in.documents().map(d -> Tensors.slice(d, 1, from, to)),
+            part == 0 ? before : before.map(state -> continuing(in, part, state))),
+        chunk);
+  }
+
+  /** A state at the beginning of a part, or its gradient: zero where a document begins there. */
+  private Tensor continuing(ScanInput in, int part, Tensor state) {
+    long first = from(in, part);
+    return in.documents()
+        .map(d -> d.select(1, first).eq(d.select(1, first - 1)).view(-1, 1, 1, 1))
+        .map(same -> state.mul(Tensors.cast(same, Tensors.type(state))))
+        .orElse(state);
   }
 }

@@ -32,7 +32,7 @@ final class FalconH1 {
     SwigluPart ffn =
         new SwigluPart(
             width,
-            config.required("intermediate_size"),
+            config.size("intermediate_size"),
             config.flag("mlp_bias", false),
             mlp.get(0),
             false);

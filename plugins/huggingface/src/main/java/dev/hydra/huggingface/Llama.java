@@ -15,7 +15,7 @@ final class Llama {
         AttentionPart.read(
             config, config.integer("num_attention_heads", 32), Rope.whole(config, 10_000));
     SwigluPart ffn =
-        SwigluPart.of(width, config.required("intermediate_size"), config.flag("mlp_bias", false));
+        SwigluPart.of(width, config.size("intermediate_size"), config.flag("mlp_bias", false));
     return new ModelPlan(
         frame,
         BlockPlan.sequential(

@@ -64,6 +64,10 @@ def silu(x):
     return x * sigmoid(x)
 
 
+def gelu(x):
+    return x * (1 + np.vectorize(math.erf)(x / math.sqrt(2))) / 2
+
+
 def softplus(x):
     return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
 
@@ -269,7 +273,8 @@ class Model:
 
     def swiglu(self, x, at):
         gate, down = self.c.get("mlp_multipliers", [1, 1])
-        y = silu(self.linear(x, at + "gate_proj") * gate) * self.linear(x, at + "up_proj")
+        act = {"silu": silu, "gelu": gelu}[self.c.get("hidden_act", "silu")]
+        y = act(self.linear(x, at + "gate_proj") * gate) * self.linear(x, at + "up_proj")
         return self.linear(y, at + "down_proj") * down
 
     @staticmethod
@@ -499,6 +504,8 @@ VARIANTS = {
                       "residual_multiplier": 1.0, "logits_scaling": 1.0, "num_local_experts": 0, "num_experts_per_tok": 0,
                       "shared_intermediate_size": 24},
         {"layers_block_type": ["attention", "mamba", "mamba", "attention"], "layer_types": ...}, "F32", 1),
+    "llama-gelu": (
+        BASE | ROPE | {"model_type": "llama", "hidden_act": "gelu", "mlp_bias": True, "num_hidden_layers": 2}, {}, "F32", 1),
 }
 
 # Prompts with padding: where it stands in them, for mixers of which the projection has a bias.

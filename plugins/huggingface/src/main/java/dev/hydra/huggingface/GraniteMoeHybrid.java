@@ -103,7 +103,7 @@ final class GraniteMoeHybrid {
     String norm = "post_attention_layernorm";
     if (experts == 0) {
       config.harmless(List.of("num_experts_per_tok", "intermediate_size"));
-      SwigluPart alone = new SwigluPart(width, shared, false, 1, true);
+      SwigluPart alone = SwigluPart.of(width, shared, false).together();
       return PathPlan.ffn("ffn", alone, "shared_mlp.", norm, all(depth));
     }
     MoePart moe =

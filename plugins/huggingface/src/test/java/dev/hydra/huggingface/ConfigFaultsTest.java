@@ -19,7 +19,9 @@ class ConfigFaultsTest extends PublishedFolderTest {
       value = {
         "llama | \"rope_type\": \"default\" | \"rope_type\": \"dynamic\", \"factor\": 2 |"
             + " rope_parameters.rope_type: = dynamic is not supported",
-        "llama | \"hidden_act\": \"silu\" | \"hidden_act\": \"gelu\" | hidden_act: = gelu is not",
+        "llama | \"hidden_act\": \"silu\" | \"hidden_act\": \"gelu_new\" |"
+            + " hidden_act: = gelu_new is not",
+        "mamba | \"hidden_act\": \"silu\" | \"hidden_act\": \"gelu\" | hidden_act: = gelu is not",
         "llama | \"model_type\": \"llama\" | \"model_type\": \"lama\" | model_type: = lama is not",
         "llama | \"hidden_size\": 64 | \"hidden_size\": \"64\" | hidden_size: must be a whole",
         "llama | \"hidden_size\": 64, | `` | hidden_size: is missing",

@@ -41,6 +41,7 @@ class VariantsTest {
         "llama-llama3",
         "llama-linear",
         "llama-yarn",
+        "llama-gelu",
         "mixtral-window",
         "mamba-biased",
         "mamba2-groups",

@@ -64,6 +64,10 @@ def silu(x):
     return x * sigmoid(x)
 
 
+def gelu(x):
+    return x * (1 + np.vectorize(math.erf)(x / math.sqrt(2))) / 2
+
+
 def softplus(x):
     return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
 
@@ -78,9 +82,14 @@ def rms(x, weight, epsilon):
 
 
 class Model:
-    """One published model; `logits` maps token ids [time] to logits [time, vocabulary]."""
+    """One published model; `logits` maps token ids [time] to logits [time, vocabulary].
 
-    def __init__(self, config, weights):
+    Tokens of padding, where they are named, are not attended to and not counted in positions. State
+    spaces project zeros of them and take zeros of them out of their convolution.
+    """
+
+    def __init__(self, config, weights, padding=None):
+        self.padding = padding
         self.c = config
         self.w = {name: array.astype(np.float64) for name, array in weights.items()}
         self.family = config["model_type"]
@@ -97,6 +106,7 @@ class Model:
 
     def logits(self, ids):
         c = self.c
+        self.real = np.ones(len(ids), bool) if self.padding is None else ids != self.padding
         pure = self.family in ("mamba", "mamba2")
         table = self.w["backbone.embeddings.weight" if pure else "model.embed_tokens.weight"]
         x = table[ids] * c.get("embedding_multiplier", 1)
@@ -170,7 +180,7 @@ class Model:
         frequency, amplitude = self.rope(size)
         if frequency is not None:
             half = len(frequency)
-            angle = np.arange(time)[:, None, None] * frequency
+            angle = (np.cumsum(self.real) - 1)[:, None, None] * frequency
             cos, sin = np.cos(angle) * amplitude, np.sin(angle) * amplitude
 
             def turn(u):
@@ -180,7 +190,7 @@ class Model:
             q, k = turn(q), turn(k)
         scale = c["attention_multiplier"] if self.family == "granitemoehybrid" else size**-0.5
         distance = np.arange(time)[:, None] - np.arange(time)
-        seen = (distance >= 0) & (distance < (c.get("sliding_window") or time))
+        seen = (distance >= 0) & (distance < (c.get("sliding_window") or time)) & (self.real | (distance == 0))
         out = np.empty((time, heads, size))
         for h in range(heads):
             g = h // (heads // groups)
@@ -192,11 +202,11 @@ class Model:
         kernel = weight.shape[1]
         padded = np.vstack([np.zeros((kernel - 1, x.shape[1])), x])
         y = sum(padded[i : i + len(x)] * weight[:, i] for i in range(kernel))
-        return silu(y + self.w.get(at + "conv1d.bias", 0))
+        return silu(y + self.w.get(at + "conv1d.bias", 0)) * self.real[:, None]
 
     def mamba(self, x, at):
         inner, state = self.w[at + "A_log"].shape
-        x, z = np.split(self.linear(x, at + "in_proj"), 2, -1)
+        x, z = np.split(self.linear(x * self.real[:, None], at + "in_proj"), 2, -1)
         x = self.conv(x, at)
         selected = self.linear(x, at + "x_proj")
         rank = selected.shape[1] - 2 * state
@@ -217,7 +227,7 @@ class Model:
         groups = c.get("n_groups", c.get("mamba_n_groups"))
         state = c.get("state_size", c.get("mamba_d_state"))
         inner = self.w[at + "out_proj.weight"].shape[1]
-        projected = self.linear(x, at + "in_proj")
+        projected = self.linear(x * self.real[:, None], at + "in_proj")
         cuts = np.cumsum([inner, inner, groups * state, groups * state])
         parts = np.split(projected, cuts, -1)
         z, xs, b, cc, dt = (p * m for p, m in zip(parts, c.get("ssm_multipliers", [1] * 5)))
@@ -263,7 +273,8 @@ class Model:
 
     def swiglu(self, x, at):
         gate, down = self.c.get("mlp_multipliers", [1, 1])
-        y = silu(self.linear(x, at + "gate_proj") * gate) * self.linear(x, at + "up_proj")
+        act = {"silu": silu, "gelu": gelu}[self.c.get("hidden_act", "silu")]
+        y = act(self.linear(x, at + "gate_proj") * gate) * self.linear(x, at + "up_proj")
         return self.linear(y, at + "down_proj") * down
 
     @staticmethod
@@ -493,7 +504,13 @@ VARIANTS = {
                       "residual_multiplier": 1.0, "logits_scaling": 1.0, "num_local_experts": 0, "num_experts_per_tok": 0,
                       "shared_intermediate_size": 24},
         {"layers_block_type": ["attention", "mamba", "mamba", "attention"], "layer_types": ...}, "F32", 1),
+    "llama-gelu": (
+        BASE | ROPE | {"model_type": "llama", "hidden_act": "gelu", "mlp_bias": True, "num_hidden_layers": 2}, {}, "F32", 1),
 }
+
+# Prompts with padding: where it stands in them, for mixers of which the projection has a bias.
+PADDING = 7
+PADDED = {"mamba-biased": [0, 5, 6], "jamba-periods": [4, 11], "bamba-indices": [2, 9, 10], "falcon-after-gate": [0, 1, 13]}
 
 
 def make(folder):
@@ -523,7 +540,13 @@ def make(folder):
                 file.write("\n")
         ids = random.integers(0, config["vocab_size"], (2, 24))
         model = Model(config, weights)
-        save(at + "/io.safetensors", {"input_ids": ids, "logits": np.stack([model.logits(row) for row in ids])})
+        io = {"input_ids": ids, "logits": np.stack([model.logits(row) for row in ids])}
+        if name in PADDED:
+            row = ids[0].copy()
+            row[ids[0] == PADDING] = PADDING + 1
+            row[PADDED[name]] = PADDING
+            io |= {"padded.input_ids": row[None], "padded.logits": Model(config, weights, PADDING).logits(row)[None]}
+        save(at + "/io.safetensors", io)
 
 
 if __name__ == "__main__":

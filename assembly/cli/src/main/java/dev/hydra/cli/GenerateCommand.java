@@ -1,6 +1,5 @@
 package dev.hydra.cli;
 
-import com.fasterxml.jackson.jr.ob.JSON;
 import com.typesafe.config.Config;
 import dev.hydra.composer.ConfigFiles;
 import dev.hydra.composer.Model;
@@ -145,7 +144,7 @@ final class GenerateCommand implements Callable<Integer> {
     return 0;
   }
 
-  private int[] start(Optional<Tokenizer> tokenizer) {
+  private int[] start(Optional<Tokenizer> tokenizer) throws IOException {
     if (tokens.isPresent()) {
       return ids(tokens.get());
     }
@@ -155,17 +154,11 @@ final class GenerateCommand implements Callable<Integer> {
         .encode(prompt.orElse("\n"));
   }
 
-  private static int[] ids(String json) {
-    String problem = "--tokens must be a JSON array of token ids, such as [72,105]";
-    try {
-      int[] ids = JSON.std.beanFrom(int[].class, json);
-      if (ids == null) {
-        throw new UsageException(problem);
-      }
-      return ids;
-    } catch (IOException e) {
-      throw new UsageException(problem);
-    }
+  private static int[] ids(String json) throws IOException {
+    return TokenIds.row(json)
+        .orElseThrow(
+            () ->
+                new UsageException("--tokens must be a JSON array of token ids, such as [72,105]"));
   }
 
   private static <T> T usage(java.util.function.Supplier<T> action) {

@@ -1,7 +1,5 @@
 package dev.hydra.cli;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.jr.ob.JSON;
 import com.typesafe.config.Config;
 import dev.hydra.composer.Model;
 import dev.hydra.trainer.Checkpoint;
@@ -15,7 +13,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.bytedeco.pytorch.Device;
 import picocli.CommandLine.Command;
@@ -102,16 +99,14 @@ final class ScoreCommand implements Callable<Integer> {
     if (!Files.isRegularFile(tokens)) {
       throw new UsageException("there is no file " + tokens);
     }
-    int[][] sequences;
-    try {
-      sequences = JSON.std.beanFrom(int[][].class, Files.readString(tokens));
-    } catch (JsonProcessingException e) {
-      throw new UsageException(
-          tokens + " must hold an array of arrays of token ids, such as [[72,105],[33,10]]");
-    }
-    if (sequences == null || Arrays.stream(sequences).anyMatch(Objects::isNull)) {
-      throw new UsageException(tokens + " has null where token ids belong");
-    }
+    int[][] sequences =
+        TokenIds.rows(Files.readString(tokens))
+            .orElseThrow(
+                () ->
+                    new UsageException(
+                        tokens
+                            + " must hold an array of arrays of token ids, such as"
+                            + " [[72,105],[33,10]]"));
     if (Arrays.stream(sequences).noneMatch(sequence -> sequence.length > 1)) {
       throw new UsageException(
           tokens + " has nothing to score: a sequence needs at least two tokens");

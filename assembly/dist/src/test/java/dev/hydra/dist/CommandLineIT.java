@@ -134,7 +134,16 @@ class CommandLineIT {
     assertEquals(-sum / 4, loss, 1e-9);
     assertTrue(loss > 3 && loss < 7, "after one step near ln 256 = 5.5: " + loss);
 
-    for (String wrong : List.of("[1, 2]", "[[1, \"a\"]]", "[[300, 1]]", "[[1]]", "[]", "{")) {
+    for (String wrong :
+        List.of(
+            "[1, 2]",
+            "[[1, \"a\"]]",
+            "[[1, null]]",
+            "[[1.5, 2]]",
+            "[[300, 1]]",
+            "[[1]]",
+            "[]",
+            "{")) {
       Files.writeString(folder.resolve("tokens.json"), wrong);
       Hydra.Result result = run(score);
       assertEquals(2, result.exitCode(), wrong + ": " + result);

@@ -22,7 +22,7 @@ record AttentionPart(
     implements Part {
   /** Reads what the families write alike. */
   static AttentionPart read(PublishedConfig config, int defaultKvHeads, Rope rope) {
-    int width = config.required("hidden_size");
+    int width = config.size("hidden_size");
     int heads = config.integer("num_attention_heads", 32);
     // A null means as many as heads; only an absent key has the family's default.
     int kvHeads =
@@ -33,7 +33,13 @@ record AttentionPart(
       throw config.invalid(
           "num_key_value_heads", "= " + kvHeads + " must divide num_attention_heads = " + heads);
     }
-    int headDim = config.integer("head_dim", width / heads);
+    int headDim = config.size("head_dim", width / heads);
+    if (rope.dims(headDim) % 2 != 0) {
+      throw config.invalid(
+          config.has("head_dim") ? "head_dim" : "num_attention_heads",
+          "makes heads of %d, of which %d dimensions rotate: not in pairs"
+              .formatted(headDim, rope.dims(headDim)));
+    }
     if (config.number("attention_dropout", 0) > 0) {
       config.warn("attention_dropout", "is not applied in training");
     }

@@ -37,7 +37,7 @@ final class Bamba {
           "attn_layer_indices", "= " + attending + " must be within the " + depth + " layers");
     }
     SwigluPart ffn =
-        SwigluPart.of(width, config.required("intermediate_size"), config.flag("mlp_bias", false));
+        SwigluPart.of(width, config.size("intermediate_size"), config.flag("mlp_bias", false));
     return new ModelPlan(
         frame,
         BlockPlan.sequential(

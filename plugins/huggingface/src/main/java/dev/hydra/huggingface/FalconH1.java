@@ -30,12 +30,8 @@ final class FalconH1 {
     }
     List<Double> mlp = config.numbers("mlp_multipliers", 2).orElse(ONES);
     SwigluPart ffn =
-        new SwigluPart(
-            width,
-            config.required("intermediate_size"),
-            config.flag("mlp_bias", false),
-            mlp.get(0),
-            false);
+        SwigluPart.of(width, config.size("intermediate_size"), config.flag("mlp_bias", false))
+            .gated(mlp.get(0));
     String norm = "input_layernorm";
     return new ModelPlan(
         frame,

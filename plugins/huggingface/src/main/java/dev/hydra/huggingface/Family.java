@@ -135,7 +135,7 @@ final class Family {
     return plan;
   }
 
-  /** Refuses activations other than the one that all families use. */
+  /** Refuses activations other than the one that most families have in their mixers, too. */
   static void requireSilu(PublishedConfig config) {
     String activation = config.text("hidden_act", "silu");
     if (!activation.equals("silu") && !activation.equals("swish")) {

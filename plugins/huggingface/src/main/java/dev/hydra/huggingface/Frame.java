@@ -52,7 +52,7 @@ record Frame(
   /** Reads what all families write alike, but for a default. */
   static Frame read(
       PublishedConfig config, Names names, double defaultEpsilon, boolean defaultTied) {
-    int vocabSize = config.required("vocab_size");
+    int vocabSize = config.size("vocab_size");
     Map<String, Object> options = new LinkedHashMap<>();
     boolean mamba = names.equals(Names.MAMBA);
     if (!mamba) {
@@ -71,8 +71,8 @@ record Frame(
     return new Frame(
         names,
         vocabSize,
-        config.required("hidden_size"),
-        config.required("num_hidden_layers"),
+        config.size("hidden_size"),
+        config.size("num_hidden_layers"),
         config.flag("tie_word_embeddings", defaultTied),
         epsilon,
         options,

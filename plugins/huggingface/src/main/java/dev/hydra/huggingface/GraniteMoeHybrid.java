@@ -101,14 +101,20 @@ final class GraniteMoeHybrid {
     }
     int experts = config.integer("num_local_experts", config.integer("num_experts", 8));
     String norm = "post_attention_layernorm";
-    int topK = config.integer("num_experts_per_tok", 2);
-    int hidden = config.integer("intermediate_size", 11008);
     if (experts == 0) {
-      SwigluPart alone = new SwigluPart(width, shared, false, 1, true);
+      config.harmless(List.of("num_experts_per_tok", "intermediate_size"));
+      SwigluPart alone = SwigluPart.of(width, shared, false).together();
       return PathPlan.ffn("ffn", alone, "shared_mlp.", norm, all(depth));
     }
     MoePart moe =
-        new MoePart(width, hidden, experts, topK, true, shared, GraniteMoeHybrid::together);
+        new MoePart(
+            width,
+            config.size("intermediate_size", 11008),
+            experts,
+            MoePart.topK(config, experts),
+            true,
+            shared,
+            GraniteMoeHybrid::together);
     return PathPlan.ffn("ffn", moe, "", norm, all(depth));
   }
 

@@ -21,12 +21,13 @@ final class Jamba {
     Frame frame = Frame.read(config, Frame.Names.HYBRID, 1e-6, false);
     int width = frame.width();
     int depth = frame.depth();
-    int hidden = config.required("intermediate_size");
+    int hidden = config.size("intermediate_size");
     int experts = config.integer("num_experts", config.integer("num_local_experts", 16));
     List<Integer> attending = every(config, "attn_layer", 8, 4, depth);
     List<Integer> routed = every(config, "expert_layer", 2, 1, depth);
     if (experts <= 1) {
       routed = List.of();
+      config.harmless(List.of("num_experts_per_tok"));
     }
     AttentionPart attention = AttentionPart.read(config, 8, Rope.NONE);
     MoePart moe =
@@ -34,7 +35,7 @@ final class Jamba {
             width,
             hidden,
             experts,
-            config.integer("num_experts_per_tok", 2),
+            routed.isEmpty() ? 1 : MoePart.topK(config, experts),
             false,
             0,
             MoePart.apart("router", "gate_proj", "up_proj", "down_proj"));
@@ -74,7 +75,7 @@ final class Jamba {
     return new MambaPart(
         width,
         config.integer("mamba_expand", 2) * width,
-        config.integer("mamba_d_state", 16),
+        config.size("mamba_d_state", 16),
         config.automatic("mamba_dt_rank", (width + 15) / 16),
         config.integer("mamba_d_conv", 4),
         config.flag("mamba_conv_bias", true),

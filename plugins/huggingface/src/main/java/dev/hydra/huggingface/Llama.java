@@ -7,7 +7,6 @@ final class Llama {
   private Llama() {}
 
   static ModelPlan plan(PublishedConfig config) {
-    Family.requireSilu(config);
     Frame frame = Frame.read(config, Frame.Names.LLAMA, 1e-6, false);
     int width = frame.width();
     int depth = frame.depth();
@@ -15,7 +14,8 @@ final class Llama {
         AttentionPart.read(
             config, config.integer("num_attention_heads", 32), Rope.whole(config, 10_000));
     SwigluPart ffn =
-        SwigluPart.of(width, config.required("intermediate_size"), config.flag("mlp_bias", false));
+        SwigluPart.of(width, config.size("intermediate_size"), config.flag("mlp_bias", false))
+            .activated(config);
     return new ModelPlan(
         frame,
         BlockPlan.sequential(

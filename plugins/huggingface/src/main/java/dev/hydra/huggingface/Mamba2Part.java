@@ -51,8 +51,8 @@ record Mamba2Part(
         config.required("hidden_size"),
         heads,
         headDim,
-        config.integer("mamba_n_groups", 1),
-        config.integer("mamba_d_state", 256),
+        requireGroups(config, "mamba_n_groups", 1, heads),
+        config.size("mamba_d_state", 256),
         config.integer("mamba_d_conv", 4),
         config.flag("mamba_conv_bias", true),
         bias,
@@ -84,6 +84,15 @@ record Mamba2Part(
         stepLow,
         stepHigh,
         newMultipliers);
+  }
+
+  /** Makes sure that the heads can be shared out among the groups of B and C. */
+  static int requireGroups(PublishedConfig config, String key, int otherwise, int heads) {
+    int groups = config.size(key, otherwise);
+    if (heads % groups != 0) {
+      throw config.invalid(key, "= %d must divide the %d heads".formatted(groups, heads));
+    }
+    return groups;
   }
 
   /** The smallest and the largest step size. */

@@ -18,12 +18,13 @@ final class Mixtral {
     if (attention.bias()) {
       throw config.unsupported("attention_bias", true, "Mixtral's attention has none");
     }
+    int count = config.size("num_local_experts", config.size("num_experts", 8));
     MoePart experts =
         new MoePart(
             width,
-            config.required("intermediate_size"),
-            config.integer("num_local_experts", config.integer("num_experts", 8)),
-            config.integer("num_experts_per_tok", 2),
+            config.size("intermediate_size"),
+            count,
+            MoePart.topK(config, count),
             true,
             0,
             MoePart.apart("gate", "w1", "w3", "w2"));

@@ -21,6 +21,16 @@ record MoePart(
     int sharedHidden,
     Layout layout)
     implements Part {
+  /** Reads how many experts a token uses, of so many. */
+  static int topK(PublishedConfig config, int experts) {
+    String key = "num_experts_per_tok";
+    int topK = config.size(key, 2);
+    if (topK > experts) {
+      throw config.invalid(key, "= %d is more than the %d experts".formatted(topK, experts));
+    }
+    return topK;
+  }
+
   /** How a file keeps the tensors. */
   @FunctionalInterface
   interface Layout {

@@ -8,7 +8,7 @@ import java.util.Map;
 
 /** What is wrong with tensors, by kind of mistake; long lists are cut. */
 final class Problems {
-  private static final int SHOWN = 8;
+  private static final int SHOWN = 100;
 
   private final Map<String, List<String>> byKind = new LinkedHashMap<>();
 

@@ -102,6 +102,23 @@ final class PublishedConfig {
     return integer(key).orElse(otherwise);
   }
 
+  /** A size: a whole number of at least one. */
+  int size(String key) {
+    return atLeastOne(key, required(key));
+  }
+
+  /** A size, or what it is where nothing is said. */
+  int size(String key, int otherwise) {
+    return integer(key).map(value -> atLeastOne(key, value)).orElse(otherwise);
+  }
+
+  private int atLeastOne(String key, int value) {
+    if (value < 1) {
+      throw invalid(key, "= " + value + " must be at least 1");
+    }
+    return value;
+  }
+
   Optional<Integer> integer(String key) {
     return value(key).map(value -> integer(key, value));
   }

@@ -31,7 +31,7 @@ final class PureMamba {
         new MambaPart(
             width,
             config.integer("intermediate_size", config.integer("expand", 2) * width),
-            config.integer("state_size", 16),
+            config.size("state_size", 16),
             config.automatic("time_step_rank", (width + 15) / 16),
             config.integer("conv_kernel", 4),
             config.flag("use_conv_bias", true),

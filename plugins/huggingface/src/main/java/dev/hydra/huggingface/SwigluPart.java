@@ -7,19 +7,45 @@ import java.util.Map;
 /**
  * The feed-forward of Llama.
  *
+ * @param type {@code swiglu}, or {@code geglu} where the activation is another
  * @param gateMultiplier a factor on the gate before its activation
  * @param fused whether their file keeps gate and up as one tensor
  */
-record SwigluPart(int width, int hidden, boolean bias, double gateMultiplier, boolean fused)
+record SwigluPart(
+    String type, int width, int hidden, boolean bias, double gateMultiplier, boolean fused)
     implements Part {
+  private static final String SWIGLU = "swiglu";
+
   static SwigluPart of(int width, int hidden, boolean bias) {
-    return new SwigluPart(width, hidden, bias, 1, false);
+    return new SwigluPart(SWIGLU, width, hidden, bias, 1, false);
+  }
+
+  /** With a factor on the gate. */
+  SwigluPart gated(double multiplier) {
+    return new SwigluPart(type, width, hidden, bias, multiplier, fused);
+  }
+
+  /** With gate and up as one tensor in the file. */
+  SwigluPart together() {
+    return new SwigluPart(type, width, hidden, bias, gateMultiplier, true);
+  }
+
+  /** With the activation that a {@code config.json} names, of those that there are. */
+  SwigluPart activated(PublishedConfig config) {
+    String activation = config.text("hidden_act", "silu");
+    String found =
+        switch (activation) {
+          case "silu", "swish" -> SWIGLU;
+          case "gelu" -> "geglu";
+          default -> throw config.unsupported("hidden_act", activation, "there are silu and gelu");
+        };
+    return new SwigluPart(found, width, hidden, bias, gateMultiplier, fused);
   }
 
   @Override
   public Map<String, Object> options() {
     Map<String, Object> options = new LinkedHashMap<>();
-    options.put("type", "swiglu");
+    options.put("type", type);
     options.put("hidden", hidden);
     if (bias) {
       options.put("bias", true);

@@ -19,7 +19,9 @@ class ConfigFaultsTest extends PublishedFolderTest {
       value = {
         "llama | \"rope_type\": \"default\" | \"rope_type\": \"dynamic\", \"factor\": 2 |"
             + " rope_parameters.rope_type: = dynamic is not supported",
-        "llama | \"hidden_act\": \"silu\" | \"hidden_act\": \"gelu\" | hidden_act: = gelu is not",
+        "llama | \"hidden_act\": \"silu\" | \"hidden_act\": \"gelu_new\" |"
+            + " hidden_act: = gelu_new is not",
+        "mamba | \"hidden_act\": \"silu\" | \"hidden_act\": \"gelu\" | hidden_act: = gelu is not",
         "llama | \"model_type\": \"llama\" | \"model_type\": \"lama\" | model_type: = lama is not",
         "llama | \"hidden_size\": 64 | \"hidden_size\": \"64\" | hidden_size: must be a whole",
         "llama | \"hidden_size\": 64, | `` | hidden_size: is missing",
@@ -48,6 +50,18 @@ class ConfigFaultsTest extends PublishedFolderTest {
             + " rope_parameters.rope_theta: must be a finite number",
         "llama | \"rope_theta\": 10000.0 | \"full_attention\": { \"rope_theta\": 10000.0 } |"
             + " rope_parameters.full_attention: is not supported",
+        "mixtral | \"num_experts_per_tok\": 2 | \"num_experts_per_tok\": 5 |"
+            + " num_experts_per_tok: = 5 is more than the 4 experts",
+        "jamba | \"num_experts_per_tok\": 2 | \"num_experts_per_tok\": 0 |"
+            + " num_experts_per_tok: = 0 must be at least 1",
+        "granitemoehybrid | \"num_experts_per_tok\": 2 | \"num_experts_per_tok\": 7 |"
+            + " num_experts_per_tok: = 7 is more than the 4 experts",
+        "mamba2 | \"n_groups\": 1 | \"n_groups\": 3 | n_groups: = 3 must divide the 8 heads",
+        "falcon_h1 | \"mamba_n_groups\": 1 | \"mamba_n_groups\": 3 |"
+            + " mamba_n_groups: = 3 must divide the 8 heads",
+        "llama | \"num_hidden_layers\": 2 | \"num_hidden_layers\": 0 |"
+            + " num_hidden_layers: = 0 must be at least 1",
+        "llama | \"head_dim\": 16 | \"head_dim\": 15 | head_dim: makes heads of 15, of which 15",
         "mamba2 | 0.0,\\n | Infinity,\\n | time_step_limit: must be a smallest",
         "mamba2 | \"num_heads\": 8 | \"num_heads\": 9 | num_heads: = 9 heads",
         "mamba2 | \"Infinity\" | \"Endless\" | time_step_limit: must be a number"

@@ -21,15 +21,18 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Options that published models have beyond those of the golden ones. */
 class VariantsTest {
   private static final double TOLERANCE = 1e-4;
+  private static final int PADDING = 7;
 
   @TempDir Path folder;
 
@@ -38,6 +41,7 @@ class VariantsTest {
         "llama-llama3",
         "llama-linear",
         "llama-yarn",
+        "llama-gelu",
         "mixtral-window",
         "mamba-biased",
         "mamba2-groups",
@@ -69,6 +73,42 @@ class VariantsTest {
             Tensor hidden = model.hidden(Tensors.slice(tokens, 1, t, t + 1), forward);
             close(Tensors.slice(expected, 1, t, t + 1), model.logits(hidden), "token " + t);
           }
+        }
+      }
+    }
+  }
+
+  /**
+   * A prompt with padding in it, where projections of mixers have a bias: that is what is left of
+   * padding.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {"mamba-biased", "jamba-periods", "bamba-indices", "falcon-after-gate"})
+  void paddingIsLeftOut(String name) throws IOException {
+    Golden golden = Golden.variant(name);
+    try (PointerScope scope = new PointerScope();
+        Model model = golden.load(folder, ScalarType.Float);
+        SafetensorsFile io = golden.io();
+        ModelState state = new ModelState();
+        Grad off = Grad.off()) {
+      Tensor tokens = io.read("padded.input_ids");
+      Tensor padding = tokens.eq(new Scalar(PADDING));
+      assertTrue(Tensors.any(padding), "no padding in the prompt");
+      long prompt = tokens.size(1) - 4;
+      Tensor expected = io.read("padded.logits");
+      Tensor real = padding.logical_not().unsqueeze(-1);
+      for (long from = 0; from < tokens.size(1); from = from == 0 ? prompt : from + 1) {
+        long to = from == 0 ? prompt : from + 1;
+        try (Forward forward = Forward.evaluation().with(state)) {
+          if (from == 0) {
+            forward.padded(Tensors.slice(padding, 1, 0, prompt));
+          }
+          Tensor hidden = model.hidden(Tensors.slice(tokens, 1, from, to), forward);
+          Tensor seen = Tensors.slice(real, 1, from, to);
+          close(
+              Tensors.slice(expected, 1, from, to).mul(seen),
+              model.logits(hidden).mul(seen),
+              "from token " + from);
         }
       }
     }

@@ -31,9 +31,11 @@ public final class CausalConv {
     bias = biased ? Optional.of(site.parameter("conv1d.bias", init, channels)) : Optional.empty();
   }
 
-  /** Convolves [batch, time, channels] to the same; padding goes in and comes out as zeros. */
-  public Tensor forward(Tensor inputs, Pass pass) {
-    Tensor x = Padding.zeroed(inputs, pass);
+  /**
+   * Convolves [batch, time, channels] to the same; of padding come zeros. What goes in of it the
+   * caller decides: published models zero what they project, so that a bias is left of padding.
+   */
+  public Tensor forward(Tensor x, Pass pass) {
     Optional<Tensor> past = pass.cache().map(cache -> past(cache, x));
     Tensor y = ConvFunction.compute(x, weight, bias, pass.documents(), past);
     pass.cache().ifPresent(cache -> cache.put(STATE, last(past.orElseThrow(), x)));

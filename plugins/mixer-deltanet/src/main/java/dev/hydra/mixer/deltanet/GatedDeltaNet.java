@@ -8,6 +8,7 @@ import dev.hydra.api.Site;
 import dev.hydra.api.StateCache;
 import dev.hydra.libtorch.CausalConv;
 import dev.hydra.libtorch.Linear;
+import dev.hydra.libtorch.Padding;
 import dev.hydra.libtorch.RmsNorm;
 import dev.hydra.libtorch.StepInit;
 import dev.hydra.libtorch.Tensors;
@@ -56,7 +57,8 @@ final class GatedDeltaNet implements Mixer {
   }
 
   @Override
-  public Tensor forward(Tensor x, Pass pass) {
+  public Tensor forward(Tensor inputs, Pass pass) {
+    Tensor x = Padding.zeroed(inputs, pass);
     long values = shape.shared() * shape.valueDim();
     TensorVector projected =
         perKeyHead(inProjection, x, shape.headDim(), shape.headDim(), values, values);

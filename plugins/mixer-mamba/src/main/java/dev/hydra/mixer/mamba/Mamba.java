@@ -8,6 +8,7 @@ import dev.hydra.api.Site;
 import dev.hydra.api.StateCache;
 import dev.hydra.libtorch.CausalConv;
 import dev.hydra.libtorch.Linear;
+import dev.hydra.libtorch.Padding;
 import dev.hydra.libtorch.RmsNorm;
 import dev.hydra.libtorch.StepInit;
 import dev.hydra.libtorch.Tensors;
@@ -59,7 +60,8 @@ final class Mamba implements Mixer {
   }
 
   @Override
-  public Tensor forward(Tensor x, Pass pass) {
+  public Tensor forward(Tensor inputs, Pass pass) {
+    Tensor x = Padding.zeroed(inputs, pass); // before the projection: its bias is left
     Projections project = projections.of(x, pass);
     TensorVector projected = project.input(x).chunk(2, -1);
     Tensor values = conv.forward(projected.get(0), pass);

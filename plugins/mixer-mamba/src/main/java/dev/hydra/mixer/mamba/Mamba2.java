@@ -70,7 +70,8 @@ final class Mamba2 implements Mixer {
 
   @Override
   public Tensor forward(Tensor x, Pass pass) {
-    // Of padding only the bias of the step is left: the state decays by it, and takes nothing in.
+    // Of padding only biases are left: the state decays by that of the step, and the convolution of
+    // the tokens after it sees that of the projection.
     Projected projected = project(Padding.zeroed(x, pass));
     long inner = shape.inner();
     TensorVector parts =

@@ -75,6 +75,18 @@ public record Decays(Tensor sums, Optional<Tensor> documents) {
     return documents.map(d -> last(d).squeeze(-1));
   }
 
+  /**
+   * Of a state before the first chunk [batch, 1, heads, elements], or of its gradient, what gets to
+   * the end of that chunk but for decay: nothing where a document ends in it.
+   */
+  public Tensor passing(Tensor state) {
+    return documents
+        .map(d -> d.select(1, 0).select(1, 0))
+        .map(first -> first.select(1, 0).eq(first.select(1, first.size(1) - 1)))
+        .map(same -> state.mul(Tensors.cast(same, Tensors.type(state)).view(-1, 1, 1, 1)))
+        .orElse(state);
+  }
+
   private static Tensor survivors(Tensor logs, Optional<Tensor> foreign) {
     return foreign
         .map(mask -> Tensors.maskedFill(logs, mask, Double.NEGATIVE_INFINITY))

@@ -24,7 +24,8 @@ final class ChunkRecurrence {
    *
    * @param logs log decays over each chunk [batch, chunks, heads], float32 or float64
    * @param added what each chunk adds by its end [batch, chunks, heads, elements]
-   * @param initial the state before the first chunk [batch, 1, heads, elements]; zeros if empty
+   * @param initial the state before the first chunk [batch, 1, heads, elements], of the document in
+   *     which that ends; zeros if empty
    * @param documents the document in which each chunk ends, int64 [batch, chunks, 1]
    * @return [batch, chunks, heads, elements] in the type of {@code added}
    */
@@ -66,7 +67,8 @@ final class ChunkRecurrence {
       return initial.orElseThrow();
     }
     Tensor added = own.select(3, own.size(3) - 1);
-    return before(initial, after(decays.totals(), added, initial, decays.lastDocuments()));
+    Optional<Tensor> passing = initial.map(decays::passing);
+    return before(initial, after(decays.totals(), added, passing, decays.lastDocuments()));
   }
 
   /** What is left after each chunk of the states before its block. */

@@ -9,24 +9,28 @@ import org.bytedeco.pytorch.Tensor;
 
 /**
  * The SSD in chunks (arXiv 2405.21060, section 6) with a backward of its own, which keeps only
- * inputs, output and the states between chunks, and computes the rest again. On a CPU a long
- * sequence is taken part by part, so that what is computed on the way takes bounded memory.
+ * inputs, output and the states between chunks, and computes the rest again. A long sequence may be
+ * taken part by part, so that what is computed on the way takes bounded memory.
  */
 final class ChunkedSsd extends CustomFunction {
-  /** Tokens of all sequences together that a CPU computes at once. */
-  static final long AT_ONCE = 4096;
-
   private final int chunk;
+  private final long atOnce;
   private final ScanInput.Layout arguments;
 
-  private ChunkedSsd(int chunk, ScanInput.Layout arguments) {
+  private ChunkedSsd(int chunk, long atOnce, ScanInput.Layout arguments) {
     this.chunk = chunk;
+    this.atOnce = atOnce;
     this.arguments = arguments;
   }
 
-  /** Computes {@link Ssd#chunked}. */
-  static Ssd.Output compute(ScanInput in, int chunk) {
-    Tensor[] outputs = new ChunkedSsd(chunk, in.layout()).apply(in.tensors());
+  /**
+   * Computes {@link Ssd#chunked}.
+   *
+   * @param atOnce tokens of all sequences together that are computed at once, unless a chunk is
+   *     more
+   */
+  static Ssd.Output compute(ScanInput in, int chunk, long atOnce) {
+    Tensor[] outputs = new ChunkedSsd(chunk, atOnce, in.layout()).apply(in.tensors());
     return new Ssd.Output(outputs[0], outputs[1]);
   }
 
@@ -94,8 +98,7 @@ final class ChunkedSsd extends CustomFunction {
 
   /** The tokens of a part. */
   private long step(ScanInput in) {
-    long time = in.x().size(1);
-    return in.x().is_cuda() ? time : Math.max(1, AT_ONCE / in.x().size(0) / chunk) * chunk;
+    return Math.max(1, atOnce / in.x().size(0) / chunk) * chunk;
   }
 
   private int parts(ScanInput in) {

@@ -16,6 +16,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * between chunks. Decays are computed in the type of {@code dt}, products in the type of x.
  */
 final class Ssd {
+  /** Tokens that a CPU computes at once: enough for its cores, and little enough for its caches. */
+  private static final long CPU_AT_ONCE = 4096;
+
   private Ssd() {}
 
   /**
@@ -35,7 +38,7 @@ final class Ssd {
    * @param chunk the largest chunk
    */
   static Output chunked(ScanInput in, int chunk) {
-    return ChunkedSsd.compute(in, chunk);
+    return ChunkedSsd.compute(in, chunk, in.x().is_cuda() ? Integer.MAX_VALUE : CPU_AT_ONCE);
   }
 
   /** Computes a single token as the recurrence says, for decoding. */

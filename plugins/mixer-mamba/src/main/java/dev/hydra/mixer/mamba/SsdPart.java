@@ -57,7 +57,9 @@ record SsdPart(ScanInput in, int chunk) {
 
     Tensor added = layout.states(terms.inputAtEnd().transpose(1, 2).bmm(terms.b()));
     Optional<Tensor> initial = in.initial().map(i -> layout.boundary(i, terms.type()));
-    Tensor after = ChunkRecurrence.after(decays.totals(), added, initial, decays.lastDocuments());
+    Tensor after =
+        ChunkRecurrence.after(
+            decays.totals(), added, initial.map(decays::passing), decays.lastDocuments());
     Tensor before = ChunkRecurrence.before(initial, after);
 
     Tensor across = terms.c().bmm(layout.fromStates(before).transpose(1, 2));
@@ -128,7 +130,8 @@ record SsdPart(ScanInput in, int chunk) {
     gradients.add(layout.fromGroups(dC));
     if (in.initial().isPresent()) {
       Tensor decay = terms.decays().totals().narrow(1, 0, 1).exp().unsqueeze(-1);
-      Tensor dInitial = dAfter.narrow(1, 0, 1).mul(decay).add(dBefore.narrow(1, 0, 1));
+      Tensor dPassing = terms.decays().passing(dAfter.narrow(1, 0, 1).mul(decay));
+      Tensor dInitial = dPassing.add(dBefore.narrow(1, 0, 1));
       gradients.add(layout.fromBoundary(dInitial));
     }
     return gradients.toArray(Tensor[]::new);

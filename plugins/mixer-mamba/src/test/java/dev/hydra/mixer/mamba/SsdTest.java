@@ -65,6 +65,12 @@ class SsdTest {
   }
 
   @ParameterizedTest
+  @CsvSource({"29, 8, 2", "300, 9, 1", "1100, 1, 2"})
+  void continuesTheFirstDocumentFromAState(int time, int chunk, int groups) {
+    assertAgrees(time, chunk, groups, true, true);
+  }
+
+  @ParameterizedTest
   @CsvSource({"24, 8, 1", "29, 8, 2", "70, 1, 1", "1100, 1, 2", "300, 9, 1"})
   void keepsDocumentsApart(int time, int chunk, int groups) {
     assertAgrees(time, chunk, groups, false, true);
@@ -73,10 +79,12 @@ class SsdTest {
   private void assertAgrees(int time, int chunk, int groups, boolean continued, boolean packed) {
     ScanInput in = input(time, groups, continued, packed);
     NaiveSsd naive = naive(in);
-    Ssd.Output out = Ssd.chunked(in, chunk);
-    assertArrayEquals(naive.y, Tensors.numbers(out.y()), 1e-10);
-    if (!packed) { // the state after padding belongs to no document
-      assertArrayEquals(naive.h, Tensors.numbers(out.state()), 1e-10);
+    for (long atOnce : new long[] {Integer.MAX_VALUE, 40}) {
+      Ssd.Output out = ChunkedSsd.compute(in, chunk, atOnce);
+      assertArrayEquals(naive.y, Tensors.numbers(out.y()), 1e-10);
+      if (!packed) { // the state after padding belongs to no document
+        assertArrayEquals(naive.h, Tensors.numbers(out.state()), 1e-10);
+      }
     }
   }
 
@@ -91,8 +99,15 @@ class SsdTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1, 2, false", "2, 2, true", "2, 16, false", "4, 16, true"})
-  void gradientsAgreeWithFiniteDifferences(int groups, int chunk, boolean packed) {
+  @CsvSource({
+    "1, 2, 1000, false",
+    "2, 2, 1000, true",
+    "2, 16, 1000, false",
+    "4, 16, 1000, true",
+    "2, 4, 32, false",
+    "2, 4, 32, true"
+  })
+  void gradientsAgreeWithFiniteDifferences(int groups, int chunk, int atOnce, boolean packed) {
     // At two tokens a chunk there are more chunks than a block holds.
     int time = 75;
     ScanInput in = input(time, groups, !packed, packed);
@@ -110,7 +125,7 @@ class SsdTest {
             Tensor[] all = leaves.toArray(Tensor[]::new);
             all[changed] = at;
             Ssd.Output out =
-                Ssd.chunked(
+                ChunkedSsd.compute(
                     new ScanInput(
                         all[0],
                         all[1],
@@ -119,7 +134,8 @@ class SsdTest {
                         all[4],
                         in.documents(),
                         in.initial().map(initial -> all[5])),
-                    chunk);
+                    chunk,
+                    atOnce);
             return out.y().mul(outward).sum().add(out.state().mul(onward).sum());
           });
     }

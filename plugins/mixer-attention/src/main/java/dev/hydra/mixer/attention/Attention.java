@@ -33,8 +33,23 @@ final class Attention {
     return attend(x, false, scale);
   }
 
+  /** [batch, time, heads, headDim] with every head several times. */
+  private static Tensor repeated(Tensor heads, long times) {
+    return times == 1 ? heads : heads.unsqueeze(3).expand(-1, -1, -1, times, -1).flatten(2, 3);
+  }
+
   private static Tensor attend(Qkv x, boolean causal, double scale) {
     boolean grouped = x.q().size(2) != x.k().size(2);
+    if (!x.q().is_cuda()) {
+      long shared = x.q().size(2) / x.k().size(2);
+      return CpuAttention.attend(
+              x.q().transpose(1, 2),
+              repeated(x.k(), shared).transpose(1, 2),
+              repeated(x.v(), shared).transpose(1, 2),
+              causal,
+              scale)
+          .transpose(1, 2);
+    }
     try (TensorOptional noMask = new TensorOptional();
         DoubleOptional factor = new DoubleOptional(scale)) {
       return torch

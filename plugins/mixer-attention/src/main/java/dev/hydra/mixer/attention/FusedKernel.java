@@ -1,10 +1,12 @@
 package dev.hydra.mixer.attention;
 
+import dev.hydra.libtorch.OpenBlas;
 import dev.hydra.libtorch.Operators;
 import dev.hydra.libtorch.Operators.Operator;
 import dev.hydra.libtorch.Tensors;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Attention by LibTorch's fused kernel for the CPU, which runs heads in parallel and holds scores
@@ -21,7 +23,7 @@ record FusedKernel(double scale) implements BlockKernel {
 
   @Override
   public Tensor[] forward(Tensor q, Tensor k, Tensor v, Tensor visible) {
-    Tensor[] results = FORWARD.call(q, k, v, NO_DROPOUT, false, mask(q, visible), scale);
+    Tensor[] results = attend(q, k, v, false, mask(q, visible), scale);
     // The kernel's normaliser of a row that sees nothing is finite.
     Tensor blind = visible.any(3, false).logical_not();
     Tensor lse = Tensors.maskedFill(results[1], blind, Double.NEGATIVE_INFINITY);
@@ -31,7 +33,28 @@ record FusedKernel(double scale) implements BlockKernel {
   @Override
   public Tensor[] backward(
       Tensor q, Tensor k, Tensor v, Tensor visible, Tensor out, Tensor lse, Tensor gradient) {
-    return BACKWARD.call(gradient, q, k, v, out, lse, NO_DROPOUT, false, mask(q, visible), scale);
+    return gradients(gradient, q, k, v, out, lse, false, mask(q, visible), scale);
+  }
+
+  /** The result and its normaliser; {@code mask} is added to the scores. */
+  static Tensor[] attend(
+      Tensor q, Tensor k, Tensor v, boolean causal, @Nullable Tensor mask, double scale) {
+    return OpenBlas.unthreaded(() -> FORWARD.call(q, k, v, NO_DROPOUT, causal, mask, scale));
+  }
+
+  /** The gradients of queries, keys and values. */
+  static Tensor[] gradients(
+      Tensor gradient,
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      Tensor out,
+      Tensor lse,
+      boolean causal,
+      @Nullable Tensor mask,
+      double scale) {
+    return OpenBlas.unthreaded(
+        () -> BACKWARD.call(gradient, q, k, v, out, lse, NO_DROPOUT, causal, mask, scale));
   }
 
   /** What to add to the scores. */

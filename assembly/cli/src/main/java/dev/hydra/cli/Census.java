@@ -24,12 +24,12 @@ record Census(int swaps, long resident, long handles, int threads, int loaders) 
   /**
    * Counts; waits a while for the class loaders of replaced plugins to go.
    *
-   * @param used how many of those there are are in use
+   * @param needed how many of those are in use, or would be after an undo
    */
-  static Census take(int swaps, CountedPlugins plugins, int used) {
+  static Census take(int swaps, CountedPlugins plugins, int needed) {
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
       System.gc();
-      if (plugins.loaders() <= used) {
+      if (plugins.loaders() <= needed) {
         break;
       }
       sleep();
@@ -51,11 +51,11 @@ record Census(int swaps, long resident, long handles, int threads, int loaders) 
   }
 
   /** Whether there is no more than earlier, and of class loaders no more than needed. */
-  boolean flat(Census earlier, int used) {
+  boolean flat(Census earlier, int needed) {
     return resident <= earlier.resident() + SLACK
         && handles <= earlier.handles()
         && threads <= earlier.threads()
-        && loaders <= used + 1; // what the guard could go back to
+        && loaders <= needed;
   }
 
   @Override

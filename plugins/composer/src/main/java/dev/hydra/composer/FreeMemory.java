@@ -4,9 +4,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
-import org.bytedeco.pytorch.Device;
 
-/** How much memory can still be taken. */
+/** How much memory the host has left. */
 public final class FreeMemory {
   private static final Path INFO = Path.of("/proc/meminfo");
   private static final String AVAILABLE = "MemAvailable:";
@@ -14,11 +13,11 @@ public final class FreeMemory {
   private FreeMemory() {}
 
   /**
-   * The bytes that are left. Only where nobody refuses an allocation that is too large, as Linux
-   * does not: a GPU does, so there it is as if nothing were in the way.
+   * The bytes that are left to the host. Parameters are drawn there whatever the device, and Linux
+   * does not refuse an allocation that is too large; a GPU does that itself.
    */
-  public static long bytes(Device device) {
-    return device.is_cpu() ? Math.min(machine(), MemoryLimits.own().room()) : Long.MAX_VALUE;
+  public static long bytes() {
+    return Math.min(machine(), MemoryLimits.own().room());
   }
 
   private static long machine() {

@@ -46,7 +46,7 @@ public final class Swapper implements AutoCloseable {
 
   /** For a model and what runs it. */
   public Swapper(Model model, SwapHost host) {
-    this(model, host, () -> FreeMemory.bytes(model.precision().device()));
+    this(model, host, FreeMemory::bytes);
   }
 
   Swapper(Model model, SwapHost host, LongSupplier room) {

@@ -1,13 +1,14 @@
 package dev.hydra.libtorch;
 
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** LibTorch refused or failed. The message is for users: it has no native stack trace. */
 public final class LibTorchException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
-  /** What LibTorch puts between an error's text and the native stack trace. */
-  private static final String TRACE = "Exception raised from ";
+  /** What LibTorch puts between an error's text and the native stack trace, one or the other. */
+  private static final List<String> TRACES = List.of("Exception raised from ", "frame #0: ");
 
   LibTorchException(String message, Throwable cause) {
     super(message, cause);
@@ -24,7 +25,11 @@ public final class LibTorchException extends RuntimeException {
     if (message == null || message.isBlank()) {
       return thrown.getClass().getSimpleName();
     }
-    int trace = message.indexOf(TRACE);
-    return (trace < 0 ? message : message.substring(0, trace)).strip();
+    int end = message.length();
+    for (String trace : TRACES) {
+      int begin = message.indexOf(trace);
+      end = begin < 0 ? end : Math.min(end, begin);
+    }
+    return message.substring(0, end).strip();
   }
 }

@@ -1,6 +1,7 @@
 package dev.hydra.libtorch;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -17,6 +18,15 @@ class LibTorchExceptionTest {
     LibTorchException readable = LibTorchException.of(thrown);
     assertEquals("mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)", readable.getMessage());
     assertSame(thrown, readable.getCause());
+  }
+
+  @Test
+  void thatOfAnAllocationToo() {
+    RuntimeException thrown =
+        assertThrows(RuntimeException.class, () -> torch.empty(new long[] {1L << 55}));
+    String readable = LibTorchException.readable(thrown);
+    assertTrue(readable.contains("can't allocate memory"), readable);
+    assertFalse(readable.contains("frame #0"), readable);
   }
 
   @Test

@@ -2,6 +2,8 @@ package dev.hydra.tck;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigParseOptions;
+import com.typesafe.config.ConfigValueFactory;
 import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Role;
@@ -111,7 +113,10 @@ public final class Conformance {
       throw new ContractViolation(factory.getClass() + " lacks @HydraPlugin");
     }
     Config config =
-        ConfigFactory.parseString("type = \"" + plugin.value() + "\"\n" + options).resolve();
+        ConfigFactory.parseString(
+                options, ConfigParseOptions.defaults().setOriginDescription("the options"))
+            .withValue("type", ConfigValueFactory.fromAnyRef(plugin.value()))
+            .resolve();
     ComponentFactory<?>[] all =
         Stream.concat(Stream.of(factory), Stream.of(others)).toArray(ComponentFactory<?>[]::new);
     return new Subject(

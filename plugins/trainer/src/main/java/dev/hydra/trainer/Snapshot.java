@@ -4,7 +4,6 @@ import dev.hydra.composer.FreeMemory;
 import dev.hydra.composer.Parameter;
 import dev.hydra.composer.ParameterStore;
 import dev.hydra.composer.SwapRefusedException;
-import dev.hydra.libtorch.Devices;
 import dev.hydra.libtorch.Grad;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
@@ -33,7 +32,7 @@ final class Snapshot implements AutoCloseable {
   /** Room for the parameters of a store. */
   Snapshot(ParameterStore store) {
     long bytes = store.all().stream().mapToLong(each -> each.spec().elements()).sum();
-    if (bytes * COPIES * Float.BYTES > FreeMemory.bytes(Devices.cpu())) {
+    if (bytes * COPIES * Float.BYTES > FreeMemory.bytes()) {
       throw new SwapRefusedException(
           "there is no memory to keep what is before the swap; set trainer.swap.guard-steps = 0");
     }

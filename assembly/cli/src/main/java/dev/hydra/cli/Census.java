@@ -3,6 +3,7 @@ package dev.hydra.cli;
 import dev.hydra.bench.ProcessMemory;
 import dev.hydra.libtorch.Scopes;
 import java.lang.management.ManagementFactory;
+import java.util.List;
 import java.util.Locale;
 
 /**
@@ -48,6 +49,20 @@ record Census(int swaps, long resident, long handles, int threads, int loaders) 
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+  }
+
+  /** The most of everything that several have seen, after the swaps of the last of them. */
+  static Census most(List<Census> seen) {
+    return seen.stream()
+        .reduce(
+            (a, b) ->
+                new Census(
+                    b.swaps,
+                    Math.max(a.resident, b.resident),
+                    Math.max(a.handles, b.handles),
+                    Math.max(a.threads, b.threads),
+                    Math.max(a.loaders, b.loaders)))
+        .orElseThrow();
   }
 
   /** Whether there is no more than earlier, and of class loaders no more than needed. */

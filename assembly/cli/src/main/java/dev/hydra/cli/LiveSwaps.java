@@ -112,7 +112,7 @@ final class LiveSwaps implements AutoCloseable {
       return order.jar().isPresent()
           ? withJar(order, store.take(order.jar().get()), source)
           : SwapText.json(swapper.swap(order.request(List.of())));
-    } catch (IOException | IllegalArgumentException | com.typesafe.config.ConfigException e) {
+    } catch (IOException | RuntimeException e) { // whoever asked waits for an answer
       String reason = String.valueOf(e.getMessage());
       screen.say("swap refused: " + reason);
       journal.add(

@@ -86,9 +86,18 @@ class SwapIT {
       assertEquals(1, refused.exitCode(), refused.toString());
       assertTrue(String.join("\n", refused.err()).contains("horizon"), refused.toString());
       Hydra.Result vanished =
-          training.plugins("swap", "--sites", "blocks.0.ffn", "--set", "type=gelu");
+          training.plugins(
+              "swap", "--sites", "blocks.0.ffn", "--config", file("type=gelu,hidden=32"));
       assertEquals(1, vanished.exitCode(), vanished.toString());
-      assertTrue(String.join("\n", vanished.err()).contains("does not ask for"));
+      assertTrue(
+          String.join("\n", vanished.err()).contains("does not ask for parameter"),
+          vanished.toString());
+      Hydra.Result reshaped =
+          training.plugins("swap", "--sites", "blocks.0.ffn", "--set", "type=gelu");
+      assertEquals(1, reshaped.exitCode(), reshaped.toString());
+      assertTrue(
+          String.join("\n", reshaped.err()).contains("it can only be dropped"),
+          reshaped.toString());
       Hydra.Result swapped =
           training.plugins(
               "swap",
@@ -106,6 +115,10 @@ class SwapIT {
               .anyMatch(line -> line.startsWith("blocks.0.ffn") && line.contains(" gelu (")));
       training.advance(2);
     }
+  }
+
+  private String file(String options) throws Exception {
+    return Files.writeString(folder.resolve("options.conf"), options).toString();
   }
 
   @Test

@@ -77,23 +77,23 @@ final class BenchSwapCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     Path file = Installation.findConfig(name);
     Config config = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
-    Path folder = Files.createTempDirectory("hydra-bench-swap-");
     PrintWriter screen = spec.commandLine().getErr();
+    Map<String, Trial> trials = trials(screen);
+    for (String each : only) {
+      if (!trials.containsKey(each)) {
+        throw new UsageException("there is no proof " + each + ", only " + trials.keySet());
+      }
+    }
+    Path folder = Files.createTempDirectory("hydra-bench-swap-");
     try {
       Device device = deviceArgument.device();
       SwapBench bench = new SwapBench(config, new CountedPlugins(plugins), device, folder);
       screen.println(
           file + " on " + device.str().getString() + ", swapping in turn: " + bench.labels());
-      Map<String, Trial> trials = trials(bench, screen);
-      for (String each : only) {
-        if (!trials.containsKey(each)) {
-          throw new UsageException("there is no proof " + each + ", only " + trials.keySet());
-        }
-      }
       boolean passed = true;
       for (Map.Entry<String, Trial> each : trials.entrySet()) {
         if (only.isEmpty() || only.contains(each.getKey())) {
-          SwapBench.Proof proof = each.getValue().run();
+          SwapBench.Proof proof = each.getValue().run(bench);
           passed &= proof.passed();
           print(proof);
         }
@@ -104,16 +104,16 @@ final class BenchSwapCommand implements Callable<Integer> {
     }
   }
 
-  private Map<String, Trial> trials(SwapBench bench, PrintWriter screen) {
+  private Map<String, Trial> trials(PrintWriter screen) {
     Map<String, Trial> trials = new LinkedHashMap<>();
-    trials.put("identical", () -> bench.identical(GUARD_STEPS));
-    trials.put("unguarded", () -> bench.identical(0));
-    trials.put("together", bench::together);
-    trials.put("refusals", bench::refusals);
-    trials.put("decode", bench::decoding);
+    trials.put("identical", bench -> bench.identical(GUARD_STEPS));
+    trials.put("unguarded", bench -> bench.identical(0));
+    trials.put("together", SwapBench::together);
+    trials.put("refusals", SwapBench::refusals);
+    trials.put("decode", SwapBench::decoding);
     Installation.home()
-        .ifPresent(home -> trials.put("kill", () -> bench.killed(home.resolve("bin/hydra"))));
-    trials.put("many", () -> bench.many(swaps, census -> screen.println("  " + census)));
+        .ifPresent(home -> trials.put("kill", bench -> bench.killed(home.resolve("bin/hydra"))));
+    trials.put("many", bench -> bench.many(swaps, census -> screen.println("  " + census)));
     return trials;
   }
 
@@ -156,7 +156,7 @@ final class BenchSwapCommand implements Callable<Integer> {
 
   @FunctionalInterface
   private interface Trial {
-    SwapBench.Proof run() throws IOException;
+    SwapBench.Proof run(SwapBench bench) throws IOException;
   }
 
   /** How long things took, in milliseconds. */

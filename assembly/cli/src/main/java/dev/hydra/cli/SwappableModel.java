@@ -2,8 +2,6 @@ package dev.hydra.cli;
 
 import com.typesafe.config.Config;
 import dev.hydra.composer.Model;
-import dev.hydra.composer.SwapHost;
-import dev.hydra.composer.SwapReport;
 import dev.hydra.composer.Swapper;
 import dev.hydra.trainer.RunFolder;
 import dev.hydra.trainer.RunLock;
@@ -32,23 +30,10 @@ final class SwappableModel implements AutoCloseable {
     swapper =
         new Swapper(
             model,
-            new SwapHost() {
-              @Override
-              public Part prepare(Change change) {
-                return Part.none();
-              }
-
-              @Override
-              public void reported(SwapReport report) {
-                SwapEvent event = SwapEvent.of(report);
-                journal.add(event.name(), report.step(), event.details());
-                SwapText.line(report).ifPresent(screen::say);
-              }
-
-              @Override
-              public boolean undoable() {
-                return false;
-              }
+            report -> {
+              SwapEvent event = SwapEvent.of(report);
+              journal.add(event.name(), report.step(), event.details());
+              SwapText.line(report).ifPresent(screen::say);
             });
     channel = new SwapChannel(files, swapper, plugins, RunPlugins.of(folder, config), screen);
     channel.open();

@@ -183,12 +183,7 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
 
   @Override
   public Set<String> origins(String name) {
-    return targets.stream()
-        .flatMap(target -> target.takeover().stream())
-        .filter(takeover -> takeover.names().contains(name))
-        .findFirst()
-        .map(Takeover::origins)
-        .orElse(Set.of(name));
+    return Takeover.origins(targets.stream().flatMap(target -> target.takeover().stream()), name);
   }
 
   /**

@@ -14,7 +14,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.function.Function;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -77,11 +76,11 @@ public final class Restoration implements Succession {
       String name = parameter.name();
       TensorInfo info = left.get(name);
       Tensor value = values.remove(name);
-      boolean same = info != null && info.shape().equals(parameter.spec().shape());
+      boolean fits = info != null && info.shape().equals(parameter.spec().shape());
       if (value != null) {
         parameter.load(value);
         migrated.add(name);
-      } else if (same) {
+      } else if (fits) {
         try (PointerScope scope = new PointerScope()) {
           parameter.load(tensors.read(name));
         }
@@ -118,7 +117,7 @@ public final class Restoration implements Succession {
     for (ComponentSite site : model.sites()) {
       Registration now = site.occupant().registration();
       String label = saved.getOrDefault(site.path(), "");
-      if (changed(site.path() + ".").isEmpty() || migrating(site.path() + ".").isPresent()) {
+      if (!other(site) || migrating(site.path() + ".")) {
         continue;
       }
       String version = label.substring(label.indexOf(' ') + 1);
@@ -151,16 +150,13 @@ public final class Restoration implements Succession {
         .findFirst();
   }
 
-  private Optional<Takeover> migrating(String name) {
-    return takeovers.entrySet().stream()
-        .filter(each -> name.startsWith(each.getKey() + "."))
-        .map(Map.Entry::getValue)
-        .findFirst();
+  private boolean migrating(String name) {
+    return takeovers.keySet().stream().anyMatch(site -> name.startsWith(site + "."));
   }
 
   private void leave(String name, SafetensorsFile tensors) throws IOException {
     Optional<ComponentSite> site = changed(name);
-    boolean asked = model.parameters().byName().containsKey(name);
+    boolean asked = model.parameters().has(name);
     if (site.isEmpty()) {
       problems.add("the model has no parameter " + name);
     } else if (policy == Vanished.KEEP && !asked) {
@@ -168,7 +164,7 @@ public final class Restoration implements Succession {
         model.parameters().keep(name, tensors.read(name));
       }
       kept.add(name);
-    } else if (policy == Vanished.DROP || migrating(name).isPresent()) {
+    } else if (policy == Vanished.DROP || migrating(name)) {
       dropped.add(name);
     } else {
       problems.add(
@@ -200,10 +196,6 @@ public final class Restoration implements Succession {
 
   @Override
   public Set<String> origins(String name) {
-    return takeovers.values().stream()
-        .filter(takeover -> takeover.names().contains(name))
-        .findFirst()
-        .map(Takeover::origins)
-        .orElse(new TreeSet<>(Set.of(name)));
+    return Takeover.origins(takeovers.values().stream(), name);
   }
 }

@@ -36,7 +36,9 @@ public interface SwapHost {
   }
 
   /** Gets ready on the worker: allocates what it can before the boundary. */
-  Part prepare(Change change);
+  default Part prepare(Change change) {
+    return Part.none();
+  }
 
   /**
    * Hears of everything in order: what was prepared, and how a request ended, before whoever asked
@@ -45,23 +47,12 @@ public interface SwapHost {
   void reported(SwapReport report);
 
   /** Whether a swap can be undone until {@link Swapper#confirm}. */
-  boolean undoable();
+  default boolean undoable() {
+    return false;
+  }
 
   /** A host that holds nothing. */
   static SwapHost none() {
-    return new SwapHost() {
-      @Override
-      public Part prepare(Change change) {
-        return Part.none();
-      }
-
-      @Override
-      public void reported(SwapReport report) {}
-
-      @Override
-      public boolean undoable() {
-        return false;
-      }
-    };
+    return report -> {};
   }
 }

@@ -10,6 +10,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -93,9 +94,13 @@ final class Takeover {
     return names;
   }
 
-  /** The full names that it makes them from. */
-  Set<String> origins() {
-    return old.keySet();
+  /** The full names of what a parameter was made from, by one of these or by none. */
+  static Set<String> origins(Stream<Takeover> takeovers, String name) {
+    return takeovers
+        .filter(takeover -> takeover.names().contains(name))
+        .findFirst()
+        .map(takeover -> takeover.old.keySet())
+        .orElse(Set.of(name));
   }
 
   /** Another quantity, if it follows by the same function; zeros where a parameter has it not. */

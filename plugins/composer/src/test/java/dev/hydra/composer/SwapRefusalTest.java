@@ -1,15 +1,18 @@
 package dev.hydra.composer;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.api.Init;
-import dev.hydra.api.Mixer;
 import dev.hydra.composer.Components.Registration;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
 import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -121,25 +124,39 @@ class SwapRefusalTest {
   }
 
   @Test
-  void whatHangs() {
+  void whatHangs() throws InterruptedException {
+    CountDownLatch end = new CountDownLatch(1);
+    List<Thread> left = new CopyOnWriteArrayList<>();
+    Runnable hang =
+        () -> {
+          left.add(Thread.currentThread());
+          while (end.getCount() > 0) {
+            Thread.onSpinWait(); // minds no interrupt
+          }
+        };
     refused(
-        SwapRequest.to(OddMixer.of(site -> hang())).within(Duration.ofMillis(300)),
+        SwapRequest.to(
+                OddMixer.of(
+                    site -> {
+                      hang.run();
+                      return (x, pass) -> x;
+                    }))
+            .within(Duration.ofMillis(300)),
         "not done after 300 ms; its thread is left behind");
     refused(
         mixing(
                 x -> {
-                  hang();
+                  hang.run();
                   return x;
                 })
             .within(Duration.ofMillis(300)),
         "not done after 300 ms");
-  }
-
-  private static Mixer hang() {
-    for (long begin = System.nanoTime(); System.nanoTime() - begin < 2_000_000_000L; ) {
-      Thread.onSpinWait(); // minds no interrupt
+    assertFalse(left.isEmpty());
+    end.countDown();
+    for (Thread thread : left) {
+      thread.join(10_000); // or their handles would be counted in other tests
+      assertFalse(thread.isAlive());
     }
-    return (x, pass) -> x;
   }
 
   @Test

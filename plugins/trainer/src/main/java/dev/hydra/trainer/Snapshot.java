@@ -10,7 +10,10 @@ import dev.hydra.libtorch.Tensors;
 import dev.hydra.optim.AdamW;
 import dev.hydra.optim.Moments;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -21,13 +24,15 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Parameters and moments of one moment, in host memory: 12 bytes for every trained element, 4 for
- * every other. The memory is taken when it is made, which is slow; to fill it is a copy.
+ * every other. The memory is taken when it is made, which is slow. It is filled while a step's
+ * forwards and backwards run, which change neither: only the update has to wait.
  */
 final class Snapshot implements AutoCloseable {
   private static final int COPIES = 3;
 
   private final Map<String, Tensor> values = new LinkedHashMap<>();
   private final Map<String, Moments> moments = new LinkedHashMap<>();
+  private CompletableFuture<Void> filled = CompletableFuture.completedFuture(null);
 
   /** Room for the parameters of a store. */
   Snapshot(ParameterStore store) {
@@ -56,12 +61,26 @@ final class Snapshot implements AutoCloseable {
     }
   }
 
-  /** Notes how things are. */
+  /**
+   * Begins to note how things are, on a thread of its own: until {@link #await} is back, nothing
+   * may change.
+   */
   void fill(ParameterStore store, AdamW optimizer) {
+    List<Parameter> all = List.copyOf(store.all());
     Map<String, Moments> now = optimizer.moments();
+    filled = CompletableFuture.runAsync(() -> copyAll(all, now), Snapshot::onThread);
+  }
+
+  private static void onThread(Runnable task) {
+    Thread thread = new Thread(task, "hydra-snapshot");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  private void copyAll(List<Parameter> parameters, Map<String, Moments> now) {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
-      for (Parameter each : store.all()) {
+      for (Parameter each : parameters) {
         copy(values.get(each.name()), each.master());
         Moments own = now.get(each.name());
         if (own != null) {
@@ -71,14 +90,39 @@ final class Snapshot implements AutoCloseable {
     }
   }
 
-  /** Makes things as they were; the same parameters must be there. */
+  /**
+   * Waits until all is noted.
+   *
+   * @throws TrainingException if that failed
+   */
+  void await() {
+    try {
+      filled.join();
+    } catch (CompletionException e) {
+      throw new TrainingException("what was before the swap could not be kept", e);
+    }
+  }
+
+  /**
+   * Makes things as they were; the same parameters must be there. Where noting them failed there
+   * was no update, so that they are.
+   */
   void restore(ParameterStore store, AdamW optimizer) {
+    ended();
+    if (filled.isCompletedExceptionally()) {
+      return;
+    }
     values.forEach(store::load);
     Map<String, Moments> now = optimizer.moments();
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
       moments.forEach((name, saved) -> copy(now.get(name), saved));
     }
+  }
+
+  /** Waits for the thread, however it ends: {@link #await} has told, if anybody needs to know. */
+  private void ended() {
+    filled.exceptionally(failure -> null).join();
   }
 
   private static void copy(@Nullable Moments to, @Nullable Moments from) {
@@ -99,6 +143,7 @@ final class Snapshot implements AutoCloseable {
 
   @Override
   public void close() {
+    ended();
     values.values().forEach(Tensor::close);
     moments.values().forEach(Moments::close);
   }

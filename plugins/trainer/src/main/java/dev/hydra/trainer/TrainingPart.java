@@ -25,8 +25,13 @@ final class TrainingPart implements SwapHost.Part {
 
   @Override
   public void begin() {
-    snapshot.ifPresent(each -> each.fill(model.parameters(), training.optimizer()));
+    snapshot.ifPresent(this::fill);
     new MomentTransfer(change, training.optimizer().moments()).into(resting.moments());
+  }
+
+  private void fill(Snapshot empty) {
+    empty.fill(model.parameters(), training.optimizer());
+    training.beforeUpdate(empty::await);
   }
 
   @Override

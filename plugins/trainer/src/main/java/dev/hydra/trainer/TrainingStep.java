@@ -23,6 +23,7 @@ final class TrainingStep implements AutoCloseable {
   private Gradients gradients;
   private GradientClip clip;
   private AdamW optimizer;
+  private Runnable beforeUpdate = () -> {};
 
   /** What a step measured: mean loss, mean auxiliary loss, gradient norm before clipping. */
   record Measured(double loss, double auxiliary, double gradientNorm) {}
@@ -64,6 +65,11 @@ final class TrainingStep implements AutoCloseable {
     return optimizer;
   }
 
+  /** Has something done once, before parameters and moments change the next time. */
+  void beforeUpdate(Runnable action) {
+    beforeUpdate = action;
+  }
+
   /**
    * Takes a step. If the loss or the gradient is not finite, the parameters stay as they are.
    *
@@ -83,6 +89,9 @@ final class TrainingStep implements AutoCloseable {
       double[] measured = Tensors.numbers(losses);
       double gradientNorm = Tensors.number(norm);
       if (Double.isFinite(measured[0] + measured[1] + gradientNorm)) {
+        Runnable first = beforeUpdate;
+        beforeUpdate = () -> {};
+        first.run();
         optimizer.step(learningRate);
         gradients.publish();
         adjustments.forEach(model.parameters()::adjust);

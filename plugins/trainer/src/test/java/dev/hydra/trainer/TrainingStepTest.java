@@ -2,6 +2,7 @@ package dev.hydra.trainer;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -15,6 +16,7 @@ import dev.hydra.composer.Precision;
 import dev.hydra.libtorch.Backward;
 import dev.hydra.libtorch.Devices;
 import dev.hydra.libtorch.Tensors;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -54,6 +56,23 @@ class TrainingStepTest {
       }
       step.run(windows::get, 3, 1e-3);
       assertArrayEquals(expected, Tensors.numbers(parameter(model, BIAS).master()), 1e-8);
+    }
+  }
+
+  @Test
+  void beforeItUpdatesItDoesOnceWhatItIsTold() {
+    Experiment experiment = Trials.experiment("");
+    try (Model model = model(experiment, ScalarType.Float);
+        TrainingStep step = new TrainingStep(model, experiment.optimizer())) {
+      Tensor weight = parameter(model, "norm.weight").master().detach();
+      Tensor before = weight.clone();
+      List<Boolean> same = new ArrayList<>();
+      step.beforeUpdate(() -> same.add(weight.equal(before)));
+      for (int i = 0; i < 2; i++) {
+        step.run(TrainingStepTest::windows, 1, 1e-2);
+      }
+      assertEquals(List.of(true), same);
+      assertFalse(weight.equal(before));
     }
   }
 

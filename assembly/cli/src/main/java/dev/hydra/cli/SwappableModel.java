@@ -2,6 +2,8 @@ package dev.hydra.cli;
 
 import com.typesafe.config.Config;
 import dev.hydra.composer.Model;
+import dev.hydra.composer.SwapHost;
+import dev.hydra.composer.SwapReport;
 import dev.hydra.composer.Swapper;
 import dev.hydra.trainer.RunFolder;
 import dev.hydra.trainer.RunLock;
@@ -27,16 +29,24 @@ final class SwappableModel implements AutoCloseable {
     lock = RunLock.take(folder);
     RunFolder files = new RunFolder(folder);
     RunJournal journal = new RunJournal(files.journal(), screen::warned);
-    swapper =
-        new Swapper(
-            model,
-            report -> {
-              SwapEvent event = SwapEvent.of(report);
-              journal.add(event.name(), report.step(), event.details());
-              SwapText.line(report).ifPresent(screen::say);
-            });
+    swapper = new Swapper(model, new Host(journal, screen));
     channel = new SwapChannel(files, swapper, plugins, RunPlugins.of(folder, config), screen);
     channel.open();
+  }
+
+  /** Says what happened. The last swap can be undone until the next. */
+  private record Host(RunJournal journal, Screen screen) implements SwapHost {
+    @Override
+    public void reported(SwapReport report) {
+      SwapEvent event = SwapEvent.of(report);
+      journal.add(event.name(), report.step(), event.details());
+      SwapText.line(report).ifPresent(screen::say);
+    }
+
+    @Override
+    public boolean undoable() {
+      return true;
+    }
   }
 
   /** What exchanges the components. */

@@ -58,6 +58,12 @@ class SwapInUseIT {
           list.toString());
       String journal = Files.readString(folder.resolve("live/journal.jsonl"));
       assertTrue(journal.contains("\"event\":\"swap\""), journal);
+      Hydra.Result back = hydra("ask").run("plugins", "rollback", "--run", "live");
+      assertEquals(0, back.exitCode(), back.toString());
+      list = hydra("ask").run("plugins", "list", "--run", "live");
+      assertTrue(list.out().stream().noneMatch(line -> line.contains("1.1.0+")), list.toString());
+      back = hydra("ask").run("plugins", "rollback", "--run", "live");
+      assertEquals(1, back.exitCode(), "there is nothing more to undo");
       Hydra.Result second = hydra("ask").run(all.toArray(String[]::new));
       assertEquals(1, second.exitCode(), "the folder is in use");
       assertTrue(second.err().get(0).contains("another process is using live"), second.toString());

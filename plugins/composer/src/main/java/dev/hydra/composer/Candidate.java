@@ -186,27 +186,9 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
     return Takeover.origins(targets.stream().flatMap(target -> target.takeover().stream()), name);
   }
 
-  /**
-   * Checks a decoding state against what the new components would have left.
-   *
-   * @return what makes it fit, to be done when they are in place
-   * @throws SwapRefusedException if it does not fit and is not to be reset
-   */
-  Runnable adapt(Optional<ModelState> decoding, SwapRequest.State policy) {
-    List<Runnable> changes = new ArrayList<>();
-    for (Target target : targets) {
-      String path = target.site().path();
-      decoding
-          .filter(state -> !state.fits(target.fresh(), model.precision()))
-          .ifPresent(state -> changes.add(() -> state.forget(path)));
-      if (!changes.isEmpty() && policy == SwapRequest.State.REFUSE) {
-        throw new SwapRefusedException(
-            path
-                + ": the decoding state is not such as the new component leaves; let it be reset,"
-                + " or swap between texts");
-      }
-    }
-    return () -> changes.forEach(Runnable::run);
+  /** The new components, at their sites. */
+  List<ComponentSite> components() {
+    return targets.stream().map(Target::fresh).toList();
   }
 
   /** What it does, before it is done. */

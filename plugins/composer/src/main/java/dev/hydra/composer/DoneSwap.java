@@ -3,6 +3,7 @@ package dev.hydra.composer;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 
@@ -14,9 +15,15 @@ import org.bytedeco.pytorch.Tensor;
  * @param before what there was
  * @param after what there is
  * @param part the host's part
+ * @param policy what becomes of a decoding state that does not fit, on the way back too
  */
 record DoneSwap(
-    Model model, SwapReport report, Composition before, Composition after, SwapHost.Part part) {
+    Model model,
+    SwapReport report,
+    Composition before,
+    Composition after,
+    SwapHost.Part part,
+    SwapRequest.State policy) {
   /** Gives up what there was. */
   void confirm() {
     part.close();
@@ -26,12 +33,17 @@ record DoneSwap(
   /**
    * Goes back, or throws and leaves all as it was.
    *
+   * @param state the decoding state that the owner goes on with, if any
    * @return parameters that are not used any more, to be closed
    */
-  List<Parameter> undo() {
+  List<Parameter> undo(Optional<ModelState> state) {
     model.exchange(before);
     try {
+      Set<ComponentSite> sites = before.occupants().keySet();
+      Optional<Runnable> forget =
+          state.map(each -> StateAdaptation.of(each, sites, model.precision(), policy));
       part.rolledBack();
+      forget.ifPresent(Runnable::run);
     } catch (RuntimeException | Error e) {
       model.exchange(after);
       throw e;

@@ -1,17 +1,10 @@
 package dev.hydra.composer;
 
-import dev.hydra.libtorch.Grad;
 import dev.hydra.libtorch.Scopes;
-import dev.hydra.libtorch.Tensors;
-import java.util.Arrays;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.ToLongFunction;
-import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * The decoding state of a model: what every site remembers of the tokens so far. Begin with a new
@@ -74,36 +67,13 @@ public final class ModelState implements AutoCloseable {
     return 0;
   }
 
-  /** Whether the state of a site is such as a component would have left after as many tokens. */
-  boolean fits(ComponentSite component, Precision precision) {
-    Map<String, Tensor> have = below(component.path());
-    long tokens =
-        sites.containsKey(component.path()) ? site(component.path()).position() : position;
-    if (tokens == 0) {
-      return true;
-    }
-    long batch = have.values().stream().findFirst().map(tensor -> tensor.size(0)).orElse(1L);
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off();
-        ModelState other = new ModelState();
-        Forward forward = Forward.evaluation().with(other)) {
-      TensorOptions options = new TensorOptions(precision.device());
-      forward.about(torch.zeros(new long[] {batch, tokens}, options).to(ScalarType.Long));
-      Tensor x = torch.zeros(new long[] {batch, tokens, component.width()}, options);
-      component.run(x.to(precision.compute()), forward);
-      return shapes(have).equals(shapes(other.below(component.path())));
-    }
+  /** The number of tokens that a site has seen. */
+  long tokens(String path) {
+    return sites.containsKey(path) ? site(path).position() : position;
   }
 
-  private static Map<String, String> shapes(Map<String, Tensor> tensors) {
-    Map<String, String> shapes = new TreeMap<>();
-    tensors.forEach(
-        (name, tensor) ->
-            shapes.put(name, Tensors.type(tensor) + Arrays.toString(Tensors.sizes(tensor))));
-    return shapes;
-  }
-
-  private Map<String, Tensor> below(String path) {
+  /** What a site and those below it remember. */
+  Map<String, Tensor> below(String path) {
     Map<String, Tensor> below = new TreeMap<>(export());
     below.keySet().removeIf(name -> !isBelow(path, name.substring(0, name.lastIndexOf('/'))));
     return below;

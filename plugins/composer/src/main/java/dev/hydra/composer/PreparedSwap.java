@@ -35,7 +35,11 @@ final class PreparedSwap implements AutoCloseable {
       throw new SwapRefusedException("the model has changed meanwhile; ask again");
     }
     candidate.transfer();
-    Runnable forget = candidate.adapt(state, request.state());
+    Optional<Runnable> forget =
+        state.map(
+            each ->
+                StateAdaptation.of(
+                    each, candidate.components(), model.precision(), request.state()));
     part.begin();
     Composition before = model.exchange(candidate.composition());
     try {
@@ -45,8 +49,9 @@ final class PreparedSwap implements AutoCloseable {
       throw e;
     }
     inUse = true;
-    forget.run();
-    return new DoneSwap(model, candidate.report(), before, candidate.composition(), part);
+    forget.ifPresent(Runnable::run);
+    return new DoneSwap(
+        model, candidate.report(), before, candidate.composition(), part, request.state());
   }
 
   @Override

@@ -102,7 +102,9 @@ public final class Swapper implements AutoCloseable {
   public SwapReport rollBack() {
     long begin = System.nanoTime();
     return inTurn(
-        "rollback", begin, () -> atBoundary("rollback", (now, state) -> back(now, "asked for")));
+        "rollback",
+        begin,
+        () -> atBoundary("rollback", (now, state) -> back(now, state, "asked for")));
   }
 
   /**
@@ -112,19 +114,20 @@ public final class Swapper implements AutoCloseable {
    * @throws IllegalStateException if there is nothing to go back behind
    */
   public SwapReport undo(long now, String reason) {
-    SwapReport report = back(now, reason);
+    SwapReport report = back(now, Optional.empty(), reason);
     host.reported(report);
     return report;
   }
 
-  private SwapReport back(long now, String reason) {
+  private SwapReport back(long now, Optional<ModelState> state, String reason) {
     long begin = System.nanoTime();
     DoneSwap done =
         last.orElseThrow(
             () ->
                 new IllegalStateException(
-                    "there is no swap that can be undone: only the last one, while it is guarded"));
-    retired.addAll(done.undo()); // a request in the making may build on them
+                    "there is no swap that can be undone: only the last one, in a training while it"
+                        + " is guarded"));
+    retired.addAll(done.undo(state)); // a request in the making may build on them
     last = Optional.empty();
     long end = System.nanoTime();
     return done.report().rolledBack(reason, now, end - begin, end - begin);

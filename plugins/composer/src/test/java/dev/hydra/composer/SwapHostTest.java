@@ -211,9 +211,14 @@ class SwapHostTest {
 
   /** Does what was asked of a swapper from another thread. */
   private static SwapReport done(Owner owner, Supplier<SwapReport> request) {
+    return done(owner, Optional.empty(), request);
+  }
+
+  private static SwapReport done(
+      Owner owner, Optional<ModelState> state, Supplier<SwapReport> request) {
     CompletableFuture<SwapReport> answer = CompletableFuture.supplyAsync(request);
     while (!answer.isDone()) {
-      owner.swapper.boundary(1, Optional.empty());
+      owner.swapper.boundary(1, state);
       Thread.onSpinWait();
     }
     return answer.join();
@@ -234,6 +239,44 @@ class SwapHostTest {
       assertEquals(SwapReport.Status.REFUSED, again.status());
       assertTrue(again.reason().contains("no swap that can be undone"), again.reason());
       assertEquals("1", owner.swapper.list().get("blocks.0.mixer").version());
+    }
+  }
+
+  /** A component that remembers something else than the sum. */
+  private static SwapRequest remembering() {
+    return SwapRequest.to(
+        OddMixer.stateless(
+            (x, pass) -> {
+              pass.cache().ifPresent(cache -> cache.put("other", Tensors.slice(x, 1, 0, 1)));
+              return x;
+            }));
+  }
+
+  private static void decode(Owner owner, ModelState state) {
+    try (Forward forward = Forward.evaluation().with(state)) {
+      owner.model.hidden(Models.tokens(1, 2), forward);
+    }
+  }
+
+  @Test
+  void theWayBackMindsTheDecodingState() {
+    for (SwapRequest.State policy : SwapRequest.State.values()) {
+      try (Owner owner = new Owner(model(), new Stubborn(new AtomicInteger(1)), Long.MAX_VALUE);
+          ModelState state = new ModelState()) {
+        assertTrue(owner.swap(Optional.of(state), remembering().state(policy)).get(0).switched());
+        decode(owner, state);
+        SwapReport back = done(owner, Optional.of(state), owner.swapper::rollBack);
+        boolean reset = policy == SwapRequest.State.RESET;
+        assertEquals(
+            reset ? SwapReport.Status.ROLLED_BACK : SwapReport.Status.REFUSED,
+            back.status(),
+            back.reason());
+        assertTrue(reset || back.reason().contains("the decoding state"), back.reason());
+        decode(owner, state);
+        assertEquals(4, state.position());
+        assertEquals(!reset, state.export().containsKey("blocks.0.mixer/other"));
+        assertEquals(reset, state.export().containsKey("blocks.0.mixer/sum"));
+      }
     }
   }
 

@@ -23,6 +23,22 @@ import org.jspecify.annotations.Nullable;
  * its cache of cast weights would lose their gradients; cast explicitly.
  */
 public abstract class CustomFunction {
+  private static final ThreadLocal<Boolean> INLINED = ThreadLocal.withInitial(() -> false);
+
+  /**
+   * Runs an action in which custom functions have no backward of their own: what they compute is
+   * recorded operator by operator, for those who want to see it in the graph.
+   */
+  public static void inlined(Runnable action) {
+    boolean before = INLINED.get();
+    INLINED.set(true);
+    try {
+      action.run();
+    } finally {
+      INLINED.set(before);
+    }
+  }
+
   /**
    * Computes the outputs, with recording switched off and in a scope of its own.
    *
@@ -49,6 +65,9 @@ public abstract class CustomFunction {
     for (int i = 0; i < inputs.length; i++) {
       needsGrad[i] = GradMode.is_enabled() && inputs[i].requires_grad();
       recorded |= needsGrad[i];
+    }
+    if (INLINED.get()) {
+      return Scopes.keepAll(() -> forward(new Context(needsGrad, false), inputs));
     }
     Context context = new Context(needsGrad, recorded);
     return Scopes.keepAll(() -> call(context, inputs));

@@ -15,6 +15,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Checks of what a component says that it costs. */
 final class CostChecks {
+  private static final double TOLERANCE = 3;
+
   private CostChecks() {}
 
   static void cost(Subject subject) {
@@ -39,10 +41,36 @@ final class CostChecks {
                   + (double) subject.time() * touched
                   + " in all: "
                   + one);
+          compare(one, counted(subject, component));
           long held = stateElements(subject, component);
           ContractViolation.unless(
               one.state() == held,
               "the state after " + subject.time() + " tokens has " + held + " elements: " + one);
+        });
+  }
+
+  /**
+   * What is computed for masked positions is not declared, and what other operators cost an element
+   * is a matter of taste: so the two differ, but not by much.
+   */
+  private static void compare(Cost declared, RecordedFlops counted) {
+    ContractViolation.unless(
+        declared.flops() >= counted.products() / TOLERANCE,
+        "a sequence takes " + counted.products() + " FLOPs in products alone: " + declared);
+    ContractViolation.unless(
+        declared.flops() <= counted.all() * TOLERANCE,
+        "a sequence takes no more than " + counted.all() + " FLOPs: " + declared);
+  }
+
+  /** The operations of the forward of one sequence. */
+  private static RecordedFlops counted(Subject subject, StandaloneComponent component) {
+    Tensor x = Tensors.slice(subject.input(1, ScalarType.Float), 0, 0, 1).clone();
+    x.set_requires_grad(true);
+    return RecordedFlops.of(
+        () -> {
+          try (Forward forward = Forward.evaluation()) {
+            return component.forward(x, forward);
+          }
         });
   }
 

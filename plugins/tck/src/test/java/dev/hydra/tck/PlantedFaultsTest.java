@@ -317,6 +317,29 @@ class PlantedFaultsTest {
   }
 
   @Test
+  void saysThatItCostsTenTimesAsMuch() {
+    assertEquals(
+        Set.of(COST),
+        failing(
+            new Planted(
+                Taps::new,
+                (site, work) ->
+                    new Cost(40.0 * work.tokens() * site.width(), 0, site.width(), 0))));
+  }
+
+  @Test
+  void forgetsAProduct() {
+    Function<Tensor, Mixer> mixer =
+        weight ->
+            (x, pass) -> {
+              Tensor square = weight.t().mm(weight); // [width, width]
+              Tensor power = square.mm(square).mm(square).mm(square).mm(square);
+              return new Taps(weight).forward(x, pass).matmul(power.mm(power).mm(power));
+            };
+    assertEquals(Set.of(COST), failing(new Planted(mixer, Planted::honest)));
+  }
+
+  @Test
   void costsNoState() {
     assertEquals(
         Set.of(COST),

@@ -2,6 +2,7 @@ package dev.hydra.mixer.deltanet;
 
 import dev.hydra.libtorch.CustomFunction;
 import dev.hydra.libtorch.Decays;
+import dev.hydra.libtorch.InPlace;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
 import java.util.ArrayList;
@@ -108,7 +109,7 @@ final class ChunkedDeltaRule extends CustomFunction {
     Tensor added = Tensors.cast(terms.in().perChunk(terms.added(atEnd)), Tensors.type(transitions));
     long count = transitions.size(0);
     for (long z = 0; z < count; z++) {
-      torch.baddbmm_out(
+      InPlace.baddbmm(
           states.select(0, z + 1),
           added.select(0, z),
           transitions.select(0, z),
@@ -116,7 +117,7 @@ final class ChunkedDeltaRule extends CustomFunction {
     }
     Tensor mixed = terms.mixing().bmm(terms.solved());
     Tensor reading = terms.reading(terms.removed(mixed));
-    torch.baddbmm_out(y, terms.added(mixed), reading, matrices(states, 0, count, terms.in()));
+    InPlace.baddbmm(y, terms.added(mixed), reading, matrices(states, 0, count, terms.in()));
   }
 
   @Override

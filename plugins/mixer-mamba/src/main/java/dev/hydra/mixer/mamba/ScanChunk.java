@@ -1,5 +1,6 @@
 package dev.hydra.mixer.mamba;
 
+import dev.hydra.libtorch.InPlace;
 import dev.hydra.libtorch.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
@@ -49,7 +50,7 @@ record ScanChunk(Tensor x, Tensor dt, Tensor b, Tensor c, Tensor decays) {
   /** The states after every token [size, batch, state, inner], given the one before. */
   Tensor states(Tensor before) {
     Tensor states = x.mul(dt).mul(b);
-    TensorVector each = states.unbind(0);
+    TensorVector each = InPlace.entries(states);
     TensorVector decay = decays.unbind(0);
     Tensor previous = before;
     for (long t = 0; t < size(); t++) {
@@ -66,7 +67,7 @@ record ScanChunk(Tensor x, Tensor dt, Tensor b, Tensor c, Tensor decays) {
    */
   Tensor stateGradients(Tensor dy, Tensor after) {
     Tensor gradients = c.mul(dy);
-    TensorVector each = gradients.unbind(0);
+    TensorVector each = InPlace.entries(gradients);
     TensorVector decay = decays.unbind(0);
     each.get(size() - 1).add_(after);
     for (long t = size() - 2; t >= 0; t--) {

@@ -1,0 +1,159 @@
+package dev.hydra.tck;
+
+import dev.hydra.libtorch.CustomFunction;
+import dev.hydra.libtorch.Scopes;
+import dev.hydra.libtorch.Tensors;
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.function.Supplier;
+import org.bytedeco.pytorch.Edge;
+import org.bytedeco.pytorch.Node;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Counts the floating point operations of a forward from the graph that LibTorch has recorded of
+ * it: its nodes say which operator ran, and their edges how large its operands were. What needs no
+ * gradient is not in the graph and not counted.
+ *
+ * @param products those of products and of attention; a multiply-add counts as two
+ * @param others one for every element that another operator reads or writes, whichever are more
+ */
+record RecordedFlops(double products, double others) {
+  /**
+   * An operator changed a part of a tensor: its operands follow the tensor. Which one it was is not
+   * to be seen, so products written this way are taken for others.
+   */
+  private static final String WRITTEN = "CopySlices";
+
+  /** They move or choose elements, and compute nothing. */
+  private static final Set<String> MOVES =
+      Set.of(
+          "Alias",
+          "AsStrided",
+          "Cat",
+          "Clone",
+          "ConstantPadNd",
+          "Copy",
+          "Embedding",
+          "Expand",
+          "Flip",
+          "Gather",
+          "Index",
+          "IndexCopy",
+          "IndexPut",
+          "IndexSelect",
+          "MaskedFill",
+          "Narrow",
+          "Permute",
+          "Repeat",
+          "ReshapeAlias",
+          "Scatter",
+          "Select",
+          "Slice",
+          "Split",
+          "SplitWithSizes",
+          "Squeeze",
+          "Stack",
+          "T",
+          "ToCopy",
+          "Topk",
+          "Transpose",
+          "Unbind",
+          "Unsqueeze",
+          "UnsafeSplit",
+          "UnsafeView",
+          "View",
+          "Where");
+
+  /** Counts what leads to a result, custom functions included. */
+  static RecordedFlops of(Supplier<Tensor> forward) {
+    double[] sums = new double[2];
+    Scopes.run(
+        () -> {
+          Tensor[] result = new Tensor[1];
+          CustomFunction.inlined(() -> result[0] = forward.get());
+          if (result[0].requires_grad()) {
+            count(result[0].grad_fn(), sums);
+          }
+        });
+    return new RecordedFlops(sums[0], sums[1]);
+  }
+
+  double all() {
+    return products + others;
+  }
+
+  private static void count(Node last, double[] sums) {
+    Deque<Node> open = new ArrayDeque<>();
+    Set<Long> known = new HashSet<>();
+    open.push(last);
+    while (!open.isEmpty()) {
+      Node node = open.pop();
+      if (node.isNull() || !known.add(node.address())) {
+        continue;
+      }
+      long[][] operands = new long[node.num_outputs()][];
+      for (int i = 0; i < operands.length; i++) {
+        Edge edge = node.next_edge(i);
+        operands[i] = edge.is_valid() ? shape(edge.function(), edge.input_nr()) : new long[0];
+        if (edge.is_valid()) {
+          open.push(edge.function());
+        }
+      }
+      add(node, operands, sums);
+    }
+  }
+
+  private static void add(Node node, long[][] operands, double[] sums) {
+    String name = node.name().getString();
+    if (name.endsWith(WRITTEN)) {
+      sums[1] += largest(Arrays.copyOfRange(operands, 1, operands.length));
+      return;
+    }
+    String operator = name.replaceFirst("Backward\\d*$", "");
+    if (operator.equals(name) || MOVES.contains(operator)) {
+      return; // the first: a leaf
+    }
+    double results = 0;
+    for (int i = 0; i < node.num_inputs(); i++) {
+      results += elements(shape(node, i));
+    }
+    double products = 2 * results * inner(operator, operands);
+    sums[0] += products;
+    sums[1] += products > 0 ? 0 : Math.max(results, largest(operands));
+  }
+
+  private static double largest(long[][] operands) {
+    return Arrays.stream(operands).mapToDouble(RecordedFlops::elements).max().orElse(0);
+  }
+
+  /** How many products are added up for one element of the result; 0 of other operators. */
+  private static double inner(String operator, long[][] operands) {
+    return switch (operator) {
+      case "Mm", "Bmm", "Addmm", "Baddbmm", "GroupedMm", "Mv", "Addmv", "Dot" ->
+          joined(operands[operands.length - 2], operands[operands.length - 1]);
+      case "Convolution" -> elements(operands[1]) / operands[1][0];
+      case "ScaledDotProductFlashAttentionForCpu" -> 2.0 * operands[1][operands[1].length - 2];
+      default -> 0;
+    };
+  }
+
+  /** The dimension that a product of matrices sums over: one factor may not be in the graph. */
+  private static double joined(long[] left, long[] right) {
+    if (left.length > 0) {
+      return left[left.length - 1];
+    }
+    return right.length > 0 ? right[Math.max(0, right.length - 2)] : 0;
+  }
+
+  private static double elements(long[] shape) {
+    return Arrays.stream(shape).asDoubleStream().reduce(1, (a, b) -> a * b);
+  }
+
+  private static long[] shape(Node node, int input) {
+    return Tensors.sizes(node.input_metadata(input).zeros_like());
+  }
+}

@@ -6,11 +6,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.example.hydra.ema.EmaFactory;
 import dev.hydra.dist.probe.ExplodingFactory;
 import dev.hydra.dist.probe.PeekingFactory;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** {@code hydra plugins verify}, for plugins of others. */
 class VerifyIT {
@@ -43,6 +47,23 @@ class VerifyIT {
         result.toString());
     assertEquals("all passed", result.out().get(result.out().size() - 1));
     assertTrue(result.out().size() > 12, result.toString());
+  }
+
+  /** One that cannot have the usual width, and one that nests a component of another jar. */
+  @ParameterizedTest
+  @CsvSource({"mixer-mamba, mamba2", "ffn-moe, moe"})
+  void theDistributionsOwnComponentsNeedNoOptions(String plugin, String type) throws Exception {
+    Hydra.Result result = verify(pluginJar(plugin), "--type", type);
+    assertEquals(0, result.exitCode(), result.toString());
+    assertEquals("all passed", result.out().get(result.out().size() - 1));
+  }
+
+  private static Path pluginJar(String name) throws IOException {
+    try (Stream<Path> jars = Files.list(Hydra.HOME.resolve("plugins"))) {
+      return jars.filter(jar -> jar.getFileName().toString().startsWith(name + "-"))
+          .findFirst()
+          .orElseThrow();
+    }
   }
 
   @Test

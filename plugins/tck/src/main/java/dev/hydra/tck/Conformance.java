@@ -12,6 +12,7 @@ import dev.hydra.libtorch.Devices;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * The checks for one component type with one set of options:
@@ -73,6 +74,15 @@ public final class Conformance {
   /** With a sequence length. */
   public Conformance time(int tokens) {
     return new Conformance(factory, others, options, width, experts, tokens);
+  }
+
+  /**
+   * Makes one component and throws it away.
+   *
+   * @throws dev.hydra.api.ConfigException if it refuses its options, perhaps for this width only
+   */
+  public void tryOut() {
+    subject().use(ScalarType.Float, component -> {});
   }
 
   /** The checks, to be run in any order. */

@@ -23,8 +23,10 @@ import java.util.Optional;
 public final class MoeFactory implements ComponentFactory<FeedForward> {
   static final Option<Integer> EXPERTS =
       Option.integer("experts", "experts to choose from").atLeast(1).orElse(4);
-  static final Option<Integer> HIDDEN =
-      Option.integer("hidden", "hidden size of one expert").atLeast(1);
+  static final Option<Optional<Integer>> HIDDEN =
+      Option.integer("hidden", "hidden size of one expert")
+          .atLeast(1)
+          .optional("8/3 width, rounded up to a multiple of 8: as large as a dense swiglu");
   static final Option<Integer> SHARED_HIDDEN =
       Option.integer(
               "shared-hidden",
@@ -49,7 +51,7 @@ public final class MoeFactory implements ComponentFactory<FeedForward> {
   public FeedForward create(Site site) {
     Router router = site.child(ROUTER, site.get(EXPERTS));
     long experts = site.get(EXPERTS);
-    long hidden = site.get(HIDDEN);
+    long hidden = hidden(site);
     long width = site.width();
     Init inner = Init.normal(0.02);
     // Smaller with depth, so that the residual stream's variance does not grow with it (GPT-2).
@@ -69,6 +71,10 @@ public final class MoeFactory implements ComponentFactory<FeedForward> {
     return new Moe(router, chosen, Optional.of(shared));
   }
 
+  private static int hidden(Site site) {
+    return site.get(HIDDEN).orElseGet(() -> (site.width() + 2) / 3 * 8);
+  }
+
   /**
    * Three products for each chosen and each shared expert of each token. Kept of an expert: its
    * input, gate and up, the gate after activation, their product; of a chosen one its output too,
@@ -77,7 +83,7 @@ public final class MoeFactory implements ComponentFactory<FeedForward> {
   @Override
   public Cost cost(Site site, Workload work) {
     double tokens = work.tokens();
-    double hidden = site.get(HIDDEN);
+    double hidden = hidden(site);
     double width = site.width();
     int experts = site.get(EXPERTS);
     int topK = site.child(ROUTER, experts).topK();

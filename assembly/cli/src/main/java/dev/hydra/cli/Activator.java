@@ -1,5 +1,7 @@
 package dev.hydra.cli;
 
+import dev.hydra.cli.plugins.OsgiComponents;
+import dev.hydra.cli.plugins.OsgiPluginJars;
 import java.util.Map;
 import java.util.function.ToIntFunction;
 import org.osgi.annotation.bundle.Header;

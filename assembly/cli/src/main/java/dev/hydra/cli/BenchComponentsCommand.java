@@ -3,6 +3,8 @@ package dev.hydra.cli;
 import com.typesafe.config.Config;
 import dev.hydra.bench.ComponentBench;
 import dev.hydra.bench.ComponentBench.Row;
+import dev.hydra.cli.common.Installation;
+import dev.hydra.cli.common.Json;
 import dev.hydra.composer.Components;
 import dev.hydra.composer.ConfigFiles;
 import dev.hydra.composer.Precision;

@@ -1,6 +1,13 @@
 package dev.hydra.cli;
 
 import com.typesafe.config.Config;
+import dev.hydra.cli.common.Installation;
+import dev.hydra.cli.common.Json;
+import dev.hydra.cli.common.UsageException;
+import dev.hydra.cli.plugins.PluginJars;
+import dev.hydra.cli.swapbench.CountedPlugins;
+import dev.hydra.cli.swapbench.SwapBench;
+import dev.hydra.cli.swapbench.SwapTrial;
 import dev.hydra.composer.ConfigFiles;
 import java.io.IOException;
 import java.io.PrintWriter;

@@ -1,5 +1,6 @@
 package dev.hydra.cli;
 
+import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.composer.Components;
 import java.lang.reflect.Constructor;
 import java.util.Arrays;

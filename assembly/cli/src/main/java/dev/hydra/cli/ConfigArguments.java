@@ -1,6 +1,7 @@
 package dev.hydra.cli;
 
 import com.typesafe.config.Config;
+import dev.hydra.cli.common.Installation;
 import dev.hydra.composer.ConfigFiles;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,6 +1,10 @@
 package dev.hydra.cli;
 
 import com.typesafe.config.Config;
+import dev.hydra.cli.common.Installation;
+import dev.hydra.cli.common.Json;
+import dev.hydra.cli.common.UsageException;
+import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.composer.Model;
 import dev.hydra.data.Dataset;
 import dev.hydra.trainer.Checkpoint;

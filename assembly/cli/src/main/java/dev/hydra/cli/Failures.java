@@ -1,6 +1,7 @@
 package dev.hydra.cli;
 
 import dev.hydra.api.ConfigException;
+import dev.hydra.cli.common.UsageException;
 import dev.hydra.libtorch.LibTorchException;
 import dev.hydra.trainer.TrainingException;
 import java.io.IOException;

@@ -1,6 +1,9 @@
 package dev.hydra.cli;
 
 import com.typesafe.config.Config;
+import dev.hydra.cli.common.Json;
+import dev.hydra.cli.common.UsageException;
+import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.composer.ConfigFiles;
 import dev.hydra.composer.Model;
 import dev.hydra.data.Tokenizer;

@@ -1,5 +1,6 @@
 package dev.hydra.cli;
 
+import dev.hydra.cli.common.UsageException;
 import dev.hydra.composer.Components;
 import dev.hydra.huggingface.HuggingFace;
 import java.io.IOException;

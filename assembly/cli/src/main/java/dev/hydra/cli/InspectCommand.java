@@ -1,5 +1,7 @@
 package dev.hydra.cli;
 
+import dev.hydra.cli.common.Json;
+import dev.hydra.cli.common.UsageException;
 import dev.hydra.composer.Account;
 import dev.hydra.composer.Components;
 import dev.hydra.composer.ConfigFiles;

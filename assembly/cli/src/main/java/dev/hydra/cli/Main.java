@@ -1,5 +1,6 @@
 package dev.hydra.cli;
 
+import dev.hydra.cli.plugins.FixedPlugins;
 import dev.hydra.composer.Components;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;

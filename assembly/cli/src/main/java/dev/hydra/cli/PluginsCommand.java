@@ -1,6 +1,9 @@
 package dev.hydra.cli;
 
 import dev.hydra.api.Names;
+import dev.hydra.cli.common.Json;
+import dev.hydra.cli.common.UsageException;
+import dev.hydra.cli.swap.ControlClient;
 import dev.hydra.composer.Components;
 import dev.hydra.composer.Components.Registration;
 import dev.hydra.composer.OptionTable;

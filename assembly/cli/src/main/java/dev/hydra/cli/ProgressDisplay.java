@@ -1,5 +1,7 @@
 package dev.hydra.cli;
 
+import dev.hydra.cli.common.Screen;
+import dev.hydra.cli.swap.SwapText;
 import dev.hydra.composer.SwapReport;
 import dev.hydra.trainer.Score;
 import dev.hydra.trainer.StepReport;

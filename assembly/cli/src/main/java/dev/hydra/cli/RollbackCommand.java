@@ -1,5 +1,6 @@
 package dev.hydra.cli;
 
+import dev.hydra.cli.swap.ControlClient;
 import java.io.IOException;
 import java.util.Map;
 import java.util.concurrent.Callable;

@@ -1,5 +1,10 @@
 package dev.hydra.cli;
 
+import dev.hydra.cli.common.Json;
+import dev.hydra.cli.common.UsageException;
+import dev.hydra.cli.swap.ControlClient;
+import dev.hydra.cli.swap.SwapOrder;
+import dev.hydra.cli.swap.SwapText;
 import dev.hydra.composer.SwapRequest;
 import java.io.IOException;
 import java.io.PrintWriter;

@@ -1,6 +1,9 @@
 package dev.hydra.cli;
 
 import com.typesafe.config.Config;
+import dev.hydra.cli.common.Screen;
+import dev.hydra.cli.plugins.PluginJars;
+import dev.hydra.cli.swap.SwappableModel;
 import dev.hydra.composer.Model;
 import dev.hydra.composer.Swapper;
 import java.io.IOException;

@@ -1,6 +1,11 @@
 package dev.hydra.cli;
 
 import com.typesafe.config.Config;
+import dev.hydra.cli.common.Installation;
+import dev.hydra.cli.common.UsageException;
+import dev.hydra.cli.plugins.PluginJars;
+import dev.hydra.cli.plugins.RunPlugins;
+import dev.hydra.cli.swap.SwapChannel;
 import dev.hydra.composer.Components;
 import dev.hydra.composer.ConfigFiles;
 import dev.hydra.composer.Model;

@@ -13,6 +13,7 @@ import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchRule;
 import dev.hydra.mixer.planted.Misfit;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -95,6 +96,23 @@ class ArrowsTest {
           .should()
           .dependOnClassesThat()
           .resideInAPackage(pair[1])
+          .check(PROJECT);
+    }
+  }
+
+  @Test
+  void thePackagesOfTheCommandLineBuildOnEachOther() {
+    List<String> upwards =
+        Stream.of(".common", ".plugins", ".swap", ".swapbench", "")
+            .map(name -> "dev.hydra.cli" + name)
+            .toList();
+    for (int i = 0; i < upwards.size() - 1; i++) {
+      noClasses()
+          .that()
+          .resideInAPackage(upwards.get(i))
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage(upwards.subList(i + 1, upwards.size()).toArray(String[]::new))
           .check(PROJECT);
     }
   }

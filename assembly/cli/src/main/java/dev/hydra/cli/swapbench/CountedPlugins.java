@@ -1,5 +1,6 @@
-package dev.hydra.cli;
+package dev.hydra.cli.swapbench;
 
+import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.composer.Components;
 import dev.hydra.composer.Components.Registration;
 import java.io.IOException;
@@ -15,12 +16,12 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 /**
  * Plugins that come and go, with a look at those class loaders of added ones that have not gone.
  */
-final class CountedPlugins implements PluginJars {
+public final class CountedPlugins implements PluginJars {
   private final PluginJars plugins;
   private final Queue<WeakReference<ClassLoader>> loaders = new ConcurrentLinkedQueue<>();
   private final Set<String> added = ConcurrentHashMap.newKeySet();
 
-  CountedPlugins(PluginJars plugins) {
+  public CountedPlugins(PluginJars plugins) {
     this.plugins = plugins;
   }
 

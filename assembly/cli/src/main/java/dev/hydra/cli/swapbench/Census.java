@@ -1,4 +1,4 @@
-package dev.hydra.cli;
+package dev.hydra.cli.swapbench;
 
 import dev.hydra.bench.ProcessMemory;
 import dev.hydra.libtorch.Scopes;
@@ -15,7 +15,7 @@ import java.util.Locale;
  * @param threads threads that are alive
  * @param loaders class loaders of added plugins that are alive
  */
-record Census(int swaps, long resident, long handles, int threads, int loaders) {
+public record Census(int swaps, long resident, long handles, int threads, int loaders) {
   private static final int ATTEMPTS = 40;
   private static final long WAIT_MILLIS = 50;
 

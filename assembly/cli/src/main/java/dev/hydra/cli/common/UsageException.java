@@ -1,10 +1,10 @@
-package dev.hydra.cli;
+package dev.hydra.cli.common;
 
 /** A command was used wrongly; its message says how to do it right. */
-final class UsageException extends RuntimeException {
+public final class UsageException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
-  UsageException(String message) {
+  public UsageException(String message) {
     super(message);
   }
 }

@@ -1,4 +1,4 @@
-package dev.hydra.cli;
+package dev.hydra.cli.swapbench;
 
 import java.io.IOException;
 import java.nio.file.Files;

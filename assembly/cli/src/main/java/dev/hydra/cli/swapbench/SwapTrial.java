@@ -1,7 +1,12 @@
-package dev.hydra.cli;
+package dev.hydra.cli.swapbench;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import dev.hydra.cli.common.Installation;
+import dev.hydra.cli.plugins.RunPlugins;
+import dev.hydra.cli.swap.ControlClient;
+import dev.hydra.cli.swap.SwapChannel;
+import dev.hydra.cli.swap.SwapOrder;
 import dev.hydra.composer.SwapReport;
 import dev.hydra.trainer.Experiment;
 import dev.hydra.trainer.RunFolder;
@@ -10,9 +15,7 @@ import dev.hydra.trainer.StepReport;
 import dev.hydra.trainer.Trainer;
 import dev.hydra.trainer.TrainingListener;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.io.UncheckedIOException;
-import java.io.Writer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -29,7 +32,7 @@ import org.bytedeco.pytorch.Device;
  * A short training whose components are swapped through its socket at chosen steps: it waits until
  * what was asked for is ready or refused, so that a swap takes place at the step that it is for.
  */
-final class SwapTrial implements TrainingListener {
+public final class SwapTrial implements TrainingListener {
   /** What is asked for before a step. */
   @FunctionalInterface
   interface Plan {
@@ -42,8 +45,8 @@ final class SwapTrial implements TrainingListener {
    * @param json the answer
    * @param millis from asking to the answer
    */
-  record Answer(Map<String, Object> json, double millis) {
-    boolean switched() {
+  public record Answer(Map<String, Object> json, double millis) {
+    public boolean switched() {
       return "switched".equals(json.get("status"));
     }
 
@@ -56,7 +59,6 @@ final class SwapTrial implements TrainingListener {
   private final CountedPlugins plugins;
   private final Device device;
   private final RunFolder folder;
-  private final ProgressDisplay screen;
   private final int steps;
   private final Plan plan;
   private final List<Double> losses = new ArrayList<>();
@@ -79,8 +81,6 @@ final class SwapTrial implements TrainingListener {
     this.folder = new RunFolder(folder);
     this.steps = steps;
     this.plan = plan;
-    PrintWriter nobody = new PrintWriter(Writer.nullWriter());
-    screen = new ProgressDisplay(nobody, false, 1);
   }
 
   /** Trains; gives the plugins of the sites at the end, {@code name version} by path. */
@@ -107,7 +107,7 @@ final class SwapTrial implements TrainingListener {
 
   private SwapChannel channel(Trainer trainer) {
     RunPlugins store = RunPlugins.of(folder.path(), config);
-    return new SwapChannel(folder, trainer.swapper(), plugins, store, screen);
+    return new SwapChannel(folder, trainer.swapper(), plugins, store, line -> {});
   }
 
   private boolean boundary(Trainer trainer, SwapChannel channel, ExecutorService clients) {

@@ -1,4 +1,4 @@
-package dev.hydra.cli;
+package dev.hydra.cli.plugins;
 
 import com.typesafe.config.Config;
 import dev.hydra.api.Option;

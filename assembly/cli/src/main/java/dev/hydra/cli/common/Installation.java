@@ -1,4 +1,4 @@
-package dev.hydra.cli;
+package dev.hydra.cli.common;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigValue;
@@ -11,16 +11,16 @@ import java.util.List;
 import java.util.Optional;
 
 /** Finds files of the user and of the installation. */
-final class Installation {
+public final class Installation {
   private Installation() {}
 
   /** The folder of the installation; empty where the launcher was not used. */
-  static Optional<Path> home() {
+  public static Optional<Path> home() {
     return Optional.ofNullable(System.getProperty("hydra.home")).map(Path::of);
   }
 
   /** Where the plugins lie that were loaded at the start. */
-  static List<Path> pluginFolders() {
+  public static List<Path> pluginFolders() {
     List<Path> folders = new ArrayList<>();
     home().ifPresent(home -> folders.add(home.resolve("plugins")));
     Optional.ofNullable(System.getProperty("hydra.plugins.extra"))
@@ -29,7 +29,7 @@ final class Installation {
   }
 
   /** A configuration: a file as named, or one of the installation, with or without its ending. */
-  static Path findConfig(String name) {
+  public static Path findConfig(String name) {
     List<Path> tried = new ArrayList<>();
     tried.add(Path.of(name));
     home().ifPresent(home -> tried.add(home.resolve("configs").resolve(name)));
@@ -49,7 +49,7 @@ final class Installation {
   }
 
   /** Where relative data files are looked for. */
-  static List<Path> dataRoots() {
+  public static List<Path> dataRoots() {
     List<Path> roots = new ArrayList<>();
     roots.add(Path.of("").toAbsolutePath());
     home().ifPresent(home -> roots.add(home.resolve("data")));
@@ -61,7 +61,7 @@ final class Installation {
    * absolute path, so that a run folder can be used from anywhere. Those of the installation keep
    * their names.
    */
-  static Config withAbsoluteData(Config config, Path file) {
+  public static Config withAbsoluteData(Config config, Path file) {
     if (!config.hasPath("data.files")) {
       return config;
     }

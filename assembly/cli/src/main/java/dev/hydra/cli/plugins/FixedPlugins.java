@@ -1,5 +1,6 @@
-package dev.hydra.cli;
+package dev.hydra.cli.plugins;
 
+import dev.hydra.cli.common.UsageException;
 import dev.hydra.composer.Components;
 import dev.hydra.composer.Components.Registration;
 import java.nio.file.Path;
@@ -7,7 +8,7 @@ import java.util.List;
 import java.util.Map;
 
 /** The plugins of a class path or module path, which stay as they are. */
-record FixedPlugins(Components all) implements PluginJars {
+public record FixedPlugins(Components all) implements PluginJars {
   @Override
   public List<Registration> add(Path jar) {
     throw refusal();

@@ -1,6 +1,7 @@
-package dev.hydra.cli;
+package dev.hydra.cli.swapbench;
 
 import com.typesafe.config.Config;
+import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.composer.Components.Registration;
 import dev.hydra.composer.Model;
 import dev.hydra.composer.ModelSpec;

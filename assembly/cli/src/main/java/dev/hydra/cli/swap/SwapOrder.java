@@ -1,8 +1,9 @@
-package dev.hydra.cli;
+package dev.hydra.cli.swap;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigParseOptions;
+import dev.hydra.cli.common.Json;
 import dev.hydra.composer.Components.Registration;
 import dev.hydra.composer.SwapRequest;
 import java.nio.file.Path;
@@ -24,7 +25,7 @@ import java.util.Optional;
  * @param limit how long building and probing may take
  * @param dryRun whether to build and probe only
  */
-record SwapOrder(
+public record SwapOrder(
     Optional<Path> jar,
     List<String> sites,
     String config,
@@ -33,7 +34,7 @@ record SwapOrder(
     Duration limit,
     boolean dryRun) {
   /** A plugin for all sites of its types. */
-  static SwapOrder of(Path jar) {
+  public static SwapOrder of(Path jar) {
     return new SwapOrder(
         Optional.of(jar),
         List.of(),
@@ -70,7 +71,7 @@ record SwapOrder(
   }
 
   /** As a request over the socket. */
-  Map<String, Object> json() {
+  public Map<String, Object> json() {
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("do", "swap");
     jar.ifPresent(path -> json.put("jar", path.toAbsolutePath().normalize().toString()));

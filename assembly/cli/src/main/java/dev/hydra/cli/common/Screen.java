@@ -1,7 +1,7 @@
-package dev.hydra.cli;
+package dev.hydra.cli.common;
 
 /** Where people are told what happens, by any thread. */
-interface Screen {
+public interface Screen {
   /** Prints a line. */
   void say(String line);
 

@@ -1,4 +1,4 @@
-package dev.hydra.cli;
+package dev.hydra.cli.plugins;
 
 import dev.hydra.composer.Components;
 import dev.hydra.composer.Components.Registration;
@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Map;
 
 /** Brings plugins into the running process, and takes them away. */
-interface PluginJars {
+public interface PluginJars {
   /**
    * Installs a jar beside all plugins that there are, older versions of it included.
    *

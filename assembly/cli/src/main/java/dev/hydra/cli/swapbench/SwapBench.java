@@ -1,9 +1,11 @@
-package dev.hydra.cli;
+package dev.hydra.cli.swapbench;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import dev.hydra.api.Role;
 import dev.hydra.bench.Fault;
+import dev.hydra.cli.common.UsageException;
+import dev.hydra.cli.swap.SwapOrder;
 import dev.hydra.composer.Components;
 import dev.hydra.composer.SwapReport;
 import dev.hydra.composer.SwapRequest;
@@ -25,7 +27,7 @@ import org.bytedeco.pytorch.Device;
  * Shows that swaps do no harm: trainings of one model whose plugins are exchanged, in turn, for
  * copies that call themselves other versions, beside a training without swaps.
  */
-final class SwapBench {
+public final class SwapBench {
   /**
    * Something that must hold.
    *
@@ -34,7 +36,7 @@ final class SwapBench {
    * @param detail what was seen
    * @param answers to the requests that were made for it
    */
-  record Proof(String name, boolean passed, String detail, List<SwapTrial.Answer> answers) {}
+  public record Proof(String name, boolean passed, String detail, List<SwapTrial.Answer> answers) {}
 
   private static final int STEPS = 120;
   private static final int EVERY = 10;
@@ -55,7 +57,8 @@ final class SwapBench {
    *
    * @param folder for runs and jars
    */
-  SwapBench(Config config, CountedPlugins plugins, Device device, Path folder) throws IOException {
+  public SwapBench(Config config, CountedPlugins plugins, Device device, Path folder)
+      throws IOException {
     this.config = config;
     this.plugins = plugins;
     this.device = device;
@@ -88,7 +91,7 @@ final class SwapBench {
   }
 
   /** The plugins that are swapped. */
-  List<String> labels() {
+  public List<String> labels() {
     return labels;
   }
 
@@ -113,7 +116,7 @@ final class SwapBench {
   }
 
   /** The same code every 10 steps. */
-  Proof identical(int guardSteps) throws IOException {
+  public Proof identical(int guardSteps) throws IOException {
     SwapTrial trial =
         trial(
             guarded(guardSteps),
@@ -158,7 +161,7 @@ final class SwapBench {
   }
 
   /** Two requests at once, for different plugins and for the same one. */
-  Proof together() throws IOException {
+  public Proof together() throws IOException {
     int other = Math.min(1, labels.size() - 1);
     SwapTrial trial =
         trial(
@@ -180,7 +183,7 @@ final class SwapBench {
   private record Unfit(String name, String sign, SwapOrder order) {}
 
   /** Everything that must be refused; the training goes on as if nothing had been asked for. */
-  Proof refusals() throws IOException {
+  public Proof refusals() throws IOException {
     List<Unfit> unfit = unfit();
     SwapTrial trial =
         trial(
@@ -255,7 +258,7 @@ final class SwapBench {
   }
 
   /** Many swaps in one run, with a look at what they leave behind. */
-  Proof many(int swaps, Consumer<Census> progress) throws IOException {
+  public Proof many(int swaps, Consumer<Census> progress) throws IOException {
     List<Census> seen = new ArrayList<>();
     int needed = labels.size() + 1; // what the guard could go back to
     SwapTrial trial =
@@ -283,7 +286,7 @@ final class SwapBench {
   }
 
   /** Tokens that are drawn while plugins are swapped without a pause. */
-  Proof decoding() throws IOException {
+  public Proof decoding() throws IOException {
     List<SwappedDecoding.Drawn> drawn =
         SwappedDecoding.twice(config, plugins, device, () -> twin());
     plugins.removeAdded();
@@ -304,7 +307,7 @@ final class SwapBench {
   }
 
   /** A run that is killed before, during and after a swap, and goes on. */
-  Proof killed(Path script) throws IOException {
+  public Proof killed(Path script) throws IOException {
     List<String> rounds = new ArrayList<>();
     boolean passed = true;
     for (long delay : new long[] {20, 60, 120, 3000}) {

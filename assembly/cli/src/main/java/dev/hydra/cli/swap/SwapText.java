@@ -1,6 +1,8 @@
-package dev.hydra.cli;
+package dev.hydra.cli.swap;
 
+import dev.hydra.cli.common.Json;
 import dev.hydra.composer.SwapReport;
+import dev.hydra.trainer.SwapEvent;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -9,11 +11,11 @@ import java.util.Map;
 import java.util.Optional;
 
 /** What became of a swap, for screens and for programs. */
-final class SwapText {
+public final class SwapText {
   private SwapText() {}
 
   /** One line for the screen of the training; nothing while there is no result. */
-  static Optional<String> line(SwapReport report) {
+  public static Optional<String> line(SwapReport report) {
     String step = String.format(Locale.ROOT, "step %,d: ", report.step());
     return switch (report.status()) {
       case PREPARED -> Optional.empty();
@@ -44,19 +46,11 @@ final class SwapText {
 
   /** An answer to a client. */
   static Map<String, Object> json(SwapReport report) {
-    SwapReport.Parameters parameters = report.parameters();
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("status", report.status().name().toLowerCase(Locale.ROOT));
-    json.put("reason", report.reason());
     json.put("step", report.step());
-    json.put("sites", report.sites().stream().map(SwapText::json).toList());
-    json.put("carried", parameters.carried());
-    json.put("migrated", parameters.migrated());
-    json.put("initialised", parameters.initialised());
-    json.put("dropped", parameters.dropped());
-    json.put("kept", parameters.kept());
-    json.put("pause_ms", millis(report));
-    json.put("total_ms", report.totalNanos() / 1e6);
+    json.putAll(SwapEvent.of(report).details());
+    json.put("carried", report.parameters().carried()); // the journal has their number
     return json;
   }
 
@@ -67,22 +61,13 @@ final class SwapText {
         .toList();
   }
 
-  /** What stood and stands at a site. */
-  private static Map<String, Object> json(SwapReport.Site site) {
-    Map<String, Object> json = new LinkedHashMap<>();
-    json.put("site", site.path());
-    json.put("from", site.from().toString());
-    json.put("to", site.to().toString());
-    return json;
-  }
-
   /** A refusal as an answer. */
   static Map<String, Object> refused(String reason) {
     return Map.of("status", "refused", "reason", reason);
   }
 
   /** An answer as lines for people. */
-  static List<String> lines(Map<String, ?> answer) {
+  public static List<String> lines(Map<String, ?> answer) {
     List<String> lines = new ArrayList<>();
     String what =
         switch (String.valueOf(answer.get("status"))) {

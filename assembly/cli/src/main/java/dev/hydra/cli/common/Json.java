@@ -1,4 +1,4 @@
-package dev.hydra.cli;
+package dev.hydra.cli.common;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import java.io.IOException;
@@ -6,26 +6,26 @@ import java.util.List;
 import java.util.Map;
 
 /** Objects for programs. */
-final class Json {
+public final class Json {
   private Json() {}
 
   /** One object on one line. */
-  static String line(Map<String, ?> object) throws IOException {
+  public static String line(Map<String, ?> object) throws IOException {
     return JSON.std.with(JSON.Feature.WRITE_NULL_PROPERTIES).asString(object);
   }
 
   /** A list of an object; empty if there is none. */
-  static List<?> list(Map<String, ?> object, String key) {
+  public static List<?> list(Map<String, ?> object, String key) {
     return object.get(key) instanceof List<?> list ? list : List.of();
   }
 
   /** A number of an object; not a number if there is none. */
-  static double number(Map<String, ?> object, String key) {
+  public static double number(Map<String, ?> object, String key) {
     return number(object, key, Double.NaN);
   }
 
   /** A number of an object, or another one if there is none. */
-  static double number(Map<String, ?> object, String key, double otherwise) {
+  public static double number(Map<String, ?> object, String key, double otherwise) {
     return object.get(key) instanceof Number number ? number.doubleValue() : otherwise;
   }
 }

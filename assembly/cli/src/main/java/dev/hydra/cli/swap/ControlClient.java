@@ -1,6 +1,8 @@
-package dev.hydra.cli;
+package dev.hydra.cli.swap;
 
 import com.fasterxml.jackson.jr.ob.JSON;
+import dev.hydra.cli.common.Json;
+import dev.hydra.cli.common.UsageException;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -17,7 +19,7 @@ import java.util.Optional;
 import picocli.CommandLine.Option;
 
 /** Names a running training and talks to it. */
-final class ControlClient {
+public final class ControlClient {
   @Option(
       names = {"--run", "--run-dir"},
       paramLabel = "DIR",
@@ -25,7 +27,7 @@ final class ControlClient {
   private Optional<Path> run = Optional.empty();
 
   /** Whether a training was named. */
-  boolean named() {
+  public boolean named() {
     return run.isPresent();
   }
 
@@ -34,7 +36,7 @@ final class ControlClient {
    *
    * @throws IOException if there is none, or it is a refusal, saying why
    */
-  Map<String, Object> ask(Map<String, ?> request) throws IOException {
+  public Map<String, Object> ask(Map<String, ?> request) throws IOException {
     Path folder = run.isPresent() ? run.get() : only();
     if (!Files.isDirectory(folder)) {
       throw new UsageException("there is no run folder " + folder);
@@ -51,7 +53,7 @@ final class ControlClient {
    *
    * @throws IOException if there is none
    */
-  static Map<String, Object> ask(Path folder, Map<String, ?> request) throws IOException {
+  public static Map<String, Object> ask(Path folder, Map<String, ?> request) throws IOException {
     String answer;
     try (SocketChannel channel = new ControlSocket(folder).connect();
         OutputStream out = Channels.newOutputStream(channel);

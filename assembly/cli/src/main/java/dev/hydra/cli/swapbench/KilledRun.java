@@ -1,7 +1,10 @@
-package dev.hydra.cli;
+package dev.hydra.cli.swapbench;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import dev.hydra.cli.swap.ControlClient;
+import dev.hydra.cli.swap.ControlSocket;
+import dev.hydra.cli.swap.SwapOrder;
 import dev.hydra.composer.ConfigFiles;
 import dev.hydra.trainer.RunFolder;
 import java.io.IOException;

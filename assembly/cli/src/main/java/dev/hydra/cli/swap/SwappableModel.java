@@ -1,6 +1,9 @@
-package dev.hydra.cli;
+package dev.hydra.cli.swap;
 
 import com.typesafe.config.Config;
+import dev.hydra.cli.common.Screen;
+import dev.hydra.cli.plugins.PluginJars;
+import dev.hydra.cli.plugins.RunPlugins;
 import dev.hydra.composer.Model;
 import dev.hydra.composer.SwapHost;
 import dev.hydra.composer.SwapReport;
@@ -13,7 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** A model in use whose components can be swapped through a folder. */
-final class SwappableModel implements AutoCloseable {
+public final class SwappableModel implements AutoCloseable {
   private final RunLock lock;
   private final Swapper swapper;
   private final SwapChannel channel;
@@ -23,7 +26,7 @@ final class SwappableModel implements AutoCloseable {
    *
    * @throws IOException if another process has it, such as a training
    */
-  SwappableModel(Path folder, Model model, Config config, PluginJars plugins, Screen screen)
+  public SwappableModel(Path folder, Model model, Config config, PluginJars plugins, Screen screen)
       throws IOException {
     Files.createDirectories(folder);
     lock = RunLock.take(folder);
@@ -50,7 +53,7 @@ final class SwappableModel implements AutoCloseable {
   }
 
   /** What exchanges the components. */
-  Swapper swapper() {
+  public Swapper swapper() {
     return swapper;
   }
 

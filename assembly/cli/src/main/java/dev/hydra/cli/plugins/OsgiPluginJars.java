@@ -1,4 +1,4 @@
-package dev.hydra.cli;
+package dev.hydra.cli.plugins;
 
 import dev.hydra.composer.Components;
 import dev.hydra.composer.Components.Registration;
@@ -22,7 +22,7 @@ import org.osgi.framework.InvalidSyntaxException;
 import org.osgi.framework.ServiceReference;
 
 /** Plugins through the service {@code hydra.installer} of the launcher. */
-record OsgiPluginJars(BundleContext context) implements PluginJars {
+public record OsgiPluginJars(BundleContext context) implements PluginJars {
   private static final String REFERENCE = "reference:";
 
   @Override

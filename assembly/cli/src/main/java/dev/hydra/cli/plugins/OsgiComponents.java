@@ -1,4 +1,4 @@
-package dev.hydra.cli;
+package dev.hydra.cli.plugins;
 
 import dev.hydra.api.ComponentFactory;
 import dev.hydra.composer.Components;
@@ -21,7 +21,8 @@ import org.osgi.framework.ServiceReference;
  * @param context of the bundle that uses them
  * @param sites the plugin, {@code name version}, by the path of the site
  */
-record OsgiComponents(BundleContext context, Map<String, String> sites) implements Components {
+public record OsgiComponents(BundleContext context, Map<String, String> sites)
+    implements Components {
   /** What the location of a bundle has before the SHA-256 of a jar that was added later. */
   private static final String HASH = "#sha256=";
 

@@ -1,4 +1,4 @@
-package dev.hydra.cli;
+package dev.hydra.cli.plugins;
 
 import com.typesafe.config.Config;
 import java.io.EOFException;
@@ -33,7 +33,7 @@ import org.osgi.framework.Version;
  * @param run the run folder
  * @param trusted which jars may be loaded
  */
-record RunPlugins(Path run, TrustedJars trusted) {
+public record RunPlugins(Path run, TrustedJars trusted) {
   /**
    * A copy of a jar.
    *
@@ -42,9 +42,9 @@ record RunPlugins(Path run, TrustedJars trusted) {
    * @param label name and version of the plugin, as {@link PluginJars} gives them
    * @param fresh whether it was not there before
    */
-  record Jar(Path file, String sha256, String label, boolean fresh) {
+  public record Jar(Path file, String sha256, String label, boolean fresh) {
     /** Takes it away again, as nothing uses it. */
-    void forget() throws IOException {
+    public void forget() throws IOException {
       if (fresh) {
         Files.deleteIfExists(file);
       }
@@ -52,7 +52,7 @@ record RunPlugins(Path run, TrustedJars trusted) {
   }
 
   /** For a run with a configuration, whose part {@code plugins} counts. */
-  static RunPlugins of(Path run, Config config) {
+  public static RunPlugins of(Path run, Config config) {
     return new RunPlugins(run, TrustedJars.read(config));
   }
 
@@ -65,7 +65,7 @@ record RunPlugins(Path run, TrustedJars trusted) {
    *
    * @throws IOException saying why it cannot be used
    */
-  Jar take(Path jar) throws IOException {
+  public Jar take(Path jar) throws IOException {
     if (!Files.isRegularFile(jar)) {
       throw new IOException("there is no file " + jar);
     }
@@ -131,7 +131,7 @@ record RunPlugins(Path run, TrustedJars trusted) {
   }
 
   /** The jars of another folder that were taken before. */
-  Set<Path> taken(Path other) throws IOException {
+  public Set<Path> taken(Path other) throws IOException {
     Set<String> hashes = new TreeSet<>();
     for (Path each : jars(folder())) {
       hashes.add(sha256(Files.readAllBytes(each)));
@@ -146,7 +146,7 @@ record RunPlugins(Path run, TrustedJars trusted) {
   }
 
   /** The jars of a folder, which need not be there. */
-  static List<Path> jars(Path folder) throws IOException {
+  public static List<Path> jars(Path folder) throws IOException {
     if (!Files.isDirectory(folder)) {
       return List.of();
     }
@@ -161,7 +161,7 @@ record RunPlugins(Path run, TrustedJars trusted) {
    * @param sites the plugin of each site, {@code name version}
    * @throws IOException if one is missing, damaged or not trusted
    */
-  void install(Map<String, String> sites, PluginJars plugins) throws IOException {
+  public void install(Map<String, String> sites, PluginJars plugins) throws IOException {
     for (String label : new TreeSet<>(sites.values())) {
       if (!label.contains("+") || !plugins.of(label).isEmpty()) {
         continue; // of the installation, or here already

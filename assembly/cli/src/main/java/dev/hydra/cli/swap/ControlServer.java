@@ -1,6 +1,7 @@
-package dev.hydra.cli;
+package dev.hydra.cli.swap;
 
 import com.fasterxml.jackson.jr.ob.JSON;
+import dev.hydra.cli.common.Json;
 import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

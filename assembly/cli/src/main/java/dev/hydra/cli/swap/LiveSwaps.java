@@ -1,5 +1,8 @@
-package dev.hydra.cli;
+package dev.hydra.cli.swap;
 
+import dev.hydra.cli.common.Screen;
+import dev.hydra.cli.plugins.PluginJars;
+import dev.hydra.cli.plugins.RunPlugins;
 import dev.hydra.composer.Components.Registration;
 import dev.hydra.composer.SwapReport;
 import dev.hydra.composer.Swapper;

@@ -1,4 +1,4 @@
-package dev.hydra.cli;
+package dev.hydra.cli.swap;
 
 import java.io.IOException;
 import java.nio.file.ClosedWatchServiceException;

@@ -1,5 +1,9 @@
-package dev.hydra.cli;
+package dev.hydra.cli.swap;
 
+import dev.hydra.cli.common.Installation;
+import dev.hydra.cli.common.Screen;
+import dev.hydra.cli.plugins.PluginJars;
+import dev.hydra.cli.plugins.RunPlugins;
 import dev.hydra.composer.Swapper;
 import dev.hydra.trainer.RunFolder;
 import java.io.IOException;
@@ -16,7 +20,7 @@ import java.util.concurrent.ConcurrentHashMap;
  * are put into the run's folder {@code plugins} or beside the installation's. A way that cannot be
  * opened is warned of; the work goes on without it.
  */
-final class SwapChannel implements AutoCloseable {
+public final class SwapChannel implements AutoCloseable {
   private final RunFolder folder;
   private final Swapper swapper;
   private final PluginJars plugins;
@@ -26,7 +30,7 @@ final class SwapChannel implements AutoCloseable {
   private final Set<Path> earlier = ConcurrentHashMap.newKeySet();
   private boolean opened;
 
-  SwapChannel(
+  public SwapChannel(
       RunFolder folder, Swapper swapper, PluginJars plugins, RunPlugins store, Screen screen) {
     this.folder = folder;
     this.swapper = swapper;
@@ -36,7 +40,7 @@ final class SwapChannel implements AutoCloseable {
   }
 
   /** Opens them the first time; the folder must be there, and no other process may use it. */
-  void open() {
+  public void open() {
     if (opened) {
       return;
     }

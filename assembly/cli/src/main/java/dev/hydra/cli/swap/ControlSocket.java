@@ -1,4 +1,4 @@
-package dev.hydra.cli;
+package dev.hydra.cli.swap;
 
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
@@ -14,7 +14,7 @@ import java.nio.file.attribute.PosixFilePermissions;
  * The Unix domain socket over which a running training is told what to do: {@code .control/socket}
  * in the run folder, a folder that only its owner can enter.
  */
-record ControlSocket(Path run) {
+public record ControlSocket(Path run) {
   /** The system's limit is 107 bytes on Linux and 103 elsewhere. */
   private static final int LONGEST = 100;
 
@@ -56,7 +56,7 @@ record ControlSocket(Path run) {
   }
 
   /** Whether there is one; nobody need be listening. */
-  boolean exists() {
+  public boolean exists() {
     return Files.exists(file());
   }
 

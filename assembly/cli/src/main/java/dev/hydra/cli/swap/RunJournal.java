@@ -1,5 +1,6 @@
-package dev.hydra.cli;
+package dev.hydra.cli.swap;
 
+import dev.hydra.cli.common.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

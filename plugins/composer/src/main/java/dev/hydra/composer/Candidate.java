@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -36,9 +37,17 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
    *
    * @param room the bytes that new parameters may take
    * @param givenUp whether nobody waits for it any more
+   * @param decoded how much the decoding state of the run has read, if there is one
+   * @param layouts is told what the components remember of as much, which takes a while
    * @throws SwapRefusedException saying why the request cannot be met
    */
-  Candidate(Model model, SwapRequest request, long room, BooleanSupplier givenUp) {
+  Candidate(
+      Model model,
+      SwapRequest request,
+      long room,
+      BooleanSupplier givenUp,
+      Optional<ModelState.Extent> decoded,
+      StateLayouts layouts) {
     this.model = model;
     this.before = model.parameters().byName();
     SwapTargets chosen = new SwapTargets(model, request);
@@ -59,7 +68,11 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
           new CandidateParameters(model.parameters(), migrated, usedElsewhere, room, givenUp);
       try {
         for (ComponentSite site : sites) {
-          tryOut(site, chosen, Optional.ofNullable(takeovers.get(site)));
+          tryOut(
+              site,
+              chosen,
+              Optional.ofNullable(takeovers.get(site)),
+              trial -> decoded.ifPresent(extent -> layouts.after(trial, extent)));
         }
         parameters.complete();
         checkMigrated(migrated);
@@ -81,7 +94,11 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
   }
 
   /** Builds a component on copies of all parameters, and probes it: nothing of the run changes. */
-  private void tryOut(ComponentSite site, SwapTargets chosen, Optional<Takeover> takeover) {
+  private void tryOut(
+      ComponentSite site,
+      SwapTargets chosen,
+      Optional<Takeover> takeover,
+      Consumer<ComponentSite> more) {
     int known = parameters.made().size();
     try (ProbeParameters copies = new ProbeParameters(parameters)) {
       ComponentSite trial = build(site, chosen, copies);
@@ -90,6 +107,7 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
           parameters.made().values().stream().skip(known).toList(), takeover.stream().toList());
       copies.refresh();
       new Probe(model, trial, copies).run();
+      more.accept(trial);
       parameters.checkWanted();
     }
   }

@@ -38,10 +38,10 @@ record DoneSwap(
    */
   List<Parameter> undo(Optional<ModelState> state) {
     model.exchange(before);
-    try {
+    try (StateLayouts layouts = new StateLayouts(model.precision())) {
       Set<ComponentSite> sites = before.occupants().keySet();
       Optional<Runnable> forget =
-          state.map(each -> StateAdaptation.of(each, sites, model.precision(), policy));
+          state.map(each -> StateAdaptation.of(each, sites, layouts, policy));
       part.rolledBack();
       forget.ifPresent(Runnable::run);
     } catch (RuntimeException | Error e) {

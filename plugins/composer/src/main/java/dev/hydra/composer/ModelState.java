@@ -14,6 +14,14 @@ public final class ModelState implements AutoCloseable {
   private final Map<String, SiteState> sites = new TreeMap<>();
   private long position;
 
+  /**
+   * How much has been read.
+   *
+   * @param batch sequences
+   * @param tokens tokens of each
+   */
+  record Extent(long batch, long tokens) {}
+
   /** The number of tokens seen. */
   public long position() {
     return position;
@@ -65,6 +73,16 @@ public final class ModelState implements AutoCloseable {
       }
     }
     return 0;
+  }
+
+  Extent extent() {
+    long batch =
+        sites.values().stream()
+            .flatMap(site -> site.tensors().values().stream())
+            .findFirst()
+            .map(tensor -> tensor.size(0))
+            .orElse(1L);
+    return new Extent(batch, position);
   }
 
   /** The number of tokens that a site has seen. */

@@ -7,16 +7,26 @@ import java.util.function.BooleanSupplier;
 final class PreparedSwap implements AutoCloseable {
   private final Candidate candidate;
   private final SwapHost.Part part;
+  private final StateLayouts layouts;
   private boolean inUse;
 
   /** Builds and probes; see {@link Candidate}. */
   PreparedSwap(
-      Model model, SwapRequest request, long room, SwapHost host, BooleanSupplier givenUp) {
-    candidate = new Candidate(model, request, room, givenUp);
+      Model model,
+      SwapRequest request,
+      long room,
+      SwapHost host,
+      BooleanSupplier givenUp,
+      Optional<ModelState.Extent> decoded) {
+    layouts = new StateLayouts(model.precision());
+    Optional<Candidate> built = Optional.empty();
     try {
+      candidate = new Candidate(model, request, room, givenUp, decoded, layouts);
+      built = Optional.of(candidate);
       part = host.prepare(candidate);
     } catch (RuntimeException | Error e) {
-      candidate.close();
+      built.ifPresent(Candidate::close);
+      layouts.close();
       throw e;
     }
   }
@@ -37,9 +47,7 @@ final class PreparedSwap implements AutoCloseable {
     candidate.transfer();
     Optional<Runnable> forget =
         state.map(
-            each ->
-                StateAdaptation.of(
-                    each, candidate.components(), model.precision(), request.state()));
+            each -> StateAdaptation.of(each, candidate.components(), layouts, request.state()));
     part.begin();
     Composition before = model.exchange(candidate.composition());
     try {
@@ -56,6 +64,7 @@ final class PreparedSwap implements AutoCloseable {
 
   @Override
   public void close() {
+    layouts.close();
     if (!inUse) {
       part.close();
       candidate.close();

@@ -30,6 +30,7 @@ public final class Swapper implements AutoCloseable {
   private volatile Optional<DoneSwap> last = Optional.empty();
   private volatile Optional<Thread> owner = Optional.empty();
   private volatile long step;
+  private volatile Optional<ModelState.Extent> decoded = Optional.empty();
 
   /** What waits for the boundary, and where its end is reported. */
   private record Pending(String request, Action action, CompletableFuture<SwapReport> report) {}
@@ -70,7 +71,8 @@ public final class Swapper implements AutoCloseable {
     long bytes = room.getAsLong();
     try (PreparedSwap prepared =
         Worker.run(
-            givenUp -> new PreparedSwap(model, request, bytes, host, givenUp), request.limit())) {
+            givenUp -> new PreparedSwap(model, request, bytes, host, givenUp, decoded),
+            request.limit())) {
       SwapReport ready = prepared.report().at(Status.PREPARED, step, 0, System.nanoTime() - begin);
       host.reported(ready);
       return request.dryRun()
@@ -187,6 +189,7 @@ public final class Swapper implements AutoCloseable {
   public Optional<SwapReport.Status> boundary(long now, Optional<ModelState> state) {
     owner = Optional.of(Thread.currentThread());
     step = now;
+    decoded = state.map(ModelState::extent);
     if (!retired.isEmpty() && !oneAtATime.isLocked()) {
       retired.forEach(Parameter::close);
       retired.clear();

@@ -144,6 +144,7 @@ final class Snapshot implements AutoCloseable {
   @Override
   public void close() {
     ended();
+    filled = CompletableFuture.completedFuture(null); // nobody needs it any more
     values.values().forEach(Tensor::close);
     moments.values().forEach(Moments::close);
   }

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -32,10 +33,16 @@ final class Snapshot implements AutoCloseable {
 
   private final Map<String, Tensor> values = new LinkedHashMap<>();
   private final Map<String, Moments> moments = new LinkedHashMap<>();
+  private final Executor background;
   private CompletableFuture<Void> filled = CompletableFuture.completedFuture(null);
 
-  /** Room for the parameters of a store. */
-  Snapshot(ParameterStore store) {
+  /**
+   * Room for the parameters of a store.
+   *
+   * @param background where it is filled and given back
+   */
+  Snapshot(ParameterStore store, Executor background) {
+    this.background = background;
     long bytes = store.all().stream().mapToLong(each -> each.spec().elements()).sum();
     if (bytes * COPIES * Float.BYTES > FreeMemory.bytes()) {
       throw new SwapRefusedException(
@@ -61,20 +68,11 @@ final class Snapshot implements AutoCloseable {
     }
   }
 
-  /**
-   * Begins to note how things are, on a thread of its own: until {@link #await} is back, nothing
-   * may change.
-   */
+  /** Begins to note how things are: until {@link #await} is back, nothing may change. */
   void fill(ParameterStore store, AdamW optimizer) {
     List<Parameter> all = List.copyOf(store.all());
     Map<String, Moments> now = optimizer.moments();
-    filled = CompletableFuture.runAsync(() -> copyAll(all, now), Snapshot::onThread);
-  }
-
-  private static void onThread(Runnable task) {
-    Thread thread = new Thread(task, "hydra-snapshot");
-    thread.setDaemon(true);
-    thread.start();
+    filled = CompletableFuture.runAsync(() -> copyAll(all, now), background);
   }
 
   private void copyAll(List<Parameter> parameters, Map<String, Moments> now) {
@@ -108,7 +106,7 @@ final class Snapshot implements AutoCloseable {
    * was no update, so that they are.
    */
   void restore(ParameterStore store, AdamW optimizer) {
-    ended();
+    filled.exceptionally(failure -> null).join(); // await has told, if anybody needs to know
     if (filled.isCompletedExceptionally()) {
       return;
     }
@@ -118,11 +116,6 @@ final class Snapshot implements AutoCloseable {
         Grad off = Grad.off()) {
       moments.forEach((name, saved) -> copy(now.get(name), saved));
     }
-  }
-
-  /** Waits for the thread, however it ends: {@link #await} has told, if anybody needs to know. */
-  private void ended() {
-    filled.exceptionally(failure -> null).join();
   }
 
   private static void copy(@Nullable Moments to, @Nullable Moments from) {
@@ -141,10 +134,14 @@ final class Snapshot implements AutoCloseable {
     to.copy_(from);
   }
 
+  /** Gives the memory back in the background, after what is done there now: that takes a while. */
   @Override
   public void close() {
-    ended();
     filled = CompletableFuture.completedFuture(null); // nobody needs it any more
+    background.execute(this::free);
+  }
+
+  private void free() {
     values.values().forEach(Tensor::close);
     moments.values().forEach(Moments::close);
   }

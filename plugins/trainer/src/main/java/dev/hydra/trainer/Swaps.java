@@ -18,6 +18,7 @@ import java.util.Optional;
  * swap ends the watch over the one before.
  */
 final class Swaps implements AutoCloseable {
+  private final Background background = new Background();
   private final Swapper swapper;
   private final SwapGuard guard;
   private final RunLog log;
@@ -39,7 +40,11 @@ final class Swaps implements AutoCloseable {
             new SwapHost() {
               @Override
               public Part prepare(Change change) {
-                return new TrainingPart(model, training, change, undoable);
+                Optional<Snapshot> snapshot =
+                    undoable
+                        ? Optional.of(new Snapshot(model.parameters(), background))
+                        : Optional.empty();
+                return new TrainingPart(model, training, change, snapshot);
               }
 
               @Override
@@ -115,5 +120,6 @@ final class Swaps implements AutoCloseable {
   @Override
   public void close() {
     swapper.close();
+    background.close();
   }
 }

@@ -14,13 +14,23 @@ final class TrainingPart implements SwapHost.Part {
   /** For parameters that are not trained: first the joining ones, then those gone, and so on. */
   private Holdings resting;
 
-  /** Allocates. */
-  TrainingPart(Model model, TrainingStep training, SwapHost.Change change, boolean undoable) {
+  /**
+   * Allocates.
+   *
+   * @param snapshot what to keep to go back to, if anything; owned
+   */
+  TrainingPart(
+      Model model, TrainingStep training, SwapHost.Change change, Optional<Snapshot> snapshot) {
     this.model = model;
     this.training = training;
     this.change = change;
-    this.snapshot = undoable ? Optional.of(new Snapshot(model.parameters())) : Optional.empty();
-    this.resting = Holdings.of(change.made().values());
+    this.snapshot = snapshot;
+    try {
+      this.resting = Holdings.of(change.made().values());
+    } catch (RuntimeException | Error e) { // the memory may not be enough
+      snapshot.ifPresent(Snapshot::close);
+      throw e;
+    }
   }
 
   @Override

@@ -119,17 +119,21 @@ record RecordedFlops(double products, double others) {
   }
 
   private static void add(Node node, long[][] operands, double[] sums) {
-    String name = node.name().getString();
-    if (name.endsWith(WRITTEN)) {
+    String name = node.name().getString().replaceFirst(".*::", "");
+    if (name.equals(WRITTEN)) {
       sums[1] +=
           operands.length > 2 && mayBeProduct(operands[1], operands[2])
               ? 2 * elements(shape(node, 0)) * joined(operands[1], operands[2])
               : largest(Arrays.copyOfRange(operands, 1, operands.length));
       return;
     }
-    String operator = name.replaceFirst("Backward\\d*$", "");
-    if (operator.equals(name) || MOVES.contains(operator)) {
-      return; // the first: a leaf
+    String operator = name.replaceFirst("Backwards?\\d*$", "");
+    if (operator.equals(name)) { // it has no derivative, or is a leaf
+      sums[1] += operands.length > 0 ? UNSEEN : 0;
+      return;
+    }
+    if (MOVES.contains(operator)) {
+      return;
     }
     double results = 0;
     for (int i = 0; i < node.num_inputs(); i++) {

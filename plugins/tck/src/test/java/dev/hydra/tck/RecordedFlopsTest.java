@@ -9,6 +9,8 @@ import dev.hydra.libtorch.Tensors;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
@@ -82,6 +84,7 @@ class RecordedFlopsTest {
     assertCounts(0, 12, () -> tensor(3, 4).sum(1));
     assertCounts(0, 24, () -> tensor(3, 4).exp().transpose(0, 1).neg());
     assertCounts(0, 0, () -> tensor(3, 4).select(0, 1).unsqueeze(0));
+    assertCounts(0, 12, () -> torch.empty(3, 4).copy_(tensor(3, 4).exp()));
   }
 
   @Test
@@ -91,10 +94,17 @@ class RecordedFlopsTest {
     assertCounts(0, UNSEEN, () -> convolution(tensor(6, 1, 3).detach()));
     assertCounts(0, UNSEEN, () -> attention(tensor(1, 2, 5, 8).detach()));
     assertCounts(0, UNSEEN, () -> torch.cdist(tensor(3, 4), tensor(5, 4)));
+    assertCounts(0, UNSEEN, () -> withoutDerivative(tensor(3, 5), tensor(3, 4), tensor(4, 5)));
     assertCounts(0, UNSEEN, () -> torch.fft_fft(tensor(3, 4)));
     assertCounts(0, UNSEEN, () -> torch.linalg_inv(tensor(3, 3)));
     assertCounts(
         0, UNSEEN, () -> partly(y -> y.addmm_(tensor(3, 4).detach(), tensor(4, 5).detach())));
+  }
+
+  private static Tensor withoutDerivative(Tensor... operands) {
+    IValue one = new IValue(new Scalar(1.0));
+    return Operators.find("aten::_addmm_activation", "")
+        .call(operands[0], operands[1], operands[2], one, one, true)[0];
   }
 
   private static Tensor partly(Consumer<Tensor> change) {

@@ -41,7 +41,14 @@ record DoneSwap(
     try (StateLayouts layouts = new StateLayouts(model.precision())) {
       Set<ComponentSite> sites = before.occupants().keySet();
       Optional<Runnable> forget =
-          state.map(each -> StateAdaptation.of(each, sites, layouts, policy));
+          state.map(
+              each ->
+                  StateAdaptation.of(
+                      each,
+                      sites,
+                      layouts,
+                      policy,
+                      "undo the swap between texts, or swap back and let it be reset"));
       part.rolledBack();
       forget.ifPresent(Runnable::run);
     } catch (RuntimeException | Error e) {

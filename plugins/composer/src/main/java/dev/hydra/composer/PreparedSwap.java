@@ -47,7 +47,13 @@ final class PreparedSwap implements AutoCloseable {
     candidate.transfer();
     Optional<Runnable> forget =
         state.map(
-            each -> StateAdaptation.of(each, candidate.components(), layouts, request.state()));
+            each ->
+                StateAdaptation.of(
+                    each,
+                    candidate.components(),
+                    layouts,
+                    request.state(),
+                    "let it be reset, or swap between texts"));
     part.begin();
     Composition before = model.exchange(candidate.composition());
     try {

@@ -13,6 +13,7 @@ final class StateAdaptation {
    *
    * @param components what is to go on with it, at their sites
    * @param layouts what is known of what such components leave
+   * @param remedy what can be done if it does not fit, for the message
    * @return what makes it fit, to be done when they are in place
    * @throws SwapRefusedException if it does not fit and is not to be reset
    */
@@ -20,7 +21,8 @@ final class StateAdaptation {
       ModelState state,
       Collection<ComponentSite> components,
       StateLayouts layouts,
-      SwapRequest.State policy) {
+      SwapRequest.State policy,
+      String remedy) {
     List<String> unfit = new ArrayList<>();
     for (ComponentSite component : components) {
       if (!fits(state, component, layouts)) {
@@ -30,8 +32,8 @@ final class StateAdaptation {
     if (!unfit.isEmpty() && policy == SwapRequest.State.REFUSE) {
       throw new SwapRefusedException(
           unfit.get(0)
-              + ": the decoding state is not such as the new component leaves; let it be reset,"
-              + " or swap between texts");
+              + ": the decoding state is not such as the component leaves that is to go on with it; "
+              + remedy);
     }
     return () -> unfit.forEach(state::forget);
   }

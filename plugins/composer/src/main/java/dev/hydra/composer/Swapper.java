@@ -127,8 +127,8 @@ public final class Swapper implements AutoCloseable {
         last.orElseThrow(
             () ->
                 new IllegalStateException(
-                    "there is no swap that can be undone: only the last one, in a training while it"
-                        + " is guarded"));
+                    "there is no swap that can be undone: only the last one can, once, and in a"
+                        + " training only while it is guarded"));
     retired.addAll(done.undo(state)); // a request in the making may build on them
     last = Optional.empty();
     long end = System.nanoTime();

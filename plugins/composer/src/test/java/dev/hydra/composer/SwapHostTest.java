@@ -271,7 +271,7 @@ class SwapHostTest {
             reset ? SwapReport.Status.ROLLED_BACK : SwapReport.Status.REFUSED,
             back.status(),
             back.reason());
-        assertTrue(reset || back.reason().contains("the decoding state"), back.reason());
+        assertTrue(reset || back.reason().contains("undo the swap between texts"), back.reason());
         decode(owner, state);
         assertEquals(4, state.position());
         assertEquals(!reset, state.export().containsKey("blocks.0.mixer/other"));

@@ -40,7 +40,8 @@ public abstract class CustomFunction {
   }
 
   /**
-   * Computes the outputs, with recording switched off and in a scope of its own.
+   * Computes the outputs, with recording switched off, but for {@link #inlined}, and in a scope of
+   * its own.
    *
    * @return one or more tensors; integer ones stay outside the graph
    */

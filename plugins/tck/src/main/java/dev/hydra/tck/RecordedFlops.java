@@ -19,14 +19,23 @@ import org.bytedeco.pytorch.Tensor;
  * gradient is not in the graph and not counted.
  *
  * @param products those of products and of attention; a multiply-add counts as two
- * @param others one for every element that another operator reads or writes, whichever are more
+ * @param others one for every element that another operator reads or writes, whichever are more;
+ *     infinite where the graph does not show how much an operator computes
  */
 record RecordedFlops(double products, double others) {
+  /** Takes the place of what the graph does not show. */
+  private static final double UNSEEN = Double.POSITIVE_INFINITY;
+
   /**
-   * An operator changed a part of a tensor: its operands follow the tensor. Which one it was is not
-   * to be seen, so products written this way are taken for others.
+   * An operator changed a part of a tensor: its operands follow the tensor. Which one it was and
+   * how large the part is are not to be seen. So a product written this way is one of the others,
+   * and so is what may be one, as if it were written to the whole.
    */
   private static final String WRITTEN = "CopySlices";
+
+  /** They compute more for an element than others; how much, shapes alone do not say. */
+  private static final Set<String> LARGE =
+      Set.of("Addbmm", "Cdist", "EuclideanDist", "SparseAddmm", "TriangularSolve", "Trilinear");
 
   /** They move or choose elements, and compute nothing. */
   private static final Set<String> MOVES =
@@ -77,6 +86,8 @@ record RecordedFlops(double products, double others) {
           CustomFunction.inlined(() -> result[0] = forward.get());
           if (result[0].requires_grad()) {
             count(result[0].grad_fn(), sums);
+          } else {
+            sums[1] = UNSEEN;
           }
         });
     return new RecordedFlops(sums[0], sums[1]);
@@ -108,45 +119,76 @@ record RecordedFlops(double products, double others) {
   }
 
   private static void add(Node node, long[][] operands, double[] sums) {
-    String name = node.name().getString();
-    if (name.endsWith(WRITTEN)) {
-      sums[1] += largest(Arrays.copyOfRange(operands, 1, operands.length));
+    String name = node.name().getString().replaceFirst(".*::", "");
+    if (name.equals(WRITTEN)) {
+      sums[1] +=
+          operands.length > 2 && mayBeProduct(operands[1], operands[2])
+              ? 2 * elements(shape(node, 0)) * joined(operands[1], operands[2])
+              : largest(Arrays.copyOfRange(operands, 1, operands.length));
       return;
     }
-    String operator = name.replaceFirst("Backward\\d*$", "");
-    if (operator.equals(name) || MOVES.contains(operator)) {
-      return; // the first: a leaf
+    String operator = name.replaceFirst("Backwards?\\d*$", "");
+    if (operator.equals(name)) { // it has no derivative, or is a leaf
+      sums[1] += operands.length > 0 ? UNSEEN : 0;
+      return;
+    }
+    if (MOVES.contains(operator)) {
+      return;
     }
     double results = 0;
     for (int i = 0; i < node.num_inputs(); i++) {
       results += elements(shape(node, i));
     }
-    double products = 2 * results * inner(operator, operands);
-    sums[0] += products;
-    sums[1] += products > 0 ? 0 : Math.max(results, largest(operands));
+    double inner = inner(operator, operands);
+    if (inner == UNSEEN) {
+      sums[1] = UNSEEN;
+    } else if (inner > 0) {
+      sums[0] += 2 * results * inner;
+    } else {
+      sums[1] += Math.max(results, largest(operands));
+    }
   }
 
   private static double largest(long[][] operands) {
     return Arrays.stream(operands).mapToDouble(RecordedFlops::elements).max().orElse(0);
   }
 
-  /** How many products are added up for one element of the result; 0 of other operators. */
+  /** How many products are added up for one element of the result; 0 of operators that add none. */
   private static double inner(String operator, long[][] operands) {
     return switch (operator) {
       case "Mm", "Bmm", "Addmm", "Baddbmm", "GroupedMm", "Mv", "Addmv", "Dot" ->
           joined(operands[operands.length - 2], operands[operands.length - 1]);
-      case "Convolution" -> elements(operands[1]) / operands[1][0];
-      case "ScaledDotProductFlashAttentionForCpu" -> 2.0 * operands[1][operands[1].length - 2];
-      default -> 0;
+      case "LinalgSolveTriangular" -> joined(operands[0], operands[1]) / 2;
+      case "Convolution" ->
+          operands[1].length > 0 ? elements(operands[1]) / operands[1][0] : UNSEEN;
+      case "ScaledDotProductFlashAttentionForCpu" ->
+          operands[1].length > 0 ? 2.0 * operands[1][operands[1].length - 2] : UNSEEN;
+      default -> isLarge(operator) ? UNSEEN : 0;
     };
   }
 
-  /** The dimension that a product of matrices sums over: one factor may not be in the graph. */
+  private static boolean isLarge(String operator) {
+    return LARGE.contains(operator)
+        || operator.startsWith("Fft")
+        || (operator.startsWith("Linalg") && !operator.equals("LinalgVectorNorm"));
+  }
+
+  /** Whether there can be a product of two factors, of which one may not be in the graph. */
+  private static boolean mayBeProduct(long[] left, long[] right) {
+    if (left.length == 0 || right.length == 0) {
+      return Math.max(left.length, right.length) != 1;
+    }
+    return left.length >= 2
+        && right.length == left.length
+        && left[left.length - 1] == right[right.length - 2];
+  }
+
+  /** The dimension that a product of matrices sums over: factors may not be in the graph. */
   private static double joined(long[] left, long[] right) {
     if (left.length > 0) {
       return left[left.length - 1];
     }
-    return right.length > 0 ? right[Math.max(0, right.length - 2)] : 0;
+    return right.length > 0 ? right[Math.max(0, right.length - 2)] : UNSEEN;
   }
 
   private static double elements(long[] shape) {

@@ -74,6 +74,18 @@ class PlantedFaultsTest {
   }
 
   @Test
+  void soDoOnesThatOnlyLookUp() {
+    Function<Tensor, Mixer> mixer =
+        weight -> (x, pass) -> torch.embedding(weight, pass.tokens().remainder(new Scalar(2L)));
+    assertEquals(
+        Set.of(),
+        failing(
+            new Planted(
+                mixer,
+                (site, work) -> new Cost(work.tokens() * site.width(), 0, 0, site.width()))));
+  }
+
+  @Test
   void seesOneTokenAhead() {
     assertFails(
         weight ->

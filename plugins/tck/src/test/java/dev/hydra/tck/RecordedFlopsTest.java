@@ -6,8 +6,11 @@ import dev.hydra.libtorch.CustomFunction;
 import dev.hydra.libtorch.Operators;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
@@ -16,6 +19,8 @@ import org.junit.jupiter.api.Test;
 
 /** Operations of forwards that can be counted by hand. */
 class RecordedFlopsTest {
+  private static final double UNSEEN = Double.POSITIVE_INFINITY;
+
   private static Tensor tensor(long... sizes) {
     return Subject.random(1, ScalarType.Float, sizes).set_requires_grad(true);
   }
@@ -46,33 +51,30 @@ class RecordedFlopsTest {
 
   @Test
   void attentionOfEveryQueryToEveryKey() {
-    Supplier<Tensor> attention =
-        () ->
-            Operators.find("aten::_scaled_dot_product_flash_attention_for_cpu", "")
-                .call(
-                    tensor(1, 2, 3, 8),
-                    tensor(1, 2, 5, 8),
-                    tensor(1, 2, 5, 8),
-                    0.0,
-                    false,
-                    null,
-                    1.0)[0];
-    assertCounts(4 * 2 * 3 * 5 * 8, 0, attention);
+    assertCounts(4 * 2 * 3 * 5 * 8, 0, () -> attention(tensor(1, 2, 5, 8)));
+  }
+
+  private static Tensor attention(Tensor keys) {
+    return Operators.find("aten::_scaled_dot_product_flash_attention_for_cpu", "")
+        .call(tensor(1, 2, 3, 8), keys, tensor(1, 2, 5, 8), 0.0, false, null, 1.0)[0];
   }
 
   @Test
   void convolution() {
-    Supplier<Tensor> convolution =
-        () ->
-            torch.conv1d(
-                tensor(2, 6, 10),
-                tensor(6, 1, 3),
-                new TensorOptional(),
-                new long[] {1},
-                "valid",
-                new long[] {1},
-                6);
-    assertCounts(2 * 2 * 6 * 8 * 3, 0, convolution);
+    assertCounts(2 * 2 * 6 * 8 * 3, 0, () -> convolution(tensor(6, 1, 3)));
+  }
+
+  private static Tensor convolution(Tensor weight) {
+    long[] one = {1};
+    return torch.conv1d(tensor(2, 6, 10), weight, new TensorOptional(), one, "valid", one, 6);
+  }
+
+  @Test
+  void equations() {
+    assertCounts(
+        3 * 3 * 4,
+        0,
+        () -> torch.linalg_solve_triangular(tensor(3, 3), tensor(3, 4), false, true, true));
   }
 
   @Test
@@ -82,7 +84,45 @@ class RecordedFlopsTest {
     assertCounts(0, 12, () -> tensor(3, 4).sum(1));
     assertCounts(0, 24, () -> tensor(3, 4).exp().transpose(0, 1).neg());
     assertCounts(0, 0, () -> tensor(3, 4).select(0, 1).unsqueeze(0));
-    assertCounts(0, 0, () -> tensor(3, 4).detach());
+    assertCounts(0, 12, () -> torch.empty(3, 4).copy_(tensor(3, 4).exp()));
+  }
+
+  @Test
+  void whatTheGraphDoesNotShow() {
+    assertCounts(0, UNSEEN, () -> tensor(3, 4).detach());
+    assertCounts(0, UNSEEN, () -> tensor(3, 5).addmm(tensor(3, 4).detach(), tensor(4, 5).detach()));
+    assertCounts(0, UNSEEN, () -> convolution(tensor(6, 1, 3).detach()));
+    assertCounts(0, UNSEEN, () -> attention(tensor(1, 2, 5, 8).detach()));
+    assertCounts(0, UNSEEN, () -> torch.cdist(tensor(3, 4), tensor(5, 4)));
+    assertCounts(0, UNSEEN, () -> withoutDerivative(tensor(3, 5), tensor(3, 4), tensor(4, 5)));
+    assertCounts(0, UNSEEN, () -> torch.fft_fft(tensor(3, 4)));
+    assertCounts(0, UNSEEN, () -> torch.linalg_inv(tensor(3, 3)));
+    assertCounts(
+        0, UNSEEN, () -> partly(y -> y.addmm_(tensor(3, 4).detach(), tensor(4, 5).detach())));
+  }
+
+  private static Tensor withoutDerivative(Tensor... operands) {
+    IValue one = new IValue(new Scalar(1.0));
+    return Operators.find("aten::_addmm_activation", "")
+        .call(operands[0], operands[1], operands[2], one, one, true)[0];
+  }
+
+  private static Tensor partly(Consumer<Tensor> change) {
+    Tensor y = tensor(2, 3, 5).exp();
+    change.accept(y.select(0, 1));
+    return y;
+  }
+
+  @Test
+  void whatIsWrittenToAPart() {
+    int before = 2 * 3 * 5;
+    int product = 2 * before * 4; // as if to the whole
+    assertCounts(0, before + 15, () -> partly(y -> y.add_(tensor(3, 5))));
+    assertCounts(0, before + 15, () -> partly(y -> y.addcmul_(tensor(3, 5), tensor(5))));
+    assertCounts(0, before + 5, () -> partly(y -> y.addcmul_(tensor(3, 5).detach(), tensor(5))));
+    assertCounts(0, before + product, () -> partly(y -> y.addmm_(tensor(3, 4), tensor(4, 5))));
+    assertCounts(
+        0, before + product, () -> partly(y -> y.addmm_(tensor(3, 4).detach(), tensor(4, 5))));
   }
 
   @Test

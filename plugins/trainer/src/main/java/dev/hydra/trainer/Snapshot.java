@@ -5,6 +5,7 @@ import dev.hydra.composer.Parameter;
 import dev.hydra.composer.ParameterStore;
 import dev.hydra.composer.SwapRefusedException;
 import dev.hydra.libtorch.Grad;
+import dev.hydra.libtorch.LibTorchException;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
 import dev.hydra.optim.AdamW;
@@ -12,6 +13,7 @@ import dev.hydra.optim.Moments;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
@@ -97,7 +99,10 @@ final class Snapshot implements AutoCloseable {
     try {
       filled.join();
     } catch (CompletionException e) {
-      throw new TrainingException("what was before the swap could not be kept", e);
+      Throwable cause = Objects.requireNonNullElse(e.getCause(), e);
+      throw new TrainingException(
+          "what was before the swap could not be kept: " + LibTorchException.readable(cause),
+          cause);
     }
   }
 

@@ -111,7 +111,7 @@ final class Snapshot implements AutoCloseable {
    * was no update, so that they are.
    */
   void restore(ParameterStore store, AdamW optimizer) {
-    filled.exceptionally(failure -> null).join(); // await has told, if anybody needs to know
+    ended();
     if (filled.isCompletedExceptionally()) {
       return;
     }
@@ -139,10 +139,16 @@ final class Snapshot implements AutoCloseable {
     to.copy_(from);
   }
 
-  /** Gives the memory back in the background, after what is done there now: that takes a while. */
+  /** Waits until nothing is noted any more: {@link #await} has told, if anybody needs to know. */
+  private void ended() {
+    filled.exceptionally(failure -> null).join();
+  }
+
+  /** Gives the memory back, in the background, as that takes a while. */
   @Override
   public void close() {
-    filled = CompletableFuture.completedFuture(null); // nobody needs it any more
+    ended();
+    filled = CompletableFuture.completedFuture(null); // no update needs it any more
     background.execute(this::free);
   }
 

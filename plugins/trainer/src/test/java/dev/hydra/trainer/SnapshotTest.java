@@ -73,7 +73,8 @@ class SnapshotTest {
     for (ScalarType type : new ScalarType[] {ScalarType.Float, ScalarType.BFloat16}) {
       try (Model model = model("", type);
           TrainingStep training = training(model);
-          Snapshot snapshot = new Snapshot(model.parameters())) {
+          Background background = new Background();
+          Snapshot snapshot = new Snapshot(model.parameters(), background)) {
         step(training);
         Map<String, double[]> before = contents(model, training);
         snapshot.fill(model.parameters(), training.optimizer());
@@ -92,7 +93,8 @@ class SnapshotTest {
     try (Model model = model("", ScalarType.Float);
         TrainingStep training = training(model);
         Model other = model("model.width = 32", ScalarType.Float);
-        Snapshot snapshot = new Snapshot(other.parameters())) {
+        Background background = new Background();
+        Snapshot snapshot = new Snapshot(other.parameters(), background)) {
       Map<String, double[]> before = contents(model, training);
       snapshot.fill(model.parameters(), training.optimizer());
       training.beforeUpdate(snapshot::await);

@@ -28,12 +28,13 @@ public final class SwappableModel implements AutoCloseable {
    */
   public SwappableModel(Path folder, Model model, Config config, PluginJars plugins, Screen screen)
       throws IOException {
+    RunPlugins store = RunPlugins.of(folder, config); // may refuse the configuration
     Files.createDirectories(folder);
     lock = RunLock.take(folder);
     RunFolder files = new RunFolder(folder);
     RunJournal journal = new RunJournal(files.journal(), screen::warned);
     swapper = new Swapper(model, new Host(journal, screen));
-    channel = new SwapChannel(files, swapper, plugins, RunPlugins.of(folder, config), screen);
+    channel = new SwapChannel(files, swapper, plugins, store, screen);
     channel.open();
   }
 

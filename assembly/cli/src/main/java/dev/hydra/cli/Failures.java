@@ -5,7 +5,10 @@ import dev.hydra.cli.common.UsageException;
 import dev.hydra.libtorch.LibTorchException;
 import dev.hydra.trainer.TrainingException;
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
 import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
 
@@ -14,6 +17,15 @@ import picocli.CommandLine.ExitCode;
  * our own.
  */
 final class Failures implements CommandLine.IExecutionExceptionHandler {
+  /** Says what is wrong with arguments, and where to read on. */
+  static int misused(CommandLine.ParameterException thrown, String[] arguments) {
+    CommandLine line = thrown.getCommandLine();
+    line.getErr().println("hydra: " + thrown.getMessage());
+    CommandLine.UnmatchedArgumentException.printSuggestions(thrown, line.getErr());
+    line.getErr().println("Try '" + line.getCommandSpec().qualifiedName() + " --help'.");
+    return ExitCode.USAGE;
+  }
+
   @Override
   public int handleExecutionException(
       Exception thrown, CommandLine line, CommandLine.ParseResult result) {
@@ -22,8 +34,7 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
       return ExitCode.USAGE;
     }
     if (thrown instanceof FileSystemException file && file.getReason() == null) {
-      // its message is the path alone
-      line.getErr().println("hydra: " + thrown.getClass().getSimpleName() + ": " + file.getFile());
+      line.getErr().println("hydra: " + file.getFile() + " " + problem(file));
       return ExitCode.SOFTWARE;
     }
     if (thrown instanceof IOException || thrown instanceof TrainingException) {
@@ -34,5 +45,19 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
         .println("hydra: failed: " + LibTorchException.readable(thrown) + "\nWhere it happened:");
     thrown.printStackTrace(line.getErr());
     return ExitCode.SOFTWARE;
+  }
+
+  /** What such an exception says by its type alone. */
+  private static String problem(FileSystemException file) {
+    if (file instanceof NoSuchFileException) {
+      return "is not there, or a folder above it";
+    }
+    if (file instanceof FileAlreadyExistsException) {
+      return "is there already";
+    }
+    if (file instanceof AccessDeniedException) {
+      return "may not be read or written";
+    }
+    return "cannot be used: " + file.getClass().getSimpleName();
   }
 }

@@ -149,19 +149,12 @@ final class GenerateCommand implements Callable<Integer> {
 
   private int[] start(Optional<Tokenizer> tokenizer) throws IOException {
     if (tokens.isPresent()) {
-      return ids(tokens.get());
+      return TokenIds.row("--tokens", tokens.get());
     }
     return tokenizer
         .orElseThrow(
             () -> new UsageException("this model has no tokenizer; give --tokens, not --prompt"))
         .encode(prompt.orElse("\n"));
-  }
-
-  private static int[] ids(String json) throws IOException {
-    return TokenIds.row(json)
-        .orElseThrow(
-            () ->
-                new UsageException("--tokens must be a JSON array of token ids, such as [72,105]"));
   }
 
   private static <T> T usage(java.util.function.Supplier<T> action) {

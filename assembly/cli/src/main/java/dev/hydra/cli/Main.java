@@ -25,6 +25,7 @@ public final class Main {
     line.setErr(new PrintWriter(System.err, true, StandardCharsets.UTF_8));
     line.setCaseInsensitiveEnumValuesAllowed(true);
     line.setExecutionExceptionHandler(new Failures());
+    line.setParameterExceptionHandler(Failures::misused);
     return line.execute(arguments);
   }
 }

@@ -53,7 +53,16 @@ final class ModelFolder {
   /** The checkpoint that a folder means. */
   static Checkpoint checkpoint(Path folder) throws IOException {
     if (!Files.isDirectory(folder)) {
-      throw new UsageException("there is no folder " + folder);
+      throw new UsageException(
+          Files.exists(folder) ? folder + " is no folder" : "there is no folder " + folder);
+    }
+    if (Files.exists(folder.resolve("config.json"))
+        && !Files.exists(folder.resolve(Checkpoint.CONFIG))) {
+      throw new UsageException(
+          folder
+              + " is a published model; import it first: hydra import hf "
+              + folder
+              + " --out DIR");
     }
     if (Files.exists(folder.resolve(Checkpoint.MODEL))) {
       Checkpoint checkpoint = new Checkpoint(folder);

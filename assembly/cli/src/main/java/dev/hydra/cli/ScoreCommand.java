@@ -9,6 +9,7 @@ import dev.hydra.trainer.Checkpoint;
 import dev.hydra.trainer.SequenceScorer;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -102,14 +103,12 @@ final class ScoreCommand implements Callable<Integer> {
     if (!Files.isRegularFile(tokens)) {
       throw new UsageException("there is no file " + tokens);
     }
-    int[][] sequences =
-        TokenIds.rows(Files.readString(tokens))
-            .orElseThrow(
-                () ->
-                    new UsageException(
-                        tokens
-                            + " must hold an array of arrays of token ids, such as"
-                            + " [[72,105],[33,10]]"));
+    int[][] sequences;
+    try {
+      sequences = TokenIds.rows(tokens.toString(), Files.readString(tokens));
+    } catch (CharacterCodingException e) {
+      throw new UsageException(tokens + " is not text in UTF-8");
+    }
     if (Arrays.stream(sequences).noneMatch(sequence -> sequence.length > 1)) {
       throw new UsageException(
           tokens + " has nothing to score: a sequence needs at least two tokens");

@@ -1,46 +1,75 @@
 package dev.hydra.cli;
 
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.jr.ob.JSON;
+import dev.hydra.cli.common.UsageException;
 import java.io.IOException;
+import java.math.BigInteger;
 import java.util.List;
-import java.util.Optional;
 
-/** Token ids in JSON; what is not a whole number is none, and not taken for a similar one. */
-final class TokenIds {
-  private TokenIds() {}
-
-  /** An array of ids; empty for anything else. */
-  static Optional<int[]> row(String json) throws IOException {
-    return parsed(json).flatMap(TokenIds::row);
+/**
+ * Token ids in JSON; what is not a whole number is none, and not taken for a similar one.
+ *
+ * @param named what the text is called in messages
+ * @param form what it must be
+ */
+record TokenIds(String named, String form) {
+  /** A sequence of ids. */
+  static int[] row(String named, String json) throws IOException {
+    TokenIds ids = new TokenIds(named, "an array of token ids, such as [72,105]");
+    return ids.row(ids.parsed(json), "");
   }
 
-  /** An array of arrays of ids; empty for anything else. */
-  static Optional<int[][]> rows(String json) throws IOException {
-    return parsed(json).flatMap(TokenIds::rows);
+  /** Sequences of ids. */
+  static int[][] rows(String named, String json) throws IOException {
+    TokenIds ids =
+        new TokenIds(named, "an array of arrays of token ids, such as [[72,105],[33,10]]");
+    List<?> list = ids.list(ids.parsed(json), "");
+    int[][] rows = new int[list.size()][];
+    for (int i = 0; i < rows.length; i++) {
+      rows[i] = ids.row(list.get(i), "[" + i + "]");
+    }
+    return rows;
   }
 
-  private static Optional<Object> parsed(String json) throws IOException {
-    try {
-      return Optional.ofNullable(JSON.std.anyFrom(json));
+  private Object parsed(String json) throws IOException {
+    try (JsonParser parser = new JsonFactory().createParser(json)) {
+      Object value = JSON.std.anyFrom(parser);
+      if (parser.nextToken() != null) {
+        throw wrong("there is more after its end");
+      }
+      return value == null ? "null" : value;
     } catch (JsonProcessingException e) {
-      return Optional.empty();
+      throw wrong("this is no JSON: " + e.getOriginalMessage());
     }
   }
 
-  private static Optional<int[][]> rows(Object value) {
-    if (!(value instanceof List<?> list)) {
-      return Optional.empty();
+  private int[] row(Object value, String at) {
+    List<?> list = list(value, at);
+    int[] ids = new int[list.size()];
+    for (int i = 0; i < ids.length; i++) {
+      Object id = list.get(i);
+      if (id instanceof Long || id instanceof BigInteger) {
+        throw wrong(at + "[" + i + "] is " + id + ", and no vocabulary has as many tokens");
+      }
+      if (!(id instanceof Integer number)) {
+        throw wrong(at + "[" + i + "] is " + id + ", not a whole number");
+      }
+      ids[i] = number;
     }
-    List<Optional<int[]>> rows = list.stream().map(TokenIds::row).toList();
-    return rows.stream().allMatch(Optional::isPresent)
-        ? Optional.of(rows.stream().map(Optional::orElseThrow).toArray(int[][]::new))
-        : Optional.empty();
+    return ids;
   }
 
-  private static Optional<int[]> row(Object value) {
-    return value instanceof List<?> list && list.stream().allMatch(Integer.class::isInstance)
-        ? Optional.of(list.stream().mapToInt(id -> (Integer) id).toArray())
-        : Optional.empty();
+  private List<?> list(Object value, String at) {
+    if (value instanceof List<?> list) {
+      return list;
+    }
+    throw wrong((at.isEmpty() ? "it" : at) + " is no array");
+  }
+
+  private UsageException wrong(String problem) {
+    return new UsageException(named + " must be " + form + ": " + problem);
   }
 }

@@ -23,13 +23,13 @@ record AttentionPart(
   /** Reads what the families write alike. */
   static AttentionPart read(PublishedConfig config, int defaultKvHeads, Rope rope) {
     int width = config.size("hidden_size");
-    int heads = config.integer("num_attention_heads", 32);
+    int heads = config.size("num_attention_heads", 32);
     // A null means as many as heads; only an absent key has the family's default.
     int kvHeads =
         config
             .integer("num_key_value_heads")
             .orElse(config.says("num_key_value_heads") ? heads : defaultKvHeads);
-    if (heads < 1 || kvHeads < 1 || heads % kvHeads != 0) {
+    if (kvHeads < 1 || heads % kvHeads != 0) {
       throw config.invalid(
           "num_key_value_heads", "= " + kvHeads + " must divide num_attention_heads = " + heads);
     }

@@ -25,6 +25,9 @@ record Frame(
     double epsilon,
     Map<String, Object> options,
     Map<String, Object> generation) {
+  /** No model has as many; a description that is wrong must not take all the memory. */
+  private static final int MOST_LAYERS = 10_000;
+
   /**
    * Names of tensors.
    *
@@ -47,6 +50,15 @@ record Frame(
     Names former() {
       return equals(MAMBA) ? FORMER_MAMBA : this;
     }
+  }
+
+  private static int layers(PublishedConfig config) {
+    int layers = config.size("num_hidden_layers");
+    if (layers > MOST_LAYERS) {
+      throw config.invalid(
+          "num_hidden_layers", "= " + layers + " is refused; at most " + MOST_LAYERS + " are read");
+    }
+    return layers;
   }
 
   /** Reads what all families write alike, but for a default. */
@@ -72,7 +84,7 @@ record Frame(
         names,
         vocabSize,
         config.size("hidden_size"),
-        config.size("num_hidden_layers"),
+        layers(config),
         config.flag("tie_word_embeddings", defaultTied),
         epsilon,
         options,

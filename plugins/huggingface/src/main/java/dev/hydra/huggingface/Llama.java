@@ -10,9 +10,12 @@ final class Llama {
     Frame frame = Frame.read(config, Frame.Names.LLAMA, 1e-6, false);
     int width = frame.width();
     int depth = frame.depth();
-    AttentionPart attention =
-        AttentionPart.read(
-            config, config.integer("num_attention_heads", 32), Rope.whole(config, 10_000));
+    int heads = config.size("num_attention_heads", 32);
+    if (!config.has("head_dim") && width % heads != 0) {
+      throw config.invalid(
+          "num_attention_heads", "= " + heads + " must divide hidden_size = " + width);
+    }
+    AttentionPart attention = AttentionPart.read(config, heads, Rope.whole(config, 10_000));
     SwigluPart ffn =
         SwigluPart.of(width, config.size("intermediate_size"), config.flag("mlp_bias", false))
             .activated(config);

@@ -5,6 +5,7 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
@@ -32,6 +33,7 @@ final class NewFolder {
     if (parent == null) {
       throw new FileAlreadyExistsException(target.toString());
     }
+    List<Path> made = missing(parent);
     Files.createDirectories(parent);
     Path side = target.resolveSibling(".incomplete-" + target.getFileName());
     delete(side);
@@ -43,11 +45,23 @@ final class NewFolder {
     } catch (IOException | RuntimeException | Error e) {
       try {
         delete(side);
+        for (Path each : made) {
+          Files.delete(each);
+        }
       } catch (IOException cleanup) {
         e.addSuppressed(cleanup);
       }
       throw e;
     }
+  }
+
+  /** A folder and those above it, as far as they are not there; the deepest first. */
+  private static List<Path> missing(Path folder) {
+    List<Path> missing = new ArrayList<>();
+    for (Path each = folder; each != null && Files.notExists(each); each = each.getParent()) {
+      missing.add(each);
+    }
+    return missing;
   }
 
   /**

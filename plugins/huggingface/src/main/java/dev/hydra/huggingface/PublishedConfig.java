@@ -7,6 +7,7 @@ import com.typesafe.config.ConfigSyntax;
 import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueType;
 import dev.hydra.api.ConfigException;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -16,6 +17,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * A {@code config.json}, or an object in one. A key that is absent or null has the default that the
@@ -23,6 +26,10 @@ import java.util.function.Function;
  */
 final class PublishedConfig {
   private static final String FLOAT = "__float__";
+
+  /** A text, which stays, or a number that Python writes bare and JSON does not allow. */
+  private static final Pattern BARE =
+      Pattern.compile("\"[^\"\\\\]*+(?:\\\\.[^\"\\\\]*+)*+\"|-?Infinity|NaN");
 
   private final ConfigObject object;
   private final String path;
@@ -36,8 +43,7 @@ final class PublishedConfig {
   }
 
   /**
-   * Reads a file. Python writes infinities bare, which JSON does not allow but HOCON takes for a
-   * text.
+   * Reads a file: JSON, but infinities may be bare, as Python writes them.
    *
    * @throws ConfigException if it is missing or malformed
    */
@@ -45,13 +51,27 @@ final class PublishedConfig {
     if (!Files.isRegularFile(file)) {
       throw new ConfigException("there is no " + file + "; a published model has a config.json");
     }
+    ConfigParseOptions options =
+        ConfigParseOptions.defaults()
+            .setOriginDescription(file.toString())
+            .setSyntax(ConfigSyntax.JSON);
     try {
-      ConfigParseOptions options =
-          ConfigParseOptions.defaults().setAllowMissing(false).setSyntax(ConfigSyntax.CONF);
+      String json =
+          BARE.matcher(Files.readString(file))
+              .replaceAll(
+                  match -> {
+                    String found = match.group();
+                    return Matcher.quoteReplacement(
+                        found.startsWith("\"") ? found : "\"" + found + "\"");
+                  });
       return new PublishedConfig(
-          ConfigFactory.parseFile(file.toFile(), options).root(), "", new ArrayList<>());
-    } catch (com.typesafe.config.ConfigException e) {
-      ConfigException readable = new ConfigException(String.valueOf(e.getMessage()));
+          ConfigFactory.parseString(json, options).root(), "", new ArrayList<>());
+    } catch (com.typesafe.config.ConfigException | IOException e) {
+      ConfigException readable =
+          new ConfigException(
+              e instanceof IOException
+                  ? file + " cannot be read as text in UTF-8: " + e
+                  : "this is no JSON object: " + e.getMessage());
       readable.initCause(e);
       throw readable;
     }

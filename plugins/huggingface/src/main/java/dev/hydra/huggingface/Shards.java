@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 
 /** The tensors of a model, in one safetensors file or in several with an index. */
 final class Shards implements Closeable {
@@ -44,13 +45,24 @@ final class Shards implements Closeable {
       } else if (Files.exists(index)) {
         shards.addAll(folder, index);
       } else {
-        throw new IOException(
-            folder + " has neither " + FILE + " nor " + INDEX + "; only safetensors are read");
+        throw new IOException(folder + " has neither " + FILE + " nor " + INDEX + remedy(folder));
       }
       return shards;
     } catch (IOException | RuntimeException e) {
       shards.close();
       throw e;
+    }
+  }
+
+  private static String remedy(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files
+          .map(file -> file.getFileName().toString())
+          .filter(name -> name.endsWith(".safetensors"))
+          .sorted()
+          .findFirst()
+          .map(name -> "; there is " + name + ", but not the index that says what is where")
+          .orElse("; only safetensors are read");
     }
   }
 
@@ -102,7 +114,7 @@ final class Shards implements Closeable {
       throw new IOException(String.valueOf(e.getMessage()), e);
     }
     if (!(root.get("weight_map") instanceof ConfigObject map) || map.isEmpty()) {
-      throw new IOException(index + " has no weight_map");
+      throw new IOException(index + " has no weight_map, or an empty one");
     }
     Map<String, String> files = new TreeMap<>();
     for (Map.Entry<String, ConfigValue> entry : map.entrySet()) {

@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.hydra.api.ConfigException;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -62,6 +64,12 @@ class ConfigFaultsTest extends PublishedFolderTest {
         "llama | \"num_hidden_layers\": 2 | \"num_hidden_layers\": 0 |"
             + " num_hidden_layers: = 0 must be at least 1",
         "llama | \"head_dim\": 16 | \"head_dim\": 15 | head_dim: makes heads of 15, of which 15",
+        "llama | \"num_hidden_layers\": 2 | \"num_hidden_layers\": 1000000 |"
+            + " num_hidden_layers: = 1000000 is refused; at most 10000",
+        "llama | \"model_type\": \"llama\" | \"model_type\": ${HOME} | no JSON object",
+        "llama | \"vocab_size\": 256 | include file(\"/etc/passwd\") | no JSON object",
+        "llama | \"vocab_size\": 256 | vocab_size = 256 | no JSON object",
+        "llama | \"vocab_size\": 256 | # fewer\\n\"vocab_size\": 256 | no JSON object",
         "mamba2 | 0.0,\\n | Infinity,\\n | time_step_limit: must be a smallest",
         "mamba2 | \"num_heads\": 8 | \"num_heads\": 9 | num_heads: = 9 heads",
         "mamba2 | \"Infinity\" | \"Endless\" | time_step_limit: must be a number"
@@ -78,6 +86,37 @@ class ConfigFaultsTest extends PublishedFolderTest {
     edit("config.json", "{\n      \"__float__\": \"Infinity\"\n    }", "Infinity");
     edit("config.json", "\"use_cache\": true", "\"use_cache\": false, \"top_k\": 50");
     assertEquals(List.of(), importIt());
+  }
+
+  @Test
+  void headsWithoutASizeDivideTheWidth() throws IOException {
+    copy(Golden.of("llama"));
+    edit("config.json", "\"head_dim\": 16", "\"head_dim\": null");
+    edit("config.json", "\"num_attention_heads\": 4", "\"num_attention_heads\": 5");
+    contains(
+        refused(ConfigException.class),
+        "num_attention_heads: = 5 must divide hidden_size = 64",
+        "config.json");
+  }
+
+  @Test
+  void whatIsNoJsonIsRefused() throws IOException {
+    copy(Golden.of("llama"));
+    Path config = published.resolve("config.json");
+    String text = Files.readString(config);
+    for (String wrong : List.of("", " ", "null", "[]", "3", "{", "hello", text + "{}")) {
+      Files.writeString(config, wrong);
+      contains(refused(ConfigException.class), "no JSON object", "config.json");
+    }
+    Files.write(config, new byte[] {'{', (byte) 0xff, '}'});
+    contains(refused(ConfigException.class), "config.json cannot be read as text in UTF-8");
+  }
+
+  @Test
+  void infinitiesInTextsStayTexts() throws IOException {
+    copy(Golden.of("llama"));
+    edit("config.json", "\"use_cache\": true", "\"use_cache\": true, \"\\\"NaN\": \"Infinity\"");
+    contains(importIt().get(0), "\"NaN: is not known here");
   }
 
   @Test

@@ -35,6 +35,15 @@ class FolderFaultsTest extends PublishedFolderTest {
   }
 
   @Test
+  void foldersAboveAreNotLeftBehind() throws IOException {
+    copy(Golden.of("llama"));
+    Files.delete(published.resolve(Shards.FILE));
+    out = folder.resolve("a/b/c");
+    refused(IOException.class);
+    assertFalse(Files.exists(folder.resolve("a")));
+  }
+
+  @Test
   void exportsOnlyWhatTheDescriptionSays() throws IOException {
     copy(Golden.of("llama"));
     importIt();

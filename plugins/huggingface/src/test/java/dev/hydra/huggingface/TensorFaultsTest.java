@@ -164,6 +164,11 @@ class TensorFaultsTest extends PublishedFolderTest {
     contains(refused(IOException.class), "model.safetensors", "but the file has only");
     Files.delete(published.resolve(Shards.FILE));
     contains(refused(IOException.class), "neither model.safetensors nor");
+    Files.deleteIfExists(published.resolve("io.safetensors"));
+    contains(refused(IOException.class), "only safetensors are read");
+    Files.writeString(published.resolve("model-00001-of-00002.safetensors"), "");
+    contains(
+        refused(IOException.class), "there is model-00001-of-00002.safetensors, but not the index");
   }
 
   @Test

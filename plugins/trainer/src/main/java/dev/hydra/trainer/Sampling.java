@@ -12,9 +12,11 @@ package dev.hydra.trainer;
 public record Sampling(double temperature, int topK, double topP, long seed) {
   /** Checks the ranges. */
   public Sampling {
-    if (!(temperature >= 0) || topK < 0 || !(topP > 0 && topP <= 1)) {
+    if (!(temperature >= 0 && Double.isFinite(temperature))
+        || topK < 0
+        || !(topP > 0 && topP <= 1)) {
       throw new IllegalArgumentException(
-          "temperature must be at least 0, top-k at least 0 and top-p above 0 and at most 1");
+          "temperature must be a number of at least 0, top-k at least 0 and top-p above 0 and at most 1");
     }
   }
 }

@@ -8,8 +8,10 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,6 +30,9 @@ import org.bytedeco.pytorch.global.torch;
  */
 public final class SafetensorsFile implements Closeable {
   private static final int LENGTH_BYTES = 8;
+
+  /** What such a pointer begins with, in the place of the length. */
+  private static final byte[] LFS_POINTER = "version ".getBytes(StandardCharsets.US_ASCII);
 
   private final Path file;
   private final FileChannel channel;
@@ -77,6 +82,10 @@ public final class SafetensorsFile implements Closeable {
     }
     ByteBuffer bytes = ByteBuffer.allocate(LENGTH_BYTES).order(ByteOrder.LITTLE_ENDIAN);
     TensorBytes.read(channel, 0, bytes);
+    if (Arrays.equals(bytes.array(), LFS_POINTER)) {
+      throw new MalformedHeaderException(
+          "this is not the file, but what Git LFS leaves in its place; fetch it: git lfs pull");
+    }
     long length = bytes.getLong(0);
     if (length < 0 || length > Header.LIMIT) {
       throw new MalformedHeaderException(

@@ -35,6 +35,9 @@ class SafetensorsCorruptionTest {
         arguments("the file is too short for a safetensors file", new byte[0]),
         arguments("the file is too short for a safetensors file", Arrays.copyOf(whole, 7)),
         arguments(
+            "this is not the file, but what Git LFS leaves in its place; fetch it: git lfs pull",
+            "version https://git-lfs.github.com/spec/v1\n".getBytes(StandardCharsets.UTF_8)),
+        arguments(
             "the header claims 2 bytes, but the file has only 1 there", Arrays.copyOf(whole, 9)),
         arguments(
             "the header claims 100000000 bytes, but the file has only 2 there",

@@ -86,7 +86,7 @@ class PublishedModelsIT {
     assertTrue(empty.err().get(0).contains("has neither model.safetensors"), empty.toString());
     assertTrue(Files.notExists(folder.resolve("model")));
     Files.createFile(published.resolve("model.safetensors"));
-    Hydra.Result early = run("score", "--model", "published", "--tokens", "t", "--json");
+    Hydra.Result early = run("generate", "--model", "published", "--tokens", "[1]");
     assertEquals(2, early.exitCode(), early.toString());
     assertTrue(early.err().get(0).contains("hydra import hf published --out"), early.toString());
     assertEquals(2, run("import", "hf", "missing", "--out", "model").exitCode());

@@ -18,17 +18,15 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Parameters and moments of one moment, in host memory: 12 bytes for every trained element, 4 for
- * every other. The memory is taken when it is made, which is slow. It is filled while a step's
- * forwards and backwards run, which change neither: only the update has to wait.
+ * every other. They are copied while a step's forwards and backwards run, which change neither:
+ * only the update has to wait.
  */
 final class Snapshot implements AutoCloseable {
   private static final int COPIES = 3;
@@ -39,9 +37,11 @@ final class Snapshot implements AutoCloseable {
   private CompletableFuture<Void> filled = CompletableFuture.completedFuture(null);
 
   /**
-   * Room for the parameters of a store.
+   * An empty one.
    *
+   * @param store whose parameters it is for
    * @param background where it is filled and given back
+   * @throws SwapRefusedException if there is no memory for them
    */
   Snapshot(ParameterStore store, Executor background) {
     this.background = background;
@@ -49,24 +49,6 @@ final class Snapshot implements AutoCloseable {
     if (bytes * COPIES * Float.BYTES > FreeMemory.bytes()) {
       throw new SwapRefusedException(
           "there is no memory to keep what is before the swap; set trainer.swap.guard-steps = 0");
-    }
-    for (Parameter each : store.all()) {
-      values.put(each.name(), room(each, each.spec().sizes()));
-      if (each.spec().trainable()) {
-        moments.put(
-            each.name(),
-            new Moments(
-                room(each), room(each, each.spec().sizes()), room(each, each.spec().sizes())));
-      }
-    }
-  }
-
-  private static Tensor room(Parameter parameter, long... sizes) {
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      ScalarType type = sizes.length == 0 ? ScalarType.Float : Tensors.type(parameter.master());
-      Tensor tensor = torch.empty(sizes, new TensorOptions(type), null);
-      return Scopes.own(tensor.fill_(new Scalar(0.0))); // so that the pages are there
     }
   }
 
@@ -81,13 +63,19 @@ final class Snapshot implements AutoCloseable {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
       for (Parameter each : parameters) {
-        copy(values.get(each.name()), each.master());
+        values.put(each.name(), copy(each.master()));
         Moments own = now.get(each.name());
         if (own != null) {
-          copy(moments.get(each.name()), own);
+          moments.put(
+              each.name(), new Moments(copy(own.step()), copy(own.average()), copy(own.square())));
         }
       }
     }
+  }
+
+  private static Tensor copy(Tensor tensor) {
+    TensorOptions host = new TensorOptions(Tensors.type(tensor));
+    return Scopes.own(torch.empty(Tensors.sizes(tensor), host, null).copy_(tensor));
   }
 
   /**
@@ -119,24 +107,17 @@ final class Snapshot implements AutoCloseable {
     Map<String, Moments> now = optimizer.moments();
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
-      moments.forEach((name, saved) -> copy(now.get(name), saved));
+      moments.forEach((name, saved) -> load(now.get(name), saved));
     }
   }
 
-  private static void copy(@Nullable Moments to, @Nullable Moments from) {
-    if (to == null || from == null) {
+  private static void load(@Nullable Moments to, Moments from) {
+    if (to == null) {
       throw new IllegalStateException("the trained parameters are not those of the snapshot");
     }
     to.step().copy_(from.step());
     to.average().copy_(from.average());
     to.square().copy_(from.square());
-  }
-
-  private static void copy(@Nullable Tensor to, Tensor from) {
-    if (to == null) {
-      throw new IllegalStateException("the parameters are not those of the snapshot");
-    }
-    to.copy_(from);
   }
 
   /** Waits until nothing is noted any more: {@link #await} has told, if anybody needs to know. */

@@ -11,6 +11,7 @@ import dev.hydra.composer.Precision;
 import dev.hydra.libtorch.Devices;
 import dev.hydra.libtorch.Scopes;
 import dev.hydra.libtorch.Tensors;
+import dev.hydra.optim.AdamW;
 import java.util.Map;
 import java.util.TreeMap;
 import org.bytedeco.pytorch.Tensor;
@@ -88,19 +89,26 @@ class SnapshotTest {
     }
   }
 
+  /** An optimizer whose moments are freed. */
+  private static AdamW spent() {
+    try (Model other = model("", ScalarType.Float);
+        TrainingStep training = training(other)) {
+      return training.optimizer();
+    }
+  }
+
   @Test
   void whatCannotBeNotedLetsNothingChange() {
     try (Model model = model("", ScalarType.Float);
         TrainingStep training = training(model);
-        Model other = model("model.width = 32", ScalarType.Float);
         Background background = new Background();
-        Snapshot snapshot = new Snapshot(other.parameters(), background)) {
+        Snapshot snapshot = new Snapshot(model.parameters(), background)) {
       Map<String, double[]> before = contents(model, training);
-      snapshot.fill(model.parameters(), training.optimizer());
+      snapshot.fill(model.parameters(), spent());
       training.beforeUpdate(snapshot::await);
       String message = assertThrows(TrainingException.class, () -> step(training)).getMessage();
       assertTrue(message.startsWith("what was before the swap could not be kept: "), message);
-      assertTrue(message.contains("must match the size"), message);
+      assertTrue(message.contains("NULL"), message);
       assertContents(before, model, training);
       snapshot.restore(model.parameters(), training.optimizer());
       assertContents(before, model, training);

@@ -137,11 +137,13 @@ class CommandLineIT {
     for (List<String> wrong :
         List.of(
             List.of("[1, 2]", "[0] is no array"),
+            List.of("[[1, \"a\"]]", "[0][1] is a, not a whole number"),
             List.of("[[1, null]]", "[0][1] is null, not a whole number"),
             List.of("[[1, 2], [1.5, 2]]", "[1][0] is 1.5, not a whole number"),
             List.of("[[2147483648, 1]]", "[0][0] is 2147483648, and no vocabulary"),
             List.of("[[300, 1]]", "300"),
             List.of("[[1]]", ""),
+            List.of("[]", ""),
             List.of("[[1, 2]] [[3, 4]]", "there is more after its end"),
             List.of("{", "this is no JSON"))) {
       Files.writeString(folder.resolve("tokens.json"), wrong.get(0));
@@ -222,8 +224,8 @@ class CommandLineIT {
         "train tiny.conf --resume | --resume needs --run-dir",
         "train tiny.conf --device gpu | --device",
         "eval --model nowhere | there is no folder nowhere",
-        "generate --model nowhere --temperature -1 | temperature must be a number of at least 0",
-        "generate --model nowhere --temperature Infinity | temperature must be a number",
+        "generate --model nowhere --temperature -1 | temperature must be at least 0",
+        "generate --model nowhere --temperature Infinity | temperature must be at least 0 and finite",
         "generate --model nowhere --max-tokens many | Try 'hydra generate --help'",
         "config check mistyped.conf | mistyped.conf: 3: model.block.paths[0].mixer.type: unknown"
             + " mixer type \"mambo2\"; did you mean \"mamba2\"?",

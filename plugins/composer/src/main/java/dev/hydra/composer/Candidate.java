@@ -37,8 +37,7 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
    *
    * @param room the bytes that new parameters may take
    * @param givenUp whether nobody waits for it any more
-   * @param decoded how much the decoding state of the run has read, if there is one
-   * @param layouts is told what the components remember of as much, which takes a while
+   * @param probed is given every component, on copies of all parameters, when it has been probed
    * @throws SwapRefusedException saying why the request cannot be met
    */
   Candidate(
@@ -46,8 +45,7 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
       SwapRequest request,
       long room,
       BooleanSupplier givenUp,
-      Optional<ModelState.Extent> decoded,
-      StateLayouts layouts) {
+      Consumer<ComponentSite> probed) {
     this.model = model;
     this.before = model.parameters().byName();
     SwapTargets chosen = new SwapTargets(model, request);
@@ -68,11 +66,7 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
           new CandidateParameters(model.parameters(), migrated, usedElsewhere, room, givenUp);
       try {
         for (ComponentSite site : sites) {
-          tryOut(
-              site,
-              chosen,
-              Optional.ofNullable(takeovers.get(site)),
-              trial -> decoded.ifPresent(extent -> layouts.after(trial, extent)));
+          tryOut(site, chosen, Optional.ofNullable(takeovers.get(site)), probed);
         }
         parameters.complete();
         checkMigrated(migrated);
@@ -98,7 +92,7 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
       ComponentSite site,
       SwapTargets chosen,
       Optional<Takeover> takeover,
-      Consumer<ComponentSite> more) {
+      Consumer<ComponentSite> probed) {
     int known = parameters.made().size();
     try (ProbeParameters copies = new ProbeParameters(parameters)) {
       ComponentSite trial = build(site, chosen, copies);
@@ -107,7 +101,7 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
           parameters.made().values().stream().skip(known).toList(), takeover.stream().toList());
       copies.refresh();
       new Probe(model, trial, copies).run();
-      more.accept(trial);
+      probed.accept(trial);
       parameters.checkWanted();
     }
   }

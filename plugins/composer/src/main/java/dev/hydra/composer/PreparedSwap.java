@@ -21,7 +21,13 @@ final class PreparedSwap implements AutoCloseable {
     layouts = new StateLayouts(model.precision());
     Optional<Candidate> built = Optional.empty();
     try {
-      candidate = new Candidate(model, request, room, givenUp, decoded, layouts);
+      candidate =
+          new Candidate(
+              model,
+              request,
+              room,
+              givenUp,
+              trial -> decoded.ifPresent(extent -> layouts.after(trial, extent)));
       built = Optional.of(candidate);
       part = host.prepare(candidate);
     } catch (RuntimeException | Error e) {

@@ -66,15 +66,17 @@ final class PublishedConfig {
                   });
       return new PublishedConfig(
           ConfigFactory.parseString(json, options).root(), "", new ArrayList<>());
-    } catch (com.typesafe.config.ConfigException | IOException e) {
-      ConfigException readable =
-          new ConfigException(
-              e instanceof IOException
-                  ? file + " cannot be read as text in UTF-8: " + e
-                  : "this is no JSON object: " + e.getMessage());
-      readable.initCause(e);
-      throw readable;
+    } catch (com.typesafe.config.ConfigException e) {
+      throw unreadable("this is no JSON object: " + e.getMessage(), e);
+    } catch (IOException e) {
+      throw unreadable(file + " cannot be read as text in UTF-8: " + e, e);
     }
+  }
+
+  private static ConfigException unreadable(String problem, Exception cause) {
+    ConfigException unreadable = new ConfigException(problem);
+    unreadable.initCause(cause);
+    return unreadable;
   }
 
   /** An error about a key, with file and line, to throw. */

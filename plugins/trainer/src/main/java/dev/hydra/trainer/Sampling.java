@@ -16,7 +16,8 @@ public record Sampling(double temperature, int topK, double topP, long seed) {
         || topK < 0
         || !(topP > 0 && topP <= 1)) {
       throw new IllegalArgumentException(
-          "temperature must be a number of at least 0, top-k at least 0 and top-p above 0 and at most 1");
+          "temperature must be at least 0 and finite, top-k at least 0 and top-p above 0 and at"
+              + " most 1");
     }
   }
 }

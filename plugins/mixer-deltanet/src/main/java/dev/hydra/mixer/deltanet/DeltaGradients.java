@@ -1,9 +1,9 @@
 package dev.hydra.mixer.deltanet;
 
-import dev.hydra.libtorch.InPlace;
 import dev.hydra.libtorch.Tensors;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
@@ -43,7 +43,7 @@ record DeltaGradients(Tensor dy, Tensor dQ, Tensor dK, Tensor dV, Tensor dBeta) 
     Tensor dCoupling = dV.bmm(writtenT).mul_(terms.pairs());
     dCoupling.diagonal(0, 1, 2).zero_();
     Tensor read = DeltaTerms.scaled(dy, in.fromStart()).bmm(beforeT);
-    InPlace.baddbmm(dQ, read, dScores, in.k());
+    torch.baddbmm_out(dQ, read, dScores, in.k());
     Tensor dKeys =
         DeltaTerms.scaled(written, in.toEnd())
             .bmm(dAfter.transpose(1, 2))
@@ -61,7 +61,7 @@ record DeltaGradients(Tensor dy, Tensor dQ, Tensor dK, Tensor dV, Tensor dBeta) 
     Tensor read =
         Tensors.cast(terms.in().perChunk(reading.transpose(1, 2).bmm(dy)), terms.in().precise());
     for (long z = count - 1; z >= 0; z--) {
-      InPlace.baddbmm(
+      torch.baddbmm_out(
           dStates.select(0, z), read.select(0, z), back.select(0, z), dStates.select(0, z + 1));
     }
   }

@@ -67,7 +67,7 @@ record ScanChunk(Tensor x, Tensor dt, Tensor b, Tensor c, Tensor decays) {
    */
   Tensor stateGradients(Tensor dy, Tensor after) {
     Tensor gradients = c.mul(dy);
-    TensorVector each = InPlace.entries(gradients);
+    TensorVector each = gradients.unbind(0);
     TensorVector decay = decays.unbind(0);
     each.get(size() - 1).add_(after);
     for (long t = size() - 2; t >= 0; t--) {

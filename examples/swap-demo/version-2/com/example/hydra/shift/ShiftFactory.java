@@ -11,7 +11,7 @@ import dev.hydra.api.Pass;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
 import dev.hydra.api.Workload;
-import dev.hydra.libtorch.Tensors;
+import dev.hydra.libtorch.runtime.Tensors;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;

@@ -198,17 +198,17 @@ public final class Option<T> {
   }
 
   /** A nested component; its default is the type named here with default options. */
-  public static <C> Option<Component<C>> component(Role role, String defaultType, String doc) {
-    Component<C> fallback =
-        new Component<>(
+  public static <C> Option<ChildConfig<C>> component(Role role, String defaultType, String doc) {
+    ChildConfig<C> fallback =
+        new ChildConfig<>(
             role, ConfigFactory.parseString("type = \"" + defaultType + "\"", origin(role)));
-    return Option.<Component<C>>of(
+    return Option.<ChildConfig<C>>of(
             role.key(),
             role.key(),
             doc,
             value -> {
               if (value instanceof ConfigObject object) {
-                return new Component<>(role, object.toConfig());
+                return new ChildConfig<>(role, object.toConfig());
               }
               throw wrong("an object { type = ... }", value);
             })

@@ -57,7 +57,7 @@ public interface Site {
    *
    * @param outputs the child's {@link #outputs()}
    */
-  <C> C child(Option<Component<C>> option, int outputs);
+  <C> C child(Option<ChildConfig<C>> option, int outputs);
 
   /** An error about an option, with file and line, to throw. */
   default ConfigException invalid(Option<?> option, String problem) {

@@ -28,7 +28,7 @@ class OptionTest {
       Option.choice("summary", Summary.class, "how a chunk is summed up");
   private static final Option<List<String>> TEXTS = Option.texts("files", "what is read");
   private static final Option<Duration> DURATION = Option.duration("every", "how often");
-  private static final Option<Component<Router>> ROUTER =
+  private static final Option<ChildConfig<Router>> ROUTER =
       Option.component(Role.ROUTER, "topk", "what chooses experts");
 
   @Test
@@ -96,7 +96,7 @@ class OptionTest {
 
   @Test
   void readsComponents() {
-    Component<Router> router = value(ROUTER, "{ type = chunk-topk, chunk = 32 }");
+    ChildConfig<Router> router = value(ROUTER, "{ type = chunk-topk, chunk = 32 }");
     assertEquals(Role.ROUTER, router.role());
     assertEquals(32, router.config().getInt("chunk"));
     assertEquals("topk", read("", ROUTER).get(ROUTER).config().getString("type"));

@@ -1,10 +1,10 @@
 package dev.hydra.cli;
 
-import dev.hydra.composer.Account;
-import dev.hydra.composer.Account.AtLength;
-import dev.hydra.composer.Account.Count;
-import dev.hydra.composer.Account.Part;
-import dev.hydra.composer.ModelSpec;
+import dev.hydra.composer.model.ModelSummary;
+import dev.hydra.composer.model.ModelSummary.AtLength;
+import dev.hydra.composer.model.ModelSummary.Count;
+import dev.hydra.composer.model.ModelSummary.Part;
+import dev.hydra.composer.spec.ModelSpec;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -13,13 +13,13 @@ import java.util.Locale;
 import java.util.Map;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/** An {@link Account} as a table for people and as JSON for programs. */
+/** An {@link ModelSummary} as a table for people and as JSON for programs. */
 final class AccountReport {
   private static final String ROW = "%-24s %-26s %15s %15s%n";
 
   private AccountReport() {}
 
-  static void print(PrintWriter out, ModelSpec model, Account account, ScalarType type) {
+  static void print(PrintWriter out, ModelSpec model, ModelSummary account, ScalarType type) {
     out.printf(
         "width %d, %d blocks, vocabulary %d, %s, embeddings %s%n%n",
         model.width(),
@@ -95,7 +95,7 @@ final class AccountReport {
         .toList();
   }
 
-  static Map<String, Object> json(ModelSpec model, Account account) {
+  static Map<String, Object> json(ModelSpec model, ModelSummary account) {
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("width", model.width());
     json.put("depth", model.blocks().size());

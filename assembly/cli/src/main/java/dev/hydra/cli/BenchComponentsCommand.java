@@ -5,10 +5,10 @@ import dev.hydra.bench.ComponentBench;
 import dev.hydra.bench.ComponentBench.Row;
 import dev.hydra.cli.common.Installation;
 import dev.hydra.cli.common.Json;
-import dev.hydra.composer.Components;
-import dev.hydra.composer.ConfigFiles;
-import dev.hydra.composer.Precision;
-import dev.hydra.libtorch.ComputeType;
+import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.composer.model.Components;
+import dev.hydra.composer.model.Placement;
+import dev.hydra.libtorch.runtime.ComputeType;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -82,7 +82,7 @@ final class BenchComponentsCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     Config loaded = ConfigFiles.load(Installation.findConfig(config), overrides);
     Device device = deviceArgument.device();
-    Precision computing = new Precision(device, ComputeType.choose(precision, device));
+    Placement computing = new Placement(device, ComputeType.choose(precision, device));
     new ComponentBench(components, computing, seconds).run(loaded, groups, this::print);
     return 0;
   }

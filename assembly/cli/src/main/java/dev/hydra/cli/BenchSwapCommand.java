@@ -8,7 +8,7 @@ import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.cli.swapbench.CountedPlugins;
 import dev.hydra.cli.swapbench.SwapBench;
 import dev.hydra.cli.swapbench.SwapTrial;
-import dev.hydra.composer.ConfigFiles;
+import dev.hydra.composer.config.ConfigFiles;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;

@@ -1,7 +1,7 @@
 package dev.hydra.cli;
 
 import dev.hydra.cli.plugins.PluginJars;
-import dev.hydra.composer.Components;
+import dev.hydra.composer.model.Components;
 import java.lang.reflect.Constructor;
 import java.util.Arrays;
 import java.util.List;

@@ -2,7 +2,7 @@ package dev.hydra.cli;
 
 import com.typesafe.config.Config;
 import dev.hydra.cli.common.Installation;
-import dev.hydra.composer.ConfigFiles;
+import dev.hydra.composer.config.ConfigFiles;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

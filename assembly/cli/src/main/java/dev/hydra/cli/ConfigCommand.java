@@ -1,12 +1,12 @@
 package dev.hydra.cli;
 
-import dev.hydra.composer.Components;
-import dev.hydra.composer.ConfigFiles;
-import dev.hydra.composer.Model;
-import dev.hydra.composer.ModelSpec;
-import dev.hydra.composer.Precision;
-import dev.hydra.libtorch.Devices;
-import dev.hydra.trainer.Experiment;
+import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.composer.model.Components;
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.Placement;
+import dev.hydra.composer.spec.ModelSpec;
+import dev.hydra.libtorch.runtime.Devices;
+import dev.hydra.trainer.run.Experiment;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import picocli.CommandLine.Command;
@@ -47,7 +47,7 @@ final class ConfigCommand {
     }
     try (PointerScope scope = new PointerScope();
         Model built =
-            Model.build(model, components, new Precision(Devices.meta(), ScalarType.Float), 0)) {
+            Model.build(model, components, new Placement(Devices.meta(), ScalarType.Float), 0)) {
       spec.commandLine()
           .getOut()
           .println(

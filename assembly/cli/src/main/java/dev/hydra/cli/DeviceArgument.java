@@ -1,6 +1,6 @@
 package dev.hydra.cli;
 
-import dev.hydra.libtorch.Devices;
+import dev.hydra.libtorch.runtime.Devices;
 import java.io.IOException;
 import org.bytedeco.pytorch.Device;
 import picocli.CommandLine.Option;

@@ -1,10 +1,10 @@
 package dev.hydra.cli;
 
-import dev.hydra.composer.Components;
-import dev.hydra.libtorch.ComputeType;
-import dev.hydra.libtorch.Devices;
-import dev.hydra.libtorch.LibTorchException;
-import dev.hydra.libtorch.Tensors;
+import dev.hydra.composer.model.Components;
+import dev.hydra.libtorch.runtime.ComputeType;
+import dev.hydra.libtorch.runtime.Devices;
+import dev.hydra.libtorch.runtime.LibTorchException;
+import dev.hydra.libtorch.runtime.Tensors;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;

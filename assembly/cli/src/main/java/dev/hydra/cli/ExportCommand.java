@@ -1,6 +1,6 @@
 package dev.hydra.cli;
 
-import dev.hydra.composer.Components;
+import dev.hydra.composer.model.Components;
 import dev.hydra.huggingface.HuggingFace;
 import java.io.IOException;
 import java.io.PrintWriter;

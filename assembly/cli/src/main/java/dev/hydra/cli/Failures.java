@@ -2,8 +2,8 @@ package dev.hydra.cli;
 
 import dev.hydra.api.ConfigException;
 import dev.hydra.cli.common.UsageException;
-import dev.hydra.libtorch.LibTorchException;
-import dev.hydra.trainer.TrainingException;
+import dev.hydra.libtorch.runtime.LibTorchException;
+import dev.hydra.trainer.step.TrainingException;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;

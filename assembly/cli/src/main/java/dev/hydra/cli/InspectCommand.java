@@ -2,15 +2,15 @@ package dev.hydra.cli;
 
 import dev.hydra.cli.common.Json;
 import dev.hydra.cli.common.UsageException;
-import dev.hydra.composer.Account;
-import dev.hydra.composer.Components;
-import dev.hydra.composer.ConfigFiles;
-import dev.hydra.composer.Model;
-import dev.hydra.composer.ModelSpec;
-import dev.hydra.composer.Precision;
-import dev.hydra.libtorch.ComputeType;
-import dev.hydra.libtorch.Devices;
-import dev.hydra.trainer.Experiment;
+import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.composer.model.Components;
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.ModelSummary;
+import dev.hydra.composer.model.Placement;
+import dev.hydra.composer.spec.ModelSpec;
+import dev.hydra.libtorch.runtime.ComputeType;
+import dev.hydra.libtorch.runtime.Devices;
+import dev.hydra.trainer.run.Experiment;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;
@@ -66,8 +66,8 @@ final class InspectCommand implements Callable<Integer> {
     ScalarType type = ComputeType.choose(compute, Devices.cpu());
     try (PointerScope scope = new PointerScope();
         Model built =
-            Model.build(model, components, new Precision(Devices.meta(), ScalarType.Float), 0)) {
-      Account account = Account.of(built, type, lengths);
+            Model.build(model, components, new Placement(Devices.meta(), ScalarType.Float), 0)) {
+      ModelSummary account = ModelSummary.of(built, type, lengths);
       PrintWriter out = spec.commandLine().getOut();
       if (json) {
         out.println(Json.line(AccountReport.json(model, account)));

@@ -1,7 +1,7 @@
 package dev.hydra.cli;
 
 import dev.hydra.cli.plugins.FixedPlugins;
-import dev.hydra.composer.Components;
+import dev.hydra.composer.model.Components;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;

@@ -4,16 +4,16 @@ import com.typesafe.config.Config;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.cli.plugins.RunPlugins;
-import dev.hydra.composer.Components;
-import dev.hydra.composer.ConfigFiles;
-import dev.hydra.composer.Model;
-import dev.hydra.composer.ModelFiles;
-import dev.hydra.composer.ModelSpec;
-import dev.hydra.composer.Precision;
+import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.composer.model.Components;
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.ModelFiles;
+import dev.hydra.composer.model.Placement;
+import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.data.DataSettings;
 import dev.hydra.data.Tokenizer;
-import dev.hydra.trainer.Checkpoint;
-import dev.hydra.trainer.RunFolder;
+import dev.hydra.trainer.run.Checkpoint;
+import dev.hydra.trainer.run.RunFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -108,7 +108,7 @@ final class ModelFolder {
       Checkpoint checkpoint, Config config, PluginJars plugins, Device device, ScalarType type)
       throws IOException {
     Components components = components(checkpoint, config, plugins);
-    Model model = Model.build(ModelSpec.read(config), components, new Precision(device, type), 0);
+    Model model = Model.build(ModelSpec.read(config), components, new Placement(device, type), 0);
     try {
       ModelFiles.load(model, checkpoint.file(Checkpoint.MODEL));
     } catch (IOException | RuntimeException e) {

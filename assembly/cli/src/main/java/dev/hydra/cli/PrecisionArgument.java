@@ -1,6 +1,6 @@
 package dev.hydra.cli;
 
-import dev.hydra.libtorch.ComputeType;
+import dev.hydra.libtorch.runtime.ComputeType;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import picocli.CommandLine.Option;

@@ -2,10 +2,10 @@ package dev.hydra.cli;
 
 import dev.hydra.cli.common.Screen;
 import dev.hydra.cli.swap.SwapText;
-import dev.hydra.composer.SwapReport;
-import dev.hydra.trainer.Score;
-import dev.hydra.trainer.StepReport;
-import dev.hydra.trainer.TrainingListener;
+import dev.hydra.composer.swap.SwapReport;
+import dev.hydra.trainer.evaluation.Score;
+import dev.hydra.trainer.run.StepReport;
+import dev.hydra.trainer.run.TrainingListener;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;

@@ -5,7 +5,7 @@ import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.swap.ControlClient;
 import dev.hydra.cli.swap.SwapOrder;
 import dev.hydra.cli.swap.SwapText;
-import dev.hydra.composer.SwapRequest;
+import dev.hydra.composer.swap.SwapRequest;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;

@@ -130,7 +130,7 @@ class ArrowsTest {
         assertThrows(
             AssertionError.class,
             () -> uses("dev.hydra.mixer.planted..", API, LIBTORCH).check(planted));
-    assertTrue(component.toString().contains("dev.hydra.composer.Components"));
+    assertTrue(component.toString().contains("dev.hydra.composer.model.Components"));
     assertThrows(AssertionError.class, () -> OSGI_STAYS_OUTSIDE.check(planted));
   }
 

@@ -4,9 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
 
-import dev.hydra.composer.Components;
-import dev.hydra.composer.Components.Registration;
-import dev.hydra.composer.OptionTable;
+import dev.hydra.composer.config.OptionTable;
+import dev.hydra.composer.model.Components;
+import dev.hydra.composer.model.Components.Registration;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,7 +22,7 @@ import org.junit.jupiter.api.TestFactory;
 class ComponentPagesTest {
   private static final String BEGIN = "<!-- options -->\n";
   private static final String END = "<!-- /options -->\n";
-  private static final Path PLUGINS = Path.of("../../plugins");
+  private static final Path PLUGINS = Path.of("../../plugins/components");
 
   @TestFactory
   Stream<DynamicTest> pages() {

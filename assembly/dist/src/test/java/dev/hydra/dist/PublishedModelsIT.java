@@ -17,7 +17,9 @@ import org.junit.jupiter.api.io.TempDir;
 class PublishedModelsIT {
   /** The golden models, which the tests of the plugin keep. */
   private static final Path GOLDEN =
-      Path.of("../../plugins/huggingface/src/test/resources/golden").toAbsolutePath().normalize();
+      Path.of("../../plugins/tools/huggingface/src/test/resources/golden")
+          .toAbsolutePath()
+          .normalize();
 
   @TempDir Path folder;
 

@@ -1,8 +1,8 @@
 package dev.hydra.cli.plugins;
 
 import dev.hydra.cli.common.UsageException;
-import dev.hydra.composer.Components;
-import dev.hydra.composer.Components.Registration;
+import dev.hydra.composer.model.Components;
+import dev.hydra.composer.model.Components.Registration;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;

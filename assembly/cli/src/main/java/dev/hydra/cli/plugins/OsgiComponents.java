@@ -1,7 +1,7 @@
 package dev.hydra.cli.plugins;
 
 import dev.hydra.api.ComponentFactory;
-import dev.hydra.composer.Components;
+import dev.hydra.composer.model.Components;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;

@@ -1,7 +1,7 @@
 package dev.hydra.cli.plugins;
 
-import dev.hydra.composer.Components;
-import dev.hydra.composer.Components.Registration;
+import dev.hydra.composer.model.Components;
+import dev.hydra.composer.model.Components.Registration;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

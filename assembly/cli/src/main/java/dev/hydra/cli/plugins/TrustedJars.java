@@ -3,7 +3,7 @@ package dev.hydra.cli.plugins;
 import com.typesafe.config.Config;
 import dev.hydra.api.Option;
 import dev.hydra.api.Settings;
-import dev.hydra.composer.ConfigFiles;
+import dev.hydra.composer.config.ConfigFiles;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.security.CodeSigner;

@@ -1,8 +1,8 @@
 package dev.hydra.cli.swap;
 
 import dev.hydra.cli.common.Json;
-import dev.hydra.composer.SwapReport;
-import dev.hydra.trainer.SwapEvent;
+import dev.hydra.composer.swap.SwapReport;
+import dev.hydra.trainer.run.SwapEvent;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

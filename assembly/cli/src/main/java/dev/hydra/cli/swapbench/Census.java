@@ -1,7 +1,7 @@
 package dev.hydra.cli.swapbench;
 
 import dev.hydra.bench.ProcessMemory;
-import dev.hydra.libtorch.Scopes;
+import dev.hydra.libtorch.runtime.Scopes;
 import java.lang.management.ManagementFactory;
 import java.util.List;
 import java.util.Locale;

@@ -1,8 +1,8 @@
 package dev.hydra.cli.swapbench;
 
 import dev.hydra.cli.plugins.PluginJars;
-import dev.hydra.composer.Components;
-import dev.hydra.composer.Components.Registration;
+import dev.hydra.composer.model.Components;
+import dev.hydra.composer.model.Components.Registration;
 import java.io.IOException;
 import java.lang.ref.WeakReference;
 import java.nio.file.Path;

@@ -2,19 +2,19 @@ package dev.hydra.cli.swapbench;
 
 import com.typesafe.config.Config;
 import dev.hydra.cli.plugins.PluginJars;
-import dev.hydra.composer.Components.Registration;
-import dev.hydra.composer.Model;
-import dev.hydra.composer.ModelSpec;
-import dev.hydra.composer.Precision;
-import dev.hydra.composer.SwapHost;
-import dev.hydra.composer.SwapReport;
-import dev.hydra.composer.SwapRequest;
-import dev.hydra.composer.Swapper;
-import dev.hydra.libtorch.ComputeType;
-import dev.hydra.trainer.Experiment;
-import dev.hydra.trainer.GenerationSettings;
-import dev.hydra.trainer.Sampling;
-import dev.hydra.trainer.TextGenerator;
+import dev.hydra.composer.model.Components.Registration;
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.Placement;
+import dev.hydra.composer.spec.ModelSpec;
+import dev.hydra.composer.swap.SwapHost;
+import dev.hydra.composer.swap.SwapReport;
+import dev.hydra.composer.swap.SwapRequest;
+import dev.hydra.composer.swap.Swapper;
+import dev.hydra.inference.GenerationSettings;
+import dev.hydra.inference.Sampling;
+import dev.hydra.inference.TextGenerator;
+import dev.hydra.libtorch.runtime.ComputeType;
+import dev.hydra.trainer.run.Experiment;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -54,7 +54,7 @@ final class SwappedDecoding {
   static List<Drawn> twice(Config config, PluginJars plugins, Device device, NextJar jars)
       throws IOException {
     ComputeType.Choice choice = Experiment.read(config).trainer().precision();
-    Precision precision = new Precision(device, ComputeType.choose(choice, device));
+    Placement precision = new Placement(device, ComputeType.choose(choice, device));
     try (Model model =
         Model.build(ModelSpec.read(config), plugins.components(Map.of()), precision, 0)) {
       Drawn plain;

@@ -12,7 +12,7 @@ import dev.hydra.api.Role;
 import dev.hydra.api.Site;
 import dev.hydra.api.StateCache;
 import dev.hydra.api.Workload;
-import dev.hydra.libtorch.Tensors;
+import dev.hydra.libtorch.runtime.Tensors;
 import java.util.List;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;

@@ -1,0 +1,28 @@
+package dev.hydra.ffn.moe;
+
+import dev.hydra.libtorch.nn.GroupedLinear;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * SwiGLU experts with stacked matrices.
+ *
+ * @param gateUp [experts, 2 hidden, width], the gate first
+ * @param down [experts, width, hidden]
+ */
+record Experts(Tensor gateUp, Tensor down) {
+  /**
+   * Computes each row by one expert.
+   *
+   * @param rows [rows, width], those of each expert together
+   * @param ends int32 [experts]: where the rows of each expert end
+   */
+  Tensor forward(Tensor rows, Tensor ends) {
+    Tensor hidden = SwiGlu.activate(GroupedLinear.apply(rows, gateUp, ends));
+    return GroupedLinear.apply(hidden, down, ends);
+  }
+
+  /** The number of experts. */
+  long count() {
+    return gateUp.size(0);
+  }
+}

@@ -1,0 +1,81 @@
+package dev.hydra.memory.workspace;
+
+import dev.hydra.api.Init;
+import dev.hydra.api.ParameterSpec;
+import dev.hydra.api.Pass;
+import dev.hydra.api.Site;
+import dev.hydra.libtorch.runtime.Tensors;
+import org.bytedeco.pytorch.Tensor;
+
+/** Lets tokens read the slots: equations (5) to (7) of {@link Workspace}. */
+final class SlotReader {
+  private static final double EPSILON = 1e-6;
+
+  /** A new model's tokens take a quarter of what they read: sigmoid(-1). */
+  private static final double GATE_BIAS = -1;
+
+  private final int heads;
+  private final int chunk;
+  private final Tensor norm;
+  private final Tensor query;
+  private final Tensor key;
+  private final Tensor address;
+  private final Tensor gate;
+  private final Tensor gateBias;
+  private final Tensor out;
+
+  SlotReader(Site site) {
+    heads = site.get(WorkspaceFactory.HEADS);
+    chunk = site.get(WorkspaceFactory.CHUNK);
+    int slots = site.get(WorkspaceFactory.SLOTS);
+    int dim = site.get(WorkspaceFactory.DIM);
+    int width = site.width();
+    norm = site.parameter(ParameterSpec.of("read_norm.weight", Init.ones(), dim).inFp32());
+    query = site.parameter("read_query.weight", Init.normal(1 / Math.sqrt(width)), dim, width);
+    key = site.parameter("read_key.weight", Init.normal(1 / Math.sqrt(dim)), dim, dim);
+    address =
+        site.parameter(ParameterSpec.of("read_address", Init.normal(1), slots, dim).withoutDecay());
+    gate = site.parameter("read_gate.weight", Init.zeros(), 1, width);
+    gateBias = site.parameter("read_gate.bias", Init.constant(GATE_BIAS), 1);
+    out =
+        site.parameter(
+            "out_proj.weight", Init.normal(1 / Math.sqrt(2.0 * site.depth() * dim)), width, dim);
+  }
+
+  /**
+   * Reads.
+   *
+   * @param x hidden states [batch, time, width]
+   * @param offset where in its chunk the first of them stands
+   * @param states the slots as each of the chunks that the tokens are in finds them [batch, chunks,
+   *     slots, dim]
+   */
+  Tensor read(Tensor x, int offset, Tensor states, Pass pass) {
+    long batch = x.size(0);
+    long time = x.size(1);
+    long chunks = states.size(1);
+    // Tokens of one chunk need no padding; that makes decoding cheap.
+    long before = chunks == 1 ? 0 : offset;
+    long length = chunks == 1 ? time : chunk;
+    Tensor queries =
+        Tensors.pad(Tensors.linear(x, query), 1, before, chunks * length - before - time);
+    Tensor content = Tensors.cast(Tensors.rmsNorm(states, norm, EPSILON), Tensors.type(x));
+    Tensor keys = Tensors.linear(content, key).add(address);
+    Tensor values = byHead(content, batch * chunks);
+    Tensor read =
+        SlotAttention.attend(byHead(queries, batch * chunks), byHead(keys, batch * chunks), values);
+    Tensor tokens =
+        Tensors.slice(
+            read.transpose(1, 2).reshape(batch, chunks * length, -1), 1, before, before + time);
+    Tensor open = Tensors.linear(x, gate, gateBias).sigmoid();
+    if (pass.observing()) {
+      pass.observe("read-gate", open.mean());
+    }
+    return Tensors.linear(tokens, out).mul(open);
+  }
+
+  /** [batch, chunks * n, dim] to [batch * chunks, heads, n, dim / heads]. */
+  private Tensor byHead(Tensor x, long rows) {
+    return x.reshape(rows, -1, heads, x.size(-1) / heads).transpose(1, 2);
+  }
+}

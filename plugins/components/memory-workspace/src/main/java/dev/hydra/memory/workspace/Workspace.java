@@ -1,0 +1,139 @@
+package dev.hydra.memory.workspace;
+
+import dev.hydra.api.Init;
+import dev.hydra.api.Memory;
+import dev.hydra.api.ParameterSpec;
+import dev.hydra.api.Pass;
+import dev.hydra.api.Site;
+import dev.hydra.api.StateCache;
+import dev.hydra.libtorch.nn.DocumentChunks;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/**
+ * Slots that the tokens of a sequence write and read. A sequence is cut into chunks from its start.
+ * Tokens of chunk c read the slots as chunks 0 to c-1 left them; a chunk writes when it is
+ * complete. So no token reads what it or a later one wrote, and gradients flow from a reader
+ * through all writes before it to their tokens.
+ *
+ * <p>With {@code x_t} the tokens of chunk c, s a slot, h a head, and all weights learned:
+ *
+ * <pre>
+ *   a_sht = softmax over t in c of (k_sh . x_t)           the tokens that slot s looks for     (1)
+ *   z_s   = concat over h of sum_t a_sht W_v,h x_t        what it finds, [dim]                 (2)
+ *   g_s   = sigmoid(w_s . z_s + b_s)                      write gate                           (3)
+ *   M_s(c) = (1 - g_s) M_s(c-1) + g_s tanh(z_s)           M(-1) is learned                     (4)
+ *
+ *   n_s  = rms norm of M_s(c-1)
+ *   p_th = softmax over s of (W_q,h x_t . (W_k,h n_s + r_sh)) / sqrt(dim / heads)              (5)
+ *   o_t  = concat over h of sum_s p_ths n_sh                                                   (6)
+ *   y_t  = sigmoid(w . x_t + b) W_o o_t                   read gate                            (7)
+ * </pre>
+ *
+ * <p>Memory slots between segments are those of the Recurrent Memory Transformer (arXiv
+ * 2207.06881); cross attention with gated writes is from LM2 (arXiv 2502.06049). This project's own
+ * choices:
+ *
+ * <ul>
+ *   <li>What a slot looks for, and its gate, do not depend on what it holds. Thus (4) is linear in
+ *       M: everything but (4) is computed for all chunks at once, and (4) by {@link Recurrence}.
+ *   <li>One gate forgets and writes, as in the GRU (arXiv 1406.1078), where LM2 has two: a slot
+ *       stays between -1 and 1 (or its initial value) however long the sequence is.
+ *   <li>Keys for reading have a learned address {@code r_s} beside the content, so that a token can
+ *       name a slot whatever it holds.
+ *   <li>A new model uses the memory a little: read gates are sigmoid(-1) = 0.27, write gates go
+ *       from 1/2 for the first slot to 1/32 for the last, whatever the input. Contents begin near
+ *       zero.
+ * </ul>
+ *
+ * <p>State: {@code slots} [batch, slots, dim] and {@code pending} [batch, n, width], the tokens of
+ * the chunk that is not complete. With packed documents chunks are counted from the start of each
+ * document, and each begins with the initial slots.
+ */
+final class Workspace implements Memory {
+  private static final String SLOTS = "slots";
+  private static final String PENDING = "pending";
+  private static final double INITIAL_DEVIATION = 0.02;
+
+  private final int chunk;
+  private final SlotWriter writer;
+  private final SlotReader reader;
+  private final Tensor initial;
+
+  Workspace(Site site) {
+    chunk = site.get(WorkspaceFactory.CHUNK);
+    writer = new SlotWriter(site);
+    reader = new SlotReader(site);
+    initial =
+        site.parameter(
+            ParameterSpec.of(
+                    "slots",
+                    Init.normal(INITIAL_DEVIATION),
+                    site.get(WorkspaceFactory.SLOTS),
+                    site.get(WorkspaceFactory.DIM))
+                .inFp32()
+                .withoutDecay());
+  }
+
+  @Override
+  public Tensor forward(Tensor x, Pass pass) {
+    if (pass.cache().isPresent()) {
+      return resume(x, pass.cache().get(), pass);
+    }
+    if (pass.documents().isPresent()) {
+      DocumentChunks chunks = DocumentChunks.of(pass.documents().get(), chunk);
+      return chunks.restore(whole(chunks.align(x), Optional.of(chunks.first()), pass));
+    }
+    return whole(x, Optional.empty(), pass);
+  }
+
+  private Tensor whole(Tensor x, Optional<Tensor> first, Pass pass) {
+    // Nobody reads what the last chunk would write.
+    long writing = (x.size(1) - 1) / chunk;
+    return reader.read(x, 0, states(x, writing, start(x), first, pass), pass);
+  }
+
+  private Tensor resume(Tensor x, StateCache cache, Pass pass) {
+    int offset = (int) (cache.position() % chunk);
+    Tensor tokens = cache.get(PENDING).map(pending -> Tensors.cat(1, pending, x)).orElse(x);
+    long writing = tokens.size(1) / chunk;
+    long reading = (tokens.size(1) + chunk - 1) / chunk;
+    Tensor before = cache.get(SLOTS).orElseGet(() -> start(x));
+    Tensor states = states(tokens, writing, before, Optional.empty(), pass);
+    // Clones, because views would keep all that they are views of.
+    cache.put(SLOTS, states.select(1, writing).clone());
+    cache.put(PENDING, Tensors.slice(tokens, 1, writing * chunk, tokens.size(1)).clone());
+    return reader.read(x, offset, Tensors.slice(states, 1, 0, reading), pass);
+  }
+
+  private Tensor start(Tensor x) {
+    return initial.expand(x.size(0), -1, -1);
+  }
+
+  /**
+   * The slots before the first chunk and after each of the {@code writing} chunks that x begins
+   * with: [batch, writing + 1, slots, dim].
+   *
+   * @param first bool [batch, chunks]: the chunks that begin with the initial slots, whatever was
+   *     written before
+   */
+  private Tensor states(Tensor x, long writing, Tensor before, Optional<Tensor> first, Pass pass) {
+    if (writing == 0) {
+      return before.unsqueeze(1);
+    }
+    SlotWriter.Writes writes = writer.write(Tensors.slice(x, 1, 0, writing * chunk));
+    if (pass.observing()) {
+      pass.observe("write-gate", writes.gate().mean());
+    }
+    Tensor keep = Tensors.add(writes.gate().neg(), 1);
+    Tensor update = writes.gate().mul(writes.content());
+    if (first.isPresent()) {
+      Tensor reset = Tensors.slice(first.get(), 1, 1, writing + 1).unsqueeze(-1).unsqueeze(-1);
+      keep = Tensors.maskedFill(keep, reset, 0);
+      update = torch.where(reset, initial, update);
+    }
+    return Recurrence.states(keep, update, before);
+  }
+}

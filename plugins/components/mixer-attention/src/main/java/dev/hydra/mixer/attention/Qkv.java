@@ -1,0 +1,44 @@
+package dev.hydra.mixer.attention;
+
+import dev.hydra.libtorch.runtime.Tensors;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Queries, keys and values, or the gradients of these.
+ *
+ * @param q [batch, time, heads, headDim]
+ * @param k [batch, keys, kvHeads, headDim]: the last {@code time} keys are those of the queries'
+ *     own tokens
+ * @param v shaped like the keys
+ */
+record Qkv(Tensor q, Tensor k, Tensor v) {
+  long time() {
+    return q.size(1);
+  }
+
+  long keys() {
+    return k.size(1);
+  }
+
+  /** Zeros to add gradients of these to, in at least float32. */
+  Qkv zeros() {
+    return new Qkv(zeros(q), zeros(k), zeros(v));
+  }
+
+  private static Tensor zeros(Tensor like) {
+    return Tensors.precise(Tensors.zeros(like, Tensors.sizes(like)));
+  }
+
+  /** The same queries, without the first keys and values. */
+  Qkv fromKey(long first) {
+    return first == 0 ? this : part(0, time(), first, keys());
+  }
+
+  /** Some of the queries, and some of the keys and values. */
+  Qkv part(long from, long to, long firstKey, long endKey) {
+    return new Qkv(
+        Tensors.slice(q, 1, from, to),
+        Tensors.slice(k, 1, firstKey, endKey),
+        Tensors.slice(v, 1, firstKey, endKey));
+  }
+}

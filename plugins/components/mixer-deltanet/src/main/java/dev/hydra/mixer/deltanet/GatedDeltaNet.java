@@ -1,0 +1,118 @@
+package dev.hydra.mixer.deltanet;
+
+import dev.hydra.api.Init;
+import dev.hydra.api.Mixer;
+import dev.hydra.api.ParameterSpec;
+import dev.hydra.api.Pass;
+import dev.hydra.api.Site;
+import dev.hydra.api.StateCache;
+import dev.hydra.libtorch.nn.CausalConv;
+import dev.hydra.libtorch.nn.DynamicsInit;
+import dev.hydra.libtorch.nn.Linear;
+import dev.hydra.libtorch.nn.Padding;
+import dev.hydra.libtorch.nn.RmsNorm;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+
+/** The mixer of Gated Delta Networks, see {@link GatedDeltaNetFactory}. */
+final class GatedDeltaNet implements Mixer {
+  private static final String STATE = "delta";
+
+  /** Added to the square of the length of queries and keys. */
+  private static final double LENGTH_EPSILON = 1e-6;
+
+  private static final double SMALLEST_STEP = 1e-3;
+  private static final double LARGEST_STEP = 1e-1;
+
+  private final DeltaNetShape shape;
+  private final int chunk;
+  private final Linear inProjection;
+  private final Linear ratesProjection;
+  private final CausalConv conv;
+  private final Tensor stepBias;
+  private final Tensor decayLog;
+  private final RmsNorm norm;
+  private final Linear outProjection;
+
+  GatedDeltaNet(Site site, DeltaNetShape shape) {
+    this.shape = shape;
+    chunk = site.get(GatedDeltaNetFactory.CHUNK);
+    inProjection = Linear.inner(site, "in_proj_qkvz", shape.projected(), site.width(), false);
+    ratesProjection =
+        Linear.inner(site, "in_proj_ba", 2L * shape.valueHeads(), site.width(), false);
+    int kernel = site.get(GatedDeltaNetFactory.CONV_KERNEL);
+    conv = new CausalConv(site, shape.convChannels(), kernel, false);
+    stepBias = perHead(site, "dt_bias", DynamicsInit.stepBias(SMALLEST_STEP, LARGEST_STEP));
+    decayLog = perHead(site, "A_log", DynamicsInit.decayRates());
+    norm =
+        RmsNorm.of(site, "norm", shape.valueDim(), 1, site.get(GatedDeltaNetFactory.NORM_EPSILON));
+    outProjection = Linear.outer(site, "out_proj", site.width(), shape.values(), false);
+  }
+
+  private Tensor perHead(Site site, String name, Init init) {
+    return site.parameter(ParameterSpec.of(name, init, shape.valueHeads()).inFp32().withoutDecay());
+  }
+
+  @Override
+  public Tensor forward(Tensor inputs, Pass pass) {
+    Tensor x = Padding.zeroed(inputs, pass);
+    long values = shape.shared() * shape.valueDim();
+    TensorVector projected =
+        perKeyHead(inProjection, x, shape.headDim(), shape.headDim(), values, values);
+    TensorVector rates = perKeyHead(ratesProjection, x, shape.shared(), shape.shared());
+    Tensor mixed =
+        Tensors.cat(
+            -1,
+            projected.get(0).flatten(2, 3),
+            projected.get(1).flatten(2, 3),
+            projected.get(2).flatten(2, 3));
+    TensorVector parts =
+        conv.forward(mixed, pass)
+            .split_with_sizes(new long[] {shape.keys(), shape.keys(), shape.values()}, -1);
+    GatedDeltaRule.Input input =
+        new GatedDeltaRule.Input(
+            heads(parts.get(0), 1 / Math.sqrt(shape.headDim())),
+            heads(parts.get(1), 1),
+            parts.get(2).unflatten(-1, shape.valueHeads(), shape.valueDim()),
+            logDecays(rates.get(1).flatten(2, 3)),
+            Tensors.precise(rates.get(0).flatten(2, 3)),
+            pass.documents(),
+            pass.cache().flatMap(cache -> cache.get(STATE)));
+    Tensor y = norm.apply(apply(input, pass.cache()));
+    Tensor gate = torch.silu(projected.get(3).flatten(2, 3));
+    return outProjection.apply(y.flatten(2, 3).mul(gate));
+  }
+
+  /** A projection of x, cut into parts [batch, time, heads, size] as each key head has them. */
+  private TensorVector perKeyHead(Linear projection, Tensor x, long... sizes) {
+    return projection.apply(x).unflatten(-1, shape.heads(), -1).split_with_sizes(sizes, -1);
+  }
+
+  /** Queries or keys [batch, time, keys] of a length [batch, time, valueHeads, headDim]. */
+  private Tensor heads(Tensor tensor, double length) {
+    long dim = shape.headDim();
+    Tensor apart = tensor.unflatten(-1, shape.heads(), dim);
+    // Of root mean square 1, so of length sqrt(dim).
+    Tensor unit = Tensors.rmsNorm(apart, LENGTH_EPSILON / dim);
+    Tensor scaled = Tensors.mul(unit, length / Math.sqrt(dim));
+    return shape.shared() == 1
+        ? scaled
+        : scaled.unsqueeze(3).expand(-1, -1, -1, shape.shared(), -1).flatten(2, 3);
+  }
+
+  /** The log decays [batch, time, valueHeads], float32 or float64. */
+  private Tensor logDecays(Tensor steps) {
+    return torch.softplus(Tensors.precise(steps).add(stepBias)).mul(decayLog.exp().neg());
+  }
+
+  private Tensor apply(GatedDeltaRule.Input input, Optional<StateCache> cache) {
+    boolean single = cache.isPresent() && input.v().size(1) == 1;
+    GatedDeltaRule.Output output =
+        single ? GatedDeltaRule.step(input) : GatedDeltaRule.chunked(input, chunk);
+    cache.ifPresent(c -> c.put(STATE, output.state()));
+    return output.y();
+  }
+}

@@ -1,0 +1,90 @@
+package dev.hydra.mixer.deltanet;
+
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * The gated delta rule (arXiv 2412.06464, equation 10). A head remembers values by keys in a matrix
+ * S, here [keyDim, valueDim], the transpose of the paper's:
+ *
+ * <pre>{@code
+ * S[t] = alpha[t] * (I - beta[t] * k[t] k[t]^T) S[t - 1] + beta[t] * k[t] v[t]^T
+ * y[t] = S[t]^T q[t],   alpha = exp(log),  beta = sigmoid(strength)
+ * }</pre>
+ *
+ * What S remembers decays by alpha, and what it returns for k[t] moves towards v[t] by beta. Decays
+ * and states are computed in the type of {@code log}, products in the type of v.
+ */
+final class GatedDeltaRule {
+  private GatedDeltaRule() {}
+
+  /**
+   * What the rule runs on.
+   *
+   * @param q queries [batch, time, heads, keyDim]
+   * @param k keys in the shape of q, of length 1 or less
+   * @param v values [batch, time, heads, valueDim], in the type of q and k
+   * @param log log decays [batch, time, heads], at most 0, float32 or float64
+   * @param strength how strongly to write, as logits, in the shape and type of log
+   * @param documents int64 [batch, time], see {@link dev.hydra.api.Pass#documents}
+   * @param initial the state before the first token [batch, heads, keyDim, valueDim] in the type of
+   *     log; zeros if empty
+   */
+  record Input(
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      Tensor log,
+      Tensor strength,
+      Optional<Tensor> documents,
+      Optional<Tensor> initial) {
+    /** The type to compute in. */
+    ScalarType precise() {
+      return Tensors.type(log);
+    }
+  }
+
+  /**
+   * What it returns.
+   *
+   * @param y [batch, time, heads, valueDim] in the type of v
+   * @param state after the last token [batch, heads, keyDim, valueDim] in the type of log; without
+   *     meaning after packed documents, which are not continued
+   */
+  record Output(Tensor y, Tensor state) {}
+
+  /**
+   * Computes any number of tokens in chunks.
+   *
+   * @param chunk the largest chunk
+   */
+  static Output chunked(Input in, int chunk) {
+    return ChunkedDeltaRule.compute(in, chunk);
+  }
+
+  /** Computes a single token as the rule says, for decoding. */
+  static Output step(Input in) {
+    Tensor q = row(in.q, in);
+    Tensor k = row(in.k, in);
+    Tensor v = row(in.v, in);
+    Tensor beta = perHead(in.strength).sigmoid();
+    Optional<Tensor> left = in.initial.map(before -> before.mul(perHead(in.log).exp()));
+    Tensor error = left.map(s -> v.sub(k.matmul(s))).orElse(v);
+    Tensor written = k.transpose(2, 3).mul(error.mul(beta));
+    Tensor state = left.map(s -> s.add(written)).orElse(written);
+    Tensor y = q.matmul(state).transpose(1, 2);
+    return new Output(Tensors.cast(y, Tensors.type(in.v)), state);
+  }
+
+  /** The only token of [batch, 1, heads, dim] as [batch, heads, 1, dim]. */
+  private static Tensor row(Tensor tensor, Input in) {
+    return Tensors.cast(tensor, in.precise()).transpose(1, 2);
+  }
+
+  /** The only token of [batch, 1, heads] as [batch, heads, 1, 1]. */
+  private static Tensor perHead(Tensor tensor) {
+    return tensor.transpose(1, 2).unsqueeze(-1);
+  }
+}

@@ -1,0 +1,144 @@
+package dev.hydra.mixer.mamba;
+
+import dev.hydra.api.Init;
+import dev.hydra.api.Mixer;
+import dev.hydra.api.ParameterSpec;
+import dev.hydra.api.Pass;
+import dev.hydra.api.Site;
+import dev.hydra.api.StateCache;
+import dev.hydra.libtorch.nn.CausalConv;
+import dev.hydra.libtorch.nn.DynamicsInit;
+import dev.hydra.libtorch.nn.Linear;
+import dev.hydra.libtorch.nn.Padding;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+
+/** The Mamba-2 mixer, see {@link Mamba2Factory}. */
+final class Mamba2 implements Mixer {
+  private static final String STATE = "ssm";
+
+  private final Mamba2Shape shape;
+  private final int chunk;
+  private final double dtLow;
+  private final Optional<Double> dtHigh;
+  private final Linear inProjection;
+  private final Linear outProjection;
+  private final CausalConv conv;
+  private final GatedNorm norm;
+  private final Tensor stepBias;
+  private final Tensor decayLog;
+  private final Tensor skip;
+  private final Optional<LearnedState> learned;
+  private final Optional<List<Double>> multipliers;
+
+  Mamba2(Site site, Mamba2Shape shape) {
+    this.shape = shape;
+    chunk = site.get(Mamba2Factory.CHUNK);
+    dtLow = site.get(Mamba2Factory.DT_LIMIT_LOW);
+    dtHigh = site.get(Mamba2Factory.DT_LIMIT_HIGH);
+    multipliers = site.get(Mamba2Factory.MULTIPLIERS);
+    boolean biased = site.get(StateSpaceOptions.BIAS);
+    inProjection = Linear.inner(site, "in_proj", shape.projected(), site.width(), biased);
+    conv = StateSpaceOptions.conv(site, shape.convChannels());
+    stepBias = perHead(site, "dt_bias", StateSpaceOptions.stepBias(site));
+    decayLog = perHead(site, "A_log", DynamicsInit.decayRates());
+    skip = perHead(site, "D", Init.ones());
+    norm = GatedNorm.of(site, shape.inner());
+    learned =
+        site.get(Mamba2Factory.INITIAL_STATE) == Mamba2Factory.InitialState.LEARNED
+            ? Optional.of(LearnedState.of(site, shape))
+            : Optional.empty();
+    outProjection =
+        Linear.outer(
+            site,
+            "out_proj",
+            site.width(),
+            shape.inner(),
+            site.get(Mamba2Factory.OUT_BIAS).orElse(biased));
+  }
+
+  private Tensor perHead(Site site, String name, Init init) {
+    return site.parameter(ParameterSpec.of(name, init, shape.heads()).inFp32().withoutDecay());
+  }
+
+  @Override
+  public Tensor forward(Tensor x, Pass pass) {
+    // Of padding only biases are left: the state decays by that of the step, and the convolution of
+    // the tokens after it sees that of the projection.
+    Projected projected = project(Padding.zeroed(x, pass));
+    long inner = shape.inner();
+    TensorVector parts =
+        conv.forward(projected.mixed, pass)
+            .split_with_sizes(new long[] {inner, shape.projections(), shape.projections()}, -1);
+    Tensor values = parts.get(0).unflatten(-1, shape.heads(), shape.headDim());
+    ScanInput input =
+        new ScanInput(
+            values,
+            steps(projected.dt),
+            decayLog.exp().neg(),
+            parts.get(1).unflatten(-1, shape.groups(), shape.state()),
+            parts.get(2).unflatten(-1, shape.groups(), shape.state()),
+            pass.documents(),
+            before(x.size(0), pass));
+    Tensor y = scan(input, pass.cache());
+    Tensor skipped = values.mul(Tensors.cast(skip, Tensors.type(x)).unsqueeze(-1));
+    return outProjection.apply(norm.forward(skipped.add(y).flatten(2, 3), projected.z));
+  }
+
+  /** What comes of the input projection; x, B and C side by side. */
+  private record Projected(Tensor z, Tensor mixed, Tensor dt) {}
+
+  private Projected project(Tensor x) {
+    long inner = shape.inner();
+    Tensor all = inProjection.apply(x);
+    if (multipliers.isEmpty()) {
+      TensorVector parts =
+          all.split_with_sizes(new long[] {inner, shape.convChannels(), shape.heads()}, -1);
+      return new Projected(parts.get(0), parts.get(1), parts.get(2));
+    }
+    long[] sizes = {inner, inner, shape.projections(), shape.projections(), shape.heads()};
+    TensorVector parts = all.split_with_sizes(sizes, -1);
+    Tensor[] scaled = new Tensor[sizes.length];
+    Arrays.setAll(scaled, i -> Tensors.mul(parts.get(i), multipliers.get().get(i)));
+    return new Projected(scaled[0], Tensors.cat(-1, scaled[1], scaled[2], scaled[3]), scaled[4]);
+  }
+
+  /** The state before the first token, where it is one for a whole row. */
+  private Optional<Tensor> before(long batch, Pass pass) {
+    return pass.cache()
+        .flatMap(cache -> cache.get(STATE))
+        .or(
+            () ->
+                pass.documents().isPresent()
+                    ? Optional.empty()
+                    : learned.map(l -> l.before(batch)));
+  }
+
+  private Tensor scan(ScanInput input, Optional<StateCache> cache) {
+    boolean single = cache.isPresent() && input.x().size(1) == 1;
+    Ssd.Output output = single ? Ssd.step(input) : Ssd.chunked(input, chunk);
+    cache.ifPresent(c -> c.put(STATE, output.state()));
+    return learned
+        .flatMap(l -> input.documents().map(d -> output.y().add(l.read(input, d))))
+        .orElse(output.y());
+  }
+
+  /** The step sizes [batch, time, heads], float32 or float64. */
+  private Tensor steps(Tensor projected) {
+    Tensor dt = torch.softplus(Tensors.precise(projected).add(stepBias));
+    if (dtLow == 0 && dtHigh.isEmpty()) {
+      return dt;
+    }
+    try (Scalar low = new Scalar(dtLow);
+        Scalar high = new Scalar(dtHigh.orElse(Double.POSITIVE_INFINITY))) {
+      return dt.clamp(new ScalarOptional(low), new ScalarOptional(high));
+    }
+  }
+}

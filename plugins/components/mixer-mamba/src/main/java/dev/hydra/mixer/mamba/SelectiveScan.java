@@ -1,0 +1,53 @@
+package dev.hydra.mixer.mamba;
+
+import dev.hydra.libtorch.runtime.Tensors;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * The selective scan (arXiv 2312.00752, section 3.2, with the discretisation of the published
+ * models): for each channel d and state element n
+ *
+ * <pre>{@code
+ * h[t, d, n] = exp(dt[t, d] * a[d, n]) * h[t - 1, d, n] + dt[t, d] * b[t, n] * x[t, d]
+ * y[t, d] = sum over n of c[t, n] * h[t, d, n]
+ * }</pre>
+ *
+ * computed in the type of {@code dt}.
+ */
+final class SelectiveScan {
+  private SelectiveScan() {}
+
+  /**
+   * What it returns.
+   *
+   * @param y [batch, time, inner] in the type of x
+   * @param state after the last token [batch, inner, state] in the type of dt
+   */
+  record Output(Tensor y, Tensor state) {}
+
+  /**
+   * Computes any number of tokens, in chunks.
+   *
+   * @param in x and dt [batch, time, inner], a [inner, state], b and c [batch, time, state], the
+   *     initial state [batch, inner, state]
+   * @param chunk the tokens whose states exist at the same time
+   */
+  static Output chunked(ScanInput in, int chunk) {
+    return ChunkedScan.compute(in, chunk);
+  }
+
+  /** Computes a single token, for decoding. */
+  static Output step(ScanInput in) {
+    ScalarType precise = Tensors.type(in.dt());
+    Tensor dt = in.dt().squeeze(1).unsqueeze(-1);
+    Tensor x = Tensors.cast(in.x().squeeze(1), precise).unsqueeze(-1);
+    Tensor b = Tensors.cast(in.b(), precise);
+    Tensor c = Tensors.cast(in.c().squeeze(1), precise).unsqueeze(-1);
+    Tensor added = x.mul(dt).mul(b);
+    Tensor state =
+        in.initial().map(before -> dt.mul(in.a()).exp().mul(before).add(added)).orElse(added);
+    Tensor y = state.matmul(c).squeeze(-1);
+    return new Output(Tensors.cast(y, Tensors.type(in.x())).unsqueeze(1), state);
+  }
+}

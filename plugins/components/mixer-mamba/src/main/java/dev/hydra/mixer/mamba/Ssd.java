@@ -1,0 +1,60 @@
+package dev.hydra.mixer.mamba;
+
+import dev.hydra.libtorch.runtime.Tensors;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * State-space duality (arXiv 2405.21060): the recurrence
+ *
+ * <pre>{@code
+ * h[t] = exp(dt[t] * a) * h[t - 1] + dt[t] * x[t] B[t]^T
+ * y[t] = h[t] C[t]
+ * }</pre>
+ *
+ * computed in chunks (section 6): a masked quadratic form within each chunk, and states passed
+ * between chunks. Decays are computed in the type of {@code dt}, products in the type of x.
+ */
+final class Ssd {
+  /** Tokens that a CPU computes at once: enough for its cores, and little enough for its caches. */
+  private static final long CPU_AT_ONCE = 4096;
+
+  private Ssd() {}
+
+  /**
+   * What it returns.
+   *
+   * @param y [batch, time, heads, headDim] in the type of x
+   * @param state after the last token [batch, heads, headDim, state] in the type of dt
+   */
+  record Output(Tensor y, Tensor state) {}
+
+  /**
+   * Computes any number of tokens in chunks.
+   *
+   * @param in x [batch, time, heads, headDim], dt [batch, time, heads], a [heads], b and c [batch,
+   *     time, groups, state], where each group serves heads / groups heads, the initial state
+   *     [batch, heads, headDim, state]
+   * @param chunk the largest chunk
+   */
+  static Output chunked(ScanInput in, int chunk) {
+    return ChunkedSsd.compute(in, chunk, in.x().is_cuda() ? Integer.MAX_VALUE : CPU_AT_ONCE);
+  }
+
+  /** Computes a single token as the recurrence says, for decoding. */
+  static Output step(ScanInput in) {
+    ScalarType precise = Tensors.type(in.dt());
+    long groups = in.b().size(2);
+    long shared = in.x().size(2) / groups;
+    Tensor dt = in.dt().squeeze(1).unflatten(1, groups, shared).unsqueeze(-1);
+    Tensor x = Tensors.cast(in.x().squeeze(1), precise).unflatten(1, groups, shared);
+    Tensor b = Tensors.cast(in.b().squeeze(1), precise).unsqueeze(2).unsqueeze(3);
+    Tensor c = Tensors.cast(in.c().squeeze(1), precise).unsqueeze(2).unsqueeze(-1);
+    Tensor added = x.mul(dt).unsqueeze(-1).mul(b);
+    Tensor decay = dt.mul(in.a().view(groups, shared, 1)).exp().unsqueeze(-1);
+    Tensor state =
+        in.initial().map(i -> i.unflatten(1, groups, shared).mul(decay).add(added)).orElse(added);
+    Tensor y = state.matmul(c).squeeze(-1).flatten(1, 2);
+    return new Output(Tensors.cast(y, Tensors.type(in.x())).unsqueeze(1), state.flatten(1, 2));
+  }
+}

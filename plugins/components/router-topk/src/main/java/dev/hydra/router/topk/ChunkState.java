@@ -1,0 +1,59 @@
+package dev.hydra.router.topk;
+
+import dev.hydra.api.Pass;
+import dev.hydra.api.StateCache;
+import dev.hydra.libtorch.runtime.Tensors;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * What the next tokens of a sequence need to know of those before: three tensors [batch, experts]
+ * in float64, zeros before the first token.
+ *
+ * @param decision the logits that the running chunk was decided by
+ * @param total the sum of the logits of all tokens
+ * @param mark what that sum was when the running chunk began
+ */
+record ChunkState(Tensor decision, Tensor total, Tensor mark) {
+  private static final String DECISION = "decision";
+  private static final String TOTAL = "total";
+  private static final String MARK = "mark";
+
+  /** The state before a forward with these logits [batch, time, experts]. */
+  static ChunkState before(Tensor logits, Pass pass) {
+    return new ChunkState(
+        load(DECISION, logits, pass), load(TOTAL, logits, pass), load(MARK, logits, pass));
+  }
+
+  private static Tensor load(String name, Tensor logits, Pass pass) {
+    return pass.cache()
+        .flatMap(cache -> cache.get(name))
+        .orElseGet(() -> Tensors.zeros(logits, ScalarType.Double, logits.size(0), logits.size(2)));
+  }
+
+  /** The decisions, but the running one for tokens whose chunk began in an earlier forward. */
+  Tensor orRunning(Tensor chunkStart, Tensor decided) {
+    try (Scalar zero = new Scalar(0)) {
+      Tensor earlier = chunkStart.lt(zero).unsqueeze(-1);
+      return torch.where(earlier, decision.unsqueeze(1), decided);
+    }
+  }
+
+  /**
+   * Leaves the state after a forward.
+   *
+   * @param decided the logits that each token was decided by [batch, time, experts]
+   * @param sums the sums of all logits before each token and after the last one
+   */
+  void leave(Tensor decided, Tensor sums, int chunk, StateCache cache) {
+    long last = decided.size(1) - 1;
+    long lastChunk = last - (cache.position() + last) % chunk;
+    cache.put(DECISION, decided.select(1, last).clone());
+    cache.put(TOTAL, sums.select(1, last + 1).clone());
+    if (lastChunk >= 0) {
+      cache.put(MARK, sums.select(1, lastChunk).clone());
+    }
+  }
+}

@@ -1,0 +1,191 @@
+package dev.hydra.composer.model;
+
+import com.typesafe.config.Config;
+import dev.hydra.api.ChildConfig;
+import dev.hydra.api.ComponentFactory;
+import dev.hydra.api.ConfigException;
+import dev.hydra.api.Cost;
+import dev.hydra.api.Option;
+import dev.hydra.api.ParameterSpec;
+import dev.hydra.api.Settings;
+import dev.hydra.api.Site;
+import dev.hydra.api.Workload;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * A component at a {@link ComponentSlot}, with all that came with it: factory, options, children.
+ * Nothing else refers to these, so they go when it does.
+ */
+public final class ComponentSite implements Site {
+  /** What the names of parameters begin with that sites have in common. */
+  public static final String SHARED = "shared.";
+
+  private final ComponentSlot place;
+  private final int depth;
+  private final Config config;
+  private final Settings settings;
+  private final Components.Registration registration;
+  private final Map<String, ComponentSlot> children = new LinkedHashMap<>();
+  private final Set<String> shared = new LinkedHashSet<>();
+  private final Object component;
+
+  /** There while the component is created; later it would keep other plugins alive. */
+  private Optional<SiteContext> context;
+
+  /**
+   * Creates a component.
+   *
+   * @param configPath where the configuration stands, for messages
+   * @throws ConfigException if the configuration is wrong
+   */
+  ComponentSite(ComponentSlot place, SiteContext context, Config config, String configPath) {
+    this.place = place;
+    this.depth = context.depth();
+    this.config = config;
+    this.context = Optional.of(context);
+    this.registration =
+        context.components().at(place.path()).require(place.role(), config, configPath);
+    this.settings = Settings.read(configPath, config, factory().options(), "type");
+    this.component = create();
+    this.context = Optional.empty();
+  }
+
+  private ComponentFactory<?> factory() {
+    return registration.factory();
+  }
+
+  private Object create() {
+    Object created;
+    try {
+      created = factory().create(this);
+    } catch (ConfigException e) {
+      throw e;
+    } catch (RuntimeException | LinkageError e) {
+      throw new IllegalStateException(
+          "component " + type() + " at " + path() + " cannot be created: " + e, e);
+    }
+    if (!place.role().type().isInstance(created)) {
+      throw new IllegalStateException(
+          "component "
+              + type()
+              + " at "
+              + path()
+              + " is no "
+              + place.role().type().getSimpleName());
+    }
+    return created;
+  }
+
+  private SiteContext creating() {
+    return context.orElseThrow(
+        () ->
+            new IllegalStateException(
+                "component "
+                    + type()
+                    + " at "
+                    + path()
+                    + " must ask its site while it is created"));
+  }
+
+  Object component() {
+    return component;
+  }
+
+  public Components.Registration registration() {
+    return registration;
+  }
+
+  String type() {
+    return registration.type();
+  }
+
+  Map<String, ComponentSlot> children() {
+    return children;
+  }
+
+  /** The names of the parameters that the component itself shares with others. */
+  public Set<String> shared() {
+    return shared;
+  }
+
+  /** Adds the plugins of the component and its children. */
+  void collectPlugins(Set<String> plugins) {
+    plugins.add(registration.plugin() + " " + registration.version());
+    children.values().forEach(child -> child.collectPlugins(plugins));
+  }
+
+  /** The configuration as it is now: children may have been exchanged. */
+  public Config config() {
+    Config now = config;
+    for (Map.Entry<String, ComponentSlot> child : children.entrySet()) {
+      now = now.withValue(child.getKey(), child.getValue().occupant().config().root());
+    }
+    return now;
+  }
+
+  Cost cost(Workload work) {
+    return factory().cost(this, work);
+  }
+
+  @Override
+  public String path() {
+    return place.path();
+  }
+
+  @Override
+  public int width() {
+    return place.width();
+  }
+
+  @Override
+  public int outputs() {
+    return place.outputs();
+  }
+
+  @Override
+  public int depth() {
+    return depth;
+  }
+
+  @Override
+  public Settings settings() {
+    return settings;
+  }
+
+  @Override
+  public Tensor parameter(ParameterSpec spec) {
+    return creating().parameters().borrow(path() + "." + spec.name(), spec);
+  }
+
+  @Override
+  public Tensor shared(String group, ParameterSpec spec) {
+    String name = SHARED + group + "." + spec.name();
+    Tensor parameter = creating().parameters().borrow(name, spec);
+    shared.add(name);
+    return parameter;
+  }
+
+  @Override
+  @SuppressWarnings("unchecked") // the role of the option's component decides the interface
+  public <C> C child(Option<ChildConfig<C>> option, int childOutputs) {
+    ChildConfig<C> nested = get(option);
+    ComponentSlot child =
+        children.computeIfAbsent(
+            option.name(),
+            name ->
+                new ComponentSlot(
+                    creating(),
+                    path() + "." + name,
+                    settings.at(name),
+                    nested.role(),
+                    nested.config(),
+                    width(),
+                    childOutputs));
+    return (C) child.handle();
+  }
+}

@@ -1,0 +1,170 @@
+package dev.hydra.composer.model;
+
+import com.typesafe.config.Config;
+import dev.hydra.api.ConfigException;
+import dev.hydra.api.Cost;
+import dev.hydra.api.FeedForward;
+import dev.hydra.api.Layer;
+import dev.hydra.api.Memory;
+import dev.hydra.api.Mixer;
+import dev.hydra.api.Pass;
+import dev.hydra.api.Role;
+import dev.hydra.api.Router;
+import dev.hydra.api.Routing;
+import dev.hydra.api.Workload;
+import dev.hydra.libtorch.runtime.Scopes;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * One place in a model, where a component stands: the {@link ComponentSite}. What others hold of
+ * the component goes through here, so that it can be exchanged, and so that it is handed the pass
+ * of its own site.
+ */
+public final class ComponentSlot {
+  private final String path;
+  private final int width;
+  private final int outputs;
+  private final Role role;
+  private final String configPath;
+  private volatile ComponentSite occupant;
+
+  /**
+   * A place with a new component.
+   *
+   * @param configPath where the configuration stands, for messages
+   * @throws ConfigException if the configuration is wrong
+   */
+  ComponentSlot(
+      SiteContext context,
+      String path,
+      String configPath,
+      Role role,
+      Config config,
+      int width,
+      int outputs) {
+    this.path = path;
+    this.width = width;
+    this.outputs = outputs;
+    this.role = role;
+    this.configPath = configPath;
+    this.occupant = new ComponentSite(this, context, config, configPath);
+  }
+
+  private ComponentSlot(ComponentSlot like, SiteContext context, Config config) {
+    this(context, like.path, like.configPath, like.role, config, like.width, like.outputs);
+  }
+
+  /** A place of the same name and shape outside the model, with a component built for it. */
+  public ComponentSlot copy(SiteContext context, Config config) {
+    return new ComponentSlot(this, context, config);
+  }
+
+  /** Puts another component here; gives the one before. */
+  ComponentSite exchange(ComponentSite next) {
+    ComponentSite before = occupant;
+    occupant = next;
+    return before;
+  }
+
+  public ComponentSite occupant() {
+    return occupant;
+  }
+
+  /** The layer that stands here, run in a scope of its own. */
+  public Tensor forward(Tensor x, ForwardContext forward) {
+    return Scopes.keep(
+        () -> ((Layer) occupant.component()).forward(x, new SitePass(forward, path)));
+  }
+
+  /** Runs whatever stands here: a router too, of which it gives the weights. */
+  public Tensor run(Tensor x, ForwardContext forward) {
+    return role == Role.ROUTER
+        ? ((Router) occupant.component()).route(x, new SitePass(forward, path)).weights()
+        : forward(x, forward);
+  }
+
+  /** The component under the interface of its role, for a parent component. */
+  public Object handle() {
+    return switch (role) {
+      case MIXER -> (Mixer) this::forwardAsChild;
+      case FEED_FORWARD -> (FeedForward) this::forwardAsChild;
+      case MEMORY -> (Memory) this::forwardAsChild;
+      case ROUTER -> new RouterHandle();
+    };
+  }
+
+  private final class RouterHandle implements Router {
+    @Override
+    public Routing route(Tensor x, Pass pass) {
+      return ((Router) occupant.component()).route(x, new SitePass(of(pass), path));
+    }
+
+    @Override
+    public int topK() {
+      return ((Router) occupant.component()).topK();
+    }
+  }
+
+  private Tensor forwardAsChild(Tensor x, Pass pass) {
+    return forward(x, of(pass));
+  }
+
+  private static ForwardContext of(Pass pass) {
+    if (pass instanceof SitePass own) {
+      return own.forward();
+    }
+    throw new IllegalArgumentException("a component must hand on the pass that it was given");
+  }
+
+  /** The cost of the component and its children. */
+  Cost cost(Workload work) {
+    Cost cost = occupant.cost(work);
+    for (ComponentSlot child : children()) {
+      cost = cost.plus(child.cost(work));
+    }
+    return cost;
+  }
+
+  /** This site and those below it. */
+  public void visit(Consumer<ComponentSlot> visitor) {
+    visitor.accept(this);
+    children().forEach(child -> child.visit(visitor));
+  }
+
+  /** Adds the plugins of the component and its children. */
+  void collectPlugins(Set<String> plugins) {
+    occupant.collectPlugins(plugins);
+  }
+
+  /** Adds the names of the parameters that the component and its children share with others. */
+  void collectShared(Set<String> names) {
+    visit(site -> names.addAll(site.occupant.shared()));
+  }
+
+  public String path() {
+    return path;
+  }
+
+  public int width() {
+    return width;
+  }
+
+  public int outputs() {
+    return outputs;
+  }
+
+  public Role role() {
+    return role;
+  }
+
+  public String type() {
+    return occupant.type();
+  }
+
+  List<ComponentSlot> children() {
+    return List.copyOf(occupant.children().values());
+  }
+}

@@ -1,0 +1,159 @@
+package dev.hydra.composer.model;
+
+import dev.hydra.libtorch.runtime.Scopes;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * What one forward of a model is given besides its tokens, and what it leaves besides its output:
+ * auxiliary losses and observations, named by site. Owns these; close it when they are no longer
+ * needed.
+ */
+public final class ForwardContext implements AutoCloseable {
+  private final boolean training;
+  private final boolean observing;
+  private final Optional<ModelState> state;
+  private final Optional<Tensor> documents;
+  private Optional<Tensor> tokens = Optional.empty();
+  private Optional<Tensor> padding = Optional.empty();
+  private final Map<String, Tensor> losses = new LinkedHashMap<>();
+  private final Map<String, Tensor> observations = new LinkedHashMap<>();
+  private final Map<String, Tensor> adjustments = new LinkedHashMap<>();
+
+  private ForwardContext(
+      boolean training, boolean observing, Optional<ModelState> state, Optional<Tensor> documents) {
+    this.training = training;
+    this.observing = observing;
+    this.state = state;
+    this.documents = documents;
+  }
+
+  /** For a training step over whole sequences. */
+  public static ForwardContext training() {
+    return new ForwardContext(true, false, Optional.empty(), Optional.empty());
+  }
+
+  /** For an evaluation over whole sequences. */
+  public static ForwardContext evaluation() {
+    return new ForwardContext(false, false, Optional.empty(), Optional.empty());
+  }
+
+  /** The same, continuing from a state and leaving the new one in it. */
+  public ForwardContext with(ModelState newState) {
+    return new ForwardContext(training, observing, Optional.of(newState), documents);
+  }
+
+  /** The same, over packed documents: int64 [batch, time], the document of each token. */
+  public ForwardContext withDocuments(Tensor newDocuments) {
+    return new ForwardContext(training, observing, state, Optional.of(newDocuments));
+  }
+
+  /** The same, asking components for their observations. */
+  public ForwardContext observing() {
+    return new ForwardContext(training, true, state, documents);
+  }
+
+  /** The auxiliary losses by {@code site.name}, scalars with gradient. */
+  public Map<String, Tensor> losses() {
+    return Collections.unmodifiableMap(losses);
+  }
+
+  /** The observations by {@code site.name}. */
+  public Map<String, Tensor> observations() {
+    return Collections.unmodifiableMap(observations);
+  }
+
+  /** How frozen parameters are to move after the step, by their full names. */
+  public Map<String, Tensor> adjustments() {
+    return Collections.unmodifiableMap(adjustments);
+  }
+
+  /**
+   * Says which tokens this forward is about. A {@link Model} does so itself; the caller keeps the
+   * tensor alive.
+   *
+   * @param newTokens int64 [batch, time]
+   */
+  public void about(Tensor newTokens) {
+    tokens = Optional.of(newTokens);
+  }
+
+  /**
+   * Says which tokens of a prompt are padding; the caller keeps the tensor alive.
+   *
+   * @param mask bool [1, time]
+   */
+  public void padded(Tensor mask) {
+    padding = Optional.of(mask);
+  }
+
+  Optional<Tensor> padding() {
+    return padding;
+  }
+
+  /** Runs a part of this forward, about tokens that are made for it if none are known. */
+  <T> T about(Supplier<Tensor> otherwise, Supplier<T> part) {
+    if (tokens.isPresent()) {
+      return part.get();
+    }
+    try (Tensor made = Scopes.own(Scopes.keep(otherwise))) {
+      tokens = Optional.of(made);
+      return part.get();
+    } finally {
+      tokens = Optional.empty();
+    }
+  }
+
+  Tensor tokens() {
+    return tokens.orElseThrow(() -> new IllegalStateException("this forward has no tokens"));
+  }
+
+  boolean isTraining() {
+    return training;
+  }
+
+  boolean isObserving() {
+    return observing;
+  }
+
+  Optional<ModelState> state() {
+    return state;
+  }
+
+  Optional<Tensor> documents() {
+    return documents;
+  }
+
+  void addLoss(String name, Tensor loss) {
+    keep(losses, name, loss);
+  }
+
+  void addAdjustment(String name, Tensor delta) {
+    keep(adjustments, name, delta.detach());
+  }
+
+  void addObservation(String name, Tensor value) {
+    keep(observations, name, value.detach());
+  }
+
+  private static void keep(Map<String, Tensor> map, String name, Tensor value) {
+    Tensor before = map.put(name, Scopes.own(value));
+    if (before != null) {
+      before.close();
+    }
+  }
+
+  @Override
+  public void close() {
+    losses.values().forEach(Tensor::close);
+    losses.clear();
+    observations.values().forEach(Tensor::close);
+    observations.clear();
+    adjustments.values().forEach(Tensor::close);
+    adjustments.clear();
+  }
+}

@@ -1,0 +1,48 @@
+package dev.hydra.composer.model;
+
+import dev.hydra.api.Init;
+import dev.hydra.api.ParameterSpec;
+import dev.hydra.composer.spec.GateSpec;
+import dev.hydra.libtorch.runtime.Tensors;
+import org.bytedeco.pytorch.Tensor;
+
+/** Scales what a path adds to the residual stream; see {@link GateSpec}. */
+@FunctionalInterface
+interface Gate {
+  /**
+   * A learned gate starts at sigmoid(-2) = 0.12, near the paper's 0.15 for a path that is not the
+   * backbone, and the same for all tokens.
+   */
+  double LEARNED_BIAS = -2;
+
+  /**
+   * Scales.
+   *
+   * @param y the path's output [batch, time, width] in the master type
+   * @param normed the path's input, in the master type
+   */
+  Tensor apply(Tensor y, Tensor normed, SitePass pass);
+
+  /** Makes the gate of the path at {@code path}. */
+  static Gate of(GateSpec spec, ParameterSource parameters, String path, int width) {
+    if (spec instanceof GateSpec.Scalar scalar) {
+      Tensor gate = parameters.borrow(path, scalar(path, scalar.initial()));
+      return (y, normed, pass) -> y.mul(gate);
+    } else if (spec instanceof GateSpec.Learned) {
+      Tensor weight =
+          parameters.borrow(
+              path + ".weight", ParameterSpec.of("weight", Init.zeros(), 1, width).inFp32());
+      Tensor bias = parameters.borrow(path + ".bias", scalar("bias", LEARNED_BIAS));
+      return (y, normed, pass) -> {
+        Tensor beta = Tensors.linear(normed, weight, bias).sigmoid();
+        pass.observe("gate", beta);
+        return y.mul(beta);
+      };
+    }
+    return (y, normed, pass) -> y;
+  }
+
+  private static ParameterSpec scalar(String name, double value) {
+    return ParameterSpec.of(name, Init.constant(value), 1).inFp32();
+  }
+}

@@ -1,0 +1,164 @@
+package dev.hydra.composer.model;
+
+import dev.hydra.api.ConfigException;
+import dev.hydra.api.Init;
+import dev.hydra.api.ParameterSpec;
+import dev.hydra.composer.spec.ModelSpec;
+import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/**
+ * A language model composed of components. Not safe for use by several threads at once.
+ *
+ * <p>The residual stream is kept in the master type; components are handed its norm in the compute
+ * type (see {@link Placement}).
+ */
+public final class Model implements AutoCloseable {
+  private static final double EMBEDDING_DEVIATION = 0.02;
+
+  private ModelSpec spec;
+  private final Placement precision;
+  private final ParameterStore store;
+  private final Tensor embedding;
+  private final List<ResidualBlock> blocks = new ArrayList<>();
+  private final Norm norm;
+  private final Tensor head;
+  private final SiteContext context;
+
+  private Model(ModelSpec spec, Placement precision, ParameterStore store, Components components) {
+    this.spec = spec;
+    this.precision = precision;
+    this.store = store;
+    this.embedding = store.borrow("embedding.weight", table(spec));
+    this.context = new SiteContext(components, store, spec.blocks().size());
+    for (int i = 0; i < spec.blocks().size(); i++) {
+      blocks.add(
+          new ResidualBlock(
+              spec, spec.blocks().get(i), context, precision.compute(), "blocks." + i));
+    }
+    this.norm = new Norm(spec, store, "norm");
+    this.head = spec.tieEmbeddings() ? embedding : store.borrow("head.weight", table(spec));
+  }
+
+  private static ParameterSpec table(ModelSpec spec) {
+    return ParameterSpec.of(
+        "weight", Init.normal(EMBEDDING_DEVIATION), spec.vocabSize(), spec.width());
+  }
+
+  /**
+   * Builds a model.
+   *
+   * @param spec what to build
+   * @param components the component types that there are
+   * @param precision where it lives and in which type it computes; the meta device gives a model
+   *     that has shapes only
+   * @param seed what the parameters are drawn from
+   * @throws ConfigException if a component's configuration is wrong
+   */
+  public static Model build(ModelSpec spec, Components components, Placement precision, long seed) {
+    ParameterStore store = new ParameterStore(precision, seed);
+    try {
+      return new Model(spec, precision, store, components);
+    } catch (RuntimeException | Error e) {
+      store.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Computes the last hidden states, after the final norm.
+   *
+   * @param tokens int64 [batch, time] on the model's device, each in {@code 0..vocabSize-1}
+   * @param forward what the pass is given and collects
+   * @return [batch, time, width] in the compute type
+   */
+  public Tensor hidden(Tensor tokens, ForwardContext forward) {
+    return Scopes.keep(
+        () -> {
+          forward.about(tokens);
+          Tensor x = Tensors.scaled(embed(tokens).to(precision.master()), spec.embeddingScale());
+          for (ResidualBlock block : blocks) {
+            x = block.forward(x, forward);
+          }
+          forward.state().ifPresent(state -> state.advance(tokens.size(1)));
+          return Tensors.cast(norm.apply(x), precision.compute());
+        });
+  }
+
+  private Tensor embed(Tensor tokens) {
+    int untrained = spec.paddingToken().orElse(-1);
+    return torch.embedding(embedding, tokens, untrained, false, false);
+  }
+
+  /**
+   * Applies the head.
+   *
+   * @param hidden [..., width] as {@link #hidden} gives them
+   * @return logits [..., vocabSize] in the compute type
+   */
+  public Tensor logits(Tensor hidden) {
+    return Scopes.keep(() -> Tensors.scaled(Tensors.linear(hidden, head), spec.logitsScale()));
+  }
+
+  /** What the model was built from. */
+  public ModelSpec spec() {
+    return spec;
+  }
+
+  /** Where the model lives and in which type it computes. */
+  public Placement precision() {
+    return precision;
+  }
+
+  /** The parameters. */
+  public ParameterStore parameters() {
+    return store;
+  }
+
+  /** The plugins that its components came from, {@code name version} each, sorted. */
+  public List<String> plugins() {
+    TreeSet<String> plugins = new TreeSet<>();
+    blocks.forEach(block -> block.sites().forEach(site -> site.collectPlugins(plugins)));
+    return List.copyOf(plugins);
+  }
+
+  /** What its components were built from. */
+  public SiteContext context() {
+    return context;
+  }
+
+  /** All sites, each before those below it. */
+  public List<ComponentSlot> sites() {
+    List<ComponentSlot> all = new ArrayList<>();
+    for (ResidualBlock block : blocks) {
+      block.sites().forEach(site -> site.visit(all::add));
+    }
+    return all;
+  }
+
+  /** Puts other components and parameters in place, not while it runs; gives those before. */
+  public ModelRevision exchange(ModelRevision next) {
+    Map<ComponentSlot, ComponentSite> before = new LinkedHashMap<>();
+    next.occupants().forEach((site, occupant) -> before.put(site, site.exchange(occupant)));
+    ModelRevision previous = new ModelRevision(before, store.byName(), spec);
+    store.exchange(next.parameters());
+    spec = next.spec();
+    return previous;
+  }
+
+  List<ResidualBlock> blocks() {
+    return blocks;
+  }
+
+  @Override
+  public void close() {
+    store.close();
+  }
+}

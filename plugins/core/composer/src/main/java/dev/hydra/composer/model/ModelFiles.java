@@ -1,0 +1,87 @@
+package dev.hydra.composer.model;
+
+import dev.hydra.libtorch.safetensors.SafetensorsFile;
+import dev.hydra.libtorch.safetensors.SafetensorsWriter;
+import dev.hydra.libtorch.safetensors.TensorInfo;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Parameters of a model in a safetensors file. Those that no component asks for are named in its
+ * metadata: a model without them is not the worse.
+ */
+public final class ModelFiles {
+  private static final String UNUSED = "hydra.unused";
+  private static final String SEPARATOR = "\n";
+
+  private ModelFiles() {}
+
+  /** Writes the masters of all parameters, under their full names. */
+  public static void save(Model model, Path file) throws IOException {
+    Map<String, Tensor> tensors = new LinkedHashMap<>();
+    List<String> unused = new ArrayList<>();
+    for (Parameter parameter : model.parameters().all()) {
+      tensors.put(parameter.name(), parameter.master());
+      if (parameter.unused()) {
+        unused.add(parameter.name());
+      }
+    }
+    Map<String, String> metadata =
+        unused.isEmpty() ? Map.of() : Map.of(UNUSED, String.join(SEPARATOR, unused));
+    SafetensorsWriter.write(file, tensors, metadata);
+  }
+
+  /**
+   * Reads all parameters.
+   *
+   * @throws IOException if the file is damaged, or lacks or has more than the model's parameters,
+   *     listing them; the model is then unchanged
+   */
+  public static void load(Model model, Path file) throws IOException {
+    try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
+      check(model, file, tensors);
+      for (Parameter parameter : model.parameters().all()) {
+        try (PointerScope scope = new PointerScope()) {
+          model.parameters().load(parameter.name(), tensors.read(parameter.name()));
+        }
+      }
+    }
+  }
+
+  private static void check(Model model, Path file, SafetensorsFile tensors) throws IOException {
+    Map<String, TensorInfo> found = new TreeMap<>();
+    tensors.tensors().forEach(info -> found.put(info.name(), info));
+    List<String> missing = new ArrayList<>();
+    List<String> misshapen = new ArrayList<>();
+    for (Parameter parameter : model.parameters().all()) {
+      TensorInfo info = found.remove(parameter.name());
+      if (info == null) {
+        missing.add(parameter.name());
+      } else if (!info.shape().equals(parameter.spec().shape())) {
+        misshapen.add(parameter.name() + " " + info.shape() + " for " + parameter.spec().shape());
+      }
+    }
+    found.keySet().removeAll(unused(tensors));
+    if (!missing.isEmpty() || !misshapen.isEmpty() || !found.isEmpty()) {
+      throw new IOException(
+          file
+              + " does not fit the model; missing: "
+              + missing
+              + ", of another shape: "
+              + misshapen
+              + ", not in the model: "
+              + found.keySet());
+    }
+  }
+
+  private static List<String> unused(SafetensorsFile tensors) {
+    return tensors.metadata().getOrDefault(UNUSED, "").lines().toList();
+  }
+}

@@ -1,0 +1,139 @@
+package dev.hydra.composer.model;
+
+import dev.hydra.libtorch.runtime.Scopes;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.ToLongFunction;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * The decoding state of a model: what every site remembers of the tokens so far. Begin with a new
+ * one, hand it to forward after forward, close it at the end.
+ */
+public final class ModelState implements AutoCloseable {
+  private final Map<String, SiteState> sites = new TreeMap<>();
+  private long position;
+
+  /**
+   * How much has been read.
+   *
+   * @param batch sequences
+   * @param tokens tokens of each
+   */
+  public record Extent(long batch, long tokens) {}
+
+  /** The number of tokens seen. */
+  public long position() {
+    return position;
+  }
+
+  /**
+   * A state that continues where another was; owns its tensors.
+   *
+   * @param position the number of tokens seen
+   * @param tensors as {@link #export()} names them, on the device where they are to be used; copied
+   */
+  public static ModelState of(long position, Map<String, Tensor> tensors) {
+    ModelState state = new ModelState();
+    state.position = position;
+    tensors.forEach(
+        (name, tensor) -> {
+          int slash = name.lastIndexOf('/');
+          if (slash < 0) {
+            throw new IllegalArgumentException(name + " is not SITE/NAME");
+          }
+          Scopes.run(
+              () ->
+                  state
+                      .site(name.substring(0, slash))
+                      .put(name.substring(slash + 1), tensor.clone()));
+        });
+    return state;
+  }
+
+  /** The tensors by {@code SITE/NAME}: the live ones, which the next forward frees. */
+  public Map<String, Tensor> export() {
+    Map<String, Tensor> all = new TreeMap<>();
+    sites.forEach(
+        (path, site) ->
+            site.tensors().forEach((name, tensor) -> all.put(path + "/" + name, tensor)));
+    return all;
+  }
+
+  public SiteState site(String path) {
+    return sites.computeIfAbsent(path, key -> new SiteState(this::position, begin(key)));
+  }
+
+  /** Where the text begins for a new site: where it does for the one above. */
+  private long begin(String path) {
+    for (int dot = path.lastIndexOf('.'); dot > 0; dot = path.lastIndexOf('.', dot - 1)) {
+      SiteState above = sites.get(path.substring(0, dot));
+      if (above != null) {
+        return above.begin();
+      }
+    }
+    return 0;
+  }
+
+  public Extent extent() {
+    long batch =
+        sites.values().stream()
+            .flatMap(site -> site.tensors().values().stream())
+            .findFirst()
+            .map(tensor -> tensor.size(0))
+            .orElse(1L);
+    return new Extent(batch, position);
+  }
+
+  /** The number of tokens that a site has seen. */
+  public long tokens(String path) {
+    return sites.containsKey(path) ? site(path).position() : position;
+  }
+
+  /** What a site and those below it remember. */
+  public Map<String, Tensor> below(String path) {
+    Map<String, Tensor> below = new TreeMap<>(export());
+    below.keySet().removeIf(name -> !isBelow(path, name.substring(0, name.lastIndexOf('/'))));
+    return below;
+  }
+
+  /** Forgets what a site and those below it remember: for them, the text begins anew. */
+  public void forget(String path) {
+    site(path).forget();
+    sites.forEach(
+        (name, site) -> {
+          if (isBelow(path, name)) {
+            site.forget();
+          }
+        });
+  }
+
+  private static boolean isBelow(String path, String site) {
+    return (site + ".").startsWith(path + ".");
+  }
+
+  public void advance(long tokens) {
+    position += tokens;
+  }
+
+  /** The bytes that the state holds. */
+  public long bytes() {
+    return sum(Tensor::nbytes);
+  }
+
+  /** The elements that the state holds, of whatever type. */
+  public long elements() {
+    return sum(Tensor::numel);
+  }
+
+  private long sum(ToLongFunction<Tensor> size) {
+    return export().values().stream().mapToLong(size).sum();
+  }
+
+  @Override
+  public void close() {
+    sites.values().forEach(SiteState::close);
+    sites.clear();
+    position = 0;
+  }
+}

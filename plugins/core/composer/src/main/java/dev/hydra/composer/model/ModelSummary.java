@@ -1,0 +1,192 @@
+package dev.hydra.composer.model;
+
+import dev.hydra.api.Cost;
+import dev.hydra.api.Workload;
+import dev.hydra.composer.spec.ModelSpec;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * What a model is made of and what it costs. Parameters are counted as the model made them; FLOPs,
+ * activations and state are each component's own count ({@link Cost}).
+ *
+ * @param parts every component, in order
+ * @param roles parameters by role; {@code embedding}, {@code head}, {@code norms} and {@code gates}
+ *     are the model's own; what sites have in common is that of the first
+ * @param parameters all parameters
+ * @param activeParameters those that one token uses
+ * @param lengths costs at sequence lengths
+ */
+public record ModelSummary(
+    List<Part> parts,
+    Map<String, Count> roles,
+    long parameters,
+    long activeParameters,
+    List<AtLength> lengths) {
+
+  /** A number of parameters, and how many of them one token uses. */
+  public record Count(long parameters, long activeParameters) {
+    Count plus(Count other) {
+      return new Count(parameters + other.parameters, activeParameters + other.activeParameters);
+    }
+  }
+
+  /**
+   * A component, children included.
+   *
+   * @param path its site
+   * @param role the key of its role
+   * @param type its type, with its children's types, such as {@code moe(chunk-topk)}
+   * @param count its parameters
+   */
+  public record Part(String path, String role, String type, Count count) {}
+
+  /**
+   * Costs at a sequence length, batch 1.
+   *
+   * @param tokens the length
+   * @param forwardFlopsPerToken of a forward over the whole sequence, head included
+   * @param decodeFlopsPerToken of one more token after the sequence
+   * @param trainingBytes parameters (masters, working copies), gradients, two AdamW moments, and
+   *     the activations of one sequence
+   * @param decodingBytes working parameters and the state of one sequence
+   */
+  public record AtLength(
+      long tokens,
+      double forwardFlopsPerToken,
+      double decodeFlopsPerToken,
+      double trainingBytes,
+      double decodingBytes) {}
+
+  /**
+   * Accounts for a model; the meta device will do.
+   *
+   * @param compute the type that memory is counted for
+   */
+  public static ModelSummary of(Model model, ScalarType compute, List<Long> lengths) {
+    Counter counter = new Counter(model);
+    List<AtLength> costs = new ArrayList<>();
+    for (long tokens : lengths) {
+      costs.add(counter.at(tokens, compute));
+    }
+    Count all = counter.roles.values().stream().reduce(new Count(0, 0), Count::plus);
+    return new ModelSummary(
+        List.copyOf(counter.parts),
+        counter.roles,
+        all.parameters(),
+        all.activeParameters(),
+        List.copyOf(costs));
+  }
+
+  private static final class Counter {
+    private static final int MASTER_BYTES = 4;
+    private static final int MOMENTS = 2;
+
+    private final Model model;
+    private final List<ComponentSlot> sites;
+    private final List<Part> parts = new ArrayList<>();
+    private final Map<String, Count> roles = new LinkedHashMap<>();
+
+    Counter(Model model) {
+      this.model = model;
+      this.sites = model.blocks().stream().flatMap(block -> block.sites().stream()).toList();
+      Set<String> counted = new HashSet<>();
+      for (ComponentSlot site : sites) {
+        Count count = count(site, counted);
+        parts.add(new Part(site.path(), site.role().key(), types(site), count));
+        roles.merge(site.role().key(), count, Count::plus);
+      }
+      for (Parameter parameter : model.parameters().all()) {
+        if (!parameter.name().startsWith(ComponentSite.SHARED)
+            && sites.stream().noneMatch(site -> parameter.name().startsWith(site.path() + "."))) {
+          long elements = parameter.spec().elements();
+          roles.merge(own(parameter.name()), new Count(elements, elements), Count::plus);
+        }
+      }
+    }
+
+    /**
+     * What a site has and uses. A parameter that it shares with a site before it was counted there;
+     * but of a table each site reads rows of its own.
+     */
+    private Count count(ComponentSlot site, Set<String> counted) {
+      Set<String> shared = new HashSet<>();
+      site.collectShared(shared);
+      long parameters = 0;
+      long readAgain = 0;
+      for (Parameter parameter : model.parameters().all()) {
+        long elements = parameter.spec().elements();
+        boolean own = parameter.name().startsWith(site.path() + ".");
+        if (own || (shared.contains(parameter.name()) && counted.add(parameter.name()))) {
+          parameters += elements;
+        } else if (shared.contains(parameter.name()) && parameter.spec().sparse()) {
+          readAgain += elements;
+        }
+      }
+      long idle = (long) site.cost(Workload.sequence(1)).idleParameters();
+      return new Count(parameters, parameters + readAgain - idle);
+    }
+
+    private static String types(ComponentSlot site) {
+      List<ComponentSlot> children = site.children();
+      return children.isEmpty()
+          ? site.type()
+          : site.type()
+              + "("
+              + String.join(", ", children.stream().map(Counter::types).toList())
+              + ")";
+    }
+
+    private static String own(String name) {
+      if (name.startsWith("embedding.")) {
+        return "embedding";
+      } else if (name.startsWith("head.")) {
+        return "head";
+      }
+      return name.contains("-gate") ? "gates" : "norms";
+    }
+
+    AtLength at(long tokens, ScalarType compute) {
+      Cost whole = cost(Workload.sequence(tokens));
+      Cost next = cost(new Workload(1, tokens));
+      int computeBytes = compute == ScalarType.BFloat16 ? 2 : MASTER_BYTES;
+      double master = 0;
+      double working = 0;
+      for (Parameter parameter : model.parameters().all()) {
+        double elements = (double) parameter.spec().elements();
+        boolean copied = !parameter.spec().fp32() && computeBytes != MASTER_BYTES;
+        master += elements * MASTER_BYTES * (1 + MOMENTS);
+        working += elements * (copied ? computeBytes : MASTER_BYTES);
+        // Gradients come in the working type and are added up in the master type. Those of tables
+        // are as large as the activations that lead to them.
+        double gradients = parameter.spec().sparse() ? 0 : MASTER_BYTES;
+        master += elements * (gradients + (copied ? 2 * computeBytes : 0));
+      }
+      // Every block keeps the precise residual stream and its norm, the head keeps its logits.
+      double stream = 2.0 * model.blocks().size() * model.spec().width() * (double) tokens;
+      double logits = (double) tokens * model.spec().vocabSize();
+      double activations =
+          whole.activations() * computeBytes + (stream + 2 * logits) * MASTER_BYTES;
+      return new AtLength(
+          tokens,
+          whole.flops() / (double) tokens,
+          next.flops(),
+          master + activations,
+          working + next.state() * computeBytes);
+    }
+
+    private Cost cost(Workload work) {
+      ModelSpec spec = model.spec();
+      Cost cost = Cost.linear(work.tokens(), spec.width(), spec.vocabSize());
+      for (ComponentSlot site : sites) {
+        cost = cost.plus(site.cost(work));
+      }
+      return cost;
+    }
+  }
+}

@@ -1,0 +1,92 @@
+package dev.hydra.composer.model;
+
+import dev.hydra.api.ParameterSpec;
+import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Arrays;
+import java.util.List;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * A parameter of a model.
+ *
+ * @param name its full name, such as {@code blocks.3.mixer.in_proj.weight}
+ * @param spec how the component described it
+ * @param master the precise copy, which optimizers change and checkpoints keep
+ * @param working what components compute with; the master itself where the types are the same
+ * @param unused whether it is left of a component that is gone, kept for its value only
+ */
+public record Parameter(
+    String name, ParameterSpec spec, Tensor master, Tensor working, boolean unused)
+    implements AutoCloseable {
+  /** Whether the working copy must follow changes of the master. */
+  public boolean copied() {
+    return Tensors.type(working) != Tensors.type(master);
+  }
+
+  /**
+   * This parameter, if it has a shape.
+   *
+   * @throws IllegalArgumentException if it has another one
+   */
+  public Parameter of(List<Long> shape) {
+    if (!spec.shape().equals(shape)) {
+      throw new IllegalArgumentException(
+          "parameter " + name + " has shape " + spec.shape() + ", not " + shape);
+    }
+    return this;
+  }
+
+  /** The same parameter under another description of the same {@linkplain #fits kind}. */
+  public Parameter as(ParameterSpec other) {
+    return new Parameter(name, ParameterStore.done(other), master, working, false);
+  }
+
+  /** The same parameter left without a component. */
+  public Parameter left() {
+    return new Parameter(name, spec.frozen(), master, working, true);
+  }
+
+  /** Whether its tensors are what a description asks for. */
+  public boolean fits(ParameterSpec other) {
+    return !unused
+        && spec.shape().equals(other.shape())
+        && spec.fp32() == other.fp32()
+        && spec.trainable() == other.trainable()
+        && spec.sparse() == other.sparse();
+  }
+
+  /**
+   * Replaces the value, master and working copy.
+   *
+   * @throws IllegalArgumentException if the shape differs
+   */
+  public void load(Tensor value) {
+    long[] sizes = Tensors.sizes(value);
+    if (!Arrays.equals(sizes, spec.sizes())) {
+      throw new IllegalArgumentException(
+          "parameter "
+              + name
+              + " has shape "
+              + spec.shape()
+              + ", the value "
+              + Arrays.toString(sizes));
+    }
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      master.copy_(value);
+      if (copied()) {
+        working.copy_(master);
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    if (copied()) {
+      working.close();
+    }
+    master.close();
+  }
+}

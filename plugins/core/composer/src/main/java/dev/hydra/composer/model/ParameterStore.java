@@ -1,0 +1,159 @@
+package dev.hydra.composer.model;
+
+import dev.hydra.api.Init;
+import dev.hydra.api.ParameterSpec;
+import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Generator;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** Owns the parameters of a model; see {@link Parameter}. */
+public final class ParameterStore implements ParameterSource, AutoCloseable {
+  /** Stands for what has been done: an initialisation may be code of a plugin that is to go. */
+  private static final Init DONE = Init.zeros();
+
+  private final Placement precision;
+  private final long seed;
+  private volatile Map<String, Parameter> parameters = new LinkedHashMap<>();
+
+  /** Creates an empty store. */
+  public ParameterStore(Placement precision, long seed) {
+    this.precision = precision;
+    this.seed = seed;
+  }
+
+  @Override
+  public Tensor borrow(String name, ParameterSpec spec) {
+    Parameter known = parameters.get(name);
+    if (known == null) {
+      known = create(name, spec);
+      parameters.put(name, known);
+    }
+    return known.of(spec.shape()).working();
+  }
+
+  /** The parameters by name, in the order in which they were made. */
+  public Map<String, Parameter> byName() {
+    return parameters;
+  }
+
+  /** Puts other parameters in the place of all; closes none. */
+  void exchange(Map<String, Parameter> next) {
+    parameters = next;
+  }
+
+  /** All parameters in the order in which they were made. */
+  public Collection<Parameter> all() {
+    return Collections.unmodifiableCollection(parameters.values());
+  }
+
+  /** Whether there is a parameter of a name. */
+  public boolean has(String name) {
+    return parameters.containsKey(name);
+  }
+
+  /** Makes and initialises a parameter that is not put into the store: the caller closes it. */
+  public Parameter create(String name, ParameterSpec spec) {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      Tensor master = Scopes.own(initial(name, spec));
+      boolean same = spec.fp32() || precision.compute() == precision.master();
+      Tensor working = same ? master : Scopes.own(master.to(precision.compute()));
+      if (spec.trainable()) {
+        working.set_requires_grad(true);
+      }
+      return new Parameter(name, done(spec), master, working, false);
+    }
+  }
+
+  /** What is kept of a description. */
+  static ParameterSpec done(ParameterSpec spec) {
+    return new ParameterSpec(
+        spec.name(),
+        DONE,
+        spec.shape(),
+        spec.fp32(),
+        spec.decay(),
+        spec.trainable(),
+        spec.sparse());
+  }
+
+  /** On the CPU in float32 whatever the model computes in, so that every device starts the same. */
+  private Tensor initial(String name, ParameterSpec spec) {
+    if (precision.device().is_meta()) {
+      return torch.empty(
+          spec.sizes(), options(precision.master()).device(optional(precision.device())), null);
+    }
+    Tensor tensor = torch.empty(spec.sizes(), options(ScalarType.Float), null);
+    Generator generator = torch.make_generator_cpu(seedOf(name));
+    spec.init().fill(tensor, generator);
+    return tensor.to(precision.device(), precision.master());
+  }
+
+  private static TensorOptions options(ScalarType type) {
+    return new TensorOptions(type);
+  }
+
+  private static org.bytedeco.pytorch.DeviceOptional optional(org.bytedeco.pytorch.Device device) {
+    return new org.bytedeco.pytorch.DeviceOptional(device);
+  }
+
+  private long seedOf(String name) {
+    byte[] text = (seed + "/" + name).getBytes(StandardCharsets.UTF_8);
+    return UUID.nameUUIDFromBytes(text).getMostSignificantBits();
+  }
+
+  /**
+   * Replaces the value of a parameter, master and working copy.
+   *
+   * @throws IllegalArgumentException if there is none of that name or the shape differs
+   */
+  public void load(String name, Tensor value) {
+    Parameter parameter = parameters.get(name);
+    if (parameter == null) {
+      throw new IllegalArgumentException("the model has no parameter " + name);
+    }
+    parameter.load(value);
+  }
+
+  /**
+   * Adds a parameter that no component asks for, frozen, for a model that goes on with it.
+   *
+   * @param value its value, in its shape
+   */
+  public void keep(String name, Tensor value) {
+    List<Long> shape = Arrays.stream(Tensors.sizes(value)).boxed().toList();
+    ParameterSpec spec = new ParameterSpec(name, DONE, shape, true, false, false, false);
+    Parameter parameter = create(name, spec).left();
+    parameter.load(value);
+    parameters.put(name, parameter);
+  }
+
+  /** Adds to a parameter, master and working copy. */
+  public void adjust(String name, Tensor delta) {
+    Parameter parameter = parameters.get(name);
+    if (parameter == null || parameter.spec().trainable()) {
+      throw new IllegalArgumentException("the model has no frozen parameter " + name);
+    }
+    Scopes.run(() -> load(name, parameter.master().add(delta)));
+  }
+
+  @Override
+  public void close() {
+    parameters.values().forEach(Parameter::close);
+    parameters = new LinkedHashMap<>();
+  }
+}

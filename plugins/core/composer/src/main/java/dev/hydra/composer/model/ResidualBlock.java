@@ -1,0 +1,91 @@
+package dev.hydra.composer.model;
+
+import dev.hydra.composer.spec.BlockSpec;
+import dev.hydra.composer.spec.ModelSpec;
+import dev.hydra.composer.spec.PathSpec;
+import dev.hydra.composer.spec.Topology;
+import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** One block of a model: its paths round the residual stream. */
+final class ResidualBlock {
+  /** A path as built; in a parallel block all share one norm. */
+  private record Path(ComponentSlot site, Norm norm, Gate gate, double inputScale, double scale) {}
+
+  private final Topology topology;
+  private final ScalarType compute;
+  private final List<Path> paths = new ArrayList<>();
+
+  ResidualBlock(
+      ModelSpec model, BlockSpec spec, SiteContext context, ScalarType compute, String name) {
+    this.topology = spec.topology();
+    this.compute = compute;
+    ParameterSource parameters = context.parameters();
+    Optional<Norm> shared =
+        topology == Topology.PARALLEL && !spec.paths().isEmpty()
+            ? Optional.of(new Norm(model, parameters, name + ".norm"))
+            : Optional.empty();
+    for (PathSpec path : spec.paths()) {
+      String place = name + "." + path.name();
+      Norm norm = shared.orElseGet(() -> new Norm(model, parameters, place + "-norm"));
+      Gate gate = Gate.of(path.gate(), parameters, place + "-gate", model.width());
+      paths.add(
+          new Path(
+              new ComponentSlot(
+                  context,
+                  place,
+                  path.configPath(),
+                  path.role(),
+                  path.config(),
+                  model.width(),
+                  model.width()),
+              norm,
+              gate,
+              path.inputScale(),
+              path.scale()));
+    }
+  }
+
+  /** Maps the residual stream [batch, time, width], in the master type. */
+  Tensor forward(Tensor x, ForwardContext forward) {
+    return Scopes.keep(
+        () -> topology == Topology.PARALLEL ? parallel(x, forward) : sequential(x, forward));
+  }
+
+  private Tensor parallel(Tensor x, ForwardContext forward) {
+    if (paths.isEmpty()) {
+      return x.alias();
+    }
+    Tensor normed = paths.get(0).norm().apply(x);
+    Tensor input = Tensors.cast(normed, compute);
+    Tensor sum = x;
+    for (Path path : paths) {
+      sum = sum.add(run(path, normed, input, forward));
+    }
+    return sum;
+  }
+
+  private Tensor sequential(Tensor x, ForwardContext forward) {
+    Tensor stream = x.alias();
+    for (Path path : paths) {
+      Tensor normed = path.norm().apply(stream);
+      stream = stream.add(run(path, normed, Tensors.cast(normed, compute), forward));
+    }
+    return stream;
+  }
+
+  private static Tensor run(Path path, Tensor normed, Tensor input, ForwardContext forward) {
+    Tensor scaled = Tensors.scaled(input, path.inputScale());
+    Tensor y = Tensors.scaled(Tensors.precise(path.site().forward(scaled, forward)), path.scale());
+    return path.gate().apply(y, normed, new SitePass(forward, path.site().path()));
+  }
+
+  List<ComponentSlot> sites() {
+    return paths.stream().map(Path::site).toList();
+  }
+}

@@ -1,0 +1,58 @@
+package dev.hydra.composer.model;
+
+import dev.hydra.api.Pass;
+import dev.hydra.api.StateCache;
+import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
+
+/** A {@link ForwardContext} as the component at one site sees it. */
+public record SitePass(ForwardContext forward, String site) implements Pass {
+  @Override
+  public Tensor tokens() {
+    return forward.tokens();
+  }
+
+  @Override
+  public boolean training() {
+    return forward.isTraining();
+  }
+
+  @Override
+  public Optional<StateCache> cache() {
+    return forward.state().map(state -> state.site(site));
+  }
+
+  @Override
+  public Optional<Tensor> documents() {
+    return forward.documents();
+  }
+
+  @Override
+  public Optional<Tensor> padding() {
+    return forward.padding();
+  }
+
+  @Override
+  public void auxiliaryLoss(String name, Tensor loss) {
+    forward.addLoss(site + "." + name, loss);
+  }
+
+  @Override
+  public void adjust(String parameter, Tensor delta) {
+    if (forward.isTraining()) {
+      forward.addAdjustment(site + "." + parameter, delta);
+    }
+  }
+
+  @Override
+  public boolean observing() {
+    return forward.isObserving();
+  }
+
+  @Override
+  public void observe(String name, Tensor value) {
+    if (forward.isObserving()) {
+      forward.addObservation(site + "." + name, value);
+    }
+  }
+}

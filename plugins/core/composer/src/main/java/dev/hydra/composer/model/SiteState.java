@@ -1,0 +1,66 @@
+package dev.hydra.composer.model;
+
+import dev.hydra.api.StateCache;
+import dev.hydra.libtorch.runtime.Scopes;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.LongSupplier;
+import org.bytedeco.pytorch.Tensor;
+
+/** The decoding state of one site; owns its tensors. */
+public final class SiteState implements StateCache, AutoCloseable {
+  private final Map<String, Tensor> tensors = new HashMap<>();
+  private final LongSupplier position;
+  private long begin;
+
+  /**
+   * Empty.
+   *
+   * @param position the number of tokens seen
+   * @param begin of these, those that the site does not know of
+   */
+  SiteState(LongSupplier position, long begin) {
+    this.position = position;
+    this.begin = begin;
+  }
+
+  @Override
+  public long position() {
+    return position.getAsLong() - begin;
+  }
+
+  @Override
+  public Optional<Tensor> get(String name) {
+    return Optional.ofNullable(tensors.get(name));
+  }
+
+  @Override
+  public void put(String name, Tensor value) {
+    Tensor before = tensors.put(name, Scopes.own(value.detach()));
+    if (before != null) {
+      before.close();
+    }
+  }
+
+  /** How many tokens came before the first one that the site knows of. */
+  long begin() {
+    return begin;
+  }
+
+  /** Forgets all: the next token is the first one. */
+  void forget() {
+    close();
+    begin = position.getAsLong();
+  }
+
+  Map<String, Tensor> tensors() {
+    return Map.copyOf(tensors);
+  }
+
+  @Override
+  public void close() {
+    tensors.values().forEach(Tensor::close);
+    tensors.clear();
+  }
+}

@@ -1,0 +1,38 @@
+package dev.hydra.composer.spec;
+
+import com.typesafe.config.ConfigValue;
+import dev.hydra.api.ConfigException;
+
+/** How much of a path's output is added to the residual stream. */
+public sealed interface GateSpec {
+  /** All of it. */
+  record None() implements GateSpec {}
+
+  /**
+   * A learned scalar, as in LayerScale (arXiv 2103.17239).
+   *
+   * @param initial its first value
+   */
+  record Scalar(double initial) implements GateSpec {}
+
+  /** Per token, {@code sigmoid(w norm(x) + b)}: the Hydra paper's gate beta. */
+  record Learned() implements GateSpec {}
+
+  /** Reads {@code gate = none}, {@code gate = learned} or {@code gate = 0.5}. */
+  static GateSpec read(ConfigValue value, String path) {
+    Object gate = value.unwrapped();
+    if (gate instanceof Number number && Double.isFinite(number.doubleValue())) {
+      return new Scalar(number.doubleValue());
+    } else if ("learned".equals(gate)) {
+      return new Learned();
+    } else if ("none".equals(gate)) {
+      return new None();
+    }
+    throw new ConfigException(
+        value.origin(),
+        path,
+        "must be a number (the first value of a learned scalar), learned (a gate per token) or"
+            + " none, but is "
+            + value.render());
+  }
+}

@@ -1,0 +1,123 @@
+package dev.hydra.composer.spec;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigValue;
+import dev.hydra.api.ConfigException;
+import dev.hydra.api.Option;
+import dev.hydra.api.Role;
+import dev.hydra.api.Settings;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A path of a block: a component, where it stands and how it is gated.
+ *
+ * @param name what its parameters are named below the block
+ * @param role the component's role
+ * @param config the component's configuration
+ * @param configPath where that stands
+ * @param inputScale what its normed input is multiplied by
+ * @param scale what its output is multiplied by, besides the gate
+ * @param gate how much of its output counts
+ * @param at the blocks that have it; empty for all
+ */
+public record PathSpec(
+    String name,
+    Role role,
+    Config config,
+    String configPath,
+    double inputScale,
+    double scale,
+    GateSpec gate,
+    Optional<Slice> at) {
+  private static final List<Role> ROLES = List.of(Role.MIXER, Role.FEED_FORWARD, Role.MEMORY);
+  private static final Option<Optional<String>> NAME =
+      Option.text("name", "what the path's parameters are named below the block")
+          .where(
+              name -> name.matches("[A-Za-z][A-Za-z0-9_-]*"),
+              "a letter, then letters, digits, -, _")
+          .where(
+              name -> !name.matches("norm|.*-(norm|gate)"),
+              "other than norm, ...-norm and ...-gate, which are the block's own")
+          .optional("the component's role, with a number from the second one on");
+  private static final Option<Double> INPUT_SCALE =
+      Option.decimal("input-scale", "fixed factor of the normed input").orElse(1.0);
+  private static final Option<Double> SCALE =
+      Option.decimal("scale", "fixed factor of the output, besides the gate").orElse(1.0);
+
+  /** The options of a path, for documentation. */
+  public static List<Option<?>> options() {
+    return List.of(NAME, INPUT_SCALE, SCALE);
+  }
+
+  /** Reads the paths of a block, in order. */
+  static List<PathSpec> readAll(
+      List<? extends Config> configs, String path, Topology topology, int blocks) {
+    List<PathSpec> paths = new ArrayList<>();
+    for (int i = 0; i < configs.size(); i++) {
+      PathSpec read = read(configs.get(i), path + "[" + i + "]", topology, blocks, paths);
+      if (paths.stream().anyMatch(other -> other.name().equals(read.name()))) {
+        throw new ConfigException(
+            configs.get(i).origin(),
+            path + "[" + i + "]",
+            "a second path named " + read.name() + "; set name to tell them apart");
+      }
+      paths.add(read);
+    }
+    return List.copyOf(paths);
+  }
+
+  private static PathSpec read(
+      Config config, String path, Topology topology, int blocks, List<PathSpec> before) {
+    List<Role> roles = ROLES.stream().filter(role -> config.hasPath(role.key())).toList();
+    Settings settings =
+        Settings.read(path, config, options(), "mixer", "ffn", "memory", "gate", "at");
+    if (roles.size() != 1) {
+      throw new ConfigException(
+          config.origin(), path, "needs exactly one of mixer, ffn and memory");
+    }
+    Role role = roles.get(0);
+    ConfigValue component = config.getValue(role.key());
+    String componentPath = settings.at(role.key());
+    Optional<Slice> at =
+        config.hasPath("at")
+            ? Optional.of(Slice.read(config.getValue("at"), settings.at("at")))
+            : Optional.empty();
+    if (at.isPresent() && !at.get().fits(blocks)) {
+      throw new ConfigException(
+          config.getValue("at").origin(),
+          settings.at("at"),
+          "chooses a block that is not there; there are " + blocks + ", from 0");
+    }
+    long same = before.stream().filter(other -> other.role() == role).count();
+    return new PathSpec(
+        settings.get(NAME).orElse(same == 0 ? role.key() : role.key() + (same + 1)),
+        role,
+        componentConfig(component, componentPath),
+        componentPath,
+        settings.get(INPUT_SCALE),
+        settings.get(SCALE),
+        config.hasPath("gate")
+            ? GateSpec.read(config.getValue("gate"), settings.at("gate"))
+            : topology.defaultGate(),
+        at);
+  }
+
+  /** The same with another component of its role. */
+  PathSpec with(Config component) {
+    return new PathSpec(name, role, component, configPath, inputScale, scale, gate, at);
+  }
+
+  /** {@code mixer = mamba2} is short for {@code mixer { type = mamba2 }}. */
+  private static Config componentConfig(ConfigValue value, String path) {
+    return switch (value.valueType()) {
+      case OBJECT -> value.atKey("it").getConfig("it");
+      case STRING -> value.atKey("type").withFallback(ConfigFactory.empty());
+      default ->
+          throw new ConfigException(
+              value.origin(), path, "must be an object { type = ... } or the name of a type");
+    };
+  }
+}

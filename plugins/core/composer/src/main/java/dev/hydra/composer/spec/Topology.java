@@ -1,0 +1,13 @@
+package dev.hydra.composer.spec;
+
+/** How the paths of a block are put together. */
+public enum Topology {
+  /** All paths see the block's input: {@code y = x + sum_i g_i path_i(norm(x))} (Hydra). */
+  PARALLEL,
+  /** One path after the other, each with its own norm: {@code x = x + g_i path_i(norm_i(x))}. */
+  SEQUENTIAL;
+
+  GateSpec defaultGate() {
+    return this == PARALLEL ? new GateSpec.Scalar(1) : new GateSpec.None();
+  }
+}

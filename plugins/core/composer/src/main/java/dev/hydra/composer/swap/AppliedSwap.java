@@ -1,0 +1,76 @@
+package dev.hydra.composer.swap;
+
+import dev.hydra.composer.model.ComponentSlot;
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.ModelRevision;
+import dev.hydra.composer.model.ModelState;
+import dev.hydra.composer.model.Parameter;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * A swap that is in place. It keeps what was there before until it is confirmed.
+ *
+ * @param model where
+ * @param report what it did
+ * @param before what there was
+ * @param after what there is
+ * @param part the host's part
+ * @param policy what becomes of a decoding state that does not fit, on the way back too
+ */
+record AppliedSwap(
+    Model model,
+    SwapReport report,
+    ModelRevision before,
+    ModelRevision after,
+    SwapHost.Part part,
+    SwapRequest.State policy) {
+  /** Gives up what there was. */
+  void confirm() {
+    part.close();
+    only(before, after).forEach(Parameter::close);
+  }
+
+  /**
+   * Goes back, or throws and leaves all as it was.
+   *
+   * @param state the decoding state that the owner goes on with, if any
+   * @return parameters that are not used any more, to be closed
+   */
+  List<Parameter> undo(Optional<ModelState> state) {
+    model.exchange(before);
+    try (StateLayouts layouts = new StateLayouts(model.precision())) {
+      Set<ComponentSlot> sites = before.occupants().keySet();
+      Optional<Runnable> forget =
+          state.map(
+              each ->
+                  StateAdaptation.of(
+                      each,
+                      sites,
+                      layouts,
+                      policy,
+                      "undo the swap between texts, or swap back and let it be reset"));
+      part.rolledBack();
+      forget.ifPresent(Runnable::run);
+    } catch (RuntimeException | Error e) {
+      model.exchange(after);
+      throw e;
+    }
+    part.close();
+    return only(after, before);
+  }
+
+  /** Parameters whose tensors one composition has and another has not. */
+  private static List<Parameter> only(ModelRevision one, ModelRevision other) {
+    Collection<Parameter> others = other.parameters().values();
+    Set<Tensor> masters = new HashSet<>();
+    others.forEach(each -> masters.add(each.master()));
+    return one.parameters().values().stream()
+        .filter(each -> !masters.contains(each.master()))
+        .toList();
+  }
+}

@@ -1,0 +1,83 @@
+package dev.hydra.composer.swap;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The memory limits of the control groups that a process is in, as containers and batch systems set
+ * them: who goes beyond is killed, however much memory the machine has.
+ *
+ * @param groups where the groups are mounted
+ * @param membership a file that says which groups these are
+ */
+record MemoryLimits(Path groups, Path membership) {
+  private static final String UNIFIED = "0::";
+  private static final String MEMORY = "memory";
+
+  /** The names of files in one version of control groups. */
+  private record Names(String limit, String usage, String reclaimable) {}
+
+  private static final List<Names> VERSIONS =
+      List.of(
+          new Names("memory.max", "memory.current", "inactive_file "),
+          new Names("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file "));
+
+  /** Those of this process. */
+  static MemoryLimits own() {
+    return new MemoryLimits(Path.of("/sys/fs/cgroup"), Path.of("/proc/self/cgroup"));
+  }
+
+  /** The bytes that are left below the narrowest limit; the largest number if there is none. */
+  long room() {
+    long room = Long.MAX_VALUE;
+    for (Path folder : folders()) {
+      for (Names names : VERSIONS) {
+        room = Math.min(room, room(folder, names));
+      }
+    }
+    return room;
+  }
+
+  /** The groups and those above them: a limit holds for all below. */
+  private List<Path> folders() {
+    List<Path> folders = new ArrayList<>();
+    try {
+      for (String line : Files.readString(membership).lines().toList()) {
+        String[] parts = line.split(":", 3);
+        if (parts.length == 3 && (line.startsWith(UNIFIED) || parts[1].equals(MEMORY))) {
+          Path top = line.startsWith(UNIFIED) ? groups : groups.resolve(MEMORY);
+          Path group = Path.of("/").relativize(Path.of(parts[2]).normalize());
+          for (int depth = 0; depth <= group.getNameCount(); depth++) {
+            folders.add(depth == 0 ? top : top.resolve(group.subpath(0, depth)));
+          }
+        }
+      }
+    } catch (IOException | IllegalArgumentException e) {
+      return List.of(); // it is a precaution
+    }
+    return folders;
+  }
+
+  private static long room(Path folder, Names names) {
+    try {
+      String limit = Files.readString(folder.resolve(names.limit())).strip();
+      String usage = Files.readString(folder.resolve(names.usage())).strip();
+      return Long.parseLong(limit) - Long.parseLong(usage) + reclaimable(folder, names);
+    } catch (IOException | NumberFormatException e) {
+      return Long.MAX_VALUE; // there is no such group, or no limit ("max")
+    }
+  }
+
+  /** The bytes of files that are only cached. */
+  private static long reclaimable(Path folder, Names names) throws IOException {
+    return Files.readString(folder.resolve("memory.stat"))
+        .lines()
+        .filter(line -> line.startsWith(names.reclaimable()))
+        .map(line -> Long.parseLong(line.substring(names.reclaimable().length()).strip()))
+        .findFirst()
+        .orElse(0L);
+  }
+}

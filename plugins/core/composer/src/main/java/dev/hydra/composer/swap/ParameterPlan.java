@@ -1,0 +1,132 @@
+package dev.hydra.composer.swap;
+
+import dev.hydra.composer.model.ComponentSite;
+import dev.hydra.composer.model.ComponentSlot;
+import dev.hydra.composer.model.Parameter;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/** All parameters of a model after a swap, in the order in which a new model would make them. */
+final class ParameterPlan {
+  private final Map<String, Parameter> asked;
+  private final Collection<ComponentSlot> migrating;
+  private final Set<String> usedElsewhere;
+  private final SwapRequest.Vanished policy;
+  private final Map<String, Parameter> next = new LinkedHashMap<>();
+  private final List<String> kept = new ArrayList<>();
+  private final List<String> dropped = new ArrayList<>();
+
+  /**
+   * Arranges.
+   *
+   * @param before what there is
+   * @param asked what the new components ask for
+   * @param changing the sites where they are to stand
+   * @param migrating those of the sites whose parameters go into a migration
+   * @param usedElsewhere full names of shared parameters that other sites use too
+   * @throws SwapRefusedException if parameters vanish and must not
+   */
+  ParameterPlan(
+      Map<String, Parameter> before,
+      Map<String, Parameter> asked,
+      List<ComponentSlot> changing,
+      Collection<ComponentSlot> migrating,
+      Set<String> usedElsewhere,
+      SwapRequest request) {
+    this.asked = asked;
+    this.migrating = migrating;
+    this.usedElsewhere = usedElsewhere;
+    this.policy = request.vanished();
+    List<Parameter> left = new ArrayList<>();
+    for (Parameter parameter : before.values()) {
+      Optional<ComponentSlot> owner = owner(changing, parameter.name());
+      owner.ifPresent(this::putAsked);
+      Parameter same = asked.get(parameter.name());
+      if (same != null) {
+        checkShape(parameter, same);
+        next.putIfAbsent(same.name(), same);
+      } else if (owner.isPresent() || unshared(parameter.name())) {
+        left.add(parameter);
+      } else {
+        next.put(parameter.name(), parameter);
+      }
+    }
+    asked.forEach(next::putIfAbsent);
+    left.forEach(this::leave);
+  }
+
+  private static Optional<ComponentSlot> owner(Collection<ComponentSlot> sites, String name) {
+    return sites.stream().filter(site -> name.startsWith(site.path() + ".")).findFirst();
+  }
+
+  /** Where the first parameter of a site stood, all that are asked for there. */
+  private void putAsked(ComponentSlot site) {
+    asked.forEach(
+        (name, parameter) -> {
+          if (name.startsWith(site.path() + ".")) {
+            next.putIfAbsent(name, parameter);
+          }
+        });
+  }
+
+  private void leave(Parameter parameter) {
+    String name = parameter.name();
+    boolean moved = owner(migrating, name).isPresent();
+    if (policy == SwapRequest.Vanished.KEEP
+        || (parameter.unused() && policy == SwapRequest.Vanished.ERROR)) {
+      kept.add(name);
+      next.put(name, parameter.left());
+    } else if (policy == SwapRequest.Vanished.DROP || moved) {
+      dropped.add(name);
+    } else {
+      throw new SwapRefusedException(
+          "the new component does not ask for parameter "
+              + name
+              + "; say whether such parameters are to be dropped or kept");
+    }
+  }
+
+  /** A parameter of another shape begins anew: what there was is lost. */
+  private void checkShape(Parameter old, Parameter same) {
+    if (old.spec().shape().equals(same.spec().shape())
+        || owner(migrating, old.name()).isPresent()) {
+      return;
+    }
+    if (policy != SwapRequest.Vanished.DROP) {
+      throw new SwapRefusedException(
+          "parameter "
+              + old.name()
+              + " has shape "
+              + old.spec().shape()
+              + ", and the new component asks for "
+              + same.spec().shape()
+              + "; it can only be dropped and begin anew");
+    }
+    dropped.add(old.name());
+  }
+
+  /** Whether a parameter was shared by sites that all change, so that none uses it any more. */
+  private boolean unshared(String name) {
+    return name.startsWith(ComponentSite.SHARED) && !usedElsewhere.contains(name);
+  }
+
+  /** The parameters by name. */
+  Map<String, Parameter> parameters() {
+    return next;
+  }
+
+  /** The names of those that stay without use. */
+  List<String> kept() {
+    return kept;
+  }
+
+  /** The names of those that are gone. */
+  List<String> dropped() {
+    return dropped;
+  }
+}

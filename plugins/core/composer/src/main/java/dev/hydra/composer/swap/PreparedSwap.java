@@ -1,0 +1,88 @@
+package dev.hydra.composer.swap;
+
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.ModelRevision;
+import dev.hydra.composer.model.ModelState;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+
+/** A candidate and the host's part, ready for the boundary; frees both unless they are in use. */
+final class PreparedSwap implements AutoCloseable {
+  private final Candidate candidate;
+  private final SwapHost.Part part;
+  private final StateLayouts layouts;
+  private boolean inUse;
+
+  /** Builds and probes; see {@link Candidate}. */
+  PreparedSwap(
+      Model model,
+      SwapRequest request,
+      long room,
+      SwapHost host,
+      BooleanSupplier givenUp,
+      Optional<ModelState.Extent> decoded) {
+    layouts = new StateLayouts(model.precision());
+    Optional<Candidate> built = Optional.empty();
+    try {
+      candidate =
+          new Candidate(
+              model,
+              request,
+              room,
+              givenUp,
+              trial -> decoded.ifPresent(extent -> layouts.after(trial, extent)));
+      built = Optional.of(candidate);
+      part = host.prepare(candidate);
+    } catch (RuntimeException | Error e) {
+      built.ifPresent(Candidate::close);
+      layouts.close();
+      throw e;
+    }
+  }
+
+  SwapReport report() {
+    return candidate.report();
+  }
+
+  /**
+   * Puts it in place, or throws and leaves all as it was.
+   *
+   * @return what has been done, to undo or confirm it
+   */
+  AppliedSwap put(Model model, SwapRequest request, Optional<ModelState> state) {
+    if (!candidate.current()) {
+      throw new SwapRefusedException("the model has changed meanwhile; ask again");
+    }
+    candidate.transfer();
+    Optional<Runnable> forget =
+        state.map(
+            each ->
+                StateAdaptation.of(
+                    each,
+                    candidate.components(),
+                    layouts,
+                    request.state(),
+                    "let it be reset, or swap between texts"));
+    part.begin();
+    ModelRevision before = model.exchange(candidate.composition());
+    try {
+      part.switched();
+    } catch (RuntimeException | Error e) {
+      model.exchange(before);
+      throw e;
+    }
+    inUse = true;
+    forget.ifPresent(Runnable::run);
+    return new AppliedSwap(
+        model, candidate.report(), before, candidate.composition(), part, request.state());
+  }
+
+  @Override
+  public void close() {
+    layouts.close();
+    if (!inUse) {
+      part.close();
+      candidate.close();
+    }
+  }
+}

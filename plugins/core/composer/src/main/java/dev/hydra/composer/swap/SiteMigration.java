@@ -1,0 +1,127 @@
+package dev.hydra.composer.swap;
+
+import dev.hydra.api.Migration;
+import dev.hydra.composer.model.ComponentSlot;
+import dev.hydra.composer.model.Components.Registration;
+import dev.hydra.composer.model.Parameter;
+import dev.hydra.libtorch.autograd.Grad;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/** A {@link Migration} at one site, with full names. */
+final class SiteMigration {
+  private final String prefix;
+  private final Migration migration;
+  private final Map<String, Tensor> old;
+  private final Set<String> names = new TreeSet<>();
+
+  /**
+   * One of a site.
+   *
+   * @param old all parameters below the site by their full names; read whenever values are asked
+   *     for
+   */
+  SiteMigration(String site, Migration migration, Map<String, Tensor> old) {
+    this.prefix = site + ".";
+    this.migration = migration;
+    this.old = old;
+  }
+
+  /** That of a site, if what is to stand there has one from what stands there. */
+  static Optional<SiteMigration> find(
+      ComponentSlot site, SwapTargets targets, Map<String, Parameter> all) {
+    Registration now = site.occupant().registration();
+    return targets
+        .components(site)
+        .require(site.role(), targets.config(site), site.path())
+        .factory()
+        .migration(now.type(), now.version())
+        .map(migration -> new SiteMigration(site.path(), migration, masters(site, all)));
+  }
+
+  private static Map<String, Tensor> masters(ComponentSlot site, Map<String, Parameter> all) {
+    Map<String, Tensor> masters = new LinkedHashMap<>();
+    for (Parameter each : all.values()) {
+      if (each.name().startsWith(site.path() + ".") && !each.unused()) {
+        masters.put(each.name(), each.master());
+      }
+    }
+    return masters;
+  }
+
+  /**
+   * Tries it on copies: what it changes is not the run's.
+   *
+   * @return the full names that it gives values for
+   * @throws SwapRefusedException if it changes what it is given
+   */
+  Set<String> tried() {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      Map<String, Tensor> copies = new LinkedHashMap<>();
+      old.forEach((name, value) -> copies.put(name, value.clone()));
+      Map<String, Long> versions = new LinkedHashMap<>();
+      copies.forEach((name, copy) -> versions.put(name, copy._version()));
+      Set<String> given = Set.copyOf(migrate(copies).keySet());
+      copies.forEach(
+          (name, copy) -> {
+            if (!Objects.equals(versions.get(name), copy._version())) {
+              throw new SwapRefusedException("the migration changes parameter " + name);
+            }
+          });
+      return given;
+    }
+  }
+
+  /** New values by full name, from the old ones as they are now. */
+  Map<String, Tensor> values() {
+    Map<String, Tensor> inputs = new LinkedHashMap<>();
+    old.forEach((name, value) -> inputs.put(name, value.detach()));
+    Map<String, Tensor> values = migrate(inputs);
+    names.addAll(values.keySet());
+    return values;
+  }
+
+  /** The full names that it has given values for. */
+  Set<String> names() {
+    return names;
+  }
+
+  /** The full names of what a parameter was made from, by one of these or by none. */
+  static Set<String> origins(Stream<SiteMigration> takeovers, String name) {
+    return takeovers
+        .filter(takeover -> takeover.names().contains(name))
+        .findFirst()
+        .map(takeover -> takeover.old.keySet())
+        .orElse(Set.of(name));
+  }
+
+  /** Another quantity, if it follows by the same function; zeros where a parameter has it not. */
+  Map<String, Tensor> rearranged(Function<String, Optional<Tensor>> quantity) {
+    if (!migration.rearranges()) {
+      return Map.of();
+    }
+    Map<String, Tensor> inputs = new LinkedHashMap<>();
+    old.forEach(
+        (name, value) ->
+            inputs.put(name, quantity.apply(name).orElseGet(() -> torch.zeros_like(value))));
+    return migrate(inputs);
+  }
+
+  private Map<String, Tensor> migrate(Map<String, Tensor> inputs) {
+    Map<String, Tensor> below = new LinkedHashMap<>();
+    inputs.forEach((name, value) -> below.put(name.substring(prefix.length()), value));
+    Map<String, Tensor> values = new LinkedHashMap<>();
+    migration.migrate(below).forEach((name, value) -> values.put(prefix + name, value));
+    return values;
+  }
+}

@@ -1,0 +1,121 @@
+package dev.hydra.composer.swap;
+
+import dev.hydra.composer.model.Components;
+import java.util.List;
+
+/**
+ * What became of a {@link SwapRequest}. It holds texts and numbers only, nothing of a plugin.
+ *
+ * @param request what was asked for, in words
+ * @param status how it ended
+ * @param reason why it was refused or rolled back; empty otherwise
+ * @param step the owner's step at whose boundary it happened; of what did not get there, the last
+ *     one before
+ * @param sites which sites changed, nested ones not listed
+ * @param parameters what became of their parameters
+ * @param pauseNanos how long the model stood still
+ * @param totalNanos from the request to its end
+ */
+public record SwapReport(
+    String request,
+    Status status,
+    String reason,
+    long step,
+    List<Site> sites,
+    Parameters parameters,
+    long pauseNanos,
+    long totalNanos) {
+  /** How a request ended. */
+  public enum Status {
+    /** Built and probed, and nothing more was asked for. */
+    PREPARED,
+    /** In place. */
+    SWITCHED,
+    /** Not in place; the model is as it was. */
+    REFUSED,
+    /** Undone. */
+    ROLLED_BACK
+  }
+
+  /**
+   * What stood and stands at a site.
+   *
+   * @param path the site
+   * @param from what stood there
+   * @param to what stands there
+   */
+  public record Site(String path, Version from, Version to) {
+    Site reversed() {
+      return new Site(path, to, from);
+    }
+  }
+
+  /**
+   * A component type of a plugin.
+   *
+   * @param type its type
+   * @param plugin its plugin
+   * @param version the plugin's version
+   */
+  public record Version(String type, String plugin, String version) {
+    static Version of(Components.Registration registration) {
+      return new Version(registration.type(), registration.plugin(), registration.version());
+    }
+
+    /** The plugin and its version. */
+    public String label() {
+      return plugin + " " + version;
+    }
+
+    @Override
+    public String toString() {
+      return type + " (" + plugin + " " + version + ")";
+    }
+  }
+
+  /**
+   * Names of parameters.
+   *
+   * @param carried those that go on with their values
+   * @param migrated those whose values a migration made
+   * @param initialised those that are new
+   * @param dropped those that are gone
+   * @param kept those that stay without use
+   */
+  public record Parameters(
+      List<String> carried,
+      List<String> migrated,
+      List<String> initialised,
+      List<String> dropped,
+      List<String> kept) {
+    static final Parameters NONE =
+        new Parameters(List.of(), List.of(), List.of(), List.of(), List.of());
+  }
+
+  /** Whether the model changed as requested. */
+  public boolean switched() {
+    return status == Status.SWITCHED;
+  }
+
+  SwapReport at(Status newStatus, long newStep, long newPause, long newTotal) {
+    return new SwapReport(
+        request, newStatus, reason, newStep, sites, parameters, newPause, newTotal);
+  }
+
+  SwapReport rolledBack(String why, long newStep, long newPause, long newTotal) {
+    return new SwapReport(
+        "rollback",
+        Status.ROLLED_BACK,
+        why,
+        newStep,
+        sites.stream().map(Site::reversed).toList(),
+        Parameters.NONE,
+        newPause,
+        newTotal);
+  }
+
+  static SwapReport refused(String request, String reason, long step, long totalNanos) {
+    return new SwapReport(
+        request, Status.REFUSED, reason, step, List.of(), Parameters.NONE, 0, totalNanos);
+  }
+}

@@ -1,0 +1,124 @@
+package dev.hydra.composer.swap;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigObject;
+import com.typesafe.config.ConfigUtil;
+import com.typesafe.config.ConfigValue;
+import dev.hydra.api.ComponentFactory;
+import dev.hydra.composer.model.ComponentSlot;
+import dev.hydra.composer.model.Components;
+import dev.hydra.composer.model.Components.Registration;
+import dev.hydra.composer.model.Model;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
+
+/** Which sites a request is for, and what is to stand there. */
+final class SwapTargets {
+  private static final String TYPE = "type";
+
+  private final Model model;
+  private final SwapRequest request;
+
+  SwapTargets(Model model, SwapRequest request) {
+    this.model = model;
+    this.request = request;
+  }
+
+  /** The sites, without those below another one. */
+  List<ComponentSlot> sites() {
+    List<Pattern> patterns = request.sites().stream().map(SwapTargets::pattern).toList();
+    List<ComponentSlot> chosen = new ArrayList<>();
+    for (ComponentSlot site : model.sites()) {
+      boolean named = patterns.stream().anyMatch(each -> each.matcher(site.path()).matches());
+      boolean covered =
+          chosen.stream().anyMatch(above -> site.path().startsWith(above.path() + "."));
+      if (!covered
+          && (named || patterns.isEmpty())
+          && (request.config().isPresent() || replaces(site))) {
+        chosen.add(site);
+      }
+    }
+    if (chosen.isEmpty()) {
+      throw new SwapRefusedException(
+          "there is no site "
+              + (patterns.isEmpty() ? "" : "like " + String.join(", ", request.sites()) + " ")
+              + (request.config().isPresent() ? "" : "with a component of type " + types() + " ")
+              + "in the model");
+    }
+    return chosen;
+  }
+
+  /** The full names of shared parameters that sites use which do not change. */
+  Set<String> usedElsewhere(List<ComponentSlot> changing) {
+    Set<String> names = new HashSet<>();
+    for (ComponentSlot site : model.sites()) {
+      boolean changes =
+          changing.stream().anyMatch(each -> (site.path() + ".").startsWith(each.path() + "."));
+      if (!changes) {
+        names.addAll(site.occupant().shared());
+      }
+    }
+    return names;
+  }
+
+  private boolean replaces(ComponentSlot site) {
+    return request.registrations().stream().anyMatch(each -> offers(each, site));
+  }
+
+  private static boolean offers(Registration registration, ComponentSlot site) {
+    return registration.type().equals(site.type()) && registration.factory().role() == site.role();
+  }
+
+  private List<String> types() {
+    return request.registrations().stream().map(Registration::type).distinct().toList();
+  }
+
+  private static Pattern pattern(String glob) {
+    return Pattern.compile("\\Q" + glob.replace("*", "\\E[^.]*\\Q") + "\\E");
+  }
+
+  /** What is to stand at a site. */
+  Config config(ComponentSlot site) {
+    Config now = site.occupant().config();
+    return request.config().map(next -> laidOver(next, now)).orElse(now);
+  }
+
+  /** Options of one type over others of that type, those of components in them likewise. */
+  private static Config laidOver(Config next, Config now) {
+    if (next.hasPath(TYPE)
+        && now.hasPath(TYPE)
+        && !next.getValue(TYPE).equals(now.getValue(TYPE))) {
+      return next;
+    }
+    Config all = next.withFallback(now);
+    for (Map.Entry<String, ConfigValue> option : next.root().entrySet()) {
+      String key = ConfigUtil.quoteString(option.getKey());
+      if (option.getValue() instanceof ConfigObject above
+          && now.root().get(option.getKey()) instanceof ConfigObject below) {
+        Config nested = laidOver(above.toConfig(), below.toConfig());
+        all = all.withValue(key, nested.root());
+      }
+    }
+    return all;
+  }
+
+  /** Component types for a site: those requested, those that stand there, then all others. */
+  Components components(ComponentSlot site) {
+    Map<String, Registration> first = new LinkedHashMap<>();
+    request.registrations().forEach(each -> add(first, each));
+    site.visit(each -> add(first, each.occupant().registration()));
+    model.context().components().all().forEach(each -> add(first, each));
+    List<Registration> all = List.copyOf(first.values());
+    return () -> all;
+  }
+
+  private static void add(Map<String, Registration> first, Registration registration) {
+    ComponentFactory<?> factory = registration.factory();
+    first.putIfAbsent(factory.role() + " " + registration.type(), registration);
+  }
+}

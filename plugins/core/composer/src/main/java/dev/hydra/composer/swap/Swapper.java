@@ -1,0 +1,297 @@
+package dev.hydra.composer.swap;
+
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.ModelState;
+import dev.hydra.composer.model.Parameter;
+import dev.hydra.composer.swap.SwapReport.Status;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
+
+/**
+ * Exchanges components of a running model: requests come from any thread, one after the other; what
+ * they built is put in place by the thread that runs the model, between two forwards, when it calls
+ * {@link #boundary}.
+ */
+public final class Swapper implements AutoCloseable {
+  private final Model model;
+  private final SwapHost host;
+  private final LongSupplier room;
+  private final ReentrantLock oneAtATime = new ReentrantLock(true);
+  private final Object monitor = new Object();
+  private final List<Parameter> retired = new ArrayList<>();
+  private Optional<Pending> pending = Optional.empty();
+  private Optional<String> closed = Optional.empty();
+  private volatile Optional<AppliedSwap> last = Optional.empty();
+  private volatile Optional<Thread> owner = Optional.empty();
+  private volatile long step;
+  private volatile Optional<ModelState.Extent> decoded = Optional.empty();
+
+  /** What waits for the boundary, and where its end is reported. */
+  private record Pending(String request, Action action, CompletableFuture<SwapReport> report) {}
+
+  @FunctionalInterface
+  private interface Action {
+    SwapReport run(long step, Optional<ModelState> state);
+  }
+
+  @FunctionalInterface
+  private interface Request {
+    SwapReport run() throws InterruptedException;
+  }
+
+  /** For a model and what runs it. */
+  public Swapper(Model model, SwapHost host) {
+    this(model, host, FreeMemory::bytes);
+  }
+
+  public Swapper(Model model, SwapHost host, LongSupplier room) {
+    this.model = model;
+    this.host = host;
+    this.room = room;
+  }
+
+  /**
+   * Builds, probes, waits for the boundary and switches.
+   *
+   * @return how it ended, refusals too
+   * @throws IllegalStateException on the thread that runs the model, which would wait for itself
+   */
+  public SwapReport swap(SwapRequest request) {
+    long begin = System.nanoTime();
+    return inTurn(request.describe(), begin, () -> swap(request, begin));
+  }
+
+  private SwapReport swap(SwapRequest request, long begin) throws InterruptedException {
+    long bytes = room.getAsLong();
+    try (PreparedSwap prepared =
+        Worker.run(
+            givenUp -> new PreparedSwap(model, request, bytes, host, givenUp, decoded),
+            request.limit())) {
+      SwapReport ready = prepared.report().at(Status.PREPARED, step, 0, System.nanoTime() - begin);
+      host.reported(ready);
+      return request.dryRun()
+          ? ready
+          : atBoundary(
+              request.describe(), (now, state) -> put(prepared, request, now, state, begin));
+    }
+  }
+
+  private SwapReport put(
+      PreparedSwap prepared,
+      SwapRequest request,
+      long now,
+      Optional<ModelState> state,
+      long begin) {
+    long pauseBegin = System.nanoTime();
+    AppliedSwap done = prepared.put(model, request, state);
+    confirm();
+    if (host.undoable()) {
+      last = Optional.of(done);
+    } else {
+      done.confirm();
+    }
+    long end = System.nanoTime();
+    return done.report().at(Status.SWITCHED, now, end - pauseBegin, end - begin);
+  }
+
+  /** Goes back behind the last swap, if it is not confirmed yet; waits for the boundary. */
+  public SwapReport rollBack() {
+    long begin = System.nanoTime();
+    return inTurn(
+        "rollback",
+        begin,
+        () -> atBoundary("rollback", (now, state) -> back(now, state, "asked for")));
+  }
+
+  /**
+   * The same at once, for the thread that runs the model.
+   *
+   * @param reason why
+   * @throws IllegalStateException if there is nothing to go back behind
+   */
+  public SwapReport undo(long now, String reason) {
+    SwapReport report = back(now, Optional.empty(), reason);
+    host.reported(report);
+    return report;
+  }
+
+  private SwapReport back(long now, Optional<ModelState> state, String reason) {
+    long begin = System.nanoTime();
+    AppliedSwap done =
+        last.orElseThrow(
+            () ->
+                new IllegalStateException(
+                    "there is no swap that can be undone: only the last one can, once, and in a"
+                        + " training only while it is guarded"));
+    retired.addAll(done.undo(state)); // a request in the making may build on them
+    last = Optional.empty();
+    long end = System.nanoTime();
+    return done.report().rolledBack(reason, now, end - begin, end - begin);
+  }
+
+  /** The last swap stays: what is kept to undo it goes. For the thread that runs the model. */
+  public void confirm() {
+    last.ifPresent(AppliedSwap::confirm);
+    last = Optional.empty();
+  }
+
+  /** Whether the last swap can be undone. For the thread that runs the model. */
+  public boolean undoable() {
+    return last.isPresent();
+  }
+
+  /** The owner's steps at the last boundary. */
+  public long step() {
+    return step;
+  }
+
+  /** Whether a request waits for the boundary. */
+  public boolean pending() {
+    synchronized (monitor) {
+      return pending.isPresent();
+    }
+  }
+
+  /** What stands at every site, by its path, nested ones too. */
+  public Map<String, SwapReport.Version> list() {
+    Map<String, SwapReport.Version> all = new LinkedHashMap<>();
+    model
+        .sites()
+        .forEach(
+            site -> all.put(site.path(), SwapReport.Version.of(site.occupant().registration())));
+    return all;
+  }
+
+  /**
+   * The plugins, {@code name version} each, that components come from, and those that undoing the
+   * last swap would bring back.
+   */
+  public Set<String> plugins() {
+    Set<String> plugins = new TreeSet<>();
+    last.ifPresent(done -> done.before().collectPlugins(plugins)); // first: undoing clears it last
+    plugins.addAll(model.plugins());
+    return plugins;
+  }
+
+  /**
+   * Between two forwards: does what waits.
+   *
+   * @param now how many steps the owner has made
+   * @param state the decoding state that the owner goes on with, if any
+   * @return how what waited ended, if anything did
+   */
+  public Optional<SwapReport.Status> boundary(long now, Optional<ModelState> state) {
+    owner = Optional.of(Thread.currentThread());
+    step = now;
+    decoded = state.map(ModelState::extent);
+    if (!retired.isEmpty() && !oneAtATime.isLocked()) {
+      retired.forEach(Parameter::close);
+      retired.clear();
+    }
+    Optional<Pending> next;
+    synchronized (monitor) {
+      next = pending;
+      pending = Optional.empty();
+    }
+    if (next.isEmpty()) {
+      return Optional.empty();
+    }
+    SwapReport report = run(next.get(), now, state);
+    try {
+      host.reported(report);
+    } finally {
+      next.get().report().complete(report);
+    }
+    return Optional.of(report.status());
+  }
+
+  private static SwapReport run(Pending pending, long now, Optional<ModelState> state) {
+    long begin = System.nanoTime();
+    try {
+      return pending.action().run(now, state);
+    } catch (Throwable e) { // whatever a plugin throws: whoever asked waits for an answer
+      return SwapReport.refused(
+          pending.request(), Worker.describe(e), now, System.nanoTime() - begin);
+    }
+  }
+
+  private SwapReport atBoundary(String request, Action action) throws InterruptedException {
+    Pending mine = new Pending(request, action, new CompletableFuture<>());
+    synchronized (monitor) {
+      if (closed.isPresent()) {
+        throw new SwapRefusedException(closed.get());
+      }
+      pending = Optional.of(mine);
+    }
+    try {
+      return mine.report().get();
+    } catch (InterruptedException e) {
+      synchronized (monitor) {
+        if (pending.equals(Optional.of(mine))) {
+          pending = Optional.empty();
+          throw e;
+        }
+      }
+      return mine.report().join(); // too late: it is being done
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private SwapReport inTurn(String what, long begin, Request request) {
+    if (owner.equals(Optional.of(Thread.currentThread()))) {
+      throw new IllegalStateException("the thread that runs the model cannot wait for itself");
+    }
+    oneAtATime.lock();
+    try {
+      return request.run();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return refused(what, "the request was interrupted", begin);
+    } catch (RuntimeException | Error e) {
+      return refused(what, Worker.describe(e), begin);
+    } finally {
+      oneAtATime.unlock();
+    }
+  }
+
+  private SwapReport refused(String what, String reason, long begin) {
+    SwapReport report = SwapReport.refused(what, reason, step, System.nanoTime() - begin);
+    host.reported(report);
+    return report;
+  }
+
+  /**
+   * Ends it: what waits is refused, what is being built is waited for (its limit holds), the last
+   * swap stays.
+   */
+  @Override
+  public void close() {
+    String reason = "the run has ended";
+    Optional<Pending> left;
+    synchronized (monitor) {
+      closed = Optional.of(reason);
+      left = pending;
+      pending = Optional.empty();
+    }
+    left.ifPresent(
+        each -> each.report().complete(refused(each.request(), reason, System.nanoTime())));
+    oneAtATime.lock();
+    try {
+      confirm();
+      retired.forEach(Parameter::close);
+      retired.clear();
+    } finally {
+      oneAtATime.unlock();
+    }
+  }
+}

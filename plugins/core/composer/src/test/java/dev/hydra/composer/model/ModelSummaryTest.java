@@ -1,0 +1,93 @@
+package dev.hydra.composer.model;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.hydra.composer.model.ModelSummary.Count;
+import dev.hydra.composer.model.ModelSummary.Part;
+import dev.hydra.libtorch.runtime.Devices;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.LongStream;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** The account of {@link Models#HYBRID}: vocabulary 11, width 4, 2 blocks, 3 experts in one. */
+@ExtendWith(InScope.class)
+class ModelSummaryTest {
+  private static final int EMBEDDING = 11 * 4;
+  private static final int MIXER = 4 * 4;
+  private static final int ROUTER = 3 * 4;
+  private static final int EXPERTS = 3 * 4;
+  private static final int IDLE = 2 * 4;
+  private static final int NORMS = 3 * 4;
+  private static final int GATES = 2 + 4 + 1;
+  private static final int ALL = EMBEDDING + 2 * MIXER + ROUTER + EXPERTS + NORMS + GATES;
+
+  private static ModelSummary account(String hocon, ScalarType compute, long... lengths) {
+    try (Device meta = Devices.meta();
+        Model model = Models.build(hocon, meta, compute, 1)) {
+      return ModelSummary.of(model, compute, LongStream.of(lengths).boxed().toList());
+    }
+  }
+
+  @Test
+  void countsParametersByPartAndRole() {
+    ModelSummary account = account(Models.HYBRID, ScalarType.Float);
+    Count mixer = new Count(MIXER, MIXER);
+    Count ffn = new Count(ROUTER + EXPERTS, ROUTER + EXPERTS - IDLE);
+    assertEquals(
+        List.of(
+            new Part("blocks.0.mixer", "mixer", "running-sum", mixer),
+            new Part("blocks.1.mixer", "mixer", "running-sum", mixer),
+            new Part("blocks.1.ffn", "ffn", "scales(best)", ffn)),
+        account.parts());
+    assertEquals(
+        Map.of(
+            "mixer", new Count(2 * MIXER, 2 * MIXER),
+            "ffn", ffn,
+            "embedding", new Count(EMBEDDING, EMBEDDING),
+            "norms", new Count(NORMS, NORMS),
+            "gates", new Count(GATES, GATES)),
+        account.roles());
+    assertEquals(ALL, account.parameters());
+    assertEquals(ALL - IDLE, account.activeParameters());
+  }
+
+  @Test
+  void countsAnUntiedHead() {
+    ModelSummary account =
+        account(
+            "model { vocab-size = 11, width = 4, depth = 1, tie-embeddings = false,"
+                + " block.paths = [ { ffn = scales } ] }",
+            ScalarType.Float);
+    assertEquals(new Count(EMBEDDING, EMBEDDING), account.roles().get("head"));
+    assertEquals(new Count(2 * 4, 2 * 4), account.roles().get("norms"));
+  }
+
+  @Test
+  void addsUpWhatComponentsCost() {
+    ModelSummary.AtLength cost = account(Models.HYBRID, ScalarType.Float, 10).lengths().get(0);
+    double perToken = 2 * EMBEDDING + 2 * 2 * MIXER + 2 * ROUTER + 2 * 4;
+    assertEquals(10, cost.tokens());
+    assertEquals(perToken, cost.forwardFlopsPerToken());
+    assertEquals(perToken, cost.decodeFlopsPerToken());
+    double state = 2 * 4;
+    assertEquals(4 * (ALL + state), cost.decodingBytes());
+    // Inputs of head, mixers, router and experts; two streams a block; logits and their gradient.
+    double activations = 10 * (4 + 2 * 4 + 4 + 4) + 10 * 2 * 2 * 4 + 10 * 2 * 11;
+    // Master, gradient and two moments.
+    assertEquals(4 * (4 * ALL + activations), cost.trainingBytes());
+  }
+
+  @Test
+  void countsWorkingCopiesInBfloat16() {
+    ModelSummary.AtLength cost = account(Models.HYBRID, ScalarType.BFloat16, 10).lengths().get(0);
+    int copied = EMBEDDING + 2 * MIXER + EXPERTS;
+    double state = 2 * 4;
+    assertEquals(4 * (ALL - copied) + 2 * (copied + state), cost.decodingBytes());
+    double activations = 2 * 10 * (4 + 2 * 4 + 4 + 4) + 4 * (10 * 2 * 2 * 4 + 10 * 2 * 11);
+    assertEquals(4 * 4 * ALL + 2 * 2 * copied + activations, cost.trainingBytes());
+  }
+}

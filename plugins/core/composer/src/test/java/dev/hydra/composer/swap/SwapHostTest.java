@@ -1,0 +1,362 @@
+package dev.hydra.composer.swap;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.hydra.api.Init;
+import dev.hydra.api.Migration;
+import dev.hydra.composer.model.Components.Registration;
+import dev.hydra.composer.model.ForwardContext;
+import dev.hydra.composer.model.InScope;
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.ModelState;
+import dev.hydra.composer.model.Models;
+import dev.hydra.composer.model.OddMixer;
+import dev.hydra.composer.model.OddRouter;
+import dev.hydra.composer.model.Owner;
+import dev.hydra.composer.model.RunningSumFactory;
+import dev.hydra.composer.model.Texts;
+import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** Who asks for a swap, who runs the model, and what happens when one of them is in trouble. */
+@ExtendWith(InScope.class)
+class SwapHostTest {
+  /** Counts what it is asked to prepare, and hears. */
+  private record Counting(AtomicInteger prepared, Consumer<SwapReport> heard) implements SwapHost {
+    @Override
+    public Part prepare(Change change) {
+      prepared.incrementAndGet();
+      return SwapHost.none().prepare(change);
+    }
+
+    @Override
+    public void reported(SwapReport report) {
+      heard.accept(report);
+    }
+
+    @Override
+    public boolean undoable() {
+      return false;
+    }
+  }
+
+  private static Registration sum(String version) {
+    return new Registration("running-sum", new RunningSumFactory(), "sums", version);
+  }
+
+  private static Model model() {
+    return Models.build(Models.HYBRID, ScalarType.Float);
+  }
+
+  @Test
+  void whoComesBackLateTouchesNothing() throws InterruptedException {
+    CountDownLatch hangs = new CountDownLatch(1);
+    AtomicInteger interrupts = new AtomicInteger();
+    AtomicReference<Thread> worker = new AtomicReference<>();
+    Registration hanging =
+        OddMixer.of(
+            site -> {
+              worker.set(Thread.currentThread());
+              Tensor more = site.parameter("more", Init.ones(), 1000);
+              while (hangs.getCount() > 0) {
+                try {
+                  hangs.await();
+                } catch (InterruptedException e) {
+                  interrupts.incrementAndGet(); // and goes on, as bad plugins do
+                }
+              }
+              Tensor weight = site.parameter("weight", Init.ones(), site.width(), site.width());
+              return (x, pass) -> Tensors.linear(x, weight).add(more.sum());
+            });
+    AtomicInteger prepared = new AtomicInteger();
+    Counting host = new Counting(prepared, report -> {});
+    Thread late;
+    long before;
+    try (Owner owner = new Owner(model(), host, Long.MAX_VALUE)) {
+      owner.swap(SwapRequest.to(sum("1"))); // what the first time leaves
+      assertEquals(1, prepared.get());
+      before = Scopes.liveHandles();
+      SwapReport report = owner.swap(SwapRequest.to(hanging).within(Duration.ofMillis(200)));
+      assertTrue(report.reason().contains("its thread is left behind"), report.reason());
+      assertEquals(
+          SwapReport.Status.SWITCHED,
+          owner.swap(SwapRequest.to(sum("2"))).status(),
+          "others need not wait for it");
+      late = worker.get();
+    }
+    assertTrue(late.isAlive());
+    hangs.countDown(); // the model is closed by now
+    late.join(10_000);
+    assertFalse(late.isAlive());
+    assertEquals(2, prepared.get(), "nothing is prepared of what nobody waits for");
+    assertTrue(Scopes.liveHandles() <= before, before + " live handles before");
+  }
+
+  @Test
+  void whoAskedIsAnsweredWhateverIsThrown() {
+    AtomicInteger calls = new AtomicInteger();
+    Migration failing =
+        old -> {
+          if (calls.incrementAndGet() > 4) { // at the boundary: two sites, tried and done
+            throw SwapHostTest.<RuntimeException>unchecked(new IOException("disk"));
+          }
+          return Map.of("other", old.get("weight").alias());
+        };
+    Registration registration =
+        OddMixer.of(
+            failing,
+            site -> {
+              Tensor weight = site.parameter("other", Init.ones(), site.width(), site.width());
+              return (x, pass) -> Tensors.linear(x, weight);
+            });
+    try (Owner owner = new Owner(model())) {
+      SwapReport report = owner.swap(SwapRequest.to(registration));
+      assertEquals(SwapReport.Status.REFUSED, report.status());
+      assertEquals("disk", report.reason());
+      assertEquals(5, calls.get());
+    }
+  }
+
+  @SuppressWarnings({"unchecked", "TypeParameterUnusedInFormals"}) // hides a checked exception
+  private static <E extends Exception> E unchecked(Exception e) throws E {
+    throw (E) e;
+  }
+
+  @Test
+  void whoAskedIsAnsweredIfNobodyCanBeTold() {
+    Consumer<SwapReport> deaf =
+        report -> {
+          if (report.switched()) {
+            throw new IllegalStateException("no screen");
+          }
+        };
+    try (Model model = model();
+        Swapper swapper =
+            new Swapper(model, new Counting(new AtomicInteger(), deaf), () -> Long.MAX_VALUE)) {
+      CompletableFuture<SwapReport> answer =
+          CompletableFuture.supplyAsync(() -> swapper.swap(SwapRequest.to(sum("1"))));
+      while (!swapper.pending()) {
+        Thread.onSpinWait();
+      }
+      assertThrows(IllegalStateException.class, () -> swapper.boundary(1, Optional.empty()));
+      assertTrue(answer.join().switched());
+    }
+  }
+
+  /** Cannot go back the first time. */
+  private record Stubborn(AtomicInteger attempts) implements SwapHost {
+    @Override
+    public Part prepare(Change change) {
+      Part none = SwapHost.none().prepare(change);
+      return new Part() {
+        @Override
+        public void begin() {
+          none.begin();
+        }
+
+        @Override
+        public void switched() {
+          none.switched();
+        }
+
+        @Override
+        public void rolledBack() {
+          if (attempts.incrementAndGet() == 1) {
+            throw new IllegalStateException("stubborn");
+          }
+        }
+
+        @Override
+        public void close() {
+          none.close();
+        }
+      };
+    }
+
+    @Override
+    public void reported(SwapReport report) {}
+
+    @Override
+    public boolean undoable() {
+      return true;
+    }
+  }
+
+  @Test
+  void whatCannotBeUndoneStaysWhole() {
+    try (Owner owner = new Owner(model(), new Stubborn(new AtomicInteger()), Long.MAX_VALUE)) {
+      var before = owner.model.parameters().byName();
+      assertTrue(owner.swap(SwapRequest.to(sum("1"))).switched());
+      var after = owner.model.parameters().byName();
+      IllegalStateException e =
+          assertThrows(IllegalStateException.class, () -> owner.swapper.undo(9, "test"));
+      assertEquals("stubborn", e.getMessage());
+      assertSame(after, owner.model.parameters().byName());
+      assertEquals("1", owner.swapper.list().get("blocks.0.mixer").version());
+      assertEquals(
+          SwapReport.Status.ROLLED_BACK, owner.swapper.undo(10, "test").status(), "once more");
+      assertSame(before, owner.model.parameters().byName());
+      assertFalse(owner.swapper.undoable());
+    }
+  }
+
+  /** Does what was asked of a swapper from another thread. */
+  private static SwapReport done(Owner owner, Supplier<SwapReport> request) {
+    return done(owner, Optional.empty(), request);
+  }
+
+  private static SwapReport done(
+      Owner owner, Optional<ModelState> state, Supplier<SwapReport> request) {
+    CompletableFuture<SwapReport> answer = CompletableFuture.supplyAsync(request);
+    while (!answer.isDone()) {
+      owner.swapper.boundary(1, state);
+      Thread.onSpinWait();
+    }
+    return answer.join();
+  }
+
+  @Test
+  void onlyTheLastSwapIsUndone() {
+    try (Owner owner = new Owner(model(), new Stubborn(new AtomicInteger(1)), Long.MAX_VALUE)) {
+      assertTrue(owner.swap(SwapRequest.to(sum("1"))).switched());
+      assertTrue(owner.swap(SwapRequest.to(sum("2"))).switched());
+      SwapReport refused = owner.swap(SwapRequest.to(OddMixer.of(site -> (x, pass) -> x)));
+      assertEquals(SwapReport.Status.REFUSED, refused.status());
+      SwapReport back = done(owner, owner.swapper::rollBack);
+      assertEquals(SwapReport.Status.ROLLED_BACK, back.status(), back.reason());
+      assertEquals("2", back.sites().get(0).from().version());
+      assertEquals("1", owner.swapper.list().get("blocks.0.mixer").version());
+      SwapReport again = done(owner, owner.swapper::rollBack);
+      assertEquals(SwapReport.Status.REFUSED, again.status());
+      assertTrue(again.reason().contains("no swap that can be undone"), again.reason());
+      assertEquals("1", owner.swapper.list().get("blocks.0.mixer").version());
+    }
+  }
+
+  /** A component that remembers something else than the sum. */
+  private static SwapRequest remembering() {
+    return SwapRequest.to(
+        OddMixer.stateless(
+            (x, pass) -> {
+              pass.cache().ifPresent(cache -> cache.put("other", Tensors.slice(x, 1, 0, 1)));
+              return x;
+            }));
+  }
+
+  private static void decode(Owner owner, ModelState state) {
+    try (ForwardContext forward = ForwardContext.evaluation().with(state)) {
+      owner.model.hidden(Models.tokens(1, 2), forward);
+    }
+  }
+
+  @Test
+  void theWayBackMindsTheDecodingState() {
+    for (SwapRequest.State policy : SwapRequest.State.values()) {
+      try (Owner owner = new Owner(model(), new Stubborn(new AtomicInteger(1)), Long.MAX_VALUE);
+          ModelState state = new ModelState()) {
+        assertTrue(owner.swap(Optional.of(state), remembering().state(policy)).get(0).switched());
+        decode(owner, state);
+        SwapReport back = done(owner, Optional.of(state), owner.swapper::rollBack);
+        boolean reset = policy == SwapRequest.State.RESET;
+        assertEquals(
+            reset ? SwapReport.Status.ROLLED_BACK : SwapReport.Status.REFUSED,
+            back.status(),
+            back.reason());
+        assertTrue(reset || back.reason().contains("undo the swap between texts"), back.reason());
+        decode(owner, state);
+        assertEquals(4, state.position());
+        assertEquals(!reset, state.export().containsKey("blocks.0.mixer/other"));
+        assertEquals(reset, state.export().containsKey("blocks.0.mixer/sum"));
+      }
+    }
+  }
+
+  @Test
+  void whatWasBuiltForAnotherModelIsRefused() {
+    try (Owner owner = new Owner(model(), new Stubborn(new AtomicInteger(1)), Long.MAX_VALUE)) {
+      assertTrue(owner.swap(SwapRequest.to(sum("1"))).switched());
+      CompletableFuture<SwapReport> answer =
+          CompletableFuture.supplyAsync(() -> owner.swapper.swap(SwapRequest.to(sum("2"))));
+      while (!owner.swapper.pending()) {
+        Thread.onSpinWait();
+      }
+      owner.swapper.undo(2, "the guard"); // between the request and its boundary
+      owner.swapper.boundary(2, Optional.empty());
+      assertEquals("the model has changed meanwhile; ask again", answer.join().reason());
+      assertEquals(
+          SwapReport.Status.SWITCHED, owner.swap(SwapRequest.to(sum("2"))).status(), "as told");
+    }
+  }
+
+  @Test
+  void whoIsInterruptedLeavesNothing() throws InterruptedException {
+    try (Owner owner = new Owner(model())) {
+      CompletableFuture<SwapReport> answer = new CompletableFuture<>();
+      Thread asking =
+          new Thread(() -> answer.complete(owner.swapper.swap(SwapRequest.to(sum("1")))));
+      asking.start();
+      while (!owner.swapper.pending()) {
+        Thread.onSpinWait();
+      }
+      asking.interrupt();
+      assertEquals("the request was interrupted", answer.join().reason());
+      asking.join();
+      assertFalse(owner.swapper.pending());
+      assertEquals(Optional.empty(), owner.swapper.boundary(1, Optional.empty()));
+      assertEquals(SwapReport.Status.SWITCHED, owner.swap(SwapRequest.to(sum("2"))).status());
+    }
+  }
+
+  @Test
+  void componentsBelowBeginWhereThoseAboveDo() {
+    try (ModelState state = new ModelState()) {
+      state.advance(5);
+      state.forget("blocks.0.ffn");
+      state.advance(2);
+      assertEquals(2, state.site("blocks.0.ffn").position());
+      assertEquals(2, state.site("blocks.0.ffn.router").position());
+      assertEquals(2, state.site("blocks.0.ffn.router.below").position());
+      assertEquals(7, state.site("blocks.0.ffn2").position());
+      assertEquals(7, state.site("blocks.0.mixer").position());
+    }
+  }
+
+  @Test
+  void optionsOfAnotherNestedTypeAreNotMixed() {
+    try (Owner owner = new Owner(model())) {
+      for (String router : List.of("type = choosy, taste = 3", "type = plain")) {
+        SwapRequest request =
+            new SwapRequest(
+                List.of(OddRouter.of("choosy", "taste"), OddRouter.of("plain")),
+                List.of("blocks.1.ffn"),
+                Optional.of(Texts.config("router { " + router + " }")),
+                SwapRequest.Vanished.DROP,
+                SwapRequest.State.REFUSE,
+                false,
+                SwapRequest.LIMIT);
+        SwapReport report = owner.swap(request);
+        assertEquals(SwapReport.Status.SWITCHED, report.status(), report.reason());
+      }
+      assertEquals("plain", owner.swapper.list().get("blocks.1.ffn.router").type());
+    }
+  }
+}

@@ -1,0 +1,64 @@
+package dev.hydra.libtorch.nn;
+
+import dev.hydra.api.Init;
+import dev.hydra.api.Pass;
+import dev.hydra.api.Site;
+import dev.hydra.api.StateCache;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * A causal convolution along time, each channel on its own, and SiLU. Its state, {@code conv}
+ * [batch, channels, kernel - 1], holds the last inputs.
+ */
+public final class CausalConv {
+  private static final String STATE = "conv";
+
+  private final int kernel;
+  private final Tensor weight;
+  private final Optional<Tensor> bias;
+
+  /**
+   * Asks for {@code conv1d.weight} [channels, 1, kernel] and {@code conv1d.bias} [channels].
+   *
+   * @param kernel the tokens that the convolution sees, at least 2
+   */
+  public CausalConv(Site site, long channels, int kernel, boolean biased) {
+    this.kernel = kernel;
+    double bound = 1 / Math.sqrt(kernel);
+    Init init = Init.uniform(-bound, bound);
+    weight = site.parameter("conv1d.weight", init, channels, 1, kernel);
+    bias = biased ? Optional.of(site.parameter("conv1d.bias", init, channels)) : Optional.empty();
+  }
+
+  /**
+   * Convolves [batch, time, channels] to the same; of padding come zeros. What goes in of it the
+   * caller decides: published models zero what they project, so that a bias is left of padding.
+   */
+  public Tensor forward(Tensor x, Pass pass) {
+    Optional<Tensor> past = pass.cache().map(cache -> past(cache, x));
+    Tensor y = ConvFunction.compute(x, weight, bias, pass.documents(), past);
+    pass.cache().ifPresent(cache -> cache.put(STATE, last(past.orElseThrow(), x)));
+    return Padding.zeroed(y, pass);
+  }
+
+  /** The inputs before x [batch, kernel - 1, channels]. */
+  private Tensor past(StateCache cache, Tensor x) {
+    return cache
+        .get(STATE)
+        .map(state -> state.transpose(1, 2))
+        .orElseGet(() -> Tensors.zeros(x, x.size(0), kernel - 1, x.size(2)));
+  }
+
+  /** The state after x; a copy, so as not to keep x alive. */
+  private Tensor last(Tensor past, Tensor x) {
+    long time = x.size(1);
+    long keep = past.size(1);
+    Tensor inputs =
+        time >= keep
+            ? x.narrow(1, time - keep, keep)
+            : Tensors.cat(1, past.narrow(1, time, keep - time), x);
+    return inputs.transpose(1, 2).clone();
+  }
+}

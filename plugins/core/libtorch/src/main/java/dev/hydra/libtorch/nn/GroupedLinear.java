@@ -1,0 +1,70 @@
+package dev.hydra.libtorch.nn;
+
+import dev.hydra.libtorch.runtime.Operators;
+import dev.hydra.libtorch.runtime.Operators.Operator;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** Linear maps of groups of rows, each group by a matrix of its own. */
+public final class GroupedLinear {
+  private static final Operator GROUPED_MM = Operators.find("aten::_grouped_mm", "");
+
+  /** The bytes that a row of each operand of LibTorch's grouped product must be a multiple of. */
+  private static final long ALIGNMENT = 16;
+
+  /** LibTorch's grouped product on CUDA takes fewer groups than this. */
+  private static final long CUDA_GROUPS = 1024;
+
+  private GroupedLinear() {}
+
+  /**
+   * {@code rows W_g^T} for the rows of each group g. What LibTorch has no operator for goes group
+   * by group: float64, matrices with a side that is no multiple of 16 bytes, and on CUDA 1,024
+   * groups or more.
+   *
+   * @param rows [rows, in], group after group
+   * @param weights [groups, out, in]
+   * @param ends int32 [groups]: where each group ends; a group may be empty
+   * @return [rows, out]
+   */
+  public static Tensor apply(Tensor rows, Tensor weights, Tensor ends) {
+    return supported(weights) ? fused(rows, weights, ends) : looped(rows, weights, ends);
+  }
+
+  private static boolean supported(Tensor weights) {
+    long size = weights.element_size();
+    return Tensors.type(weights) != ScalarType.Double
+        && !(weights.is_cuda() && weights.size(0) >= CUDA_GROUPS)
+        && weights.size(1) * size % ALIGNMENT == 0
+        && weights.size(2) * size % ALIGNMENT == 0;
+  }
+
+  /**
+   * One operator for all groups. On CUDA the host does not wait for {@code ends} in bfloat16; in
+   * float32 LibTorch itself goes group by group and waits.
+   */
+  static Tensor fused(Tensor rows, Tensor weights, Tensor ends) {
+    return GROUPED_MM.call(rows, weights.transpose(1, 2), ends, null, null)[0];
+  }
+
+  /** Group by group, which needs {@code ends} on the host. */
+  static Tensor looped(Tensor rows, Tensor weights, Tensor ends) {
+    long[] counts = Tensors.integers(ends);
+    for (int group = counts.length - 1; group > 0; group--) {
+      counts[group] -= counts[group - 1];
+    }
+    TensorVector groups = rows.split_with_sizes(counts);
+    TensorVector matrices = weights.unbind(0);
+    List<Tensor> results = new ArrayList<>();
+    for (int group = 0; group < counts.length; group++) {
+      if (counts[group] > 0) {
+        results.add(Tensors.linear(groups.get(group), matrices.get(group)));
+      }
+    }
+    return Tensors.cat(0, results.toArray(Tensor[]::new));
+  }
+}

@@ -1,0 +1,42 @@
+package dev.hydra.libtorch.nn;
+
+import dev.hydra.api.Init;
+import dev.hydra.api.Site;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * A linear map {@code y = x W^T (+ b)} with parameters of a site.
+ *
+ * @param weight {@code NAME.weight} [out, in]
+ * @param bias {@code NAME.bias} [out], at first zero
+ */
+public record Linear(Tensor weight, Optional<Tensor> bias) {
+  private static final double DEVIATION = 0.02;
+
+  /** A map whose result stays within the component: normal(0.02). */
+  public static Linear inner(Site site, String name, long out, long in, boolean biased) {
+    return of(site, name, Init.normal(DEVIATION), out, in, biased);
+  }
+
+  /**
+   * A map whose result is added to the residual stream: smaller with depth, so that the stream's
+   * variance does not grow with it (GPT-2).
+   */
+  public static Linear outer(Site site, String name, long out, long in, boolean biased) {
+    Init init = Init.normal(DEVIATION / Math.sqrt(2.0 * site.depth()));
+    return of(site, name, init, out, in, biased);
+  }
+
+  private static Linear of(Site site, String name, Init init, long out, long in, boolean biased) {
+    Optional<Tensor> bias =
+        biased ? Optional.of(site.parameter(name + ".bias", Init.zeros(), out)) : Optional.empty();
+    return new Linear(site.parameter(name + ".weight", init, out, in), bias);
+  }
+
+  /** Applies the map: [..., in] to [..., out]. */
+  public Tensor apply(Tensor x) {
+    return bias.isPresent() ? Tensors.linear(x, weight, bias.get()) : Tensors.linear(x, weight);
+  }
+}

@@ -1,0 +1,45 @@
+package dev.hydra.libtorch.runtime;
+
+import java.util.Optional;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Generator;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/**
+ * The state of LibTorch's default random generators, those that dropout and {@code randn} use.
+ *
+ * @param cpu the CPU's, uint8 [n] on the CPU
+ * @param cuda the current CUDA device's, uint8 [n] on the CPU; empty if there is none
+ */
+public record RandomState(Tensor cpu, Optional<Tensor> cuda) {
+  /** Seeds the generators of all devices. */
+  public static void seed(long seed) {
+    torch.manual_seed(seed);
+  }
+
+  /** A copy of the present state, owned by the scope round this call. */
+  public static RandomState save() {
+    return new RandomState(
+        cpuGenerator().get_state(),
+        Devices.cudaAvailable() ? Optional.of(cudaGenerator().get_state()) : Optional.empty());
+  }
+
+  /** Makes this the present state. What was saved on CUDA is left aside where there is none. */
+  public void restore() {
+    cpuGenerator().set_state(cpu);
+    if (Devices.cudaAvailable()) {
+      cuda.ifPresent(state -> cudaGenerator().set_state(state));
+    }
+  }
+
+  private static Generator cpuGenerator() {
+    return torch.getDefaultCPUGenerator();
+  }
+
+  private static Generator cudaGenerator() {
+    try (Device current = new Device("cuda")) {
+      return torch.globalContext().defaultGenerator(current);
+    }
+  }
+}

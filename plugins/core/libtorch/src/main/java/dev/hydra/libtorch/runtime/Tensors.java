@@ -1,0 +1,199 @@
+package dev.hydra.libtorch.runtime;
+
+import org.bytedeco.pytorch.DoubleOptional;
+import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** Shorthand for what is clumsy to say with LibTorch's own signatures. */
+public final class Tensors {
+  private Tensors() {}
+
+  /** The element type, as a constant that {@code ==} and {@code switch} understand. */
+  public static ScalarType type(Tensor tensor) {
+    return tensor.scalar_type().intern();
+  }
+
+  /** The sizes. */
+  public static long[] sizes(Tensor tensor) {
+    long[] sizes = new long[(int) tensor.dim()];
+    for (int i = 0; i < sizes.length; i++) {
+      sizes[i] = tensor.size(i);
+    }
+    return sizes;
+  }
+
+  /** The tensor in another type; itself if it has that type. */
+  public static Tensor cast(Tensor tensor, ScalarType type) {
+    return type(tensor) == type ? tensor : tensor.to(type);
+  }
+
+  /**
+   * At least float32: bfloat16 and half become float32, float32 and float64 stay. For what needs
+   * the precision (softmax, decay, norms).
+   */
+  public static Tensor precise(Tensor tensor) {
+    ScalarType type = type(tensor);
+    return type == ScalarType.Float || type == ScalarType.Double
+        ? tensor
+        : tensor.to(ScalarType.Float);
+  }
+
+  /** {@code tensor * factor}. */
+  public static Tensor mul(Tensor tensor, double factor) {
+    try (Scalar scalar = new Scalar(factor)) {
+      return tensor.mul(scalar);
+    }
+  }
+
+  /** The tensor times a fixed factor; the tensor itself if that is 1. */
+  public static Tensor scaled(Tensor tensor, double factor) {
+    return factor == 1 ? tensor : mul(tensor, factor);
+  }
+
+  /** {@code tensor * factor}; integers stay integers. */
+  public static Tensor mul(Tensor tensor, long factor) {
+    try (Scalar scalar = new Scalar(factor)) {
+      return tensor.mul(scalar);
+    }
+  }
+
+  /** {@code tensor + term}. */
+  public static Tensor add(Tensor tensor, double term) {
+    try (Scalar scalar = new Scalar(term)) {
+      return tensor.add(scalar);
+    }
+  }
+
+  /** {@code tensor[from:to]} along a dimension, a view. */
+  public static Tensor slice(Tensor tensor, int dim, long from, long to) {
+    return tensor.narrow(dim, from, to - from);
+  }
+
+  /** Every {@code step}-th from {@code from} on along a dimension, a view. */
+  public static Tensor every(Tensor tensor, int dim, long from, long step) {
+    try (LongOptional start = new LongOptional(from);
+        LongOptional end = new LongOptional()) {
+      return tensor.slice(dim, start, end, step);
+    }
+  }
+
+  /** Concatenates along a dimension. */
+  public static Tensor cat(int dim, Tensor... parts) {
+    try (TensorVector vector = new TensorVector(parts)) {
+      return torch.cat(vector, dim);
+    }
+  }
+
+  /** Stacks along a new dimension. */
+  public static Tensor stack(int dim, Tensor... parts) {
+    try (TensorVector vector = new TensorVector(parts)) {
+      return torch.stack(vector, dim);
+    }
+  }
+
+  /** {@code x W^T}: [..., in] by weight [out, in]. */
+  public static Tensor linear(Tensor x, Tensor weight) {
+    return torch.linear(x, weight);
+  }
+
+  /** {@code x W^T + b}: [..., in] by weight [out, in] and bias [out]. */
+  public static Tensor linear(Tensor x, Tensor weight, Tensor bias) {
+    try (TensorOptional optional = new TensorOptional(bias)) {
+      return torch.linear(x, weight, optional);
+    }
+  }
+
+  /** Fills with a value where the mask is true. */
+  public static Tensor maskedFill(Tensor tensor, Tensor mask, double value) {
+    try (Scalar scalar = new Scalar(value)) {
+      return tensor.masked_fill(mask, scalar);
+    }
+  }
+
+  /** Pads the dimension with zeros, {@code before} and {@code after} it. */
+  public static Tensor pad(Tensor tensor, int dim, long before, long after) {
+    int last = (int) tensor.dim() - 1;
+    long[] amounts = new long[2 * (last - dim + 1)];
+    amounts[amounts.length - 2] = before;
+    amounts[amounts.length - 1] = after;
+    try (DoubleOptional zero = new DoubleOptional(0.0)) {
+      return torch.pad(tensor, amounts, "constant", zero);
+    }
+  }
+
+  /** Root mean square norm over the last dimension, times weight (arXiv 1910.07467). */
+  public static Tensor rmsNorm(Tensor x, Tensor weight, double epsilon) {
+    try (TensorOptional optional = new TensorOptional(weight);
+        DoubleOptional eps = new DoubleOptional(epsilon)) {
+      return torch.rms_norm(x, new long[] {x.size(-1)}, optional, eps);
+    }
+  }
+
+  /** Root mean square norm over the last dimension, without a weight. */
+  public static Tensor rmsNorm(Tensor x, double epsilon) {
+    try (TensorOptional none = new TensorOptional();
+        DoubleOptional eps = new DoubleOptional(epsilon)) {
+      return torch.rms_norm(x, new long[] {x.size(-1)}, none, eps);
+    }
+  }
+
+  /** Options for a new tensor on the device of another one, in a type of its own. */
+  public static TensorOptions like(Tensor tensor, ScalarType type) {
+    return new TensorOptions(tensor.device()).dtype(new ScalarTypeOptional(type));
+  }
+
+  /** Zeros on the device and in the type of another tensor. */
+  public static Tensor zeros(Tensor like, long... sizes) {
+    return zeros(like, type(like), sizes);
+  }
+
+  /** Zeros on the device of another tensor. */
+  public static Tensor zeros(Tensor like, ScalarType type, long... sizes) {
+    return torch.zeros(sizes, like(like, type));
+  }
+
+  /** int64 [to - from]: from, from + 1, ..., to - 1, on the device of another tensor. */
+  public static Tensor range(long from, long to, Tensor like) {
+    try (Scalar start = new Scalar(from);
+        Scalar end = new Scalar(to)) {
+      return torch.arange(start, end, like(like, ScalarType.Long));
+    }
+  }
+
+  /** The single number in a tensor of any floating type. On a GPU this waits for it. */
+  public static double number(Tensor tensor) {
+    return tensor.to(ScalarType.Double).item_double();
+  }
+
+  /** Copies a tensor of numbers to the heap. */
+  public static double[] numbers(Tensor tensor) {
+    Tensor flat = tensor.detach().cpu().to(ScalarType.Double).contiguous().view(-1);
+    double[] values = new double[(int) flat.numel()];
+    if (values.length > 0) {
+      flat.data_ptr_double().get(values);
+    }
+    return values;
+  }
+
+  /** Copies an integer tensor to the heap. */
+  public static long[] integers(Tensor tensor) {
+    Tensor flat = tensor.detach().cpu().to(ScalarType.Long).contiguous().view(-1);
+    long[] values = new long[(int) flat.numel()];
+    if (values.length > 0) {
+      flat.data_ptr_long().get(values);
+    }
+    return values;
+  }
+
+  /** Whether any element is true. On a GPU this waits for it. */
+  public static boolean any(Tensor mask) {
+    return mask.any().item_bool();
+  }
+}

@@ -1,0 +1,31 @@
+package dev.hydra.libtorch.runtime;
+
+import java.lang.reflect.Method;
+import org.bytedeco.javacpp.PointerScope;
+import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.api.extension.InvocationInterceptor;
+import org.junit.jupiter.api.extension.ReflectiveInvocationContext;
+
+/** Frees what a test creates when it ends, and seeds its random numbers. */
+public final class InScope implements InvocationInterceptor {
+  @Override
+  public void interceptTestMethod(
+      Invocation<Void> test, ReflectiveInvocationContext<Method> method, ExtensionContext context)
+      throws Throwable {
+    run(test);
+  }
+
+  @Override
+  public void interceptTestTemplateMethod(
+      Invocation<Void> test, ReflectiveInvocationContext<Method> method, ExtensionContext context)
+      throws Throwable {
+    run(test);
+  }
+
+  private static void run(Invocation<Void> test) throws Throwable {
+    try (PointerScope scope = new PointerScope()) {
+      RandomState.seed(7);
+      test.proceed();
+    }
+  }
+}

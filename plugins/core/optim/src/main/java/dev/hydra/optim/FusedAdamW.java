@@ -1,0 +1,68 @@
+package dev.hydra.optim;
+
+import dev.hydra.libtorch.runtime.Operators;
+import dev.hydra.libtorch.runtime.Operators.Operator;
+import java.util.List;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.Tensor;
+
+/** One call of LibTorch's fused operator, its arguments made once. */
+record FusedAdamW(
+    IValue masters,
+    IValue gradients,
+    IValue averages,
+    IValue squares,
+    IValue maxSquares,
+    IValue steps,
+    double weightDecay,
+    AdamW.Constants constants)
+    implements AutoCloseable {
+  private static final Operator UPDATE = Operators.find("aten::_fused_adamw_", "tensor_lr");
+
+  /** What is updated together: a parameter, its gradient and its moments, this step counted. */
+  record Member(Tensor master, Tensor gradient, Moments moments) {}
+
+  /** The update of members that are all decayed or all not. */
+  static FusedAdamW of(List<Member> members, boolean decay, AdamW.Constants constants) {
+    return new FusedAdamW(
+        list(members, Member::master),
+        list(members, Member::gradient),
+        list(members, member -> member.moments().average()),
+        list(members, member -> member.moments().square()),
+        Operators.list(List.of()),
+        list(members, member -> member.moments().step()),
+        decay ? constants.weightDecay() : 0,
+        constants);
+  }
+
+  private static IValue list(List<Member> members, Function<Member, Tensor> part) {
+    return Operators.list(members.stream().map(part).toList());
+  }
+
+  /** Changes parameters and moments. */
+  void update(Tensor learningRate) {
+    UPDATE.call(
+        masters,
+        gradients,
+        averages,
+        squares,
+        maxSquares,
+        steps,
+        learningRate,
+        constants.beta1(),
+        constants.beta2(),
+        weightDecay,
+        constants.epsilon(),
+        false,
+        false,
+        null,
+        null);
+  }
+
+  @Override
+  public void close() {
+    Stream.of(masters, gradients, averages, squares, maxSquares, steps).forEach(IValue::close);
+  }
+}

@@ -1,0 +1,120 @@
+package dev.hydra.optim;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigParseOptions;
+import dev.hydra.api.ConfigException;
+import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.optim.Schedule.Decay;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class OptimizerSettingsTest {
+  @Test
+  void defaults() {
+    assertEquals(new Schedule(Decay.COSINE, 1e-3, 0.1, 0, 100), read("").schedule(100));
+    assertEquals(1, clippedNorm(read("")), 1e-5);
+    assertStep(read(""), new AdamW.Constants(0.9, 0.95, 1e-8, 0.1));
+  }
+
+  @Test
+  void everyOptionCounts() {
+    OptimizerSettings settings =
+        read(
+            """
+            type = adamw, learning-rate = 3e-4, beta1 = 0.8, beta2 = 0.99, eps = 1e-2
+            weight-decay = 0.5, warmup-steps = 7, schedule = linear, min-ratio = 0.2, clip = 3
+            """);
+    assertEquals(new Schedule(Decay.LINEAR, 3e-4, 0.2, 7, 100), settings.schedule(100));
+    assertEquals(3, clippedNorm(settings), 1e-5);
+    assertStep(settings, new AdamW.Constants(0.8, 0.99, 1e-2, 0.5));
+  }
+
+  @Test
+  void noClippingLeavesTheNorm() {
+    assertEquals(5, clippedNorm(read("clip = 0")), 1e-12);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "learning-rate = -1e-3 | learning-rate: must be greater than 0, but is -0.001",
+        "learning-rate = 0 | learning-rate: must be greater than 0, but is 0",
+        "beta1 = 1 | beta1: must be at least 0 and less than 1, but is 1",
+        "beta2 = -0.5 | beta2: must be at least 0 and less than 1, but is -0.5",
+        "eps = 0 | eps: must be greater than 0, but is 0",
+        "weight-decay = -0.1 | weight-decay: must be at least 0.0, but is -0.1",
+        "warmup-steps = -1 | warmup-steps: must be at least 0, but is -1",
+        "warmup-steps = 1.5 | warmup-steps: must be a whole number, but is 1.5",
+        "min-ratio = 1.5 | min-ratio: must be between 0.0 and 1.0, but is 1.5",
+        "clip = -1 | clip: must be at least 0.0, but is -1",
+        "learning-rate = fast | learning-rate: must be a number, but is \"fast\"",
+      })
+  void valuesOutOfRangeAreRefusedWithFileAndLine(String line, String problem) {
+    ConfigException refused = assertThrows(ConfigException.class, () -> read("\n" + line));
+    assertEquals("test.conf: 2: optimizer." + problem, refused.getMessage());
+  }
+
+  @Test
+  void unknownNamesAreRefusedWithTheNearest() {
+    ConfigException key = assertThrows(ConfigException.class, () -> read("\nlearning_rate = 1"));
+    assertEquals(
+        "test.conf: 2: optimizer.learning_rate: unknown key \"learning_rate\"; did you mean"
+            + " \"learning-rate\"? Known: beta1, beta2, clip, eps, learning-rate, min-ratio,"
+            + " schedule, type, warmup-steps, weight-decay",
+        key.getMessage());
+    ConfigException type = assertThrows(ConfigException.class, () -> read("type = adam"));
+    assertEquals(
+        "test.conf: 1: optimizer.type: unknown value \"adam\"; did you mean \"adamw\"? Known:"
+            + " adamw",
+        type.getMessage());
+  }
+
+  @Test
+  void aWarmUpLongerThanTheTrainingIsRefused() {
+    ConfigException refused =
+        assertThrows(ConfigException.class, () -> read("\nwarmup-steps = 200").schedule(100));
+    assertEquals(
+        "test.conf: 2: optimizer.warmup-steps: a warm-up of 200 steps does not fit into a training"
+            + " of 100; lower it or train longer",
+        refused.getMessage());
+  }
+
+  private static double clippedNorm(OptimizerSettings settings) {
+    Tensor gradient = Tensor.create(new double[] {3, 4}, 2);
+    try (GradientClip clip = settings.clip(List.of(gradient))) {
+      clip.clip();
+    }
+    return Tensors.number(gradient.norm());
+  }
+
+  private static void assertStep(OptimizerSettings settings, AdamW.Constants constants) {
+    Tensor value = Tensor.create(new double[] {3, 4}, 2);
+    ReferenceAdamW reference = new ReferenceAdamW(constants, true, Tensors.numbers(value));
+    Tensor gradient = Tensor.create(new double[] {0.1, -0.2}, 2);
+    try (AdamW optimizer =
+        settings.optimizer(List.of(new OptimizedParameter("a", value, gradient, true)), Map.of())) {
+      optimizer.learningRate(0.5);
+      for (int step = 1; step <= 2; step++) {
+        gradient.mul_(gradient);
+        optimizer.step();
+        reference.step(Tensors.numbers(gradient), 0.5);
+      }
+    }
+    assertArrayEquals(reference.value(), Tensors.numbers(value), 1e-12);
+  }
+
+  private static OptimizerSettings read(String text) {
+    return OptimizerSettings.read(
+        ConfigFactory.parseString(
+            text, ConfigParseOptions.defaults().setOriginDescription("test.conf")));
+  }
+}

@@ -1,0 +1,43 @@
+package dev.hydra.trainer.evaluation;
+
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * What a component reported of itself, over some batches.
+ *
+ * @param values a number, or one for each expert; of what has one for each token the mean, the
+ *     smallest and the largest
+ * @param perToken whether it is such a summary
+ */
+public record Observation(List<Double> values, boolean perToken) {
+  /** Of one batch. */
+  static Observation of(Tensor value) {
+    if (value.dim() <= 1) {
+      double[] numbers = Tensors.numbers(value);
+      return new Observation(Arrays.stream(numbers).boxed().toList(), false);
+    }
+    return new Observation(
+        List.of(
+            Tensors.number(Tensors.precise(value).mean()),
+            Tensors.number(value.min()),
+            Tensors.number(value.max())),
+        true);
+  }
+
+  /** Of {@code batches} batches before and one more. */
+  Observation with(Observation next, int batches) {
+    List<Double> joined = new ArrayList<>();
+    for (int i = 0; i < values.size(); i++) {
+      joined.add((values.get(i) * batches + next.values.get(i)) / (batches + 1));
+    }
+    if (perToken) {
+      joined.set(1, Math.min(values.get(1), next.values.get(1)));
+      joined.set(2, Math.max(values.get(2), next.values.get(2)));
+    }
+    return new Observation(List.copyOf(joined), perToken);
+  }
+}

@@ -1,0 +1,136 @@
+package dev.hydra.trainer.run;
+
+import com.fasterxml.jackson.jr.ob.JSON;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * A checkpoint: a folder of files and a manifest with the size and SHA-256 of each. It is written
+ * to the side and moved into place when it is complete and on the disk.
+ */
+public record Checkpoint(Path folder) {
+  /** The parameters. */
+  public static final String MODEL = "model.safetensors";
+
+  /** The optimizer's state. */
+  static final String OPTIMIZER = "optimizer.safetensors";
+
+  /** The random generators' state. */
+  static final String RANDOM = "random.safetensors";
+
+  /** A {@link TrainerState}. */
+  static final String STATE = "trainer.json";
+
+  /** The resolved configuration. */
+  public static final String CONFIG = "config.conf";
+
+  private static final String MANIFEST = "manifest.json";
+  static final String INCOMPLETE = ".incomplete-";
+
+  /** Puts files into a folder. */
+  @FunctionalInterface
+  interface Writer {
+    void write(Path folder) throws IOException;
+  }
+
+  /** Writes a checkpoint; nothing is left behind if that fails. */
+  static Checkpoint write(Path folder, Writer writer) throws IOException {
+    Path side = folder.resolveSibling(INCOMPLETE + folder.getFileName());
+    DurableFiles.delete(side);
+    try {
+      Files.createDirectories(side);
+      writer.write(side);
+      Map<String, Object> manifest = new TreeMap<>();
+      for (Path file : files(side)) {
+        DurableFiles.sync(file);
+        manifest.put(
+            file.getFileName().toString(),
+            Map.of("bytes", Files.size(file), "sha256", DurableFiles.sha256(file)));
+      }
+      DurableFiles.write(side.resolve(MANIFEST), JSON.std.asString(manifest) + "\n");
+      DurableFiles.sync(side);
+      DurableFiles.delete(folder);
+      DurableFiles.replace(side, folder);
+    } catch (IOException | RuntimeException e) {
+      try {
+        DurableFiles.delete(side);
+      } catch (IOException cleanup) {
+        e.addSuppressed(cleanup);
+      }
+      throw e;
+    }
+    return new Checkpoint(folder);
+  }
+
+  private static List<Path> files(Path folder) throws IOException {
+    try (var entries = Files.list(folder)) {
+      return entries.sorted().toList();
+    }
+  }
+
+  /**
+   * Checks every file against the manifest.
+   *
+   * @throws IOException saying what is damaged
+   */
+  public void verify() throws IOException {
+    Path manifest = folder.resolve(MANIFEST);
+    if (!Files.isRegularFile(manifest)) {
+      throw new IOException(folder + " is no checkpoint: it has no " + MANIFEST);
+    }
+    Map<String, Object> entries;
+    try {
+      entries = JSON.std.mapFrom(Files.readString(manifest));
+    } catch (IOException e) {
+      throw new IOException(manifest + " is damaged", e);
+    }
+    if (entries.isEmpty()) {
+      throw new IOException(manifest + " is damaged");
+    }
+    for (Map.Entry<String, Object> entry : entries.entrySet()) {
+      Path file = folder.resolve(entry.getKey());
+      if (!(entry.getValue() instanceof Map<?, ?> expected)) {
+        throw new IOException(manifest + " is damaged");
+      }
+      if (!Files.isRegularFile(file)) {
+        throw new IOException(file + " is missing");
+      }
+      if (!DurableFiles.sha256(file).equals(expected.get("sha256"))) {
+        throw new IOException(file + " is damaged: its SHA-256 is not that of the manifest");
+      }
+    }
+  }
+
+  /** Whether these are weights and a configuration only, as an import leaves them. */
+  public boolean imported() {
+    return Files.exists(file(MODEL)) && !Files.exists(file(STATE)) && !Files.exists(file(MANIFEST));
+  }
+
+  /** One of its files. */
+  public Path file(String name) {
+    return folder.resolve(name);
+  }
+
+  /**
+   * The plugin of every site of its model, {@code name version}, by the site's path; nothing for an
+   * import.
+   *
+   * @throws IOException if that cannot be read
+   */
+  public Map<String, String> sites() throws IOException {
+    return imported() ? Map.of() : state().sites();
+  }
+
+  TrainerState state() throws IOException {
+    Path file = file(STATE);
+    try {
+      return TrainerState.fromMap(JSON.std.mapFrom(Files.readString(file)));
+    } catch (IllegalArgumentException e) {
+      throw new IOException(file + ": " + e.getMessage(), e);
+    }
+  }
+}

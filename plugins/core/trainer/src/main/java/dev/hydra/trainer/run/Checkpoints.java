@@ -1,0 +1,122 @@
+package dev.hydra.trainer.run;
+
+import com.fasterxml.jackson.jr.ob.JSON;
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.ModelFiles;
+import dev.hydra.composer.swap.CheckpointMigration;
+import dev.hydra.composer.swap.SwapReport;
+import dev.hydra.composer.swap.SwapRequest.Vanished;
+import dev.hydra.libtorch.runtime.RandomState;
+import dev.hydra.libtorch.safetensors.SafetensorsFile;
+import dev.hydra.libtorch.safetensors.SafetensorsWriter;
+import dev.hydra.libtorch.safetensors.TensorInfo;
+import dev.hydra.optim.Moments;
+import dev.hydra.trainer.step.MomentTransfer;
+import dev.hydra.trainer.step.TrainingStep;
+import java.io.IOException;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+
+/** What goes into the checkpoints of a run, and comes back out of them. */
+final class Checkpoints {
+  private static final String CPU = "cpu";
+  private static final String CUDA = "cuda";
+
+  private final RunFolder folder;
+  private final Supplier<String> config;
+  private final Model model;
+  private final TrainingStep training;
+
+  Checkpoints(RunFolder folder, Supplier<String> config, Model model, TrainingStep training) {
+    this.folder = folder;
+    this.config = config;
+    this.model = model;
+    this.training = training;
+  }
+
+  /** Writes a checkpoint and drops those beyond the newest {@code keep}. */
+  Checkpoint save(TrainerState state, int keep) throws IOException {
+    Checkpoint checkpoint =
+        Checkpoint.write(
+            folder.checkpoint(state.step()),
+            side -> {
+              ModelFiles.save(model, side.resolve(Checkpoint.MODEL));
+              try (PointerScope scope = new PointerScope()) {
+                SafetensorsWriter.write(
+                    side.resolve(Checkpoint.OPTIMIZER),
+                    training.optimizer().exportState(),
+                    Map.of());
+                Map<String, Tensor> random = new LinkedHashMap<>();
+                RandomState now = RandomState.save();
+                random.put(CPU, now.cpu());
+                now.cuda().ifPresent(cuda -> random.put(CUDA, cuda));
+                SafetensorsWriter.write(side.resolve(Checkpoint.RANDOM), random, Map.of());
+              }
+              DurableFiles.write(
+                  side.resolve(Checkpoint.STATE), JSON.std.asString(state.toMap()) + "\n");
+              DurableFiles.write(side.resolve(Checkpoint.CONFIG), config.get());
+            });
+    folder.prune(keep);
+    return checkpoint;
+  }
+
+  /** What a checkpoint brought back. */
+  record Restored(TrainerState state, SwapReport.Parameters parameters) {}
+
+  /**
+   * Brings model, optimizer and random generators to where a checkpoint was.
+   *
+   * @param policy what becomes of parameters that another version of a plugin does not ask for
+   * @throws IOException if it does not fit the model
+   */
+  Restored restore(Checkpoint checkpoint, Vanished policy) throws IOException {
+    TrainerState state = checkpoint.state();
+    keepUnused(checkpoint, state);
+    try (PointerScope scope = new PointerScope()) {
+      CheckpointMigration restoration =
+          CheckpointMigration.of(model, checkpoint.file(Checkpoint.MODEL), state.sites(), policy);
+      Map<String, Tensor> moments = readAll(checkpoint, Checkpoint.OPTIMIZER);
+      if (restoration.same()) {
+        training.optimizer().importState(moments);
+      } else {
+        new MomentTransfer(restoration, Moments.of(moments)).into(training.optimizer().moments());
+      }
+      Map<String, Tensor> random = readAll(checkpoint, Checkpoint.RANDOM);
+      Tensor cpu = random.get(CPU);
+      if (cpu == null) {
+        throw new IOException(checkpoint.file(Checkpoint.RANDOM) + " lacks " + CPU);
+      }
+      new RandomState(cpu, Optional.ofNullable(random.get(CUDA))).restore();
+      return new Restored(state, restoration.parameters());
+    }
+  }
+
+  /** Parameters that components have left behind go on, unless one asks for them again. */
+  private void keepUnused(Checkpoint checkpoint, TrainerState state) throws IOException {
+    try (SafetensorsFile file = SafetensorsFile.open(checkpoint.file(Checkpoint.MODEL))) {
+      for (String name : state.unused()) {
+        if (model.parameters().has(name)) {
+          continue;
+        }
+        try (PointerScope scope = new PointerScope()) {
+          model.parameters().keep(name, file.read(name));
+        }
+      }
+    }
+  }
+
+  private static Map<String, Tensor> readAll(Checkpoint checkpoint, String name)
+      throws IOException {
+    Map<String, Tensor> tensors = new LinkedHashMap<>();
+    try (SafetensorsFile file = SafetensorsFile.open(checkpoint.file(name))) {
+      for (TensorInfo info : file.tensors()) {
+        tensors.put(info.name(), file.read(info.name()));
+      }
+    }
+    return tensors;
+  }
+}

@@ -1,0 +1,62 @@
+package dev.hydra.trainer.run;
+
+import com.typesafe.config.Config;
+import dev.hydra.api.ConfigException;
+import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.composer.spec.ModelSpec;
+import dev.hydra.data.DataSettings;
+import dev.hydra.inference.GenerationSettings;
+import dev.hydra.optim.OptimizerSettings;
+import java.util.List;
+
+/**
+ * A whole training configuration, read and checked.
+ *
+ * @param config what it was read from, resolved
+ * @param model the model
+ * @param data the data
+ * @param optimizer the optimizer and its schedule
+ * @param trainer the run
+ * @param generation what tokens mean in generation
+ */
+public record Experiment(
+    Config config,
+    ModelSpec model,
+    DataSettings data,
+    OptimizerSettings optimizer,
+    TrainerSettings trainer,
+    GenerationSettings generation) {
+  /** The parts that a configuration file may have. */
+  public static final List<String> PARTS =
+      List.of("model", "data", "optimizer", "trainer", "generation", "plugins");
+
+  /**
+   * Reads and checks every part.
+   *
+   * @throws ConfigException for the first mistake, with file, line and path
+   */
+  public static Experiment read(Config config) {
+    ConfigFiles.allow(config, PARTS);
+    Experiment experiment =
+        new Experiment(
+            config,
+            ModelSpec.read(config),
+            DataSettings.read(ConfigFiles.part(config, "data")),
+            OptimizerSettings.read(ConfigFiles.part(config, "optimizer")),
+            TrainerSettings.read(ConfigFiles.part(config, "trainer")),
+            GenerationSettings.read(ConfigFiles.part(config, "generation")));
+    experiment.optimizer().schedule(experiment.trainer().steps());
+    int vocabulary = experiment.data().tokenizer().vocabSize();
+    if (experiment.model().vocabSize() < vocabulary) {
+      throw new ConfigException(
+          config.getValue("model").origin(),
+          "model.vocab-size",
+          "is "
+              + experiment.model().vocabSize()
+              + ", but the tokenizer has "
+              + vocabulary
+              + " tokens");
+    }
+    return experiment;
+  }
+}

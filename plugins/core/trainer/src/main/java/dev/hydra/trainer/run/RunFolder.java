@@ -1,0 +1,149 @@
+package dev.hydra.trainer.run;
+
+import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/**
+ * The folder of a run: {@code config.conf} (resolved), {@code metrics.jsonl}, {@code journal.jsonl}
+ * and {@code checkpoints/step-NNNNNN/}.
+ */
+public record RunFolder(Path path) {
+  private static final Pattern CHECKPOINT = Pattern.compile("step-\\d{6,}");
+
+  /** Whether a run has left checkpoints in it. */
+  public boolean used() throws IOException {
+    return !checkpoints().isEmpty();
+  }
+
+  /** The resolved configuration of the run. */
+  public Path config() {
+    return path.resolve("config.conf");
+  }
+
+  /**
+   * The configuration to resume with: that of the newest whole checkpoint, as swaps of components
+   * may have changed it since the run began.
+   */
+  public Path resumeConfig() throws IOException {
+    return newestWhole(damaged -> {})
+        .map(checkpoint -> checkpoint.file(Checkpoint.CONFIG))
+        .orElse(config());
+  }
+
+  /** One object per logged step, with at least {@code step} and {@code loss}. */
+  public Path metrics() {
+    return path.resolve("metrics.jsonl");
+  }
+
+  /** One object per event: start, resume, checkpoint, swap, warning, end. */
+  public Path journal() {
+    return path.resolve("journal.jsonl");
+  }
+
+  private Path checkpointsFolder() {
+    return path.resolve("checkpoints");
+  }
+
+  /** The folder of the checkpoint after a step. */
+  public Path checkpoint(long step) {
+    return checkpointsFolder().resolve(String.format(Locale.ROOT, "step-%06d", step));
+  }
+
+  /**
+   * Makes the folder and checks that it can be written to.
+   *
+   * @throws IOException with a message for users
+   */
+  public void create() throws IOException {
+    try {
+      Files.createDirectories(checkpointsFolder());
+      Files.delete(Files.createTempFile(path, ".writable-", ""));
+      for (Path left : list(name -> name.startsWith(Checkpoint.INCOMPLETE))) {
+        DurableFiles.delete(left); // of a process that was killed
+      }
+    } catch (FileAlreadyExistsException e) {
+      throw new IOException(
+          "the run folder " + path + " cannot be made: " + e.getFile() + " is not a folder", e);
+    } catch (IOException e) {
+      throw new IOException(
+          "the run folder "
+              + path
+              + " cannot be written to ("
+              + e
+              + "); choose another with"
+              + " --run-dir",
+          e);
+    }
+  }
+
+  /** Its checkpoints, oldest first. */
+  public List<Checkpoint> checkpoints() throws IOException {
+    if (!Files.isDirectory(checkpointsFolder())) {
+      return List.of();
+    }
+    return list(name -> CHECKPOINT.matcher(name).matches()).stream()
+        .sorted(Comparator.comparingLong(RunFolder::step))
+        .map(Checkpoint::new)
+        .toList();
+  }
+
+  private List<Path> list(Predicate<String> names) throws IOException {
+    try (Stream<Path> entries = Files.list(checkpointsFolder())) {
+      return entries.filter(entry -> names.test(entry.getFileName().toString())).toList();
+    }
+  }
+
+  private static long step(Path checkpoint) {
+    return Long.parseLong(checkpoint.getFileName().toString().substring("step-".length()));
+  }
+
+  /**
+   * The newest checkpoint that is whole.
+   *
+   * @param damaged is told of every newer one that is not
+   */
+  public Optional<Checkpoint> newestWhole(Consumer<String> damaged) throws IOException {
+    List<Checkpoint> newestFirst = new ArrayList<>(checkpoints());
+    Collections.reverse(newestFirst);
+    for (Checkpoint checkpoint : newestFirst) {
+      try {
+        checkpoint.verify();
+        return Optional.of(checkpoint);
+      } catch (IOException e) {
+        damaged.accept(String.valueOf(e.getMessage()));
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** Renames checkpoints after a step, which are damaged, so that they do not count any more. */
+  void setAsideAfter(long step) throws IOException {
+    for (Checkpoint checkpoint : checkpoints()) {
+      if (step(checkpoint.folder()) > step) {
+        Path aside = checkpointsFolder().resolve("damaged-" + checkpoint.folder().getFileName());
+        DurableFiles.delete(aside);
+        DurableFiles.replace(checkpoint.folder(), aside);
+      }
+    }
+  }
+
+  /** Deletes all checkpoints but the newest. */
+  void prune(int keep) throws IOException {
+    List<Checkpoint> all = checkpoints();
+    for (Checkpoint old : all.subList(0, Math.max(0, all.size() - keep))) {
+      DurableFiles.delete(old.folder());
+    }
+  }
+}

@@ -1,0 +1,370 @@
+package dev.hydra.trainer.run;
+
+import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.composer.model.Components;
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.Parameter;
+import dev.hydra.composer.model.Placement;
+import dev.hydra.composer.spec.SpecConfig;
+import dev.hydra.composer.swap.SwapReport;
+import dev.hydra.composer.swap.SwapRequest.Vanished;
+import dev.hydra.composer.swap.Swapper;
+import dev.hydra.data.Dataset;
+import dev.hydra.libtorch.runtime.ComputeType;
+import dev.hydra.libtorch.runtime.RandomState;
+import dev.hydra.optim.Schedule;
+import dev.hydra.trainer.evaluation.Evaluator;
+import dev.hydra.trainer.evaluation.Score;
+import dev.hydra.trainer.step.TrainingException;
+import dev.hydra.trainer.step.TrainingStep;
+import dev.hydra.trainer.swap.Swaps;
+import java.io.IOException;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Tensor;
+
+/** A training run: from its first step, or from a checkpoint, to its last. */
+public final class Trainer implements AutoCloseable {
+  private final Experiment experiment;
+  private final TrainerSettings settings;
+  private final Dataset dataset;
+  private final RunFolder folder;
+  private final TrainingListener listener;
+  private final Model model;
+  private final TrainingStep training;
+  private final Checkpoints checkpoints;
+  private final Evaluator evaluator;
+  private final Schedule schedule;
+  private final RunLog log;
+  private final RunLock lock;
+  private final Swaps swaps;
+  private long step;
+  private long savedStep = -1;
+  private long clock;
+  private long tokens;
+
+  /** How a run ended. */
+  public record Outcome(boolean interrupted, long step, Optional<Score> score) {}
+
+  /**
+   * Builds the model and opens the run folder.
+   *
+   * @throws dev.hydra.api.ConfigException if a component's configuration is wrong
+   * @throws IOException if the run folder cannot be written to, or another run is using it
+   */
+  public Trainer(
+      Experiment experiment,
+      Dataset dataset,
+      Components components,
+      Device device,
+      RunFolder folder,
+      TrainingListener listener)
+      throws IOException {
+    this.experiment = experiment;
+    this.settings = experiment.trainer();
+    this.dataset = dataset;
+    this.folder = folder;
+    this.listener = listener;
+    this.schedule = experiment.optimizer().schedule(settings.steps());
+    folder.create();
+    lock = RunLock.take(folder.path());
+    log = new RunLog(folder, listener);
+    RandomState.seed(settings.seed());
+    Placement precision = new Placement(device, ComputeType.choose(settings.precision(), device));
+    Optional<Model> built = Optional.empty();
+    try {
+      model = Model.build(experiment.model(), components, precision, settings.seed());
+      built = Optional.of(model);
+      training = new TrainingStep(model, experiment.optimizer());
+    } catch (RuntimeException | Error e) {
+      built.ifPresent(Model::close);
+      lock.close();
+      throw e;
+    }
+    evaluator = new Evaluator(model, dataset, settings.batchSize());
+    checkpoints = new Checkpoints(folder, this::config, model, training);
+    swaps = new Swaps(model, training, settings.guard(), this::swapped);
+  }
+
+  /** The model that is trained. */
+  public Model model() {
+    return model;
+  }
+
+  /** What exchanges its components while it runs; not to be closed. */
+  public Swapper swapper() {
+    return swaps.swapper();
+  }
+
+  /** What the optimizer remembers; see {@link dev.hydra.optim.AdamW#exportState}. */
+  Map<String, Tensor> optimizerState() {
+    return training.optimizer().exportState();
+  }
+
+  /** The configuration that builds the model as it is now. */
+  private String config() {
+    boolean changed = !model.spec().equals(experiment.model());
+    return ConfigFiles.render(
+        changed ? SpecConfig.write(model.spec(), experiment.config()) : experiment.config());
+  }
+
+  /**
+   * Continues from the newest whole checkpoint of the run folder.
+   *
+   * @param policy what becomes of parameters that another version of a plugin does not ask for
+   * @throws IOException if there is none, or it does not fit the configuration
+   */
+  public long resume(Vanished policy) throws IOException {
+    Checkpoint checkpoint =
+        folder
+            .newestWhole(damaged -> warn(damaged + "; the checkpoint before it is used"))
+            .orElseThrow(
+                () ->
+                    new IOException(
+                        "there is no whole checkpoint in " + folder.path() + " to resume from"));
+    Checkpoints.Restored restored = checkpoints.restore(checkpoint, policy);
+    TrainerState state = restored.state();
+    step = state.step();
+    savedStep = step;
+    folder.setAsideAfter(step);
+    dataset.train().seek(state.samples());
+    Map<String, String> other = otherVersions(state.sites());
+    if (!other.isEmpty()) {
+      warn("the checkpoint was made with other plugins: " + other);
+    }
+    String compute = compute();
+    if (!state.compute().equals(compute)) {
+      warn("the checkpoint was computed in " + state.compute() + ", this run is in " + compute);
+    }
+    SwapReport.Parameters parameters = restored.parameters();
+    log.event(
+        "resume",
+        step,
+        "sites",
+        other,
+        "migrated",
+        parameters.migrated(),
+        "initialised",
+        parameters.initialised(),
+        "dropped",
+        parameters.dropped(),
+        "kept",
+        parameters.kept());
+    return step;
+  }
+
+  /** Sites whose plugin is not that of a checkpoint, with the one of the checkpoint and its own. */
+  private Map<String, String> otherVersions(Map<String, String> saved) {
+    Map<String, String> other = new LinkedHashMap<>();
+    sites()
+        .forEach(
+            (site, label) -> {
+              if (!label.equals(saved.get(site))) {
+                other.put(site, saved.get(site) + " -> " + label);
+              }
+            });
+    return other;
+  }
+
+  private Map<String, String> sites() {
+    Map<String, String> sites = new LinkedHashMap<>();
+    swapper().list().forEach((site, version) -> sites.put(site, version.label()));
+    return sites;
+  }
+
+  private String compute() {
+    return model.precision().compute().name();
+  }
+
+  /**
+   * Trains to the last step, or until asked to stop; then writes a checkpoint.
+   *
+   * @param stop asked after every step
+   * @throws TrainingException if the loss is no longer finite
+   * @throws IOException if the last checkpoint cannot be written
+   */
+  public Outcome run(BooleanSupplier stop) throws IOException {
+    DurableFiles.write(folder.config(), config());
+    log.forgetAfter(step);
+    log.event("start", step, "plugins", model.plugins(), "compute", compute());
+    clock = System.nanoTime();
+    while (step < settings.steps() && !stop.getAsBoolean()) {
+      swaps.boundary(step);
+      double learningRate = schedule.at(step);
+      TrainingStep.Measured measured;
+      try {
+        measured =
+            training.run(
+                i -> dataset.train().next(settings.batchSize()),
+                settings.accumulate(),
+                learningRate);
+      } catch (RuntimeException | Error e) { // a component of a swap may fail in the run only
+        if (swaps.undid(step, e)) {
+          continue;
+        }
+        throw e;
+      }
+      boolean undone = swaps.undid(step, measured);
+      if (undone && !finite(measured)) {
+        continue; // the step has changed nothing
+      }
+      checkFinite(measured);
+      step++;
+      tokens += settings.tokensPerStep(experiment.data().sequenceLength());
+      boolean last = step == settings.steps();
+      if (last || due(settings.logEvery())) {
+        report(measured, learningRate);
+      }
+      if (!last && due(settings.checkpointEvery())) {
+        save(false);
+      }
+      if (!last && due(settings.evaluateEvery())) {
+        evaluateWatched(stop);
+      }
+    }
+    swaps.close();
+    save(true);
+    Optional<Score> score =
+        step == settings.steps() ? evaluate(Integer.MAX_VALUE, stop) : Optional.empty();
+    boolean interrupted = stop.getAsBoolean();
+    log.event(interrupted ? "interrupted" : "end", step);
+    return new Outcome(interrupted, step, score);
+  }
+
+  private void report(TrainingStep.Measured measured, double learningRate) {
+    long now = System.nanoTime();
+    StepReport report =
+        new StepReport(
+            step,
+            settings.steps(),
+            measured.loss(),
+            measured.auxiliary(),
+            measured.gradientNorm(),
+            learningRate,
+            tokens * 1e9 / (now - clock));
+    clock = now;
+    tokens = 0;
+    log.step(report);
+    listener.stepped(report);
+  }
+
+  /** Scores the held-out text; gives nothing if there is none, or if asked to stop. */
+  private Optional<Score> evaluate(int windows, BooleanSupplier stop) {
+    if (!evaluator.possible()) {
+      return Optional.empty();
+    }
+    long begin = System.nanoTime();
+    Optional<Score> scored = evaluator.score(windows, stop);
+    scored.ifPresent(
+        score -> {
+          log.event("evaluation", step, "loss", score.loss(), "bits_per_byte", score.bitsPerByte());
+          listener.evaluated(step, score);
+        });
+    clock += System.nanoTime() - begin; // not training time
+    return scored;
+  }
+
+  /** The same on some windows in the middle of a run, where a swap may be watched. */
+  private void evaluateWatched(BooleanSupplier stop) {
+    try {
+      evaluate(settings.evaluationWindows(), stop);
+    } catch (RuntimeException | Error e) { // as in a step
+      if (!swaps.undid(step, e)) {
+        throw e;
+      }
+    }
+  }
+
+  private boolean due(int every) {
+    return every > 0 && step % every == 0;
+  }
+
+  private static boolean finite(TrainingStep.Measured measured) {
+    return Double.isFinite(measured.loss() + measured.auxiliary() + measured.gradientNorm());
+  }
+
+  private void checkFinite(TrainingStep.Measured measured) throws IOException {
+    if (finite(measured)) {
+      return;
+    }
+    log.event("not-finite", step + 1, "measured", measured.toString());
+    save(true);
+    throw new TrainingException(
+        "step "
+            + (step + 1)
+            + " is not finite (loss "
+            + measured.loss()
+            + ", gradient norm "
+            + measured.gradientNorm()
+            + "); the parameters were not changed by it, and "
+            + newest()
+            + ". Try a lower optimizer.learning-rate, more optimizer.warmup-steps or"
+            + " trainer.precision = fp32");
+  }
+
+  /**
+   * Writes a checkpoint of this step, unless there is one. A full disk must not end a run: the next
+   * checkpoint may find room again.
+   *
+   * @param needed whether there will be no next one
+   */
+  private void save(boolean needed) throws IOException {
+    if (savedStep == step || step == 0) {
+      return;
+    }
+    long begin = System.nanoTime();
+    TrainerState state = state();
+    try {
+      Checkpoint checkpoint = checkpoints.save(state, settings.checkpointKeep());
+      savedStep = step;
+      DurableFiles.write(folder.config(), config());
+      log.event("checkpoint", step, "folder", checkpoint.folder().getFileName().toString());
+      listener.checkpointed(step, checkpoint.folder());
+    } catch (IOException e) {
+      String problem =
+          "the checkpoint of step " + step + " could not be written: " + e.getMessage();
+      if (needed) {
+        throw new IOException(
+            problem + ". Make room, or use another disk; " + newest() + ", go on with --resume", e);
+      }
+      warn(problem + ". Training goes on; make room before the next checkpoint");
+    }
+    clock += System.nanoTime() - begin; // not training time
+  }
+
+  private void swapped(SwapReport report) {
+    SwapEvent event = SwapEvent.of(report);
+    log.event(event.name(), report.step(), event.details());
+    listener.swapped(report);
+  }
+
+  private TrainerState state() {
+    List<String> unused =
+        model.parameters().all().stream().filter(Parameter::unused).map(Parameter::name).toList();
+    return new TrainerState(
+        step, dataset.train().position(), compute(), model.plugins(), sites(), unused);
+  }
+
+  private String newest() {
+    return savedStep < 0
+        ? "there is no checkpoint yet"
+        : "the newest checkpoint is that of step " + savedStep;
+  }
+
+  private void warn(String message) {
+    log.event("warning", step, "message", message);
+    listener.warned(message);
+  }
+
+  @Override
+  public void close() throws IOException {
+    swaps.close();
+    training.close();
+    model.close();
+    lock.close();
+  }
+}

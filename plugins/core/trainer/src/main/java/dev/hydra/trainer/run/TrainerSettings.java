@@ -1,0 +1,117 @@
+package dev.hydra.trainer.run;
+
+import com.typesafe.config.Config;
+import dev.hydra.api.Option;
+import dev.hydra.api.Settings;
+import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.libtorch.runtime.ComputeType;
+import dev.hydra.trainer.swap.GuardSettings;
+import java.util.List;
+
+/**
+ * The configuration of a training run, the object {@code trainer}.
+ *
+ * @param steps optimizer steps in all
+ * @param batchSize sequences per forward
+ * @param accumulate forwards per optimizer step
+ * @param precision the compute type asked for
+ * @param seed what parameters are drawn from
+ * @param logEvery steps from one line of metrics to the next
+ * @param evaluateEvery steps from one evaluation to the next; 0: only at the end
+ * @param evaluationWindows windows per evaluation, except the last one, which takes all
+ * @param checkpointEvery steps from one checkpoint to the next; 0: only at the end
+ * @param checkpointKeep how many checkpoints stay
+ * @param samplePrompt what the sample at the end continues; empty: no sample
+ * @param sampleTokens how long the sample is
+ * @param guard when swaps of components are undone
+ */
+public record TrainerSettings(
+    int steps,
+    int batchSize,
+    int accumulate,
+    ComputeType.Choice precision,
+    int seed,
+    int logEvery,
+    int evaluateEvery,
+    int evaluationWindows,
+    int checkpointEvery,
+    int checkpointKeep,
+    String samplePrompt,
+    int sampleTokens,
+    GuardSettings guard) {
+  private static final Option<Integer> STEPS =
+      Option.integer("steps", "optimizer steps in all").atLeast(1);
+  private static final Option<Integer> BATCH_SIZE =
+      Option.integer("batch-size", "sequences per forward").atLeast(1).orElse(8);
+  private static final Option<Integer> ACCUMULATE =
+      Option.integer("accumulate", "forwards per optimizer step").atLeast(1).orElse(1);
+  private static final Option<ComputeType.Choice> PRECISION =
+      Option.choice("precision", ComputeType.Choice.class, "the type to compute in")
+          .orElse(ComputeType.Choice.AUTO);
+  private static final Option<Integer> SEED =
+      Option.integer("seed", "what parameters are drawn from").orElse(0);
+  private static final Option<Integer> LOG_EVERY =
+      Option.integer("log-every", "steps from one line of metrics to the next")
+          .atLeast(1)
+          .orElse(1);
+
+  private static final Option<Integer> EVALUATION_EVERY =
+      Option.integer("every", "steps between evaluations; 0: only at the end")
+          .atLeast(0)
+          .orElse(200);
+  private static final Option<Integer> EVALUATION_WINDOWS =
+      Option.integer("windows", "windows per evaluation; the last one takes all")
+          .atLeast(1)
+          .orElse(64);
+
+  private static final Option<Integer> CHECKPOINT_EVERY =
+      Option.integer("every", "steps between checkpoints; 0: only at the end")
+          .atLeast(0)
+          .orElse(500);
+  private static final Option<Integer> CHECKPOINT_KEEP =
+      Option.integer("keep", "how many checkpoints stay").atLeast(1).orElse(3);
+
+  private static final Option<String> SAMPLE_PROMPT =
+      Option.text("prompt", "what the sample at the end continues; empty: no sample").orElse("");
+  private static final Option<Integer> SAMPLE_TOKENS =
+      Option.integer("tokens", "how long the sample at the end is").atLeast(1).orElse(256);
+
+  private static final List<Option<?>> OPTIONS =
+      List.of(STEPS, BATCH_SIZE, ACCUMULATE, PRECISION, SEED, LOG_EVERY);
+
+  /**
+   * Reads the object {@code trainer}.
+   *
+   * @throws dev.hydra.api.ConfigException if it holds anything wrong
+   */
+  public static TrainerSettings read(Config trainer) {
+    Settings main =
+        Settings.read("trainer", trainer, OPTIONS, "evaluation", "checkpoint", "sample", "swap");
+    Settings evaluation = part(trainer, "evaluation", EVALUATION_EVERY, EVALUATION_WINDOWS);
+    Settings checkpoint = part(trainer, "checkpoint", CHECKPOINT_EVERY, CHECKPOINT_KEEP);
+    Settings sample = part(trainer, "sample", SAMPLE_PROMPT, SAMPLE_TOKENS);
+    return new TrainerSettings(
+        main.get(STEPS),
+        main.get(BATCH_SIZE),
+        main.get(ACCUMULATE),
+        main.get(PRECISION),
+        main.get(SEED),
+        main.get(LOG_EVERY),
+        evaluation.get(EVALUATION_EVERY),
+        evaluation.get(EVALUATION_WINDOWS),
+        checkpoint.get(CHECKPOINT_EVERY),
+        checkpoint.get(CHECKPOINT_KEEP),
+        sample.get(SAMPLE_PROMPT),
+        sample.get(SAMPLE_TOKENS),
+        GuardSettings.read(ConfigFiles.part(trainer, "swap")));
+  }
+
+  private static Settings part(Config trainer, String key, Option<?>... options) {
+    return Settings.read("trainer." + key, ConfigFiles.part(trainer, key), List.of(options));
+  }
+
+  /** The tokens of one optimizer step, for sequences of a length. */
+  public long tokensPerStep(int sequenceLength) {
+    return (long) batchSize * accumulate * sequenceLength;
+  }
+}

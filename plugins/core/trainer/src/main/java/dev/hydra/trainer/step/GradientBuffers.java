@@ -1,0 +1,51 @@
+package dev.hydra.trainer.step;
+
+import dev.hydra.composer.model.Parameter;
+import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.runtime.Tensors;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.LayoutOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.Layout;
+
+/**
+ * Where the gradient of one parameter is added up.
+ *
+ * @param working what backward adds to, in the type of the working copy; sparse for a table
+ * @param precise what the optimizer sees, in the master type; the same tensor where the types are
+ *     equal
+ */
+record GradientBuffers(Tensor working, Tensor precise) implements AutoCloseable {
+  /** New ones, which are from now on the parameter's. */
+  static GradientBuffers of(Parameter parameter) {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      Tensor buffer =
+          Scopes.own(
+              parameter.spec().sparse()
+                  ? noRows(parameter.working())
+                  : torch.zeros_like(parameter.working()));
+      parameter.working().mutable_grad().put(buffer);
+      return new GradientBuffers(
+          buffer, parameter.copied() ? Scopes.own(torch.zeros_like(parameter.master())) : buffer);
+    }
+  }
+
+  /** A sparse tensor like a table [rows, dim] that holds none of its rows. */
+  private static Tensor noRows(Tensor table) {
+    TensorOptions options =
+        Tensors.like(table, Tensors.type(table)).layout(new LayoutOptional(Layout.Sparse));
+    return torch.torch__sparse_coo_tensor_with_dims(1, 1, Tensors.sizes(table), options);
+  }
+
+  @Override
+  public void close() {
+    if (Tensors.type(precise) != Tensors.type(working)) {
+      precise.close();
+    }
+    working.close();
+  }
+}

@@ -1,0 +1,168 @@
+package dev.hydra.trainer.step;
+
+import dev.hydra.composer.model.Parameter;
+import dev.hydra.composer.model.ParameterStore;
+import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.runtime.Operators;
+import dev.hydra.libtorch.runtime.Operators.Operator;
+import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.optim.OptimizedParameter;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * The gradients of a model's trainable parameters, in fixed buffers.
+ *
+ * <p>Backward adds to the buffers of the working copies. Where these are bfloat16, what they hold
+ * is added to float32 buffers after every backward, so that accumulation over many backwards does
+ * not lose what is small; the optimizer sees float32 only.
+ *
+ * <p>The buffer of a {@linkplain dev.hydra.api.ParameterSpec#table table} is sparse: it holds the
+ * rows that backwards have touched, each once.
+ */
+final class Gradients implements AutoCloseable {
+  private static final Operator ZERO = Operators.find("aten::_foreach_zero_", "");
+  private static final Operator ADD = Operators.find("aten::_foreach_add_", "List");
+  private static final Operator COPY = Operators.find("aten::_foreach_copy_", "");
+
+  private final List<OptimizedParameter> optimized = new ArrayList<>();
+  private final Map<String, GradientBuffers> buffers = new LinkedHashMap<>();
+  private final List<Tensor> sparse = new ArrayList<>();
+  private final List<Parameter> tables = new ArrayList<>();
+  private final IValue denseBuffers;
+  private final boolean copies;
+  private final IValue workingBuffers;
+  private final IValue preciseBuffers;
+  private final IValue workingCopies;
+  private final IValue masters;
+
+  Gradients(ParameterStore store) {
+    this(store, Map.of());
+  }
+
+  /** The same with buffers that are there already, by the names of parameters; owns them. */
+  Gradients(ParameterStore store, Map<String, GradientBuffers> known) {
+    List<Tensor> dense = new ArrayList<>();
+    List<Tensor> working = new ArrayList<>();
+    List<Tensor> precise = new ArrayList<>();
+    List<Tensor> copiesOf = new ArrayList<>();
+    List<Tensor> mastersOf = new ArrayList<>();
+    for (Parameter parameter : store.all()) {
+      if (!parameter.spec().trainable()) {
+        continue;
+      }
+      GradientBuffers own = known.get(parameter.name());
+      if (own == null) {
+        own = GradientBuffers.of(parameter);
+      }
+      buffers.put(parameter.name(), own);
+      if (parameter.spec().sparse()) {
+        sparse.add(own.working());
+        tables.add(parameter);
+      } else {
+        dense.add(own.working());
+      }
+      if (parameter.copied()) {
+        dense.add(own.precise());
+        working.add(own.working());
+        precise.add(own.precise());
+        copiesOf.add(parameter.working());
+        mastersOf.add(parameter.master());
+      }
+      optimized.add(
+          new OptimizedParameter(
+              parameter.name(), parameter.master(), own.precise(), parameter.spec().decay()));
+    }
+    copies = !working.isEmpty();
+    denseBuffers = Operators.list(dense);
+    workingBuffers = Operators.list(working);
+    preciseBuffers = Operators.list(precise);
+    workingCopies = Operators.list(copiesOf);
+    masters = Operators.list(mastersOf);
+  }
+
+  /** What the optimizer works on. */
+  List<OptimizedParameter> optimized() {
+    return List.copyOf(optimized);
+  }
+
+  /** Before the first backward of a step. */
+  void clear() {
+    call(ZERO, denseBuffers);
+    Scopes.run(() -> sparse.forEach(Tensor::zero_));
+    Scopes.run(() -> tables.forEach(this::attach));
+  }
+
+  /** A dense gradient, which has ended the step before, takes the place of a table's buffer. */
+  private void attach(Parameter table) {
+    GradientBuffers own = buffers.get(table.name());
+    if (own != null) {
+      table.working().mutable_grad().put(own.working());
+    }
+  }
+
+  /**
+   * After every backward.
+   *
+   * @throws IllegalStateException if a table was given a dense gradient
+   */
+  void collect() {
+    if (copies) {
+      call(ADD, preciseBuffers, workingBuffers, 1L);
+      call(ZERO, workingBuffers);
+    }
+    Scopes.run(() -> tables.forEach(Gradients::unite));
+  }
+
+  /** Adds up the rows of a table's gradient that are the same: backward only appends rows. */
+  private static void unite(Parameter table) {
+    Tensor gradient = table.working().grad();
+    if (!gradient.is_sparse()) {
+      throw new IllegalStateException(
+          "parameter "
+              + table.name()
+              + " is a table, but its gradient is dense; look its rows up by an operator with a"
+              + " sparse gradient, or do not declare it as a table");
+    }
+    gradient.copy_(gradient.coalesce());
+  }
+
+  /** After the optimizer's step: the working copies follow their masters. */
+  void publish() {
+    if (copies) {
+      call(COPY, workingCopies, masters, false);
+    }
+  }
+
+  private static void call(Operator operator, Object... arguments) {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      operator.call(arguments);
+    }
+  }
+
+  /** The buffers by the names of parameters. */
+  Map<String, GradientBuffers> buffers() {
+    return Map.copyOf(buffers);
+  }
+
+  /** Ends these, but not their buffers, for others to go on with. */
+  void release() {
+    buffers.clear();
+    close();
+  }
+
+  @Override
+  public void close() {
+    for (IValue list :
+        List.of(denseBuffers, workingBuffers, preciseBuffers, workingCopies, masters)) {
+      list.close();
+    }
+    buffers.values().forEach(GradientBuffers::close);
+  }
+}

@@ -1,0 +1,31 @@
+package dev.hydra.trainer.step;
+
+import dev.hydra.composer.model.ForwardContext;
+import dev.hydra.composer.model.Model;
+import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.runtime.Tensors;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/** Next-token prediction. */
+public final class LanguageLoss {
+  private LanguageLoss() {}
+
+  /**
+   * The mean negative log-likelihood of every token of the windows but the first.
+   *
+   * @param windows int64 [batch, time + 1] on the model's device
+   * @return a scalar in nats, at least float32
+   */
+  public static Tensor of(Model model, Tensor windows, ForwardContext forward) {
+    return Scopes.keep(
+        () -> {
+          long time = windows.size(1) - 1;
+          Tensor hidden = model.hidden(Tensors.slice(windows, 1, 0, time), forward);
+          Tensor logits = Tensors.precise(model.logits(hidden));
+          Tensor targets = Tensors.slice(windows, 1, 1, time + 1);
+          return torch.cross_entropy_loss(
+              logits.view(-1, model.spec().vocabSize()), targets.reshape(-1));
+        });
+  }
+}

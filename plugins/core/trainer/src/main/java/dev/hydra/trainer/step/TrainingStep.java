@@ -1,0 +1,143 @@
+package dev.hydra.trainer.step;
+
+import dev.hydra.composer.model.ForwardContext;
+import dev.hydra.composer.model.Model;
+import dev.hydra.libtorch.autograd.Backward;
+import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.optim.AdamW;
+import dev.hydra.optim.GradientClip;
+import dev.hydra.optim.OptimizedParameter;
+import dev.hydra.optim.OptimizerSettings;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.IntFunction;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** One optimizer step: forwards and backwards, clipping, the update. */
+public final class TrainingStep implements AutoCloseable {
+  private final Model model;
+  private final OptimizerSettings settings;
+  private Gradients gradients;
+  private GradientClip clip;
+  private AdamW optimizer;
+  private Runnable beforeUpdate = () -> {};
+
+  /** What a step measured: mean loss, mean auxiliary loss, gradient norm before clipping. */
+  public record Measured(double loss, double auxiliary, double gradientNorm) {}
+
+  public TrainingStep(Model model, OptimizerSettings settings) {
+    this.model = model;
+    this.settings = settings;
+    this.gradients = new Gradients(model.parameters());
+    this.clip = clip(gradients);
+    this.optimizer = settings.optimizer(gradients.optimized(), Map.of());
+  }
+
+  private GradientClip clip(Gradients of) {
+    return settings.clip(of.optimized().stream().map(OptimizedParameter::gradient).toList());
+  }
+
+  /**
+   * Goes on with the parameters that the model has now.
+   *
+   * @param joining what is held for new ones
+   * @return what was held for those that are gone; owned by the caller
+   */
+  public OptimizerEntries exchange(OptimizerEntries joining) {
+    OptimizerEntries before = new OptimizerEntries(gradients.buffers(), optimizer.moments());
+    OptimizerEntries known = before.with(joining);
+    Gradients newGradients = new Gradients(model.parameters(), known.gradients());
+    GradientClip newClip = clip(newGradients);
+    AdamW newOptimizer = settings.optimizer(newGradients.optimized(), known.moments());
+    gradients.release();
+    clip.close();
+    optimizer.release();
+    gradients = newGradients;
+    clip = newClip;
+    optimizer = newOptimizer;
+    return before.without(new OptimizerEntries(gradients.buffers(), optimizer.moments()));
+  }
+
+  public AdamW optimizer() {
+    return optimizer;
+  }
+
+  /** Has something done once, before parameters and moments change the next time. */
+  public void beforeUpdate(Runnable action) {
+    beforeUpdate = action;
+  }
+
+  /**
+   * Takes a step. If the loss or the gradient is not finite, the parameters stay as they are.
+   *
+   * @param windows gives the windows int64 [batch, time + 1] of each forward
+   * @param forwards how many forwards the gradient is averaged over
+   */
+  public Measured run(IntFunction<Tensor> windows, int forwards, double learningRate) {
+    Map<String, Tensor> adjustments = new LinkedHashMap<>();
+    try (PointerScope scope = new PointerScope()) {
+      gradients.clear();
+      Tensor losses = Tensors.zeros(anyMaster(), ScalarType.Float, 2);
+      for (int i = 0; i < forwards; i++) {
+        int number = i;
+        losses.add_(Scopes.keep(() -> accumulate(windows.apply(number), forwards, adjustments)));
+      }
+      Tensor norm = clip.clip();
+      double[] measured = Tensors.numbers(losses);
+      double gradientNorm = Tensors.number(norm);
+      if (Double.isFinite(measured[0] + measured[1] + gradientNorm)) {
+        Runnable first = beforeUpdate;
+        beforeUpdate = () -> {};
+        first.run();
+        optimizer.step(learningRate);
+        gradients.publish();
+        adjustments.forEach(model.parameters()::adjust);
+      }
+      return new Measured(measured[0], measured[1], gradientNorm);
+    } finally {
+      adjustments.values().forEach(Tensor::close);
+    }
+  }
+
+  /** Adds a share of gradient and adjustments; gives that share of the losses, float32 [2]. */
+  private Tensor accumulate(Tensor windows, int forwards, Map<String, Tensor> adjustments) {
+    try (ForwardContext forward = ForwardContext.training()) {
+      Tensor tokens = windows.to(model.precision().device(), ScalarType.Long);
+      Tensor loss = LanguageLoss.of(model, tokens, forward);
+      Tensor auxiliary = Tensors.zeros(loss);
+      for (Tensor each : forward.losses().values()) {
+        auxiliary = auxiliary.add(each);
+      }
+      Backward.run(Tensors.mul(loss.add(auxiliary), 1.0 / forwards));
+      gradients.collect();
+      forward
+          .adjustments()
+          .forEach((name, delta) -> add(adjustments, name, Tensors.mul(delta, 1.0 / forwards)));
+      Tensor both = Tensors.stack(0, loss.detach(), auxiliary.detach());
+      return Tensors.mul(both, 1.0 / forwards).to(ScalarType.Float);
+    }
+  }
+
+  private static void add(Map<String, Tensor> sums, String name, Tensor summand) {
+    Tensor sum = sums.get(name);
+    if (sum == null) {
+      sums.put(name, Scopes.own(summand));
+    } else {
+      Scopes.run(() -> sum.add_(summand));
+    }
+  }
+
+  private Tensor anyMaster() {
+    return gradients.optimized().get(0).master();
+  }
+
+  @Override
+  public void close() {
+    optimizer.close();
+    clip.close();
+    gradients.close();
+  }
+}

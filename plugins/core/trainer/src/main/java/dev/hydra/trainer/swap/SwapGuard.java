@@ -1,0 +1,65 @@
+package dev.hydra.trainer.swap;
+
+import dev.hydra.trainer.step.TrainingStep;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Locale;
+import java.util.Optional;
+
+/** Watches the losses after a swap, and knows those before. */
+final class SwapGuard {
+  /** Losses before a swap that are averaged. */
+  private static final int WINDOW = 20;
+
+  private final GuardSettings settings;
+  private final Deque<Double> before = new ArrayDeque<>();
+  private int left;
+
+  SwapGuard(GuardSettings settings) {
+    this.settings = settings;
+  }
+
+  /** A swap was made. */
+  void begin() {
+    left = settings.steps();
+  }
+
+  /** It was undone or confirmed. */
+  void end() {
+    left = 0;
+  }
+
+  /** Whether it is watched. */
+  boolean watching() {
+    return left > 0;
+  }
+
+  /**
+   * Takes note of a step.
+   *
+   * @return why the swap must be undone, if it must
+   */
+  Optional<String> judge(TrainingStep.Measured measured) {
+    double loss = measured.loss();
+    boolean finite = Double.isFinite(loss + measured.auxiliary() + measured.gradientNorm());
+    if (!watching()) {
+      if (finite) {
+        before.addLast(loss);
+      }
+      if (before.size() > WINDOW) {
+        before.removeFirst();
+      }
+      return Optional.empty();
+    }
+    left--;
+    double mean = before.stream().mapToDouble(each -> each).average().orElse(Double.MAX_VALUE);
+    double limit = Math.min(mean * settings.factor(), settings.loss().orElse(Double.MAX_VALUE));
+    if (!finite) {
+      return Optional.of("a step is not finite (" + measured + ")");
+    }
+    return loss > limit
+        ? Optional.of(
+            String.format(Locale.ROOT, "the loss is %.4g, above the limit of %.4g", loss, limit))
+        : Optional.empty();
+  }
+}

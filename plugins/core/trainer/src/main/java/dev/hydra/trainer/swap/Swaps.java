@@ -1,0 +1,113 @@
+package dev.hydra.trainer.swap;
+
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.swap.SwapHost;
+import dev.hydra.composer.swap.SwapReport;
+import dev.hydra.composer.swap.Swapper;
+import dev.hydra.libtorch.runtime.LibTorchException;
+import dev.hydra.trainer.step.TrainingStep;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * Exchanges components of a training run while it goes on, on request of any thread but its own.
+ * Everything is noted in the run's journal.
+ *
+ * <p>For {@code trainer.swap.guard-steps} steps a swap is watched, and undone if a step fails, is
+ * not finite or its loss is far above the mean of the 20 steps before. As long as that takes, a
+ * copy of all parameters and moments lies in host memory (12 bytes for every trained element),
+ * parameters that the swap dropped stay on the device, and the old plugin stays in memory. The next
+ * swap ends the watch over the one before.
+ */
+public final class Swaps implements AutoCloseable {
+  private final Background background = new Background();
+  private final Swapper swapper;
+  private final SwapGuard guard;
+
+  public Swaps(
+      Model model, TrainingStep training, GuardSettings settings, Consumer<SwapReport> reported) {
+    this.guard = new SwapGuard(settings);
+    boolean undoable = settings.steps() > 0;
+    this.swapper =
+        new Swapper(
+            model,
+            new SwapHost() {
+              @Override
+              public Part prepare(Change change) {
+                Optional<Snapshot> snapshot =
+                    undoable
+                        ? Optional.of(new Snapshot(model.parameters(), background))
+                        : Optional.empty();
+                return new TrainingParticipant(model, training, change, snapshot);
+              }
+
+              @Override
+              public void reported(SwapReport report) {
+                reported.accept(report);
+              }
+
+              @Override
+              public boolean undoable() {
+                return undoable;
+              }
+            });
+  }
+
+  /** What exchanges the components. */
+  public Swapper swapper() {
+    return swapper;
+  }
+
+  /** Between two steps. */
+  public void boundary(long step) {
+    if (!guard.watching()) {
+      swapper.confirm();
+    }
+    swapper
+        .boundary(step, Optional.empty())
+        .ifPresent(
+            status -> {
+              switch (status) {
+                case SWITCHED -> guard.begin();
+                case ROLLED_BACK -> guard.end();
+                default -> {}
+              }
+            });
+  }
+
+  /** After a step: undoes a swap that has made things worse; says whether it did. */
+  public boolean undid(long step, TrainingStep.Measured measured) {
+    Optional<String> reason = guard.judge(measured);
+    reason.ifPresent(
+        why -> {
+          guard.end();
+          swapper.undo(step, why);
+        });
+    return reason.isPresent();
+  }
+
+  /**
+   * After a step or an evaluation that has failed: undoes the swap that is watched; says whether
+   * there was one.
+   */
+  public boolean undid(long step, Throwable failure) {
+    if (!guard.watching()) {
+      return false;
+    }
+    guard.end();
+    swapper.undo(
+        step,
+        "it failed ("
+            + failure.getClass().getSimpleName()
+            + ": "
+            + LibTorchException.readable(failure)
+            + ")");
+    return true;
+  }
+
+  @Override
+  public void close() {
+    swapper.close();
+    background.close();
+  }
+}

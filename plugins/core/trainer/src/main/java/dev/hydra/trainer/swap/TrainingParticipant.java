@@ -1,0 +1,68 @@
+package dev.hydra.trainer.swap;
+
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.swap.SwapHost;
+import dev.hydra.trainer.step.MomentTransfer;
+import dev.hydra.trainer.step.OptimizerEntries;
+import dev.hydra.trainer.step.TrainingStep;
+import java.util.Optional;
+
+/** A training's part in one swap: gradients and moments follow the parameters. */
+final class TrainingParticipant implements SwapHost.Part {
+  private final Model model;
+  private final TrainingStep training;
+  private final SwapHost.Change change;
+  private final Optional<Snapshot> snapshot;
+
+  /** For parameters that are not trained: first the joining ones, then those gone, and so on. */
+  private OptimizerEntries resting;
+
+  /**
+   * Allocates.
+   *
+   * @param snapshot what to keep to go back to, if anything; owned
+   */
+  TrainingParticipant(
+      Model model, TrainingStep training, SwapHost.Change change, Optional<Snapshot> snapshot) {
+    this.model = model;
+    this.training = training;
+    this.change = change;
+    this.snapshot = snapshot;
+    try {
+      this.resting = OptimizerEntries.of(change.made().values());
+    } catch (RuntimeException | Error e) { // the memory may not be enough
+      snapshot.ifPresent(Snapshot::close);
+      throw e;
+    }
+  }
+
+  @Override
+  public void begin() {
+    snapshot.ifPresent(this::fill);
+    new MomentTransfer(change, training.optimizer().moments()).into(resting.moments());
+  }
+
+  private void fill(Snapshot empty) {
+    empty.fill(model.parameters(), training.optimizer());
+    training.beforeUpdate(empty::await);
+  }
+
+  @Override
+  public void switched() {
+    if (change.parametersChange()) {
+      resting = training.exchange(resting);
+    }
+  }
+
+  @Override
+  public void rolledBack() {
+    switched();
+    snapshot.orElseThrow().restore(model.parameters(), training.optimizer());
+  }
+
+  @Override
+  public void close() {
+    snapshot.ifPresent(Snapshot::close);
+    resting.close();
+  }
+}

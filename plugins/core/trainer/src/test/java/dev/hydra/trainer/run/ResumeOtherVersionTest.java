@@ -1,0 +1,200 @@
+package dev.hydra.trainer.run;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.hydra.api.FeedForward;
+import dev.hydra.api.Init;
+import dev.hydra.api.Site;
+import dev.hydra.composer.model.Components;
+import dev.hydra.composer.model.Components.Registration;
+import dev.hydra.composer.model.Parameter;
+import dev.hydra.composer.swap.SwapReport;
+import dev.hydra.composer.swap.SwapRequest;
+import dev.hydra.composer.swap.SwapRequest.Vanished;
+import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.mixer.attention.SlidingWindowFactory;
+import dev.hydra.trainer.run.Trials.Events;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Runs that go on with another version of a plugin than they were begun with. */
+class ResumeOtherVersionTest {
+  private static final String PATHS =
+      """
+      model.block.paths = [
+        { mixer { type = sliding-window, heads = 2, window = 8 } }
+        { ffn = test-ffn }
+      ]
+      """;
+
+  @TempDir Path folder;
+
+  @BeforeEach
+  void corpus() throws IOException {
+    Trials.corpus(folder);
+  }
+
+  private Trainer trainer(String run, Registration version, int steps, Events events)
+      throws IOException {
+    List<Registration> all = new ArrayList<>(Components.of(new SlidingWindowFactory()).all());
+    all.add(version);
+    String overrides = PATHS + "trainer.steps = " + steps;
+    return Trials.trainer(folder, folder.resolve(run), overrides, events, () -> all);
+  }
+
+  private void begin(Registration version) throws IOException {
+    Events events = new Events();
+    try (Trainer trainer = trainer("run", version, 8, events)) {
+      trainer.run(() -> events.steps.size() == 4);
+    }
+  }
+
+  @Test
+  void aMigrationGivesWhatASwapWouldHaveGiven() throws IOException {
+    Events swapped = new Events();
+    List<CompletableFuture<SwapReport>> reports = new ArrayList<>();
+    try (Trainer trainer = trainer("swapped", TestFeedForward.fused("1.0"), 8, swapped)) {
+      trainer.run(
+          () -> {
+            if (swapped.steps.size() == 4) {
+              SwapRequest request = SwapRequest.to(TestFeedForward.split("2.0"));
+              reports.add(Requests.swap(trainer, request));
+            }
+            return false;
+          });
+    }
+    assertTrue(Requests.get(reports.get(0)).switched());
+    begin(TestFeedForward.fused("1.0"));
+    Events resumed = new Events();
+    try (Trainer trainer = trainer("run", TestFeedForward.split("2.0"), 8, resumed)) {
+      assertEquals(4, trainer.resume(Vanished.ERROR));
+      trainer.run(() -> false);
+    }
+    assertEquals(swapped.losses().subList(4, 8), resumed.losses());
+    String warning = resumed.warnings.get(0);
+    assertTrue(warning.contains("blocks.0.ffn=test-plugin 1.0 -> test-plugin 2.0"), warning);
+    String journal = Files.readString(folder.resolve("run/journal.jsonl"));
+    assertTrue(journal.contains("\"migrated\":[\"blocks.0.ffn.gate\""), journal);
+  }
+
+  @Test
+  void whatIsNewIsInitialised() throws IOException {
+    begin(TestFeedForward.fused("1.0"));
+    Events resumed = new Events();
+    try (Trainer trainer = trainer("run", TestFeedForward.failing(1000, 1), 8, resumed)) {
+      assertEquals(4, trainer.resume(Vanished.ERROR));
+      trainer.run(() -> false);
+      assertEquals(
+          4, number(trainer, "blocks.0.ffn.more.step"), "its own count, from the first step on");
+      assertEquals(8, number(trainer, "blocks.0.ffn.down.step"));
+    }
+    assertEquals(4, resumed.steps.size());
+    String journal = Files.readString(folder.resolve("run/journal.jsonl"));
+    assertTrue(journal.contains("\"initialised\":[\"blocks.0.ffn.more\""), journal);
+  }
+
+  private static double number(Trainer trainer, String name) {
+    return Tensors.number(trainer.optimizerState().get(name));
+  }
+
+  @Test
+  void whatIsNotAskedForAnyMoreFollowsThePolicy() throws IOException {
+    begin(TestFeedForward.failing(1000, 1));
+    try (Trainer trainer = trainer("run", TestFeedForward.fused("1.0"), 8, new Events())) {
+      IOException refused = assertThrows(IOException.class, () -> trainer.resume(Vanished.ERROR));
+      String message = String.valueOf(refused.getMessage());
+      assertTrue(
+          message.contains("blocks.0.ffn.more no more, as did test-plugin failing"), message);
+      assertTrue(message.contains("--policy drop or keep"), message);
+    }
+    Events kept = new Events();
+    try (Trainer trainer = trainer("run", TestFeedForward.fused("1.0"), 6, kept)) {
+      assertEquals(4, trainer.resume(Vanished.KEEP));
+      trainer.run(() -> false);
+      assertTrue(
+          trainer.model().parameters().all().stream()
+              .filter(Parameter::unused)
+              .map(Parameter::name)
+              .toList()
+              .contains("blocks.0.ffn.more"));
+    }
+    Events again = new Events();
+    try (Trainer trainer = trainer("run", TestFeedForward.fused("1.1"), 8, again)) {
+      assertEquals(6, trainer.resume(Vanished.DROP));
+      trainer.run(() -> false);
+      assertEquals(
+          2,
+          trainer.model().parameters().all().stream().filter(Parameter::unused).count(),
+          "what was kept before stays");
+    }
+  }
+
+  @Test
+  void aModelOfAnotherShapeIsNoOtherVersion() throws IOException {
+    begin(TestFeedForward.fused("1.0"));
+    List<Registration> all = new ArrayList<>(Components.of(new SlidingWindowFactory()).all());
+    all.add(TestFeedForward.fused("1.1"));
+    String overrides = PATHS + "model.depth = 3, trainer.steps = 8";
+    try (Trainer trainer =
+        Trials.trainer(folder, folder.resolve("run"), overrides, new Events(), () -> all)) {
+      IOException refused = assertThrows(IOException.class, () -> trainer.resume(Vanished.DROP));
+      String message = String.valueOf(refused.getMessage());
+      assertTrue(message.contains("it lacks blocks.2.norm.weight"), message);
+      assertTrue(message.contains("it lacks blocks.2.ffn.down"), message);
+    }
+  }
+
+  private static FeedForward downOnly(Site site) {
+    Tensor down = site.parameter("down", Init.normal(0.1), site.width(), 2L * site.width());
+    return (x, pass) -> Tensors.linear(Tensors.cat(2, x, x), down);
+  }
+
+  @Test
+  void whatASwapKeptIsUsedAgain() throws IOException {
+    Registration without =
+        TestFeedForward.registration("1.5", ResumeOtherVersionTest::downOnly, Optional.empty());
+    String name = "blocks.0.ffn.gate_up";
+    Events events = new Events();
+    double[] before;
+    try (Trainer trainer = trainer("run", TestFeedForward.fused("1.0"), 8, events)) {
+      trainer.run(
+          () -> {
+            if (events.steps.size() == 2) {
+              SwapRequest request = SwapRequest.to(without).vanished(Vanished.KEEP);
+              assertFalse(Requests.swap(trainer, request).isDone(), "it waits for the boundary");
+            }
+            return events.steps.size() == 4;
+          });
+      assertFalse(trainer.optimizerState().containsKey(name + ".step"), "it is not trained");
+      before = values(trainer, name);
+    }
+    try (Trainer trainer = trainer("run", TestFeedForward.fused("1.0"), 8, new Events())) {
+      assertEquals(4, trainer.resume(Vanished.ERROR));
+      assertArrayEquals(before, values(trainer, name));
+      assertEquals(0, number(trainer, name + ".step"));
+      trainer.run(() -> false);
+      assertEquals(4, number(trainer, name + ".step"), "it is trained again");
+    }
+  }
+
+  private static double[] values(Trainer trainer, String name) {
+    return trainer.model().parameters().all().stream()
+        .filter(each -> each.name().equals(name))
+        .map(each -> Tensors.numbers(each.master()))
+        .findFirst()
+        .orElseThrow();
+  }
+}

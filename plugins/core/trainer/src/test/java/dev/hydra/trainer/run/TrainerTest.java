@@ -1,0 +1,290 @@
+package dev.hydra.trainer.run;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.jr.ob.JSON;
+import dev.hydra.composer.model.Parameter;
+import dev.hydra.composer.swap.SwapRequest.Vanished;
+import dev.hydra.data.Dataset;
+import dev.hydra.inference.GenerationSettings;
+import dev.hydra.inference.Sampling;
+import dev.hydra.inference.TextGenerator;
+import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.libtorch.safetensors.SafetensorsFile;
+import dev.hydra.trainer.evaluation.Score;
+import dev.hydra.trainer.run.Trials.Events;
+import dev.hydra.trainer.step.TrainingException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Scalar;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Whole runs: learning, stopping, resuming, failing. */
+class TrainerTest {
+  @TempDir Path folder;
+
+  @BeforeEach
+  void corpus() throws IOException {
+    Trials.corpus(folder);
+  }
+
+  private Events run(String name, String overrides) throws IOException {
+    Events events = new Events();
+    try (Trainer trainer = Trials.trainer(folder, folder.resolve(name), overrides, events)) {
+      trainer.run(() -> false);
+    }
+    return events;
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"fp32", "bf16"})
+  void learns(String precision) throws IOException {
+    Events events = run("run", "trainer { steps = 40, precision = " + precision + " }");
+    double first = events.steps.get(0).loss();
+    double last = events.steps.get(39).loss();
+    assertEquals(Math.log(256), first, 0.6, "a new model knows nothing");
+    assertTrue(last < 2.5, "after 40 steps the loss is " + last);
+    assertTrue(events.scores.get(0).bitsPerByte() < 2.5 / Math.log(2));
+    assertTrue(events.steps.get(0).auxiliary() > 0, "routers balance");
+  }
+
+  @Test
+  void runFolderHoldsWhatTheReadmeSays() throws IOException {
+    run("run", "trainer { steps = 3, checkpoint { every = 1, keep = 2 } }");
+    Path run = folder.resolve("run");
+    List<String> metrics = Files.readAllLines(run.resolve("metrics.jsonl"));
+    assertEquals(3, metrics.size());
+    Map<String, Object> line = JSON.std.mapFrom(metrics.get(2));
+    assertEquals(3, line.get("step"));
+    assertTrue(line.get("loss") instanceof Double);
+    assertTrue(Files.exists(run.resolve("config.conf")));
+    assertTrue(Files.readString(run.resolve("journal.jsonl")).contains("\"event\":\"end\""));
+    assertFalse(Files.exists(run.resolve("checkpoints/step-000001")), "only two are kept");
+    assertTrue(Files.exists(run.resolve("checkpoints/step-000002")));
+    new Checkpoint(run.resolve("checkpoints/step-000003")).verify();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"fp32", "bf16"})
+  void resumesBitForBit(String precision) throws IOException {
+    String overrides = "trainer { steps = 8, accumulate = 2, precision = " + precision + " }";
+    Events whole = run("whole", overrides);
+    Path parts = folder.resolve("parts");
+    Events first = new Events();
+    try (Trainer trainer = Trials.trainer(folder, parts, overrides, first)) {
+      Trainer.Outcome outcome = trainer.run(() -> first.steps.size() == 3);
+      assertTrue(outcome.interrupted());
+      assertEquals(3, outcome.step());
+    }
+    Events second = new Events();
+    try (Trainer trainer = Trials.trainer(folder, parts, overrides, second)) {
+      assertEquals(3, trainer.resume(Vanished.ERROR));
+      assertFalse(trainer.run(() -> false).interrupted());
+    }
+    assertEquals(whole.losses().subList(0, 3), first.losses());
+    assertEquals(whole.losses().subList(3, 8), second.losses());
+    for (String file : List.of(Checkpoint.MODEL, Checkpoint.OPTIMIZER)) {
+      assertArrayEquals(
+          Files.readAllBytes(folder.resolve("whole/checkpoints/step-000008").resolve(file)),
+          Files.readAllBytes(parts.resolve("checkpoints/step-000008").resolve(file)),
+          file);
+    }
+    assertEquals(8, Files.readAllLines(parts.resolve("metrics.jsonl")).size());
+    try (SafetensorsFile file =
+            SafetensorsFile.open(
+                parts.resolve("checkpoints/step-000008").resolve(Checkpoint.MODEL));
+        PointerScope scope = new PointerScope()) {
+      double[] bias = Tensors.numbers(file.read("blocks.1.ffn.router.bias"));
+      assertTrue(Arrays.stream(bias).anyMatch(b -> b != 0), "checkpoints keep what rules adjust");
+    }
+  }
+
+  @Test
+  void damagedCheckpointIsPassedOver() throws IOException {
+    run("run", "trainer { steps = 4, checkpoint { every = 2 } }");
+    Path newest = folder.resolve("run/checkpoints/step-000004").resolve(Checkpoint.MODEL);
+    byte[] bytes = Files.readAllBytes(newest);
+    bytes[bytes.length / 2] ^= 1;
+    Files.write(newest, bytes);
+    Events events = new Events();
+    try (Trainer trainer =
+        Trials.trainer(folder, folder.resolve("run"), "trainer { steps = 4 }", events)) {
+      assertEquals(2, trainer.resume(Vanished.ERROR));
+    }
+    assertTrue(events.warnings.get(0).contains("model.safetensors is damaged"));
+    Files.delete(folder.resolve("run/checkpoints/step-000002/manifest.json"));
+    try (Trainer trainer =
+        Trials.trainer(folder, folder.resolve("run"), "trainer { steps = 4 }", events)) {
+      IOException thrown = assertThrows(IOException.class, () -> trainer.resume(Vanished.ERROR));
+      assertTrue(String.valueOf(thrown.getMessage()).contains("no whole checkpoint"));
+    }
+  }
+
+  @Test
+  void stopsOnWhatIsNotFinite() throws IOException {
+    Events events = new Events();
+    try (Trainer trainer = Trials.trainer(folder, folder.resolve("run"), "", events)) {
+      Parameter norm =
+          trainer.model().parameters().all().stream()
+              .filter(parameter -> parameter.name().equals("norm.weight"))
+              .findFirst()
+              .orElseThrow();
+      try (PointerScope scope = new PointerScope()) {
+        norm.master().detach().fill_(new Scalar(Double.NaN));
+      }
+      TrainingException thrown =
+          assertThrows(TrainingException.class, () -> trainer.run(() -> false));
+      assertTrue(String.valueOf(thrown.getMessage()).contains("optimizer.learning-rate"));
+    }
+    assertTrue(Files.readString(folder.resolve("run/journal.jsonl")).contains("\"not-finite\""));
+    assertEquals(List.of(), new RunFolder(folder.resolve("run")).checkpoints());
+  }
+
+  @Test
+  void accumulationAveragesGradients() throws IOException {
+    Events once = run("once", "trainer { steps = 2, batch-size = 8 }");
+    Events twice = run("twice", "trainer { steps = 2, batch-size = 4, accumulate = 2 }");
+    assertEquals(once.steps.get(0).loss(), twice.steps.get(0).loss(), 1e-5);
+    // Not exactly: each forward balances its own experts.
+    assertEquals(once.steps.get(1).loss(), twice.steps.get(1).loss(), 1e-2);
+  }
+
+  @Test
+  void liveHandlesStayFlat() throws IOException {
+    Events events = new Events();
+    try (Trainer trainer =
+        Trials.trainer(
+            folder,
+            folder.resolve("run"),
+            "trainer { steps = 1000, batch-size = 1 }, data.sequence-length = 16",
+            events)) {
+      long[] handles = new long[2];
+      trainer.run(
+          () -> {
+            int step = events.steps.size();
+            if (step == 20) {
+              handles[0] = Scopes.liveHandles();
+            } else if (step == 999) {
+              handles[1] = Scopes.liveHandles();
+            }
+            return false;
+          });
+      assertTrue(
+          handles[1] <= handles[0],
+          "live handles went from " + handles[0] + " to " + handles[1] + " in 979 steps");
+    }
+  }
+
+  @Test
+  void unwritableRunFolderIsSaid() throws IOException {
+    Files.writeString(folder.resolve("file"), "not a folder");
+    IOException thrown =
+        assertThrows(
+            IOException.class,
+            () -> Trials.trainer(folder, folder.resolve("file/run"), "", new Events()).close());
+    assertTrue(String.valueOf(thrown.getMessage()).contains("--run-dir"), thrown.getMessage());
+  }
+
+  @Test
+  void generatesTheSameWithTheSameSeed() throws IOException {
+    try (Trainer trainer = Trials.trainer(folder, folder.resolve("run"), "", new Events())) {
+      trainer.run(() -> false);
+      TextGenerator generator = new TextGenerator(trainer.model(), 256, GenerationSettings.NONE);
+      assertEquals(draw(generator, 1), draw(generator, 1));
+      assertFalse(draw(generator, 1).equals(draw(generator, 2)));
+      assertThrows(
+          IllegalArgumentException.class,
+          () -> generator.generate(new int[0], 1, new Sampling(1, 0, 1, 0), token -> true));
+      assertThrows(
+          IllegalArgumentException.class,
+          () -> generator.generate(new int[] {256}, 1, new Sampling(1, 0, 1, 0), token -> true));
+    }
+  }
+
+  private static List<Integer> draw(TextGenerator generator, long seed) {
+    java.util.ArrayList<Integer> drawn = new java.util.ArrayList<>();
+    generator.generate(new int[] {'a', 'n'}, 40, new Sampling(1, 0, 1, seed), drawn::add);
+    return drawn;
+  }
+
+  @Test
+  void resumingThatFailsKeepsTheConfiguration() throws IOException {
+    run("run", "");
+    Path run = folder.resolve("run");
+    String before = Files.readString(run.resolve("config.conf"));
+    try (Trainer other = Trials.trainer(folder, run, "model.width = 32", new Events())) {
+      IOException thrown = assertThrows(IOException.class, () -> other.resume(Vanished.ERROR));
+      assertTrue(String.valueOf(thrown.getMessage()).contains("does not fit the model"));
+    }
+    assertEquals(before, Files.readString(run.resolve("config.conf")));
+  }
+
+  @Test
+  void theLastEvaluationCanBeInterruptedAndMadeUp() throws IOException {
+    Path run = folder.resolve("run");
+    Events events = new Events();
+    try (Trainer trainer = Trials.trainer(folder, run, "", events)) {
+      Trainer.Outcome outcome = trainer.run(() -> events.steps.size() == 8);
+      assertTrue(outcome.interrupted());
+      assertEquals(8, outcome.step());
+      assertTrue(outcome.score().isEmpty());
+    }
+    try (Trainer trainer = Trials.trainer(folder, run, "", events)) {
+      assertEquals(8, trainer.resume(Vanished.ERROR));
+      assertTrue(trainer.run(() -> false).score().isPresent());
+    }
+  }
+
+  @Test
+  void twoRunsCannotShareAFolder() throws IOException {
+    Path run = folder.resolve("run");
+    try (Trainer first = Trials.trainer(folder, run, "", new Events())) {
+      IOException thrown =
+          assertThrows(
+              IOException.class, () -> Trials.trainer(folder, run, "", new Events()).close());
+      assertTrue(String.valueOf(thrown.getMessage()).contains("another process is using"));
+      first.run(() -> false);
+    }
+    Trials.trainer(folder, run, "", new Events()).close();
+  }
+
+  @Test
+  void lastEvaluationScoresAllThatIsHeldOut() throws IOException {
+    Events events = run("run", "trainer { steps = 2, evaluation { every = 1, windows = 8 } }");
+    Dataset dataset = Trials.experiment("").data().open(List.of(folder));
+    long all = dataset.validation().count() * 32L;
+    assertEquals(List.of(8 * 32L, all), events.scores.stream().map(Score::tokens).toList());
+    assertEquals(all, events.scores.get(1).bytes());
+  }
+
+  @Test
+  void masterAndWorkingCopyAgreeAfterAStep() throws IOException {
+    try (Trainer trainer =
+            Trials.trainer(
+                folder, folder.resolve("run"), "trainer { precision = bf16 }", new Events());
+        PointerScope scope = new PointerScope()) {
+      trainer.run(() -> false);
+      for (Parameter parameter : trainer.model().parameters().all()) {
+        assertTrue(
+            parameter
+                .working()
+                .equal(Tensors.cast(parameter.master(), Tensors.type(parameter.working()))),
+            parameter.name());
+      }
+    }
+  }
+}

@@ -1,0 +1,184 @@
+package dev.hydra.trainer.step;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.hydra.api.Init;
+import dev.hydra.api.ParameterSpec;
+import dev.hydra.composer.model.ForwardContext;
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.Parameter;
+import dev.hydra.composer.model.ParameterStore;
+import dev.hydra.composer.model.Placement;
+import dev.hydra.libtorch.autograd.Backward;
+import dev.hydra.libtorch.runtime.Devices;
+import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.trainer.run.Experiment;
+import dev.hydra.trainer.run.Trials;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Random;
+import java.util.stream.Collectors;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** What a step does to parameters that are not simply moved against a dense gradient. */
+class TrainingStepTest {
+  private static final String BIAS = "blocks.1.ffn.router.bias";
+  private static final String TABLE = "blocks.1.memory2.values.weight";
+
+  private final PointerScope scope = new PointerScope();
+
+  @AfterEach
+  void free() {
+    scope.close();
+  }
+
+  @Test
+  void adjustmentsAreAveragedOverItsForwards() {
+    Experiment experiment = Trials.experiment("");
+    List<Tensor> windows = List.of(windows(1, 60), windows(2, 60), windows(3, 60));
+    try (Model model = model(experiment, ScalarType.Float);
+        TrainingStep step = new TrainingStep(model, experiment.optimizer())) {
+      double[] expected = new double[4];
+      for (Tensor each : windows) {
+        double[] delta = delta(model, each);
+        assertTrue(Arrays.stream(delta).anyMatch(d -> d != 0));
+        Arrays.setAll(expected, e -> expected[e] + delta[e] / 3);
+      }
+      step.run(windows::get, 3, 1e-3);
+      assertArrayEquals(expected, Tensors.numbers(parameter(model, BIAS).master()), 1e-8);
+    }
+  }
+
+  @Test
+  void beforeItUpdatesItDoesOnceWhatItIsTold() {
+    Experiment experiment = Trials.experiment("");
+    try (Model model = model(experiment, ScalarType.Float);
+        TrainingStep step = new TrainingStep(model, experiment.optimizer())) {
+      Tensor weight = parameter(model, "norm.weight").master().detach();
+      Tensor before = weight.clone();
+      List<Boolean> same = new ArrayList<>();
+      step.beforeUpdate(() -> same.add(weight.equal(before)));
+      for (int i = 0; i < 2; i++) {
+        step.run(TrainingStepTest::windows, 1, 1e-2);
+      }
+      assertEquals(List.of(true), same);
+      assertFalse(weight.equal(before));
+    }
+  }
+
+  private static double[] delta(Model model, Tensor windows) {
+    try (ForwardContext forward = ForwardContext.training()) {
+      LanguageLoss.of(model, windows, forward);
+      return Tensors.numbers(Objects.requireNonNull(forward.adjustments().get(BIAS)));
+    }
+  }
+
+  @Test
+  void aStepThatIsNotFiniteAdjustsNothing() {
+    Experiment experiment = Trials.experiment("");
+    try (Model model = model(experiment, ScalarType.Float);
+        TrainingStep step = new TrainingStep(model, experiment.optimizer())) {
+      parameter(model, "norm.weight").master().detach().fill_(new Scalar(Double.NaN));
+      Tensor table = parameter(model, TABLE).master().detach().clone();
+      step.run(i -> windows(i), 1, 1e-3);
+      assertArrayEquals(new double[4], Tensors.numbers(parameter(model, BIAS).master()));
+      assertTrue(table.equal(parameter(model, TABLE).master().detach()));
+    }
+  }
+
+  /** Against gradients that LibTorch adds up by itself. */
+  @Test
+  void gradientsOfTablesHoldTheRowsRead() {
+    Experiment experiment = Trials.experiment("");
+    try (Model one = model(experiment, ScalarType.Double);
+        Model two = model(experiment, ScalarType.Double);
+        Gradients gradients = new Gradients(two.parameters())) {
+      Tensor buffer = parameter(two, TABLE).working().grad();
+      for (int round = 0; round < 2; round++) {
+        gradients.clear();
+        assertEquals(0, buffer.values().size(0));
+        for (int i = 0; i < 3; i++) {
+          backward(one, windows(i));
+          backward(two, windows(i));
+          gradients.collect();
+        }
+        Tensor expected = parameter(one, TABLE).working().grad().to_dense();
+        assertTrue(buffer.is_coalesced());
+        assertTrue(Tensors.number(expected.sub(buffer.to_dense()).abs().max()) < 1e-14);
+        Tensor touched = expected.abs().sum(1).sign().sum();
+        assertEquals(Tensors.number(touched), buffer.values().size(0), "no row but those read");
+        assertTrue(buffer.values().size(0) < 64);
+        parameter(one, TABLE).working().mutable_grad().zero_();
+      }
+    }
+  }
+
+  @Test
+  void aDenseGradientOfATableIsRefused() {
+    Placement precision = new Placement(Devices.cpu(), ScalarType.Float);
+    try (ParameterStore store = new ParameterStore(precision, 1)) {
+      Tensor table = store.borrow("facts", ParameterSpec.table("facts", Init.normal(1), 5, 2));
+      try (Gradients gradients = new Gradients(store)) {
+        Backward.run(table.sum());
+        IllegalStateException thrown =
+            assertThrows(IllegalStateException.class, gradients::collect);
+        assertTrue(String.valueOf(thrown.getMessage()).contains("facts is a table"));
+      }
+    }
+  }
+
+  private static void backward(Model model, Tensor windows) {
+    try (ForwardContext forward = ForwardContext.training()) {
+      Backward.run(LanguageLoss.of(model, windows, forward));
+    }
+  }
+
+  @Test
+  void rowsThatNobodyReadsStay() {
+    Experiment experiment = Trials.experiment("");
+    try (Model model = model(experiment, ScalarType.Float);
+        TrainingStep step = new TrainingStep(model, experiment.optimizer())) {
+      Tensor before = parameter(model, TABLE).master().detach().clone();
+      step.run(i -> windows(i), 1, 1e-2);
+      Tensor moved = parameter(model, TABLE).master().detach().ne(before).any(1);
+      Tensor held = parameter(model, TABLE).working().grad().indices().select(0, 0);
+      assertArrayEquals(Tensors.integers(held), Tensors.integers(moved.nonzero()));
+      Map<String, Tensor> state = step.optimizer().exportState();
+      Tensor moments = Objects.requireNonNull(state.get(TABLE + ".exp_avg")).ne(new Scalar(0));
+      assertArrayEquals(Tensors.integers(held), Tensors.integers(moments.any(1).nonzero()));
+    }
+  }
+
+  /** Three tokens and what follows: at most 12 of 64 rows are read. */
+  private static Tensor windows(long seed) {
+    return windows(seed, 3);
+  }
+
+  private static Tensor windows(long seed, int tokens) {
+    return Tensor.create(new Random(seed).longs(tokens + 1, 0, 256).toArray(), 1, tokens + 1);
+  }
+
+  private static Model model(Experiment experiment, ScalarType type) {
+    return Model.build(
+        experiment.model(), Trials.COMPONENTS, new Placement(Devices.cpu(), type), 1);
+  }
+
+  private static Parameter parameter(Model model, String name) {
+    Map<String, Parameter> all =
+        model.parameters().all().stream()
+            .collect(Collectors.toMap(Parameter::name, parameter -> parameter));
+    return Objects.requireNonNull(all.get(name), () -> name + " is none of " + all.keySet());
+  }
+}

@@ -1,0 +1,162 @@
+package dev.hydra.bench;
+
+import com.typesafe.config.Config;
+import dev.hydra.api.ConfigException;
+import dev.hydra.composer.model.Components;
+import dev.hydra.composer.model.ForwardContext;
+import dev.hydra.composer.model.Placement;
+import dev.hydra.composer.model.StandaloneComponent;
+import dev.hydra.libtorch.autograd.Backward;
+import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.function.Consumer;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Times forward and backward of components, those of a group side by side. Backward goes to all
+ * parameters and to the input.
+ */
+public final class ComponentBench {
+  private static final long VOCABULARY = 50_000;
+
+  private final Components components;
+  private final Placement precision;
+  private final double seconds;
+
+  /**
+   * One line of a table.
+   *
+   * @param group the table
+   * @param label the case
+   * @param batch the rows of the batch
+   * @param tokens the sequence length
+   * @param timing of a forward and backward
+   * @param bytes resident at the peak of the first one and not before it: less than it needs if the
+   *     allocator had memory left; empty where that is not known
+   */
+  public record Row(
+      String group, String label, int batch, int tokens, Timing timing, OptionalLong bytes) {}
+
+  /**
+   * A benchmark.
+   *
+   * @param components the component types
+   * @param precision where to compute, and in which type
+   * @param seconds how long each length of each group is measured
+   */
+  public ComponentBench(Components components, Placement precision, double seconds) {
+    this.components = components;
+    this.precision = precision;
+    this.seconds = seconds;
+  }
+
+  /**
+   * Runs the groups of a configuration, {@code groups = [ { name, width, batch, lengths, cases }
+   * ]}.
+   *
+   * @param only the names of the groups to run; all if empty
+   * @throws ConfigException if the configuration is wrong
+   */
+  public void run(Config config, List<String> only, Consumer<Row> rows) {
+    List<Group> groups = Group.readAll(config);
+    for (String name : only) {
+      if (groups.stream().noneMatch(group -> group.name().equals(name))) {
+        throw new ConfigException(
+            config.origin(),
+            "groups",
+            "none is named " + name + ", but " + groups.stream().map(Group::name).toList());
+      }
+    }
+    for (Group group : groups) {
+      if (only.isEmpty() || only.contains(group.name())) {
+        run(group, rows);
+      }
+    }
+  }
+
+  private void run(Group group, Consumer<Row> rows) {
+    for (int tokens : group.lengths()) {
+      Map<String, Trial> trials = new LinkedHashMap<>();
+      try {
+        group
+            .cases()
+            .forEach((label, each) -> trials.put(label, new LayerTrial(group, each, tokens)));
+        if (group.recurrence() && tokens == group.lengths().get(0)) {
+          trials.put(
+              "token-by-token recurrence",
+              new Recurrence(new Inputs(precision), group.batch(), tokens, group.width()));
+        }
+        measure(group, tokens, trials, rows);
+      } finally {
+        trials.values().forEach(Trial::close);
+      }
+    }
+  }
+
+  private void measure(Group group, int tokens, Map<String, Trial> trials, Consumer<Row> rows) {
+    // Before the rounds: afterwards the allocator keeps what the first run had to ask for.
+    Map<String, OptionalLong> peaks = new LinkedHashMap<>();
+    trials.forEach((label, trial) -> peaks.put(label, peak(trial)));
+    Iterator<Timing> timings = Rounds.time(List.copyOf(trials.values()), seconds).iterator();
+    peaks.forEach(
+        (label, peak) ->
+            rows.accept(new Row(group.name(), label, group.batch(), tokens, timings.next(), peak)));
+  }
+
+  private OptionalLong peak(Trial trial) {
+    if (precision.device().is_cuda()) {
+      return OptionalLong.empty(); // what is seen is the host's memory
+    }
+    return ProcessMemory.peakDuring(trial);
+  }
+
+  /** A component with input for it. */
+  private final class LayerTrial implements Trial {
+    private final StandaloneComponent component;
+    private final Tensor x;
+    private final Tensor weights;
+    private final Tensor tokens;
+
+    LayerTrial(Group group, Group.Case each, int time) {
+      component =
+          new StandaloneComponent(
+              components, each.role(), each.config(), group.width(), group.width(), precision, 0);
+      Inputs inputs = new Inputs(precision);
+      x = inputs.leaf(group.batch(), time, group.width());
+      weights = inputs.normal(group.batch(), time, group.width());
+      tokens = inputs.tokens(VOCABULARY, group.batch(), time);
+    }
+
+    @Override
+    public void run() {
+      Scopes.run(
+          () -> {
+            try (ForwardContext forward = ForwardContext.training()) {
+              forward.about(tokens);
+              Backward.run(component.forward(x, forward).mul(weights).sum());
+            }
+            Tensors.number(x.grad().sum()); // waits for the device
+            forget(x);
+            component.parameters().all().forEach(parameter -> forget(parameter.working()));
+          });
+    }
+
+    /** A gradient that is kept would be added to, and that of a table would grow. */
+    private static void forget(Tensor leaf) {
+      leaf.mutable_grad().reset();
+    }
+
+    @Override
+    public void close() {
+      component.close();
+      x.close();
+      weights.close();
+      tokens.close();
+    }
+  }
+}

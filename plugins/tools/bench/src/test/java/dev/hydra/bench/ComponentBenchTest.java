@@ -1,0 +1,93 @@
+package dev.hydra.bench;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
+import dev.hydra.api.ConfigException;
+import dev.hydra.bench.ComponentBench.Row;
+import dev.hydra.composer.model.Components;
+import dev.hydra.composer.model.Placement;
+import dev.hydra.ffn.dense.SwigluFactory;
+import dev.hydra.libtorch.runtime.Devices;
+import dev.hydra.libtorch.runtime.Scopes;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ComponentBenchTest {
+  private static final Config CONFIG =
+      ConfigFactory.parseString(
+          """
+          groups = [
+            { name = sizes, width = 16, batch = 2, lengths = [8, 4], recurrence = true
+              cases = [
+                { label = small, ffn { type = swiglu, hidden = 8 } }
+                { label = large, ffn { type = swiglu, hidden = 16 } }
+              ] }
+            { name = other, width = 8, cases = [ { label = only, ffn { type = swiglu } } ] }
+          ]
+          """);
+
+  private static final Placement PRECISION = new Placement(Devices.cpu(), ScalarType.Float);
+
+  private static List<Row> run(Config config, String... only) {
+    List<Row> rows = new ArrayList<>();
+    new ComponentBench(Components.of(new SwigluFactory()), PRECISION, 0.01)
+        .run(config, List.of(only), rows::add);
+    return rows;
+  }
+
+  @Test
+  void everyCaseAtEveryLengthShortestFirst() {
+    List<Row> rows = run(CONFIG, "sizes");
+    assertEquals(
+        List.of("small 4", "large 4", "token-by-token recurrence 4", "small 8", "large 8"),
+        rows.stream().map(row -> row.label() + " " + row.tokens()).toList());
+    for (Row row : rows) {
+      assertEquals(2, row.batch());
+      Timing timing = row.timing();
+      assertTrue(timing.runs() >= 3 && timing.fastest() > 0, row.toString());
+      assertTrue(
+          timing.fastest() <= timing.median() && timing.median() <= timing.slowest(),
+          row.toString());
+    }
+    assertEquals(6, run(CONFIG).size());
+  }
+
+  @Test
+  void leavesNoHandlesBehind() {
+    run(CONFIG, "sizes");
+    long before = Scopes.liveHandles();
+    run(CONFIG, "sizes");
+    assertTrue(Scopes.liveHandles() <= before, "handles are left");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "{} | groups: is required",
+        "groups = 3 | groups: must be a list of objects",
+        "groups = [ { name = a, cases = [ { label = b } ] } ] | needs exactly one of mixer",
+        "groups = [ { name = a, lengths = [0], cases = [] } ] | must be whole numbers from 1",
+        "groups = [ { name = a, cases = [ { label = b, ffn { type = no } } ] } ] | unknown ffn type",
+      })
+  void refusesWrongConfigurations(String hocon, String message) {
+    ConfigException refused =
+        assertThrows(ConfigException.class, () -> run(ConfigFactory.parseString(hocon)));
+    assertTrue(String.valueOf(refused.getMessage()).contains(message), refused.getMessage());
+    assertThrows(ConfigException.class, () -> run(CONFIG, "none"));
+  }
+
+  @Test
+  void mediansAreInTheMiddle() {
+    assertEquals(new Timing(2.5, 1, 9, 4), Timing.of(new double[] {9, 2, 1, 3}));
+    assertEquals(new Timing(2, 1, 9, 3), Timing.of(new double[] {9, 2, 1}));
+  }
+}

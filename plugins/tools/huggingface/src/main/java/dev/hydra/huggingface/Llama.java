@@ -1,0 +1,28 @@
+package dev.hydra.huggingface;
+
+import static dev.hydra.huggingface.ModelPlan.all;
+
+/** Llama (arXiv 2302.13971, 2407.21783), the layout that most dense models have since. */
+final class Llama {
+  private Llama() {}
+
+  static ModelPlan plan(PublishedConfig config) {
+    Backbone frame = Backbone.read(config, Backbone.Names.LLAMA, 1e-6, false);
+    int width = frame.width();
+    int depth = frame.depth();
+    int heads = config.size("num_attention_heads", 32);
+    if (!config.has("head_dim") && width % heads != 0) {
+      throw config.invalid(
+          "num_attention_heads", "= " + heads + " must divide hidden_size = " + width);
+    }
+    AttentionPart attention = AttentionPart.read(config, heads, Rope.whole(config, 10_000));
+    SwigluPart ffn =
+        SwigluPart.of(width, config.size("intermediate_size"), config.flag("mlp_bias", false))
+            .activated(config);
+    return new ModelPlan(
+        frame,
+        BlockPlan.sequential(
+            PathPlan.mixer("mixer", attention, "self_attn.", "input_layernorm", all(depth)),
+            PathPlan.ffn("ffn", ffn, "mlp.", "post_attention_layernorm", all(depth))));
+  }
+}

@@ -1,0 +1,38 @@
+package dev.hydra.huggingface;
+
+import static dev.hydra.huggingface.ModelPlan.all;
+
+/** Mixtral (arXiv 2401.04088): Llama with experts, and with a window where it is asked for. */
+final class Mixtral {
+  private Mixtral() {}
+
+  static ModelPlan plan(PublishedConfig config) {
+    Family.requireSilu(config);
+    Family.warnOfRouterLosses(config);
+    Backbone frame = Backbone.read(config, Backbone.Names.LLAMA, 1e-5, false);
+    int width = frame.width();
+    int depth = frame.depth();
+    AttentionPart attention =
+        AttentionPart.read(config, 8, Rope.whole(config, 1_000_000))
+            .within(config.integer("sliding_window"));
+    if (attention.bias()) {
+      throw config.unsupported("attention_bias", true, "Mixtral's attention has none");
+    }
+    int count = config.size("num_local_experts", config.size("num_experts", 8));
+    MoePart experts =
+        new MoePart(
+            width,
+            config.size("intermediate_size"),
+            count,
+            MoePart.topK(config, count),
+            true,
+            0,
+            MoePart.apart("gate", "w1", "w3", "w2"));
+    String below = "block_sparse_moe.";
+    return new ModelPlan(
+        frame,
+        BlockPlan.sequential(
+            PathPlan.mixer("mixer", attention, "self_attn.", "input_layernorm", all(depth)),
+            PathPlan.ffn("ffn", experts, below, "post_attention_layernorm", all(depth))));
+  }
+}

@@ -1,0 +1,52 @@
+package dev.hydra.huggingface;
+
+import static dev.hydra.huggingface.ModelPlan.all;
+
+import java.util.List;
+
+/** Mamba-2 (arXiv 2405.21060). */
+final class PureMamba2 {
+  private PureMamba2() {}
+
+  static ModelPlan plan(PublishedConfig config) {
+    Family.requireSilu(config);
+    Backbone frame = Backbone.read(config, Backbone.Names.MAMBA, 1e-5, false);
+    int width = frame.width();
+    int depth = frame.depth();
+    int heads = config.integer("num_heads", 128);
+    int headDim = config.integer("head_dim", 64);
+    int expand = config.integer("expand", 2);
+    if ((long) heads * headDim != (long) expand * width) {
+      throw config.invalid(
+          "num_heads",
+          "= %d heads of head_dim = %d do not make up expand * hidden_size = %d"
+              .formatted(heads, headDim, (long) expand * width));
+    }
+    if (config.flag("norm_before_gate", false)) {
+      config.warn("norm_before_gate", "is ignored, as by transformers: norms are after the gate");
+    }
+    // Derived from others, or of no effect in this family.
+    config.harmless(List.of("intermediate_size", "residual_in_fp32", "time_step_rank", "rms_norm"));
+    boolean bias = config.flag("use_bias", false);
+    List<Double> limit = Mamba2Part.stepLimit(config);
+    Mamba2Part mamba =
+        new Mamba2Part(
+            width,
+            heads,
+            headDim,
+            Mamba2Part.requireGroups(config, "n_groups", 8, heads),
+            config.size("state_size", 128),
+            config.integer("conv_kernel", 4),
+            config.flag("use_conv_bias", true),
+            bias,
+            bias,
+            "after-gate",
+            1,
+            frame.epsilon(),
+            limit.get(0),
+            limit.get(1),
+            Mamba2Part.PLAIN);
+    return new ModelPlan(
+        frame, BlockPlan.sequential(PathPlan.mixer("mixer", mamba, "mixer.", "norm", all(depth))));
+  }
+}

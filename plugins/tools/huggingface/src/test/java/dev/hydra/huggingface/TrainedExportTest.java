@@ -1,0 +1,68 @@
+package dev.hydra.huggingface;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.typesafe.config.ConfigFactory;
+import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.ModelFiles;
+import dev.hydra.composer.model.Parameter;
+import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.libtorch.safetensors.SafetensorsFile;
+import dev.hydra.libtorch.safetensors.TensorInfo;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A model that was trained further goes back with the weights that it has by then. */
+class TrainedExportTest {
+  private static final String OURS = "blocks.1.moe.gate_up.weight";
+
+  @TempDir Path folder;
+
+  @Test
+  void changedExpertsGoBack() throws IOException {
+    Golden golden = Golden.of("jamba");
+    Path checkpoint = Files.createDirectory(folder.resolve("checkpoint"));
+    try (PointerScope scope = new PointerScope();
+        Model model = golden.load(folder, ScalarType.Float)) {
+      Parameter experts =
+          model.parameters().all().stream()
+              .filter(parameter -> parameter.name().equals(OURS))
+              .findFirst()
+              .orElseThrow();
+      model.parameters().load(OURS, Tensors.mul(experts.master().detach(), 2));
+      ModelFiles.save(model, checkpoint.resolve(Shards.FILE));
+    }
+    // As a run keeps it: resolved, and beside what the run was told.
+    String balanced = golden.published().text().replace("balance-loss = 0", "balance-loss = 0.01");
+    Files.writeString(
+        checkpoint.resolve("config.conf"),
+        ConfigFiles.render(ConfigFactory.parseString(balanced + "trainer { steps = 3 }")));
+
+    Path back = folder.resolve("back");
+    Path description = golden.folder().resolve("config.json");
+    HuggingFace.exportModel(
+        checkpoint, Optional.of(description), back, Golden.COMPONENTS, Progress.NONE);
+    int changed = 0;
+    try (PointerScope scope = new PointerScope();
+        SafetensorsFile before = SafetensorsFile.open(golden.folder().resolve(Shards.FILE));
+        SafetensorsFile after = SafetensorsFile.open(back.resolve(Shards.FILE))) {
+      assertEquals(before.tensors(), after.tensors());
+      for (TensorInfo info : before.tensors()) {
+        boolean twice = info.name().matches(".*\\.1\\..*experts.*(gate|up)_proj.weight");
+        Tensor expected = Tensors.mul(before.read(info.name()), twice ? 2 : 1);
+        assertTrue(expected.equal(after.read(info.name())), info.name());
+        changed += twice ? 1 : 0;
+      }
+    }
+    assertEquals(8, changed);
+  }
+}

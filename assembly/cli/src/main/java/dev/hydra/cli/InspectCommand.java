@@ -70,9 +70,9 @@ final class InspectCommand implements Callable<Integer> {
       ModelSummary account = ModelSummary.of(built, type, lengths);
       PrintWriter out = spec.commandLine().getOut();
       if (json) {
-        out.println(Json.line(AccountReport.json(model, account)));
+        out.println(Json.line(ModelSummaryReport.json(model, account)));
       } else {
-        AccountReport.print(out, model, account, type);
+        ModelSummaryReport.print(out, model, account, type);
       }
     }
     return 0;

@@ -24,8 +24,8 @@ public final class Main {
     line.setOut(new PrintWriter(System.out, true, StandardCharsets.UTF_8));
     line.setErr(new PrintWriter(System.err, true, StandardCharsets.UTF_8));
     line.setCaseInsensitiveEnumValuesAllowed(true);
-    line.setExecutionExceptionHandler(new Failures());
-    line.setParameterExceptionHandler(Failures::misused);
+    line.setExecutionExceptionHandler(new ExceptionHandler());
+    line.setParameterExceptionHandler(ExceptionHandler::misused);
     return line.execute(arguments);
   }
 }

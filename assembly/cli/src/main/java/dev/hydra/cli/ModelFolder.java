@@ -72,7 +72,7 @@ final class ModelFolder {
       return checkpoint;
     }
     return new RunFolder(folder)
-        .newestWhole(damaged -> System.err.println("hydra: " + damaged))
+        .latestIntact(damaged -> System.err.println("hydra: " + damaged))
         .orElseThrow(
             () ->
                 new IOException(

@@ -1,6 +1,6 @@
 package dev.hydra.cli;
 
-import dev.hydra.cli.common.Screen;
+import dev.hydra.cli.common.Terminal;
 import dev.hydra.cli.swap.SwapText;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.trainer.evaluation.Score;
@@ -14,7 +14,7 @@ import java.time.Duration;
  * Shows how training goes: one line that is rewritten on a terminal, a plain line every few seconds
  * elsewhere. Swaps are told of by threads of their own.
  */
-final class ProgressDisplay implements TrainingListener, Screen, AutoCloseable {
+final class ProgressDisplay implements TrainingListener, Terminal, AutoCloseable {
   private static final int BAR = 24;
   private static final long REWRITE_NANOS = Duration.ofMillis(200).toNanos();
   private static final long PLAIN_NANOS = Duration.ofSeconds(10).toNanos();
@@ -94,7 +94,7 @@ final class ProgressDisplay implements TrainingListener, Screen, AutoCloseable {
 
   @Override
   public void warned(String message) {
-    Screen.super.warned(message);
+    Terminal.super.warned(message);
   }
 
   @Override

@@ -72,7 +72,7 @@ final class SwapCommand implements Callable<Integer> {
       description =
           "What becomes of parameters that the new component does not ask for: the swap is refused,"
               + " they go, or they stay in checkpoints without use (default: error).")
-  private SwapRequest.Vanished vanished = SwapRequest.Vanished.ERROR;
+  private SwapRequest.UnexpectedKeys vanished = SwapRequest.UnexpectedKeys.ERROR;
 
   @Option(
       names = "--state",

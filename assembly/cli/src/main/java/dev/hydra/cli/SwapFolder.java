@@ -1,7 +1,7 @@
 package dev.hydra.cli;
 
 import com.typesafe.config.Config;
-import dev.hydra.cli.common.Screen;
+import dev.hydra.cli.common.Terminal;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.cli.swap.SwappableModel;
 import dev.hydra.composer.model.Model;
@@ -38,7 +38,7 @@ final class SwapFolder {
     if (folder.isEmpty()) {
       return work.apply(Optional.empty());
     }
-    Screen screen = spec.commandLine().getErr()::println;
+    Terminal screen = spec.commandLine().getErr()::println;
     try (SwappableModel open = new SwappableModel(folder.get(), model, config, plugins, screen)) {
       return work.apply(Optional.of(open.swapper()));
     }

@@ -10,7 +10,7 @@ import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Parameter;
-import dev.hydra.composer.swap.SwapRequest.Vanished;
+import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.data.Dataset;
 import dev.hydra.data.StreamingDecoder;
 import dev.hydra.data.Tokenizer;
@@ -88,7 +88,7 @@ final class TrainCommand implements Callable<Integer> {
           "With --resume, what becomes of parameters that another version of a plugin does not ask"
               + " for: the run does not go on, they go, or they stay in checkpoints without use"
               + " (default: error).")
-  private Vanished policy = Vanished.ERROR;
+  private UnexpectedKeys policy = UnexpectedKeys.ERROR;
 
   TrainCommand(PluginJars plugins) {
     this.plugins = plugins;
@@ -139,7 +139,7 @@ final class TrainCommand implements Callable<Integer> {
 
   /** What the model is built from: a run that goes on has the plugins that it was swapped to. */
   private Components components(RunFolder folder, Config config) throws IOException {
-    Optional<Checkpoint> newest = resume ? folder.newestWhole(damaged -> {}) : Optional.empty();
+    Optional<Checkpoint> newest = resume ? folder.latestIntact(damaged -> {}) : Optional.empty();
     return newest.isPresent()
         ? ModelFolder.components(newest.get(), config, plugins)
         : plugins.components(Map.of());
@@ -187,8 +187,8 @@ final class TrainCommand implements Callable<Integer> {
         "%s: %,d parameters, %s on %s%n",
         file,
         parameters,
-        model.precision().compute().name().toLowerCase(java.util.Locale.ROOT),
-        model.precision().device().str().getString());
+        model.placement().compute().name().toLowerCase(java.util.Locale.ROOT),
+        model.placement().device().str().getString());
     screen.printf(
         "text: %,d tokens, %,d training windows; run folder: %s%n",
         dataset.corpus().size(), dataset.train().samplesPerEpoch(), folder.path());

@@ -1,6 +1,6 @@
 package dev.hydra.cli.swap;
 
-import dev.hydra.cli.common.Screen;
+import dev.hydra.cli.common.Terminal;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.cli.plugins.RunPlugins;
 import dev.hydra.composer.model.Components.Registration;
@@ -36,7 +36,7 @@ final class LiveSwaps implements AutoCloseable {
   private final Swapper swapper;
   private final PluginJars plugins;
   private final RunPlugins store;
-  private final Screen screen;
+  private final Terminal screen;
   private final RunJournal journal;
   private final Map<String, String> hashes;
 
@@ -53,7 +53,7 @@ final class LiveSwaps implements AutoCloseable {
 
   /** For a run that is about to begin. */
   LiveSwaps(
-      Swapper swapper, PluginJars plugins, RunPlugins store, Screen screen, RunJournal journal)
+      Swapper swapper, PluginJars plugins, RunPlugins store, Terminal screen, RunJournal journal)
       throws IOException {
     this.swapper = swapper;
     this.plugins = plugins;

@@ -1,7 +1,7 @@
 package dev.hydra.cli.swap;
 
 import dev.hydra.cli.common.Installation;
-import dev.hydra.cli.common.Screen;
+import dev.hydra.cli.common.Terminal;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.cli.plugins.RunPlugins;
 import dev.hydra.composer.swap.Swapper;
@@ -25,13 +25,13 @@ public final class SwapChannel implements AutoCloseable {
   private final Swapper swapper;
   private final PluginJars plugins;
   private final RunPlugins store;
-  private final Screen screen;
+  private final Terminal screen;
   private final Deque<AutoCloseable> open = new ArrayDeque<>();
   private final Set<Path> earlier = ConcurrentHashMap.newKeySet();
   private boolean opened;
 
   public SwapChannel(
-      RunFolder folder, Swapper swapper, PluginJars plugins, RunPlugins store, Screen screen) {
+      RunFolder folder, Swapper swapper, PluginJars plugins, RunPlugins store, Terminal screen) {
     this.folder = folder;
     this.swapper = swapper;
     this.plugins = plugins;

@@ -29,7 +29,7 @@ public record SwapOrder(
     Optional<Path> jar,
     List<String> sites,
     String config,
-    SwapRequest.Vanished vanished,
+    SwapRequest.UnexpectedKeys vanished,
     SwapRequest.State state,
     Duration limit,
     boolean dryRun) {
@@ -39,7 +39,7 @@ public record SwapOrder(
         Optional.of(jar),
         List.of(),
         "",
-        SwapRequest.Vanished.ERROR,
+        SwapRequest.UnexpectedKeys.ERROR,
         SwapRequest.State.REFUSE,
         SwapRequest.LIMIT,
         false);
@@ -59,7 +59,7 @@ public record SwapOrder(
         Optional.ofNullable(json.get("jar")).map(jar -> Path.of(jar.toString())),
         patterns.stream().map(String::valueOf).toList(),
         json.getOrDefault("config", "").toString(),
-        SwapRequest.Vanished.valueOf(constant(json, "policy", "error")),
+        SwapRequest.UnexpectedKeys.valueOf(constant(json, "policy", "error")),
         SwapRequest.State.valueOf(constant(json, "state", "refuse")),
         Duration.ofMillis(
             (long) (1000 * Json.number(json, "limit_seconds", SwapRequest.LIMIT.toSeconds()))),

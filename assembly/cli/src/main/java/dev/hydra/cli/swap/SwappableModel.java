@@ -1,7 +1,7 @@
 package dev.hydra.cli.swap;
 
 import com.typesafe.config.Config;
-import dev.hydra.cli.common.Screen;
+import dev.hydra.cli.common.Terminal;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.cli.plugins.RunPlugins;
 import dev.hydra.composer.model.Model;
@@ -26,7 +26,8 @@ public final class SwappableModel implements AutoCloseable {
    *
    * @throws IOException if another process has it, such as a training
    */
-  public SwappableModel(Path folder, Model model, Config config, PluginJars plugins, Screen screen)
+  public SwappableModel(
+      Path folder, Model model, Config config, PluginJars plugins, Terminal screen)
       throws IOException {
     RunPlugins store = RunPlugins.of(folder, config); // may refuse the configuration
     Files.createDirectories(folder);
@@ -39,7 +40,7 @@ public final class SwappableModel implements AutoCloseable {
   }
 
   /** Says what happened. The last swap can be undone until the next. */
-  private record Host(RunJournal journal, Screen screen) implements SwapHost {
+  private record Host(RunJournal journal, Terminal screen) implements SwapHost {
     @Override
     public void reported(SwapReport report) {
       SwapEvent event = SwapEvent.of(report);
@@ -48,7 +49,7 @@ public final class SwappableModel implements AutoCloseable {
     }
 
     @Override
-    public boolean undoable() {
+    public boolean canRollBack() {
       return true;
     }
   }

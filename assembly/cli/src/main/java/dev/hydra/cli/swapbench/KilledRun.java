@@ -79,7 +79,7 @@ final class KilledRun {
           + " ms after the request, went on after step "
           + last
           + " with "
-          + run.newestWhole(damaged -> {}).orElseThrow().sites().values().iterator().next();
+          + run.latestIntact(damaged -> {}).orElseThrow().sites().values().iterator().next();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("interrupted", e);
@@ -112,7 +112,7 @@ final class KilledRun {
   /** The step of the newest whole checkpoint. */
   private long newest() throws IOException {
     return Long.parseLong(
-        run.newestWhole(damaged -> {})
+        run.latestIntact(damaged -> {})
             .orElseThrow(() -> new IOException("there is no whole checkpoint in " + run.path()))
             .folder()
             .getFileName()

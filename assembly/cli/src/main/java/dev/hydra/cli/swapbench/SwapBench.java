@@ -251,7 +251,7 @@ public final class SwapBench {
         Optional.of(jar),
         mixers,
         "type = " + FAULTY,
-        SwapRequest.Vanished.DROP,
+        SwapRequest.UnexpectedKeys.DROP,
         SwapRequest.State.REFUSE,
         Duration.ofSeconds(1),
         false);

@@ -65,7 +65,7 @@ public final class EmaFactory implements ComponentFactory<Mixer> {
     @Override
     public Tensor forward(Tensor x, Pass pass) {
       Tensor logDecay = torch.log_sigmoid(decayLogit);
-      Tensor scaled = Tensors.precise(x).mul(torch.sigmoid(decayLogit.neg()));
+      Tensor scaled = Tensors.upcast(x).mul(torch.sigmoid(decayLogit.neg()));
       Tensor y = sums(scaled, logDecay, pass.documents());
       if (pass.cache().isPresent()) {
         y = resumed(y, logDecay, pass.cache().get());

@@ -48,7 +48,7 @@ public final class SequenceScorer {
 
   private double[] part(Tensor hidden, Tensor ids, long from, long to) {
     try (PointerScope scope = new PointerScope()) {
-      Tensor logits = Tensors.precise(model.logits(Tensors.slice(hidden, 1, from, to)));
+      Tensor logits = Tensors.upcast(model.logits(Tensors.slice(hidden, 1, from, to)));
       Tensor targets = Tensors.slice(ids, 1, from + 1, to + 1).unsqueeze(-1);
       return Tensors.numbers(logits.log_softmax(-1).gather(-1, targets));
     }
@@ -57,7 +57,7 @@ public final class SequenceScorer {
   /** Tokens as int64 [1, time] on the model's device. */
   public static Tensor ids(Model model, int[] tokens) {
     long[] ids = Arrays.stream(tokens).asLongStream().toArray();
-    return Tensor.create(ids).view(1, -1).to(model.precision().device(), ScalarType.Long);
+    return Tensor.create(ids).view(1, -1).to(model.placement().device(), ScalarType.Long);
   }
 
   /** Refuses no tokens, and tokens that are not in {@code 0..vocabulary-1}. */

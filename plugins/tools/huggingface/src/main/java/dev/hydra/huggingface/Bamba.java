@@ -13,12 +13,13 @@ final class Bamba {
 
   static ModelPlan plan(PublishedConfig config) {
     Family.requireSilu(config);
-    Backbone frame = Backbone.read(config, Backbone.Names.HYBRID, 1e-5, false);
-    int width = frame.width();
-    int depth = frame.depth();
+    Backbone backbone = Backbone.read(config, Backbone.Names.HYBRID, 1e-5, false);
+    int width = backbone.width();
+    int depth = backbone.depth();
     // The share stands in the rope parameters; beside them it has no effect.
     config.harmless(List.of("partial_rotary_factor", "layers_block_type", "layer_types"));
-    AttentionPart attention = AttentionPart.read(config, 8, Rope.read(config, 10_000, ROTATING));
+    AttentionAdapter attention =
+        AttentionAdapter.read(config, 8, Rope.read(config, 10_000, ROTATING));
     int rotating = attention.rope().dims(attention.headDim());
     int named = config.integer("attn_rotary_emb", rotating);
     if (named != rotating) {
@@ -36,14 +37,15 @@ final class Bamba {
       throw config.invalid(
           "attn_layer_indices", "= " + attending + " must be within the " + depth + " layers");
     }
-    SwigluPart ffn =
-        SwigluPart.of(width, config.size("intermediate_size"), config.flag("mlp_bias", false));
+    SwigluAdapter ffn =
+        SwigluAdapter.of(width, config.size("intermediate_size"), config.flag("mlp_bias", false));
     return new ModelPlan(
-        frame,
+        backbone,
         BlockPlan.sequential(
             PathPlan.mixer(
                 "mamba",
-                Mamba2Part.read(config, config.integer("mamba_expand", 2) * width, frame.epsilon()),
+                Mamba2Adapter.read(
+                    config, config.integer("mamba_expand", 2) * width, backbone.epsilon()),
                 "mamba.",
                 "input_layernorm",
                 others(attending, depth)),

@@ -16,28 +16,28 @@ final class FalconH1 {
   static ModelPlan plan(PublishedConfig config) {
     Family.requireSilu(config);
     config.harmless(List.of("layers_block_type", "layer_types", "mamba_use_mlp"));
-    Backbone frame =
+    Backbone backbone =
         Backbone.read(config, Backbone.Names.HYBRID, 1e-5, false)
             .scaled(
                 config.number("embedding_multiplier", 1), config.number("lm_head_multiplier", 1));
-    int width = frame.width();
-    int depth = frame.depth();
-    AttentionPart attention = AttentionPart.read(config, 8, Rope.whole(config, 10_000));
+    int width = backbone.width();
+    int depth = backbone.depth();
+    AttentionAdapter attention = AttentionAdapter.read(config, 8, Rope.whole(config, 10_000));
     double key = config.number("key_multiplier", 1);
     if (key != 1) {
       // The scores are linear in the keys.
       attention = attention.scaled(key / Math.sqrt(attention.headDim()));
     }
     List<Double> mlp = config.numbers("mlp_multipliers", 2).orElse(ONES);
-    SwigluPart ffn =
-        SwigluPart.of(width, config.size("intermediate_size"), config.flag("mlp_bias", false))
+    SwigluAdapter ffn =
+        SwigluAdapter.of(width, config.size("intermediate_size"), config.flag("mlp_bias", false))
             .gated(mlp.get(0));
     String norm = "input_layernorm";
     return new ModelPlan(
-        frame,
+        backbone,
         BlockPlan.parallel(
             PathPlan.mixer(
-                    "mamba", mamba(config, width, frame.epsilon()), "mamba.", norm, all(depth))
+                    "mamba", mamba(config, width, backbone.epsilon()), "mamba.", norm, all(depth))
                 .scaled(
                     config.number("ssm_out_multiplier", 1), config.number("ssm_in_multiplier", 1)),
             PathPlan.mixer("attention", attention, "self_attn.", norm, all(depth))
@@ -49,10 +49,10 @@ final class FalconH1 {
                 .scaled(mlp.get(1), 1)));
   }
 
-  private static Mamba2Part mamba(PublishedConfig config, int width, double epsilon) {
+  private static Mamba2Adapter mamba(PublishedConfig config, int width, double epsilon) {
     int expanded = config.integer("mamba_expand", 2) * width;
     int inner = config.integer("mamba_d_ssm").orElse(config.says("mamba_d_ssm") ? expanded : 1024);
-    Mamba2Part part = Mamba2Part.read(config, inner, epsilon);
+    Mamba2Adapter part = Mamba2Adapter.read(config, inner, epsilon);
     String norm =
         !config.flag("mamba_rms_norm", false)
             ? "none"
@@ -62,6 +62,6 @@ final class FalconH1 {
         config.flag("projectors_bias", false),
         norm,
         part.groups(),
-        config.numbers("ssm_multipliers", 5).orElse(Mamba2Part.PLAIN));
+        config.numbers("ssm_multipliers", 5).orElse(Mamba2Adapter.PLAIN));
   }
 }

@@ -25,22 +25,22 @@ final class GraniteMoeHybrid {
     if (divisor == 0) {
       throw config.unsupported("logits_scaling", divisor, "logits are divided by it");
     }
-    Backbone frame =
+    Backbone backbone =
         Backbone.read(config, Backbone.Names.LLAMA, 1e-6, false)
             .scaled(config.number("embedding_multiplier", 1), 1 / divisor);
-    int width = frame.width();
-    int depth = frame.depth();
+    int width = backbone.width();
+    int depth = backbone.depth();
     List<Integer> attending = attending(config, depth);
-    AttentionPart attention = attention(config);
+    AttentionAdapter attention = attention(config);
     double residual = config.number("residual_multiplier", 1);
     String norm = "input_layernorm";
     return new ModelPlan(
-        frame,
+        backbone,
         BlockPlan.sequential(
             PathPlan.mixer(
                     "mamba",
-                    Mamba2Part.read(
-                        config, config.integer("mamba_expand", 2) * width, frame.epsilon()),
+                    Mamba2Adapter.read(
+                        config, config.integer("mamba_expand", 2) * width, backbone.epsilon()),
                     "mamba.",
                     norm,
                     others(attending, depth))
@@ -76,7 +76,7 @@ final class GraniteMoeHybrid {
     return IntStream.range(0, depth).filter(i -> ATTENTION.contains(types.get(i))).boxed().toList();
   }
 
-  private static AttentionPart attention(PublishedConfig config) {
+  private static AttentionAdapter attention(PublishedConfig config) {
     Rope rope = Rope.NONE;
     if (config.text("position_embedding_type", "none").equals("rope")) {
       rope = Rope.whole(config, 10_000);
@@ -84,7 +84,7 @@ final class GraniteMoeHybrid {
       config.harmless(
           List.of("rope_theta", "rope_scaling", "rope_parameters", "partial_rotary_factor"));
     }
-    return AttentionPart.read(config, config.integer("num_attention_heads", 32), rope)
+    return AttentionAdapter.read(config, config.integer("num_attention_heads", 32), rope)
         .scaled(config.number("attention_multiplier", 1));
   }
 
@@ -103,15 +103,15 @@ final class GraniteMoeHybrid {
     String norm = "post_attention_layernorm";
     if (experts == 0) {
       config.harmless(List.of("num_experts_per_tok", "intermediate_size"));
-      SwigluPart alone = SwigluPart.of(width, shared, false).together();
+      SwigluAdapter alone = SwigluAdapter.of(width, shared, false).together();
       return PathPlan.ffn("ffn", alone, "shared_mlp.", norm, all(depth));
     }
-    MoePart moe =
-        new MoePart(
+    MoeAdapter moe =
+        new MoeAdapter(
             width,
             config.size("intermediate_size", 11008),
             experts,
-            MoePart.topK(config, experts),
+            MoeAdapter.topK(config, experts),
             true,
             shared,
             GraniteMoeHybrid::together);
@@ -119,7 +119,7 @@ final class GraniteMoeHybrid {
   }
 
   /** Granite's file keeps experts together, as we do. */
-  private static void together(MoePart moe, Mappings tensors) {
+  private static void together(MoeAdapter moe, Mappings tensors) {
     String chosen = "block_sparse_moe.";
     long shared = moe.sharedHidden();
     tensors.renamed("router.weight", chosen + "router.layer.weight", moe.experts(), moe.width());

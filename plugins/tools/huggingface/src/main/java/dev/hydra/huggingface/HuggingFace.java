@@ -61,7 +61,7 @@ public final class HuggingFace {
     Path config = published.resolve(PUBLISHED_CONFIG);
     PublishedModel model = PublishedModel.read(config);
     model.check(components);
-    NewFolder.write(
+    StagingFolder.write(
         out,
         folder -> {
           model.importTo(published, folder.resolve(Shards.FILE), progress);
@@ -105,7 +105,7 @@ public final class HuggingFace {
       problems.throwIfAny(ours + " is not the model that " + config + " describes");
     }
     List<String> notes = new ArrayList<>();
-    NewFolder.write(
+    StagingFolder.write(
         out,
         folder -> {
           List<TensorInfo> weights =

@@ -18,9 +18,9 @@ final class Jamba {
     Family.requireSilu(config);
     Family.warnOfRouterLosses(config);
     refuse(config);
-    Backbone frame = Backbone.read(config, Backbone.Names.HYBRID, 1e-6, false);
-    int width = frame.width();
-    int depth = frame.depth();
+    Backbone backbone = Backbone.read(config, Backbone.Names.HYBRID, 1e-6, false);
+    int width = backbone.width();
+    int depth = backbone.depth();
     int hidden = config.size("intermediate_size");
     int experts = config.integer("num_experts", config.integer("num_local_experts", 16));
     List<Integer> attending = every(config, "attn_layer", 8, 4, depth);
@@ -29,30 +29,34 @@ final class Jamba {
       routed = List.of();
       config.harmless(List.of("num_experts_per_tok"));
     }
-    AttentionPart attention = AttentionPart.read(config, 8, Rope.NONE);
-    MoePart moe =
-        new MoePart(
+    AttentionAdapter attention = AttentionAdapter.read(config, 8, Rope.NONE);
+    MoeAdapter moe =
+        new MoeAdapter(
             width,
             hidden,
             experts,
-            routed.isEmpty() ? 1 : MoePart.topK(config, experts),
+            routed.isEmpty() ? 1 : MoeAdapter.topK(config, experts),
             false,
             0,
-            MoePart.apart("router", "gate_proj", "up_proj", "down_proj"));
+            MoeAdapter.apart("router", "gate_proj", "up_proj", "down_proj"));
     String ffnNorm = "pre_ff_layernorm";
     String below = "feed_forward.";
     return new ModelPlan(
-        frame,
+        backbone,
         BlockPlan.sequential(
             PathPlan.mixer(
                 "mamba",
-                mamba(config, width, frame.epsilon()),
+                mamba(config, width, backbone.epsilon()),
                 "mamba.",
                 "input_layernorm",
                 others(attending, depth)),
             PathPlan.mixer("attention", attention, "self_attn.", "input_layernorm", attending),
             PathPlan.ffn(
-                "mlp", SwigluPart.of(width, hidden, false), below, ffnNorm, others(routed, depth)),
+                "mlp",
+                SwigluAdapter.of(width, hidden, false),
+                below,
+                ffnNorm,
+                others(routed, depth)),
             PathPlan.ffn("moe", moe, below, ffnNorm, routed)));
   }
 
@@ -71,8 +75,8 @@ final class Jamba {
     config.harmless(List.of("n_ctx", "calc_logits_for_entire_prompt"));
   }
 
-  private static MambaPart mamba(PublishedConfig config, int width, double epsilon) {
-    return new MambaPart(
+  private static MambaAdapter mamba(PublishedConfig config, int width, double epsilon) {
+    return new MambaAdapter(
         width,
         config.integer("mamba_expand", 2) * width,
         config.size("mamba_d_state", 16),

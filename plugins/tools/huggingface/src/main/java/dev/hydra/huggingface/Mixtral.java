@@ -9,28 +9,28 @@ final class Mixtral {
   static ModelPlan plan(PublishedConfig config) {
     Family.requireSilu(config);
     Family.warnOfRouterLosses(config);
-    Backbone frame = Backbone.read(config, Backbone.Names.LLAMA, 1e-5, false);
-    int width = frame.width();
-    int depth = frame.depth();
-    AttentionPart attention =
-        AttentionPart.read(config, 8, Rope.whole(config, 1_000_000))
+    Backbone backbone = Backbone.read(config, Backbone.Names.LLAMA, 1e-5, false);
+    int width = backbone.width();
+    int depth = backbone.depth();
+    AttentionAdapter attention =
+        AttentionAdapter.read(config, 8, Rope.whole(config, 1_000_000))
             .within(config.integer("sliding_window"));
     if (attention.bias()) {
       throw config.unsupported("attention_bias", true, "Mixtral's attention has none");
     }
     int count = config.size("num_local_experts", config.size("num_experts", 8));
-    MoePart experts =
-        new MoePart(
+    MoeAdapter experts =
+        new MoeAdapter(
             width,
             config.size("intermediate_size"),
             count,
-            MoePart.topK(config, count),
+            MoeAdapter.topK(config, count),
             true,
             0,
-            MoePart.apart("gate", "w1", "w3", "w2"));
+            MoeAdapter.apart("gate", "w1", "w3", "w2"));
     String below = "block_sparse_moe.";
     return new ModelPlan(
-        frame,
+        backbone,
         BlockPlan.sequential(
             PathPlan.mixer("mixer", attention, "self_attn.", "input_layernorm", all(depth)),
             PathPlan.ffn("ffn", experts, below, "post_attention_layernorm", all(depth))));

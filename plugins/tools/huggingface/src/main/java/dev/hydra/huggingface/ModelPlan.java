@@ -9,52 +9,52 @@ import java.util.TreeSet;
 /**
  * A published model in our terms.
  *
- * @param frame what it has besides its layers
+ * @param backbone what it has besides its layers
  * @param layer the blocks of a layer
  */
-record ModelPlan(Backbone frame, List<BlockPlan> layer) {
+record ModelPlan(Backbone backbone, List<BlockPlan> layer) {
   private static final String HEAD = "lm_head.weight";
 
-  ModelPlan(Backbone frame, BlockPlan... layer) {
-    this(frame, List.of(layer));
+  ModelPlan(Backbone backbone, BlockPlan... layer) {
+    this(backbone, List.of(layer));
   }
 
   /** All tensors, from theirs to ours. */
   List<Mapping> mappings() {
     List<Mapping> all = new ArrayList<>();
-    Backbone.Names names = frame.names();
+    Backbone.Names names = backbone.names();
     Mappings model = new Mappings("", names.prefix(), all);
-    long width = frame.width();
-    model.renamed("embedding.weight", names.embedding() + ".weight", frame.vocabSize(), width);
-    for (int i = 0; i < frame.depth(); i++) {
+    long width = backbone.width();
+    model.renamed("embedding.weight", names.embedding() + ".weight", backbone.vocabSize(), width);
+    for (int i = 0; i < backbone.depth(); i++) {
       for (int j = 0; j < layer.size(); j++) {
         int block = i * layer.size() + j;
         layer.get(j).map(i, width, model.at("blocks." + block + ".", "layers." + i + "."));
       }
     }
     model.renamed("norm.weight", names.norm() + ".weight", width);
-    if (!frame.tied()) {
-      new Mappings("", "", all).renamed("head.weight", HEAD, frame.vocabSize(), width);
+    if (!backbone.tied()) {
+      new Mappings("", "", all).renamed("head.weight", HEAD, backbone.vocabSize(), width);
     }
     return List.copyOf(all);
   }
 
   /** Tensors of theirs that may be left out, and those that they must equal if they are there. */
   Map<String, String> duplicates() {
-    Backbone.Names names = frame.names();
-    return frame.tied() ? Map.of(HEAD, names.table()) : Map.of();
+    Backbone.Names names = backbone.names();
+    return backbone.tied() ? Map.of(HEAD, names.table()) : Map.of();
   }
 
   /** The same for a file that may have tensors under the names that they had before. */
   ModelPlan namedAs(Set<String> tensors) {
-    Backbone.Names former = frame.names().former();
-    boolean old = !tensors.contains(frame.names().table()) && tensors.contains(former.table());
-    return old ? new ModelPlan(frame.named(former), layer) : this;
+    Backbone.Names former = backbone.names().former();
+    boolean old = !tensors.contains(backbone.names().table()) && tensors.contains(former.table());
+    return old ? new ModelPlan(backbone.named(former), layer) : this;
   }
 
   /** The same with the tokens of another description for generation. */
   ModelPlan generating(PublishedConfig generation) {
-    return new ModelPlan(frame.generating(generation), layer);
+    return new ModelPlan(backbone.generating(generation), layer);
   }
 
   /** The model as HOCON. */

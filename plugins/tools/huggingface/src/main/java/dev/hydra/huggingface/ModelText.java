@@ -18,29 +18,29 @@ final class ModelText {
   }
 
   String render() {
-    Backbone frame = plan.frame();
+    Backbone backbone = plan.backbone();
     boolean one = plan.layer().size() == 1;
     line(0, "model {");
-    String depth = one ? ", depth = " + frame.depth() : "";
-    line(1, "vocab-size = " + frame.vocabSize() + ", width = " + frame.width() + depth);
+    String depth = one ? ", depth = " + backbone.depth() : "";
+    line(1, "vocab-size = " + backbone.vocabSize() + ", width = " + backbone.width() + depth);
     Map<String, Object> options = new LinkedHashMap<>();
-    options.put("tie-embeddings", frame.tied());
-    options.put("norm-epsilon", frame.epsilon());
-    options.putAll(frame.options());
+    options.put("tie-embeddings", backbone.tied());
+    options.put("norm-epsilon", backbone.epsilon());
+    options.putAll(backbone.options());
     line(1, join(options));
     if (one) {
       block(1, "block {", plan.layer().get(0), "}");
     } else {
       line(1, "stack = [ {");
-      line(2, "repeat = " + frame.depth());
+      line(2, "repeat = " + backbone.depth());
       line(2, "blocks = [");
       plan.layer().forEach(block -> block(3, "{", block, "}"));
       line(2, "]");
       line(1, "} ]");
     }
     line(0, "}");
-    if (!frame.generation().isEmpty()) {
-      line(0, option("generation", frame.generation()));
+    if (!backbone.generation().isEmpty()) {
+      line(0, option("generation", backbone.generation()));
     }
     return text.toString();
   }
@@ -59,7 +59,7 @@ final class ModelText {
     if (!path.name().equals(path.role())) {
       options.put("name", path.name());
     }
-    LayerSlices.of(path.layers(), plan.frame().depth()).ifPresent(at -> options.put("at", at));
+    LayerSlices.of(path.layers(), plan.backbone().depth()).ifPresent(at -> options.put("at", at));
     if (path.inputScale() != 1) {
       options.put("input-scale", path.inputScale());
     }

@@ -17,19 +17,19 @@ import java.util.List;
 record PathPlan(
     String name,
     String role,
-    Part part,
+    ComponentAdapter part,
     String theirs,
     String theirNorm,
     List<Integer> layers,
     double scale,
     double inputScale) {
   static PathPlan mixer(
-      String name, Part part, String theirs, String theirNorm, List<Integer> layers) {
+      String name, ComponentAdapter part, String theirs, String theirNorm, List<Integer> layers) {
     return new PathPlan(name, "mixer", part, theirs, theirNorm, layers, 1, 1);
   }
 
   static PathPlan ffn(
-      String name, Part part, String theirs, String theirNorm, List<Integer> layers) {
+      String name, ComponentAdapter part, String theirs, String theirNorm, List<Integer> layers) {
     return new PathPlan(name, "ffn", part, theirs, theirNorm, layers, 1, 1);
   }
 

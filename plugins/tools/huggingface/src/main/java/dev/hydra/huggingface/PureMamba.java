@@ -11,9 +11,9 @@ final class PureMamba {
 
   static ModelPlan plan(PublishedConfig config) {
     Family.requireSilu(config);
-    Backbone frame = Backbone.read(config, Backbone.Names.MAMBA, 1e-5, true);
-    int width = frame.width();
-    int depth = frame.depth();
+    Backbone backbone = Backbone.read(config, Backbone.Names.MAMBA, 1e-5, true);
+    int width = backbone.width();
+    int depth = backbone.depth();
     if (!config.flag("rms_norm", true)) {
       throw config.unsupported("rms_norm", false, "norms are RMS norms");
     }
@@ -27,8 +27,8 @@ final class PureMamba {
             "ssm_cfg",
             "fused_add_norm",
             "pad_vocab_size_multiple"));
-    MambaPart mamba =
-        new MambaPart(
+    MambaAdapter mamba =
+        new MambaAdapter(
             width,
             config.integer("intermediate_size", config.integer("expand", 2) * width),
             config.size("state_size", 16),
@@ -38,6 +38,7 @@ final class PureMamba {
             config.flag("use_bias", false),
             Optional.empty());
     return new ModelPlan(
-        frame, BlockPlan.sequential(PathPlan.mixer("mixer", mamba, "mixer.", "norm", all(depth))));
+        backbone,
+        BlockPlan.sequential(PathPlan.mixer("mixer", mamba, "mixer.", "norm", all(depth))));
   }
 }

@@ -10,9 +10,9 @@ final class PureMamba2 {
 
   static ModelPlan plan(PublishedConfig config) {
     Family.requireSilu(config);
-    Backbone frame = Backbone.read(config, Backbone.Names.MAMBA, 1e-5, false);
-    int width = frame.width();
-    int depth = frame.depth();
+    Backbone backbone = Backbone.read(config, Backbone.Names.MAMBA, 1e-5, false);
+    int width = backbone.width();
+    int depth = backbone.depth();
     int heads = config.integer("num_heads", 128);
     int headDim = config.integer("head_dim", 64);
     int expand = config.integer("expand", 2);
@@ -28,13 +28,13 @@ final class PureMamba2 {
     // Derived from others, or of no effect in this family.
     config.harmless(List.of("intermediate_size", "residual_in_fp32", "time_step_rank", "rms_norm"));
     boolean bias = config.flag("use_bias", false);
-    List<Double> limit = Mamba2Part.stepLimit(config);
-    Mamba2Part mamba =
-        new Mamba2Part(
+    List<Double> limit = Mamba2Adapter.stepLimit(config);
+    Mamba2Adapter mamba =
+        new Mamba2Adapter(
             width,
             heads,
             headDim,
-            Mamba2Part.requireGroups(config, "n_groups", 8, heads),
+            Mamba2Adapter.requireGroups(config, "n_groups", 8, heads),
             config.size("state_size", 128),
             config.integer("conv_kernel", 4),
             config.flag("use_conv_bias", true),
@@ -42,11 +42,12 @@ final class PureMamba2 {
             bias,
             "after-gate",
             1,
-            frame.epsilon(),
+            backbone.epsilon(),
             limit.get(0),
             limit.get(1),
-            Mamba2Part.PLAIN);
+            Mamba2Adapter.PLAIN);
     return new ModelPlan(
-        frame, BlockPlan.sequential(PathPlan.mixer("mixer", mamba, "mixer.", "norm", all(depth))));
+        backbone,
+        BlockPlan.sequential(PathPlan.mixer("mixer", mamba, "mixer.", "norm", all(depth))));
   }
 }

@@ -50,7 +50,7 @@ class PlantedRoutingTest {
       return new Router() {
         @Override
         public Routing route(Tensor x, Pass pass) {
-          Tensor shares = Tensors.linear(Tensors.precise(x), weight).softmax(-1);
+          Tensor shares = Tensors.linear(Tensors.upcast(x), weight).softmax(-1);
           Tensor best = shares.argmax(new LongOptional(-1), true);
           return change.apply(new Routing(best, shares.gather(-1, best)));
         }

@@ -112,7 +112,7 @@ final class ProductKeyMemory implements Memory {
 
   /** float32 [batch * time, heads, keyDim]. */
   private Tensor queries(Tensor x) {
-    Tensor raw = Tensors.precise(Tensors.linear(x, query)).view(-1, heads, keyDim);
+    Tensor raw = Tensors.upcast(Tensors.linear(x, query)).view(-1, heads, keyDim);
     return queryNorm.map(scale -> Tensors.rmsNorm(raw, EPSILON).mul(scale)).orElse(raw);
   }
 

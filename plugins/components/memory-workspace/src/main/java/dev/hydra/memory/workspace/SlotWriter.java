@@ -57,10 +57,10 @@ final class SlotWriter {
   /** What the complete chunks x [batch, chunks * chunk, width] write. */
   Writes write(Tensor x) {
     Tensor scores = byHead(Tensors.linear(x, key)).transpose(-1, -2);
-    Tensor weights = Tensors.precise(scores).softmax(-1);
+    Tensor weights = Tensors.upcast(scores).softmax(-1);
     Tensor values = byHead(Tensors.linear(x, value));
     Tensor read = Tensors.cast(weights, Tensors.type(x)).matmul(values);
-    Tensor summary = Tensors.precise(read.transpose(2, 3).flatten(3, 4));
+    Tensor summary = Tensors.upcast(read.transpose(2, 3).flatten(3, 4));
     Tensor open = summary.mul(gate).sum(-1).add(gateBias).sigmoid().unsqueeze(-1);
     return new Writes(open, summary.tanh());
   }

@@ -60,7 +60,7 @@ record DenseAttention(double scale, Optional<Double> softCap) {
   private static Tensor queries(Tensor heads, Qkv x) {
     long kvHeads = x.k().size(2);
     long dim = heads.size(3);
-    return Tensors.precise(heads)
+    return Tensors.upcast(heads)
         .reshape(-1, x.time(), kvHeads, group(x), dim)
         .permute(0, 2, 3, 1, 4)
         .reshape(heads.size(0), kvHeads, -1, dim);
@@ -76,6 +76,6 @@ record DenseAttention(double scale, Optional<Double> softCap) {
   }
 
   private static Tensor keys(Tensor keys) {
-    return Tensors.precise(keys).transpose(1, 2);
+    return Tensors.upcast(keys).transpose(1, 2);
   }
 }

@@ -105,7 +105,7 @@ final class Projections {
     Tensor k = norm(heads(key.apply(x), shape.kvHeads()), keyNorm);
     Tensor v = heads(value.apply(x), shape.kvHeads());
     if (rope.dims() > 0) {
-      Rope.Rotation rotation = rope.at(positions, Tensors.type(Tensors.precise(x)));
+      Rope.Rotation rotation = rope.at(positions, Tensors.type(Tensors.upcast(x)));
       q = rotation.apply(q);
       k = rotation.apply(k);
     }
@@ -124,7 +124,7 @@ final class Projections {
   }
 
   private Tensor norm(Tensor x, Optional<Tensor> weight) {
-    return weight.map(w -> Tensors.rmsNorm(Tensors.precise(x), w, epsilon)).orElse(x);
+    return weight.map(w -> Tensors.rmsNorm(Tensors.upcast(x), w, epsilon)).orElse(x);
   }
 
   /**

@@ -26,7 +26,7 @@ record Qkv(Tensor q, Tensor k, Tensor v) {
   }
 
   private static Tensor zeros(Tensor like) {
-    return Tensors.precise(Tensors.zeros(like, Tensors.sizes(like)));
+    return Tensors.upcast(Tensors.zeros(like, Tensors.sizes(like)));
   }
 
   /** The same queries, without the first keys and values. */

@@ -36,7 +36,7 @@ record Rope(int dims, double theta, Optional<RopeScaling> scaling) {
     /** Rotates x [batch, time, heads, headDim]; the result is at least float32. */
     Tensor apply(Tensor x) {
       long half = cos.size(3);
-      Tensor wide = Tensors.precise(x);
+      Tensor wide = Tensors.upcast(x);
       Tensor first = Tensors.slice(wide, 3, 0, half);
       Tensor second = Tensors.slice(wide, 3, half, 2 * half);
       Tensor turnedFirst = first.mul(cos).sub(second.mul(sin));

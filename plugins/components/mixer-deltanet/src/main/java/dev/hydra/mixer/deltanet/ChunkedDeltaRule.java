@@ -161,8 +161,8 @@ final class ChunkedDeltaRule extends CustomFunction {
     Tensor dStrength = layout.fromHeads(dBeta).squeeze(-1);
     gradients.give(STRENGTH, dStrength.mul(in.strength().neg().sigmoid()));
     Tensor flow =
-        DeltaGradients.dot(sequence.q(), dQ, in.precise())
-            .sub_(DeltaGradients.dot(sequence.v(), dV, in.precise()));
+        DeltaGradients.dot(sequence.q(), dQ, in.accumulationType())
+            .sub_(DeltaGradients.dot(sequence.v(), dV, in.accumulationType()));
     Tensor leaving = states.mul(dStates).sum(2, 3).narrow(0, 1, count).reshape(-1, 1, 1);
     Tensor dLog = layout.fromHeads(flow.flip(1).cumsum(1).flip(1).add_(leaving)).squeeze(-1);
     gradients.give(LOG, dLog.mul(Decays.inRange(in.log())));

@@ -34,7 +34,7 @@ record DeltaGradients(Tensor dy, Tensor dQ, Tensor dK, Tensor dV, Tensor dBeta) 
     Tensor written = terms.written(before);
     Tensor dWritten = terms.keysAtEnd().bmm(dAfter).baddbmm(terms.mixing().transpose(1, 2), dy);
     Tensor dSide = terms.inverse().transpose(1, 2).bmm(dWritten);
-    dBeta.copy_(dot(dSide, written, in.precise()));
+    dBeta.copy_(dot(dSide, written, in.accumulationType()));
     dV.copy_(DeltaTerms.scaled(dSide, in.beta()));
 
     Tensor beforeT = before.transpose(1, 2);
@@ -59,7 +59,8 @@ record DeltaGradients(Tensor dy, Tensor dQ, Tensor dK, Tensor dV, Tensor dBeta) 
     Tensor back = terms.transitions(terms.keysAtEnd().transpose(1, 2).bmm(removed)).transpose(2, 3);
     Tensor reading = terms.reading(terms.mixing().bmm(removed));
     Tensor read =
-        Tensors.cast(terms.in().perChunk(reading.transpose(1, 2).bmm(dy)), terms.in().precise());
+        Tensors.cast(
+            terms.in().perChunk(reading.transpose(1, 2).bmm(dy)), terms.in().accumulationType());
     for (long z = count - 1; z >= 0; z--) {
       torch.baddbmm_out(
           dStates.select(0, z), read.select(0, z), back.select(0, z), dStates.select(0, z + 1));

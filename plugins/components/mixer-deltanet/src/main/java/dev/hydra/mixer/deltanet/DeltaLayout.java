@@ -19,20 +19,20 @@ record DeltaLayout(long batch, long heads, Chunks chunks) {
 
   /** [batch, time, heads, dim] to [chunks * batch * heads, size, dim]. */
   Tensor byHead(Tensor values) {
-    return chunks.fold(values).permute(1, 0, 3, 2, 4).reshape(-1, chunks.size(), values.size(3));
+    return chunks.split(values).permute(1, 0, 3, 2, 4).reshape(-1, chunks.size(), values.size(3));
   }
 
   /** The reverse of {@link #byHead}. */
   Tensor fromHeads(Tensor values) {
     Tensor chunked = values.view(chunks.count(), batch, heads, chunks.size(), values.size(-1));
-    return chunks.unfold(chunked.permute(1, 0, 3, 2, 4));
+    return chunks.join(chunked.permute(1, 0, 3, 2, 4));
   }
 
   /** The decays of logs [batch, time, heads]. */
   Decays decays(GatedDeltaRule.Input in) {
     // Chunks are outermost in memory here too, so that byChunk need not copy.
-    Tensor logs = chunks.fold(in.log()).permute(1, 0, 3, 2).contiguous().transpose(0, 1);
-    return Decays.of(logs, in.documents().map(d -> chunks.fold(d).unsqueeze(2)));
+    Tensor logs = chunks.split(in.log()).permute(1, 0, 3, 2).contiguous().transpose(0, 1);
+    return Decays.of(logs, in.documents().map(d -> chunks.split(d).unsqueeze(2)));
   }
 
   /** What decays return [batch, chunks, heads, ...] to [chunks * batch * heads, ...]. */

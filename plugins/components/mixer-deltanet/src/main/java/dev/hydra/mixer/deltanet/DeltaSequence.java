@@ -65,7 +65,7 @@ record DeltaSequence(
   }
 
   /** The type of what decays and of what is inverted, at least float32. */
-  ScalarType precise() {
+  ScalarType accumulationType() {
     return Tensors.type(beta);
   }
 

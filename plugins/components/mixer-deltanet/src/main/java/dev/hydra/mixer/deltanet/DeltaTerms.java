@@ -20,7 +20,7 @@ import org.bytedeco.pytorch.global.torch;
  */
 record DeltaTerms(DeltaSequence in, Tensor pairs, Tensor inverse, Tensor solved, Tensor mixing) {
   static DeltaTerms of(DeltaSequence in) {
-    Tensor precise = DeltaLayout.byChunk(in.decays().pairs(in.precise()));
+    Tensor precise = DeltaLayout.byChunk(in.decays().pairs(in.accumulationType()));
     Tensor pairs = Tensors.cast(precise, in.type());
     Tensor inverse = Scopes.keep(() -> Tensors.cast(inverse(in, precise), in.type()));
     Tensor removed = scaled(in.k(), in.beta().mul(in.fromStart()));
@@ -31,8 +31,8 @@ record DeltaTerms(DeltaSequence in, Tensor pairs, Tensor inverse, Tensor solved,
 
   private static Tensor inverse(DeltaSequence in, Tensor pairs) {
     Tensor products = in.k().bmm(in.k().transpose(1, 2));
-    Tensor coupling = Tensors.cast(products, in.precise()).mul_(pairs).mul_(in.beta());
-    Tensor one = torch.eye(coupling.size(1), Tensors.like(coupling, in.precise()));
+    Tensor coupling = Tensors.cast(products, in.accumulationType()).mul_(pairs).mul_(in.beta());
+    Tensor one = torch.eye(coupling.size(1), Tensors.like(coupling, in.accumulationType()));
     // Reads what is below the diagonal only, and takes the diagonal for ones.
     return torch.linalg_solve_triangular(coupling, one, false, true, true);
   }
@@ -78,7 +78,7 @@ record DeltaTerms(DeltaSequence in, Tensor pairs, Tensor inverse, Tensor solved,
    * @param removedAtEnd {@code keysAtEnd^T * removed} [keyDim, keyDim]
    */
   Tensor transitions(Tensor removedAtEnd) {
-    Tensor transitions = Tensors.cast(removedAtEnd, in.precise()).neg();
+    Tensor transitions = Tensors.cast(removedAtEnd, in.accumulationType()).neg();
     Tensor left = in.fromStart().narrow(1, in.fromStart().size(1) - 1, 1).squeeze(-1);
     transitions.diagonal(0, 1, 2).add_(left);
     return in.perChunk(transitions);

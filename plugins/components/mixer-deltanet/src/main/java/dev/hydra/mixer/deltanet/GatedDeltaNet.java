@@ -78,7 +78,7 @@ final class GatedDeltaNet implements Mixer {
             heads(parts.get(1), 1),
             parts.get(2).unflatten(-1, shape.valueHeads(), shape.valueDim()),
             logDecays(rates.get(1).flatten(2, 3)),
-            Tensors.precise(rates.get(0).flatten(2, 3)),
+            Tensors.upcast(rates.get(0).flatten(2, 3)),
             pass.documents(),
             pass.cache().flatMap(cache -> cache.get(STATE)));
     Tensor y = norm.apply(apply(input, pass.cache()));
@@ -105,7 +105,7 @@ final class GatedDeltaNet implements Mixer {
 
   /** The log decays [batch, time, valueHeads], float32 or float64. */
   private Tensor logDecays(Tensor steps) {
-    return torch.softplus(Tensors.precise(steps).add(stepBias)).mul(decayLog.exp().neg());
+    return torch.softplus(Tensors.upcast(steps).add(stepBias)).mul(decayLog.exp().neg());
   }
 
   private Tensor apply(GatedDeltaRule.Input input, Optional<StateCache> cache) {

@@ -41,7 +41,7 @@ final class GatedDeltaRule {
       Optional<Tensor> documents,
       Optional<Tensor> initial) {
     /** The type to compute in. */
-    ScalarType precise() {
+    ScalarType accumulationType() {
       return Tensors.type(log);
     }
   }
@@ -80,7 +80,7 @@ final class GatedDeltaRule {
 
   /** The only token of [batch, 1, heads, dim] as [batch, heads, 1, dim]. */
   private static Tensor row(Tensor tensor, Input in) {
-    return Tensors.cast(tensor, in.precise()).transpose(1, 2);
+    return Tensors.cast(tensor, in.accumulationType()).transpose(1, 2);
   }
 
   /** The only token of [batch, 1, heads] as [batch, heads, 1, 1]. */

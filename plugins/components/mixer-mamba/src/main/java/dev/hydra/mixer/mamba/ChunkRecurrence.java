@@ -34,14 +34,15 @@ final class ChunkRecurrence {
     Chunks blocks = Chunks.of(logs.size(1), BLOCK);
     Decays decays =
         Decays.of(
-            blocks.fold(logs).transpose(2, 3), documents.map(d -> blocks.fold(d).transpose(2, 3)));
+            blocks.split(logs).transpose(2, 3),
+            documents.map(d -> blocks.split(d).transpose(2, 3)));
     // From here on [batch, blocks, heads, chunks in the block, elements].
-    Tensor own = decays.pairs(Tensors.type(added)).matmul(blocks.fold(added).transpose(2, 3));
+    Tensor own = decays.pairs(Tensors.type(added)).matmul(blocks.split(added).transpose(2, 3));
     Tensor after =
         blocks.count() == 1 && initial.isEmpty()
             ? own
             : own.add(carried(decays, beforeBlocks(decays, own, initial)));
-    return blocks.unfold(after.transpose(2, 3));
+    return blocks.join(after.transpose(2, 3));
   }
 
   /** The states before every chunk, given those after every chunk; shapes as there. */

@@ -42,9 +42,9 @@ final class Mamba implements Mixer {
     dtNorm = norm(site, "dt_layernorm", shape.dtRank());
     bNorm = norm(site, "b_layernorm", shape.state());
     cNorm = norm(site, "c_layernorm", shape.state());
-    stepBias = precise(site, "dt_proj.bias", StateSpaceOptions.stepBias(site), inner);
-    decayLog = precise(site, "A_log", DynamicsInit.decayLadder(), inner, shape.state());
-    skip = precise(site, "D", Init.ones(), inner);
+    stepBias = fp32(site, "dt_proj.bias", StateSpaceOptions.stepBias(site), inner);
+    decayLog = fp32(site, "A_log", DynamicsInit.decayLadder(), inner, shape.state());
+    skip = fp32(site, "D", Init.ones(), inner);
     boolean biased = site.get(StateSpaceOptions.BIAS);
     outProjection = Linear.outer(site, "out_proj", site.width(), inner, biased);
   }
@@ -55,7 +55,7 @@ final class Mamba implements Mixer {
         : Optional.empty();
   }
 
-  private static Tensor precise(Site site, String name, Init init, long... sizes) {
+  private static Tensor fp32(Site site, String name, Init init, long... sizes) {
     return site.parameter(ParameterSpec.of(name, init, sizes).inFp32().withoutDecay());
   }
 
@@ -88,7 +88,7 @@ final class Mamba implements Mixer {
 
   /** The step sizes [batch, time, inner], float32 or float64. */
   private Tensor steps(Tensor projected) {
-    return torch.softplus(Tensors.precise(projected).add(stepBias));
+    return torch.softplus(Tensors.upcast(projected).add(stepBias));
   }
 
   private Tensor scan(ScanInput input, Optional<StateCache> cache) {

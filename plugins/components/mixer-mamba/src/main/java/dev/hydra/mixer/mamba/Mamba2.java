@@ -132,7 +132,7 @@ final class Mamba2 implements Mixer {
 
   /** The step sizes [batch, time, heads], float32 or float64. */
   private Tensor steps(Tensor projected) {
-    Tensor dt = torch.softplus(Tensors.precise(projected).add(stepBias));
+    Tensor dt = torch.softplus(Tensors.upcast(projected).add(stepBias));
     if (dtLow == 0 && dtHigh.isEmpty()) {
       return dt;
     }

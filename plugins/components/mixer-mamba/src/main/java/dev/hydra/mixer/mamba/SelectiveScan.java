@@ -39,11 +39,11 @@ final class SelectiveScan {
 
   /** Computes a single token, for decoding. */
   static Output step(ScanInput in) {
-    ScalarType precise = Tensors.type(in.dt());
+    ScalarType accumulationType = Tensors.type(in.dt());
     Tensor dt = in.dt().squeeze(1).unsqueeze(-1);
-    Tensor x = Tensors.cast(in.x().squeeze(1), precise).unsqueeze(-1);
-    Tensor b = Tensors.cast(in.b(), precise);
-    Tensor c = Tensors.cast(in.c().squeeze(1), precise).unsqueeze(-1);
+    Tensor x = Tensors.cast(in.x().squeeze(1), accumulationType).unsqueeze(-1);
+    Tensor b = Tensors.cast(in.b(), accumulationType);
+    Tensor c = Tensors.cast(in.c().squeeze(1), accumulationType).unsqueeze(-1);
     Tensor added = x.mul(dt).mul(b);
     Tensor state =
         in.initial().map(before -> dt.mul(in.a()).exp().mul(before).add(added)).orElse(added);

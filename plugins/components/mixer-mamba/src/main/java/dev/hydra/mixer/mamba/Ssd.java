@@ -43,13 +43,13 @@ final class Ssd {
 
   /** Computes a single token as the recurrence says, for decoding. */
   static Output step(ScanInput in) {
-    ScalarType precise = Tensors.type(in.dt());
+    ScalarType accumulationType = Tensors.type(in.dt());
     long groups = in.b().size(2);
     long shared = in.x().size(2) / groups;
     Tensor dt = in.dt().squeeze(1).unflatten(1, groups, shared).unsqueeze(-1);
-    Tensor x = Tensors.cast(in.x().squeeze(1), precise).unflatten(1, groups, shared);
-    Tensor b = Tensors.cast(in.b().squeeze(1), precise).unsqueeze(2).unsqueeze(3);
-    Tensor c = Tensors.cast(in.c().squeeze(1), precise).unsqueeze(2).unsqueeze(-1);
+    Tensor x = Tensors.cast(in.x().squeeze(1), accumulationType).unflatten(1, groups, shared);
+    Tensor b = Tensors.cast(in.b().squeeze(1), accumulationType).unsqueeze(2).unsqueeze(3);
+    Tensor c = Tensors.cast(in.c().squeeze(1), accumulationType).unsqueeze(2).unsqueeze(-1);
     Tensor added = x.mul(dt).unsqueeze(-1).mul(b);
     Tensor decay = dt.mul(in.a().view(groups, shared, 1)).exp().unsqueeze(-1);
     Tensor state =

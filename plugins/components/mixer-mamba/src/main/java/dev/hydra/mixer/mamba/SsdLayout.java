@@ -26,12 +26,12 @@ record SsdLayout(long batch, long heads, long headDim, long groups, long state, 
 
   /** [batch, time, groups, state] to [batch * chunks * groups, size, state]. */
   Tensor byGroup(Tensor projection) {
-    return chunks.fold(projection).transpose(2, 3).reshape(-1, chunks.size(), state);
+    return chunks.split(projection).transpose(2, 3).reshape(-1, chunks.size(), state);
   }
 
   /** The reverse of {@link #byGroup}. */
   Tensor fromGroups(Tensor projection) {
-    return chunks.unfold(
+    return chunks.join(
         projection.view(batch, chunks.count(), groups, chunks.size(), state).transpose(2, 3));
   }
 

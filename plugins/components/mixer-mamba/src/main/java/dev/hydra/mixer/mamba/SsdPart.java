@@ -68,7 +68,7 @@ record SsdPart(ScanInput in, int chunk) {
     Tensor y =
         layout
             .chunks()
-            .unfold(layout.fromSides(across).mul(terms.fromStart()).add_(layout.fromHeads(within)));
+            .join(layout.fromSides(across).mul(terms.fromStart()).add_(layout.fromHeads(within)));
     // A copy: a view would keep the states of all chunks alive.
     Tensor last = layout.fromBoundary(after.narrow(1, after.size(1) - 1, 1)).clone();
     return new Result(y, Tensors.cast(last, Tensors.type(in.dt())), before);
@@ -87,40 +87,40 @@ record SsdPart(ScanInput in, int chunk) {
     SsdLayout layout = terms.layout();
     Chunks chunks = layout.chunks();
     ScalarType type = terms.type();
-    ScalarType precise = Tensors.type(in.dt());
+    ScalarType accumulationType = Tensors.type(in.dt());
 
     // Between chunks.
-    Tensor dyFolded = chunks.fold(dy);
-    Tensor dyAtStart = layout.sideBySide(dyFolded.mul(terms.fromStart()));
+    Tensor dyChunks = chunks.split(dy);
+    Tensor dyAtStart = layout.sideBySide(dyChunks.mul(terms.fromStart()));
     Tensor dBefore = layout.states(dyAtStart.transpose(1, 2).bmm(terms.c()));
     Tensor dState = layout.boundary(dStateAfter, type);
     Tensor dAfter = terms.gradientAfter(next(dBefore, dState));
     Tensor dAdded = layout.fromStates(dAfter);
 
     // Within chunks.
-    Tensor dyByHead = layout.byHead(dyFolded);
+    Tensor dyByHead = layout.byHead(dyChunks);
     Tensor pairs = terms.pairs();
     Tensor mixing = layout.square(pairs.mul(terms.scores()));
     Tensor dMixing = dyByHead.bmm(layout.byHead(terms.input()).transpose(1, 2));
     // Summed in float32: bfloat16 would be slower and blur.
     Tensor dScoresByHead = layout.squareByHead(dMixing).mul(pairs);
-    Tensor dScores = Tensors.cast(layout.square(sum(dScoresByHead, 3, precise)), type);
+    Tensor dScores = Tensors.cast(layout.square(sum(dScoresByHead, 3, accumulationType)), type);
 
     Tensor dC = dyAtStart.bmm(layout.fromStates(before)).baddbmm(dScores, terms.b());
     Tensor dB = terms.inputAtEnd().bmm(dAdded).baddbmm(dScores.transpose(1, 2), terms.c());
     Tensor dInput =
-        chunks.unfold(
+        chunks.join(
             layout
                 .fromSides(terms.b().bmm(dAdded.transpose(1, 2)))
                 .mul(terms.toEnd())
                 .add_(layout.fromHeads(mixing.transpose(1, 2).bmm(dyByHead))));
 
-    Tensor dStep = dot(dInput, in.x(), precise);
-    Tensor flow = chunks.fold(dot(result.y(), dy, precise).sub(dStep.mul(in.dt())));
+    Tensor dStep = dot(dInput, in.x(), accumulationType);
+    Tensor flow = chunks.split(dot(result.y(), dy, accumulationType).sub(dStep.mul(in.dt())));
     Tensor last = layout.boundary(result.state(), type);
-    Tensor leaving = dot(next(before, last), dAfter, precise);
+    Tensor leaving = dot(next(before, last), dAfter, accumulationType);
     Tensor fromHere = flow.flip(2).cumsum(2).flip(2);
-    Tensor dLog = chunks.unfold(fromHere.add(leaving.unsqueeze(2))).mul(terms.inRange());
+    Tensor dLog = chunks.join(fromHere.add(leaving.unsqueeze(2))).mul(terms.inRange());
 
     List<Tensor> gradients = new ArrayList<>();
     gradients.add(dInput.mul(Tensors.cast(in.dt(), type).unsqueeze(-1)));
@@ -142,11 +142,11 @@ record SsdPart(ScanInput in, int chunk) {
     return Tensors.cat(1, starts.narrow(1, 1, starts.size(1) - 1), end);
   }
 
-  private static Tensor dot(Tensor a, Tensor b, ScalarType precise) {
-    return sum(a.mul(b), -1, precise);
+  private static Tensor dot(Tensor a, Tensor b, ScalarType accumulationType) {
+    return sum(a.mul(b), -1, accumulationType);
   }
 
-  private static Tensor sum(Tensor values, int dim, ScalarType precise) {
-    return values.sum(new long[] {dim}, false, new ScalarTypeOptional(precise));
+  private static Tensor sum(Tensor values, int dim, ScalarType accumulationType) {
+    return values.sum(new long[] {dim}, false, new ScalarTypeOptional(accumulationType));
   }
 }

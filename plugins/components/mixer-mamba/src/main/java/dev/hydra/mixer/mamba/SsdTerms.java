@@ -23,14 +23,14 @@ record SsdTerms(SsdLayout layout, Tensor input, Tensor b, Tensor c, Tensor logs,
     Chunks chunks = layout.chunks();
     Tensor steps = Tensors.cast(in.dt(), Tensors.type(in.x())).unsqueeze(-1);
     Tensor logs = in.dt().mul(in.a());
-    Optional<Tensor> documents = in.documents().map(d -> chunks.fold(d).unsqueeze(2));
+    Optional<Tensor> documents = in.documents().map(d -> chunks.split(d).unsqueeze(2));
     return new SsdTerms(
         layout,
-        chunks.fold(in.x().mul(steps)),
+        chunks.split(in.x().mul(steps)),
         layout.byGroup(in.b()),
         layout.byGroup(in.c()),
         logs,
-        Decays.of(chunks.fold(logs).transpose(2, 3).contiguous(), documents));
+        Decays.of(chunks.split(logs).transpose(2, 3).contiguous(), documents));
   }
 
   ScalarType type() {

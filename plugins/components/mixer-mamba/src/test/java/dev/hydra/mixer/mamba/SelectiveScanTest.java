@@ -118,12 +118,12 @@ class SelectiveScanTest {
   }
 
   private static List<Tensor> gradients(
-      ScanInput in, Tensor outward, ScalarType type, ScalarType precise) {
+      ScanInput in, Tensor outward, ScalarType type, ScalarType accumulationType) {
     List<Tensor> leaves =
         List.of(
             in.x().detach().to(type),
-            in.dt().detach().to(precise),
-            in.a().detach().to(precise),
+            in.dt().detach().to(accumulationType),
+            in.a().detach().to(accumulationType),
             in.b().detach().to(type),
             in.c().detach().to(type));
     leaves.forEach(leaf -> leaf.set_requires_grad(true));

@@ -156,11 +156,11 @@ class SsdTest {
   }
 
   private static Tensor[] gradients(
-      ScanInput in, Tensor outward, ScalarType type, ScalarType precise) {
+      ScanInput in, Tensor outward, ScalarType type, ScalarType accumulationType) {
     Tensor[] leaves = {
       in.x().detach().to(type),
-      in.dt().detach().to(precise),
-      in.a().detach().to(precise),
+      in.dt().detach().to(accumulationType),
+      in.a().detach().to(accumulationType),
       in.b().detach().to(type),
       in.c().detach().to(type)
     };

@@ -36,7 +36,7 @@ final class ChunkTopKRouter implements Router {
 
   @Override
   public Routing route(Tensor x, Pass pass) {
-    Tensor logits = Tensors.linear(Tensors.precise(x), weight);
+    Tensor logits = Tensors.linear(Tensors.upcast(x), weight);
     Tensor decided = decide(Tensors.cast(logits, ScalarType.Double), pass);
     return choice.choose(Tensors.cast(decided, Tensors.type(logits)), pass);
   }

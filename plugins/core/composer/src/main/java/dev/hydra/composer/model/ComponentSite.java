@@ -123,7 +123,7 @@ public final class ComponentSite implements Site {
   public Config config() {
     Config now = config;
     for (Map.Entry<String, ComponentSlot> child : children.entrySet()) {
-      now = now.withValue(child.getKey(), child.getValue().occupant().config().root());
+      now = now.withValue(child.getKey(), child.getValue().site().config().root());
     }
     return now;
   }

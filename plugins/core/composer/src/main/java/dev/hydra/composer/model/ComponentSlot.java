@@ -29,7 +29,7 @@ public final class ComponentSlot {
   private final int outputs;
   private final Role role;
   private final String configPath;
-  private volatile ComponentSite occupant;
+  private volatile ComponentSite site;
 
   /**
    * A place with a new component.
@@ -50,7 +50,7 @@ public final class ComponentSlot {
     this.outputs = outputs;
     this.role = role;
     this.configPath = configPath;
-    this.occupant = new ComponentSite(this, context, config, configPath);
+    this.site = new ComponentSite(this, context, config, configPath);
   }
 
   private ComponentSlot(ComponentSlot like, SiteContext context, Config config) {
@@ -64,25 +64,24 @@ public final class ComponentSlot {
 
   /** Puts another component here; gives the one before. */
   ComponentSite exchange(ComponentSite next) {
-    ComponentSite before = occupant;
-    occupant = next;
+    ComponentSite before = site;
+    site = next;
     return before;
   }
 
-  public ComponentSite occupant() {
-    return occupant;
+  public ComponentSite site() {
+    return site;
   }
 
   /** The layer that stands here, run in a scope of its own. */
   public Tensor forward(Tensor x, ForwardContext forward) {
-    return Scopes.keep(
-        () -> ((Layer) occupant.component()).forward(x, new SitePass(forward, path)));
+    return Scopes.keep(() -> ((Layer) site.component()).forward(x, new SitePass(forward, path)));
   }
 
   /** Runs whatever stands here: a router too, of which it gives the weights. */
   public Tensor run(Tensor x, ForwardContext forward) {
     return role == Role.ROUTER
-        ? ((Router) occupant.component()).route(x, new SitePass(forward, path)).weights()
+        ? ((Router) site.component()).route(x, new SitePass(forward, path)).weights()
         : forward(x, forward);
   }
 
@@ -99,12 +98,12 @@ public final class ComponentSlot {
   private final class RouterHandle implements Router {
     @Override
     public Routing route(Tensor x, Pass pass) {
-      return ((Router) occupant.component()).route(x, new SitePass(of(pass), path));
+      return ((Router) site.component()).route(x, new SitePass(of(pass), path));
     }
 
     @Override
     public int topK() {
-      return ((Router) occupant.component()).topK();
+      return ((Router) site.component()).topK();
     }
   }
 
@@ -121,7 +120,7 @@ public final class ComponentSlot {
 
   /** The cost of the component and its children. */
   Cost cost(Workload work) {
-    Cost cost = occupant.cost(work);
+    Cost cost = site.cost(work);
     for (ComponentSlot child : children()) {
       cost = cost.plus(child.cost(work));
     }
@@ -136,12 +135,12 @@ public final class ComponentSlot {
 
   /** Adds the plugins of the component and its children. */
   void collectPlugins(Set<String> plugins) {
-    occupant.collectPlugins(plugins);
+    site.collectPlugins(plugins);
   }
 
   /** Adds the names of the parameters that the component and its children share with others. */
   void collectShared(Set<String> names) {
-    visit(site -> names.addAll(site.occupant.shared()));
+    visit(site -> names.addAll(site.site.shared()));
   }
 
   public String path() {
@@ -161,10 +160,10 @@ public final class ComponentSlot {
   }
 
   public String type() {
-    return occupant.type();
+    return site.type();
   }
 
   List<ComponentSlot> children() {
-    return List.copyOf(occupant.children().values());
+    return List.copyOf(site.children().values());
   }
 }

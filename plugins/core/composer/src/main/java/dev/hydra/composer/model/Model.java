@@ -113,7 +113,7 @@ public final class Model implements AutoCloseable {
   }
 
   /** Where the model lives and in which type it computes. */
-  public Placement precision() {
+  public Placement placement() {
     return precision;
   }
 
@@ -125,7 +125,7 @@ public final class Model implements AutoCloseable {
   /** The plugins that its components came from, {@code name version} each, sorted. */
   public List<String> plugins() {
     TreeSet<String> plugins = new TreeSet<>();
-    blocks.forEach(block -> block.sites().forEach(site -> site.collectPlugins(plugins)));
+    blocks.forEach(block -> block.slots().forEach(slot -> slot.collectPlugins(plugins)));
     return List.copyOf(plugins);
   }
 
@@ -135,10 +135,10 @@ public final class Model implements AutoCloseable {
   }
 
   /** All sites, each before those below it. */
-  public List<ComponentSlot> sites() {
+  public List<ComponentSlot> slots() {
     List<ComponentSlot> all = new ArrayList<>();
     for (ResidualBlock block : blocks) {
-      block.sites().forEach(site -> site.visit(all::add));
+      block.slots().forEach(slot -> slot.visit(all::add));
     }
     return all;
   }
@@ -146,7 +146,7 @@ public final class Model implements AutoCloseable {
   /** Puts other components and parameters in place, not while it runs; gives those before. */
   public ModelRevision exchange(ModelRevision next) {
     Map<ComponentSlot, ComponentSite> before = new LinkedHashMap<>();
-    next.occupants().forEach((site, occupant) -> before.put(site, site.exchange(occupant)));
+    next.sites().forEach((slot, site) -> before.put(slot, slot.exchange(site)));
     ModelRevision previous = new ModelRevision(before, store.byName(), spec);
     store.exchange(next.parameters());
     spec = next.spec();

@@ -7,16 +7,14 @@ import java.util.Set;
 /**
  * What can be exchanged in a model.
  *
- * @param occupants components, at some of its sites
+ * @param sites components, at some of its sites
  * @param parameters all parameters
  * @param spec what to build to get the same
  */
 public record ModelRevision(
-    Map<ComponentSlot, ComponentSite> occupants,
-    Map<String, Parameter> parameters,
-    ModelSpec spec) {
+    Map<ComponentSlot, ComponentSite> sites, Map<String, Parameter> parameters, ModelSpec spec) {
   /** Adds the plugins of its components and of those below them. */
   public void collectPlugins(Set<String> plugins) {
-    occupants.values().forEach(each -> each.collectPlugins(plugins));
+    sites.values().forEach(each -> each.collectPlugins(plugins));
   }
 }

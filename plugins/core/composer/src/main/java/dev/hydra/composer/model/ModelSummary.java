@@ -23,7 +23,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param lengths costs at sequence lengths
  */
 public record ModelSummary(
-    List<Part> parts,
+    List<ComponentCount> parts,
     Map<String, Count> roles,
     long parameters,
     long activeParameters,
@@ -44,7 +44,7 @@ public record ModelSummary(
    * @param type its type, with its children's types, such as {@code moe(chunk-topk)}
    * @param count its parameters
    */
-  public record Part(String path, String role, String type, Count count) {}
+  public record ComponentCount(String path, String role, String type, Count count) {}
 
   /**
    * Costs at a sequence length, batch 1.
@@ -89,21 +89,21 @@ public record ModelSummary(
 
     private final Model model;
     private final List<ComponentSlot> sites;
-    private final List<Part> parts = new ArrayList<>();
+    private final List<ComponentCount> parts = new ArrayList<>();
     private final Map<String, Count> roles = new LinkedHashMap<>();
 
     Counter(Model model) {
       this.model = model;
-      this.sites = model.blocks().stream().flatMap(block -> block.sites().stream()).toList();
+      this.sites = model.blocks().stream().flatMap(block -> block.slots().stream()).toList();
       Set<String> counted = new HashSet<>();
-      for (ComponentSlot site : sites) {
-        Count count = count(site, counted);
-        parts.add(new Part(site.path(), site.role().key(), types(site), count));
-        roles.merge(site.role().key(), count, Count::plus);
+      for (ComponentSlot slot : sites) {
+        Count count = count(slot, counted);
+        parts.add(new ComponentCount(slot.path(), slot.role().key(), types(slot), count));
+        roles.merge(slot.role().key(), count, Count::plus);
       }
       for (Parameter parameter : model.parameters().all()) {
         if (!parameter.name().startsWith(ComponentSite.SHARED)
-            && sites.stream().noneMatch(site -> parameter.name().startsWith(site.path() + "."))) {
+            && sites.stream().noneMatch(slot -> parameter.name().startsWith(slot.path() + "."))) {
           long elements = parameter.spec().elements();
           roles.merge(own(parameter.name()), new Count(elements, elements), Count::plus);
         }
@@ -114,29 +114,29 @@ public record ModelSummary(
      * What a site has and uses. A parameter that it shares with a site before it was counted there;
      * but of a table each site reads rows of its own.
      */
-    private Count count(ComponentSlot site, Set<String> counted) {
+    private Count count(ComponentSlot slot, Set<String> counted) {
       Set<String> shared = new HashSet<>();
-      site.collectShared(shared);
+      slot.collectShared(shared);
       long parameters = 0;
       long readAgain = 0;
       for (Parameter parameter : model.parameters().all()) {
         long elements = parameter.spec().elements();
-        boolean own = parameter.name().startsWith(site.path() + ".");
+        boolean own = parameter.name().startsWith(slot.path() + ".");
         if (own || (shared.contains(parameter.name()) && counted.add(parameter.name()))) {
           parameters += elements;
         } else if (shared.contains(parameter.name()) && parameter.spec().sparse()) {
           readAgain += elements;
         }
       }
-      long idle = (long) site.cost(Workload.sequence(1)).idleParameters();
+      long idle = (long) slot.cost(Workload.sequence(1)).idleParameters();
       return new Count(parameters, parameters + readAgain - idle);
     }
 
-    private static String types(ComponentSlot site) {
-      List<ComponentSlot> children = site.children();
+    private static String types(ComponentSlot slot) {
+      List<ComponentSlot> children = slot.children();
       return children.isEmpty()
-          ? site.type()
-          : site.type()
+          ? slot.type()
+          : slot.type()
               + "("
               + String.join(", ", children.stream().map(Counter::types).toList())
               + ")";
@@ -183,8 +183,8 @@ public record ModelSummary(
     private Cost cost(Workload work) {
       ModelSpec spec = model.spec();
       Cost cost = Cost.linear(work.tokens(), spec.width(), spec.vocabSize());
-      for (ComponentSlot site : sites) {
-        cost = cost.plus(site.cost(work));
+      for (ComponentSlot slot : sites) {
+        cost = cost.plus(slot.cost(work));
       }
       return cost;
     }

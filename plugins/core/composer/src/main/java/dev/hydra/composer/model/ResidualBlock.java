@@ -15,7 +15,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /** One block of a model: its paths round the residual stream. */
 final class ResidualBlock {
   /** A path as built; in a parallel block all share one norm. */
-  private record Path(ComponentSlot site, Norm norm, Gate gate, double inputScale, double scale) {}
+  private record Path(ComponentSlot slot, Norm norm, Gate gate, double inputScale, double scale) {}
 
   private final Topology topology;
   private final ScalarType compute;
@@ -81,11 +81,11 @@ final class ResidualBlock {
 
   private static Tensor run(Path path, Tensor normed, Tensor input, ForwardContext forward) {
     Tensor scaled = Tensors.scaled(input, path.inputScale());
-    Tensor y = Tensors.scaled(Tensors.precise(path.site().forward(scaled, forward)), path.scale());
-    return path.gate().apply(y, normed, new SitePass(forward, path.site().path()));
+    Tensor y = Tensors.scaled(Tensors.upcast(path.slot().forward(scaled, forward)), path.scale());
+    return path.gate().apply(y, normed, new SitePass(forward, path.slot().path()));
   }
 
-  List<ComponentSlot> sites() {
-    return paths.stream().map(Path::site).toList();
+  List<ComponentSlot> slots() {
+    return paths.stream().map(Path::slot).toList();
   }
 }

@@ -24,7 +24,7 @@ public final class StandaloneComponent implements AutoCloseable {
   private final ParameterStore store;
   private final Supplier<ComponentSlot> maker;
   private final int outputs;
-  private ComponentSlot site;
+  private ComponentSlot slot;
 
   /**
    * Builds a component.
@@ -45,7 +45,7 @@ public final class StandaloneComponent implements AutoCloseable {
     try {
       SiteContext context = new SiteContext(components, store, 1);
       maker = () -> new ComponentSlot(context, PATH, PATH, role, config, width, outputs);
-      site = maker.get();
+      slot = maker.get();
     } catch (RuntimeException | Error e) {
       store.close();
       throw e;
@@ -63,8 +63,8 @@ public final class StandaloneComponent implements AutoCloseable {
   }
 
   private Tensor run(Tensor x, ForwardContext forward) {
-    if (site.role() != Role.ROUTER) {
-      return advance(site.forward(x, forward), x, forward);
+    if (slot.role() != Role.ROUTER) {
+      return advance(slot.forward(x, forward), x, forward);
     }
     return Scopes.keep(
         () -> {
@@ -77,7 +77,7 @@ public final class StandaloneComponent implements AutoCloseable {
 
   /** Puts a new component in the place of this one, round the same parameters. */
   public void recreate() {
-    site = maker.get();
+    slot = maker.get();
   }
 
   /** What a router decides, as it says it; a state is not moved on. */
@@ -97,7 +97,7 @@ public final class StandaloneComponent implements AutoCloseable {
   }
 
   private Router router() {
-    return (Router) site.handle();
+    return (Router) slot.handle();
   }
 
   private static Tensor advance(Tensor result, Tensor x, ForwardContext forward) {
@@ -112,7 +112,7 @@ public final class StandaloneComponent implements AutoCloseable {
 
   /** What it and its children cost. */
   public Cost cost(Workload work) {
-    return site.cost(work);
+    return slot.cost(work);
   }
 
   @Override

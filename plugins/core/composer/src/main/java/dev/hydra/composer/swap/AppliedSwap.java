@@ -19,7 +19,7 @@ import org.bytedeco.pytorch.Tensor;
  * @param report what it did
  * @param before what there was
  * @param after what there is
- * @param part the host's part
+ * @param participant the host's part
  * @param policy what becomes of a decoding state that does not fit, on the way back too
  */
 record AppliedSwap(
@@ -27,11 +27,11 @@ record AppliedSwap(
     SwapReport report,
     ModelRevision before,
     ModelRevision after,
-    SwapHost.Part part,
+    SwapHost.Participant participant,
     SwapRequest.State policy) {
   /** Gives up what there was. */
   void confirm() {
-    part.close();
+    participant.close();
     only(before, after).forEach(Parameter::close);
   }
 
@@ -41,10 +41,10 @@ record AppliedSwap(
    * @param state the decoding state that the owner goes on with, if any
    * @return parameters that are not used any more, to be closed
    */
-  List<Parameter> undo(Optional<ModelState> state) {
+  List<Parameter> rollback(Optional<ModelState> state) {
     model.exchange(before);
-    try (StateLayouts layouts = new StateLayouts(model.precision())) {
-      Set<ComponentSlot> sites = before.occupants().keySet();
+    try (StateLayouts layouts = new StateLayouts(model.placement())) {
+      Set<ComponentSlot> sites = before.sites().keySet();
       Optional<Runnable> forget =
           state.map(
               each ->
@@ -54,17 +54,17 @@ record AppliedSwap(
                       layouts,
                       policy,
                       "undo the swap between texts, or swap back and let it be reset"));
-      part.rolledBack();
+      participant.rolledBack();
       forget.ifPresent(Runnable::run);
     } catch (RuntimeException | Error e) {
       model.exchange(after);
       throw e;
     }
-    part.close();
+    participant.close();
     return only(after, before);
   }
 
-  /** Parameters whose tensors one composition has and another has not. */
+  /** Parameters whose tensors one revision has and another has not. */
   private static List<Parameter> only(ModelRevision one, ModelRevision other) {
     Collection<Parameter> others = other.parameters().values();
     Set<Tensor> masters = new HashSet<>();

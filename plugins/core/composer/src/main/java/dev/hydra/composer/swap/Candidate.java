@@ -32,14 +32,14 @@ import org.bytedeco.pytorch.Tensor;
 final class Candidate implements SwapHost.Change, AutoCloseable {
   /** A site, what is to stand there, and how it takes over. */
   private record Target(
-      ComponentSlot site, ComponentSlot fresh, Optional<SiteMigration> takeover) {}
+      ComponentSlot slot, ComponentSlot fresh, Optional<SiteMigration> migration) {}
 
   private final Model model;
   private final Map<String, Parameter> before;
   private final CandidateParameters parameters;
   private final List<Target> targets = new ArrayList<>();
-  private final ParameterPlan arrangement;
-  private final ModelRevision composition;
+  private final ParameterPlan plan;
+  private final ModelRevision revision;
   private final SwapReport report;
 
   /**
@@ -62,33 +62,35 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
     List<ComponentSlot> sites = chosen.sites();
     Set<String> usedElsewhere = chosen.usedElsewhere(sites);
     try (PointerScope scope = new PointerScope()) {
-      Map<ComponentSlot, SiteMigration> takeovers = new HashMap<>();
+      Map<ComponentSlot, SiteMigration> migrations = new HashMap<>();
       Set<String> migrated = new HashSet<>();
-      for (ComponentSlot site : sites) {
-        SiteMigration.find(site, chosen, before)
+      for (ComponentSlot slot : sites) {
+        SiteMigration.find(slot, chosen, before)
             .ifPresent(
-                takeover -> {
-                  takeovers.put(site, takeover);
-                  migrated.addAll(takeover.tried());
+                migration -> {
+                  migrations.put(slot, migration);
+                  migrated.addAll(migration.tried());
                 });
       }
       parameters =
           new CandidateParameters(model.parameters(), migrated, usedElsewhere, room, givenUp);
       try {
-        for (ComponentSlot site : sites) {
-          tryOut(site, chosen, Optional.ofNullable(takeovers.get(site)), probed);
+        for (ComponentSlot slot : sites) {
+          tryOut(slot, chosen, Optional.ofNullable(migrations.get(slot)), probed);
         }
         parameters.complete();
         checkMigrated(migrated);
-        arrangement =
+        plan =
             new ParameterPlan(
-                before, parameters.asked(), sites, takeovers.keySet(), usedElsewhere, request);
-        for (ComponentSlot site : sites) {
+                before, parameters.asked(), sites, migrations.keySet(), usedElsewhere, request);
+        for (ComponentSlot slot : sites) {
           targets.add(
               new Target(
-                  site, build(site, chosen, parameters), Optional.ofNullable(takeovers.get(site))));
+                  slot,
+                  build(slot, chosen, parameters),
+                  Optional.ofNullable(migrations.get(slot))));
         }
-        composition = compose(request);
+        revision = compose(request);
         report = describe(request);
       } catch (RuntimeException | Error e) {
         parameters.close();
@@ -99,16 +101,16 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
 
   /** Builds a component on copies of all parameters, and probes it: nothing of the run changes. */
   private void tryOut(
-      ComponentSlot site,
+      ComponentSlot slot,
       SwapTargets chosen,
-      Optional<SiteMigration> takeover,
+      Optional<SiteMigration> migration,
       Consumer<ComponentSlot> probed) {
     int known = parameters.made().size();
     try (ProbeParameters copies = new ProbeParameters(parameters)) {
-      ComponentSlot trial = build(site, chosen, copies);
+      ComponentSlot trial = build(slot, chosen, copies);
       parameters.checkWanted();
       transfer(
-          parameters.made().values().stream().skip(known).toList(), takeover.stream().toList());
+          parameters.made().values().stream().skip(known).toList(), migration.stream().toList());
       copies.refresh();
       new Probe(model, trial, copies).run();
       probed.accept(trial);
@@ -116,9 +118,9 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
     }
   }
 
-  private ComponentSlot build(ComponentSlot site, SwapTargets chosen, ParameterSource from) {
-    SiteContext context = new SiteContext(chosen.components(site), from, model.context().depth());
-    return site.copy(context, chosen.config(site));
+  private ComponentSlot build(ComponentSlot slot, SwapTargets chosen, ParameterSource from) {
+    SiteContext context = new SiteContext(chosen.components(slot), from, model.context().depth());
+    return slot.copy(context, chosen.config(slot));
   }
 
   private void checkMigrated(Set<String> migrated) {
@@ -131,31 +133,31 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
   }
 
   private ModelRevision compose(SwapRequest request) {
-    Map<ComponentSlot, ComponentSite> occupants = new LinkedHashMap<>();
+    Map<ComponentSlot, ComponentSite> sites = new LinkedHashMap<>();
     ModelSpec spec = model.spec();
     for (Target target : targets) {
-      occupants.put(target.site(), target.fresh().occupant());
+      sites.put(target.slot(), target.fresh().site());
     }
     if (request.config().isPresent()) {
       for (Target target : targets) {
-        spec = SpecConfig.with(spec, target.site().path(), target.fresh().occupant().config());
+        spec = SpecConfig.with(spec, target.slot().path(), target.fresh().site().config());
       }
     }
-    return new ModelRevision(occupants, arrangement.parameters(), spec);
+    return new ModelRevision(sites, plan.parameters(), spec);
   }
 
   /** Gives the new parameters the values that follow from old ones, as these are now. */
   void transfer() {
     transfer(
         parameters.made().values(),
-        targets.stream().flatMap(target -> target.takeover().stream()).toList());
+        targets.stream().flatMap(target -> target.migration().stream()).toList());
   }
 
-  private void transfer(Collection<Parameter> made, List<SiteMigration> takeovers) {
+  private void transfer(Collection<Parameter> made, List<SiteMigration> migrations) {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
       Map<String, Tensor> values = new HashMap<>();
-      takeovers.forEach(takeover -> values.putAll(takeover.values()));
+      migrations.forEach(migration -> values.putAll(migration.values()));
       for (Parameter each : made) {
         Tensor value = values.get(each.name());
         Parameter old = before.get(each.name());
@@ -169,8 +171,8 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
   }
 
   /** What is to be put in place. */
-  ModelRevision composition() {
-    return composition;
+  ModelRevision revision() {
+    return revision;
   }
 
   /** Whether the model is still the one that this was built for. */
@@ -180,7 +182,7 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
 
   @Override
   public boolean parametersChange() {
-    return !List.copyOf(before.values()).equals(List.copyOf(composition.parameters().values()));
+    return !List.copyOf(before.values()).equals(List.copyOf(revision.parameters().values()));
   }
 
   @Override
@@ -198,7 +200,7 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
       }
     }
     for (Target target : targets) {
-      target.takeover().ifPresent(takeover -> moved.putAll(takeover.rearranged(old)));
+      target.migration().ifPresent(migration -> moved.putAll(migration.rearranged(old)));
     }
     return moved;
   }
@@ -206,7 +208,7 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
   @Override
   public Set<String> origins(String name) {
     return SiteMigration.origins(
-        targets.stream().flatMap(target -> target.takeover().stream()), name);
+        targets.stream().flatMap(target -> target.migration().stream()), name);
   }
 
   /** The new components, at their sites. */
@@ -224,9 +226,9 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
     for (Target target : targets) {
       sites.add(
           new SwapReport.Site(
-              target.site().path(),
-              SwapReport.Version.of(target.site().occupant().registration()),
-              SwapReport.Version.of(target.fresh().occupant().registration())));
+              target.slot().path(),
+              SwapReport.Version.of(target.slot().site().registration()),
+              SwapReport.Version.of(target.fresh().site().registration())));
     }
     return new SwapReport(
         request.describe(), SwapReport.Status.PREPARED, "", 0, sites, names(), 0, 0);
@@ -235,7 +237,7 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
   private SwapReport.Parameters names() {
     Set<String> migrated = new HashSet<>();
     targets.forEach(
-        target -> target.takeover().ifPresent(takeover -> migrated.addAll(takeover.names())));
+        target -> target.migration().ifPresent(migration -> migrated.addAll(migration.names())));
     List<String> carried = new ArrayList<>();
     List<String> moved = new ArrayList<>();
     List<String> initialised = new ArrayList<>();
@@ -249,8 +251,7 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
         initialised.add(each.name());
       }
     }
-    return new SwapReport.Parameters(
-        carried, moved, initialised, arrangement.dropped(), arrangement.kept());
+    return new SwapReport.Parameters(carried, moved, initialised, plan.dropped(), plan.kept());
   }
 
   @Override

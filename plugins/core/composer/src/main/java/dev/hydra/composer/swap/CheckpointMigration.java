@@ -5,7 +5,7 @@ import dev.hydra.composer.model.Components.Registration;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelFiles;
 import dev.hydra.composer.model.Parameter;
-import dev.hydra.composer.swap.SwapRequest.Vanished;
+import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.libtorch.safetensors.SafetensorsFile;
 import dev.hydra.libtorch.safetensors.TensorInfo;
 import java.io.IOException;
@@ -31,9 +31,9 @@ public final class CheckpointMigration implements ParameterMapping {
   private final Model model;
   private final Path file;
   private final Map<String, String> saved;
-  private final Vanished policy;
+  private final UnexpectedKeys policy;
   private final boolean same;
-  private final Map<String, SiteMigration> takeovers = new LinkedHashMap<>();
+  private final Map<String, SiteMigration> migrations = new LinkedHashMap<>();
   private final List<String> carried = new ArrayList<>();
   private final List<String> migrated = new ArrayList<>();
   private final List<String> initialised = new ArrayList<>();
@@ -41,12 +41,13 @@ public final class CheckpointMigration implements ParameterMapping {
   private final List<String> kept = new ArrayList<>();
   private final List<String> problems = new ArrayList<>();
 
-  private CheckpointMigration(Model model, Path file, Map<String, String> saved, Vanished policy) {
+  private CheckpointMigration(
+      Model model, Path file, Map<String, String> saved, UnexpectedKeys policy) {
     this.model = model;
     this.file = file;
     this.saved = saved;
     this.policy = policy;
-    this.same = model.sites().stream().noneMatch(this::other);
+    this.same = model.slots().stream().noneMatch(this::other);
   }
 
   /**
@@ -58,7 +59,7 @@ public final class CheckpointMigration implements ParameterMapping {
    * @throws IOException if the file is damaged or does not fit, saying how
    */
   public static CheckpointMigration of(
-      Model model, Path file, Map<String, String> saved, Vanished policy) throws IOException {
+      Model model, Path file, Map<String, String> saved, UnexpectedKeys policy) throws IOException {
     CheckpointMigration restoration = new CheckpointMigration(model, file, saved, policy);
     if (restoration.same) {
       ModelFiles.load(model, file);
@@ -109,7 +110,7 @@ public final class CheckpointMigration implements ParameterMapping {
   }
 
   private String remedy() {
-    return policy == Vanished.ERROR
+    return policy == UnexpectedKeys.ERROR
         ? ". Use the versions that it was made with, or go on with --policy drop or keep"
         : "";
   }
@@ -118,65 +119,65 @@ public final class CheckpointMigration implements ParameterMapping {
   private Map<String, Tensor> takeOver(SafetensorsFile tensors, Set<String> names)
       throws IOException {
     Map<String, Tensor> values = new HashMap<>();
-    for (ComponentSlot site : model.sites()) {
-      Registration now = site.occupant().registration();
-      String label = saved.getOrDefault(site.path(), "");
-      if (!other(site) || migrating(site.path() + ".")) {
+    for (ComponentSlot slot : model.slots()) {
+      Registration now = slot.site().registration();
+      String label = saved.getOrDefault(slot.path(), "");
+      if (!other(slot) || migrating(slot.path() + ".")) {
         continue;
       }
       String version = label.substring(label.indexOf(' ') + 1);
-      var migration = now.factory().migration(now.type(), version);
-      if (migration.isPresent()) {
+      var found = now.factory().migration(now.type(), version);
+      if (found.isPresent()) {
         Map<String, Tensor> old = new LinkedHashMap<>();
         for (String name : names) {
-          if (name.startsWith(site.path() + ".")) {
+          if (name.startsWith(slot.path() + ".")) {
             old.put(name, tensors.read(name));
           }
         }
-        SiteMigration takeover = new SiteMigration(site.path(), migration.get(), old);
-        takeovers.put(site.path(), takeover);
-        values.putAll(takeover.values());
+        SiteMigration migration = new SiteMigration(slot.path(), found.get(), old);
+        migrations.put(slot.path(), migration);
+        values.putAll(migration.values());
       }
     }
     return values;
   }
 
   /** Whether a site has another version of its plugin, or another plugin. */
-  private boolean other(ComponentSlot site) {
-    String label = SwapReport.Version.of(site.occupant().registration()).label();
-    return !saved.getOrDefault(site.path(), label).equals(label);
+  private boolean other(ComponentSlot slot) {
+    String label = SwapReport.Version.of(slot.site().registration()).label();
+    return !saved.getOrDefault(slot.path(), label).equals(label);
   }
 
   /** The site with another version of its plugin that a parameter belongs to. */
   private Optional<ComponentSlot> changed(String name) {
-    return model.sites().stream()
-        .filter(site -> name.startsWith(site.path() + ".") && other(site))
+    return model.slots().stream()
+        .filter(slot -> name.startsWith(slot.path() + ".") && other(slot))
         .findFirst();
   }
 
   private boolean migrating(String name) {
-    return takeovers.keySet().stream().anyMatch(site -> name.startsWith(site + "."));
+    return migrations.keySet().stream().anyMatch(slot -> name.startsWith(slot + "."));
   }
 
   private void leave(String name, SafetensorsFile tensors) throws IOException {
-    Optional<ComponentSlot> site = changed(name);
+    Optional<ComponentSlot> slot = changed(name);
     boolean asked = model.parameters().has(name);
-    if (site.isEmpty()) {
+    if (slot.isEmpty()) {
       problems.add("the model has no parameter " + name);
-    } else if (policy == Vanished.KEEP && !asked) {
+    } else if (policy == UnexpectedKeys.KEEP && !asked) {
       try (PointerScope scope = new PointerScope()) {
         model.parameters().keep(name, tensors.read(name));
       }
       kept.add(name);
-    } else if (policy == Vanished.DROP || migrating(name)) {
+    } else if (policy == UnexpectedKeys.DROP || migrating(name)) {
       dropped.add(name);
     } else {
       problems.add(
-          SwapReport.Version.of(site.get().occupant().registration())
+          SwapReport.Version.of(slot.get().site().registration())
               + " asks for "
               + name
               + (asked ? " in another shape than " : " no more, as did ")
-              + saved.get(site.get().path()));
+              + saved.get(slot.get().path()));
     }
   }
 
@@ -194,12 +195,12 @@ public final class CheckpointMigration implements ParameterMapping {
   public Map<String, Tensor> rearranged(Function<String, Optional<Tensor>> old) {
     Map<String, Tensor> moved = new LinkedHashMap<>();
     carried.forEach(name -> old.apply(name).ifPresent(value -> moved.put(name, value)));
-    takeovers.values().forEach(takeover -> moved.putAll(takeover.rearranged(old)));
+    migrations.values().forEach(migration -> moved.putAll(migration.rearranged(old)));
     return moved;
   }
 
   @Override
   public Set<String> origins(String name) {
-    return SiteMigration.origins(takeovers.values().stream(), name);
+    return SiteMigration.origins(migrations.values().stream(), name);
   }
 }

@@ -16,7 +16,7 @@ final class ParameterPlan {
   private final Map<String, Parameter> asked;
   private final Collection<ComponentSlot> migrating;
   private final Set<String> usedElsewhere;
-  private final SwapRequest.Vanished policy;
+  private final SwapRequest.UnexpectedKeys policy;
   private final Map<String, Parameter> next = new LinkedHashMap<>();
   private final List<String> kept = new ArrayList<>();
   private final List<String> dropped = new ArrayList<>();
@@ -41,7 +41,7 @@ final class ParameterPlan {
     this.asked = asked;
     this.migrating = migrating;
     this.usedElsewhere = usedElsewhere;
-    this.policy = request.vanished();
+    this.policy = request.unexpectedKeys();
     List<Parameter> left = new ArrayList<>();
     for (Parameter parameter : before.values()) {
       Optional<ComponentSlot> owner = owner(changing, parameter.name());
@@ -61,14 +61,14 @@ final class ParameterPlan {
   }
 
   private static Optional<ComponentSlot> owner(Collection<ComponentSlot> sites, String name) {
-    return sites.stream().filter(site -> name.startsWith(site.path() + ".")).findFirst();
+    return sites.stream().filter(slot -> name.startsWith(slot.path() + ".")).findFirst();
   }
 
   /** Where the first parameter of a site stood, all that are asked for there. */
-  private void putAsked(ComponentSlot site) {
+  private void putAsked(ComponentSlot slot) {
     asked.forEach(
         (name, parameter) -> {
-          if (name.startsWith(site.path() + ".")) {
+          if (name.startsWith(slot.path() + ".")) {
             next.putIfAbsent(name, parameter);
           }
         });
@@ -77,11 +77,11 @@ final class ParameterPlan {
   private void leave(Parameter parameter) {
     String name = parameter.name();
     boolean moved = owner(migrating, name).isPresent();
-    if (policy == SwapRequest.Vanished.KEEP
-        || (parameter.unused() && policy == SwapRequest.Vanished.ERROR)) {
+    if (policy == SwapRequest.UnexpectedKeys.KEEP
+        || (parameter.unused() && policy == SwapRequest.UnexpectedKeys.ERROR)) {
       kept.add(name);
       next.put(name, parameter.left());
-    } else if (policy == SwapRequest.Vanished.DROP || moved) {
+    } else if (policy == SwapRequest.UnexpectedKeys.DROP || moved) {
       dropped.add(name);
     } else {
       throw new SwapRefusedException(
@@ -97,7 +97,7 @@ final class ParameterPlan {
         || owner(migrating, old.name()).isPresent()) {
       return;
     }
-    if (policy != SwapRequest.Vanished.DROP) {
+    if (policy != SwapRequest.UnexpectedKeys.DROP) {
       throw new SwapRefusedException(
           "parameter "
               + old.name()

@@ -6,10 +6,13 @@ import dev.hydra.composer.model.ModelState;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 
-/** A candidate and the host's part, ready for the boundary; frees both unless they are in use. */
+/**
+ * A candidate and the host's participant, ready for the boundary; frees both unless they are in
+ * use.
+ */
 final class PreparedSwap implements AutoCloseable {
   private final Candidate candidate;
-  private final SwapHost.Part part;
+  private final SwapHost.Participant participant;
   private final StateLayouts layouts;
   private boolean inUse;
 
@@ -21,7 +24,7 @@ final class PreparedSwap implements AutoCloseable {
       SwapHost host,
       BooleanSupplier givenUp,
       Optional<ModelState.Extent> decoded) {
-    layouts = new StateLayouts(model.precision());
+    layouts = new StateLayouts(model.placement());
     Optional<Candidate> built = Optional.empty();
     try {
       candidate =
@@ -32,7 +35,7 @@ final class PreparedSwap implements AutoCloseable {
               givenUp,
               trial -> decoded.ifPresent(extent -> layouts.after(trial, extent)));
       built = Optional.of(candidate);
-      part = host.prepare(candidate);
+      participant = host.prepare(candidate);
     } catch (RuntimeException | Error e) {
       built.ifPresent(Candidate::close);
       layouts.close();
@@ -63,10 +66,10 @@ final class PreparedSwap implements AutoCloseable {
                     layouts,
                     request.state(),
                     "let it be reset, or swap between texts"));
-    part.begin();
-    ModelRevision before = model.exchange(candidate.composition());
+    participant.begin();
+    ModelRevision before = model.exchange(candidate.revision());
     try {
-      part.switched();
+      participant.switched();
     } catch (RuntimeException | Error e) {
       model.exchange(before);
       throw e;
@@ -74,14 +77,14 @@ final class PreparedSwap implements AutoCloseable {
     inUse = true;
     forget.ifPresent(Runnable::run);
     return new AppliedSwap(
-        model, candidate.report(), before, candidate.composition(), part, request.state());
+        model, candidate.report(), before, candidate.revision(), participant, request.state());
   }
 
   @Override
   public void close() {
     layouts.close();
     if (!inUse) {
-      part.close();
+      participant.close();
       candidate.close();
     }
   }

@@ -42,13 +42,13 @@ final class Probe {
   private static final double COARSE_TOLERANCE = 5e-2;
 
   private final Model model;
-  private final ComponentSlot site;
+  private final ComponentSlot slot;
   private final ProbeParameters parameters;
   private final Generator generator = torch.make_generator_cpu(1);
 
-  Probe(Model model, ComponentSlot site, ProbeParameters parameters) {
+  Probe(Model model, ComponentSlot slot, ProbeParameters parameters) {
     this.model = model;
-    this.site = site;
+    this.slot = slot;
     this.parameters = parameters;
   }
 
@@ -60,8 +60,8 @@ final class Probe {
   void run() {
     try (PointerScope scope = new PointerScope();
         Grad on = Grad.on()) {
-      Tensor x = rows(normal(1, TIME, site.width()), normal(1, TIME - CUT, site.width()));
-      Tensor input = x.to(model.precision().device(), model.precision().compute());
+      Tensor x = rows(normal(1, TIME, slot.width()), normal(1, TIME - CUT, slot.width()));
+      Tensor input = x.to(model.placement().device(), model.placement().compute());
       input.set_requires_grad(true);
       Tensor tokens = tokens();
       train(input, tokens);
@@ -74,11 +74,11 @@ final class Probe {
       forward.about(tokens);
       Tensor y = output(x, forward, TIME);
       causal(y);
-      Tensor loss = Tensors.precise(y).square().mean();
+      Tensor loss = Tensors.upcast(y).square().mean();
       for (Map.Entry<String, Tensor> auxiliary : forward.losses().entrySet()) {
         shape(auxiliary.getValue(), "the loss " + auxiliary.getKey());
         finite(auxiliary.getValue(), "the loss " + auxiliary.getKey());
-        loss = loss.add(Tensors.precise(auxiliary.getValue()));
+        loss = loss.add(Tensors.upcast(auxiliary.getValue()));
       }
       if (loss.requires_grad()) {
         Backward.run(loss);
@@ -105,41 +105,41 @@ final class Probe {
     }
     if (x._version() != version) {
       throw new SwapRefusedException(
-          site.path() + ": it changes its input, which others are given too");
+          slot.path() + ": it changes its input, which others are given too");
     }
   }
 
   /** The output, checked; of a router its weights, with the experts in order. */
   private Tensor output(Tensor x, ForwardContext forward, int time) {
-    if (site.role() != Role.ROUTER) {
-      Tensor y = site.forward(x, forward);
-      shape(y, "the output", x.size(0), time, site.width());
+    if (slot.role() != Role.ROUTER) {
+      Tensor y = slot.forward(x, forward);
+      shape(y, "the output", x.size(0), time, slot.width());
       if (Tensors.type(y) != Tensors.type(x)) {
         throw new SwapRefusedException(
-            site.path() + ": the output is " + Tensors.type(y) + ", not " + Tensors.type(x));
+            slot.path() + ": the output is " + Tensors.type(y) + ", not " + Tensors.type(x));
       }
       finite(y, "the output");
       return y;
     }
-    Router router = (Router) site.handle();
-    Routing routing = router.route(x, new SitePass(forward, site.path()));
+    Router router = (Router) slot.handle();
+    Routing routing = router.route(x, new SitePass(forward, slot.path()));
     shape(routing.experts(), "what the router chooses", x.size(0), time, router.topK());
     shape(routing.weights(), "what the router weights", x.size(0), time, router.topK());
     finite(routing.weights(), "a weight of the router");
     for (long expert : Tensors.integers(routing.experts())) {
-      if (expert < 0 || expert >= site.outputs()) {
+      if (expert < 0 || expert >= slot.outputs()) {
         throw new SwapRefusedException(
-            site.path() + ": there is no expert " + expert + ", which the router chooses");
+            slot.path() + ": there is no expert " + expert + ", which the router chooses");
       }
     }
-    Tensor none = Tensors.zeros(routing.weights(), x.size(0), (long) time, (long) site.outputs());
+    Tensor none = Tensors.zeros(routing.weights(), x.size(0), (long) time, (long) slot.outputs());
     return none.scatter(-1, routing.experts(), routing.weights());
   }
 
   private void shape(Tensor y, String what, long... expected) {
     if (!Arrays.equals(Tensors.sizes(y), expected)) {
       throw new SwapRefusedException(
-          site.path()
+          slot.path()
               + ": "
               + what
               + " has shape "
@@ -151,20 +151,20 @@ final class Probe {
 
   private void finite(Tensor y, String what) {
     if (Tensors.any(y.isfinite().logical_not())) {
-      throw new SwapRefusedException(site.path() + ": " + what + " is not finite");
+      throw new SwapRefusedException(slot.path() + ": " + what + " is not finite");
     }
   }
 
   private void causal(Tensor y) {
-    Tensor before = Tensors.precise(Tensors.slice(y.detach(), 1, 0, CUT));
+    Tensor before = Tensors.upcast(Tensors.slice(y.detach(), 1, 0, CUT));
     Tensor difference = before.select(0, 0).sub(before.select(0, 1)).square();
     double largest = Math.sqrt(Tensors.number(difference.mean(-1L).max()));
     double usual = Math.sqrt(Tensors.number(before.select(0, 0).square().mean()));
-    ScalarType compute = model.precision().compute();
+    ScalarType compute = model.placement().compute();
     boolean coarse = compute != ScalarType.Float && compute != ScalarType.Double;
     if (largest > (coarse ? COARSE_TOLERANCE : TOLERANCE) * usual) {
       throw new SwapRefusedException(
-          site.path() + ": it is not causal: outputs change when later tokens do");
+          slot.path() + ": it is not causal: outputs change when later tokens do");
     }
   }
 
@@ -184,6 +184,6 @@ final class Probe {
     Tensor known = scaled.clamp_max(new Scalar(model.spec().vocabSize() - 1L));
     Tensor first = Tensors.slice(known, 0, 0, 1);
     Tensor end = Tensors.slice(Tensors.slice(known, 0, 1, 2), 1, CUT, TIME);
-    return rows(first, end).squeeze(-1).to(model.precision().device(), ScalarType.Long);
+    return rows(first, end).squeeze(-1).to(model.placement().device(), ScalarType.Long);
   }
 }

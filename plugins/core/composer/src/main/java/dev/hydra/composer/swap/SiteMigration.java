@@ -30,28 +30,28 @@ final class SiteMigration {
    * @param old all parameters below the site by their full names; read whenever values are asked
    *     for
    */
-  SiteMigration(String site, Migration migration, Map<String, Tensor> old) {
-    this.prefix = site + ".";
+  SiteMigration(String slot, Migration migration, Map<String, Tensor> old) {
+    this.prefix = slot + ".";
     this.migration = migration;
     this.old = old;
   }
 
   /** That of a site, if what is to stand there has one from what stands there. */
   static Optional<SiteMigration> find(
-      ComponentSlot site, SwapTargets targets, Map<String, Parameter> all) {
-    Registration now = site.occupant().registration();
+      ComponentSlot slot, SwapTargets targets, Map<String, Parameter> all) {
+    Registration now = slot.site().registration();
     return targets
-        .components(site)
-        .require(site.role(), targets.config(site), site.path())
+        .components(slot)
+        .require(slot.role(), targets.config(slot), slot.path())
         .factory()
         .migration(now.type(), now.version())
-        .map(migration -> new SiteMigration(site.path(), migration, masters(site, all)));
+        .map(migration -> new SiteMigration(slot.path(), migration, masters(slot, all)));
   }
 
-  private static Map<String, Tensor> masters(ComponentSlot site, Map<String, Parameter> all) {
+  private static Map<String, Tensor> masters(ComponentSlot slot, Map<String, Parameter> all) {
     Map<String, Tensor> masters = new LinkedHashMap<>();
     for (Parameter each : all.values()) {
-      if (each.name().startsWith(site.path() + ".") && !each.unused()) {
+      if (each.name().startsWith(slot.path() + ".") && !each.unused()) {
         masters.put(each.name(), each.master());
       }
     }
@@ -97,11 +97,11 @@ final class SiteMigration {
   }
 
   /** The full names of what a parameter was made from, by one of these or by none. */
-  static Set<String> origins(Stream<SiteMigration> takeovers, String name) {
-    return takeovers
-        .filter(takeover -> takeover.names().contains(name))
+  static Set<String> origins(Stream<SiteMigration> migrations, String name) {
+    return migrations
+        .filter(migration -> migration.names().contains(name))
         .findFirst()
-        .map(takeover -> takeover.old.keySet())
+        .map(migration -> migration.old.keySet())
         .orElse(Set.of(name));
   }
 

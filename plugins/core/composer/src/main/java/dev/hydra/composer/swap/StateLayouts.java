@@ -27,12 +27,11 @@ final class StateLayouts implements AutoCloseable {
   /** What a layout depends on: components of one configuration are taken to keep one layout. */
   private record Kind(
       Map<String, Registration> components, Config config, int width, int outputs, long batch) {
-    static Kind of(ComponentSlot site, long batch) {
+    static Kind of(ComponentSlot slot, long batch) {
       Map<String, Registration> components = new TreeMap<>();
-      site.visit(
-          each ->
-              components.put(relative(site.path(), each.path()), each.occupant().registration()));
-      return new Kind(components, site.occupant().config(), site.width(), site.outputs(), batch);
+      slot.visit(
+          each -> components.put(relative(slot.path(), each.path()), each.site().registration()));
+      return new Kind(components, slot.site().config(), slot.width(), slot.outputs(), batch);
     }
   }
 

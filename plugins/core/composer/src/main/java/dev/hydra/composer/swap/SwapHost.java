@@ -15,7 +15,7 @@ public interface SwapHost {
   }
 
   /** The host's part in one swap. Closing frees what it does not need any more, in any state. */
-  interface Part extends AutoCloseable {
+  interface Participant extends AutoCloseable {
     /** At the boundary, before anything changes. */
     default void begin() {}
 
@@ -31,14 +31,14 @@ public interface SwapHost {
     default void close() {}
 
     /** The part of a host that holds nothing. */
-    static Part none() {
-      return new Part() {};
+    static Participant none() {
+      return new Participant() {};
     }
   }
 
   /** Gets ready on the worker: allocates what it can before the boundary. */
-  default Part prepare(Change change) {
-    return Part.none();
+  default Participant prepare(Change change) {
+    return Participant.none();
   }
 
   /**
@@ -48,7 +48,7 @@ public interface SwapHost {
   void reported(SwapReport report);
 
   /** Whether a swap can be undone until {@link Swapper#confirm}. */
-  default boolean undoable() {
+  default boolean canRollBack() {
     return false;
   }
 

@@ -17,7 +17,7 @@ import java.util.Optional;
  *     the registrations
  * @param config what stands there from now on. Without a {@code type}, or with the same, it is laid
  *     over the options that are set. Empty: the options stay
- * @param vanished what becomes of parameters that the new component does not ask for
+ * @param unexpectedKeys what becomes of parameters that the new component does not ask for
  * @param state what becomes of a decoding state that does not fit the new component
  * @param dryRun whether to build and probe only
  * @param limit how long building and probing may take
@@ -26,7 +26,7 @@ public record SwapRequest(
     List<Components.Registration> registrations,
     List<String> sites,
     Optional<Config> config,
-    Vanished vanished,
+    UnexpectedKeys unexpectedKeys,
     State state,
     boolean dryRun,
     Duration limit) {
@@ -37,7 +37,7 @@ public record SwapRequest(
    * What becomes of parameters that the new component does not ask for, or asks for in another
    * shape: those begin anew.
    */
-  public enum Vanished {
+  public enum UnexpectedKeys {
     /** The swap is refused. */
     ERROR,
     /** They are gone. */
@@ -75,7 +75,7 @@ public record SwapRequest(
         List.of(registrations),
         List.of(),
         Optional.empty(),
-        Vanished.ERROR,
+        UnexpectedKeys.ERROR,
         State.REFUSE,
         false,
         LIMIT);
@@ -84,33 +84,39 @@ public record SwapRequest(
   /** Sites get another configuration. */
   public static SwapRequest configure(Config config, String... sites) {
     return new SwapRequest(
-        List.of(), List.of(sites), Optional.of(config), Vanished.ERROR, State.REFUSE, false, LIMIT);
+        List.of(),
+        List.of(sites),
+        Optional.of(config),
+        UnexpectedKeys.ERROR,
+        State.REFUSE,
+        false,
+        LIMIT);
   }
 
   /** The same for these sites only. */
   public SwapRequest at(String... patterns) {
     return new SwapRequest(
-        registrations, List.of(patterns), config, vanished, state, dryRun, limit);
+        registrations, List.of(patterns), config, unexpectedKeys, state, dryRun, limit);
   }
 
   /** The same with a policy for parameters that vanish. */
-  public SwapRequest vanished(Vanished policy) {
+  public SwapRequest vanished(UnexpectedKeys policy) {
     return new SwapRequest(registrations, sites, config, policy, state, dryRun, limit);
   }
 
   /** The same with a policy for decoding states that do not fit. */
   public SwapRequest state(State policy) {
-    return new SwapRequest(registrations, sites, config, vanished, policy, dryRun, limit);
+    return new SwapRequest(registrations, sites, config, unexpectedKeys, policy, dryRun, limit);
   }
 
   /** The same, built and probed only. */
   public SwapRequest dry() {
-    return new SwapRequest(registrations, sites, config, vanished, state, true, limit);
+    return new SwapRequest(registrations, sites, config, unexpectedKeys, state, true, limit);
   }
 
   /** The same with another time limit. */
   public SwapRequest within(Duration newLimit) {
-    return new SwapRequest(registrations, sites, config, vanished, state, dryRun, newLimit);
+    return new SwapRequest(registrations, sites, config, unexpectedKeys, state, dryRun, newLimit);
   }
 
   /** What is asked for, in words. */

@@ -33,14 +33,14 @@ final class SwapTargets {
   List<ComponentSlot> sites() {
     List<Pattern> patterns = request.sites().stream().map(SwapTargets::pattern).toList();
     List<ComponentSlot> chosen = new ArrayList<>();
-    for (ComponentSlot site : model.sites()) {
-      boolean named = patterns.stream().anyMatch(each -> each.matcher(site.path()).matches());
+    for (ComponentSlot slot : model.slots()) {
+      boolean named = patterns.stream().anyMatch(each -> each.matcher(slot.path()).matches());
       boolean covered =
-          chosen.stream().anyMatch(above -> site.path().startsWith(above.path() + "."));
+          chosen.stream().anyMatch(above -> slot.path().startsWith(above.path() + "."));
       if (!covered
           && (named || patterns.isEmpty())
-          && (request.config().isPresent() || replaces(site))) {
-        chosen.add(site);
+          && (request.config().isPresent() || replaces(slot))) {
+        chosen.add(slot);
       }
     }
     if (chosen.isEmpty()) {
@@ -56,22 +56,22 @@ final class SwapTargets {
   /** The full names of shared parameters that sites use which do not change. */
   Set<String> usedElsewhere(List<ComponentSlot> changing) {
     Set<String> names = new HashSet<>();
-    for (ComponentSlot site : model.sites()) {
+    for (ComponentSlot slot : model.slots()) {
       boolean changes =
-          changing.stream().anyMatch(each -> (site.path() + ".").startsWith(each.path() + "."));
+          changing.stream().anyMatch(each -> (slot.path() + ".").startsWith(each.path() + "."));
       if (!changes) {
-        names.addAll(site.occupant().shared());
+        names.addAll(slot.site().shared());
       }
     }
     return names;
   }
 
-  private boolean replaces(ComponentSlot site) {
-    return request.registrations().stream().anyMatch(each -> offers(each, site));
+  private boolean replaces(ComponentSlot slot) {
+    return request.registrations().stream().anyMatch(each -> offers(each, slot));
   }
 
-  private static boolean offers(Registration registration, ComponentSlot site) {
-    return registration.type().equals(site.type()) && registration.factory().role() == site.role();
+  private static boolean offers(Registration registration, ComponentSlot slot) {
+    return registration.type().equals(slot.type()) && registration.factory().role() == slot.role();
   }
 
   private List<String> types() {
@@ -83,8 +83,8 @@ final class SwapTargets {
   }
 
   /** What is to stand at a site. */
-  Config config(ComponentSlot site) {
-    Config now = site.occupant().config();
+  Config config(ComponentSlot slot) {
+    Config now = slot.site().config();
     return request.config().map(next -> laidOver(next, now)).orElse(now);
   }
 
@@ -108,10 +108,10 @@ final class SwapTargets {
   }
 
   /** Component types for a site: those requested, those that stand there, then all others. */
-  Components components(ComponentSlot site) {
+  Components components(ComponentSlot slot) {
     Map<String, Registration> first = new LinkedHashMap<>();
     request.registrations().forEach(each -> add(first, each));
-    site.visit(each -> add(first, each.occupant().registration()));
+    slot.visit(each -> add(first, each.site().registration()));
     model.context().components().all().forEach(each -> add(first, each));
     List<Registration> all = List.copyOf(first.values());
     return () -> all;

@@ -94,7 +94,7 @@ public final class Swapper implements AutoCloseable {
     long pauseBegin = System.nanoTime();
     AppliedSwap done = prepared.put(model, request, state);
     confirm();
-    if (host.undoable()) {
+    if (host.canRollBack()) {
       last = Optional.of(done);
     } else {
       done.confirm();
@@ -118,7 +118,7 @@ public final class Swapper implements AutoCloseable {
    * @param reason why
    * @throws IllegalStateException if there is nothing to go back behind
    */
-  public SwapReport undo(long now, String reason) {
+  public SwapReport rollback(long now, String reason) {
     SwapReport report = back(now, Optional.empty(), reason);
     host.reported(report);
     return report;
@@ -132,7 +132,7 @@ public final class Swapper implements AutoCloseable {
                 new IllegalStateException(
                     "there is no swap that can be undone: only the last one can, once, and in a"
                         + " training only while it is guarded"));
-    retired.addAll(done.undo(state)); // a request in the making may build on them
+    retired.addAll(done.rollback(state)); // a request in the making may build on them
     last = Optional.empty();
     long end = System.nanoTime();
     return done.report().rolledBack(reason, now, end - begin, end - begin);
@@ -145,7 +145,7 @@ public final class Swapper implements AutoCloseable {
   }
 
   /** Whether the last swap can be undone. For the thread that runs the model. */
-  public boolean undoable() {
+  public boolean canRollBack() {
     return last.isPresent();
   }
 
@@ -165,9 +165,8 @@ public final class Swapper implements AutoCloseable {
   public Map<String, SwapReport.Version> list() {
     Map<String, SwapReport.Version> all = new LinkedHashMap<>();
     model
-        .sites()
-        .forEach(
-            site -> all.put(site.path(), SwapReport.Version.of(site.occupant().registration())));
+        .slots()
+        .forEach(site -> all.put(site.path(), SwapReport.Version.of(site.site().registration())));
     return all;
   }
 

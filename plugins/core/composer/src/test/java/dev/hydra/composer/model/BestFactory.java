@@ -45,7 +45,7 @@ public final class BestFactory implements ComponentFactory<Router> {
   private record Best(Tensor weight) implements Router {
     @Override
     public Routing route(Tensor x, Pass pass) {
-      Tensor shares = Tensors.linear(Tensors.precise(x), weight).softmax(-1);
+      Tensor shares = Tensors.linear(Tensors.upcast(x), weight).softmax(-1);
       if (pass.training()) {
         pass.auxiliaryLoss("balance", shares.square().mean());
       }

@@ -2,8 +2,8 @@ package dev.hydra.composer.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import dev.hydra.composer.model.ModelSummary.ComponentCount;
 import dev.hydra.composer.model.ModelSummary.Count;
-import dev.hydra.composer.model.ModelSummary.Part;
 import dev.hydra.libtorch.runtime.Devices;
 import java.util.List;
 import java.util.Map;
@@ -39,9 +39,9 @@ class ModelSummaryTest {
     Count ffn = new Count(ROUTER + EXPERTS, ROUTER + EXPERTS - IDLE);
     assertEquals(
         List.of(
-            new Part("blocks.0.mixer", "mixer", "running-sum", mixer),
-            new Part("blocks.1.mixer", "mixer", "running-sum", mixer),
-            new Part("blocks.1.ffn", "ffn", "scales(best)", ffn)),
+            new ComponentCount("blocks.0.mixer", "mixer", "running-sum", mixer),
+            new ComponentCount("blocks.1.mixer", "mixer", "running-sum", mixer),
+            new ComponentCount("blocks.1.ffn", "ffn", "scales(best)", ffn)),
         account.parts());
     assertEquals(
         Map.of(

@@ -47,10 +47,10 @@ class StateLayoutsTest {
   void goOnFromWhereTheyWere() {
     AtomicLong read = new AtomicLong();
     try (Owner owner = new Owner(Models.build(Models.HYBRID, ScalarType.Float));
-        StateLayouts layouts = new StateLayouts(owner.model.precision())) {
+        StateLayouts layouts = new StateLayouts(owner.model.placement())) {
       assertTrue(owner.swap(SwapRequest.to(OddMixer.stateless(buffering(read)))).switched());
       List<ComponentSlot> mixers =
-          owner.model.sites().stream().filter(site -> site.path().endsWith("mixer")).toList();
+          owner.model.slots().stream().filter(slot -> slot.path().endsWith("mixer")).toList();
       assertEquals(2, mixers.size());
       read.set(0);
       for (long tokens : new long[] {5, 5, 7, 3}) {

@@ -43,7 +43,7 @@ class SwapHostTest {
   /** Counts what it is asked to prepare, and hears. */
   private record Counting(AtomicInteger prepared, Consumer<SwapReport> heard) implements SwapHost {
     @Override
-    public Part prepare(Change change) {
+    public Participant prepare(Change change) {
       prepared.incrementAndGet();
       return SwapHost.none().prepare(change);
     }
@@ -54,7 +54,7 @@ class SwapHostTest {
     }
 
     @Override
-    public boolean undoable() {
+    public boolean canRollBack() {
       return false;
     }
   }
@@ -165,9 +165,9 @@ class SwapHostTest {
   /** Cannot go back the first time. */
   private record Stubborn(AtomicInteger attempts) implements SwapHost {
     @Override
-    public Part prepare(Change change) {
-      Part none = SwapHost.none().prepare(change);
-      return new Part() {
+    public Participant prepare(Change change) {
+      Participant none = SwapHost.none().prepare(change);
+      return new Participant() {
         @Override
         public void begin() {
           none.begin();
@@ -196,7 +196,7 @@ class SwapHostTest {
     public void reported(SwapReport report) {}
 
     @Override
-    public boolean undoable() {
+    public boolean canRollBack() {
       return true;
     }
   }
@@ -208,14 +208,14 @@ class SwapHostTest {
       assertTrue(owner.swap(SwapRequest.to(sum("1"))).switched());
       var after = owner.model.parameters().byName();
       IllegalStateException e =
-          assertThrows(IllegalStateException.class, () -> owner.swapper.undo(9, "test"));
+          assertThrows(IllegalStateException.class, () -> owner.swapper.rollback(9, "test"));
       assertEquals("stubborn", e.getMessage());
       assertSame(after, owner.model.parameters().byName());
       assertEquals("1", owner.swapper.list().get("blocks.0.mixer").version());
       assertEquals(
-          SwapReport.Status.ROLLED_BACK, owner.swapper.undo(10, "test").status(), "once more");
+          SwapReport.Status.ROLLED_BACK, owner.swapper.rollback(10, "test").status(), "once more");
       assertSame(before, owner.model.parameters().byName());
-      assertFalse(owner.swapper.undoable());
+      assertFalse(owner.swapper.canRollBack());
     }
   }
 
@@ -299,7 +299,7 @@ class SwapHostTest {
       while (!owner.swapper.pending()) {
         Thread.onSpinWait();
       }
-      owner.swapper.undo(2, "the guard"); // between the request and its boundary
+      owner.swapper.rollback(2, "the guard"); // between the request and its boundary
       owner.swapper.boundary(2, Optional.empty());
       assertEquals("the model has changed meanwhile; ask again", answer.join().reason());
       assertEquals(
@@ -349,7 +349,7 @@ class SwapHostTest {
                 List.of(OddRouter.of("choosy", "taste"), OddRouter.of("plain")),
                 List.of("blocks.1.ffn"),
                 Optional.of(Texts.config("router { " + router + " }")),
-                SwapRequest.Vanished.DROP,
+                SwapRequest.UnexpectedKeys.DROP,
                 SwapRequest.State.REFUSE,
                 false,
                 SwapRequest.LIMIT);

@@ -21,7 +21,7 @@ import dev.hydra.composer.model.Owner;
 import dev.hydra.composer.model.ScalesFactory;
 import dev.hydra.composer.model.Texts;
 import dev.hydra.composer.spec.ModelSpec;
-import dev.hydra.composer.swap.SwapRequest.Vanished;
+import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -72,7 +72,7 @@ class SwapParametersTest {
   }
 
   private static SwapRequest dropping(Registration registration) {
-    return SwapRequest.to(registration).vanished(Vanished.DROP);
+    return SwapRequest.to(registration).vanished(UnexpectedKeys.DROP);
   }
 
   private static double[] values(Owner owner, String name) {
@@ -101,7 +101,7 @@ class SwapParametersTest {
     try (Owner owner = owner()) {
       switched(owner, dropping(sharing(3)));
       double[] before = values(owner, SHARED);
-      switched(owner, SwapRequest.to(plain()).vanished(Vanished.KEEP));
+      switched(owner, SwapRequest.to(plain()).vanished(UnexpectedKeys.KEEP));
       assertTrue(owner.model.parameters().byName().get(SHARED).unused());
       SwapReport back = switched(owner, SwapRequest.to(sharing(3)));
       assertEquals(List.of(SHARED), back.parameters().carried());
@@ -132,7 +132,7 @@ class SwapParametersTest {
               return (x, pass) -> Tensors.slice(Tensors.linear(x, weight), 2, 0, site.width());
             });
     SwapRequest request = SwapRequest.to(wide).at("blocks.0.mixer");
-    for (Vanished policy : List.of(Vanished.ERROR, Vanished.KEEP)) {
+    for (UnexpectedKeys policy : List.of(UnexpectedKeys.ERROR, UnexpectedKeys.KEEP)) {
       try (Owner owner = owner()) {
         refused(
             owner,
@@ -141,7 +141,7 @@ class SwapParametersTest {
       }
     }
     try (Owner owner = owner()) {
-      SwapReport report = switched(owner, request.vanished(Vanished.DROP));
+      SwapReport report = switched(owner, request.vanished(UnexpectedKeys.DROP));
       assertEquals(List.of(name), report.parameters().dropped());
       assertEquals(List.of(name), report.parameters().initialised());
     }
@@ -171,7 +171,7 @@ class SwapParametersTest {
   void whatIsKeptIsSavedAndNotMissedByAModelWithoutIt() throws IOException {
     Path file = folder.resolve("model.safetensors");
     try (Owner owner = owner()) {
-      switched(owner, SwapRequest.to(plain()).vanished(Vanished.KEEP).at("blocks.0.mixer"));
+      switched(owner, SwapRequest.to(plain()).vanished(UnexpectedKeys.KEEP).at("blocks.0.mixer"));
       ModelFiles.save(owner.model, file);
       Components components =
           () ->
@@ -180,15 +180,15 @@ class SwapParametersTest {
                   Registration.of(new ScalesFactory()),
                   Registration.of(new BestFactory()));
       ModelSpec spec = ModelSpec.read(Texts.config(Models.HYBRID));
-      try (Model without = Model.build(spec, components, owner.model.precision(), 1)) {
+      try (Model without = Model.build(spec, components, owner.model.placement(), 1)) {
         IOException lacking = assertThrows(IOException.class, () -> ModelFiles.load(without, file));
         assertTrue(
             lacking.getMessage().endsWith("not in the model: [blocks.1.mixer.weight]"),
             lacking.getMessage());
       }
-      switched(owner, SwapRequest.to(plain()).vanished(Vanished.KEEP));
+      switched(owner, SwapRequest.to(plain()).vanished(UnexpectedKeys.KEEP));
       ModelFiles.save(owner.model, file);
-      try (Model without = Model.build(spec, components, owner.model.precision(), 1)) {
+      try (Model without = Model.build(spec, components, owner.model.placement(), 1)) {
         assertNotEquals(
             Models.values(without).get("embedding.weight")[0],
             values(owner, "embedding.weight")[0]);

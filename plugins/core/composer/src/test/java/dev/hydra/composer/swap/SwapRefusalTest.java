@@ -228,12 +228,12 @@ class SwapRefusalTest {
   /** A host that cannot follow. */
   private record Unable(SwapHost host) implements SwapHost {
     @Override
-    public Part prepare(Change change) {
-      Part part = host.prepare(change);
-      return new Part() {
+    public Participant prepare(Change change) {
+      Participant participant = host.prepare(change);
+      return new Participant() {
         @Override
         public void begin() {
-          part.begin();
+          participant.begin();
         }
 
         @Override
@@ -243,12 +243,12 @@ class SwapRefusalTest {
 
         @Override
         public void rolledBack() {
-          part.rolledBack();
+          participant.rolledBack();
         }
 
         @Override
         public void close() {
-          part.close();
+          participant.close();
         }
       };
     }
@@ -259,8 +259,8 @@ class SwapRefusalTest {
     }
 
     @Override
-    public boolean undoable() {
-      return host.undoable();
+    public boolean canRollBack() {
+      return host.canRollBack();
     }
   }
 

@@ -134,7 +134,8 @@ class SwapperTest {
     try (Owner owner = owner()) {
       SwapReport report =
           owner.swap(
-              SwapRequest.configure(wide, "blocks.1.ffn").vanished(SwapRequest.Vanished.DROP));
+              SwapRequest.configure(wide, "blocks.1.ffn")
+                  .vanished(SwapRequest.UnexpectedKeys.DROP));
       assertEquals(SwapReport.Status.SWITCHED, report.status(), report.reason());
       assertEquals(
           List.of("blocks.1.ffn.scale"),
@@ -144,7 +145,7 @@ class SwapperTest {
       Config saved = SpecConfig.write(owner.model.spec(), Texts.config(Models.HYBRID));
       Model rebuilt =
           Model.build(
-              ModelSpec.read(saved), Models.components(), owner.model.precision(), Models.SEED);
+              ModelSpec.read(saved), Models.components(), owner.model.placement(), Models.SEED);
       try (rebuilt) {
         assertEquals(
             List.copyOf(rebuilt.parameters().byName().keySet()),
@@ -163,13 +164,13 @@ class SwapperTest {
   @Test
   void whatVanishesIsKeptOrDropped() {
     SwapRequest request = SwapRequest.to(OddMixer.of(site -> (x, pass) -> x)).at("blocks.0.mixer");
-    for (SwapRequest.Vanished policy :
-        List.of(SwapRequest.Vanished.DROP, SwapRequest.Vanished.KEEP)) {
+    for (SwapRequest.UnexpectedKeys policy :
+        List.of(SwapRequest.UnexpectedKeys.DROP, SwapRequest.UnexpectedKeys.KEEP)) {
       try (Owner owner = owner()) {
         double[] value = Tensors.numbers(master(owner.model, "blocks.0.mixer.weight"));
         SwapReport report = owner.swap(request.vanished(policy));
         assertEquals(SwapReport.Status.SWITCHED, report.status(), report.reason());
-        boolean kept = policy == SwapRequest.Vanished.KEEP;
+        boolean kept = policy == SwapRequest.UnexpectedKeys.KEEP;
         assertEquals(
             List.of("blocks.0.mixer.weight"),
             kept ? report.parameters().kept() : report.parameters().dropped());

@@ -18,14 +18,14 @@ public record Chunks(long length, long count, long size) {
   }
 
   /** Cuts: [batch, length, ...] to [batch, count, size, ...]. */
-  public Tensor fold(Tensor tensor) {
+  public Tensor split(Tensor tensor) {
     long padding = count * size - length;
     Tensor padded = padding == 0 ? tensor : Tensors.pad(tensor, 1, 0, padding);
     return padded.unflatten(1, count, size);
   }
 
-  /** Undoes {@link #fold}: [batch, count, size, ...] to [batch, length, ...]. */
-  public Tensor unfold(Tensor pieces) {
+  /** Undoes {@link #split}: [batch, count, size, ...] to [batch, length, ...]. */
+  public Tensor join(Tensor pieces) {
     Tensor flat = pieces.flatten(1, 2);
     return flat.size(1) == length ? flat : flat.narrow(1, 0, length);
   }

@@ -38,7 +38,7 @@ public final class Tensors {
    * At least float32: bfloat16 and half become float32, float32 and float64 stay. For what needs
    * the precision (softmax, decay, norms).
    */
-  public static Tensor precise(Tensor tensor) {
+  public static Tensor upcast(Tensor tensor) {
     ScalarType type = type(tensor);
     return type == ScalarType.Float || type == ScalarType.Double
         ? tensor

@@ -31,8 +31,8 @@ class TensorsTest {
 
   @ParameterizedTest
   @CsvSource({"BFloat16, Float", "Half, Float", "Float, Float", "Double, Double"})
-  void precise(ScalarType from, ScalarType to) {
-    assertSame(to, Tensors.type(Tensors.precise(torch.ones(2).to(from))));
+  void upcast(ScalarType from, ScalarType to) {
+    assertSame(to, Tensors.type(Tensors.upcast(torch.ones(2).to(from))));
   }
 
   @Test

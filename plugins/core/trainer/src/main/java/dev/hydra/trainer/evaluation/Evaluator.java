@@ -78,7 +78,7 @@ public final class Evaluator {
         double loss =
             Tensors.number(
                 LanguageLoss.of(
-                    model, rows.to(model.precision().device(), ScalarType.Long), forward));
+                    model, rows.to(model.placement().device(), ScalarType.Long), forward));
         sum += loss * targets.numel();
         tokens += targets.numel();
         bytes += bytes(targets);
@@ -106,7 +106,7 @@ public final class Evaluator {
           Grad off = Grad.off()) {
         Tensor rows = windows.batch((int) ((long) i * batches / wanted) * batchSize, batchSize);
         Tensor tokens = Tensors.slice(rows, 1, 0, rows.size(1) - 1);
-        model.hidden(tokens.to(model.precision().device(), ScalarType.Long), forward);
+        model.hidden(tokens.to(model.placement().device(), ScalarType.Long), forward);
         forward
             .observations()
             .forEach(

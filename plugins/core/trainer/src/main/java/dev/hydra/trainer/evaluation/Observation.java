@@ -22,7 +22,7 @@ public record Observation(List<Double> values, boolean perToken) {
     }
     return new Observation(
         List.of(
-            Tensors.number(Tensors.precise(value).mean()),
+            Tensors.number(Tensors.upcast(value).mean()),
             Tensors.number(value.min()),
             Tensors.number(value.max())),
         true);

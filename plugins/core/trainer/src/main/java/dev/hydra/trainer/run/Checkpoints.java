@@ -5,7 +5,7 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelFiles;
 import dev.hydra.composer.swap.CheckpointMigration;
 import dev.hydra.composer.swap.SwapReport;
-import dev.hydra.composer.swap.SwapRequest.Vanished;
+import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.libtorch.safetensors.SafetensorsFile;
 import dev.hydra.libtorch.safetensors.SafetensorsWriter;
@@ -73,7 +73,7 @@ final class Checkpoints {
    * @param policy what becomes of parameters that another version of a plugin does not ask for
    * @throws IOException if it does not fit the model
    */
-  Restored restore(Checkpoint checkpoint, Vanished policy) throws IOException {
+  Restored restore(Checkpoint checkpoint, UnexpectedKeys policy) throws IOException {
     TrainerState state = checkpoint.state();
     keepUnused(checkpoint, state);
     try (PointerScope scope = new PointerScope()) {

@@ -37,7 +37,7 @@ public record RunFolder(Path path) {
    * may have changed it since the run began.
    */
   public Path resumeConfig() throws IOException {
-    return newestWhole(damaged -> {})
+    return latestIntact(damaged -> {})
         .map(checkpoint -> checkpoint.file(Checkpoint.CONFIG))
         .orElse(config());
   }
@@ -114,7 +114,7 @@ public record RunFolder(Path path) {
    *
    * @param damaged is told of every newer one that is not
    */
-  public Optional<Checkpoint> newestWhole(Consumer<String> damaged) throws IOException {
+  public Optional<Checkpoint> latestIntact(Consumer<String> damaged) throws IOException {
     List<Checkpoint> newestFirst = new ArrayList<>(checkpoints());
     Collections.reverse(newestFirst);
     for (Checkpoint checkpoint : newestFirst) {

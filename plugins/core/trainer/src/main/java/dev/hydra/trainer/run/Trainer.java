@@ -7,7 +7,7 @@ import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.SpecConfig;
 import dev.hydra.composer.swap.SwapReport;
-import dev.hydra.composer.swap.SwapRequest.Vanished;
+import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.data.Dataset;
 import dev.hydra.libtorch.runtime.ComputeType;
@@ -15,6 +15,7 @@ import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.optim.Schedule;
 import dev.hydra.trainer.evaluation.Evaluator;
 import dev.hydra.trainer.evaluation.Score;
+import dev.hydra.trainer.step.StepMetrics;
 import dev.hydra.trainer.step.TrainingException;
 import dev.hydra.trainer.step.TrainingStep;
 import dev.hydra.trainer.swap.Swaps;
@@ -118,10 +119,10 @@ public final class Trainer implements AutoCloseable {
    * @param policy what becomes of parameters that another version of a plugin does not ask for
    * @throws IOException if there is none, or it does not fit the configuration
    */
-  public long resume(Vanished policy) throws IOException {
+  public long resume(UnexpectedKeys policy) throws IOException {
     Checkpoint checkpoint =
         folder
-            .newestWhole(damaged -> warn(damaged + "; the checkpoint before it is used"))
+            .latestIntact(damaged -> warn(damaged + "; the checkpoint before it is used"))
             .orElseThrow(
                 () ->
                     new IOException(
@@ -177,7 +178,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   private String compute() {
-    return model.precision().compute().name();
+    return model.placement().compute().name();
   }
 
   /**
@@ -195,7 +196,7 @@ public final class Trainer implements AutoCloseable {
     while (step < settings.steps() && !stop.getAsBoolean()) {
       swaps.boundary(step);
       double learningRate = schedule.at(step);
-      TrainingStep.Measured measured;
+      StepMetrics measured;
       try {
         measured =
             training.run(
@@ -203,13 +204,13 @@ public final class Trainer implements AutoCloseable {
                 settings.accumulate(),
                 learningRate);
       } catch (RuntimeException | Error e) { // a component of a swap may fail in the run only
-        if (swaps.undid(step, e)) {
+        if (swaps.rolledBack(step, e)) {
           continue;
         }
         throw e;
       }
-      boolean undone = swaps.undid(step, measured);
-      if (undone && !finite(measured)) {
+      boolean undone = swaps.rolledBack(step, measured);
+      if (undone && !measured.finite()) {
         continue; // the step has changed nothing
       }
       checkFinite(measured);
@@ -235,7 +236,7 @@ public final class Trainer implements AutoCloseable {
     return new Outcome(interrupted, step, score);
   }
 
-  private void report(TrainingStep.Measured measured, double learningRate) {
+  private void report(StepMetrics measured, double learningRate) {
     long now = System.nanoTime();
     StepReport report =
         new StepReport(
@@ -273,7 +274,7 @@ public final class Trainer implements AutoCloseable {
     try {
       evaluate(settings.evaluationWindows(), stop);
     } catch (RuntimeException | Error e) { // as in a step
-      if (!swaps.undid(step, e)) {
+      if (!swaps.rolledBack(step, e)) {
         throw e;
       }
     }
@@ -283,12 +284,8 @@ public final class Trainer implements AutoCloseable {
     return every > 0 && step % every == 0;
   }
 
-  private static boolean finite(TrainingStep.Measured measured) {
-    return Double.isFinite(measured.loss() + measured.auxiliary() + measured.gradientNorm());
-  }
-
-  private void checkFinite(TrainingStep.Measured measured) throws IOException {
-    if (finite(measured)) {
+  private void checkFinite(StepMetrics measured) throws IOException {
+    if (measured.finite()) {
       return;
     }
     log.event("not-finite", step + 1, "measured", measured.toString());

@@ -15,10 +15,10 @@ import org.bytedeco.pytorch.global.torch.Layout;
  * Where the gradient of one parameter is added up.
  *
  * @param working what backward adds to, in the type of the working copy; sparse for a table
- * @param precise what the optimizer sees, in the master type; the same tensor where the types are
- *     equal
+ * @param mainGradient what the optimizer sees, in the master type; the same tensor where the types
+ *     are equal
  */
-record GradientBuffers(Tensor working, Tensor precise) implements AutoCloseable {
+record GradientBuffers(Tensor working, Tensor mainGradient) implements AutoCloseable {
   /** New ones, which are from now on the parameter's. */
   static GradientBuffers of(Parameter parameter) {
     try (PointerScope scope = new PointerScope();
@@ -43,8 +43,8 @@ record GradientBuffers(Tensor working, Tensor precise) implements AutoCloseable 
 
   @Override
   public void close() {
-    if (Tensors.type(precise) != Tensors.type(working)) {
-      precise.close();
+    if (Tensors.type(mainGradient) != Tensors.type(working)) {
+      mainGradient.close();
     }
     working.close();
   }

@@ -37,7 +37,7 @@ final class Gradients implements AutoCloseable {
   private final IValue denseBuffers;
   private final boolean copies;
   private final IValue workingBuffers;
-  private final IValue preciseBuffers;
+  private final IValue mainGradients;
   private final IValue workingCopies;
   private final IValue masters;
 
@@ -49,7 +49,7 @@ final class Gradients implements AutoCloseable {
   Gradients(ParameterStore store, Map<String, GradientBuffers> known) {
     List<Tensor> dense = new ArrayList<>();
     List<Tensor> working = new ArrayList<>();
-    List<Tensor> precise = new ArrayList<>();
+    List<Tensor> main = new ArrayList<>();
     List<Tensor> copiesOf = new ArrayList<>();
     List<Tensor> mastersOf = new ArrayList<>();
     for (Parameter parameter : store.all()) {
@@ -68,20 +68,20 @@ final class Gradients implements AutoCloseable {
         dense.add(own.working());
       }
       if (parameter.copied()) {
-        dense.add(own.precise());
+        dense.add(own.mainGradient());
         working.add(own.working());
-        precise.add(own.precise());
+        main.add(own.mainGradient());
         copiesOf.add(parameter.working());
         mastersOf.add(parameter.master());
       }
       optimized.add(
           new OptimizedParameter(
-              parameter.name(), parameter.master(), own.precise(), parameter.spec().decay()));
+              parameter.name(), parameter.master(), own.mainGradient(), parameter.spec().decay()));
     }
     copies = !working.isEmpty();
     denseBuffers = Operators.list(dense);
     workingBuffers = Operators.list(working);
-    preciseBuffers = Operators.list(precise);
+    mainGradients = Operators.list(main);
     workingCopies = Operators.list(copiesOf);
     masters = Operators.list(mastersOf);
   }
@@ -113,14 +113,14 @@ final class Gradients implements AutoCloseable {
    */
   void collect() {
     if (copies) {
-      call(ADD, preciseBuffers, workingBuffers, 1L);
+      call(ADD, mainGradients, workingBuffers, 1L);
       call(ZERO, workingBuffers);
     }
-    Scopes.run(() -> tables.forEach(Gradients::unite));
+    Scopes.run(() -> tables.forEach(Gradients::coalesce));
   }
 
   /** Adds up the rows of a table's gradient that are the same: backward only appends rows. */
-  private static void unite(Parameter table) {
+  private static void coalesce(Parameter table) {
     Tensor gradient = table.working().grad();
     if (!gradient.is_sparse()) {
       throw new IllegalStateException(
@@ -133,7 +133,7 @@ final class Gradients implements AutoCloseable {
   }
 
   /** After the optimizer's step: the working copies follow their masters. */
-  void publish() {
+  void syncWorkingCopies() {
     if (copies) {
       call(COPY, workingCopies, masters, false);
     }
@@ -160,7 +160,7 @@ final class Gradients implements AutoCloseable {
   @Override
   public void close() {
     for (IValue list :
-        List.of(denseBuffers, workingBuffers, preciseBuffers, workingCopies, masters)) {
+        List.of(denseBuffers, workingBuffers, mainGradients, workingCopies, masters)) {
       list.close();
     }
     buffers.values().forEach(GradientBuffers::close);

@@ -22,7 +22,7 @@ public final class LanguageLoss {
         () -> {
           long time = windows.size(1) - 1;
           Tensor hidden = model.hidden(Tensors.slice(windows, 1, 0, time), forward);
-          Tensor logits = Tensors.precise(model.logits(hidden));
+          Tensor logits = Tensors.upcast(model.logits(hidden));
           Tensor targets = Tensors.slice(windows, 1, 1, time + 1);
           return torch.cross_entropy_loss(
               logits.view(-1, model.spec().vocabSize()), targets.reshape(-1));

@@ -13,10 +13,10 @@ import org.bytedeco.pytorch.Tensor;
 /**
  * Moments follow their parameters.
  *
- * @param succession how parameters came from older ones
+ * @param mapping how parameters came from older ones
  * @param old the moments of the older ones by their names
  */
-public record MomentTransfer(ParameterMapping succession, Map<String, Moments> old) {
+public record MomentTransfer(ParameterMapping mapping, Map<String, Moments> old) {
   /** Fills moments of new parameters, by their names, as far as something is known of them. */
   public void into(Map<String, Moments> fresh) {
     try (PointerScope scope = new PointerScope();
@@ -28,13 +28,13 @@ public record MomentTransfer(ParameterMapping succession, Map<String, Moments> o
 
   private void carry(Map<String, Moments> fresh, Function<Moments, Tensor> quantity) {
     Map<String, Tensor> moved =
-        succession.rearranged(name -> Optional.ofNullable(old.get(name)).map(quantity));
+        mapping.rearranged(name -> Optional.ofNullable(old.get(name)).map(quantity));
     moved.forEach(
         (name, value) -> {
           Moments own = fresh.get(name);
           if (own != null) {
             quantity.apply(own).copy_(value);
-            latest(succession.origins(name)).ifPresent(step -> own.step().copy_(step));
+            latest(mapping.origins(name)).ifPresent(step -> own.step().copy_(step));
           }
         });
   }

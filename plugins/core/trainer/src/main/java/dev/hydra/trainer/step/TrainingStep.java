@@ -25,9 +25,6 @@ public final class TrainingStep implements AutoCloseable {
   private AdamW optimizer;
   private Runnable beforeUpdate = () -> {};
 
-  /** What a step measured: mean loss, mean auxiliary loss, gradient norm before clipping. */
-  public record Measured(double loss, double auxiliary, double gradientNorm) {}
-
   public TrainingStep(Model model, OptimizerSettings settings) {
     this.model = model;
     this.settings = settings;
@@ -76,7 +73,7 @@ public final class TrainingStep implements AutoCloseable {
    * @param windows gives the windows int64 [batch, time + 1] of each forward
    * @param forwards how many forwards the gradient is averaged over
    */
-  public Measured run(IntFunction<Tensor> windows, int forwards, double learningRate) {
+  public StepMetrics run(IntFunction<Tensor> windows, int forwards, double learningRate) {
     Map<String, Tensor> adjustments = new LinkedHashMap<>();
     try (PointerScope scope = new PointerScope()) {
       gradients.clear();
@@ -93,10 +90,10 @@ public final class TrainingStep implements AutoCloseable {
         beforeUpdate = () -> {};
         first.run();
         optimizer.step(learningRate);
-        gradients.publish();
+        gradients.syncWorkingCopies();
         adjustments.forEach(model.parameters()::adjust);
       }
-      return new Measured(measured[0], measured[1], gradientNorm);
+      return new StepMetrics(measured[0], measured[1], gradientNorm);
     } finally {
       adjustments.values().forEach(Tensor::close);
     }
@@ -105,7 +102,7 @@ public final class TrainingStep implements AutoCloseable {
   /** Adds a share of gradient and adjustments; gives that share of the losses, float32 [2]. */
   private Tensor accumulate(Tensor windows, int forwards, Map<String, Tensor> adjustments) {
     try (ForwardContext forward = ForwardContext.training()) {
-      Tensor tokens = windows.to(model.precision().device(), ScalarType.Long);
+      Tensor tokens = windows.to(model.placement().device(), ScalarType.Long);
       Tensor loss = LanguageLoss.of(model, tokens, forward);
       Tensor auxiliary = Tensors.zeros(loss);
       for (Tensor each : forward.losses().values()) {

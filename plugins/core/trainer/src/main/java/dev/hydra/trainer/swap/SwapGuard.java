@@ -1,6 +1,6 @@
 package dev.hydra.trainer.swap;
 
-import dev.hydra.trainer.step.TrainingStep;
+import dev.hydra.trainer.step.StepMetrics;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Locale;
@@ -39,9 +39,9 @@ final class SwapGuard {
    *
    * @return why the swap must be undone, if it must
    */
-  Optional<String> judge(TrainingStep.Measured measured) {
+  Optional<String> judge(StepMetrics measured) {
     double loss = measured.loss();
-    boolean finite = Double.isFinite(loss + measured.auxiliary() + measured.gradientNorm());
+    boolean finite = measured.finite();
     if (!watching()) {
       if (finite) {
         before.addLast(loss);

@@ -5,6 +5,7 @@ import dev.hydra.composer.swap.SwapHost;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.libtorch.runtime.LibTorchException;
+import dev.hydra.trainer.step.StepMetrics;
 import dev.hydra.trainer.step.TrainingStep;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -27,15 +28,15 @@ public final class Swaps implements AutoCloseable {
   public Swaps(
       Model model, TrainingStep training, GuardSettings settings, Consumer<SwapReport> reported) {
     this.guard = new SwapGuard(settings);
-    boolean undoable = settings.steps() > 0;
+    boolean canRollBack = settings.steps() > 0;
     this.swapper =
         new Swapper(
             model,
             new SwapHost() {
               @Override
-              public Part prepare(Change change) {
+              public Participant prepare(Change change) {
                 Optional<Snapshot> snapshot =
-                    undoable
+                    canRollBack
                         ? Optional.of(new Snapshot(model.parameters(), background))
                         : Optional.empty();
                 return new TrainingParticipant(model, training, change, snapshot);
@@ -47,8 +48,8 @@ public final class Swaps implements AutoCloseable {
               }
 
               @Override
-              public boolean undoable() {
-                return undoable;
+              public boolean canRollBack() {
+                return canRollBack;
               }
             });
   }
@@ -76,12 +77,12 @@ public final class Swaps implements AutoCloseable {
   }
 
   /** After a step: undoes a swap that has made things worse; says whether it did. */
-  public boolean undid(long step, TrainingStep.Measured measured) {
+  public boolean rolledBack(long step, StepMetrics measured) {
     Optional<String> reason = guard.judge(measured);
     reason.ifPresent(
         why -> {
           guard.end();
-          swapper.undo(step, why);
+          swapper.rollback(step, why);
         });
     return reason.isPresent();
   }
@@ -90,12 +91,12 @@ public final class Swaps implements AutoCloseable {
    * After a step or an evaluation that has failed: undoes the swap that is watched; says whether
    * there was one.
    */
-  public boolean undid(long step, Throwable failure) {
+  public boolean rolledBack(long step, Throwable failure) {
     if (!guard.watching()) {
       return false;
     }
     guard.end();
-    swapper.undo(
+    swapper.rollback(
         step,
         "it failed ("
             + failure.getClass().getSimpleName()

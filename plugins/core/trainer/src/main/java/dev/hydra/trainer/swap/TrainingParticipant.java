@@ -8,7 +8,7 @@ import dev.hydra.trainer.step.TrainingStep;
 import java.util.Optional;
 
 /** A training's part in one swap: gradients and moments follow the parameters. */
-final class TrainingParticipant implements SwapHost.Part {
+final class TrainingParticipant implements SwapHost.Participant {
   private final Model model;
   private final TrainingStep training;
   private final SwapHost.Change change;

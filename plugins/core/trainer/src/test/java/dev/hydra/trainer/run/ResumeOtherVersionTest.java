@@ -14,7 +14,7 @@ import dev.hydra.composer.model.Components.Registration;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.SwapRequest;
-import dev.hydra.composer.swap.SwapRequest.Vanished;
+import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.mixer.attention.SlidingWindowFactory;
 import dev.hydra.trainer.run.Trials.Events;
@@ -80,7 +80,7 @@ class ResumeOtherVersionTest {
     begin(TestFeedForward.fused("1.0"));
     Events resumed = new Events();
     try (Trainer trainer = trainer("run", TestFeedForward.split("2.0"), 8, resumed)) {
-      assertEquals(4, trainer.resume(Vanished.ERROR));
+      assertEquals(4, trainer.resume(UnexpectedKeys.ERROR));
       trainer.run(() -> false);
     }
     assertEquals(swapped.losses().subList(4, 8), resumed.losses());
@@ -95,7 +95,7 @@ class ResumeOtherVersionTest {
     begin(TestFeedForward.fused("1.0"));
     Events resumed = new Events();
     try (Trainer trainer = trainer("run", TestFeedForward.failing(1000, 1), 8, resumed)) {
-      assertEquals(4, trainer.resume(Vanished.ERROR));
+      assertEquals(4, trainer.resume(UnexpectedKeys.ERROR));
       trainer.run(() -> false);
       assertEquals(
           4, number(trainer, "blocks.0.ffn.more.step"), "its own count, from the first step on");
@@ -114,7 +114,8 @@ class ResumeOtherVersionTest {
   void whatIsNotAskedForAnyMoreFollowsThePolicy() throws IOException {
     begin(TestFeedForward.failing(1000, 1));
     try (Trainer trainer = trainer("run", TestFeedForward.fused("1.0"), 8, new Events())) {
-      IOException refused = assertThrows(IOException.class, () -> trainer.resume(Vanished.ERROR));
+      IOException refused =
+          assertThrows(IOException.class, () -> trainer.resume(UnexpectedKeys.ERROR));
       String message = String.valueOf(refused.getMessage());
       assertTrue(
           message.contains("blocks.0.ffn.more no more, as did test-plugin failing"), message);
@@ -122,7 +123,7 @@ class ResumeOtherVersionTest {
     }
     Events kept = new Events();
     try (Trainer trainer = trainer("run", TestFeedForward.fused("1.0"), 6, kept)) {
-      assertEquals(4, trainer.resume(Vanished.KEEP));
+      assertEquals(4, trainer.resume(UnexpectedKeys.KEEP));
       trainer.run(() -> false);
       assertTrue(
           trainer.model().parameters().all().stream()
@@ -133,7 +134,7 @@ class ResumeOtherVersionTest {
     }
     Events again = new Events();
     try (Trainer trainer = trainer("run", TestFeedForward.fused("1.1"), 8, again)) {
-      assertEquals(6, trainer.resume(Vanished.DROP));
+      assertEquals(6, trainer.resume(UnexpectedKeys.DROP));
       trainer.run(() -> false);
       assertEquals(
           2,
@@ -150,7 +151,8 @@ class ResumeOtherVersionTest {
     String overrides = PATHS + "model.depth = 3, trainer.steps = 8";
     try (Trainer trainer =
         Trials.trainer(folder, folder.resolve("run"), overrides, new Events(), () -> all)) {
-      IOException refused = assertThrows(IOException.class, () -> trainer.resume(Vanished.DROP));
+      IOException refused =
+          assertThrows(IOException.class, () -> trainer.resume(UnexpectedKeys.DROP));
       String message = String.valueOf(refused.getMessage());
       assertTrue(message.contains("it lacks blocks.2.norm.weight"), message);
       assertTrue(message.contains("it lacks blocks.2.ffn.down"), message);
@@ -173,7 +175,7 @@ class ResumeOtherVersionTest {
       trainer.run(
           () -> {
             if (events.steps.size() == 2) {
-              SwapRequest request = SwapRequest.to(without).vanished(Vanished.KEEP);
+              SwapRequest request = SwapRequest.to(without).vanished(UnexpectedKeys.KEEP);
               assertFalse(Requests.swap(trainer, request).isDone(), "it waits for the boundary");
             }
             return events.steps.size() == 4;
@@ -182,7 +184,7 @@ class ResumeOtherVersionTest {
       before = values(trainer, name);
     }
     try (Trainer trainer = trainer("run", TestFeedForward.fused("1.0"), 8, new Events())) {
-      assertEquals(4, trainer.resume(Vanished.ERROR));
+      assertEquals(4, trainer.resume(UnexpectedKeys.ERROR));
       assertArrayEquals(before, values(trainer, name));
       assertEquals(0, number(trainer, name + ".step"));
       trainer.run(() -> false);

@@ -93,6 +93,6 @@ class SwapPauseTest {
         : SwapRequest.configure(
                 ConfigFactory.parseString("hidden = " + (step % 2 == 0 ? 192 : 128)),
                 "blocks.*.ffn")
-            .vanished(SwapRequest.Vanished.DROP);
+            .vanished(SwapRequest.UnexpectedKeys.DROP);
   }
 }

@@ -7,7 +7,7 @@ import dev.hydra.composer.swap.SwapHost;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.SwapReport.Version;
 import dev.hydra.composer.swap.SwapRequest;
-import dev.hydra.composer.swap.SwapRequest.Vanished;
+import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.data.Dataset;
 import dev.hydra.ffn.moe.MoeFactory;
@@ -250,7 +250,7 @@ class SwapTest {
     Events resumed = new Events();
     try (Trainer trainer =
         Trials.trainer(folder, folder.resolve("run"), KilledRun.OVERRIDES, resumed)) {
-      assertEquals(4, trainer.resume(Vanished.ERROR));
+      assertEquals(4, trainer.resume(UnexpectedKeys.ERROR));
       trainer.run(() -> false);
     }
     Events whole = new Events();

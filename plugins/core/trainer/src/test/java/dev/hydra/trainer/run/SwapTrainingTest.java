@@ -12,7 +12,7 @@ import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.SwapReport.Status;
 import dev.hydra.composer.swap.SwapRequest;
-import dev.hydra.composer.swap.SwapRequest.Vanished;
+import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.ffn.dense.SwigluFactory;
 import dev.hydra.ffn.moe.MoeFactory;
 import dev.hydra.libtorch.runtime.Devices;
@@ -228,7 +228,7 @@ class SwapTrainingTest {
         Map.of(
             3,
             SwapRequest.configure(ConfigFactory.parseString(moe), "blocks.1.ffn")
-                .vanished(Vanished.KEEP),
+                .vanished(UnexpectedKeys.KEEP),
             5,
             SwapRequest.configure(ConfigFactory.parseString("window = 16"), "blocks.*.mixer"),
             6,
@@ -269,7 +269,7 @@ class SwapTrainingTest {
             Devices.cpu(),
             new RunFolder(folder.resolve("parts")),
             second)) {
-      assertEquals(8, trainer.resume(Vanished.ERROR));
+      assertEquals(8, trainer.resume(UnexpectedKeys.ERROR));
       assertTrue(
           trainer.model().parameters().all().stream()
               .anyMatch(each -> each.unused() && each.name().contains("gate_proj")));

@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import dev.hydra.composer.model.Parameter;
-import dev.hydra.composer.swap.SwapRequest.Vanished;
+import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.data.Dataset;
 import dev.hydra.inference.GenerationSettings;
 import dev.hydra.inference.Sampling;
@@ -92,7 +92,7 @@ class TrainerTest {
     }
     Events second = new Events();
     try (Trainer trainer = Trials.trainer(folder, parts, overrides, second)) {
-      assertEquals(3, trainer.resume(Vanished.ERROR));
+      assertEquals(3, trainer.resume(UnexpectedKeys.ERROR));
       assertFalse(trainer.run(() -> false).interrupted());
     }
     assertEquals(whole.losses().subList(0, 3), first.losses());
@@ -123,13 +123,14 @@ class TrainerTest {
     Events events = new Events();
     try (Trainer trainer =
         Trials.trainer(folder, folder.resolve("run"), "trainer { steps = 4 }", events)) {
-      assertEquals(2, trainer.resume(Vanished.ERROR));
+      assertEquals(2, trainer.resume(UnexpectedKeys.ERROR));
     }
     assertTrue(events.warnings.get(0).contains("model.safetensors is damaged"));
     Files.delete(folder.resolve("run/checkpoints/step-000002/manifest.json"));
     try (Trainer trainer =
         Trials.trainer(folder, folder.resolve("run"), "trainer { steps = 4 }", events)) {
-      IOException thrown = assertThrows(IOException.class, () -> trainer.resume(Vanished.ERROR));
+      IOException thrown =
+          assertThrows(IOException.class, () -> trainer.resume(UnexpectedKeys.ERROR));
       assertTrue(String.valueOf(thrown.getMessage()).contains("no whole checkpoint"));
     }
   }
@@ -227,7 +228,8 @@ class TrainerTest {
     Path run = folder.resolve("run");
     String before = Files.readString(run.resolve("config.conf"));
     try (Trainer other = Trials.trainer(folder, run, "model.width = 32", new Events())) {
-      IOException thrown = assertThrows(IOException.class, () -> other.resume(Vanished.ERROR));
+      IOException thrown =
+          assertThrows(IOException.class, () -> other.resume(UnexpectedKeys.ERROR));
       assertTrue(String.valueOf(thrown.getMessage()).contains("does not fit the model"));
     }
     assertEquals(before, Files.readString(run.resolve("config.conf")));
@@ -244,7 +246,7 @@ class TrainerTest {
       assertTrue(outcome.score().isEmpty());
     }
     try (Trainer trainer = Trials.trainer(folder, run, "", events)) {
-      assertEquals(8, trainer.resume(Vanished.ERROR));
+      assertEquals(8, trainer.resume(UnexpectedKeys.ERROR));
       assertTrue(trainer.run(() -> false).score().isPresent());
     }
   }

@@ -10,7 +10,7 @@ import java.util.Optional;
  * @param scale the factor of the scores; empty for one over the root of headDim
  * @param window how many tokens a token sees, itself included; empty for all before it
  */
-record AttentionPart(
+record AttentionAdapter(
     int width,
     int heads,
     int kvHeads,
@@ -19,9 +19,9 @@ record AttentionPart(
     Optional<Double> scale,
     Optional<Integer> window,
     Rope rope)
-    implements Part {
+    implements ComponentAdapter {
   /** Reads what the families write alike. */
-  static AttentionPart read(PublishedConfig config, int defaultKvHeads, Rope rope) {
+  static AttentionAdapter read(PublishedConfig config, int defaultKvHeads, Rope rope) {
     int width = config.size("hidden_size");
     int heads = config.size("num_attention_heads", 32);
     // A null means as many as heads; only an absent key has the family's default.
@@ -43,7 +43,7 @@ record AttentionPart(
     if (config.number("attention_dropout", 0) > 0) {
       config.warn("attention_dropout", "is not applied in training");
     }
-    return new AttentionPart(
+    return new AttentionAdapter(
         width,
         heads,
         kvHeads,
@@ -54,13 +54,13 @@ record AttentionPart(
         rope);
   }
 
-  AttentionPart scaled(double newScale) {
-    return new AttentionPart(
+  AttentionAdapter scaled(double newScale) {
+    return new AttentionAdapter(
         width, heads, kvHeads, headDim, bias, Optional.of(newScale), window, rope);
   }
 
-  AttentionPart within(Optional<Integer> newWindow) {
-    return new AttentionPart(width, heads, kvHeads, headDim, bias, scale, newWindow, rope);
+  AttentionAdapter within(Optional<Integer> newWindow) {
+    return new AttentionAdapter(width, heads, kvHeads, headDim, bias, scale, newWindow, rope);
   }
 
   @Override

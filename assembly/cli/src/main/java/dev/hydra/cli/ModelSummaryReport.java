@@ -2,8 +2,8 @@ package dev.hydra.cli;
 
 import dev.hydra.composer.model.ModelSummary;
 import dev.hydra.composer.model.ModelSummary.AtLength;
+import dev.hydra.composer.model.ModelSummary.ComponentCount;
 import dev.hydra.composer.model.ModelSummary.Count;
-import dev.hydra.composer.model.ModelSummary.Part;
 import dev.hydra.composer.spec.ModelSpec;
 import java.io.PrintWriter;
 import java.util.ArrayList;
@@ -14,10 +14,10 @@ import java.util.Map;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** An {@link ModelSummary} as a table for people and as JSON for programs. */
-final class AccountReport {
+final class ModelSummaryReport {
   private static final String ROW = "%-24s %-26s %15s %15s%n";
 
-  private AccountReport() {}
+  private ModelSummaryReport() {}
 
   static void print(PrintWriter out, ModelSpec model, ModelSummary account, ScalarType type) {
     out.printf(
@@ -30,7 +30,7 @@ final class AccountReport {
     out.printf(ROW, "part", "type", "parameters", "per token");
     for (Group group : groups(model, account.parts())) {
       out.println(group.title());
-      for (Part part : group.parts()) {
+      for (ComponentCount part : group.parts()) {
         String name = part.path().substring(part.path().lastIndexOf('.') + 1);
         row(out, "  " + name, part.type(), part.count());
       }
@@ -67,17 +67,18 @@ final class AccountReport {
   }
 
   /** Blocks in a row that have the same parts. */
-  private record Group(int from, int to, List<Part> parts) {
+  private record Group(int from, int to, List<ComponentCount> parts) {
     String title() {
       return from == to ? "block " + from : "blocks " + from + " to " + to + ", each";
     }
   }
 
-  private static List<Group> groups(ModelSpec model, List<Part> parts) {
+  private static List<Group> groups(ModelSpec model, List<ComponentCount> parts) {
     List<Group> groups = new ArrayList<>();
     for (int block = 0; block < model.blocks().size(); block++) {
       String prefix = "blocks." + block + ".";
-      List<Part> own = parts.stream().filter(part -> part.path().startsWith(prefix)).toList();
+      List<ComponentCount> own =
+          parts.stream().filter(part -> part.path().startsWith(prefix)).toList();
       int last = groups.size() - 1;
       if (last >= 0 && shape(groups.get(last).parts()).equals(shape(own))) {
         Group before = groups.get(last);
@@ -89,7 +90,7 @@ final class AccountReport {
     return groups;
   }
 
-  private static List<String> shape(List<Part> parts) {
+  private static List<String> shape(List<ComponentCount> parts) {
     return parts.stream()
         .map(part -> part.path().replaceFirst("blocks\\.\\d+", "") + part.type() + part.count())
         .toList();

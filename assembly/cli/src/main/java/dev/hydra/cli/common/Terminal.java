@@ -1,7 +1,7 @@
 package dev.hydra.cli.common;
 
 /** Where people are told what happens, by any thread. */
-public interface Screen {
+public interface Terminal {
   /** Prints a line. */
   void say(String line);
 

@@ -12,7 +12,7 @@ import java.util.Map;
  * @param sharedHidden the hidden size of what every token uses, 0 for none
  * @param layout how their file keeps it
  */
-record MoePart(
+record MoeAdapter(
     int width,
     int hidden,
     int experts,
@@ -20,7 +20,7 @@ record MoePart(
     boolean normalize,
     int sharedHidden,
     Layout layout)
-    implements Part {
+    implements ComponentAdapter {
   /** Reads how many experts a token uses, of so many. */
   static int topK(PublishedConfig config, int experts) {
     String key = "num_experts_per_tok";
@@ -34,7 +34,7 @@ record MoePart(
   /** How a file keeps the tensors. */
   @FunctionalInterface
   interface Layout {
-    void map(MoePart moe, Mappings tensors);
+    void map(MoeAdapter moe, Mappings tensors);
   }
 
   /** A layout with every projection of every expert apart. */

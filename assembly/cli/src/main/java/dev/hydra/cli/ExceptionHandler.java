@@ -16,7 +16,7 @@ import picocli.CommandLine.ExitCode;
  * Says what went wrong: one message for mistakes and mishaps that users can mend, a stack trace for
  * our own.
  */
-final class Failures implements CommandLine.IExecutionExceptionHandler {
+final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
   /** Says what is wrong with arguments, and where to read on. */
   static int misused(CommandLine.ParameterException thrown, String[] arguments) {
     CommandLine line = thrown.getCommandLine();

@@ -11,7 +11,7 @@ import java.util.Optional;
  * @param innerNorm what is added to the mean square in the norms of step, B and C (Jamba, arXiv
  *     2403.19887); empty without them
  */
-record MambaPart(
+record MambaAdapter(
     int width,
     int inner,
     int state,
@@ -20,7 +20,7 @@ record MambaPart(
     boolean convBias,
     boolean bias,
     Optional<Double> innerNorm)
-    implements Part {
+    implements ComponentAdapter {
   @Override
   public Map<String, Object> options() {
     Map<String, Object> options = new LinkedHashMap<>();

@@ -11,27 +11,27 @@ import java.util.Map;
  * @param gateMultiplier a factor on the gate before its activation
  * @param fused whether their file keeps gate and up as one tensor
  */
-record SwigluPart(
+record SwigluAdapter(
     String type, int width, int hidden, boolean bias, double gateMultiplier, boolean fused)
-    implements Part {
+    implements ComponentAdapter {
   private static final String SWIGLU = "swiglu";
 
-  static SwigluPart of(int width, int hidden, boolean bias) {
-    return new SwigluPart(SWIGLU, width, hidden, bias, 1, false);
+  static SwigluAdapter of(int width, int hidden, boolean bias) {
+    return new SwigluAdapter(SWIGLU, width, hidden, bias, 1, false);
   }
 
   /** With a factor on the gate. */
-  SwigluPart gated(double multiplier) {
-    return new SwigluPart(type, width, hidden, bias, multiplier, fused);
+  SwigluAdapter gated(double multiplier) {
+    return new SwigluAdapter(type, width, hidden, bias, multiplier, fused);
   }
 
   /** With gate and up as one tensor in the file. */
-  SwigluPart together() {
-    return new SwigluPart(type, width, hidden, bias, gateMultiplier, true);
+  SwigluAdapter together() {
+    return new SwigluAdapter(type, width, hidden, bias, gateMultiplier, true);
   }
 
   /** With the activation that a {@code config.json} names, of those that there are. */
-  SwigluPart activated(PublishedConfig config) {
+  SwigluAdapter activated(PublishedConfig config) {
     String activation = config.text("hidden_act", "silu");
     String found =
         switch (activation) {
@@ -39,7 +39,7 @@ record SwigluPart(
           case "gelu" -> "geglu";
           default -> throw config.unsupported("hidden_act", activation, "there are silu and gelu");
         };
-    return new SwigluPart(found, width, hidden, bias, gateMultiplier, fused);
+    return new SwigluAdapter(found, width, hidden, bias, gateMultiplier, fused);
   }
 
   @Override

@@ -3,7 +3,7 @@ package dev.hydra.huggingface;
 import java.util.Map;
 
 /** A component as a published model describes it. */
-interface Part {
+interface ComponentAdapter {
   /** The component's options as we write them, {@code type} first; nested ones are maps. */
   Map<String, Object> options();
 

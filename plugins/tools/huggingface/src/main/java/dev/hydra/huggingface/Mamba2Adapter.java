@@ -15,7 +15,7 @@ import java.util.Map;
  * @param stepHigh nor larger
  * @param multipliers fixed factors of z, x, B, C and dt
  */
-record Mamba2Part(
+record Mamba2Adapter(
     int width,
     int heads,
     int headDim,
@@ -31,12 +31,12 @@ record Mamba2Part(
     double stepLow,
     double stepHigh,
     List<Double> multipliers)
-    implements Part {
+    implements ComponentAdapter {
   /** No factors. */
   static final List<Double> PLAIN = List.of(1.0, 1.0, 1.0, 1.0, 1.0);
 
   /** Reads the keys that begin with {@code mamba_}, as in Bamba and its relatives. */
-  static Mamba2Part read(PublishedConfig config, int inner, double normEpsilon) {
+  static Mamba2Adapter read(PublishedConfig config, int inner, double normEpsilon) {
     int heads = config.integer("mamba_n_heads", 128);
     int headDim = config.automatic("mamba_d_head", heads == 0 ? 0 : inner / heads);
     if ((long) heads * headDim != inner) {
@@ -47,7 +47,7 @@ record Mamba2Part(
     }
     boolean bias = config.flag("mamba_proj_bias", false);
     List<Double> limit = stepLimit(config);
-    return new Mamba2Part(
+    return new Mamba2Adapter(
         config.required("hidden_size"),
         heads,
         headDim,
@@ -66,9 +66,9 @@ record Mamba2Part(
   }
 
   /** The same with another bias of the output, norm and factors. */
-  Mamba2Part with(
+  Mamba2Adapter with(
       boolean newOutBias, String newNorm, int newNormGroups, List<Double> newMultipliers) {
-    return new Mamba2Part(
+    return new Mamba2Adapter(
         width,
         heads,
         headDim,

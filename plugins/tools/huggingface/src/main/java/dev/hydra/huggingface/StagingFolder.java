@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /** A folder that is there with everything in it, or not at all. */
-final class NewFolder {
-  private NewFolder() {}
+final class StagingFolder {
+  private StagingFolder() {}
 
   /** Puts files into a folder. */
   @FunctionalInterface

@@ -1,7 +1,10 @@
 package dev.hydra.mixer.planted;
 
-import dev.hydra.composer.model.Components;
+import dev.hydra.composer.model.Model;
+import dev.hydra.planted.internal.Hidden;
 import org.osgi.framework.Bundle;
 
-/** Looks up other components in a bundle: what a component must not do. */
-public record Misfit(Components components, Bundle bundle) {}
+/**
+ * Knows the model and a bundle, which a component must not, and what is internal to another module.
+ */
+public record Misfit(Model model, Bundle bundle, Hidden hidden) {}

@@ -86,7 +86,7 @@ public enum Fault {
     headers.putValue("Bundle-Version", "1.0.0");
     headers.putValue(
         "Import-Package",
-        "dev.hydra.api%s,dev.hydra.libtorch,org.bytedeco.pytorch%s"
+        "dev.hydra.api%s,dev.hydra.libtorch.runtime,org.bytedeco.pytorch%s"
             .formatted(
                 this == API_VERSION ? ";version=\"[99,100)\"" : "",
                 this == LIBTORCH_VERSION ? ";version=\"[99,100)\"" : ""));

@@ -13,12 +13,14 @@ import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** The CUDA kernels for windows against their plain twin and the formula, from bfloat16 inputs. */
+@Tag("cuda")
 @EnabledIf("dev.hydra.libtorch.runtime.Devices#cudaAvailable")
 class FlashAttentionTest {
   private static final double SCALE = 0.3;

@@ -17,12 +17,14 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** What differs on CUDA: backward runs on another thread, and there is a second generator. */
 @ExtendWith(InScope.class)
+@Tag("cuda")
 @EnabledIf("dev.hydra.libtorch.runtime.Devices#cudaAvailable")
 class CudaTest {
   @AfterAll

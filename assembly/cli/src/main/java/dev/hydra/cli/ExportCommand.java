@@ -40,7 +40,7 @@ final class ExportCommand {
       @Parameters(
               paramLabel = "MODEL",
               description =
-                  "An imported model, a checkpoint, or a run folder, whose newest whole checkpoint"
+                  "An imported model, a checkpoint, or a run folder, whose newest intact checkpoint"
                       + " is used.")
           Path model,
       @Option(

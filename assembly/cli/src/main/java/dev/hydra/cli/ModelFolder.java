@@ -25,7 +25,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import picocli.CommandLine.Option;
 
 /**
- * Names a model with weights: a run folder (its newest whole checkpoint), one checkpoint, or a
+ * Names a model with weights: a run folder (its newest intact checkpoint), one checkpoint, or a
  * folder that an import made.
  */
 final class ModelFolder {
@@ -34,7 +34,7 @@ final class ModelFolder {
       required = true,
       paramLabel = "DIR",
       description =
-          "A run folder, whose newest whole checkpoint is used, one checkpoint, or an imported"
+          "A run folder, whose newest intact checkpoint is used, one checkpoint, or an imported"
               + " model.")
   @SuppressWarnings("NullAway.Init") // set by picocli
   private Path folder;
@@ -54,7 +54,7 @@ final class ModelFolder {
   static Checkpoint checkpoint(Path folder) throws IOException {
     if (!Files.isDirectory(folder)) {
       throw new UsageException(
-          Files.exists(folder) ? folder + " is no folder" : "there is no folder " + folder);
+          Files.exists(folder) ? folder + " is not a folder" : "there is no folder " + folder);
     }
     if (Files.exists(folder.resolve("config.json"))
         && !Files.exists(folder.resolve(Checkpoint.CONFIG))) {
@@ -76,7 +76,7 @@ final class ModelFolder {
         .orElseThrow(
             () ->
                 new IOException(
-                    folder + " is neither a checkpoint nor a run folder with a whole checkpoint"));
+                    folder + " is neither a checkpoint nor a run folder with an intact checkpoint"));
   }
 
   /** The configuration that the model was trained with, and the overrides. */

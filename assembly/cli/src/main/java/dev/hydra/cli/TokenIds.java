@@ -42,7 +42,7 @@ record TokenIds(String named, String form) {
       }
       return value == null ? "null" : value;
     } catch (JsonProcessingException e) {
-      throw wrong("this is no JSON: " + e.getOriginalMessage());
+      throw wrong("this is not JSON: " + e.getOriginalMessage());
     }
   }
 
@@ -66,7 +66,7 @@ record TokenIds(String named, String form) {
     if (value instanceof List<?> list) {
       return list;
     }
-    throw wrong((at.isEmpty() ? "it" : at) + " is no array");
+    throw wrong((at.isEmpty() ? "it" : at) + " is not an array");
   }
 
   private UsageException wrong(String problem) {

@@ -106,7 +106,7 @@ final class VerifyCommand implements Callable<Integer> {
     try {
       ConfigFactory.parseString(options);
     } catch (com.typesafe.config.ConfigException e) {
-      throw new UsageException("--options is no HOCON: " + e.getMessage());
+      throw new UsageException("--options is not HOCON: " + e.getMessage());
     }
   }
 

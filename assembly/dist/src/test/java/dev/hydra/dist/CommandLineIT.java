@@ -136,7 +136,7 @@ class CommandLineIT {
 
     for (List<String> wrong :
         List.of(
-            List.of("[1, 2]", "[0] is no array"),
+            List.of("[1, 2]", "[0] is not an array"),
             List.of("[[1, \"a\"]]", "[0][1] is a, not a whole number"),
             List.of("[[1, null]]", "[0][1] is null, not a whole number"),
             List.of("[[1, 2], [1.5, 2]]", "[1][0] is 1.5, not a whole number"),
@@ -145,7 +145,7 @@ class CommandLineIT {
             List.of("[[1]]", ""),
             List.of("[]", ""),
             List.of("[[1, 2]] [[3, 4]]", "there is more after its end"),
-            List.of("{", "this is no JSON"))) {
+            List.of("{", "this is not JSON"))) {
       Files.writeString(folder.resolve("tokens.json"), wrong.get(0));
       Hydra.Result result = run(score);
       assertEquals(2, result.exitCode(), wrong + ": " + result);

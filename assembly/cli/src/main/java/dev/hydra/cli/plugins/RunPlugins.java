@@ -108,7 +108,7 @@ public record RunPlugins(Path run, TrustedJars trusted) {
       String version = Version.parseVersion(header(manifest, "Bundle-Version")).toString();
       return name + " " + OsgiComponents.version(version, hash);
     } catch (ZipException | EOFException | SecurityException e) {
-      throw new IOException(named + " is no whole jar: " + e.getMessage(), e);
+      throw new IOException(named + " is not an intact jar: " + e.getMessage(), e);
     }
   }
 

@@ -85,7 +85,7 @@ final class ControlServer implements AutoCloseable {
     try {
       return answers.apply(JSON.std.mapFrom(line));
     } catch (IOException e) {
-      return Map.of("status", "refused", "reason", "the request is no JSON object");
+      return Map.of("status", "refused", "reason", "the request is not a JSON object");
     }
   }
 

@@ -89,7 +89,7 @@ public record SwapOrder(
    *
    * @param types what the plugin offers
    * @throws IllegalArgumentException if something is lacking
-   * @throws com.typesafe.config.ConfigException if the configuration is no HOCON
+   * @throws com.typesafe.config.ConfigException if the configuration is not HOCON
    */
   SwapRequest request(List<Registration> types) {
     Optional<Config> options =

@@ -113,7 +113,7 @@ final class KilledRun {
   private long newest() throws IOException {
     return Long.parseLong(
         run.latestIntact(damaged -> {})
-            .orElseThrow(() -> new IOException("there is no whole checkpoint in " + run.path()))
+            .orElseThrow(() -> new IOException("there is no intact checkpoint in " + run.path()))
             .folder()
             .getFileName()
             .toString()

@@ -237,10 +237,10 @@ public final class SwapBench {
     byte[] bytes = Files.readAllBytes(twin());
     Path half = folder.resolve("half.jar");
     Files.write(half, Arrays.copyOf(bytes, bytes.length / 2));
-    unfit.add(new Unfit("half-copied", "no whole jar", SwapOrder.of(half)));
+    unfit.add(new Unfit("half-copied", "is not an intact jar", SwapOrder.of(half)));
     bytes[bytes.length / 3] ^= 1;
     Path damaged = Files.write(folder.resolve("damaged.jar"), bytes);
-    unfit.add(new Unfit("damaged", "no whole jar", SwapOrder.of(damaged)));
+    unfit.add(new Unfit("damaged", "is not an intact jar", SwapOrder.of(damaged)));
     Path same = plugins.jar(labels.get(0));
     unfit.add(new Unfit("same version", "is running already", SwapOrder.of(same)));
     return unfit;

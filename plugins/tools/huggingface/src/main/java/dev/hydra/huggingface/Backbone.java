@@ -92,7 +92,7 @@ record Backbone(
   }
 
   /**
-   * What ends a text is no padding: transformers does not mask it in prompts either. Neither is a
+   * What ends a text is not padding: transformers does not mask it in prompts either. Neither is a
    * negative token: no prompt holds it.
    */
   private static Map<String, Object> generation(PublishedConfig config, int vocabSize) {

@@ -67,7 +67,7 @@ final class PublishedConfig {
       return new PublishedConfig(
           ConfigFactory.parseString(json, options).root(), "", new ArrayList<>());
     } catch (com.typesafe.config.ConfigException e) {
-      throw unreadable("this is no JSON object: " + e.getMessage(), e);
+      throw unreadable("this is not a JSON object: " + e.getMessage(), e);
     } catch (IOException e) {
       throw unreadable(file + " cannot be read as text in UTF-8: " + e, e);
     }

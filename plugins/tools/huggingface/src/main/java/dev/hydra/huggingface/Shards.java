@@ -83,7 +83,7 @@ final class Shards implements Closeable {
     Map<String, String> expected = weightMap(index);
     for (String name : new TreeSet<>(expected.values())) {
       if (!name.matches("[\\w-][\\w.-]*")) {
-        throw new IOException(index + ": \"" + name + "\" is no name of a file beside it");
+        throw new IOException(index + ": \"" + name + "\" is not the name of a file beside it");
       }
       if (!Files.isRegularFile(folder.resolve(name))) {
         throw new IOException(index + " names " + name + ", but that file is missing");

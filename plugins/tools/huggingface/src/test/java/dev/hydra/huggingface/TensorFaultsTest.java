@@ -186,7 +186,7 @@ class TensorFaultsTest extends PublishedFolderTest {
         "not in the file that the index names: model.norm.wait",
         "not in the index: model.norm.weight");
     edit(Shards.INDEX, "model.norm.wait\": \"" + file, "model.norm.wait\": \"../" + file);
-    contains(refused(IOException.class), "is no name of a file beside it");
+    contains(refused(IOException.class), "is not the name of a file beside it");
     Files.writeString(published.resolve(Shards.INDEX), index);
     Files.move(published.resolve(second), folder.resolve("moved"));
     assertTrue(

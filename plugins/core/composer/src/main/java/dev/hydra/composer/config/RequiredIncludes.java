@@ -15,7 +15,7 @@ import java.util.function.Supplier;
 
 /**
  * Refuses an include that finds no file: HOCON itself leaves it out in silence, and what it should
- * have brought is then missed elsewhere. Refuses includes that are no files: a configuration must
+ * have brought is then missed elsewhere. Refuses includes that are not files: a configuration must
  * not reach for the network.
  *
  * @param finder what finds included files; the parser says it before the first include

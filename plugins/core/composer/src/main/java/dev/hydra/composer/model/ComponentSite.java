@@ -75,7 +75,7 @@ public final class ComponentSite implements Site {
               + type()
               + " at "
               + path()
-              + " is no "
+              + " is not a "
               + place.role().type().getSimpleName());
     }
     return created;

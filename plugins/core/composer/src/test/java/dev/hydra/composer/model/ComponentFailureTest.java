@@ -98,10 +98,10 @@ class ComponentFailureTest {
   void componentsOfAnotherRoleNameTheSite() {
     Mixer mixer = (x, pass) -> x;
     assertEquals(
-        "component odd at blocks.0.ffn is no FeedForward",
+        "component odd at blocks.0.ffn is not a FeedForward",
         failure("{ ffn = odd }", new OddFactory(Role.FEED_FORWARD, site -> mixer)).getMessage());
     assertEquals(
-        "component odd at blocks.0.ffn.router is no Router",
+        "component odd at blocks.0.ffn.router is not a Router",
         failure(
                 "{ ffn { type = scales, router.type = odd } }",
                 new OddFactory(Role.ROUTER, site -> mixer))

@@ -57,7 +57,7 @@ class MemoryTest {
         });
   }
 
-  /** Fewer are no mistake: the garbage collector may find what other tests dropped. */
+  /** Fewer are not a mistake: the garbage collector may find what other tests dropped. */
   private static void assertNotMore(long before) {
     long after = Scopes.liveHandles();
     assertTrue(after <= before, () -> before + " live handles became " + after);

@@ -23,7 +23,7 @@ public final class GroupedLinear {
 
   /**
    * {@code rows W_g^T} for the rows of each group g. What LibTorch has no operator for goes group
-   * by group: float64, matrices with a side that is no multiple of 16 bytes, and on CUDA 1,024
+   * by group: float64, matrices with a side that is not a multiple of 16 bytes, and on CUDA 1,024
    * groups or more.
    *
    * @param rows [rows, in], group after group

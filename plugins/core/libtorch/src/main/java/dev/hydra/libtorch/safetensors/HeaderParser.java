@@ -49,12 +49,12 @@ final class HeaderParser implements AutoCloseable {
     try {
       return StandardCharsets.UTF_8.newDecoder().decode(bytes).toString();
     } catch (CharacterCodingException e) {
-      throw new MalformedHeaderException("the header is no UTF-8", e);
+      throw new MalformedHeaderException("the header is not UTF-8", e);
     }
   }
 
   private Header header() throws IOException, MalformedHeaderException {
-    require(json.nextToken() == JsonToken.START_OBJECT, "the header is no JSON object");
+    require(json.nextToken() == JsonToken.START_OBJECT, "the header is not a JSON object");
     while (json.nextToken() != JsonToken.END_OBJECT) {
       String name = json.currentName();
       json.nextToken();
@@ -69,12 +69,12 @@ final class HeaderParser implements AutoCloseable {
   }
 
   private Map<String, String> texts() throws IOException, MalformedHeaderException {
-    require(json.currentToken() == JsonToken.START_OBJECT, Header.METADATA + " is no object");
+    require(json.currentToken() == JsonToken.START_OBJECT, Header.METADATA + " is not an object");
     Map<String, String> texts = new LinkedHashMap<>();
     while (json.nextToken() != JsonToken.END_OBJECT) {
       String key = json.currentName();
       require(
-          json.nextToken() == JsonToken.VALUE_STRING, Header.METADATA + "." + key + " is no text");
+          json.nextToken() == JsonToken.VALUE_STRING, Header.METADATA + "." + key + " is not a text");
       texts.put(key, json.getText());
     }
     return Collections.unmodifiableMap(texts);
@@ -82,7 +82,7 @@ final class HeaderParser implements AutoCloseable {
 
   private TensorInfo tensor(String name) throws IOException, MalformedHeaderException {
     String at = "tensor \"" + name + "\": ";
-    require(json.currentToken() == JsonToken.START_OBJECT, at + "its entry is no object");
+    require(json.currentToken() == JsonToken.START_OBJECT, at + "its entry is not an object");
     Optional<DType> dtype = Optional.empty();
     Optional<List<Long>> shape = Optional.empty();
     Optional<List<Long>> offsets = Optional.empty();
@@ -107,7 +107,7 @@ final class HeaderParser implements AutoCloseable {
   }
 
   private DType dtype(String at) throws IOException, MalformedHeaderException {
-    require(json.currentToken() == JsonToken.VALUE_STRING, at + "dtype is no text");
+    require(json.currentToken() == JsonToken.VALUE_STRING, at + "dtype is not a text");
     String text = json.getText();
     return present(
         DType.named(text),
@@ -115,7 +115,7 @@ final class HeaderParser implements AutoCloseable {
   }
 
   private List<Long> numbers(String at) throws IOException, MalformedHeaderException {
-    require(json.currentToken() == JsonToken.START_ARRAY, at + " is no list");
+    require(json.currentToken() == JsonToken.START_ARRAY, at + " is not a list");
     List<Long> numbers = new ArrayList<>();
     while (json.nextToken() != JsonToken.END_ARRAY) {
       require(json.currentToken() == JsonToken.VALUE_NUMBER_INT, at + " holds no whole numbers");

@@ -48,7 +48,7 @@ class SafetensorsCorruptionTest {
         arguments(
             "the header claims 18446744073709551615 bytes; more than 100000000 are refused",
             RawFile.claiming(-1, empty, 0)),
-        arguments("the header is no JSON object", RawFile.claiming(0, empty, 0)));
+        arguments("the header is not a JSON object", RawFile.claiming(0, empty, 0)));
   }
 
   @ParameterizedTest
@@ -58,7 +58,7 @@ class SafetensorsCorruptionTest {
     byte[] bytes = RawFile.bytes(header, 0);
     byte[] wrong = HexFormat.of().parseHex(hex);
     System.arraycopy(wrong, 0, bytes, 10, wrong.length);
-    assertRefused("the header is no UTF-8", bytes);
+    assertRefused("the header is not UTF-8", bytes);
   }
 
   /** Headers before files with eight bytes of data. Quotes are single here to be readable. */
@@ -68,8 +68,8 @@ class SafetensorsCorruptionTest {
       quoteCharacter = '`',
       textBlock =
           """
-      the header is no JSON object | []
-      the header is no JSON object | 'x'
+      the header is not a JSON object | []
+      the header is not a JSON object | 'x'
       the header's JSON is wrong: Unexpected character ('x' (code 120)) | {x}
       the header's JSON is wrong: Unexpected end-of-input | {
       the header's JSON is wrong: Unexpected end-of-input | {'x':{'shape':[1,
@@ -78,18 +78,18 @@ class SafetensorsCorruptionTest {
       the header's JSON is wrong: Duplicate field 'a' | {'__metadata__':{'a':'', 'a':''}, 'x':@}
       the header's JSON is wrong: Duplicate field '__metadata__' | {'__metadata__':{}, '__metadata__':{}}
       there is more after the header's JSON object | {'x':@} {}
-      __metadata__ is no object | {'__metadata__':[], 'x':@}
-      __metadata__.a is no text | {'__metadata__':{'a':1}, 'x':@}
-      __metadata__.a is no text | {'__metadata__':{'a':null}, 'x':@}
-      tensor "x": its entry is no object | {'x':8}
+      __metadata__ is not an object | {'__metadata__':[], 'x':@}
+      __metadata__.a is not a text | {'__metadata__':{'a':1}, 'x':@}
+      __metadata__.a is not a text | {'__metadata__':{'a':null}, 'x':@}
+      tensor "x": its entry is not an object | {'x':8}
       tensor "x": unknown field "size" | {'x':{'size':8}}
       tensor "x": dtype is missing | {'x':{'shape':[8], 'data_offsets':[0,8]}}
       tensor "x": shape is missing | {'x':{'dtype':'U8', 'data_offsets':[0,8]}}
       tensor "x": data_offsets is missing | {'x':{'dtype':'U8', 'shape':[8]}}
-      tensor "x": dtype is no text | {'x':{'dtype':8}}
+      tensor "x": dtype is not a text | {'x':{'dtype':8}}
       tensor "x": unknown dtype "F4" | {'x':{'dtype':'F4'}}
       tensor "x": unknown dtype "u8" | {'x':{'dtype':'u8'}}
-      tensor "x": shape is no list | {'x':{'shape':8}}
+      tensor "x": shape is not a list | {'x':{'shape':8}}
       tensor "x": shape holds no whole numbers | {'x':{'shape':[8.0]}}
       tensor "x": shape holds no whole numbers | {'x':{'shape':['8']}}
       tensor "x": shape holds no whole numbers | {'x':{'shape':[[8]]}}

@@ -80,7 +80,7 @@ public record Checkpoint(Path folder) {
   public void verify() throws IOException {
     Path manifest = folder.resolve(MANIFEST);
     if (!Files.isRegularFile(manifest)) {
-      throw new IOException(folder + " is no checkpoint: it has no " + MANIFEST);
+      throw new IOException(folder + " is not a checkpoint: it has no " + MANIFEST);
     }
     Map<String, Object> entries;
     try {

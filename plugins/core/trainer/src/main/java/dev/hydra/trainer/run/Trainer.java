@@ -126,7 +126,7 @@ public final class Trainer implements AutoCloseable {
             .orElseThrow(
                 () ->
                     new IOException(
-                        "there is no whole checkpoint in " + folder.path() + " to resume from"));
+                        "there is no intact checkpoint in " + folder.path() + " to resume from"));
     Checkpoints.Restored restored = checkpoints.restore(checkpoint, policy);
     TrainerState state = restored.state();
     step = state.step();

@@ -31,7 +31,7 @@ class CheckpointTest {
     Files.writeString(checkpoint.file("manifest.json"), "{");
     assertTrue(message(checkpoint).contains("manifest.json is damaged"));
     Files.delete(checkpoint.file("manifest.json"));
-    assertTrue(message(checkpoint).contains("is no checkpoint"));
+    assertTrue(message(checkpoint).contains("is not a checkpoint"));
   }
 
   private static String message(Checkpoint checkpoint) {

@@ -131,7 +131,7 @@ class TrainerTest {
         Trials.trainer(folder, folder.resolve("run"), "trainer { steps = 4 }", events)) {
       IOException thrown =
           assertThrows(IOException.class, () -> trainer.resume(UnexpectedKeys.ERROR));
-      assertTrue(String.valueOf(thrown.getMessage()).contains("no whole checkpoint"));
+      assertTrue(String.valueOf(thrown.getMessage()).contains("no intact checkpoint"));
     }
   }
 

@@ -136,8 +136,8 @@ class SwapIT {
             "Import-Package",
             "dev.hydra.api,org.bytedeco.pytorch;version=\"[3.0,3.1)\"");
     try (RunningTraining training = RunningTraining.start(folder, "run")) {
-      refused(training, half, "no whole jar");
-      refused(training, damaged, "no whole jar");
+      refused(training, half, "not an intact jar");
+      refused(training, damaged, "not an intact jar");
       refused(training, other, "but there is version 2.10.0");
       refused(training, EmaVersion.built(), "is running already");
       assertEquals(2, training.plugins("swap", folder.resolve("none.jar").toString()).exitCode());

@@ -109,7 +109,7 @@ final class KilledRun {
     }
   }
 
-  /** The step of the newest whole checkpoint. */
+  /** The step of the newest intact checkpoint. */
   private long newest() throws IOException {
     return Long.parseLong(
         run.latestIntact(damaged -> {})

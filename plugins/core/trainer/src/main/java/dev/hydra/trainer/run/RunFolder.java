@@ -33,7 +33,7 @@ public record RunFolder(Path path) {
   }
 
   /**
-   * The configuration to resume with: that of the newest whole checkpoint, as swaps of components
+   * The configuration to resume with: that of the newest intact checkpoint, as swaps of components
    * may have changed it since the run began.
    */
   public Path resumeConfig() throws IOException {

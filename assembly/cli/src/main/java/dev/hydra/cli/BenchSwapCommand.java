@@ -96,7 +96,7 @@ final class BenchSwapCommand implements Callable<Integer> {
       Device device = deviceArgument.device();
       SwapBench bench = new SwapBench(config, new CountedPlugins(plugins), device, folder);
       screen.println(
-          file + " on " + device.str().getString() + ", swapping in turn: " + bench.labels());
+          file + " on " + device.str().getString() + ", swapping in turn: " + bench.swapped());
       boolean passed = true;
       for (Map.Entry<String, Trial> each : trials.entrySet()) {
         if (only.isEmpty() || only.contains(each.getKey())) {

@@ -1,6 +1,7 @@
 package dev.hydra.cli;
 
 import com.typesafe.config.Config;
+import dev.hydra.api.PluginId;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.cli.plugins.RunPlugins;
@@ -97,7 +98,7 @@ final class ModelFolder {
    */
   static Components components(Checkpoint checkpoint, Config config, PluginJars plugins)
       throws IOException {
-    Map<String, String> sites = checkpoint.sites();
+    Map<String, PluginId> sites = checkpoint.sites();
     Path run = checkpoint.folder().toAbsolutePath().resolve("../..").normalize();
     RunPlugins.of(run, config).install(sites, plugins);
     return plugins.components(sites);

@@ -66,7 +66,10 @@ final class PluginsCommand {
     for (Registration each : all) {
       out.printf(
           "%-8s %-16s %s %s%n",
-          each.factory().role().key(), each.type(), each.plugin(), each.version());
+          each.factory().role().key(),
+          each.type(),
+          each.plugin().name(),
+          each.plugin().fullVersion());
       if (options) {
         for (dev.hydra.api.Option<?> option : each.factory().options()) {
           out.printf(
@@ -126,8 +129,8 @@ final class PluginsCommand {
     Map<String, Object> line = new LinkedHashMap<>();
     line.put("role", each.factory().role().key());
     line.put("type", each.type());
-    line.put("plugin", each.plugin());
-    line.put("version", each.version());
+    line.put("plugin", each.plugin().name());
+    line.put("version", each.plugin().fullVersion());
     line.put("options", options);
     return line;
   }

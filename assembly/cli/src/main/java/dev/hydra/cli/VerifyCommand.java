@@ -115,11 +115,7 @@ final class VerifyCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     if (!json) {
       out.printf(
-          "%s %s of %s %s%n",
-          component.factory().role().key(),
-          component.type(),
-          component.plugin(),
-          component.version());
+          "%s %s of %s%n", component.factory().role().key(), component.type(), component.plugin());
     }
     ComponentFactory<?>[] others =
         all.stream()

@@ -1,5 +1,6 @@
 package dev.hydra.cli.plugins;
 
+import dev.hydra.api.PluginId;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Components.Registration;
@@ -15,27 +16,27 @@ public record FixedPlugins(Components all) implements PluginJars {
   }
 
   @Override
-  public List<Registration> of(String label) {
-    return all.all().stream().filter(each -> PluginJars.label(each).equals(label)).toList();
+  public List<Registration> of(PluginId plugin) {
+    return all.all().stream().filter(each -> each.plugin().equals(plugin)).toList();
   }
 
   @Override
-  public Path jar(String label) {
+  public Path jar(PluginId plugin) {
     throw refusal();
   }
 
   @Override
-  public void remove(String label) {
+  public void remove(PluginId plugin) {
     throw refusal();
   }
 
   @Override
-  public Map<String, String> hashes() {
+  public Map<String, PluginId> hashes() {
     return Map.of();
   }
 
   @Override
-  public Components components(Map<String, String> sites) {
+  public Components components(Map<String, PluginId> sites) {
     return all;
   }
 

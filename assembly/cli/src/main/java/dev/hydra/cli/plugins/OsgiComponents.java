@@ -1,6 +1,7 @@
 package dev.hydra.cli.plugins;
 
 import dev.hydra.api.ComponentFactory;
+import dev.hydra.api.PluginId;
 import dev.hydra.composer.model.Components;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -19,14 +20,12 @@ import org.osgi.framework.ServiceReference;
  * but where a site is said to need another one, that.
  *
  * @param context of the bundle that uses them
- * @param sites the plugin, {@code name version}, by the path of the site
+ * @param sites the plugins that sites need, by their paths
  */
-public record OsgiComponents(BundleContext context, Map<String, String> sites)
+public record OsgiComponents(BundleContext context, Map<String, PluginId> sites)
     implements Components {
   /** What the location of a bundle has before the SHA-256 of a jar that was added later. */
   private static final String HASH = "#sha256=";
-
-  private static final int SHOWN_DIGITS = 12;
 
   /** A component type and the bundle that it comes from. */
   private record Offer(Bundle bundle, Registration registration) {}
@@ -38,15 +37,17 @@ public record OsgiComponents(BundleContext context, Map<String, String> sites)
 
   @Override
   public Components at(String site) {
-    return sites.containsKey(site) ? () -> preferring(sites.getOrDefault(site, "")) : this;
+    return Optional.ofNullable(sites.get(site))
+        .<Components>map(plugin -> () -> preferring(plugin))
+        .orElse(this);
   }
 
   /** What one version of a plugin offers, and all else: other versions and other plugins. */
-  private List<Registration> preferring(String label) {
+  private List<Registration> preferring(PluginId plugin) {
     List<Registration> chosen = new ArrayList<>();
     Set<String> offered = new HashSet<>();
     for (Offer offer : offers()) {
-      if (label.equals(label(offer.bundle()))) {
+      if (offer.registration().plugin().equals(plugin)) {
         chosen.add(offer.registration());
         offered.add(kind(offer.registration()));
       }
@@ -64,7 +65,7 @@ public record OsgiComponents(BundleContext context, Map<String, String> sites)
     Set<String> seen = new HashSet<>();
     for (Offer offer : offers) {
       Registration each = offer.registration();
-      if (seen.add(each.plugin() + " " + kind(each))) {
+      if (seen.add(each.plugin().name() + " " + kind(each))) {
         chosen.add(each);
       }
     }
@@ -94,25 +95,13 @@ public record OsgiComponents(BundleContext context, Map<String, String> sites)
             new Registration(
                 (String) reference.getProperty("hydra.type"),
                 factory,
-                reference.getBundle().getSymbolicName(),
-                version(reference.getBundle())))
+                plugin(reference.getBundle())))
         : Optional.empty();
   }
 
-  /** Name and version of a bundle. */
-  static String label(Bundle bundle) {
-    return bundle.getSymbolicName() + " " + version(bundle);
-  }
-
-  /** The version; that of a jar that was added later has the beginning of its SHA-256. */
-  private static String version(Bundle bundle) {
-    String version = bundle.getVersion().toString();
-    return hash(bundle).map(hash -> version(version, hash)).orElse(version);
-  }
-
-  /** A version with the beginning of the SHA-256 of its jar. */
-  static String version(String version, String hash) {
-    return version + "+" + hash.substring(0, SHOWN_DIGITS);
+  /** The plugin that a bundle is. */
+  static PluginId plugin(Bundle bundle) {
+    return new PluginId(bundle.getSymbolicName(), bundle.getVersion().toString(), hash(bundle));
   }
 
   /** The SHA-256 of a jar that was added later. */

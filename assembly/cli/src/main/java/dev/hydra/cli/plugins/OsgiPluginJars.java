@@ -1,5 +1,6 @@
 package dev.hydra.cli.plugins;
 
+import dev.hydra.api.PluginId;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Components.Registration;
 import java.io.IOException;
@@ -42,8 +43,8 @@ public record OsgiPluginJars(BundleContext context) implements PluginJars {
   }
 
   @Override
-  public List<Registration> of(String label) {
-    return bundles(label).flatMap(bundle -> components(bundle).stream()).toList();
+  public List<Registration> of(PluginId plugin) {
+    return bundles(plugin).flatMap(bundle -> components(bundle).stream()).toList();
   }
 
   private List<Registration> components(Bundle bundle) {
@@ -56,23 +57,23 @@ public record OsgiPluginJars(BundleContext context) implements PluginJars {
             .toList();
   }
 
-  private Stream<Bundle> bundles(String label) {
+  private Stream<Bundle> bundles(PluginId plugin) {
     return Arrays.stream(context.getBundles())
-        .filter(bundle -> OsgiComponents.label(bundle).equals(label));
+        .filter(bundle -> OsgiComponents.plugin(bundle).equals(plugin));
   }
 
   @Override
-  public Path jar(String label) throws IOException {
-    return bundles(label)
+  public Path jar(PluginId plugin) throws IOException {
+    return bundles(plugin)
         .map(OsgiPluginJars::file)
         .filter(Files::isRegularFile)
         .findFirst()
-        .orElseThrow(() -> new IOException("there is no jar of plugin " + label));
+        .orElseThrow(() -> new IOException("there is no jar of plugin " + plugin));
   }
 
   @Override
-  public void remove(String label) throws IOException {
-    for (Bundle bundle : bundles(label).toList()) {
+  public void remove(PluginId plugin) throws IOException {
+    for (Bundle bundle : bundles(plugin).toList()) {
       uninstall(bundle);
     }
   }
@@ -82,21 +83,21 @@ public record OsgiPluginJars(BundleContext context) implements PluginJars {
       bundle.uninstall(); // stops it first
     } catch (BundleException e) {
       throw new IOException(
-          "plugin " + OsgiComponents.label(bundle) + " cannot be removed: " + e, e);
+          "plugin " + OsgiComponents.plugin(bundle) + " cannot be removed: " + e, e);
     }
   }
 
   @Override
-  public Map<String, String> hashes() throws IOException {
-    Map<String, String> hashes = new HashMap<>();
+  public Map<String, PluginId> hashes() throws IOException {
+    Map<String, PluginId> hashes = new HashMap<>();
     for (Bundle bundle : context.getBundles()) {
       if (bundle.getBundleId() != 0) {
         Optional<String> known = OsgiComponents.hash(bundle);
         Path jar = file(bundle);
         if (known.isPresent()) {
-          hashes.put(known.get(), OsgiComponents.label(bundle));
+          hashes.put(known.get(), OsgiComponents.plugin(bundle));
         } else if (Files.isRegularFile(jar)) {
-          hashes.put(RunPlugins.sha256(Files.readAllBytes(jar)), OsgiComponents.label(bundle));
+          hashes.put(RunPlugins.sha256(Files.readAllBytes(jar)), OsgiComponents.plugin(bundle));
         }
       }
     }
@@ -111,7 +112,7 @@ public record OsgiPluginJars(BundleContext context) implements PluginJars {
   }
 
   @Override
-  public Components components(Map<String, String> sites) {
+  public Components components(Map<String, PluginId> sites) {
     return new OsgiComponents(context, sites);
   }
 

@@ -1,5 +1,6 @@
 package dev.hydra.cli.plugins;
 
+import dev.hydra.api.PluginId;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Components.Registration;
 import java.io.IOException;
@@ -18,38 +19,29 @@ public interface PluginJars {
   List<Registration> add(Path jar) throws IOException;
 
   /** The component types of one version of a plugin; none if it is not here. */
-  List<Registration> of(String label);
+  List<Registration> of(PluginId plugin);
 
   /**
    * The jar that one version of a plugin came from.
    *
    * @throws IOException if it is not here
    */
-  Path jar(String label) throws IOException;
+  Path jar(PluginId plugin) throws IOException;
 
-  /**
-   * Takes one version of a plugin away. Its classes go when nothing refers to them any more.
-   *
-   * @param label its name and version
-   */
-  void remove(String label) throws IOException;
+  /** Takes one version of a plugin away. Its classes go when nothing refers to them any more. */
+  void remove(PluginId plugin) throws IOException;
 
   /**
    * What is here, as it was when it was installed or is now on the disk.
    *
-   * @return by SHA-256 of the jar, name and version of the plugin
+   * @return plugins by the SHA-256 of their jars
    */
-  Map<String, String> hashes() throws IOException;
+  Map<String, PluginId> hashes() throws IOException;
 
   /**
    * The component types that models are built from.
    *
-   * @param sites for sites that need a certain version of a plugin: its name and version
+   * @param sites the plugins that sites need, by their paths
    */
-  Components components(Map<String, String> sites);
-
-  /** The name and version of the plugin that a type comes from. */
-  static String label(Registration registration) {
-    return registration.plugin() + " " + registration.version();
-  }
+  Components components(Map<String, PluginId> sites);
 }

@@ -1,6 +1,7 @@
 package dev.hydra.cli.plugins;
 
 import com.typesafe.config.Config;
+import dev.hydra.api.PluginId;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -39,10 +40,10 @@ public record RunPlugins(Path run, TrustedJars trusted) {
    *
    * @param file where it is
    * @param sha256 the hash of its content
-   * @param label name and version of the plugin, as {@link PluginJars} gives them
+   * @param plugin the plugin that it is
    * @param fresh whether it was not there before
    */
-  public record Jar(Path file, String sha256, String label, boolean fresh) {
+  public record Jar(Path file, String sha256, PluginId plugin, boolean fresh) {
     /** Takes it away again, as nothing uses it. */
     public void forget() throws IOException {
       if (fresh) {
@@ -78,11 +79,11 @@ public record RunPlugins(Path run, TrustedJars trusted) {
       try (FileChannel channel = FileChannel.open(side, StandardOpenOption.WRITE)) {
         channel.force(true);
       }
-      String label = check(jar, side, hash);
-      Path file = file(label);
+      PluginId plugin = check(jar, side, hash);
+      Path file = file(plugin);
       boolean fresh = !Files.exists(file);
       Files.move(side, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-      return new Jar(file, hash, label, fresh);
+      return new Jar(file, hash, plugin, fresh);
     } finally {
       Files.deleteIfExists(side);
     }
@@ -92,9 +93,9 @@ public record RunPlugins(Path run, TrustedJars trusted) {
    * Reads every entry of a jar: one that is cut short, damaged or not trusted does not get through.
    *
    * @param named what to call it
-   * @return its label
+   * @return the plugin that it is
    */
-  private String check(Path named, Path file, String hash) throws IOException {
+  private PluginId check(Path named, Path file, String hash) throws IOException {
     try (JarFile jar = new JarFile(file.toFile())) {
       for (JarEntry entry : Collections.list(jar.entries())) {
         check(jar, entry);
@@ -106,7 +107,7 @@ public record RunPlugins(Path run, TrustedJars trusted) {
         throw new IOException(named + " is not an OSGi bundle");
       }
       String version = Version.parseVersion(header(manifest, "Bundle-Version")).toString();
-      return name + " " + OsgiComponents.version(version, hash);
+      return PluginId.of(name, version).withHash(hash);
     } catch (ZipException | EOFException | SecurityException e) {
       throw new IOException(named + " is not an intact jar: " + e.getMessage(), e);
     }
@@ -126,8 +127,8 @@ public record RunPlugins(Path run, TrustedJars trusted) {
     }
   }
 
-  private Path file(String label) {
-    return folder().resolve(label.replace(' ', '-') + ".jar");
+  private Path file(PluginId plugin) {
+    return folder().resolve(plugin.name() + "-" + plugin.fullVersion() + ".jar");
   }
 
   /** The jars of another folder that were taken before. */
@@ -158,25 +159,26 @@ public record RunPlugins(Path run, TrustedJars trusted) {
   /**
    * Installs the jars that the sites of a checkpoint need and that are not here.
    *
-   * @param sites the plugin of each site, {@code name version}
+   * @param sites the plugin of each site
    * @throws IOException if one is missing, damaged or not trusted
    */
-  public void install(Map<String, String> sites, PluginJars plugins) throws IOException {
-    for (String label : new TreeSet<>(sites.values())) {
-      if (!label.contains("+") || !plugins.of(label).isEmpty()) {
+  public void install(Map<String, PluginId> sites, PluginJars plugins) throws IOException {
+    for (PluginId plugin : new TreeSet<>(sites.values())) {
+      if (!plugin.addedLater() || !plugins.of(plugin).isEmpty()) {
         continue; // of the installation, or here already
       }
-      Path file = file(label);
+      Path file = file(plugin);
       if (!Files.isRegularFile(file)) {
-        throw new IOException("the checkpoint needs plugin " + label + ", but there is no " + file);
+        throw new IOException(
+            "the checkpoint needs plugin " + plugin + ", but there is no " + file);
       }
       String hash = sha256(Files.readAllBytes(file));
-      if (!label.endsWith(OsgiComponents.version("", hash))) {
+      if (!plugin.hasContent(hash)) {
         throw new IOException(file + " is damaged: its SHA-256 is " + hash);
       }
-      String found = check(file, file, hash);
-      if (!found.equals(label)) {
-        throw new IOException(file + " is not " + label + " but " + found);
+      PluginId found = check(file, file, hash);
+      if (!found.equals(plugin)) {
+        throw new IOException(file + " is not " + plugin + " but " + found);
       }
       plugins.add(file);
     }

@@ -1,5 +1,6 @@
 package dev.hydra.cli.swap;
 
+import dev.hydra.api.PluginId;
 import dev.hydra.cli.common.Terminal;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.cli.plugins.RunPlugins;
@@ -38,10 +39,10 @@ final class LiveSwaps implements AutoCloseable {
   private final RunPlugins store;
   private final Terminal screen;
   private final RunJournal journal;
-  private final Map<String, String> hashes;
+  private final Map<String, PluginId> hashes;
 
-  /** Plugins that components of this run came from, or may come from; by name and version. */
-  private final Set<String> seen = new HashSet<>();
+  /** Plugins that components of this run came from, or may come from. */
+  private final Set<PluginId> seen = new HashSet<>();
 
   private final ScheduledExecutorService queue =
       Executors.newSingleThreadScheduledExecutor(
@@ -135,22 +136,22 @@ final class LiveSwaps implements AutoCloseable {
   private Map<String, ?> withJar(SwapOrder order, RunPlugins.Jar jar, String source)
       throws IOException {
     boolean needed = false;
-    String label = hashes.getOrDefault(jar.sha256(), jar.label());
+    PluginId plugin = hashes.getOrDefault(jar.sha256(), jar.plugin());
     boolean known = hashes.containsKey(jar.sha256());
     try {
-      List<Registration> types = known ? plugins.of(label) : add(order, jar);
-      if (known && order.config().isEmpty() && everywhere(types, label)) {
+      List<Registration> types = known ? plugins.of(plugin) : add(order, jar);
+      if (known && order.config().isEmpty() && everywhere(types, plugin)) {
         throw new IOException(
-            label
+            plugin
                 + " is running already: SHA-256 "
                 + jar.sha256()
                 + " is that of "
                 + order.jar().get());
       }
-      hashes.put(jar.sha256(), label);
-      seen.add(label);
+      hashes.put(jar.sha256(), plugin);
+      seen.add(plugin);
       Map<String, Object> details = new LinkedHashMap<>();
-      details.put("plugin", label);
+      details.put("plugin", plugin.toString());
       details.put("sha256", jar.sha256());
       details.put("jar", order.jar().get().toString());
       details.put("source", source);
@@ -165,7 +166,7 @@ final class LiveSwaps implements AutoCloseable {
         jar.forget();
       }
       if (!needed && !known) {
-        remove(label);
+        remove(plugin);
       }
     }
   }
@@ -194,22 +195,22 @@ final class LiveSwaps implements AutoCloseable {
   }
 
   /** Whether all sites of these types have this version of the plugin. */
-  private boolean everywhere(List<Registration> types, String label) {
+  private boolean everywhere(List<Registration> types, PluginId plugin) {
     Set<String> names = new HashSet<>();
     types.forEach(each -> names.add(each.type()));
     return swapper.list().values().stream()
         .filter(version -> names.contains(version.type()))
-        .allMatch(version -> version.label().equals(label));
+        .allMatch(version -> version.plugin().equals(plugin));
   }
 
   /** Takes away versions that have been replaced for good. */
   private void tidy() {
-    Set<String> needed = swapper.plugins();
-    for (String label : new ArrayList<>(seen)) {
-      if (!needed.contains(label) && replaced(label, needed)) {
+    Set<PluginId> needed = swapper.plugins();
+    for (PluginId plugin : new ArrayList<>(seen)) {
+      if (!needed.contains(plugin) && replaced(plugin, needed)) {
         try {
-          remove(label);
-          journal.add("plugin-removed", swapper.step(), Map.of("plugin", label));
+          remove(plugin);
+          journal.add("plugin-removed", swapper.step(), Map.of("plugin", plugin.toString()));
         } catch (IOException e) {
           screen.warned(String.valueOf(e.getMessage()));
         }
@@ -218,15 +219,14 @@ final class LiveSwaps implements AutoCloseable {
   }
 
   /** Whether another version of the plugin is in use, or it came for this run only. */
-  private static boolean replaced(String label, Set<String> needed) {
-    String plugin = label.substring(0, label.indexOf(' ') + 1);
-    return label.contains("+") || needed.stream().anyMatch(each -> each.startsWith(plugin));
+  private static boolean replaced(PluginId plugin, Set<PluginId> needed) {
+    return plugin.addedLater() || needed.stream().anyMatch(plugin::samePlugin);
   }
 
-  private void remove(String label) throws IOException {
-    seen.remove(label);
-    hashes.values().removeIf(label::equals);
-    plugins.remove(label);
+  private void remove(PluginId plugin) throws IOException {
+    seen.remove(plugin);
+    hashes.values().removeIf(plugin::equals);
+    plugins.remove(plugin);
   }
 
   @Override

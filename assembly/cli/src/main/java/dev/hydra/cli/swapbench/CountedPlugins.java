@@ -1,5 +1,6 @@
 package dev.hydra.cli.swapbench;
 
+import dev.hydra.api.PluginId;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Components.Registration;
@@ -19,7 +20,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 public final class CountedPlugins implements PluginJars {
   private final PluginJars plugins;
   private final Queue<WeakReference<ClassLoader>> loaders = new ConcurrentLinkedQueue<>();
-  private final Set<String> added = ConcurrentHashMap.newKeySet();
+  private final Set<PluginId> added = ConcurrentHashMap.newKeySet();
 
   public CountedPlugins(PluginJars plugins) {
     this.plugins = plugins;
@@ -33,8 +34,8 @@ public final class CountedPlugins implements PluginJars {
 
   /** Takes away all added plugins that are still there. */
   void removeAdded() throws IOException {
-    for (String label : Set.copyOf(added)) {
-      remove(label);
+    for (PluginId plugin : Set.copyOf(added)) {
+      remove(plugin);
     }
   }
 
@@ -42,35 +43,35 @@ public final class CountedPlugins implements PluginJars {
   public List<Registration> add(Path jar) throws IOException {
     List<Registration> types = plugins.add(jar);
     loaders.add(new WeakReference<>(types.get(0).factory().getClass().getClassLoader()));
-    added.add(PluginJars.label(types.get(0)));
+    added.add(types.get(0).plugin());
     return types;
   }
 
   @Override
-  public List<Registration> of(String label) {
-    return plugins.of(label);
+  public List<Registration> of(PluginId plugin) {
+    return plugins.of(plugin);
   }
 
   @Override
-  public Path jar(String label) throws IOException {
-    return plugins.jar(label);
+  public Path jar(PluginId plugin) throws IOException {
+    return plugins.jar(plugin);
   }
 
   /** What was there before stays: the next run begins with it. */
   @Override
-  public void remove(String label) throws IOException {
-    if (added.remove(label)) {
-      plugins.remove(label);
+  public void remove(PluginId plugin) throws IOException {
+    if (added.remove(plugin)) {
+      plugins.remove(plugin);
     }
   }
 
   @Override
-  public Map<String, String> hashes() throws IOException {
+  public Map<String, PluginId> hashes() throws IOException {
     return plugins.hashes();
   }
 
   @Override
-  public Components components(Map<String, String> sites) {
+  public Components components(Map<String, PluginId> sites) {
     return plugins.components(sites);
   }
 }

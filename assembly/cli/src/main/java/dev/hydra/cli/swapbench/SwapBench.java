@@ -2,6 +2,7 @@ package dev.hydra.cli.swapbench;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import dev.hydra.api.PluginId;
 import dev.hydra.api.Role;
 import dev.hydra.bench.Fault;
 import dev.hydra.cli.common.UsageException;
@@ -46,7 +47,7 @@ public final class SwapBench {
   private final CountedPlugins plugins;
   private final Device device;
   private final Path folder;
-  private final List<String> labels;
+  private final List<PluginId> swapped;
   private final List<String> mixers;
   private final List<Double> plain;
   private int twins;
@@ -65,9 +66,9 @@ public final class SwapBench {
     this.folder = folder;
     SwapTrial first = trial(config, STEPS, step -> List.of());
     Map<String, SwapReport.Version> sites = first.run();
-    Set<String> used = new LinkedHashSet<>();
-    sites.values().forEach(version -> used.add(version.label()));
-    labels = List.copyOf(used);
+    Set<PluginId> used = new LinkedHashSet<>();
+    sites.values().forEach(version -> used.add(version.plugin()));
+    swapped = List.copyOf(used);
     mixers = mixers(sites, plugins.components(Map.of()));
     plain = first.losses();
   }
@@ -91,8 +92,8 @@ public final class SwapBench {
   }
 
   /** The plugins that are swapped. */
-  public List<String> labels() {
-    return labels;
+  public List<PluginId> swapped() {
+    return swapped;
   }
 
   private SwapTrial trial(Config with, int steps, SwapTrial.Plan plan) {
@@ -101,12 +102,12 @@ public final class SwapBench {
 
   /** A copy of one of the plugins in turn. */
   private Path twin() throws IOException {
-    return twin(twins % labels.size());
+    return twin(twins % swapped.size());
   }
 
   private Path twin(int index) throws IOException {
     twins++;
-    return new PluginTwin(plugins.jar(labels.get(index)))
+    return new PluginTwin(plugins.jar(swapped.get(index)))
         .write(folder.resolve("twin-" + twins + ".jar"), twins);
   }
 
@@ -162,7 +163,7 @@ public final class SwapBench {
 
   /** Two requests at once, for different plugins and for the same one. */
   public Proof together() throws IOException {
-    int other = Math.min(1, labels.size() - 1);
+    int other = Math.min(1, swapped.size() - 1);
     SwapTrial trial =
         trial(
             config,
@@ -241,7 +242,7 @@ public final class SwapBench {
     bytes[bytes.length / 3] ^= 1;
     Path damaged = Files.write(folder.resolve("damaged.jar"), bytes);
     unfit.add(new Unfit("damaged", "is not an intact jar", SwapOrder.of(damaged)));
-    Path same = plugins.jar(labels.get(0));
+    Path same = plugins.jar(swapped.get(0));
     unfit.add(new Unfit("same version", "is running already", SwapOrder.of(same)));
     return unfit;
   }
@@ -260,7 +261,7 @@ public final class SwapBench {
   /** Many swaps in one run, with a look at what they leave behind. */
   public Proof many(int swaps, Consumer<Census> progress) throws IOException {
     List<Census> seen = new ArrayList<>();
-    int needed = labels.size() + 1; // what the guard could go back to
+    int needed = swapped.size() + 1; // what the guard could go back to
     SwapTrial trial =
         trial(
             config,

@@ -83,7 +83,7 @@ public final class SwapTrial implements TrainingListener {
     this.plan = plan;
   }
 
-  /** Trains; gives the plugins of the sites at the end, {@code name version} by path. */
+  /** Trains; gives the plugins of the sites at the end, by path. */
   Map<String, SwapReport.Version> run() throws IOException {
     Experiment experiment = Experiment.read(config);
     ExecutorService clients = Executors.newCachedThreadPool();

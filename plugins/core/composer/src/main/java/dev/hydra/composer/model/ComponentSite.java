@@ -7,6 +7,7 @@ import dev.hydra.api.ConfigException;
 import dev.hydra.api.Cost;
 import dev.hydra.api.Option;
 import dev.hydra.api.ParameterSpec;
+import dev.hydra.api.PluginId;
 import dev.hydra.api.Settings;
 import dev.hydra.api.Site;
 import dev.hydra.api.Workload;
@@ -114,8 +115,8 @@ public final class ComponentSite implements Site {
   }
 
   /** Adds the plugins of the component and its children. */
-  void collectPlugins(Set<String> plugins) {
-    plugins.add(registration.plugin() + " " + registration.version());
+  void collectPlugins(Set<PluginId> plugins) {
+    plugins.add(registration.plugin());
     children.values().forEach(child -> child.collectPlugins(plugins));
   }
 

@@ -8,6 +8,7 @@ import dev.hydra.api.Layer;
 import dev.hydra.api.Memory;
 import dev.hydra.api.Mixer;
 import dev.hydra.api.Pass;
+import dev.hydra.api.PluginId;
 import dev.hydra.api.Role;
 import dev.hydra.api.Router;
 import dev.hydra.api.Routing;
@@ -134,7 +135,7 @@ public final class ComponentSlot {
   }
 
   /** Adds the plugins of the component and its children. */
-  void collectPlugins(Set<String> plugins) {
+  void collectPlugins(Set<PluginId> plugins) {
     site.collectPlugins(plugins);
   }
 

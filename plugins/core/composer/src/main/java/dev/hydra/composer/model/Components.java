@@ -5,6 +5,7 @@ import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Names;
+import dev.hydra.api.PluginId;
 import dev.hydra.api.Role;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -20,10 +21,9 @@ public interface Components {
    *
    * @param type the name under which configurations ask for it
    * @param factory what creates it
-   * @param plugin the name of the plugin (bundle or module) that it came from
-   * @param version the plugin's version
+   * @param plugin the plugin that it came from
    */
-  record Registration(String type, ComponentFactory<?> factory, String plugin, String version) {
+  record Registration(String type, ComponentFactory<?> factory, PluginId plugin) {
     /** A factory outside OSGi: its module, or the class path, is its plugin. */
     public static Registration of(ComponentFactory<?> factory) {
       Class<?> implementation = factory.getClass();
@@ -35,10 +35,11 @@ public interface Components {
       return new Registration(
           plugin.value(),
           factory,
-          Optional.ofNullable(module.getName()).orElse(implementation.getPackageName()),
-          Optional.ofNullable(module.getDescriptor())
-              .flatMap(descriptor -> descriptor.rawVersion())
-              .orElse("unversioned"));
+          PluginId.of(
+              Optional.ofNullable(module.getName()).orElse(implementation.getPackageName()),
+              Optional.ofNullable(module.getDescriptor())
+                  .flatMap(descriptor -> descriptor.rawVersion())
+                  .orElse("unversioned")));
     }
   }
 
@@ -101,7 +102,7 @@ public interface Components {
                 + " type "
                 + type
                 + "; keep one of them: "
-                + matches.stream().map(each -> each.plugin() + " " + each.version()).toList();
+                + matches.stream().map(Registration::plugin).toList();
     throw new ConfigException(config.getValue("type").origin(), path + ".type", problem);
   }
 }

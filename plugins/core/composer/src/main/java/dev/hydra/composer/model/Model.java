@@ -3,6 +3,7 @@ package dev.hydra.composer.model;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.Init;
 import dev.hydra.api.ParameterSpec;
+import dev.hydra.api.PluginId;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
@@ -122,9 +123,9 @@ public final class Model implements AutoCloseable {
     return store;
   }
 
-  /** The plugins that its components came from, {@code name version} each, sorted. */
-  public List<String> plugins() {
-    TreeSet<String> plugins = new TreeSet<>();
+  /** The plugins that its components came from, sorted. */
+  public List<PluginId> plugins() {
+    TreeSet<PluginId> plugins = new TreeSet<>();
     blocks.forEach(block -> block.slots().forEach(slot -> slot.collectPlugins(plugins)));
     return List.copyOf(plugins);
   }

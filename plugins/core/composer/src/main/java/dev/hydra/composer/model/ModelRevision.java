@@ -1,5 +1,6 @@
 package dev.hydra.composer.model;
 
+import dev.hydra.api.PluginId;
 import dev.hydra.composer.spec.ModelSpec;
 import java.util.Map;
 import java.util.Set;
@@ -14,7 +15,7 @@ import java.util.Set;
 public record ModelRevision(
     Map<ComponentSlot, ComponentSite> sites, Map<String, Parameter> parameters, ModelSpec spec) {
   /** Adds the plugins of its components and of those below them. */
-  public void collectPlugins(Set<String> plugins) {
+  public void collectPlugins(Set<PluginId> plugins) {
     sites.values().forEach(each -> each.collectPlugins(plugins));
   }
 }

@@ -1,5 +1,6 @@
 package dev.hydra.composer.swap;
 
+import dev.hydra.api.PluginId;
 import dev.hydra.composer.model.ComponentSlot;
 import dev.hydra.composer.model.Components.Registration;
 import dev.hydra.composer.model.Model;
@@ -30,7 +31,7 @@ import org.bytedeco.pytorch.Tensor;
 public final class CheckpointMigration implements ParameterMapping {
   private final Model model;
   private final Path file;
-  private final Map<String, String> saved;
+  private final Map<String, PluginId> saved;
   private final UnexpectedKeys policy;
   private final boolean same;
   private final Map<String, SiteMigration> migrations = new LinkedHashMap<>();
@@ -42,7 +43,7 @@ public final class CheckpointMigration implements ParameterMapping {
   private final List<String> problems = new ArrayList<>();
 
   private CheckpointMigration(
-      Model model, Path file, Map<String, String> saved, UnexpectedKeys policy) {
+      Model model, Path file, Map<String, PluginId> saved, UnexpectedKeys policy) {
     this.model = model;
     this.file = file;
     this.saved = saved;
@@ -53,13 +54,13 @@ public final class CheckpointMigration implements ParameterMapping {
   /**
    * Restores the parameters.
    *
-   * @param saved the plugins that the file was made with, {@code name version}, by the paths of
-   *     sites
+   * @param saved the plugins that the file was made with, by the paths of sites
    * @param policy what becomes of parameters that another version of a plugin does not ask for
    * @throws IOException if the file is damaged or does not fit, saying how
    */
   public static CheckpointMigration of(
-      Model model, Path file, Map<String, String> saved, UnexpectedKeys policy) throws IOException {
+      Model model, Path file, Map<String, PluginId> saved, UnexpectedKeys policy)
+      throws IOException {
     CheckpointMigration restoration = new CheckpointMigration(model, file, saved, policy);
     if (restoration.same) {
       ModelFiles.load(model, file);
@@ -121,12 +122,11 @@ public final class CheckpointMigration implements ParameterMapping {
     Map<String, Tensor> values = new HashMap<>();
     for (ComponentSlot slot : model.slots()) {
       Registration now = slot.site().registration();
-      String label = saved.getOrDefault(slot.path(), "");
-      if (!other(slot) || migrating(slot.path() + ".")) {
+      PluginId before = saved.getOrDefault(slot.path(), now.plugin());
+      if (before.equals(now.plugin()) || migrating(slot.path() + ".")) {
         continue;
       }
-      String version = label.substring(label.indexOf(' ') + 1);
-      var found = now.factory().migration(now.type(), version);
+      var found = now.factory().migration(now.type(), before.version());
       if (found.isPresent()) {
         Map<String, Tensor> old = new LinkedHashMap<>();
         for (String name : names) {
@@ -144,8 +144,8 @@ public final class CheckpointMigration implements ParameterMapping {
 
   /** Whether a site has another version of its plugin, or another plugin. */
   private boolean other(ComponentSlot slot) {
-    String label = SwapReport.Version.of(slot.site().registration()).label();
-    return !saved.getOrDefault(slot.path(), label).equals(label);
+    PluginId now = slot.site().registration().plugin();
+    return !saved.getOrDefault(slot.path(), now).equals(now);
   }
 
   /** The site with another version of its plugin that a parameter belongs to. */

@@ -44,7 +44,7 @@ final class SiteMigration {
         .components(slot)
         .require(slot.role(), targets.config(slot), slot.path())
         .factory()
-        .migration(now.type(), now.version())
+        .migration(now.type(), now.plugin().version())
         .map(migration -> new SiteMigration(slot.path(), migration, masters(slot, all)));
   }
 

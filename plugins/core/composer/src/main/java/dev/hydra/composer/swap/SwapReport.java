@@ -1,5 +1,6 @@
 package dev.hydra.composer.swap;
 
+import dev.hydra.api.PluginId;
 import dev.hydra.composer.model.Components;
 import java.util.List;
 
@@ -54,22 +55,16 @@ public record SwapReport(
    * A component type of a plugin.
    *
    * @param type its type
-   * @param plugin its plugin
-   * @param version the plugin's version
+   * @param plugin the version of the plugin that it comes from
    */
-  public record Version(String type, String plugin, String version) {
+  public record Version(String type, PluginId plugin) {
     static Version of(Components.Registration registration) {
-      return new Version(registration.type(), registration.plugin(), registration.version());
-    }
-
-    /** The plugin and its version. */
-    public String label() {
-      return plugin + " " + version;
+      return new Version(registration.type(), registration.plugin());
     }
 
     @Override
     public String toString() {
-      return type + " (" + plugin + " " + version + ")";
+      return type + " (" + plugin + ")";
     }
   }
 

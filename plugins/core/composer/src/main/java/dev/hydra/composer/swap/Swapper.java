@@ -1,5 +1,6 @@
 package dev.hydra.composer.swap;
 
+import dev.hydra.api.PluginId;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.model.Parameter;
@@ -171,11 +172,10 @@ public final class Swapper implements AutoCloseable {
   }
 
   /**
-   * The plugins, {@code name version} each, that components come from, and those that undoing the
-   * last swap would bring back.
+   * The plugins that components come from, and those that undoing the last swap would bring back.
    */
-  public Set<String> plugins() {
-    Set<String> plugins = new TreeSet<>();
+  public Set<PluginId> plugins() {
+    Set<PluginId> plugins = new TreeSet<>();
     last.ifPresent(done -> done.before().collectPlugins(plugins)); // first: undoing clears it last
     plugins.addAll(model.plugins());
     return plugins;

@@ -9,6 +9,7 @@ import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.Cost;
 import dev.hydra.api.Mixer;
 import dev.hydra.api.Option;
+import dev.hydra.api.PluginId;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
 import dev.hydra.api.Workload;
@@ -30,8 +31,7 @@ class ComponentsTest {
             .require(Role.MIXER, Texts.config("type = running-sum"), "part");
     assertSame(factory, found.factory());
     assertEquals("running-sum", found.type());
-    assertEquals("dev.hydra.composer", found.plugin());
-    assertEquals("unversioned", found.version());
+    assertEquals(PluginId.of("dev.hydra.composer", "unversioned"), found.plugin());
   }
 
   @Test

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.hydra.api.PluginId;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
@@ -125,7 +126,7 @@ class ModelBuildTest {
   @Test
   void listsThePluginsItUses() {
     try (Model model = Models.build(Models.HYBRID, ScalarType.Float)) {
-      assertEquals(List.of("dev.hydra.composer unversioned"), model.plugins());
+      assertEquals(List.of(PluginId.of("dev.hydra.composer", "unversioned")), model.plugins());
     }
   }
 }

@@ -7,6 +7,7 @@ import dev.hydra.api.Init;
 import dev.hydra.api.Migration;
 import dev.hydra.api.Mixer;
 import dev.hydra.api.Option;
+import dev.hydra.api.PluginId;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
 import dev.hydra.api.Workload;
@@ -21,12 +22,12 @@ public record OddMixer(Function<Site, Mixer> maker, Optional<Migration> migratio
   /** Version 2.0. */
   public static Components.Registration of(Function<Site, Mixer> maker) {
     return new Components.Registration(
-        "running-sum", new OddMixer(maker, Optional.empty()), "odd", "2.0");
+        "running-sum", new OddMixer(maker, Optional.empty()), PluginId.of("odd", "2.0"));
   }
 
   public static Components.Registration of(Migration migration, Function<Site, Mixer> maker) {
     return new Components.Registration(
-        "running-sum", new OddMixer(maker, Optional.of(migration)), "odd", "2.0");
+        "running-sum", new OddMixer(maker, Optional.of(migration)), PluginId.of("odd", "2.0"));
   }
 
   /** Asks for the parameter of the running sum and leaves it. */

@@ -3,6 +3,7 @@ package dev.hydra.composer.model;
 import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.Cost;
 import dev.hydra.api.Option;
+import dev.hydra.api.PluginId;
 import dev.hydra.api.Role;
 import dev.hydra.api.Router;
 import dev.hydra.api.Site;
@@ -17,7 +18,7 @@ public record OddRouter(List<Option<?>> options) implements ComponentFactory<Rou
         Arrays.stream(options)
             .<Option<?>>map(name -> Option.integer(name, "not used").atLeast(1).orElse(1))
             .toList();
-    return new Components.Registration(type, new OddRouter(all), "odd", "1.0");
+    return new Components.Registration(type, new OddRouter(all), PluginId.of("odd", "1.0"));
   }
 
   @Override

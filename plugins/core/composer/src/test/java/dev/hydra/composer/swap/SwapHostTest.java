@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.api.Init;
 import dev.hydra.api.Migration;
+import dev.hydra.api.PluginId;
 import dev.hydra.composer.model.Components.Registration;
 import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.InScope;
@@ -60,7 +61,7 @@ class SwapHostTest {
   }
 
   private static Registration sum(String version) {
-    return new Registration("running-sum", new RunningSumFactory(), "sums", version);
+    return new Registration("running-sum", new RunningSumFactory(), PluginId.of("sums", version));
   }
 
   private static Model model() {
@@ -211,7 +212,7 @@ class SwapHostTest {
           assertThrows(IllegalStateException.class, () -> owner.swapper.rollback(9, "test"));
       assertEquals("stubborn", e.getMessage());
       assertSame(after, owner.model.parameters().byName());
-      assertEquals("1", owner.swapper.list().get("blocks.0.mixer").version());
+      assertEquals("1", owner.swapper.list().get("blocks.0.mixer").plugin().version());
       assertEquals(
           SwapReport.Status.ROLLED_BACK, owner.swapper.rollback(10, "test").status(), "once more");
       assertSame(before, owner.model.parameters().byName());
@@ -243,12 +244,12 @@ class SwapHostTest {
       assertEquals(SwapReport.Status.REFUSED, refused.status());
       SwapReport back = done(owner, owner.swapper::rollBack);
       assertEquals(SwapReport.Status.ROLLED_BACK, back.status(), back.reason());
-      assertEquals("2", back.sites().get(0).from().version());
-      assertEquals("1", owner.swapper.list().get("blocks.0.mixer").version());
+      assertEquals("2", back.sites().get(0).from().plugin().version());
+      assertEquals("1", owner.swapper.list().get("blocks.0.mixer").plugin().version());
       SwapReport again = done(owner, owner.swapper::rollBack);
       assertEquals(SwapReport.Status.REFUSED, again.status());
       assertTrue(again.reason().contains("no swap that can be undone"), again.reason());
-      assertEquals("1", owner.swapper.list().get("blocks.0.mixer").version());
+      assertEquals("1", owner.swapper.list().get("blocks.0.mixer").plugin().version());
     }
   }
 

@@ -51,7 +51,7 @@ class SwapRefusalTest {
       assertEquals(parameters, owner.model.parameters().byName());
       assertTrue(
           owner.swapper.list().values().stream()
-              .noneMatch(version -> version.version().equals("2.0")));
+              .noneMatch(version -> version.plugin().version().equals("2.0")));
     }
   }
 
@@ -276,7 +276,7 @@ class SwapRefusalTest {
       assertTrue(before.equal(Models.hidden(model, INPUT)));
       assertTrue(
           owner.swapper.list().values().stream()
-              .noneMatch(version -> version.version().equals("2.0")));
+              .noneMatch(version -> version.plugin().version().equals("2.0")));
     }
   }
 

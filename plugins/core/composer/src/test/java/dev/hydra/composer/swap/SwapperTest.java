@@ -10,6 +10,7 @@ import com.typesafe.config.Config;
 import dev.hydra.api.Init;
 import dev.hydra.api.Migration;
 import dev.hydra.api.Mixer;
+import dev.hydra.api.PluginId;
 import dev.hydra.api.Site;
 import dev.hydra.composer.model.BestFactory;
 import dev.hydra.composer.model.Components.Registration;
@@ -49,7 +50,7 @@ class SwapperTest {
 
   /** The running sum in another version. */
   private static Registration sum(String version) {
-    return new Registration("running-sum", new RunningSumFactory(), "sums", version);
+    return new Registration("running-sum", new RunningSumFactory(), PluginId.of("sums", version));
   }
 
   @Test
@@ -68,7 +69,7 @@ class SwapperTest {
           List.of("blocks.0.mixer.weight", "blocks.1.mixer.weight"), report.parameters().carried());
       assertTrue(before.equal(Models.hidden(owner.model, INPUT)));
       assertEquals(values.keySet(), Models.values(owner.model).keySet());
-      assertTrue(owner.model.plugins().contains("sums 3.1"));
+      assertTrue(owner.model.plugins().contains(PluginId.of("sums", "3.1")));
       assertArrayEquals(random, Tensors.numbers(RandomState.save().cpu()));
       owner
           .model
@@ -83,10 +84,11 @@ class SwapperTest {
     try (Owner owner = owner()) {
       SwapReport report =
           owner.swap(
-              SwapRequest.to(new Registration("best", new BestFactory(), "routers", "2"))
+              SwapRequest.to(
+                      new Registration("best", new BestFactory(), PluginId.of("routers", "2")))
                   .at("blocks.*.ffn.router"));
       assertEquals("blocks.1.ffn.router", report.sites().get(0).path(), report.reason());
-      assertTrue(owner.model.plugins().contains("routers 2"));
+      assertTrue(owner.model.plugins().contains(PluginId.of("routers", "2")));
     }
   }
 
@@ -96,7 +98,7 @@ class SwapperTest {
       SwapReport report = owner.swap(SwapRequest.to(sum("3.1")).dry());
       assertEquals(SwapReport.Status.PREPARED, report.status());
       assertEquals(2, report.sites().size());
-      assertFalse(owner.model.plugins().contains("sums 3.1"));
+      assertFalse(owner.model.plugins().contains(PluginId.of("sums", "3.1")));
     }
   }
 
@@ -115,7 +117,7 @@ class SwapperTest {
       boolean fourFirst = reports.get(0).step() < reports.get(1).step();
       assertEquals(
           fourFirst ? "5" : "4",
-          owner.swapper.list().get("blocks.0.mixer").version(),
+          owner.swapper.list().get("blocks.0.mixer").plugin().version(),
           "the later one is in place");
     }
   }

@@ -1,6 +1,7 @@
 package dev.hydra.trainer.run;
 
 import com.fasterxml.jackson.jr.ob.JSON;
+import dev.hydra.api.PluginId;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -116,12 +117,11 @@ public record Checkpoint(Path folder) {
   }
 
   /**
-   * The plugin of every site of its model, {@code name version}, by the site's path; nothing for an
-   * import.
+   * The plugin of every site of its model, by the site's path; nothing for an import.
    *
    * @throws IOException if that cannot be read
    */
-  public Map<String, String> sites() throws IOException {
+  public Map<String, PluginId> sites() throws IOException {
     return imported() ? Map.of() : state().sites();
   }
 

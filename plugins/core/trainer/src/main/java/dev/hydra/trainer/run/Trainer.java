@@ -1,5 +1,6 @@
 package dev.hydra.trainer.run;
 
+import dev.hydra.api.PluginId;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
@@ -159,22 +160,26 @@ public final class Trainer implements AutoCloseable {
   }
 
   /** Sites whose plugin is not that of a checkpoint, with the one of the checkpoint and its own. */
-  private Map<String, String> otherVersions(Map<String, String> saved) {
+  private Map<String, String> otherVersions(Map<String, PluginId> saved) {
     Map<String, String> other = new LinkedHashMap<>();
     sites()
         .forEach(
-            (site, label) -> {
-              if (!label.equals(saved.get(site))) {
-                other.put(site, saved.get(site) + " -> " + label);
+            (site, plugin) -> {
+              if (!plugin.equals(saved.get(site))) {
+                other.put(site, saved.get(site) + " -> " + plugin);
               }
             });
     return other;
   }
 
-  private Map<String, String> sites() {
-    Map<String, String> sites = new LinkedHashMap<>();
-    swapper().list().forEach((site, version) -> sites.put(site, version.label()));
+  private Map<String, PluginId> sites() {
+    Map<String, PluginId> sites = new LinkedHashMap<>();
+    swapper().list().forEach((site, version) -> sites.put(site, version.plugin()));
     return sites;
+  }
+
+  private static List<String> texts(List<PluginId> plugins) {
+    return plugins.stream().map(PluginId::toString).toList();
   }
 
   private String compute() {
@@ -191,7 +196,7 @@ public final class Trainer implements AutoCloseable {
   public Outcome run(BooleanSupplier stop) throws IOException {
     DurableFiles.write(folder.config(), config());
     log.forgetAfter(step);
-    log.event("start", step, "plugins", model.plugins(), "compute", compute());
+    log.event("start", step, "plugins", texts(model.plugins()), "compute", compute());
     clock = System.nanoTime();
     while (step < settings.steps() && !stop.getAsBoolean()) {
       swaps.boundary(step);

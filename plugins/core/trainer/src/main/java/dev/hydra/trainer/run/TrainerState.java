@@ -1,5 +1,6 @@
 package dev.hydra.trainer.run;
 
+import dev.hydra.api.PluginId;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -10,27 +11,39 @@ import java.util.Map;
  * @param step optimizer steps done
  * @param samples training windows used
  * @param compute the compute type, by name
- * @param plugins the plugins of the model's components, {@code name version}, sorted
- * @param sites the plugin of every site, {@code name version}, by the site's path
+ * @param plugins the plugins of the model's components, sorted
+ * @param sites the plugin of every site, by the site's path
  * @param unused the parameters that no component asks for
  */
 record TrainerState(
     long step,
     long samples,
     String compute,
-    List<String> plugins,
-    Map<String, String> sites,
+    List<PluginId> plugins,
+    Map<String, PluginId> sites,
     List<String> unused) {
   Map<String, Object> toMap() {
+    Map<String, String> siteTexts = new LinkedHashMap<>();
+    sites.forEach((path, plugin) -> siteTexts.put(path, plugin.toString()));
     return Map.of(
-        "step", step, "samples", samples, "compute", compute, "plugins", plugins, "sites", sites,
-        "unused", unused);
+        "step",
+        step,
+        "samples",
+        samples,
+        "compute",
+        compute,
+        "plugins",
+        plugins.stream().map(PluginId::toString).toList(),
+        "sites",
+        siteTexts,
+        "unused",
+        unused);
   }
 
   /**
    * Reads what {@link #toMap} gave.
    *
-   * @throws IllegalArgumentException if something is missing
+   * @throws IllegalArgumentException if something is missing, or does not identify a plugin
    */
   static TrainerState fromMap(Map<String, Object> map) {
     if (map.get("step") instanceof Number step
@@ -43,17 +56,18 @@ record TrainerState(
           step.longValue(),
           samples.longValue(),
           compute,
-          plugins.stream().map(String::valueOf).toList(),
-          texts(sites),
+          plugins.stream().map(String::valueOf).map(PluginId::parse).toList(),
+          plugins(sites),
           unused.stream().map(String::valueOf).toList());
     }
     throw new IllegalArgumentException(
         "step, samples, compute, plugins, sites or unused is missing");
   }
 
-  private static Map<String, String> texts(Map<?, ?> map) {
-    Map<String, String> texts = new LinkedHashMap<>();
-    map.forEach((key, value) -> texts.put(String.valueOf(key), String.valueOf(value)));
-    return texts;
+  private static Map<String, PluginId> plugins(Map<?, ?> map) {
+    Map<String, PluginId> plugins = new LinkedHashMap<>();
+    map.forEach(
+        (path, text) -> plugins.put(String.valueOf(path), PluginId.parse(String.valueOf(text))));
+    return plugins;
   }
 }

@@ -2,6 +2,7 @@ package dev.hydra.trainer.run;
 
 import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.HydraPlugin;
+import dev.hydra.api.PluginId;
 import dev.hydra.composer.model.Components.Registration;
 import java.net.URL;
 import java.net.URLClassLoader;
@@ -42,8 +43,7 @@ final class FreshPlugins {
       return new Registration(
           fresh.getAnnotation(HydraPlugin.class).value(),
           (ComponentFactory<?>) fresh.getConstructor().newInstance(),
-          factory.getPackageName(),
-          version);
+          PluginId.of(factory.getPackageName(), version));
     } catch (ReflectiveOperationException e) {
       throw new IllegalStateException(e);
     }

@@ -3,9 +3,9 @@ package dev.hydra.trainer.run;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.hydra.api.PluginId;
 import dev.hydra.composer.swap.SwapHost;
 import dev.hydra.composer.swap.SwapReport;
-import dev.hydra.composer.swap.SwapReport.Version;
 import dev.hydra.composer.swap.SwapRequest;
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.composer.swap.Swapper;
@@ -75,7 +75,10 @@ class SwapTest {
           });
       assertEquals(
           List.of("1.0.15"),
-          trainer.swapper().list().values().stream().map(Version::version).distinct().toList());
+          trainer.swapper().list().values().stream()
+              .map(each -> each.plugin().version())
+              .distinct()
+              .toList());
     }
     assertEquals(plain.losses(), swapped.losses());
     assertEquals(6, reports.size());
@@ -131,8 +134,8 @@ class SwapTest {
           () -> {
             versions.add(
                 trainer.swapper().plugins().stream()
-                    .filter(label -> label.startsWith(attention))
-                    .map(label -> label.substring(attention.length() + 1))
+                    .filter(plugin -> plugin.name().equals(attention))
+                    .map(PluginId::version)
                     .toList());
             int step = events.steps.size();
             if (step == 1 || step == 2) {

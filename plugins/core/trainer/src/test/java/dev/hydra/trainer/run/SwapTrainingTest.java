@@ -173,7 +173,7 @@ class SwapTrainingTest {
       assertSame(contents.get(0), contents.get(1));
       assertEquals(
           "1.0",
-          trainer.swapper().list().get("blocks.0.ffn").version(),
+          trainer.swapper().list().get("blocks.0.ffn").plugin().version(),
           "the old version stands there");
     }
     assertEquals(70, events.steps.size());

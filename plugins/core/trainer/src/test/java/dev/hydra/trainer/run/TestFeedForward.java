@@ -7,6 +7,7 @@ import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Init;
 import dev.hydra.api.Migration;
 import dev.hydra.api.Option;
+import dev.hydra.api.PluginId;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
 import dev.hydra.api.Workload;
@@ -66,7 +67,7 @@ record TestFeedForward(Function<Site, FeedForward> maker, Optional<Migration> mi
   static Registration registration(
       String version, Function<Site, FeedForward> maker, Optional<Migration> migration) {
     return new Registration(
-        "test-ffn", new TestFeedForward(maker, migration), "test-plugin", version);
+        "test-ffn", new TestFeedForward(maker, migration), PluginId.of("test-plugin", version));
   }
 
   static FeedForward fused(Site site) {

@@ -3,6 +3,7 @@ package dev.hydra.cli.plugins;
 import dev.hydra.api.PluginId;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Components.Registration;
+import dev.hydra.composer.spec.SitePath;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
@@ -112,7 +113,7 @@ public record OsgiPluginJars(BundleContext context) implements PluginJars {
   }
 
   @Override
-  public Components components(Map<String, PluginId> sites) {
+  public Components components(Map<SitePath, PluginId> sites) {
     return new OsgiComponents(context, sites);
   }
 

@@ -2,6 +2,7 @@ package dev.hydra.cli.plugins;
 
 import com.typesafe.config.Config;
 import dev.hydra.api.PluginId;
+import dev.hydra.composer.spec.SitePath;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -162,7 +163,7 @@ public record RunPlugins(Path run, TrustedJars trusted) {
    * @param sites the plugin of each site
    * @throws IOException if one is missing, damaged or not trusted
    */
-  public void install(Map<String, PluginId> sites, PluginJars plugins) throws IOException {
+  public void install(Map<SitePath, PluginId> sites, PluginJars plugins) throws IOException {
     for (PluginId plugin : new TreeSet<>(sites.values())) {
       if (!plugin.addedLater() || !plugins.of(plugin).isEmpty()) {
         continue; // of the installation, or here already

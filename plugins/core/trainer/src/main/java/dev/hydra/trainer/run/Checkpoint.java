@@ -2,6 +2,7 @@ package dev.hydra.trainer.run;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import dev.hydra.api.PluginId;
+import dev.hydra.composer.spec.SitePath;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -121,7 +122,7 @@ public record Checkpoint(Path folder) {
    *
    * @throws IOException if that cannot be read
    */
-  public Map<String, PluginId> sites() throws IOException {
+  public Map<SitePath, PluginId> sites() throws IOException {
     return imported() ? Map.of() : state().sites();
   }
 

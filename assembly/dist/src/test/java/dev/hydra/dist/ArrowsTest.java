@@ -22,6 +22,7 @@ import org.junit.jupiter.api.TestFactory;
 /** Arrows point down only: from assembly to plugins to the API, and never between components. */
 class ArrowsTest {
   private static final String API = "dev.hydra.api..";
+  private static final String HOST = "dev.hydra.api.host..";
   private static final String LIBTORCH = "dev.hydra.libtorch..";
   private static final String[] ASSEMBLY = {"dev.hydra.launcher..", "dev.hydra.cli.."};
   private static final String[] OSGI = {
@@ -35,6 +36,14 @@ class ArrowsTest {
           .should()
           .dependOnClassesThat()
           .resideInAnyPackage(OSGI);
+
+  private static final ArchRule HOST_STAYS_OUTSIDE =
+      noClasses()
+          .that()
+          .resideOutsideOfPackages(ASSEMBLY[0], ASSEMBLY[1], HOST)
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage(HOST);
 
   private static final JavaClasses PROJECT =
       new ClassFileImporter()
@@ -101,6 +110,11 @@ class ArrowsTest {
   }
 
   @Test
+  void onlyTheAssemblyMeetsThroughTheHost() {
+    HOST_STAYS_OUTSIDE.check(PROJECT);
+  }
+
+  @Test
   void thePackagesOfTheCommandLineBuildOnEachOther() {
     List<String> upwards =
         Stream.of(".common", ".plugins", ".swap", ".swapbench", "")
@@ -122,7 +136,7 @@ class ArrowsTest {
     OSGI_STAYS_OUTSIDE.check(PROJECT);
   }
 
-  /** The rules would notice: this class breaks two of them. */
+  /** The rules would notice: this class breaks three of them. */
   @Test
   void plantedViolationsAreFound() {
     JavaClasses planted = new ClassFileImporter().importClasses(Misfit.class);
@@ -132,6 +146,7 @@ class ArrowsTest {
             () -> uses("dev.hydra.mixer.planted..", API, LIBTORCH).check(planted));
     assertTrue(component.toString().contains("dev.hydra.composer.model.Components"));
     assertThrows(AssertionError.class, () -> OSGI_STAYS_OUTSIDE.check(planted));
+    assertThrows(AssertionError.class, () -> HOST_STAYS_OUTSIDE.check(planted));
   }
 
   /** Classes of a package use of the project nothing but that package and those allowed. */

@@ -12,6 +12,7 @@ import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.data.Dataset;
+import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.optim.Schedule;

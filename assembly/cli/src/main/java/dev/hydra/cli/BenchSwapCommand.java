@@ -9,18 +9,17 @@ import dev.hydra.cli.swapbench.CountedPlugins;
 import dev.hydra.cli.swapbench.SwapBench;
 import dev.hydra.cli.swapbench.SwapTrial;
 import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.libtorch.io.DurableFiles;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.stream.Stream;
 import org.bytedeco.pytorch.Device;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -107,7 +106,7 @@ final class BenchSwapCommand implements Callable<Integer> {
       }
       return passed ? 0 : 1;
     } finally {
-      delete(folder);
+      DurableFiles.delete(folder);
     }
   }
 
@@ -151,14 +150,6 @@ final class BenchSwapCommand implements Callable<Integer> {
       wait.ifPresent(each -> out.println("    from command to switch:     " + each));
     }
     out.flush();
-  }
-
-  private static void delete(Path folder) throws IOException {
-    try (Stream<Path> files = Files.walk(folder)) {
-      for (Path each : files.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(each);
-      }
-    }
   }
 
   @FunctionalInterface

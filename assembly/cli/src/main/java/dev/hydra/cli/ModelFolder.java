@@ -11,6 +11,7 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelFiles;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
+import dev.hydra.composer.spec.SitePath;
 import dev.hydra.data.DataSettings;
 import dev.hydra.data.Tokenizer;
 import dev.hydra.trainer.run.Checkpoint;
@@ -98,7 +99,7 @@ final class ModelFolder {
    */
   static Components components(Checkpoint checkpoint, Config config, PluginJars plugins)
       throws IOException {
-    Map<String, PluginId> sites = checkpoint.sites();
+    Map<SitePath, PluginId> sites = checkpoint.sites();
     Path run = checkpoint.folder().toAbsolutePath().resolve("../..").normalize();
     RunPlugins.of(run, config).install(sites, plugins);
     return plugins.components(sites);

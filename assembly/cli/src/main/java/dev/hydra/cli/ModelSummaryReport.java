@@ -5,6 +5,7 @@ import dev.hydra.composer.model.ModelSummary.AtLength;
 import dev.hydra.composer.model.ModelSummary.ComponentCount;
 import dev.hydra.composer.model.ModelSummary.Count;
 import dev.hydra.composer.spec.ModelSpec;
+import dev.hydra.composer.spec.SitePath;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -31,8 +32,7 @@ final class ModelSummaryReport {
     for (Group group : groups(model, account.parts())) {
       out.println(group.title());
       for (ComponentCount part : group.parts()) {
-        String name = part.path().substring(part.path().lastIndexOf('.') + 1);
-        row(out, "  " + name, part.type(), part.count());
+        row(out, "  " + part.path().name(), part.type(), part.count());
       }
     }
     out.println();
@@ -76,9 +76,8 @@ final class ModelSummaryReport {
   private static List<Group> groups(ModelSpec model, List<ComponentCount> parts) {
     List<Group> groups = new ArrayList<>();
     for (int block = 0; block < model.blocks().size(); block++) {
-      String prefix = "blocks." + block + ".";
-      List<ComponentCount> own =
-          parts.stream().filter(part -> part.path().startsWith(prefix)).toList();
+      SitePath site = SitePath.block(block);
+      List<ComponentCount> own = parts.stream().filter(part -> site.contains(part.path())).toList();
       int last = groups.size() - 1;
       if (last >= 0 && shape(groups.get(last).parts()).equals(shape(own))) {
         Group before = groups.get(last);
@@ -92,7 +91,7 @@ final class ModelSummaryReport {
 
   private static List<String> shape(List<ComponentCount> parts) {
     return parts.stream()
-        .map(part -> part.path().replaceFirst("blocks\\.\\d+", "") + part.type() + part.count())
+        .map(part -> part.path().name() + " " + part.type() + part.count())
         .toList();
   }
 
@@ -112,7 +111,7 @@ final class ModelSummaryReport {
             .map(
                 part -> {
                   Map<String, Object> one = new LinkedHashMap<>();
-                  one.put("path", part.path());
+                  one.put("path", part.path().text());
                   one.put("role", part.role());
                   one.put("type", part.type());
                   one.putAll(json(part.count()));

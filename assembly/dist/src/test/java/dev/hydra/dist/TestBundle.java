@@ -51,7 +51,7 @@ record TestBundle(Map<String, String> headers, List<Class<?>> classes) {
         .with("Bundle-Activator", ProbeCommand.class.getName())
         .with(
             "Import-Package",
-            "dev.hydra.api,org.osgi.framework,org.bytedeco.javacpp,"
+            "dev.hydra.api,dev.hydra.api.host,org.osgi.framework,org.bytedeco.javacpp,"
                 + "org.bytedeco.pytorch;version=\"[2.10,2.11)\",org.bytedeco.pytorch.global");
   }
 

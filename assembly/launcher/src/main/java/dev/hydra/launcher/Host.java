@@ -1,44 +1,31 @@
 package dev.hydra.launcher;
 
 import dev.hydra.api.HydraPlugin;
+import dev.hydra.api.PluginId;
+import dev.hydra.api.host.CommandLine;
+import dev.hydra.api.host.PluginInstaller;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Comparator;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.function.Consumer;
-import java.util.function.Function;
-import java.util.function.ToIntFunction;
 import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.BundleException;
 import org.osgi.framework.Constants;
-import org.osgi.framework.FrameworkUtil;
-import org.osgi.framework.InvalidSyntaxException;
-import org.osgi.framework.ServiceReference;
 import org.osgi.framework.launch.Framework;
 import org.osgi.framework.launch.FrameworkFactory;
 
 /** A running OSGi framework with the plugins of an installation. */
 final class Host implements AutoCloseable {
   private static final long STOP_MILLIS = 10_000;
-
-  /**
-   * Marks the service that adds plugins to a running process: a {@link Function} from the path of a
-   * jar to its started {@link Bundle}; see {@link #add}.
-   */
-  private static final String INSTALLER = "hydra.installer";
 
   private final Framework framework;
   private final Consumer<String> warnings;
@@ -74,11 +61,7 @@ final class Host implements AutoCloseable {
       bundles.addAll(host.installAll(extra.get(), false));
     }
     bundles.forEach(host::start);
-    Function<Path, Bundle> installer = host::add;
-    framework
-        .getBundleContext()
-        .registerService(
-            Function.class, installer, FrameworkUtil.asDictionary(Map.of(INSTALLER, true)));
+    framework.getBundleContext().registerService(PluginInstaller.class, host::add, null);
     return host;
   }
 
@@ -124,24 +107,15 @@ final class Host implements AutoCloseable {
     return install(jar, inPlace ? Problem.REFERENCE + jar.toUri() : jar.toString(), inPlace);
   }
 
-  /**
-   * Installs and starts one more plugin, a copy of the jar beside all others: an older version of
-   * it stays as it is.
-   *
-   * @throws UncheckedIOException saying why it cannot be used; then it is not installed
-   */
-  private Bundle add(Path jar) {
+  /** Installs and starts one more plugin, as {@link PluginInstaller#install} says. */
+  private PluginId add(Path jar, String sha256) throws IOException {
     List<String> problems = new ArrayList<>();
     Host strict = new Host(framework, problems::add);
-    Optional<Bundle> bundle;
-    try {
-      bundle = strict.install(jar, jar + Problem.HASH + sha256(jar), false);
-    } catch (IOException e) {
-      throw new UncheckedIOException("plugin " + jar + " cannot be read: " + e, e);
-    }
+    Optional<Bundle> bundle = strict.install(jar, jar + Problem.HASH + sha256, false);
     bundle.ifPresent(strict::start);
     if (problems.isEmpty()) {
-      return bundle.orElseThrow();
+      Bundle added = bundle.orElseThrow();
+      return PluginId.of(added.getSymbolicName(), added.getVersion().toString()).withHash(sha256);
     }
     try {
       if (bundle.isPresent()) {
@@ -150,16 +124,7 @@ final class Host implements AutoCloseable {
     } catch (BundleException e) {
       problems.add(Problem.rootCause(e));
     }
-    throw new UncheckedIOException(new IOException(String.join("; ", problems)));
-  }
-
-  private static String sha256(Path file) throws IOException {
-    try {
-      byte[] digest = MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file));
-      return HexFormat.of().formatHex(digest);
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java platform has SHA-256", e);
-    }
+    throw new IOException(String.join("; ", problems));
   }
 
   private Optional<Bundle> install(Path jar, String location, boolean inPlace) {
@@ -198,26 +163,12 @@ final class Host implements AutoCloseable {
     }
   }
 
-  /**
-   * The command line: a service that a plugin offers as {@link ToIntFunction} from arguments to
-   * exit code with the property {@code hydra.main=true}; of several the one ranked highest.
-   */
-  ToIntFunction<String[]> commandLine() {
+  /** Finds the command line that plugins offer; of several the one ranked highest. */
+  CommandLine commandLine() {
     BundleContext context = framework.getBundleContext();
-    return mains(context).stream()
-        .max(Comparator.naturalOrder())
+    return Optional.ofNullable(context.getServiceReference(CommandLine.class))
         .map(context::getService)
         .orElseThrow(() -> new StartException("no plugin offers a command line"));
-  }
-
-  @SuppressWarnings({"unchecked", "rawtypes"}) // the property stands for the type argument
-  private static Collection<ServiceReference<ToIntFunction<String[]>>> mains(
-      BundleContext context) {
-    try {
-      return (Collection) context.getServiceReferences(ToIntFunction.class, "(hydra.main=true)");
-    } catch (InvalidSyntaxException e) {
-      throw new AssertionError(e);
-    }
   }
 
   @Override

@@ -37,7 +37,7 @@ public final class Main {
     Optional<Path> extra =
         Optional.ofNullable(System.getProperty("hydra.plugins.extra")).map(Path::of);
     try (Host host = start(Path.of(home), extra)) {
-      return host.commandLine().applyAsInt(arguments);
+      return host.commandLine().run(arguments);
     }
   }
 

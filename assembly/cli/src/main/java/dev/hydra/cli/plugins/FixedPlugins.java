@@ -4,6 +4,7 @@ import dev.hydra.api.PluginId;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Components.Registration;
+import dev.hydra.composer.spec.SitePath;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -36,7 +37,7 @@ public record FixedPlugins(Components all) implements PluginJars {
   }
 
   @Override
-  public Components components(Map<String, PluginId> sites) {
+  public Components components(Map<SitePath, PluginId> sites) {
     return all;
   }
 

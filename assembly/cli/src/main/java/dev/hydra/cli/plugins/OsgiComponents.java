@@ -3,6 +3,7 @@ package dev.hydra.cli.plugins;
 import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.PluginId;
 import dev.hydra.composer.model.Components;
+import dev.hydra.composer.spec.SitePath;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -22,7 +23,7 @@ import org.osgi.framework.ServiceReference;
  * @param context of the bundle that uses them
  * @param sites the plugins that sites need, by their paths
  */
-public record OsgiComponents(BundleContext context, Map<String, PluginId> sites)
+public record OsgiComponents(BundleContext context, Map<SitePath, PluginId> sites)
     implements Components {
   /** What the location of a bundle has before the SHA-256 of a jar that was added later. */
   private static final String HASH = "#sha256=";
@@ -36,7 +37,7 @@ public record OsgiComponents(BundleContext context, Map<String, PluginId> sites)
   }
 
   @Override
-  public Components at(String site) {
+  public Components at(SitePath site) {
     return Optional.ofNullable(sites.get(site))
         .<Components>map(plugin -> () -> preferring(plugin))
         .orElse(this);

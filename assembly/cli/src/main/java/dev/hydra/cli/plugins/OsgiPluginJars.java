@@ -1,10 +1,12 @@
 package dev.hydra.cli.plugins;
 
 import dev.hydra.api.PluginId;
+import dev.hydra.api.host.PluginInstaller;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Components.Registration;
+import dev.hydra.composer.spec.SitePath;
+import dev.hydra.libtorch.io.Sha256;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,34 +14,34 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
-import java.util.function.Function;
 import java.util.stream.Stream;
 import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.BundleException;
-import org.osgi.framework.InvalidSyntaxException;
 import org.osgi.framework.ServiceReference;
 
-/** Plugins through the service {@code hydra.installer} of the launcher. */
+/** Adds plugins through the launcher, and finds and removes them in the OSGi framework. */
 public record OsgiPluginJars(BundleContext context) implements PluginJars {
   private static final String REFERENCE = "reference:";
 
   @Override
   public List<Registration> add(Path jar) throws IOException {
-    Bundle bundle;
-    try {
-      bundle = installer().apply(jar);
-    } catch (UncheckedIOException e) {
-      throw new IOException(Objects.requireNonNull(e.getCause()).getMessage(), e);
-    }
-    List<Registration> components = components(bundle);
+    PluginId plugin = installer().install(jar, hash(jar));
+    List<Registration> components = of(plugin);
     if (components.isEmpty()) {
-      uninstall(bundle);
+      remove(plugin);
       throw new IOException("plugin " + jar + " offers no component that can be used");
     }
     return components;
+  }
+
+  private static String hash(Path jar) throws IOException {
+    try {
+      return Sha256.of(jar);
+    } catch (IOException e) {
+      throw new IOException("plugin " + jar + " cannot be read: " + e, e);
+    }
   }
 
   @Override
@@ -97,7 +99,7 @@ public record OsgiPluginJars(BundleContext context) implements PluginJars {
         if (known.isPresent()) {
           hashes.put(known.get(), OsgiComponents.plugin(bundle));
         } else if (Files.isRegularFile(jar)) {
-          hashes.put(RunPlugins.sha256(Files.readAllBytes(jar)), OsgiComponents.plugin(bundle));
+          hashes.put(Sha256.of(jar), OsgiComponents.plugin(bundle));
         }
       }
     }
@@ -112,19 +114,13 @@ public record OsgiPluginJars(BundleContext context) implements PluginJars {
   }
 
   @Override
-  public Components components(Map<String, PluginId> sites) {
+  public Components components(Map<SitePath, PluginId> sites) {
     return new OsgiComponents(context, sites);
   }
 
-  @SuppressWarnings({"unchecked", "rawtypes"}) // the property stands for the type arguments
-  private Function<Path, Bundle> installer() {
-    try {
-      return context.getServiceReferences(Function.class, "(hydra.installer=true)").stream()
-          .findFirst()
-          .map(reference -> (Function<Path, Bundle>) context.getService(reference))
-          .orElseThrow(() -> new IllegalStateException("the launcher offers no installer"));
-    } catch (InvalidSyntaxException e) {
-      throw new AssertionError(e);
-    }
+  private PluginInstaller installer() {
+    return Optional.ofNullable(context.getServiceReference(PluginInstaller.class))
+        .map(context::getService)
+        .orElseThrow(() -> new IllegalStateException("the launcher offers no plugin installer"));
   }
 }

@@ -3,6 +3,7 @@ package dev.hydra.cli.plugins;
 import dev.hydra.api.PluginId;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Components.Registration;
+import dev.hydra.composer.spec.SitePath;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -43,5 +44,5 @@ public interface PluginJars {
    *
    * @param sites the plugins that sites need, by their paths
    */
-  Components components(Map<String, PluginId> sites);
+  Components components(Map<SitePath, PluginId> sites);
 }

@@ -2,18 +2,15 @@ package dev.hydra.cli.plugins;
 
 import com.typesafe.config.Config;
 import dev.hydra.api.PluginId;
+import dev.hydra.composer.spec.SitePath;
+import dev.hydra.libtorch.io.DurableFiles;
+import dev.hydra.libtorch.io.Sha256;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Collections;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -71,18 +68,16 @@ public record RunPlugins(Path run, TrustedJars trusted) {
       throw new IOException("there is no file " + jar);
     }
     byte[] content = Files.readAllBytes(jar);
-    String hash = sha256(content);
+    String hash = Sha256.of(content);
     Files.createDirectories(folder());
     Path side = Files.createTempFile(folder(), ".incoming-", "");
     try {
       Files.write(side, content);
-      try (FileChannel channel = FileChannel.open(side, StandardOpenOption.WRITE)) {
-        channel.force(true);
-      }
+      DurableFiles.sync(side);
       PluginId plugin = check(jar, side, hash);
       Path file = file(plugin);
       boolean fresh = !Files.exists(file);
-      Files.move(side, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      DurableFiles.replace(side, file);
       return new Jar(file, hash, plugin, fresh);
     } finally {
       Files.deleteIfExists(side);
@@ -135,11 +130,11 @@ public record RunPlugins(Path run, TrustedJars trusted) {
   public Set<Path> taken(Path other) throws IOException {
     Set<String> hashes = new TreeSet<>();
     for (Path each : jars(folder())) {
-      hashes.add(sha256(Files.readAllBytes(each)));
+      hashes.add(Sha256.of(each));
     }
     Set<Path> taken = new TreeSet<>();
     for (Path each : jars(other)) {
-      if (hashes.contains(sha256(Files.readAllBytes(each)))) {
+      if (hashes.contains(Sha256.of(each))) {
         taken.add(each);
       }
     }
@@ -162,7 +157,7 @@ public record RunPlugins(Path run, TrustedJars trusted) {
    * @param sites the plugin of each site
    * @throws IOException if one is missing, damaged or not trusted
    */
-  public void install(Map<String, PluginId> sites, PluginJars plugins) throws IOException {
+  public void install(Map<SitePath, PluginId> sites, PluginJars plugins) throws IOException {
     for (PluginId plugin : new TreeSet<>(sites.values())) {
       if (!plugin.addedLater() || !plugins.of(plugin).isEmpty()) {
         continue; // of the installation, or here already
@@ -172,7 +167,7 @@ public record RunPlugins(Path run, TrustedJars trusted) {
         throw new IOException(
             "the checkpoint needs plugin " + plugin + ", but there is no " + file);
       }
-      String hash = sha256(Files.readAllBytes(file));
+      String hash = Sha256.of(file);
       if (!plugin.hasContent(hash)) {
         throw new IOException(file + " is damaged: its SHA-256 is " + hash);
       }
@@ -181,15 +176,6 @@ public record RunPlugins(Path run, TrustedJars trusted) {
         throw new IOException(file + " is not " + plugin + " but " + found);
       }
       plugins.add(file);
-    }
-  }
-
-  /** The SHA-256 of something, in hexadecimal. */
-  static String sha256(byte[] content) {
-    try {
-      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(content));
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java has SHA-256", e);
     }
   }
 }

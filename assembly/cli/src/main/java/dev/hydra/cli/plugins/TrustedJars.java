@@ -4,6 +4,7 @@ import com.typesafe.config.Config;
 import dev.hydra.api.Option;
 import dev.hydra.api.Settings;
 import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.libtorch.io.Sha256;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.security.CodeSigner;
@@ -91,7 +92,7 @@ record TrustedJars(Optional<Set<String>> hashes, Optional<Set<String>> signers) 
     for (CodeSigner each : found) {
       try {
         byte[] own = each.getSignerCertPath().getCertificates().get(0).getEncoded();
-        if (signers.orElse(Set.of()).contains(RunPlugins.sha256(own))) {
+        if (signers.orElse(Set.of()).contains(Sha256.of(own))) {
           return true;
         }
       } catch (CertificateEncodingException e) {

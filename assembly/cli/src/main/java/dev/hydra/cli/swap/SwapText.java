@@ -1,6 +1,7 @@
 package dev.hydra.cli.swap;
 
 import dev.hydra.cli.common.Json;
+import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.trainer.run.SwapEvent;
 import java.util.ArrayList;
@@ -37,7 +38,7 @@ public final class SwapText {
     Map<String, List<String>> same = new LinkedHashMap<>();
     for (SwapReport.Site site : report.sites()) {
       same.computeIfAbsent(site.from() + " -> " + site.to(), key -> new ArrayList<>())
-          .add(site.path());
+          .add(site.path().text());
     }
     List<String> parts = new ArrayList<>();
     same.forEach((change, paths) -> parts.add(String.join(", ", paths) + ": " + change));
@@ -55,9 +56,9 @@ public final class SwapText {
   }
 
   /** What stands at each site. */
-  static List<Map<String, String>> json(Map<String, SwapReport.Version> sites) {
+  static List<Map<String, String>> json(Map<SitePath, SwapReport.Version> sites) {
     return sites.entrySet().stream()
-        .map(each -> Map.of("site", each.getKey(), "component", each.getValue().toString()))
+        .map(each -> Map.of("site", each.getKey().text(), "component", each.getValue().toString()))
         .toList();
   }
 

@@ -4,6 +4,7 @@ import dev.hydra.api.PluginId;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Components.Registration;
+import dev.hydra.composer.spec.SitePath;
 import java.io.IOException;
 import java.lang.ref.WeakReference;
 import java.nio.file.Path;
@@ -71,7 +72,7 @@ public final class CountedPlugins implements PluginJars {
   }
 
   @Override
-  public Components components(Map<String, PluginId> sites) {
+  public Components components(Map<SitePath, PluginId> sites) {
     return plugins.components(sites);
   }
 }

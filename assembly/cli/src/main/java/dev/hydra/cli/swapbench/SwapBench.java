@@ -8,6 +8,7 @@ import dev.hydra.bench.Fault;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.swap.SwapOrder;
 import dev.hydra.composer.model.Components;
+import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.SwapRequest;
 import java.io.IOException;
@@ -65,7 +66,7 @@ public final class SwapBench {
     this.device = device;
     this.folder = folder;
     SwapTrial first = trial(config, STEPS, step -> List.of());
-    Map<String, SwapReport.Version> sites = first.run();
+    Map<SitePath, SwapReport.Version> sites = first.run();
     Set<PluginId> used = new LinkedHashSet<>();
     sites.values().forEach(version -> used.add(version.plugin()));
     swapped = List.copyOf(used);
@@ -73,7 +74,8 @@ public final class SwapBench {
     plain = first.losses();
   }
 
-  private static List<String> mixers(Map<String, SwapReport.Version> sites, Components components) {
+  private static List<String> mixers(
+      Map<SitePath, SwapReport.Version> sites, Components components) {
     Set<String> types = new LinkedHashSet<>();
     components.all().stream()
         .filter(each -> each.factory().role() == Role.MIXER)
@@ -82,7 +84,7 @@ public final class SwapBench {
     sites.forEach(
         (path, version) -> {
           if (types.contains(version.type())) {
-            paths.add(path);
+            paths.add(path.text());
           }
         });
     if (paths.isEmpty()) {

@@ -7,6 +7,7 @@ import dev.hydra.cli.plugins.RunPlugins;
 import dev.hydra.cli.swap.ControlClient;
 import dev.hydra.cli.swap.SwapChannel;
 import dev.hydra.cli.swap.SwapOrder;
+import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.run.Experiment;
@@ -84,7 +85,7 @@ public final class SwapTrial implements TrainingListener {
   }
 
   /** Trains; gives the plugins of the sites at the end, by path. */
-  Map<String, SwapReport.Version> run() throws IOException {
+  Map<SitePath, SwapReport.Version> run() throws IOException {
     Experiment experiment = Experiment.read(config);
     ExecutorService clients = Executors.newCachedThreadPool();
     try (Trainer trainer =

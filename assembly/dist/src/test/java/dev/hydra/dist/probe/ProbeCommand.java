@@ -1,10 +1,10 @@
 package dev.hydra.dist.probe;
 
 import dev.hydra.api.ComponentFactory;
+import dev.hydra.api.host.CommandLine;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.function.ToIntFunction;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.global.torch;
@@ -20,9 +20,9 @@ import org.osgi.framework.ServiceReference;
 public final class ProbeCommand implements BundleActivator {
   @Override
   public void start(BundleContext context) {
-    Map<String, Object> properties = Map.of("hydra.main", true, Constants.SERVICE_RANKING, 1000);
-    ToIntFunction<String[]> command = arguments -> run(context, List.of(arguments));
-    context.registerService(ToIntFunction.class, command, FrameworkUtil.asDictionary(properties));
+    CommandLine command = arguments -> run(context, List.of(arguments));
+    Map<String, Object> first = Map.of(Constants.SERVICE_RANKING, 1000);
+    context.registerService(CommandLine.class, command, FrameworkUtil.asDictionary(first));
   }
 
   private static int run(BundleContext context, List<String> arguments) {

@@ -9,6 +9,7 @@ import dev.hydra.composer.model.Components;
 import dev.hydra.composer.spec.BlockSpec;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.composer.spec.PathSpec;
+import dev.hydra.composer.spec.SitePath;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -55,7 +56,7 @@ final class SpecDifferences {
   private void blocks(List<BlockSpec> published, List<BlockSpec> model) {
     compare("the number of blocks", published.size(), model.size());
     for (int i = 0; i < Math.min(published.size(), model.size()); i++) {
-      String at = "blocks." + i;
+      String at = SitePath.block(i).text();
       compare(at + ": topology", published.get(i).topology(), model.get(i).topology());
       List<PathSpec> here = published.get(i).paths();
       List<PathSpec> there = model.get(i).paths();

@@ -1,12 +1,11 @@
 package dev.hydra.huggingface;
 
+import dev.hydra.libtorch.io.DurableFiles;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -36,15 +35,15 @@ final class StagingFolder {
     List<Path> made = missing(parent);
     Files.createDirectories(parent);
     Path side = target.resolveSibling(".incomplete-" + target.getFileName());
-    delete(side);
+    DurableFiles.delete(side);
     try {
       Files.createDirectory(side);
       writer.write(side);
       Files.deleteIfExists(target); // if there is one, it is empty
-      Files.move(side, target, StandardCopyOption.ATOMIC_MOVE);
+      DurableFiles.replace(side, target);
     } catch (IOException | RuntimeException | Error e) {
       try {
-        delete(side);
+        DurableFiles.delete(side);
         for (Path each : made) {
           Files.delete(each);
         }
@@ -80,19 +79,6 @@ final class StagingFolder {
       if (entries.findAny().isPresent()) {
         throw new IOException(folder + " is not empty; name a new folder");
       }
-    }
-  }
-
-  private static void delete(Path folder) throws IOException {
-    if (!Files.exists(folder)) {
-      return;
-    }
-    List<Path> deepestFirst;
-    try (Stream<Path> all = Files.walk(folder)) {
-      deepestFirst = all.sorted(Comparator.reverseOrder()).toList();
-    }
-    for (Path path : deepestFirst) {
-      Files.delete(path);
     }
   }
 }

@@ -1,21 +1,17 @@
 package dev.hydra.huggingface;
 
+import dev.hydra.libtorch.io.Sha256;
 import dev.hydra.libtorch.safetensors.DType;
 import dev.hydra.libtorch.safetensors.SafetensorsWriter;
 import dev.hydra.libtorch.safetensors.TensorInfo;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.nio.channels.Channels;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
-import java.security.DigestOutputStream;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -156,15 +152,8 @@ final class Transfer {
 
   private static String digest(Shards files, String name) throws IOException {
     TensorInfo info = files.tensor(name).orElseThrow();
-    MessageDigest digest;
-    try {
-      digest = MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java has SHA-256", e);
-    }
-    OutputStream sink = new DigestOutputStream(OutputStream.nullOutputStream(), digest);
-    files.copy(name, 0, info.end() - info.begin(), Channels.newChannel(sink));
-    String bytes = HexFormat.of().formatHex(digest.digest());
+    long size = info.end() - info.begin();
+    String bytes = Sha256.of(out -> files.copy(name, 0, size, Channels.newChannel(out)));
     return info.dtype() + " " + info.shape() + " " + bytes;
   }
 }

@@ -11,6 +11,7 @@ import dev.hydra.api.PluginId;
 import dev.hydra.api.Settings;
 import dev.hydra.api.Site;
 import dev.hydra.api.Workload;
+import dev.hydra.composer.spec.SitePath;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
@@ -23,9 +24,6 @@ import org.bytedeco.pytorch.Tensor;
  * Nothing else refers to these, so they go when it does.
  */
 public final class ComponentSite implements Site {
-  /** What the names of parameters begin with that sites have in common. */
-  public static final String SHARED = "shared.";
-
   private final ComponentSlot place;
   private final int depth;
   private final Config config;
@@ -135,7 +133,7 @@ public final class ComponentSite implements Site {
 
   @Override
   public String path() {
-    return place.path();
+    return place.path().toString();
   }
 
   @Override
@@ -160,12 +158,12 @@ public final class ComponentSite implements Site {
 
   @Override
   public Tensor parameter(ParameterSpec spec) {
-    return creating().parameters().borrow(path() + "." + spec.name(), spec);
+    return creating().parameters().borrow(place.path().fullName(spec.name()), spec);
   }
 
   @Override
   public Tensor shared(String group, ParameterSpec spec) {
-    String name = SHARED + group + "." + spec.name();
+    String name = SitePath.SHARED.child(group).fullName(spec.name());
     Tensor parameter = creating().parameters().borrow(name, spec);
     shared.add(name);
     return parameter;
@@ -181,7 +179,7 @@ public final class ComponentSite implements Site {
             name ->
                 new ComponentSlot(
                     creating(),
-                    path() + "." + name,
+                    place.path().child(name),
                     settings.at(name),
                     nested.role(),
                     nested.config(),

@@ -13,6 +13,7 @@ import dev.hydra.api.Role;
 import dev.hydra.api.Router;
 import dev.hydra.api.Routing;
 import dev.hydra.api.Workload;
+import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.runtime.Scopes;
 import java.util.List;
 import java.util.Set;
@@ -25,7 +26,7 @@ import org.bytedeco.pytorch.Tensor;
  * of its own site.
  */
 public final class ComponentSlot {
-  private final String path;
+  private final SitePath path;
   private final int width;
   private final int outputs;
   private final Role role;
@@ -40,7 +41,7 @@ public final class ComponentSlot {
    */
   ComponentSlot(
       SiteContext context,
-      String path,
+      SitePath path,
       String configPath,
       Role role,
       Config config,
@@ -144,7 +145,7 @@ public final class ComponentSlot {
     visit(site -> names.addAll(site.site.shared()));
   }
 
-  public String path() {
+  public SitePath path() {
     return path;
   }
 

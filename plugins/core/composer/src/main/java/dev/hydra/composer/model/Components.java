@@ -7,6 +7,7 @@ import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Names;
 import dev.hydra.api.PluginId;
 import dev.hydra.api.Role;
+import dev.hydra.composer.spec.SitePath;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -52,7 +53,7 @@ public interface Components {
    *
    * @param site its path in the model
    */
-  default Components at(String site) {
+  default Components at(SitePath site) {
     return this;
   }
 

@@ -5,12 +5,14 @@ import dev.hydra.api.Init;
 import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.PluginId;
 import dev.hydra.composer.spec.ModelSpec;
+import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeSet;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -32,20 +34,25 @@ public final class Model implements AutoCloseable {
   private final Norm norm;
   private final Tensor head;
   private final SiteContext context;
+  private final PartParameters own;
 
   private Model(ModelSpec spec, Placement precision, ParameterStore store, Components components) {
     this.spec = spec;
     this.precision = precision;
     this.store = store;
-    this.embedding = store.borrow("embedding.weight", table(spec));
+    this.own = new PartParameters(store);
+    this.embedding = own.of(ModelPart.EMBEDDING).borrow("embedding.weight", table(spec));
     this.context = new SiteContext(components, store, spec.blocks().size());
     for (int i = 0; i < spec.blocks().size(); i++) {
       blocks.add(
           new ResidualBlock(
-              spec, spec.blocks().get(i), context, precision.compute(), "blocks." + i));
+              spec, spec.blocks().get(i), context, own, precision.compute(), SitePath.block(i)));
     }
-    this.norm = new Norm(spec, store, "norm");
-    this.head = spec.tieEmbeddings() ? embedding : store.borrow("head.weight", table(spec));
+    this.norm = new Norm(spec, own.of(ModelPart.NORM), "norm");
+    this.head =
+        spec.tieEmbeddings()
+            ? embedding
+            : own.of(ModelPart.HEAD).borrow("head.weight", table(spec));
   }
 
   private static ParameterSpec table(ModelSpec spec) {
@@ -121,6 +128,11 @@ public final class Model implements AutoCloseable {
   /** The parameters. */
   public ParameterStore parameters() {
     return store;
+  }
+
+  /** Finds the part of the model itself that a parameter belongs to; nothing for all others. */
+  public Optional<ModelPart> part(String parameter) {
+    return own.part(parameter);
   }
 
   /** The plugins that its components came from, sorted. */

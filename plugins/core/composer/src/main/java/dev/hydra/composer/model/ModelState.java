@@ -1,5 +1,6 @@
 package dev.hydra.composer.model;
 
+import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.runtime.Scopes;
 import java.util.Map;
 import java.util.TreeMap;
@@ -11,7 +12,7 @@ import org.bytedeco.pytorch.Tensor;
  * one, hand it to forward after forward, close it at the end.
  */
 public final class ModelState implements AutoCloseable {
-  private final Map<String, SiteState> sites = new TreeMap<>();
+  private final Map<SitePath, SiteState> sites = new TreeMap<>();
   private long position;
 
   /**
@@ -45,7 +46,7 @@ public final class ModelState implements AutoCloseable {
           Scopes.run(
               () ->
                   state
-                      .site(name.substring(0, slash))
+                      .site(new SitePath(name.substring(0, slash)))
                       .put(name.substring(slash + 1), tensor.clone()));
         });
     return state;
@@ -60,19 +61,19 @@ public final class ModelState implements AutoCloseable {
     return all;
   }
 
-  public SiteState site(String path) {
+  public SiteState site(SitePath path) {
     return sites.computeIfAbsent(path, key -> new SiteState(this::position, begin(key)));
   }
 
   /** Where the text begins for a new site: where it does for the one above. */
-  private long begin(String path) {
-    for (int dot = path.lastIndexOf('.'); dot > 0; dot = path.lastIndexOf('.', dot - 1)) {
-      SiteState above = sites.get(path.substring(0, dot));
-      if (above != null) {
-        return above.begin();
-      }
-    }
-    return 0;
+  private long begin(SitePath path) {
+    return path.parent()
+        .map(
+            parent -> {
+              SiteState above = sites.get(parent);
+              return above == null ? begin(parent) : above.begin();
+            })
+        .orElse(0L);
   }
 
   public Extent extent() {
@@ -86,30 +87,32 @@ public final class ModelState implements AutoCloseable {
   }
 
   /** The number of tokens that a site has seen. */
-  public long tokens(String path) {
+  public long tokens(SitePath path) {
     return sites.containsKey(path) ? site(path).position() : position;
   }
 
-  /** What a site and those below it remember. */
-  public Map<String, Tensor> below(String path) {
-    Map<String, Tensor> below = new TreeMap<>(export());
-    below.keySet().removeIf(name -> !isBelow(path, name.substring(0, name.lastIndexOf('/'))));
+  /** What a site and those below it remember, by {@code SITE/NAME} seen from that site. */
+  public Map<String, Tensor> below(SitePath path) {
+    Map<String, Tensor> below = new TreeMap<>();
+    sites.forEach(
+        (each, site) -> {
+          if (path.contains(each)) {
+            String way = path.relativize(each);
+            site.tensors().forEach((name, tensor) -> below.put(way + "/" + name, tensor));
+          }
+        });
     return below;
   }
 
   /** Forgets what a site and those below it remember: for them, the text begins anew. */
-  public void forget(String path) {
+  public void forget(SitePath path) {
     site(path).forget();
     sites.forEach(
-        (name, site) -> {
-          if (isBelow(path, name)) {
+        (each, site) -> {
+          if (path.contains(each)) {
             site.forget();
           }
         });
-  }
-
-  private static boolean isBelow(String path, String site) {
-    return (site + ".").startsWith(path + ".");
   }
 
   public void advance(long tokens) {

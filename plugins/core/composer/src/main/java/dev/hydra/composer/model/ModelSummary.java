@@ -3,6 +3,7 @@ package dev.hydra.composer.model;
 import dev.hydra.api.Cost;
 import dev.hydra.api.Workload;
 import dev.hydra.composer.spec.ModelSpec;
+import dev.hydra.composer.spec.SitePath;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -44,7 +45,7 @@ public record ModelSummary(
    * @param type its type, with its children's types, such as {@code moe(chunk-topk)}
    * @param count its parameters
    */
-  public record ComponentCount(String path, String role, String type, Count count) {}
+  public record ComponentCount(SitePath path, String role, String type, Count count) {}
 
   /**
    * Costs at a sequence length, batch 1.
@@ -102,11 +103,10 @@ public record ModelSummary(
         roles.merge(slot.role().key(), count, Count::plus);
       }
       for (Parameter parameter : model.parameters().all()) {
-        if (!parameter.name().startsWith(ComponentSite.SHARED)
-            && sites.stream().noneMatch(slot -> parameter.name().startsWith(slot.path() + "."))) {
-          long elements = parameter.spec().elements();
-          roles.merge(own(parameter.name()), new Count(elements, elements), Count::plus);
-        }
+        long elements = parameter.spec().elements();
+        model
+            .part(parameter.name())
+            .ifPresent(part -> roles.merge(part.key(), new Count(elements, elements), Count::plus));
       }
     }
 
@@ -121,7 +121,7 @@ public record ModelSummary(
       long readAgain = 0;
       for (Parameter parameter : model.parameters().all()) {
         long elements = parameter.spec().elements();
-        boolean own = parameter.name().startsWith(slot.path() + ".");
+        boolean own = slot.path().owns(parameter.name());
         if (own || (shared.contains(parameter.name()) && counted.add(parameter.name()))) {
           parameters += elements;
         } else if (shared.contains(parameter.name()) && parameter.spec().sparse()) {
@@ -140,15 +140,6 @@ public record ModelSummary(
               + "("
               + String.join(", ", children.stream().map(Counter::types).toList())
               + ")";
-    }
-
-    private static String own(String name) {
-      if (name.startsWith("embedding.")) {
-        return "embedding";
-      } else if (name.startsWith("head.")) {
-        return "head";
-      }
-      return name.contains("-gate") ? "gates" : "norms";
     }
 
     AtLength at(long tokens, ScalarType compute) {

@@ -3,6 +3,7 @@ package dev.hydra.composer.model;
 import dev.hydra.composer.spec.BlockSpec;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.composer.spec.PathSpec;
+import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.spec.Topology;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
@@ -22,18 +23,24 @@ final class ResidualBlock {
   private final List<Path> paths = new ArrayList<>();
 
   ResidualBlock(
-      ModelSpec model, BlockSpec spec, SiteContext context, ScalarType compute, String name) {
+      ModelSpec model,
+      BlockSpec spec,
+      SiteContext context,
+      PartParameters own,
+      ScalarType compute,
+      SitePath block) {
     this.topology = spec.topology();
     this.compute = compute;
-    ParameterSource parameters = context.parameters();
+    ParameterSource norms = own.of(ModelPart.NORM);
+    ParameterSource gates = own.of(ModelPart.GATE);
     Optional<Norm> shared =
         topology == Topology.PARALLEL && !spec.paths().isEmpty()
-            ? Optional.of(new Norm(model, parameters, name + ".norm"))
+            ? Optional.of(new Norm(model, norms, block.child("norm").text()))
             : Optional.empty();
     for (PathSpec path : spec.paths()) {
-      String place = name + "." + path.name();
-      Norm norm = shared.orElseGet(() -> new Norm(model, parameters, place + "-norm"));
-      Gate gate = Gate.of(path.gate(), parameters, place + "-gate", model.width());
+      SitePath place = block.child(path.name());
+      Norm norm = shared.orElseGet(() -> new Norm(model, norms, place + "-norm"));
+      Gate gate = Gate.of(path.gate(), gates, place + "-gate", model.width());
       paths.add(
           new Path(
               new ComponentSlot(

@@ -2,11 +2,12 @@ package dev.hydra.composer.model;
 
 import dev.hydra.api.Pass;
 import dev.hydra.api.StateCache;
+import dev.hydra.composer.spec.SitePath;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
 /** A {@link ForwardContext} as the component at one site sees it. */
-public record SitePass(ForwardContext forward, String site) implements Pass {
+public record SitePass(ForwardContext forward, SitePath site) implements Pass {
   @Override
   public Tensor tokens() {
     return forward.tokens();
@@ -34,13 +35,13 @@ public record SitePass(ForwardContext forward, String site) implements Pass {
 
   @Override
   public void auxiliaryLoss(String name, Tensor loss) {
-    forward.addLoss(site + "." + name, loss);
+    forward.addLoss(site.fullName(name), loss);
   }
 
   @Override
   public void adjust(String parameter, Tensor delta) {
     if (forward.isTraining()) {
-      forward.addAdjustment(site + "." + parameter, delta);
+      forward.addAdjustment(site.fullName(parameter), delta);
     }
   }
 
@@ -52,7 +53,7 @@ public record SitePass(ForwardContext forward, String site) implements Pass {
   @Override
   public void observe(String name, Tensor value) {
     if (forward.isObserving()) {
-      forward.addObservation(site + "." + name, value);
+      forward.addObservation(site.fullName(name), value);
     }
   }
 }

@@ -6,6 +6,7 @@ import dev.hydra.api.Role;
 import dev.hydra.api.Router;
 import dev.hydra.api.Routing;
 import dev.hydra.api.Workload;
+import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.function.Supplier;
@@ -19,7 +20,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * states, each token from its own: so they are split, packed and changed together with these.
  */
 public final class StandaloneComponent implements AutoCloseable {
-  private static final String PATH = "component";
+  private static final SitePath PATH = new SitePath("component");
 
   private final ParameterStore store;
   private final Supplier<ComponentSlot> maker;
@@ -44,7 +45,7 @@ public final class StandaloneComponent implements AutoCloseable {
     store = new ParameterStore(precision, seed);
     try {
       SiteContext context = new SiteContext(components, store, 1);
-      maker = () -> new ComponentSlot(context, PATH, PATH, role, config, width, outputs);
+      maker = () -> new ComponentSlot(context, PATH, PATH.text(), role, config, width, outputs);
       slot = maker.get();
     } catch (RuntimeException | Error e) {
       store.close();

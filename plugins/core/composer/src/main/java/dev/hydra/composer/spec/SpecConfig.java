@@ -33,8 +33,8 @@ public final class SpecConfig {
    *
    * @param site such as {@code blocks.3.ffn} or, below it, {@code blocks.3.ffn.router}
    */
-  public static ModelSpec with(ModelSpec spec, String site, Config config) {
-    String[] parts = site.split("\\.", 4);
+  public static ModelSpec with(ModelSpec spec, SitePath site, Config config) {
+    String[] parts = site.text().split("\\.", 4);
     int index = Integer.parseInt(parts[1]);
     List<BlockSpec> blocks = new ArrayList<>(spec.blocks());
     List<PathSpec> paths = new ArrayList<>(blocks.get(index).paths());

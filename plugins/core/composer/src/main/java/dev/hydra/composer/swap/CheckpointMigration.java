@@ -6,6 +6,7 @@ import dev.hydra.composer.model.Components.Registration;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelFiles;
 import dev.hydra.composer.model.Parameter;
+import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.libtorch.safetensors.SafetensorsFile;
 import dev.hydra.libtorch.safetensors.TensorInfo;
@@ -31,10 +32,10 @@ import org.bytedeco.pytorch.Tensor;
 public final class CheckpointMigration implements ParameterMapping {
   private final Model model;
   private final Path file;
-  private final Map<String, PluginId> saved;
+  private final Map<SitePath, PluginId> saved;
   private final UnexpectedKeys policy;
   private final boolean same;
-  private final Map<String, SiteMigration> migrations = new LinkedHashMap<>();
+  private final Map<SitePath, SiteMigration> migrations = new LinkedHashMap<>();
   private final List<String> carried = new ArrayList<>();
   private final List<String> migrated = new ArrayList<>();
   private final List<String> initialised = new ArrayList<>();
@@ -43,7 +44,7 @@ public final class CheckpointMigration implements ParameterMapping {
   private final List<String> problems = new ArrayList<>();
 
   private CheckpointMigration(
-      Model model, Path file, Map<String, PluginId> saved, UnexpectedKeys policy) {
+      Model model, Path file, Map<SitePath, PluginId> saved, UnexpectedKeys policy) {
     this.model = model;
     this.file = file;
     this.saved = saved;
@@ -59,7 +60,7 @@ public final class CheckpointMigration implements ParameterMapping {
    * @throws IOException if the file is damaged or does not fit, saying how
    */
   public static CheckpointMigration of(
-      Model model, Path file, Map<String, PluginId> saved, UnexpectedKeys policy)
+      Model model, Path file, Map<SitePath, PluginId> saved, UnexpectedKeys policy)
       throws IOException {
     CheckpointMigration restoration = new CheckpointMigration(model, file, saved, policy);
     if (restoration.same) {
@@ -123,14 +124,14 @@ public final class CheckpointMigration implements ParameterMapping {
     for (ComponentSlot slot : model.slots()) {
       Registration now = slot.site().registration();
       PluginId before = saved.getOrDefault(slot.path(), now.plugin());
-      if (before.equals(now.plugin()) || migrating(slot.path() + ".")) {
+      if (before.equals(now.plugin()) || migrating(slot.path().text())) {
         continue;
       }
       var found = now.factory().migration(now.type(), before.version());
       if (found.isPresent()) {
         Map<String, Tensor> old = new LinkedHashMap<>();
         for (String name : names) {
-          if (name.startsWith(slot.path() + ".")) {
+          if (slot.path().owns(name)) {
             old.put(name, tensors.read(name));
           }
         }
@@ -150,13 +151,11 @@ public final class CheckpointMigration implements ParameterMapping {
 
   /** The site with another version of its plugin that a parameter belongs to. */
   private Optional<ComponentSlot> changed(String name) {
-    return model.slots().stream()
-        .filter(slot -> name.startsWith(slot.path() + ".") && other(slot))
-        .findFirst();
+    return model.slots().stream().filter(slot -> slot.path().owns(name) && other(slot)).findFirst();
   }
 
   private boolean migrating(String name) {
-    return migrations.keySet().stream().anyMatch(slot -> name.startsWith(slot + "."));
+    return migrations.keySet().stream().anyMatch(slot -> slot.owns(name));
   }
 
   private void leave(String name, SafetensorsFile tensors) throws IOException {

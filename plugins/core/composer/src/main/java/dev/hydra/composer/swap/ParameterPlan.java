@@ -1,8 +1,8 @@
 package dev.hydra.composer.swap;
 
-import dev.hydra.composer.model.ComponentSite;
 import dev.hydra.composer.model.ComponentSlot;
 import dev.hydra.composer.model.Parameter;
+import dev.hydra.composer.spec.SitePath;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -61,14 +61,14 @@ final class ParameterPlan {
   }
 
   private static Optional<ComponentSlot> owner(Collection<ComponentSlot> sites, String name) {
-    return sites.stream().filter(slot -> name.startsWith(slot.path() + ".")).findFirst();
+    return sites.stream().filter(slot -> slot.path().owns(name)).findFirst();
   }
 
   /** Where the first parameter of a site stood, all that are asked for there. */
   private void putAsked(ComponentSlot slot) {
     asked.forEach(
         (name, parameter) -> {
-          if (name.startsWith(slot.path() + ".")) {
+          if (slot.path().owns(name)) {
             next.putIfAbsent(name, parameter);
           }
         });
@@ -112,7 +112,7 @@ final class ParameterPlan {
 
   /** Whether a parameter was shared by sites that all change, so that none uses it any more. */
   private boolean unshared(String name) {
-    return name.startsWith(ComponentSite.SHARED) && !usedElsewhere.contains(name);
+    return SitePath.SHARED.owns(name) && !usedElsewhere.contains(name);
   }
 
   /** The parameters by name. */

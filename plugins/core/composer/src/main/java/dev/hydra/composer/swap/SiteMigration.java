@@ -4,6 +4,7 @@ import dev.hydra.api.Migration;
 import dev.hydra.composer.model.ComponentSlot;
 import dev.hydra.composer.model.Components.Registration;
 import dev.hydra.composer.model.Parameter;
+import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.autograd.Grad;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -19,7 +20,7 @@ import org.bytedeco.pytorch.global.torch;
 
 /** A {@link Migration} at one site, with full names. */
 final class SiteMigration {
-  private final String prefix;
+  private final SitePath slot;
   private final Migration migration;
   private final Map<String, Tensor> old;
   private final Set<String> names = new TreeSet<>();
@@ -30,8 +31,8 @@ final class SiteMigration {
    * @param old all parameters below the site by their full names; read whenever values are asked
    *     for
    */
-  SiteMigration(String slot, Migration migration, Map<String, Tensor> old) {
-    this.prefix = slot + ".";
+  SiteMigration(SitePath slot, Migration migration, Map<String, Tensor> old) {
+    this.slot = slot;
     this.migration = migration;
     this.old = old;
   }
@@ -42,7 +43,7 @@ final class SiteMigration {
     Registration now = slot.site().registration();
     return targets
         .components(slot)
-        .require(slot.role(), targets.config(slot), slot.path())
+        .require(slot.role(), targets.config(slot), slot.path().text())
         .factory()
         .migration(now.type(), now.plugin().version())
         .map(migration -> new SiteMigration(slot.path(), migration, masters(slot, all)));
@@ -51,7 +52,7 @@ final class SiteMigration {
   private static Map<String, Tensor> masters(ComponentSlot slot, Map<String, Parameter> all) {
     Map<String, Tensor> masters = new LinkedHashMap<>();
     for (Parameter each : all.values()) {
-      if (each.name().startsWith(slot.path() + ".") && !each.unused()) {
+      if (slot.path().owns(each.name()) && !each.unused()) {
         masters.put(each.name(), each.master());
       }
     }
@@ -119,9 +120,9 @@ final class SiteMigration {
 
   private Map<String, Tensor> migrate(Map<String, Tensor> inputs) {
     Map<String, Tensor> below = new LinkedHashMap<>();
-    inputs.forEach((name, value) -> below.put(name.substring(prefix.length()), value));
+    inputs.forEach((name, value) -> below.put(slot.localName(name), value));
     Map<String, Tensor> values = new LinkedHashMap<>();
-    migration.migrate(below).forEach((name, value) -> values.put(prefix + name, value));
+    migration.migrate(below).forEach((name, value) -> values.put(slot.fullName(name), value));
     return values;
   }
 }

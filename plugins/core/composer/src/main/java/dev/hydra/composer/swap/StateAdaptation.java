@@ -2,6 +2,7 @@ package dev.hydra.composer.swap;
 
 import dev.hydra.composer.model.ComponentSlot;
 import dev.hydra.composer.model.ModelState;
+import dev.hydra.composer.spec.SitePath;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -25,7 +26,7 @@ final class StateAdaptation {
       StateLayouts layouts,
       SwapRequest.State policy,
       String remedy) {
-    List<String> unfit = new ArrayList<>();
+    List<SitePath> unfit = new ArrayList<>();
     for (ComponentSlot component : components) {
       if (!fits(state, component, layouts)) {
         unfit.add(component.path());
@@ -41,7 +42,7 @@ final class StateAdaptation {
   }
 
   private static boolean fits(ModelState state, ComponentSlot component, StateLayouts layouts) {
-    String path = component.path();
+    SitePath path = component.path();
     long tokens = state.tokens(path);
     return tokens == 0
         || StateLayouts.of(path, state)

@@ -6,6 +6,7 @@ import dev.hydra.composer.model.Components.Registration;
 import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.model.Placement;
+import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
@@ -30,13 +31,13 @@ final class StateLayouts implements AutoCloseable {
     static Kind of(ComponentSlot slot, long batch) {
       Map<String, Registration> components = new TreeMap<>();
       slot.visit(
-          each -> components.put(relative(slot.path(), each.path()), each.site().registration()));
+          each -> components.put(slot.path().relativize(each.path()), each.site().registration()));
       return new Kind(components, slot.site().config(), slot.width(), slot.outputs(), batch);
     }
   }
 
   /** How far a component was run, and what it remembers since. */
-  private record Run(String path, ModelState state) {}
+  private record Run(SitePath path, ModelState state) {}
 
   private final Placement precision;
   private final Map<Kind, Run> runs = new HashMap<>();
@@ -79,18 +80,14 @@ final class StateLayouts implements AutoCloseable {
   }
 
   /** Names, types and shapes of what a state has of a site and those below it. */
-  static Map<String, String> of(String path, ModelState state) {
+  static Map<String, String> of(SitePath path, ModelState state) {
     Map<String, String> layout = new TreeMap<>();
-    state.below(path).forEach((name, tensor) -> layout.put(relative(path, name), describe(tensor)));
+    state.below(path).forEach((name, tensor) -> layout.put(name, describe(tensor)));
     return layout;
   }
 
   private static String describe(Tensor tensor) {
     return Tensors.type(tensor) + Arrays.toString(Tensors.sizes(tensor));
-  }
-
-  private static String relative(String path, String name) {
-    return name.substring(path.length());
   }
 
   @Override

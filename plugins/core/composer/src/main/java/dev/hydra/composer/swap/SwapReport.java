@@ -2,6 +2,7 @@ package dev.hydra.composer.swap;
 
 import dev.hydra.api.PluginId;
 import dev.hydra.composer.model.Components;
+import dev.hydra.composer.spec.SitePath;
 import java.util.List;
 
 /**
@@ -45,7 +46,7 @@ public record SwapReport(
    * @param from what stood there
    * @param to what stands there
    */
-  public record Site(String path, Version from, Version to) {
+  public record Site(SitePath path, Version from, Version to) {
     Site reversed() {
       return new Site(path, to, from);
     }

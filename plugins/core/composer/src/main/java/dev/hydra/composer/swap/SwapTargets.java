@@ -34,9 +34,9 @@ final class SwapTargets {
     List<Pattern> patterns = request.sites().stream().map(SwapTargets::pattern).toList();
     List<ComponentSlot> chosen = new ArrayList<>();
     for (ComponentSlot slot : model.slots()) {
-      boolean named = patterns.stream().anyMatch(each -> each.matcher(slot.path()).matches());
-      boolean covered =
-          chosen.stream().anyMatch(above -> slot.path().startsWith(above.path() + "."));
+      boolean named =
+          patterns.stream().anyMatch(each -> each.matcher(slot.path().text()).matches());
+      boolean covered = chosen.stream().anyMatch(above -> above.path().contains(slot.path()));
       if (!covered
           && (named || patterns.isEmpty())
           && (request.config().isPresent() || replaces(slot))) {
@@ -57,8 +57,7 @@ final class SwapTargets {
   Set<String> usedElsewhere(List<ComponentSlot> changing) {
     Set<String> names = new HashSet<>();
     for (ComponentSlot slot : model.slots()) {
-      boolean changes =
-          changing.stream().anyMatch(each -> (slot.path() + ".").startsWith(each.path() + "."));
+      boolean changes = changing.stream().anyMatch(each -> each.path().contains(slot.path()));
       if (!changes) {
         names.addAll(slot.site().shared());
       }

@@ -4,6 +4,7 @@ import dev.hydra.api.PluginId;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.model.Parameter;
+import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.swap.SwapReport.Status;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -163,8 +164,8 @@ public final class Swapper implements AutoCloseable {
   }
 
   /** What stands at every site, by its path, nested ones too. */
-  public Map<String, SwapReport.Version> list() {
-    Map<String, SwapReport.Version> all = new LinkedHashMap<>();
+  public Map<SitePath, SwapReport.Version> list() {
+    Map<SitePath, SwapReport.Version> all = new LinkedHashMap<>();
     model
         .slots()
         .forEach(site -> all.put(site.path(), SwapReport.Version.of(site.site().registration())));

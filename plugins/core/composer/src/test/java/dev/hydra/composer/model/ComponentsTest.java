@@ -31,7 +31,7 @@ class ComponentsTest {
             .require(Role.MIXER, Texts.config("type = running-sum"), "part");
     assertSame(factory, found.factory());
     assertEquals("running-sum", found.type());
-    assertEquals(PluginId.of("dev.hydra.composer", "unversioned"), found.plugin());
+    assertEquals(PluginId.of("dev.hydra.composer.model", "unversioned"), found.plugin());
   }
 
   @Test

@@ -126,7 +126,8 @@ class ModelBuildTest {
   @Test
   void listsThePluginsItUses() {
     try (Model model = Models.build(Models.HYBRID, ScalarType.Float)) {
-      assertEquals(List.of(PluginId.of("dev.hydra.composer", "unversioned")), model.plugins());
+      assertEquals(
+          List.of(PluginId.of("dev.hydra.composer.model", "unversioned")), model.plugins());
     }
   }
 }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.hydra.composer.model.ModelSummary.ComponentCount;
 import dev.hydra.composer.model.ModelSummary.Count;
+import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.runtime.Devices;
 import java.util.List;
 import java.util.Map;
@@ -39,9 +40,9 @@ class ModelSummaryTest {
     Count ffn = new Count(ROUTER + EXPERTS, ROUTER + EXPERTS - IDLE);
     assertEquals(
         List.of(
-            new ComponentCount("blocks.0.mixer", "mixer", "running-sum", mixer),
-            new ComponentCount("blocks.1.mixer", "mixer", "running-sum", mixer),
-            new ComponentCount("blocks.1.ffn", "ffn", "scales(best)", ffn)),
+            new ComponentCount(new SitePath("blocks.0.mixer"), "mixer", "running-sum", mixer),
+            new ComponentCount(new SitePath("blocks.1.mixer"), "mixer", "running-sum", mixer),
+            new ComponentCount(new SitePath("blocks.1.ffn"), "ffn", "scales(best)", ffn)),
         account.parts());
     assertEquals(
         Map.of(
@@ -64,6 +65,18 @@ class ModelSummaryTest {
             ScalarType.Float);
     assertEquals(new Count(EMBEDDING, EMBEDDING), account.roles().get("head"));
     assertEquals(new Count(2 * 4, 2 * 4), account.roles().get("norms"));
+  }
+
+  @Test
+  void knowsNormsAndGatesWhateverThePathsAreNamed() {
+    ModelSummary account =
+        account(
+            "model { vocab-size = 11, width = 4, depth = 1, block { topology = sequential, paths ="
+                + " [ { name = my-gated, ffn = scales }, { name = norms, ffn = scales, gate ="
+                + " learned } ] } }",
+            ScalarType.Float);
+    assertEquals(new Count(3 * 4, 3 * 4), account.roles().get("norms"));
+    assertEquals(new Count(4 + 1, 4 + 1), account.roles().get("gates"));
   }
 
   @Test

@@ -50,7 +50,7 @@ class StateLayoutsTest {
         StateLayouts layouts = new StateLayouts(owner.model.placement())) {
       assertTrue(owner.swap(SwapRequest.to(OddMixer.stateless(buffering(read)))).switched());
       List<ComponentSlot> mixers =
-          owner.model.slots().stream().filter(slot -> slot.path().endsWith("mixer")).toList();
+          owner.model.slots().stream().filter(slot -> slot.path().name().equals("mixer")).toList();
       assertEquals(2, mixers.size());
       read.set(0);
       for (long tokens : new long[] {5, 5, 7, 3}) {

@@ -20,6 +20,7 @@ import dev.hydra.composer.model.OddRouter;
 import dev.hydra.composer.model.Owner;
 import dev.hydra.composer.model.RunningSumFactory;
 import dev.hydra.composer.model.Texts;
+import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.io.IOException;
@@ -212,7 +213,8 @@ class SwapHostTest {
           assertThrows(IllegalStateException.class, () -> owner.swapper.rollback(9, "test"));
       assertEquals("stubborn", e.getMessage());
       assertSame(after, owner.model.parameters().byName());
-      assertEquals("1", owner.swapper.list().get("blocks.0.mixer").plugin().version());
+      assertEquals(
+          "1", owner.swapper.list().get(new SitePath("blocks.0.mixer")).plugin().version());
       assertEquals(
           SwapReport.Status.ROLLED_BACK, owner.swapper.rollback(10, "test").status(), "once more");
       assertSame(before, owner.model.parameters().byName());
@@ -245,11 +247,13 @@ class SwapHostTest {
       SwapReport back = done(owner, owner.swapper::rollBack);
       assertEquals(SwapReport.Status.ROLLED_BACK, back.status(), back.reason());
       assertEquals("2", back.sites().get(0).from().plugin().version());
-      assertEquals("1", owner.swapper.list().get("blocks.0.mixer").plugin().version());
+      assertEquals(
+          "1", owner.swapper.list().get(new SitePath("blocks.0.mixer")).plugin().version());
       SwapReport again = done(owner, owner.swapper::rollBack);
       assertEquals(SwapReport.Status.REFUSED, again.status());
       assertTrue(again.reason().contains("no swap that can be undone"), again.reason());
-      assertEquals("1", owner.swapper.list().get("blocks.0.mixer").plugin().version());
+      assertEquals(
+          "1", owner.swapper.list().get(new SitePath("blocks.0.mixer")).plugin().version());
     }
   }
 
@@ -331,13 +335,13 @@ class SwapHostTest {
   void componentsBelowBeginWhereThoseAboveDo() {
     try (ModelState state = new ModelState()) {
       state.advance(5);
-      state.forget("blocks.0.ffn");
+      state.forget(new SitePath("blocks.0.ffn"));
       state.advance(2);
-      assertEquals(2, state.site("blocks.0.ffn").position());
-      assertEquals(2, state.site("blocks.0.ffn.router").position());
-      assertEquals(2, state.site("blocks.0.ffn.router.below").position());
-      assertEquals(7, state.site("blocks.0.ffn2").position());
-      assertEquals(7, state.site("blocks.0.mixer").position());
+      assertEquals(2, state.site(new SitePath("blocks.0.ffn")).position());
+      assertEquals(2, state.site(new SitePath("blocks.0.ffn.router")).position());
+      assertEquals(2, state.site(new SitePath("blocks.0.ffn.router.below")).position());
+      assertEquals(7, state.site(new SitePath("blocks.0.ffn2")).position());
+      assertEquals(7, state.site(new SitePath("blocks.0.mixer")).position());
     }
   }
 
@@ -357,7 +361,7 @@ class SwapHostTest {
         SwapReport report = owner.swap(request);
         assertEquals(SwapReport.Status.SWITCHED, report.status(), report.reason());
       }
-      assertEquals("plain", owner.swapper.list().get("blocks.1.ffn.router").type());
+      assertEquals("plain", owner.swapper.list().get(new SitePath("blocks.1.ffn.router")).type());
     }
   }
 }

@@ -7,11 +7,16 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.typesafe.config.Config;
+import dev.hydra.api.ComponentFactory;
+import dev.hydra.api.Cost;
 import dev.hydra.api.Init;
 import dev.hydra.api.Migration;
 import dev.hydra.api.Mixer;
+import dev.hydra.api.Option;
 import dev.hydra.api.PluginId;
+import dev.hydra.api.Role;
 import dev.hydra.api.Site;
+import dev.hydra.api.Workload;
 import dev.hydra.composer.model.BestFactory;
 import dev.hydra.composer.model.Components.Registration;
 import dev.hydra.composer.model.ForwardContext;
@@ -24,6 +29,7 @@ import dev.hydra.composer.model.Owner;
 import dev.hydra.composer.model.RunningSumFactory;
 import dev.hydra.composer.model.Texts;
 import dev.hydra.composer.spec.ModelSpec;
+import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.spec.SpecConfig;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Devices;
@@ -63,7 +69,7 @@ class SwapperTest {
       assertEquals(SwapReport.Status.SWITCHED, report.status(), report.reason());
       assertEquals(
           List.of("blocks.0.mixer", "blocks.1.mixer"),
-          report.sites().stream().map(SwapReport.Site::path).toList());
+          report.sites().stream().map(site -> site.path().text()).toList());
       assertEquals("running-sum (sums 3.1)", report.sites().get(0).to().toString());
       assertEquals(
           List.of("blocks.0.mixer.weight", "blocks.1.mixer.weight"), report.parameters().carried());
@@ -79,6 +85,50 @@ class SwapperTest {
     }
   }
 
+  /** A running sum that keeps the versions that it is asked to take over from. */
+  private record Asked(List<String> versions) implements ComponentFactory<Mixer> {
+    @Override
+    public Role role() {
+      return Role.MIXER;
+    }
+
+    @Override
+    public List<Option<?>> options() {
+      return new RunningSumFactory().options();
+    }
+
+    @Override
+    public Mixer create(Site site) {
+      return new RunningSumFactory().create(site);
+    }
+
+    @Override
+    public Cost cost(Site site, Workload work) {
+      return Cost.NONE;
+    }
+
+    @Override
+    public Optional<Migration> migration(String type, String version) {
+      versions.add(version);
+      return Optional.empty();
+    }
+  }
+
+  @Test
+  void aFactoryIsToldTheVersionThatThePluginGivesItself() {
+    PluginId before = PluginId.of("sums", "3.1").withHash("ab".repeat(32));
+    Asked asked = new Asked(new ArrayList<>());
+    try (Owner owner = owner()) {
+      owner.swap(
+          SwapRequest.to(new Registration("running-sum", new RunningSumFactory(), before))
+              .at("blocks.0.mixer"));
+      owner.swap(
+          SwapRequest.to(new Registration("running-sum", asked, PluginId.of("sums", "4")))
+              .at("blocks.0.mixer"));
+      assertEquals(List.of("3.1"), asked.versions());
+    }
+  }
+
   @Test
   void routersAreSitesToo() {
     try (Owner owner = owner()) {
@@ -87,7 +137,7 @@ class SwapperTest {
               SwapRequest.to(
                       new Registration("best", new BestFactory(), PluginId.of("routers", "2")))
                   .at("blocks.*.ffn.router"));
-      assertEquals("blocks.1.ffn.router", report.sites().get(0).path(), report.reason());
+      assertEquals("blocks.1.ffn.router", report.sites().get(0).path().text(), report.reason());
       assertTrue(owner.model.plugins().contains(PluginId.of("routers", "2")));
     }
   }
@@ -117,7 +167,7 @@ class SwapperTest {
       boolean fourFirst = reports.get(0).step() < reports.get(1).step();
       assertEquals(
           fourFirst ? "5" : "4",
-          owner.swapper.list().get("blocks.0.mixer").plugin().version(),
+          owner.swapper.list().get(new SitePath("blocks.0.mixer")).plugin().version(),
           "the later one is in place");
     }
   }

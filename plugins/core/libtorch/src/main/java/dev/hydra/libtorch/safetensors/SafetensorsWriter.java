@@ -2,6 +2,7 @@ package dev.hydra.libtorch.safetensors;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
+import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -88,8 +89,8 @@ public final class SafetensorsWriter {
                       channel.position() - start - tensor.begin()));
         }
       }
-      channel.force(true);
     }
+    DurableFiles.sync(file);
   }
 
   /** One after the other. */

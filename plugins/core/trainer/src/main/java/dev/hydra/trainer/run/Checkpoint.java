@@ -2,6 +2,9 @@ package dev.hydra.trainer.run;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import dev.hydra.api.PluginId;
+import dev.hydra.composer.spec.SitePath;
+import dev.hydra.libtorch.io.DurableFiles;
+import dev.hydra.libtorch.io.Sha256;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -50,7 +53,7 @@ public record Checkpoint(Path folder) {
         DurableFiles.sync(file);
         manifest.put(
             file.getFileName().toString(),
-            Map.of("bytes", Files.size(file), "sha256", DurableFiles.sha256(file)));
+            Map.of("bytes", Files.size(file), "sha256", Sha256.of(file)));
       }
       DurableFiles.write(side.resolve(MANIFEST), JSON.std.asString(manifest) + "\n");
       DurableFiles.sync(side);
@@ -100,7 +103,7 @@ public record Checkpoint(Path folder) {
       if (!Files.isRegularFile(file)) {
         throw new IOException(file + " is missing");
       }
-      if (!DurableFiles.sha256(file).equals(expected.get("sha256"))) {
+      if (!Sha256.of(file).equals(expected.get("sha256"))) {
         throw new IOException(file + " is damaged: its SHA-256 is not that of the manifest");
       }
     }
@@ -121,7 +124,7 @@ public record Checkpoint(Path folder) {
    *
    * @throws IOException if that cannot be read
    */
-  public Map<String, PluginId> sites() throws IOException {
+  public Map<SitePath, PluginId> sites() throws IOException {
     return imported() ? Map.of() : state().sites();
   }
 

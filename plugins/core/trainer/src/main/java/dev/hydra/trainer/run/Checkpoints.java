@@ -6,6 +6,7 @@ import dev.hydra.composer.model.ModelFiles;
 import dev.hydra.composer.swap.CheckpointMigration;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
+import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.libtorch.safetensors.SafetensorsFile;
 import dev.hydra.libtorch.safetensors.SafetensorsWriter;

@@ -1,6 +1,7 @@
 package dev.hydra.trainer.run;
 
 import com.fasterxml.jackson.jr.ob.JSON;
+import dev.hydra.libtorch.io.DurableFiles;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -10,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 
 /** A file of JSON objects, one a line, to which lines are added. */
 final class JsonLines {
@@ -46,8 +48,6 @@ final class JsonLines {
         kept.add(line);
       }
     }
-    Path side = file.resolveSibling(file.getFileName() + ".tmp");
-    Files.write(side, kept, StandardCharsets.UTF_8);
-    DurableFiles.replace(side, file);
+    DurableFiles.write(file, kept.stream().map(line -> line + "\n").collect(Collectors.joining()));
   }
 }

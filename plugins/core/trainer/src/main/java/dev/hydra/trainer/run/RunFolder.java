@@ -1,5 +1,6 @@
 package dev.hydra.trainer.run;
 
+import dev.hydra.libtorch.io.DurableFiles;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;

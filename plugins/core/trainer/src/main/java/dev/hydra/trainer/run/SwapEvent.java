@@ -37,7 +37,7 @@ public record SwapEvent(String name, Map<String, Object> details) {
 
   private static Map<String, Object> site(SwapReport.Site site) {
     Map<String, Object> line = new LinkedHashMap<>();
-    line.put("site", site.path());
+    line.put("site", site.path().text());
     line.put("from", site.from().toString());
     line.put("to", site.to().toString());
     return line;

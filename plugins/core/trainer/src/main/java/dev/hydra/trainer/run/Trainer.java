@@ -6,11 +6,13 @@ import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.model.Placement;
+import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.spec.SpecConfig;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.data.Dataset;
+import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.optim.Schedule;
@@ -160,20 +162,20 @@ public final class Trainer implements AutoCloseable {
   }
 
   /** Sites whose plugin is not that of a checkpoint, with the one of the checkpoint and its own. */
-  private Map<String, String> otherVersions(Map<String, PluginId> saved) {
+  private Map<String, String> otherVersions(Map<SitePath, PluginId> saved) {
     Map<String, String> other = new LinkedHashMap<>();
     sites()
         .forEach(
             (site, plugin) -> {
               if (!plugin.equals(saved.get(site))) {
-                other.put(site, saved.get(site) + " -> " + plugin);
+                other.put(site.text(), saved.get(site) + " -> " + plugin);
               }
             });
     return other;
   }
 
-  private Map<String, PluginId> sites() {
-    Map<String, PluginId> sites = new LinkedHashMap<>();
+  private Map<SitePath, PluginId> sites() {
+    Map<SitePath, PluginId> sites = new LinkedHashMap<>();
     swapper().list().forEach((site, version) -> sites.put(site, version.plugin()));
     return sites;
   }

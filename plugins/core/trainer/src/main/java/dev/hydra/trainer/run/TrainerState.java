@@ -1,6 +1,7 @@
 package dev.hydra.trainer.run;
 
 import dev.hydra.api.PluginId;
+import dev.hydra.composer.spec.SitePath;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -20,11 +21,11 @@ record TrainerState(
     long samples,
     String compute,
     List<PluginId> plugins,
-    Map<String, PluginId> sites,
+    Map<SitePath, PluginId> sites,
     List<String> unused) {
   Map<String, Object> toMap() {
     Map<String, String> siteTexts = new LinkedHashMap<>();
-    sites.forEach((path, plugin) -> siteTexts.put(path, plugin.toString()));
+    sites.forEach((path, plugin) -> siteTexts.put(path.text(), plugin.toString()));
     return Map.of(
         "step",
         step,
@@ -43,7 +44,8 @@ record TrainerState(
   /**
    * Reads what {@link #toMap} gave.
    *
-   * @throws IllegalArgumentException if something is missing, or does not identify a plugin
+   * @throws IllegalArgumentException if something is missing, or does not name a site or identify a
+   *     plugin
    */
   static TrainerState fromMap(Map<String, Object> map) {
     if (map.get("step") instanceof Number step
@@ -64,10 +66,11 @@ record TrainerState(
         "step, samples, compute, plugins, sites or unused is missing");
   }
 
-  private static Map<String, PluginId> plugins(Map<?, ?> map) {
-    Map<String, PluginId> plugins = new LinkedHashMap<>();
+  private static Map<SitePath, PluginId> plugins(Map<?, ?> map) {
+    Map<SitePath, PluginId> plugins = new LinkedHashMap<>();
     map.forEach(
-        (path, text) -> plugins.put(String.valueOf(path), PluginId.parse(String.valueOf(text))));
+        (path, text) ->
+            plugins.put(new SitePath(String.valueOf(path)), PluginId.parse(String.valueOf(text))));
     return plugins;
   }
 }

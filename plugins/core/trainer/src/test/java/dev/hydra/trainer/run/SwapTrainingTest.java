@@ -9,6 +9,7 @@ import com.typesafe.config.ConfigFactory;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Components.Registration;
 import dev.hydra.composer.model.Parameter;
+import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.SwapReport.Status;
 import dev.hydra.composer.swap.SwapRequest;
@@ -173,7 +174,7 @@ class SwapTrainingTest {
       assertSame(contents.get(0), contents.get(1));
       assertEquals(
           "1.0",
-          trainer.swapper().list().get("blocks.0.ffn").plugin().version(),
+          trainer.swapper().list().get(new SitePath("blocks.0.ffn")).plugin().version(),
           "the old version stands there");
     }
     assertEquals(70, events.steps.size());

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import dev.hydra.api.PluginId;
+import dev.hydra.composer.spec.SitePath;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,7 +22,7 @@ class TrainerStateTest {
           12,
           "Float",
           List.of(MIXER),
-          Map.of("blocks.0.mixer", MIXER),
+          Map.of(new SitePath("blocks.0.mixer"), MIXER),
           List.of("blocks.0.mixer.old"));
 
   @Test

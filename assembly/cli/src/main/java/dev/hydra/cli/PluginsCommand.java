@@ -20,13 +20,13 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** Shows what plugins there are, and swaps them. */
+/** Shows what plugins there are, begins new ones, and swaps them. */
 @Command(
     name = "plugins",
-    description = "Shows the component types that plugins offer, checks plugins, swaps them.",
+    description = "Shows the component types that plugins offer, begins, checks and swaps plugins.",
     mixinStandardHelpOptions = true,
-    synopsisSubcommandLabel = "list|describe|verify|swap|rollback",
-    subcommands = {VerifyCommand.class, SwapCommand.class, RollbackCommand.class})
+    synopsisSubcommandLabel = "list|describe|new|verify|swap|rollback",
+    subcommands = {NewCommand.class, VerifyCommand.class, SwapCommand.class, RollbackCommand.class})
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class PluginsCommand {
   private final Components components;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.hydra.cli.scaffold;
+
+import org.jspecify.annotations.NullMarked;

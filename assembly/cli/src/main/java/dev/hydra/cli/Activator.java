@@ -1,6 +1,5 @@
 package dev.hydra.cli;
 
-import dev.hydra.cli.plugins.OsgiComponents;
 import dev.hydra.cli.plugins.OsgiPluginJars;
 import java.util.Map;
 import java.util.function.ToIntFunction;
@@ -16,10 +15,7 @@ public final class Activator implements BundleActivator {
   @Override
   public void start(BundleContext context) {
     ToIntFunction<String[]> main =
-        arguments ->
-            Main.run(
-                new Commands(new OsgiComponents(context, Map.of()), new OsgiPluginJars(context)),
-                arguments);
+        arguments -> Main.run(new Commands(new OsgiPluginJars(context)), arguments);
     context.registerService(
         ToIntFunction.class, main, FrameworkUtil.asDictionary(Map.of("hydra.main", true)));
   }

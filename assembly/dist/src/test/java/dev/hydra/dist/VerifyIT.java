@@ -103,6 +103,6 @@ class VerifyIT {
     refuses(other, 1, "but there is version 2.10.0");
     Path exploding = folder.resolve("exploding.jar");
     TestBundle.plugin("exploding", ExplodingFactory.class).writeTo(exploding);
-    refuses(exploding, 1, "offers no component that can be used");
+    refuses(exploding, 1, "offers nothing that can be used");
   }
 }

@@ -1,14 +1,15 @@
 package dev.hydra.cli.plugins;
 
+import dev.hydra.api.PluginRegistry;
+import dev.hydra.api.Registration;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.composer.model.Components;
-import dev.hydra.composer.model.Components.Registration;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 
 /** The plugins of a class path or module path, which stay as they are. */
-public record FixedPlugins(Components all) implements PluginJars {
+public record FixedPlugins(PluginRegistry registry) implements PluginJars {
   @Override
   public List<Registration> add(Path jar) {
     throw refusal();
@@ -16,7 +17,7 @@ public record FixedPlugins(Components all) implements PluginJars {
 
   @Override
   public List<Registration> of(String label) {
-    return all.all().stream().filter(each -> PluginJars.label(each).equals(label)).toList();
+    return registry.all().stream().filter(each -> PluginJars.label(each).equals(label)).toList();
   }
 
   @Override
@@ -36,7 +37,7 @@ public record FixedPlugins(Components all) implements PluginJars {
 
   @Override
   public Components components(Map<String, String> sites) {
-    return all;
+    return Components.of(registry);
   }
 
   private static UsageException refusal() {

@@ -1,7 +1,8 @@
 package dev.hydra.cli.plugins;
 
+import dev.hydra.api.PluginRegistry;
+import dev.hydra.api.Registration;
 import dev.hydra.composer.model.Components;
-import dev.hydra.composer.model.Components.Registration;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
@@ -33,24 +34,24 @@ public record OsgiPluginJars(BundleContext context) implements PluginJars {
     } catch (UncheckedIOException e) {
       throw new IOException(Objects.requireNonNull(e.getCause()).getMessage(), e);
     }
-    List<Registration> components = components(bundle);
-    if (components.isEmpty()) {
+    List<Registration> offered = offered(bundle);
+    if (offered.isEmpty()) {
       uninstall(bundle);
-      throw new IOException("plugin " + jar + " offers no component that can be used");
+      throw new IOException("plugin " + jar + " offers nothing that can be used");
     }
-    return components;
+    return offered;
   }
 
   @Override
   public List<Registration> of(String label) {
-    return bundles(label).flatMap(bundle -> components(bundle).stream()).toList();
+    return bundles(label).flatMap(bundle -> offered(bundle).stream()).toList();
   }
 
-  private List<Registration> components(Bundle bundle) {
-    ServiceReference<?>[] offered = bundle.getRegisteredServices();
-    return offered == null
+  private List<Registration> offered(Bundle bundle) {
+    ServiceReference<?>[] services = bundle.getRegisteredServices();
+    return services == null
         ? List.of()
-        : Arrays.stream(offered)
+        : Arrays.stream(services)
             .map(reference -> OsgiComponents.registration(context, reference))
             .flatMap(Optional::stream)
             .toList();
@@ -108,6 +109,11 @@ public record OsgiPluginJars(BundleContext context) implements PluginJars {
     return location.startsWith(REFERENCE)
         ? Path.of(URI.create(location.substring(REFERENCE.length())))
         : Path.of(location);
+  }
+
+  @Override
+  public PluginRegistry registry() {
+    return new OsgiPlugins(context);
   }
 
   @Override

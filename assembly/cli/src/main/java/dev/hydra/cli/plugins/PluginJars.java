@@ -1,7 +1,9 @@
 package dev.hydra.cli.plugins;
 
+import dev.hydra.api.ComponentFactory;
+import dev.hydra.api.PluginRegistry;
+import dev.hydra.api.Registration;
 import dev.hydra.composer.model.Components;
-import dev.hydra.composer.model.Components.Registration;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -12,12 +14,12 @@ public interface PluginJars {
   /**
    * Installs a jar beside all plugins that there are, older versions of it included.
    *
-   * @return the component types that it offers, at least one
+   * @return what it offers, of every kind, at least one
    * @throws IOException saying why it cannot be used; then it is not installed
    */
   List<Registration> add(Path jar) throws IOException;
 
-  /** The component types of one version of a plugin; none if it is not here. */
+  /** What one version of a plugin offers, of every kind; none if it is not here. */
   List<Registration> of(String label);
 
   /**
@@ -41,12 +43,20 @@ public interface PluginJars {
    */
   Map<String, String> hashes() throws IOException;
 
+  /** What there is, of every kind. */
+  PluginRegistry registry();
+
   /**
    * The component types that models are built from.
    *
    * @param sites for sites that need a certain version of a plugin: its name and version
    */
   Components components(Map<String, String> sites);
+
+  /** The component types among what a plugin offers: they can be swapped while a model runs. */
+  static List<Registration> components(List<Registration> offered) {
+    return offered.stream().filter(each -> each.factory() instanceof ComponentFactory).toList();
+  }
 
   /** The name and version of the plugin that a type comes from. */
   static String label(Registration registration) {

@@ -1,9 +1,9 @@
 package dev.hydra.cli.swap;
 
+import dev.hydra.api.Registration;
 import dev.hydra.cli.common.Terminal;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.cli.plugins.RunPlugins;
-import dev.hydra.composer.model.Components.Registration;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.Swapper;
 import java.io.IOException;
@@ -138,7 +138,15 @@ final class LiveSwaps implements AutoCloseable {
     String label = hashes.getOrDefault(jar.sha256(), jar.label());
     boolean known = hashes.containsKey(jar.sha256());
     try {
-      List<Registration> types = known ? plugins.of(label) : add(order, jar);
+      List<Registration> offered = known ? plugins.of(label) : add(order, jar);
+      List<Registration> types = PluginJars.components(offered);
+      if (types.isEmpty()) {
+        throw new IOException(
+            label
+                + " offers no component, only "
+                + offered.stream().map(each -> each.category() + " " + each.type()).toList()
+                + ": a run keeps those with which it began");
+      }
       if (known && order.config().isEmpty() && everywhere(types, label)) {
         throw new IOException(
             label
@@ -218,9 +226,18 @@ final class LiveSwaps implements AutoCloseable {
   }
 
   /** Whether another version of the plugin is in use, or it came for this run only. */
-  private static boolean replaced(String label, Set<String> needed) {
+  private boolean replaced(String label, Set<String> needed) {
     String plugin = label.substring(0, label.indexOf(' ') + 1);
-    return label.contains("+") || needed.stream().anyMatch(each -> each.startsWith(plugin));
+    return label.contains("+")
+        || (needed.stream().anyMatch(each -> each.startsWith(plugin)) && !begunWith(label));
+  }
+
+  /**
+   * Whether the run may have begun with more of a plugin than components, such as its optimizer.
+   */
+  private boolean begunWith(String label) {
+    List<Registration> offered = plugins.of(label);
+    return PluginJars.components(offered).size() < offered.size();
   }
 
   private void remove(String label) throws IOException {

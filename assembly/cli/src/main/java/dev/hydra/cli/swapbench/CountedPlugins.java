@@ -1,8 +1,9 @@
 package dev.hydra.cli.swapbench;
 
+import dev.hydra.api.PluginRegistry;
+import dev.hydra.api.Registration;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.composer.model.Components;
-import dev.hydra.composer.model.Components.Registration;
 import java.io.IOException;
 import java.lang.ref.WeakReference;
 import java.nio.file.Path;
@@ -67,6 +68,11 @@ public final class CountedPlugins implements PluginJars {
   @Override
   public Map<String, String> hashes() throws IOException {
     return plugins.hashes();
+  }
+
+  @Override
+  public PluginRegistry registry() {
+    return plugins.registry();
   }
 
   @Override

@@ -1,7 +1,8 @@
 package dev.hydra.composer.swap;
 
+import dev.hydra.api.Registration;
 import dev.hydra.composer.model.ComponentSlot;
-import dev.hydra.composer.model.Components.Registration;
+import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelFiles;
 import dev.hydra.composer.model.Parameter;
@@ -126,7 +127,7 @@ public final class CheckpointMigration implements ParameterMapping {
         continue;
       }
       String version = label.substring(label.indexOf(' ') + 1);
-      var found = now.factory().migration(now.type(), version);
+      var found = Components.factory(now).migration(now.type(), version);
       if (found.isPresent()) {
         Map<String, Tensor> old = new LinkedHashMap<>();
         for (String name : names) {

@@ -1,6 +1,6 @@
 package dev.hydra.composer.swap;
 
-import dev.hydra.composer.model.Components;
+import dev.hydra.api.Registration;
 import java.util.List;
 
 /**
@@ -58,7 +58,7 @@ public record SwapReport(
    * @param version the plugin's version
    */
   public record Version(String type, String plugin, String version) {
-    static Version of(Components.Registration registration) {
+    static Version of(Registration registration) {
       return new Version(registration.type(), registration.plugin(), registration.version());
     }
 

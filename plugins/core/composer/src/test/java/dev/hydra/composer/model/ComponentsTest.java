@@ -9,6 +9,7 @@ import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.Cost;
 import dev.hydra.api.Mixer;
 import dev.hydra.api.Option;
+import dev.hydra.api.Registration;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
 import dev.hydra.api.Workload;
@@ -25,12 +26,12 @@ class ComponentsTest {
   @Test
   void findsTypesByRole() {
     RunningSumFactory factory = new RunningSumFactory();
-    Components.Registration found =
+    Registration found =
         Components.of(factory, new BestFactory())
             .require(Role.MIXER, Texts.config("type = running-sum"), "part");
     assertSame(factory, found.factory());
     assertEquals("running-sum", found.type());
-    assertEquals("dev.hydra.composer", found.plugin());
+    assertEquals("dev.hydra.composer.model", found.plugin());
     assertEquals("unversioned", found.version());
   }
 

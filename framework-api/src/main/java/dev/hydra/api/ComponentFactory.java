@@ -1,28 +1,25 @@
 package dev.hydra.api;
 
-import java.util.List;
 import java.util.Optional;
 import org.osgi.annotation.versioning.ConsumerType;
 
 /**
- * Creates components of one type and knows what they cost. Register it with {@link HydraPlugin}; it
- * needs a public constructor without parameters and must not keep state between calls.
+ * Creates components of one type and knows what they cost.
  *
  * @param <C> the interface of the component's {@link #role()}
  */
 @ConsumerType
-public interface ComponentFactory<C> {
+@FactoryKind("component")
+public interface ComponentFactory<C> extends Factory<Site, C> {
   /** What the created components are. */
   Role role();
-
-  /** The options that a configuration may set; {@code type} is understood and not listed. */
-  List<Option<?>> options();
 
   /**
    * Creates a component for one place in a model. It asks the site for all its parameters here.
    *
    * @throws ConfigException if options contradict each other or the site; see {@link Site#invalid}
    */
+  @Override
   C create(Site site);
 
   /** What one forward costs, without the site's children (they count themselves). */

@@ -1,8 +1,10 @@
 package dev.hydra.api;
 
+import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigList;
 import com.typesafe.config.ConfigObject;
+import com.typesafe.config.ConfigParseOptions;
 import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueType;
 import java.time.Duration;
@@ -201,7 +203,7 @@ public final class Option<T> {
   public static <C> Option<ChildConfig<C>> component(Role role, String defaultType, String doc) {
     ChildConfig<C> fallback =
         new ChildConfig<>(
-            role, ConfigFactory.parseString("type = \"" + defaultType + "\"", origin(role)));
+            role, ConfigFactory.parseString("type = \"" + defaultType + "\"", origin(role.key())));
     return Option.<ChildConfig<C>>of(
             role.key(),
             role.key(),
@@ -215,9 +217,32 @@ public final class Option<T> {
         .orElse(fallback, defaultType);
   }
 
-  private static com.typesafe.config.ConfigParseOptions origin(Role role) {
-    return com.typesafe.config.ConfigParseOptions.defaults()
-        .setOriginDescription("default " + role.key());
+  /**
+   * A plugin of some kind: its name, or an object with its name as {@code type} and its options;
+   * the value is always the object, for {@link Choice#of}.
+   */
+  public static Option<Config> plugin(String name, String defaultType, String doc) {
+    Config fallback = ConfigFactory.parseString("type = \"" + defaultType + "\"", origin(name));
+    return Option.<Config>of(
+            name,
+            "name or { type = name, options }",
+            doc,
+            value -> {
+              if (value instanceof ConfigObject object) {
+                return object.toConfig();
+              }
+              string(value, "a name or an object { type = ... }");
+              return ConfigFactory.empty()
+                  .root()
+                  .withOrigin(value.origin())
+                  .withValue("type", value)
+                  .toConfig();
+            })
+        .orElse(fallback, defaultType);
+  }
+
+  private static ConfigParseOptions origin(String key) {
+    return ConfigParseOptions.defaults().setOriginDescription("default " + key);
   }
 
   /** The same option with a default. */

@@ -8,6 +8,10 @@
  * options. Every forward goes through a {@link dev.hydra.api.Pass}, which may carry state ({@link
  * dev.hydra.api.StateCache}).
  *
+ * <p>Components are one {@linkplain dev.hydra.api.Kind kind} of plugins. Every kind has an
+ * interface that extends {@link dev.hydra.api.Factory} and stands in the module that uses it, which
+ * finds what a configuration names in the {@link dev.hydra.api.PluginRegistry}.
+ *
  * <p>Tensors are LibTorch's own ({@link org.bytedeco.pytorch.Tensor}). Whoever calls a component
  * has opened a {@link org.bytedeco.javacpp.PointerScope}: what the component creates is freed when
  * that scope closes, except what it returns.

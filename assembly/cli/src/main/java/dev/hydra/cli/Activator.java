@@ -14,11 +14,7 @@ import org.osgi.framework.Constants;
 public final class Activator implements BundleActivator {
   @Override
   public void start(BundleContext context) {
-    CommandLine commands =
-        arguments ->
-            Main.run(
-                new Commands(new OsgiComponents(context, Map.of()), new OsgiPluginJars(context)),
-                arguments);
+    CommandLine commands = arguments -> Main.run(new Commands(new OsgiPluginJars(context)), arguments);
     context.registerService(CommandLine.class, commands, null);
   }
 

@@ -1,15 +1,17 @@
 package dev.hydra.cli;
 
+import dev.hydra.api.PluginRegistry;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.composer.model.Components;
 import java.lang.reflect.Constructor;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import picocli.CommandLine;
 
 /** Makes command objects and hands them what their constructors ask for. */
-record Commands(Components components, PluginJars jars) implements CommandLine.IFactory {
+record Commands(PluginJars jars) implements CommandLine.IFactory {
   @Override
   public <K> K create(Class<K> type) throws Exception {
     for (Constructor<?> constructor : type.getDeclaredConstructors()) {
@@ -25,7 +27,10 @@ record Commands(Components components, PluginJars jars) implements CommandLine.I
 
   private Optional<Object> argument(Class<?> type) {
     if (type == Components.class) {
-      return Optional.of(components);
+      return Optional.of(jars.components(Map.of()));
+    }
+    if (type == PluginRegistry.class) {
+      return Optional.of(jars.registry());
     }
     return type == PluginJars.class ? Optional.of(jars) : Optional.empty();
   }

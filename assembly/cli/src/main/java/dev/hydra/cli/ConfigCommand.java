@@ -1,5 +1,6 @@
 package dev.hydra.cli;
 
+import dev.hydra.api.PluginRegistry;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
@@ -23,16 +24,18 @@ import picocli.CommandLine.Spec;
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class ConfigCommand {
   private final Components components;
+  private final PluginRegistry plugins;
 
-  ConfigCommand(Components components) {
+  ConfigCommand(Components components, PluginRegistry plugins) {
     this.components = components;
+    this.plugins = plugins;
   }
 
   @Spec private CommandSpec spec;
 
   @Command(
       name = "check",
-      description = "Checks a configuration and all component options in it; builds nothing.",
+      description = "Checks a configuration and all options of plugins in it; builds nothing.",
       mixinStandardHelpOptions = true)
   int check(@Mixin ConfigArguments arguments) {
     var config = arguments.load();
@@ -40,7 +43,7 @@ final class ConfigCommand {
         config.hasPath("trainer") || config.hasPath("data") || config.hasPath("optimizer");
     ModelSpec model;
     if (experiment) {
-      model = Experiment.read(config).model();
+      model = Experiment.read(config, plugins).model();
     } else {
       ConfigFiles.allow(config, Experiment.PARTS);
       model = ModelSpec.read(config);

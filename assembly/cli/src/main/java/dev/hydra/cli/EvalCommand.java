@@ -67,7 +67,7 @@ final class EvalCommand implements Callable<Integer> {
     }
     Checkpoint checkpoint = folder.checkpoint();
     Config config = folder.config(checkpoint);
-    Experiment experiment = Experiment.read(config);
+    Experiment experiment = Experiment.read(config, plugins.registry());
     Dataset dataset = experiment.data().open(Installation.dataRoots());
     Device device = deviceArgument.device();
     try (Model model =

@@ -101,7 +101,7 @@ final class GenerateCommand implements Callable<Integer> {
     Sampling sampling = usage(() -> new Sampling(temperature, topK, topP, seed));
     Checkpoint checkpoint = folder.checkpoint();
     Config config = folder.config(checkpoint);
-    Optional<Tokenizer> tokenizer = ModelFolder.tokenizer(checkpoint, config);
+    Optional<Tokenizer> tokenizer = ModelFolder.tokenizer(checkpoint, config, plugins.registry());
     int[] start = start(tokenizer);
     GenerationSettings settings = GenerationSettings.read(ConfigFiles.part(config, "generation"));
     Device device = deviceArgument.device();

@@ -1,7 +1,7 @@
 package dev.hydra.cli;
 
+import dev.hydra.api.PluginRegistry;
 import dev.hydra.cli.plugins.FixedPlugins;
-import dev.hydra.composer.model.Components;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
@@ -13,8 +13,10 @@ public final class Main {
 
   /** Runs a command and exits with its code. */
   public static void main(String[] arguments) {
-    Components components = Components.load(Main.class.getClassLoader());
-    System.exit(run(new Commands(components, new FixedPlugins(components)), arguments));
+    PluginRegistry plugins =
+        PluginRegistry.load(
+            Main.class.getClassLoader(), warning -> System.err.println("hydra: " + warning));
+    System.exit(run(new Commands(new FixedPlugins(plugins)), arguments));
   }
 
   /** Runs a command; gives the exit code. */

@@ -2,6 +2,7 @@ package dev.hydra.cli;
 
 import com.typesafe.config.Config;
 import dev.hydra.api.PluginId;
+import dev.hydra.api.PluginRegistry;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.cli.plugins.RunPlugins;
@@ -87,10 +88,11 @@ final class ModelFolder {
   }
 
   /** What makes tokens of text; an imported model has nothing of the kind. */
-  static Optional<Tokenizer> tokenizer(Checkpoint checkpoint, Config config) {
+  static Optional<Tokenizer> tokenizer(
+      Checkpoint checkpoint, Config config, PluginRegistry plugins) {
     return checkpoint.imported() && !config.hasPath("data")
         ? Optional.empty()
-        : Optional.of(DataSettings.read(ConfigFiles.part(config, "data")).tokenizer());
+        : Optional.of(DataSettings.read(ConfigFiles.part(config, "data"), plugins).tokenizer());
   }
 
   /**

@@ -1,12 +1,14 @@
 package dev.hydra.cli;
 
+import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.Names;
+import dev.hydra.api.PluginRegistry;
+import dev.hydra.api.Registration;
+import dev.hydra.api.Role;
 import dev.hydra.cli.common.Json;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.swap.ControlClient;
 import dev.hydra.composer.config.OptionTable;
-import dev.hydra.composer.model.Components;
-import dev.hydra.composer.model.Components.Registration;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -23,24 +25,24 @@ import picocli.CommandLine.Spec;
 /** Shows what plugins there are, begins new ones, and swaps them. */
 @Command(
     name = "plugins",
-    description = "Shows the component types that plugins offer, begins, checks and swaps plugins.",
+    description = "Shows what plugins offer, begins, checks and swaps plugins.",
     mixinStandardHelpOptions = true,
     synopsisSubcommandLabel = "list|describe|new|verify|swap|rollback",
     subcommands = {NewCommand.class, VerifyCommand.class, SwapCommand.class, RollbackCommand.class})
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class PluginsCommand {
-  private final Components components;
+  private final PluginRegistry plugins;
 
   @Spec private CommandSpec spec;
 
-  PluginsCommand(Components components) {
-    this.components = components;
+  PluginsCommand(PluginRegistry plugins) {
+    this.plugins = plugins;
   }
 
   @Command(
       name = "list",
       description = {
-        "Lists component types with their options.",
+        "Lists components, tokenizers, optimizers and whatever else plugins offer.",
         "With --run: what stands at every site of a running training."
       },
       mixinStandardHelpOptions = true)
@@ -53,32 +55,37 @@ final class PluginsCommand {
       return sites(client.ask(Map.of("do", "list")), json);
     }
     List<Registration> all =
-        components.all().stream()
+        plugins.all().stream()
             .sorted(
-                Comparator.comparing((Registration each) -> each.factory().role())
+                Comparator.comparing(PluginsCommand::rank)
+                    .thenComparing(Registration::category)
                     .thenComparing(Registration::type))
             .toList();
     var out = spec.commandLine().getOut();
     if (json) {
-      out.println(Json.line(Map.of("components", all.stream().map(PluginsCommand::json).toList())));
+      out.println(Json.line(Map.of("plugins", all.stream().map(PluginsCommand::json).toList())));
       return 0;
     }
     for (Registration each : all) {
       out.printf(
-          "%-8s %-16s %s %s%n",
-          each.factory().role().key(),
-          each.type(),
-          each.plugin().name(),
-          each.plugin().fullVersion());
+          "%-9s %-16s %s %s%n",
+          each.category(), each.type(), each.plugin().name(), each.plugin().fullVersion());
       if (options) {
         for (dev.hydra.api.Option<?> option : each.factory().options()) {
           out.printf(
-              "           %-16s %s; %s; default: %s%n",
+              "            %-16s %s; %s; default: %s%n",
               option.name(), option.doc(), option.type(), option.otherwise());
         }
       }
     }
     return 0;
+  }
+
+  /** Components come first, in the order of their roles. */
+  private static int rank(Registration registration) {
+    return registration.factory() instanceof ComponentFactory<?> components
+        ? components.role().ordinal()
+        : Role.values().length;
   }
 
   private int sites(Map<String, Object> answer, boolean json) throws IOException {
@@ -96,23 +103,30 @@ final class PluginsCommand {
 
   @Command(
       name = "describe",
-      description = "Prints the options of a component type as a table in Markdown.",
+      description = "Prints the options of what a plugin offers as a table in Markdown.",
       mixinStandardHelpOptions = true)
-  int describe(@Parameters(paramLabel = "TYPE", description = "The type.") String type) {
-    List<Registration> all = components.all();
-    Registration found =
-        all.stream()
-            .filter(each -> each.type().equals(type))
-            .findFirst()
-            .orElseThrow(
-                () ->
-                    new UsageException(
-                        Names.unknown(
-                            "component type",
-                            type,
-                            all.stream().map(Registration::type).toList())));
-    spec.commandLine().getOut().print(OptionTable.markdown(found.factory().options()));
-    spec.commandLine().getOut().flush();
+  int describe(
+      @Parameters(paramLabel = "TYPE", description = "Its name, such as mamba2 or cosine.")
+          String type) {
+    List<Registration> all = plugins.all();
+    List<Registration> found = all.stream().filter(each -> each.type().equals(type)).toList();
+    if (found.isEmpty()) {
+      List<String> kinds = all.stream().map(Registration::category).distinct().sorted().toList();
+      throw new UsageException(
+          Names.unknown(
+                  "name", type, all.stream().map(Registration::type).sorted().distinct().toList())
+              + " (sought in every kind: "
+              + String.join(", ", kinds)
+              + ")");
+    }
+    var out = spec.commandLine().getOut();
+    for (Registration each : found) {
+      if (found.size() > 1) {
+        out.printf("%s of %s:%n", each.category(), each.plugin());
+      }
+      out.print(OptionTable.markdown(each.factory().options()));
+    }
+    out.flush();
     return 0;
   }
 
@@ -127,7 +141,10 @@ final class PluginsCommand {
       options.add(one);
     }
     Map<String, Object> line = new LinkedHashMap<>();
-    line.put("role", each.factory().role().key());
+    line.put("kind", each.kind().name());
+    if (each.factory() instanceof ComponentFactory<?> components) {
+      line.put("role", components.role().key());
+    }
     line.put("type", each.type());
     line.put("plugin", each.plugin().name());
     line.put("version", each.plugin().fullVersion());

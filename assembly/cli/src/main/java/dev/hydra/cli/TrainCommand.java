@@ -101,7 +101,7 @@ final class TrainCommand implements Callable<Integer> {
     checkUse(folder);
     Path file = name.isPresent() ? Installation.findConfig(name.get()) : folder.resumeConfig();
     Config config = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
-    Experiment experiment = Experiment.read(config);
+    Experiment experiment = Experiment.read(config, plugins.registry());
     RunPlugins store = RunPlugins.of(folder.path(), config);
     Dataset dataset = experiment.data().open(Installation.dataRoots());
     Device device = deviceArgument.device();

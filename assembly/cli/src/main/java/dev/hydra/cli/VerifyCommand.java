@@ -3,15 +3,16 @@ package dev.hydra.cli;
 import com.typesafe.config.ConfigFactory;
 import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.ConfigException;
+import dev.hydra.api.PluginRegistry;
+import dev.hydra.api.Registration;
 import dev.hydra.cli.common.Json;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.PluginJars;
-import dev.hydra.composer.model.Components;
-import dev.hydra.composer.model.Components.Registration;
 import dev.hydra.libtorch.runtime.LibTorchException;
 import dev.hydra.tck.Check;
 import dev.hydra.tck.Conformance;
 import dev.hydra.tck.ContractViolation;
+import dev.hydra.tck.PluginConformance;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -28,13 +29,16 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** Checks the components of a plugin. */
+/** Checks what a plugin offers. */
 @Command(
     name = "verify",
     description = {
-      "Checks whether the components of a plugin keep their contract: causality, gradients against"
-          + " finite differences, whole = chunked = token by token, packed documents, determinism,"
-          + " parameters and state that move, precision, cost, handles, impossible sizes.",
+      "Checks whether what a plugin offers keeps its contract.",
+      "Components: causality, gradients against finite differences, whole = chunked = token by"
+          + " token, packed documents, determinism, parameters and state that move, precision, cost,"
+          + " handles, impossible sizes.",
+      "Optimizers: a quadratic, state that moves, tables, handles. Schedules: rates between zero and"
+          + " the highest. Tokenizers: there and back. Sources: the same text twice.",
       "Exit code 0: all checks passed; 1: some did not, or the jar cannot be used."
     },
     mixinStandardHelpOptions = true)
@@ -42,7 +46,7 @@ import picocli.CommandLine.Spec;
 final class VerifyCommand implements Callable<Integer> {
   private static final List<Integer> WIDTHS = List.of(16, 32, 64, 128);
 
-  private final Components components;
+  private final PluginRegistry plugins;
   private final PluginJars jars;
 
   @Spec private CommandSpec spec;
@@ -50,13 +54,13 @@ final class VerifyCommand implements Callable<Integer> {
   @Parameters(paramLabel = "JAR", description = "The plugin.")
   private Path jar;
 
-  @Option(names = "--type", paramLabel = "TYPE", description = "Only the component of this type.")
+  @Option(names = "--type", paramLabel = "TYPE", description = "Only what has this name.")
   private Optional<String> type = Optional.empty();
 
   @Option(
       names = "--options",
       paramLabel = "HOCON",
-      description = "Options of the component, such as \"state = 8, heads = 2\" (default: none).")
+      description = "Its options, such as \"state = 8, heads = 2\" (default: none).")
   private String options = "";
 
   @Option(
@@ -70,8 +74,8 @@ final class VerifyCommand implements Callable<Integer> {
   @Option(names = "--json", description = "One JSON object for each check.")
   private boolean json;
 
-  VerifyCommand(Components components, PluginJars jars) {
-    this.components = components;
+  VerifyCommand(PluginRegistry plugins, PluginJars jars) {
+    this.plugins = plugins;
     this.jars = jars;
   }
 
@@ -81,7 +85,7 @@ final class VerifyCommand implements Callable<Integer> {
       throw new UsageException("there is no file " + jar);
     }
     checkOptions();
-    List<Registration> others = new ArrayList<>(components.all());
+    List<Registration> others = new ArrayList<>(plugins.all());
     List<Registration> offered = jars.add(jar);
     others.removeIf(each -> offered.stream().anyMatch(own -> own.type().equals(each.type())));
     others.addAll(offered);
@@ -110,30 +114,40 @@ final class VerifyCommand implements Callable<Integer> {
     }
   }
 
-  /** Checks one component, which may nest the others; counts failures. */
-  private int verify(Registration component, List<Registration> all) throws IOException {
+  /** Checks one, which may nest the others if it is a component; counts failures. */
+  private int verify(Registration plugin, List<Registration> all) throws IOException {
     PrintWriter out = spec.commandLine().getOut();
     if (!json) {
       out.printf(
-          "%s %s of %s%n", component.factory().role().key(), component.type(), component.plugin());
+          "%s %s of %s%n", plugin.category(), plugin.type(), plugin.plugin());
     }
-    ComponentFactory<?>[] others =
-        all.stream()
-            .filter(each -> !each.type().equals(component.type()))
-            .map(Registration::factory)
-            .toArray(ComponentFactory<?>[]::new);
     List<String> failed = new ArrayList<>();
-    Conformance any = Conformance.of(component.factory()).with(others).options(options);
-    for (Check check : withWidth(any).tests()) {
+    for (Check check : checks(plugin, all)) {
       long begin = System.nanoTime();
       Optional<String> problem = run(check);
-      report(component, check, problem, (System.nanoTime() - begin) / 1e9);
+      report(plugin, check, problem, (System.nanoTime() - begin) / 1e9);
       problem.ifPresent(text -> failed.add(check.name()));
     }
     if (!json) {
       out.println(failed.isEmpty() ? "all passed" : "failed: " + String.join(", ", failed));
     }
     return failed.size();
+  }
+
+  private List<Check> checks(Registration plugin, List<Registration> all) {
+    if (!(plugin.factory() instanceof ComponentFactory<?> factory)) {
+      try {
+        return PluginConformance.of(plugin.factory()).options(options).tests();
+      } catch (ConfigException e) {
+        throw new UsageException(e.getMessage() + "; set it with --options");
+      }
+    }
+    ComponentFactory<?>[] others =
+        PluginJars.components(all).stream()
+            .filter(each -> !each.type().equals(plugin.type()))
+            .map(each -> each.as(ComponentFactory.class))
+            .toArray(ComponentFactory<?>[]::new);
+    return withWidth(Conformance.of(factory).with(others).options(options)).tests();
   }
 
   private Conformance withWidth(Conformance any) {
@@ -152,7 +166,7 @@ final class VerifyCommand implements Callable<Integer> {
     throw new UsageException(refused);
   }
 
-  /** What is wrong, if anything is; whatever a component throws is its own fault. */
+  /** What is wrong, if anything is; whatever a plugin throws is its own fault. */
   private static Optional<String> run(Check check) {
     try {
       check.run();

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.dist.probe.ExplodingActivator;
 import dev.hydra.dist.probe.ExplodingFactory;
+import dev.hydra.dist.probe.PrivateKind;
 import dev.hydra.dist.probe.ProbeFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -100,6 +101,69 @@ class BrokenPluginsIT {
   void factoryClassThatIsNotThere() throws Exception {
     TestBundle.registering("bad", "com.acme.Factory", ProbeFactory.class).writeTo(broken);
     assertSkipped("it has no class com.acme.Factory to register");
+  }
+
+  @Test
+  void serviceThatThisVersionDoesNotKnow() throws Exception {
+    TestBundle.registering(
+            "dev.hydra.api.TaskFactory", "bad", ProbeFactory.class.getName(), ProbeFactory.class)
+        .writeTo(broken);
+    assertSkipped(
+        "it registers "
+            + ProbeFactory.class.getName()
+            + " as a dev.hydra.api.TaskFactory, which this version does not know; build it against"
+            + " this version, where every plugin is a dev.hydra.api.Factory");
+  }
+
+  @Test
+  void kindThatThisVersionDoesNotKnow() throws Exception {
+    TestBundle.plugin("bad", PrivateKind.Task.class, PrivateKind.class).writeTo(broken);
+    assertSkipped(
+        PrivateKind.Task.class.getName()
+            + " is a factory of the kind task, which this version does not know: the jar keeps "
+            + PrivateKind.class.getName()
+            + " to itself");
+  }
+
+  @Test
+  void kindOfAPackageThatIsNotThere() throws Exception {
+    TestBundle.plugin("bad", PrivateKind.Task.class)
+        .with("Import-Package", "dev.hydra.api,dev.hydra.dist.probe")
+        .writeTo(broken);
+    assertSkipped("it needs package dev.hydra.dist.probe, which nothing exports");
+  }
+
+  @Test
+  void factoryOfNoKind() throws Exception {
+    TestBundle.plugin("bad", PrivateKind.Kindless.class).writeTo(broken);
+    assertSkipped(
+        PrivateKind.Kindless.class.getName()
+            + " is a factory of no known kind: none of its interfaces is marked with @FactoryKind;"
+            + " implement one such as dev.hydra.api.ComponentFactory");
+  }
+
+  @Test
+  void classThatIsNotAFactory() throws Exception {
+    TestBundle.plugin("bad", ExplodingActivator.class).writeTo(broken);
+    assertSkipped(ExplodingActivator.class.getName() + " is not a dev.hydra.api.Factory");
+  }
+
+  @Test
+  void factoryWithoutAPublicConstructor() throws Exception {
+    TestBundle.plugin("bad", PrivateKind.Demanding.class, ProbeFactory.class).writeTo(broken);
+    assertSkipped(
+        PrivateKind.Demanding.class.getName() + " has no public constructor without parameters");
+  }
+
+  @Test
+  void factoryWithoutAName() throws Exception {
+    TestBundle bundle = TestBundle.plugin("bad", ProbeFactory.class);
+    bundle
+        .with(
+            "Provide-Capability",
+            bundle.headers().get("Provide-Capability").replaceFirst(";hydra.type=.*", ""))
+        .writeTo(broken);
+    assertSkipped(ProbeFactory.class.getName() + " has no name: its capability lacks hydra.type");
   }
 
   @Test

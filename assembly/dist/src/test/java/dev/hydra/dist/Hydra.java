@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /** Runs the start script of a distribution in a process of its own. */
 final class Hydra {
@@ -35,6 +36,16 @@ final class Hydra {
   /** The start script of the distribution with a folder of further plugins. */
   static Hydra withPlugins(Path plugins, Path logs) {
     return new Hydra(HOME.resolve("bin/hydra"), logs).with("HYDRA_PLUGINS", plugins);
+  }
+
+  /** The jar of a plugin of the distribution. */
+  static Path jar(String plugin) throws IOException {
+    try (Stream<Path> jars = Files.list(HOME.resolve("plugins"))) {
+      return jars.filter(
+              jar -> jar.getFileName().toString().matches("(hydra-)?" + plugin + "-\\d.*"))
+          .findFirst()
+          .orElseThrow();
+    }
   }
 
   Hydra with(String variable, Object value) {

@@ -21,6 +21,8 @@ class StaticModeIT {
     assertTrue(found.remove("conforms"), found.toString());
     assertEquals(inOsgi(folder), new TreeSet<>(found));
     assertTrue(found.contains("swiglu dev.hydra.ffn.dense"), found.toString());
+    assertTrue(found.contains("cosine dev.hydra.optim"), found.toString());
+    assertTrue(found.contains("byte dev.hydra.data"), found.toString());
   }
 
   private static List<String> onTheModulePath(Path out, String checkedType) throws Exception {

@@ -1,6 +1,5 @@
 package dev.hydra.dist;
 
-import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.HydraPlugin;
 import dev.hydra.dist.probe.ProbeCommand;
 import java.io.IOException;
@@ -35,11 +34,16 @@ record TestBundle(Map<String, String> headers, List<Class<?>> classes) {
 
   /** A plugin that says it registers a class, whether or not that is in the jar. */
   static TestBundle registering(String type, String factory, Class<?>... classes) {
+    return registering(HydraPlugin.SERVICE, type, factory, classes);
+  }
+
+  /** The same for any service. */
+  static TestBundle registering(String service, String type, String factory, Class<?>... classes) {
     return of("plugin." + type, classes)
         .with(
             "Provide-Capability",
             "osgi.serviceloader;osgi.serviceloader=\"%s\";register:=\"%s\";hydra.type=\"%s\""
-                .formatted(ComponentFactory.class.getName(), factory, type))
+                .formatted(service, factory, type))
         .with(
             "Require-Capability",
             "osgi.extender;filter:=\"(osgi.extender=%s)\"".formatted(HydraPlugin.EXTENDER));

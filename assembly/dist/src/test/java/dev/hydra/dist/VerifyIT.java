@@ -6,11 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.example.hydra.ema.EmaFactory;
 import dev.hydra.dist.probe.ExplodingFactory;
 import dev.hydra.dist.probe.PeekingFactory;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -53,17 +51,9 @@ class VerifyIT {
   @ParameterizedTest
   @CsvSource({"mixer-mamba, mamba2", "ffn-moe, moe"})
   void theDistributionsOwnComponentsNeedNoOptions(String plugin, String type) throws Exception {
-    Hydra.Result result = verify(pluginJar(plugin), "--type", type);
+    Hydra.Result result = verify(Hydra.jar(plugin), "--type", type);
     assertEquals(0, result.exitCode(), result.toString());
     assertEquals("all passed", result.out().get(result.out().size() - 1));
-  }
-
-  private static Path pluginJar(String name) throws IOException {
-    try (Stream<Path> jars = Files.list(Hydra.HOME.resolve("plugins"))) {
-      return jars.filter(jar -> jar.getFileName().toString().startsWith(name + "-"))
-          .findFirst()
-          .orElseThrow();
-    }
   }
 
   @Test
@@ -103,6 +93,6 @@ class VerifyIT {
     refuses(other, 1, "but there is version 2.10.0");
     Path exploding = folder.resolve("exploding.jar");
     TestBundle.plugin("exploding", ExplodingFactory.class).writeTo(exploding);
-    refuses(exploding, 1, "offers no component that can be used");
+    refuses(exploding, 1, "offers nothing that can be used");
   }
 }

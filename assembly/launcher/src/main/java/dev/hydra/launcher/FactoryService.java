@@ -1,14 +1,14 @@
 package dev.hydra.launcher;
 
-import dev.hydra.api.ComponentFactory;
+import dev.hydra.api.Factory;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.osgi.framework.Bundle;
 import org.osgi.framework.PrototypeServiceFactory;
 import org.osgi.framework.ServiceRegistration;
 
-/** Makes component factories of one class, each time anew. */
-final class FactoryService implements PrototypeServiceFactory<ComponentFactory<?>> {
+/** Makes factories of one class, each time anew. */
+final class FactoryService implements PrototypeServiceFactory<Factory<?, ?>> {
   private final Class<?> type;
   private final Consumer<String> warnings;
   private volatile boolean refused;
@@ -20,13 +20,13 @@ final class FactoryService implements PrototypeServiceFactory<ComponentFactory<?
 
   /** Makes a factory; null if that fails, which is warned of the first time and never retried. */
   @Override
-  public @Nullable ComponentFactory<?> getService(
-      Bundle user, ServiceRegistration<ComponentFactory<?>> registration) {
+  public @Nullable Factory<?, ?> getService(
+      Bundle user, ServiceRegistration<Factory<?, ?>> registration) {
     if (refused) {
       return null;
     }
     try {
-      return (ComponentFactory<?>) type.getConstructor().newInstance();
+      return (Factory<?, ?>) type.getConstructor().newInstance();
     } catch (ReflectiveOperationException | LinkageError e) {
       refused = true;
       warnings.accept(Problem.skipped(registration.getReference().getBundle(), e));
@@ -36,7 +36,5 @@ final class FactoryService implements PrototypeServiceFactory<ComponentFactory<?
 
   @Override
   public void ungetService(
-      Bundle user,
-      ServiceRegistration<ComponentFactory<?>> registration,
-      ComponentFactory<?> factory) {}
+      Bundle user, ServiceRegistration<Factory<?, ?>> registration, Factory<?, ?> factory) {}
 }

@@ -1,16 +1,17 @@
 package dev.hydra.cli.plugins;
 
 import dev.hydra.api.PluginId;
+import dev.hydra.api.PluginRegistry;
+import dev.hydra.api.Registration;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.composer.model.Components;
-import dev.hydra.composer.model.Components.Registration;
 import dev.hydra.composer.spec.SitePath;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 
 /** The plugins of a class path or module path, which stay as they are. */
-public record FixedPlugins(Components all) implements PluginJars {
+public record FixedPlugins(PluginRegistry registry) implements PluginJars {
   @Override
   public List<Registration> add(Path jar) {
     throw refusal();
@@ -18,7 +19,7 @@ public record FixedPlugins(Components all) implements PluginJars {
 
   @Override
   public List<Registration> of(PluginId plugin) {
-    return all.all().stream().filter(each -> each.plugin().equals(plugin)).toList();
+    return registry.all().stream().filter(each -> each.plugin().equals(plugin)).toList();
   }
 
   @Override
@@ -38,7 +39,7 @@ public record FixedPlugins(Components all) implements PluginJars {
 
   @Override
   public Components components(Map<SitePath, PluginId> sites) {
-    return all;
+    return Components.of(registry);
   }
 
   private static UsageException refusal() {

@@ -1,11 +1,12 @@
 package dev.hydra.cli.plugins;
 
 import dev.hydra.api.ComponentFactory;
+import dev.hydra.api.Factory;
 import dev.hydra.api.PluginId;
+import dev.hydra.api.Registration;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.spec.SitePath;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -13,7 +14,6 @@ import java.util.Optional;
 import java.util.Set;
 import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleContext;
-import org.osgi.framework.InvalidSyntaxException;
 import org.osgi.framework.ServiceReference;
 
 /**
@@ -28,12 +28,14 @@ public record OsgiComponents(BundleContext context, Map<SitePath, PluginId> site
   /** What the location of a bundle has before the SHA-256 of a jar that was added later. */
   private static final String HASH = "#sha256=";
 
-  /** A component type and the bundle that it comes from. */
-  private record Offer(Bundle bundle, Registration registration) {}
 
   @Override
   public List<Registration> all() {
-    return firstOfEach(offers());
+    return Components.of(plugins()).all();
+  }
+
+  private OsgiPlugins plugins() {
+    return new OsgiPlugins(context);
   }
 
   @Override
@@ -47,51 +49,19 @@ public record OsgiComponents(BundleContext context, Map<SitePath, PluginId> site
   private List<Registration> preferring(PluginId plugin) {
     List<Registration> chosen = new ArrayList<>();
     Set<String> offered = new HashSet<>();
-    for (Offer offer : offers()) {
+    for (OsgiPlugins.Offer offer : plugins().offers(ComponentFactory.class)) {
       if (offer.registration().plugin().equals(plugin)) {
         chosen.add(offer.registration());
-        offered.add(kind(offer.registration()));
+        offered.add(OsgiPlugins.choice(offer.registration()));
       }
     }
-    all().stream().filter(each -> !offered.contains(kind(each))).forEach(chosen::add);
+    all().stream().filter(each -> !offered.contains(OsgiPlugins.choice(each))).forEach(chosen::add);
     return chosen;
   }
 
-  private static String kind(Registration registration) {
-    return registration.factory().role() + " " + registration.type();
-  }
-
-  private static List<Registration> firstOfEach(List<Offer> offers) {
-    List<Registration> chosen = new ArrayList<>();
-    Set<String> seen = new HashSet<>();
-    for (Offer offer : offers) {
-      Registration each = offer.registration();
-      if (seen.add(each.plugin().name() + " " + kind(each))) {
-        chosen.add(each);
-      }
-    }
-    return chosen;
-  }
-
-  /** All of them, newest versions first, and of equal ones the last that was installed. */
-  private List<Offer> offers() {
-    List<Offer> offers = new ArrayList<>();
-    for (ServiceReference<?> reference : references()) {
-      Bundle bundle = reference.getBundle();
-      if (bundle != null) { // else it has just been taken away
-        registration(context, reference).ifPresent(each -> offers.add(new Offer(bundle, each)));
-      }
-    }
-    offers.sort(
-        Comparator.comparing((Offer each) -> each.bundle().getVersion())
-            .thenComparing(each -> each.bundle().getBundleId())
-            .reversed());
-    return offers;
-  }
-
-  /** The component type of a service; empty if it is none, or unregistered meanwhile. */
+  /** What a service registers; empty if it is not a factory, or unregistered meanwhile. */
   static Optional<Registration> registration(BundleContext context, ServiceReference<?> reference) {
-    return context.getService(reference) instanceof ComponentFactory<?> factory
+    return context.getService(reference) instanceof Factory<?, ?> factory
         ? Optional.of(
             new Registration(
                 (String) reference.getProperty("hydra.type"),
@@ -110,15 +80,5 @@ public record OsgiComponents(BundleContext context, Map<SitePath, PluginId> site
     String location = bundle.getLocation();
     int at = location.lastIndexOf(HASH);
     return at < 0 ? Optional.empty() : Optional.of(location.substring(at + HASH.length()));
-  }
-
-  private ServiceReference<?>[] references() {
-    try {
-      ServiceReference<?>[] found =
-          context.getServiceReferences(ComponentFactory.class.getName(), null);
-      return found == null ? new ServiceReference<?>[0] : found;
-    } catch (InvalidSyntaxException e) {
-      throw new IllegalStateException("there is no filter to be wrong", e);
-    }
   }
 }

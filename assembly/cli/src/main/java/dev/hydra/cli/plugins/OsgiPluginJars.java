@@ -1,9 +1,10 @@
 package dev.hydra.cli.plugins;
 
 import dev.hydra.api.PluginId;
+import dev.hydra.api.PluginRegistry;
+import dev.hydra.api.Registration;
 import dev.hydra.api.host.PluginInstaller;
 import dev.hydra.composer.model.Components;
-import dev.hydra.composer.model.Components.Registration;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.io.Sha256;
 import java.io.IOException;
@@ -28,12 +29,12 @@ public record OsgiPluginJars(BundleContext context) implements PluginJars {
   @Override
   public List<Registration> add(Path jar) throws IOException {
     PluginId plugin = installer().install(jar, hash(jar));
-    List<Registration> components = of(plugin);
-    if (components.isEmpty()) {
+    List<Registration> offered = of(plugin);
+    if (offered.isEmpty()) {
       remove(plugin);
-      throw new IOException("plugin " + jar + " offers no component that can be used");
+      throw new IOException("plugin " + jar + " offers nothing that can be used");
     }
-    return components;
+    return offered;
   }
 
   private static String hash(Path jar) throws IOException {
@@ -46,14 +47,14 @@ public record OsgiPluginJars(BundleContext context) implements PluginJars {
 
   @Override
   public List<Registration> of(PluginId plugin) {
-    return bundles(plugin).flatMap(bundle -> components(bundle).stream()).toList();
+    return bundles(plugin).flatMap(bundle -> offered(bundle).stream()).toList();
   }
 
-  private List<Registration> components(Bundle bundle) {
-    ServiceReference<?>[] offered = bundle.getRegisteredServices();
-    return offered == null
+  private List<Registration> offered(Bundle bundle) {
+    ServiceReference<?>[] services = bundle.getRegisteredServices();
+    return services == null
         ? List.of()
-        : Arrays.stream(offered)
+        : Arrays.stream(services)
             .map(reference -> OsgiComponents.registration(context, reference))
             .flatMap(Optional::stream)
             .toList();
@@ -111,6 +112,11 @@ public record OsgiPluginJars(BundleContext context) implements PluginJars {
     return location.startsWith(REFERENCE)
         ? Path.of(URI.create(location.substring(REFERENCE.length())))
         : Path.of(location);
+  }
+
+  @Override
+  public PluginRegistry registry() {
+    return new OsgiPlugins(context);
   }
 
   @Override

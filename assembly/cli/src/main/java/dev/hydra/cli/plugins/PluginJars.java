@@ -1,8 +1,10 @@
 package dev.hydra.cli.plugins;
 
+import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.PluginId;
+import dev.hydra.api.PluginRegistry;
+import dev.hydra.api.Registration;
 import dev.hydra.composer.model.Components;
-import dev.hydra.composer.model.Components.Registration;
 import dev.hydra.composer.spec.SitePath;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -14,12 +16,12 @@ public interface PluginJars {
   /**
    * Installs a jar beside all plugins that there are, older versions of it included.
    *
-   * @return the component types that it offers, at least one
+   * @return what it offers, of every kind, at least one
    * @throws IOException saying why it cannot be used; then it is not installed
    */
   List<Registration> add(Path jar) throws IOException;
 
-  /** The component types of one version of a plugin; none if it is not here. */
+  /** What one version of a plugin offers, of every kind; none if it is not here. */
   List<Registration> of(PluginId plugin);
 
   /**
@@ -39,10 +41,18 @@ public interface PluginJars {
    */
   Map<String, PluginId> hashes() throws IOException;
 
+  /** What there is, of every kind. */
+  PluginRegistry registry();
+
   /**
    * The component types that models are built from.
    *
    * @param sites the plugins that sites need, by their paths
    */
   Components components(Map<SitePath, PluginId> sites);
+
+  /** The component types among what a plugin offers: they can be swapped while a model runs. */
+  static List<Registration> components(List<Registration> offered) {
+    return offered.stream().filter(each -> each.factory() instanceof ComponentFactory).toList();
+  }
 }

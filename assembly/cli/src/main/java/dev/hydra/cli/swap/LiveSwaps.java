@@ -1,10 +1,10 @@
 package dev.hydra.cli.swap;
 
 import dev.hydra.api.PluginId;
+import dev.hydra.api.Registration;
 import dev.hydra.cli.common.Terminal;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.cli.plugins.RunPlugins;
-import dev.hydra.composer.model.Components.Registration;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.Swapper;
 import java.io.IOException;
@@ -139,7 +139,15 @@ final class LiveSwaps implements AutoCloseable {
     PluginId plugin = hashes.getOrDefault(jar.sha256(), jar.plugin());
     boolean known = hashes.containsKey(jar.sha256());
     try {
-      List<Registration> types = known ? plugins.of(plugin) : add(order, jar);
+      List<Registration> offered = known ? plugins.of(plugin) : add(order, jar);
+      List<Registration> types = PluginJars.components(offered);
+      if (types.isEmpty()) {
+        throw new IOException(
+            plugin
+                + " offers no component, only "
+                + offered.stream().map(each -> each.category() + " " + each.type()).toList()
+                + ": a run keeps those with which it began");
+      }
       if (known && order.config().isEmpty() && everywhere(types, plugin)) {
         throw new IOException(
             plugin
@@ -219,8 +227,17 @@ final class LiveSwaps implements AutoCloseable {
   }
 
   /** Whether another version of the plugin is in use, or it came for this run only. */
-  private static boolean replaced(PluginId plugin, Set<PluginId> needed) {
-    return plugin.addedLater() || needed.stream().anyMatch(plugin::samePlugin);
+  private boolean replaced(PluginId plugin, Set<PluginId> needed) {
+    return plugin.addedLater()
+        || (needed.stream().anyMatch(plugin::samePlugin) && !begunWith(plugin));
+  }
+
+  /**
+   * Whether the run may have begun with more of a plugin than components, such as its optimizer.
+   */
+  private boolean begunWith(PluginId plugin) {
+    List<Registration> offered = plugins.of(plugin);
+    return PluginJars.components(offered).size() < offered.size();
   }
 
   private void remove(PluginId plugin) throws IOException {

@@ -1,9 +1,10 @@
 package dev.hydra.cli.swapbench;
 
 import dev.hydra.api.PluginId;
+import dev.hydra.api.PluginRegistry;
+import dev.hydra.api.Registration;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.composer.model.Components;
-import dev.hydra.composer.model.Components.Registration;
 import dev.hydra.composer.spec.SitePath;
 import java.io.IOException;
 import java.lang.ref.WeakReference;
@@ -69,6 +70,11 @@ public final class CountedPlugins implements PluginJars {
   @Override
   public Map<String, PluginId> hashes() throws IOException {
     return plugins.hashes();
+  }
+
+  @Override
+  public PluginRegistry registry() {
+    return plugins.registry();
   }
 
   @Override

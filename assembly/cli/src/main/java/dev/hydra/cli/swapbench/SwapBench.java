@@ -78,7 +78,7 @@ public final class SwapBench {
       Map<SitePath, SwapReport.Version> sites, Components components) {
     Set<String> types = new LinkedHashSet<>();
     components.all().stream()
-        .filter(each -> each.factory().role() == Role.MIXER)
+        .filter(each -> Components.factory(each).role() == Role.MIXER)
         .forEach(each -> types.add(each.type()));
     List<String> paths = new ArrayList<>();
     sites.forEach(

@@ -86,7 +86,7 @@ public final class SwapTrial implements TrainingListener {
 
   /** Trains; gives the plugins of the sites at the end, by path. */
   Map<SitePath, SwapReport.Version> run() throws IOException {
-    Experiment experiment = Experiment.read(config);
+    Experiment experiment = Experiment.read(config, plugins.registry());
     ExecutorService clients = Executors.newCachedThreadPool();
     try (Trainer trainer =
         new Trainer(

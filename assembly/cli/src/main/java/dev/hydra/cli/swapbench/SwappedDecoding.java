@@ -1,8 +1,8 @@
 package dev.hydra.cli.swapbench;
 
 import com.typesafe.config.Config;
+import dev.hydra.api.Registration;
 import dev.hydra.cli.plugins.PluginJars;
-import dev.hydra.composer.model.Components.Registration;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
@@ -53,7 +53,7 @@ final class SwappedDecoding {
   /** Draws twice with the same seed: without swaps and with them. */
   static List<Drawn> twice(Config config, PluginJars plugins, Device device, NextJar jars)
       throws IOException {
-    ComputeType.Choice choice = Experiment.read(config).trainer().precision();
+    ComputeType.Choice choice = Experiment.read(config, plugins.registry()).trainer().precision();
     Placement precision = new Placement(device, ComputeType.choose(choice, device));
     try (Model model =
         Model.build(ModelSpec.read(config), plugins.components(Map.of()), precision, 0)) {
@@ -90,7 +90,7 @@ final class SwappedDecoding {
   private List<SwapReport> swapAll(Swapper swapper, NextJar jars) throws IOException {
     List<SwapReport> reports = new ArrayList<>();
     while (!done) {
-      List<Registration> types = plugins.add(jars.write());
+      List<Registration> types = PluginJars.components(plugins.add(jars.write()));
       SwapReport report = swapper.swap(SwapRequest.to(types.toArray(Registration[]::new)));
       if (report.switched() || !done) {
         reports.add(report);

@@ -1,6 +1,7 @@
 package dev.hydra.dist.probe;
 
 import dev.hydra.api.ComponentFactory;
+import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.host.CommandLine;
 import java.util.Arrays;
 import java.util.List;
@@ -40,10 +41,10 @@ public final class ProbeCommand implements BundleActivator {
     };
   }
 
-  /** Prints type, plugin, version and class of every component factory. */
+  /** Prints type, plugin, version and class of every factory. */
   private static int factories(BundleContext context) {
     try {
-      String name = ComponentFactory.class.getName();
+      String name = HydraPlugin.SERVICE;
       ServiceReference<?>[] found = context.getServiceReferences(name, null);
       Stream.ofNullable(found)
           .flatMap(Arrays::stream)

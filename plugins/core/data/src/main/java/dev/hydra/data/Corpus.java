@@ -1,7 +1,5 @@
 package dev.hydra.data;
 
-import java.nio.file.Path;
-import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
 /** A text as one long sequence of tokens, held in memory. */
@@ -13,23 +11,17 @@ public final class Corpus {
   }
 
   /**
-   * Reads files, one after the other, with nothing between them.
+   * Reads a text.
    *
-   * @param files plain text or gzip, told apart by content; a relative name is looked for in the
-   *     roots, in order
-   * @param roots folders
-   * @param tokenizer what makes tokens of the text
-   * @throws CorpusException if a file is missing, not readable or damaged, or if there is no text
-   *     at all
+   * @param tokenizer what makes tokens of it
+   * @throws dev.hydra.api.ConfigException if it cannot be read
+   * @throws CorpusException if it is too long, or there is no text at all
    */
-  public static Corpus read(List<String> files, List<Path> roots, Tokenizer tokenizer) {
-    List<Path> paths = files.stream().map(name -> TextFile.find(name, roots)).toList();
+  public static Corpus read(Source source, Tokenizer tokenizer) {
     Tokens tokens = Tokens.forVocabulary(tokenizer.vocabSize());
-    for (Path path : paths) {
-      tokenizer.encode(TextFile.read(path), tokens);
-    }
+    source.read(text -> tokenizer.encode(text, tokens));
     if (tokens.size() == 0) {
-      throw new CorpusException("the corpus is empty: no text in " + paths);
+      throw new CorpusException("the corpus is empty: the source gives no text");
     }
     return new Corpus(tokens);
   }

@@ -1,21 +1,23 @@
 package dev.hydra.data;
 
 import com.typesafe.config.Config;
+import dev.hydra.api.Choice;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.Option;
+import dev.hydra.api.PluginRegistry;
+import dev.hydra.api.Registration;
 import dev.hydra.api.Settings;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.function.Supplier;
 
 /** The configuration of the data, the object {@code data} of a training configuration. */
 public final class DataSettings {
-  private static final Option<List<String>> FILES =
-      Option.texts("files", "text files, plain or gzip, read one after the other")
-          .where(files -> !files.isEmpty(), "at least one file");
-  private static final Option<TokenizerType> TOKENIZER =
-      Option.choice("tokenizer", TokenizerType.class, "what makes tokens of the text")
-          .orElse(TokenizerType.BYTE);
+  private static final String PATH = "data";
+  private static final Option<String> SOURCE =
+      Option.text("source", "where the text comes from; its own options stand beside these")
+          .orElse("text");
+  private static final Option<Config> TOKENIZER =
+      Option.plugin("tokenizer", "byte", "what makes tokens of the text");
   private static final Option<Integer> SEQUENCE_LENGTH =
       Option.integer("sequence-length", "tokens to predict in a window").atLeast(1).orElse(256);
   private static final Option<Double> VALIDATION_FRACTION =
@@ -25,24 +27,44 @@ public final class DataSettings {
   private static final Option<Integer> SEED =
       Option.integer("seed", "selects the order of the training windows").orElse(0);
 
+  private final Choice<SourceFactory> source;
+  private final Choice<TokenizerFactory> tokenizer;
   private final Settings settings;
 
-  private DataSettings(Settings settings) {
-    this.settings = settings;
+  private DataSettings(Choice<SourceFactory> source, Choice<TokenizerFactory> tokenizer) {
+    this.source = source;
+    this.tokenizer = tokenizer;
+    this.settings = source.settings();
   }
 
   /**
    * Reads the object {@code data}.
    *
+   * @param plugins where source and tokenizer are found
    * @throws ConfigException if it holds anything wrong
    */
-  public static DataSettings read(Config data) {
-    return new DataSettings(Settings.read("data", data, options()));
+  public static DataSettings read(Config data, PluginRegistry plugins) {
+    Choice<SourceFactory> source =
+        Choice.beside(
+            plugins,
+            SourceFactory.class,
+            PATH,
+            data,
+            SOURCE,
+            List.of(TOKENIZER, SEQUENCE_LENGTH, VALIDATION_FRACTION, SEED));
+    Settings settings = source.settings();
+    return new DataSettings(
+        source,
+        Choice.of(
+            plugins,
+            TokenizerFactory.class,
+            settings.at(TOKENIZER.name()),
+            settings.get(TOKENIZER)));
   }
 
-  /** What the object may hold. */
-  public static List<Option<?>> options() {
-    return List.of(FILES, TOKENIZER, SEQUENCE_LENGTH, VALIDATION_FRACTION, SEED);
+  /** The plugins that source and tokenizer come from. */
+  public List<Registration> plugins() {
+    return List.of(source.registration(), tokenizer.registration());
   }
 
   /** The tokens to predict in a window. */
@@ -52,7 +74,7 @@ public final class DataSettings {
 
   /** The tokenizer. */
   public Tokenizer tokenizer() {
-    return settings.get(TOKENIZER).create();
+    return tokenizer.create(factory -> factory.create(tokenizer.settings()));
   }
 
   /**
@@ -63,27 +85,22 @@ public final class DataSettings {
    *     the configuration that asks for it
    */
   public Dataset open(List<Path> roots) {
-    Tokenizer tokenizer = tokenizer();
-    Corpus corpus = blame(FILES, () -> Corpus.read(settings.get(FILES), roots, tokenizer));
+    Tokenizer tokens = tokenizer();
+    Source text = source.create(factory -> factory.create(new SourceContext(settings, roots)));
+    Corpus corpus = CorpusException.blamed(settings, SOURCE, () -> Corpus.read(text, tokens));
     Split split = Split.of(corpus.size(), settings.get(VALIDATION_FRACTION));
     int length = sequenceLength();
     return new Dataset(
-        tokenizer,
+        tokens,
         corpus,
         split,
-        blame(
+        CorpusException.blamed(
+            settings,
             SEQUENCE_LENGTH,
             () -> new WindowSampler(corpus, split.train(), length, settings.get(SEED))),
-        blame(SEQUENCE_LENGTH, () -> new ValidationWindows(corpus, split.validation(), length)));
-  }
-
-  private <T> T blame(Option<?> option, Supplier<T> action) {
-    try {
-      return action.get();
-    } catch (CorpusException e) {
-      ConfigException blamed = settings.invalid(option, String.valueOf(e.getMessage()));
-      blamed.initCause(e);
-      throw blamed;
-    }
+        CorpusException.blamed(
+            settings,
+            SEQUENCE_LENGTH,
+            () -> new ValidationWindows(corpus, split.validation(), length)));
   }
 }

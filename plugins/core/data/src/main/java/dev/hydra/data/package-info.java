@@ -3,7 +3,8 @@
  * training and validation read.
  *
  * <p>{@link dev.hydra.data.DataSettings} reads the configuration and opens a {@link
- * dev.hydra.data.Dataset} from it.
+ * dev.hydra.data.Dataset} from it. Sources of text and tokenizers are plugins: see {@link
+ * dev.hydra.data.SourceFactory} and {@link dev.hydra.data.TokenizerFactory}.
  */
 @Export
 @NullMarked

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
+import dev.hydra.api.ConfigException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -47,7 +48,7 @@ class CorpusTest {
     byte[] words = Texts.words(150_001, 1);
     write("words", words);
     PairTokenizer pairs = new PairTokenizer();
-    Corpus corpus = Corpus.read(List.of("words"), List.of(folder), pairs);
+    Corpus corpus = Texts.corpus(List.of("words"), List.of(folder), pairs);
     assertEquals(75_001, corpus.size());
     ByteArrayOutputStream text = new ByteArrayOutputStream();
     for (int i = 0; i < corpus.size(); i++) {
@@ -74,7 +75,7 @@ class CorpusTest {
     Files.writeString(second.resolve("b"), "second b");
     Files.writeString(first.resolve("a"), "first a");
     Corpus corpus =
-        Corpus.read(
+        Texts.corpus(
             List.of("a", "b", second.resolve("a").toString()),
             List.of(first, second),
             new ByteTokenizer());
@@ -84,14 +85,14 @@ class CorpusTest {
   @Test
   void aMissingFileIsReportedWithEveryPathTried() {
     Path other = folder.resolve("other");
-    CorpusException missing =
+    ConfigException missing =
         assertThrows(
-            CorpusException.class,
+            ConfigException.class,
             () ->
-                Corpus.read(
+                Texts.corpus(
                     List.of("sub/../none.txt"), List.of(folder, other), new ByteTokenizer()));
     assertEquals(
-        "there is no file \"sub/../none.txt\"; looked for "
+        "files: data.files: there is no file \"sub/../none.txt\"; looked for "
             + folder.resolve("none.txt")
             + ", "
             + other.resolve("none.txt"),
@@ -158,12 +159,12 @@ class CorpusTest {
   }
 
   private void assertRefused(String problem, String... files) {
-    String message = assertThrows(CorpusException.class, () -> read(files)).toString();
+    String message = assertThrows(ConfigException.class, () -> read(files)).toString();
     assertTrue(message.contains(problem), message);
   }
 
   private Corpus read(String... files) {
-    return Corpus.read(List.of(files), List.of(folder), new ByteTokenizer());
+    return Texts.corpus(List.of(files), List.of(folder), new ByteTokenizer());
   }
 
   private Path write(String name, byte[] bytes) throws IOException {

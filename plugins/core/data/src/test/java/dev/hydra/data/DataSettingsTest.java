@@ -8,7 +8,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigParseOptions;
 import dev.hydra.api.ConfigException;
+import dev.hydra.api.HydraPlugin;
+import dev.hydra.api.Option;
+import dev.hydra.api.PluginRegistry;
+import dev.hydra.api.Registration;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -52,7 +57,9 @@ class DataSettingsTest {
   void mistakesNameFileAndLine() {
     assertMistake("unknown key \"file\"; did you mean \"files\"?", "\nfile = words");
     assertMistake("data.files: must be at least one file", "\nfiles = []");
-    assertMistake("data.tokenizer: unknown value \"bytes\"", "files = a\ntokenizer = bytes");
+    assertMistake(
+        "data.tokenizer.type: unknown tokenizer \"bytes\"; did you mean \"byte\"?",
+        "files = a\ntokenizer = bytes");
     assertMistake("data.sequence-length: must be at least 1", "files = a\nsequence-length = 0");
     assertMistake(
         "data.validation-fraction: must be between 0.0 and 0.5",
@@ -70,6 +77,43 @@ class DataSettingsTest {
         "files = words\nsequence-length = 5000");
   }
 
+  /** A source of one letter. */
+  @HydraPlugin("letters")
+  static final class Letters implements SourceFactory {
+    private static final Option<String> LETTER = Option.text("letter", "it").orElse("a");
+    private static final Option<Integer> COUNT = Option.integer("count", "how many");
+
+    @Override
+    public List<Option<?>> options() {
+      return List.of(LETTER, COUNT);
+    }
+
+    @Override
+    public Source create(SourceContext from) {
+      String letter = from.settings().get(LETTER);
+      int count = from.settings().get(COUNT);
+      return sink -> sink.accept(letter.repeat(count).getBytes(StandardCharsets.US_ASCII));
+    }
+  }
+
+  @Test
+  void anotherSourceHasItsOwnOptions() {
+    Dataset data =
+        read("source = letters, letter = x, count = 5000, sequence-length = 9")
+            .open(List.of(folder));
+    assertEquals(5000, data.corpus().size());
+    assertEquals('x', data.corpus().token(4999));
+    assertMistake(
+        "data.files: unknown key \"files\"", "source = letters, count = 5000\nfiles = words");
+    assertMistake("data.source: unknown source \"leters\"", "count = 5000\nsource = leters");
+    assertMistake(
+        "data.source: the corpus is empty: the source gives no text",
+        "count = 0\nsource = letters");
+    assertEquals(
+        List.of("letters", "byte"),
+        read("source = letters, count = 1").plugins().stream().map(Registration::type).toList());
+  }
+
   private void assertMistake(String problem, String text) {
     String message =
         assertThrows(ConfigException.class, () -> read(text).open(List.of(folder))).toString();
@@ -80,6 +124,7 @@ class DataSettingsTest {
   private static DataSettings read(String text) {
     return DataSettings.read(
         ConfigFactory.parseString(
-            text, ConfigParseOptions.defaults().setOriginDescription("test.conf")));
+            text, ConfigParseOptions.defaults().setOriginDescription("test.conf")),
+        PluginRegistry.of(new ByteTokenizerFactory(), new TextSourceFactory(), new Letters()));
   }
 }

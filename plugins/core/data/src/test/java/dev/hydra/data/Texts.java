@@ -1,5 +1,9 @@
 package dev.hydra.data;
 
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigValueFactory;
+import dev.hydra.api.Settings;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -37,6 +41,15 @@ final class Texts {
     return out.toByteArray();
   }
 
+  /** A corpus of files. */
+  static Corpus corpus(List<String> files, List<Path> roots, Tokenizer tokenizer) {
+    SourceFactory factory = new TextSourceFactory();
+    Config config =
+        ConfigFactory.empty().withValue("files", ConfigValueFactory.fromIterable(files, "files"));
+    Settings settings = Settings.read("data", config, factory.options());
+    return Corpus.read(factory.create(new SourceContext(settings, roots)), tokenizer);
+  }
+
   /** A corpus of so many bytes. */
   static Corpus corpus(Path folder, int size) {
     try {
@@ -44,6 +57,6 @@ final class Texts {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    return Corpus.read(List.of("words.txt"), List.of(folder), new ByteTokenizer());
+    return corpus(List.of("words.txt"), List.of(folder), new ByteTokenizer());
   }
 }

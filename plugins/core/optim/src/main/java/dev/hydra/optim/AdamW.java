@@ -5,19 +5,15 @@ import dev.hydra.libtorch.runtime.Operators;
 import dev.hydra.libtorch.runtime.Operators.Operator;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
-import java.util.Arrays;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2), through
@@ -32,16 +28,13 @@ import org.jspecify.annotations.Nullable;
  * their moments ("lazy" Adam): a row that no step touches rests, where dense Adam would move it on
  * by its old moments. The moments are tables as large as the parameter; time and further memory go
  * with the rows touched. Such a step cannot be captured.
- *
- * <p>Gradients that are not finite go through to the parameters; whoever calls decides whether to
- * make the step. The optimizer owns its state and is to be closed.
  */
-public final class AdamW implements AutoCloseable {
+final class AdamW implements Optimizer {
   private static final Operator COUNT = Operators.find("aten::_foreach_add_", "Scalar");
 
   private final Constants constants;
   private final Tensor learningRate;
-  private final Map<String, Moments> moments = new LinkedHashMap<>();
+  private final Map<String, ParameterState> states = new LinkedHashMap<>();
   private final IValue steps;
   private final List<FusedAdamW> groups;
   private final List<OptimizedParameter> tables;
@@ -54,37 +47,21 @@ public final class AdamW implements AutoCloseable {
    * @param epsilon added to the root of the squares' average
    * @param weightDecay the part of a parameter that a step takes away, times the learning rate
    */
-  public record Constants(double beta1, double beta2, double epsilon, double weightDecay) {}
+  record Constants(double beta1, double beta2, double epsilon, double weightDecay) {}
 
-  /**
-   * An optimizer before its first step, with a learning rate of zero.
-   *
-   * @param parameters at least one, with different names, all on one device and of one type; the
-   *     optimizer keeps their tensors alive until it is closed
-   * @param constants what stays the same
-   */
-  public AdamW(List<OptimizedParameter> parameters, Constants constants) {
-    this(parameters, constants, Map.of());
-  }
-
-  /**
-   * The same, with what is known of some parameters.
-   *
-   * @param known by the names of parameters, the {@link #moments} of another optimizer that is
-   *     {@linkplain #release released}; this one owns what it uses
-   */
-  public AdamW(
-      List<OptimizedParameter> parameters, Constants constants, Map<String, Moments> known) {
-    check(parameters);
+  /** See {@link OptimizerContext}. */
+  AdamW(
+      List<OptimizedParameter> parameters, Constants constants, Map<String, ParameterState> known) {
     this.constants = constants;
     try (PointerScope scope = new PointerScope()) {
       learningRate = Scopes.own(Tensors.zeros(parameters.get(0).master(), ScalarType.Float));
     }
     for (OptimizedParameter parameter : parameters) {
-      Moments own = known.get(parameter.name());
-      moments.put(parameter.name(), own == null ? Moments.zeros(parameter.master()) : own);
+      ParameterState own = known.get(parameter.name());
+      states.put(parameter.name(), own == null ? initialState(parameter) : own);
     }
-    steps = Operators.list(moments.values().stream().map(Moments::step).toList());
+    steps =
+        Operators.list(states.values().stream().map(state -> Moments.of(state).step()).toList());
     tables = parameters.stream().filter(p -> p.gradient().is_sparse()).toList();
     groups =
         Stream.of(true, false)
@@ -93,22 +70,6 @@ public final class AdamW implements AutoCloseable {
             .filter(members -> !members.isEmpty())
             .map(this::group)
             .toList();
-  }
-
-  private static void check(List<OptimizedParameter> parameters) {
-    if (parameters.isEmpty()) {
-      throw new IllegalArgumentException("there is nothing to optimize");
-    }
-    Set<String> names = new HashSet<>();
-    ScalarType type = Tensors.type(parameters.get(0).master());
-    for (OptimizedParameter parameter : parameters) {
-      if (Tensors.type(parameter.master()) != type) {
-        throw new IllegalArgumentException(parameter.name() + " is not " + type + " as the others");
-      }
-      if (!names.add(parameter.name())) {
-        throw new IllegalArgumentException("there are two parameters " + parameter.name());
-      }
-    }
   }
 
   private FusedAdamW group(List<OptimizedParameter> members) {
@@ -122,27 +83,21 @@ public final class AdamW implements AutoCloseable {
   }
 
   private Moments momentsOf(String name) {
-    Moments own = moments.get(name);
+    ParameterState own = states.get(name);
     if (own == null) {
       throw new IllegalArgumentException("there is no optimizer state of " + name);
     }
-    return own;
+    return Moments.of(own);
   }
 
-  /** Sets the learning rate of the steps to come. */
+  @Override
   public void learningRate(double rate) {
     try (PointerScope scope = new PointerScope()) {
       learningRate.fill_(new Scalar(rate));
     }
   }
 
-  /** Sets the learning rate and makes a step. */
-  public void step(double rate) {
-    learningRate(rate);
-    step();
-  }
-
-  /** Changes the parameters once, by the gradients that stand in their tensors now. */
+  @Override
   public void step() {
     try (Grad off = Grad.off();
         PointerScope scope = new PointerScope()) {
@@ -172,70 +127,27 @@ public final class AdamW implements AutoCloseable {
     table.moments().square().index_copy_(0, rows, touched.moments().square());
   }
 
-  /**
-   * What the optimizer remembers, by name: {@code NAME.step}, {@code NAME.exp_avg} and {@code
-   * NAME.exp_avg_sq} of every parameter. These are the live tensors, which the next step changes
-   * and {@link #close()} frees.
-   */
-  public Map<String, Tensor> exportState() {
-    Map<String, Tensor> state = new LinkedHashMap<>();
-    moments.forEach((name, own) -> own.export(name, state));
-    return state;
+  @Override
+  public Map<String, ParameterState> states() {
+    return Map.copyOf(states);
   }
 
-  /**
-   * Goes back to a state, bit for bit.
-   *
-   * @param saved all that {@link #exportState()} had then and nothing else, on any device
-   * @throws IllegalArgumentException if a name, shape or type differs; then nothing has changed
-   */
-  public void importState(Map<String, Tensor> saved) {
-    Map<String, Tensor> state = exportState();
-    for (String name : saved.keySet()) {
-      if (!state.containsKey(name)) {
-        throw new IllegalArgumentException("there is no optimizer state " + name);
-      }
-    }
-    state.forEach((name, tensor) -> check(name, tensor, saved.get(name)));
-    Scopes.run(() -> state.forEach((name, tensor) -> tensor.copy_(saved.get(name))));
+  @Override
+  public ParameterState initialState(OptimizedParameter parameter) {
+    return Moments.zeros(parameter.master()).state();
   }
 
-  /** What is remembered of every parameter, by name: live, and owned by the optimizer. */
-  public Map<String, Moments> moments() {
-    return Map.copyOf(moments);
-  }
-
-  /** Ends this optimizer, but not its {@link #moments}, which now belong to the caller. */
+  @Override
   public void release() {
-    moments.clear();
+    states.clear();
     close();
-  }
-
-  private static void check(String name, Tensor tensor, @Nullable Tensor saved) {
-    if (saved == null) {
-      throw new IllegalArgumentException("the saved optimizer state lacks " + name);
-    }
-    if (Tensors.type(saved) != Tensors.type(tensor)
-        || !Arrays.equals(Tensors.sizes(saved), Tensors.sizes(tensor))) {
-      throw new IllegalArgumentException(
-          "the saved optimizer state "
-              + name
-              + " is "
-              + describe(saved)
-              + ", but must be "
-              + describe(tensor));
-    }
-  }
-
-  private static String describe(Tensor tensor) {
-    return Tensors.type(tensor) + Arrays.toString(Tensors.sizes(tensor));
   }
 
   @Override
   public void close() {
     groups.forEach(FusedAdamW::close);
     steps.close();
-    moments.values().forEach(Moments::close);
+    states.values().forEach(ParameterState::close);
     learningRate.close();
   }
 }

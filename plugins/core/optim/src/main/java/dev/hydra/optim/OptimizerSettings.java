@@ -1,10 +1,12 @@
 package dev.hydra.optim;
 
 import com.typesafe.config.Config;
+import dev.hydra.api.Choice;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.Option;
+import dev.hydra.api.PluginRegistry;
+import dev.hydra.api.Registration;
 import dev.hydra.api.Settings;
-import dev.hydra.optim.Schedule.Decay;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -12,31 +14,19 @@ import org.bytedeco.pytorch.Tensor;
 
 /** The configuration of the optimizer, the object {@code optimizer} of a training configuration. */
 public final class OptimizerSettings {
-  private enum Type {
-    ADAMW
-  }
-
-  private static final Option<Type> TYPE =
-      Option.choice("type", Type.class, "how parameters follow their gradients").orElse(Type.ADAMW);
+  private static final String PATH = "optimizer";
+  private static final Option<String> TYPE =
+      Option.text("type", "the optimizer, whose own options stand beside these").orElse("adamw");
   private static final Option<Double> LEARNING_RATE =
-      positive("learning-rate", "the highest learning rate").orElse(1e-3);
-  private static final Option<Double> BETA1 =
-      beta("beta1", "how much of the gradients' running average a step keeps").orElse(0.9);
-  private static final Option<Double> BETA2 =
-      beta("beta2", "how much of the squared gradients' running average a step keeps").orElse(0.95);
-  private static final Option<Double> EPS =
-      positive("eps", "added to the root of the squares' average").orElse(1e-8);
-  private static final Option<Double> WEIGHT_DECAY =
-      Option.decimal("weight-decay", "decay of weight matrices, times the learning rate")
-          .atLeast(0.0)
-          .orElse(0.1);
+      Option.decimal("learning-rate", "the highest learning rate")
+          .where(value -> value > 0, "greater than 0")
+          .orElse(1e-3);
   private static final Option<Integer> WARMUP_STEPS =
       Option.integer("warmup-steps", "steps in which the learning rate rises from zero")
           .atLeast(0)
           .orElse(0);
-  private static final Option<Decay> SCHEDULE =
-      Option.choice("schedule", Decay.class, "how the learning rate falls after the warm-up")
-          .orElse(Decay.COSINE);
+  private static final Option<Config> SCHEDULE =
+      Option.plugin("schedule", "cosine", "how the learning rate goes on after the warm-up");
   private static final Option<Double> MIN_RATIO =
       Option.decimal("min-ratio", "the last learning rate as a part of the highest")
           .between(0.0, 1.0)
@@ -46,58 +36,55 @@ public final class OptimizerSettings {
           .atLeast(0.0)
           .orElse(1.0);
 
-  private final Settings settings;
+  private final Choice<OptimizerFactory> optimizer;
+  private final Choice<ScheduleFactory> schedule;
 
-  private OptimizerSettings(Settings settings) {
-    this.settings = settings;
+  private OptimizerSettings(Choice<OptimizerFactory> optimizer, Choice<ScheduleFactory> schedule) {
+    this.optimizer = optimizer;
+    this.schedule = schedule;
   }
 
   /**
    * Reads the object {@code optimizer}.
    *
+   * @param plugins where the optimizer and the schedule are found
    * @throws ConfigException if it holds anything wrong
    */
-  public static OptimizerSettings read(Config optimizer) {
-    return new OptimizerSettings(Settings.read("optimizer", optimizer, options()));
+  public static OptimizerSettings read(Config config, PluginRegistry plugins) {
+    Choice<OptimizerFactory> optimizer =
+        Choice.beside(
+            plugins,
+            OptimizerFactory.class,
+            PATH,
+            config,
+            TYPE,
+            List.of(LEARNING_RATE, WARMUP_STEPS, SCHEDULE, MIN_RATIO, CLIP));
+    Settings settings = optimizer.settings();
+    return new OptimizerSettings(
+        optimizer,
+        Choice.of(
+            plugins, ScheduleFactory.class, settings.at(SCHEDULE.name()), settings.get(SCHEDULE)));
   }
 
-  /** What the object may hold. */
-  public static List<Option<?>> options() {
-    return List.of(
-        TYPE,
-        LEARNING_RATE,
-        BETA1,
-        BETA2,
-        EPS,
-        WEIGHT_DECAY,
-        WARMUP_STEPS,
-        SCHEDULE,
-        MIN_RATIO,
-        CLIP);
+  /** The plugins that optimizer and schedule come from. */
+  public List<Registration> plugins() {
+    return List.of(optimizer.registration(), schedule.registration());
   }
 
   /**
    * The optimizer for these parameters, to be closed by the caller.
    *
-   * @param known what is remembered of some of them, see {@link AdamW#moments}
+   * @param known what is remembered of some of them, see {@link OptimizerContext}
    */
-  public AdamW optimizer(List<OptimizedParameter> parameters, Map<String, Moments> known) {
-    return switch (settings.get(TYPE)) {
-      case ADAMW ->
-          new AdamW(
-              parameters,
-              new AdamW.Constants(
-                  settings.get(BETA1),
-                  settings.get(BETA2),
-                  settings.get(EPS),
-                  settings.get(WEIGHT_DECAY)),
-              known);
-    };
+  public Optimizer optimizer(
+      List<OptimizedParameter> parameters, Map<String, ParameterState> known) {
+    OptimizerContext context = new OptimizerContext(optimizer.settings(), parameters, known);
+    return optimizer.create(factory -> factory.create(context));
   }
 
   /** What clips these gradients, to be closed by the caller. */
   public GradientClip clip(Collection<Tensor> gradients) {
-    double norm = settings.get(CLIP);
+    double norm = optimizer.settings().get(CLIP);
     return new GradientClip(gradients, norm == 0 ? Double.POSITIVE_INFINITY : norm);
   }
 
@@ -105,9 +92,10 @@ public final class OptimizerSettings {
    * The learning rates of a training.
    *
    * @param totalSteps the number of its steps, at least 1
-   * @throws ConfigException if the warm-up takes longer
+   * @throws ConfigException if the warm-up takes longer, or the schedule's options do not fit
    */
-  public Schedule schedule(long totalSteps) {
+  public LearningRate learningRate(long totalSteps) {
+    Settings settings = optimizer.settings();
     int warmup = settings.get(WARMUP_STEPS);
     if (warmup > totalSteps) {
       throw settings.invalid(
@@ -118,20 +106,13 @@ public final class OptimizerSettings {
               + totalSteps
               + "; lower it or train longer");
     }
-    return new Schedule(
-        settings.get(SCHEDULE),
+    ScheduleContext context =
+        new ScheduleContext(
+            schedule.settings(), settings.get(MIN_RATIO), Math.max(0, warmup - 1), totalSteps - 1);
+    return new LearningRate(
         settings.get(LEARNING_RATE),
-        settings.get(MIN_RATIO),
         warmup,
-        totalSteps);
-  }
-
-  private static Option<Double> positive(String name, String doc) {
-    return Option.decimal(name, doc).where(value -> value > 0, "greater than 0");
-  }
-
-  private static Option<Double> beta(String name, String doc) {
-    return Option.decimal(name, doc)
-        .where(value -> value >= 0 && value < 1, "at least 0 and less than 1");
+        schedule.registration().type(),
+        schedule.create(factory -> factory.create(context)));
   }
 }

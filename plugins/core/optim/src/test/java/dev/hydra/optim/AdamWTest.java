@@ -38,7 +38,7 @@ class AdamWTest {
         parameters.stream()
             .map(p -> new ReferenceAdamW(CONSTANTS, p.decay(), Tensors.numbers(p.master())))
             .toList();
-    try (AdamW optimizer = new AdamW(parameters, CONSTANTS)) {
+    try (AdamW optimizer = new AdamW(parameters, CONSTANTS, Map.of())) {
       for (int step = 0; step < 50; step++) {
         fillGradients(parameters, random);
         for (int i = 0; i < parameters.size(); i++) {
@@ -57,7 +57,7 @@ class AdamWTest {
   void withoutALearningRateNothingMoves() {
     List<OptimizedParameter> parameters = parameters(ScalarType.Float);
     double[] before = Tensors.numbers(parameters.get(0).master());
-    try (AdamW optimizer = new AdamW(parameters, CONSTANTS)) {
+    try (AdamW optimizer = new AdamW(parameters, CONSTANTS, Map.of())) {
       fillGradients(parameters, new Random(1));
       optimizer.step();
     }
@@ -69,14 +69,14 @@ class AdamWTest {
     List<OptimizedParameter> whole = parameters(ScalarType.Float);
     List<OptimizedParameter> resumed = parameters(ScalarType.Float);
     Map<String, Tensor> saved = new HashMap<>();
-    try (AdamW optimizer = new AdamW(whole, CONSTANTS)) {
+    try (AdamW optimizer = new AdamW(whole, CONSTANTS, Map.of())) {
       run(optimizer, whole, 0, 10);
       optimizer.exportState().forEach((name, tensor) -> saved.put(name, tensor.clone()));
       for (int i = 0; i < whole.size(); i++) {
         resumed.get(i).master().copy_(whole.get(i).master());
       }
       run(optimizer, whole, 10, 20);
-      try (AdamW other = new AdamW(resumed, CONSTANTS)) {
+      try (AdamW other = new AdamW(resumed, CONSTANTS, Map.of())) {
         other.importState(saved);
         run(other, resumed, 10, 20);
         other
@@ -91,7 +91,7 @@ class AdamWTest {
 
   @Test
   void theStateIsNamedAfterTheParameters() {
-    try (AdamW optimizer = new AdamW(parameters(ScalarType.Float), CONSTANTS)) {
+    try (AdamW optimizer = new AdamW(parameters(ScalarType.Float), CONSTANTS, Map.of())) {
       assertEquals(
           Set.of(
               "w.step",
@@ -110,7 +110,7 @@ class AdamWTest {
   @Test
   void aStateThatDoesNotFitIsRefusedAndChangesNothing() {
     List<OptimizedParameter> parameters = parameters(ScalarType.Float);
-    try (AdamW optimizer = new AdamW(parameters, CONSTANTS)) {
+    try (AdamW optimizer = new AdamW(parameters, CONSTANTS, Map.of())) {
       Map<String, Tensor> good = new HashMap<>();
       optimizer.exportState().forEach((name, tensor) -> good.put(name, Tensors.add(tensor, 1)));
       Map<String, Tensor> lacking = new HashMap<>(good);
@@ -131,7 +131,7 @@ class AdamWTest {
   @Test
   void gradientsThatAreNotFiniteAreLeftVisible() {
     List<OptimizedParameter> parameters = parameters(ScalarType.Float);
-    try (AdamW optimizer = new AdamW(parameters, CONSTANTS)) {
+    try (AdamW optimizer = new AdamW(parameters, CONSTANTS, Map.of())) {
       fillGradients(parameters, new Random(1));
       parameters.get(2).gradient().copy_(Tensor.create(new float[] {1, Float.NaN, 1, 1}, 2, 2));
       optimizer.step(0.1);
@@ -155,20 +155,24 @@ class AdamWTest {
         () -> new OptimizedParameter("a", floats, Tensor.create(new float[2], 2), true));
     OptimizedParameter a = new OptimizedParameter("a", floats, floats.clone(), true);
     OptimizedParameter b = new OptimizedParameter("b", doubles, doubles.clone(), true);
-    assertThrows(IllegalArgumentException.class, () -> new AdamW(List.of(a, a), CONSTANTS));
-    assertThrows(IllegalArgumentException.class, () -> new AdamW(List.of(a, b), CONSTANTS));
-    assertThrows(IllegalArgumentException.class, () -> new AdamW(List.of(), CONSTANTS));
+    assertThrows(IllegalArgumentException.class, () -> context(List.of(a, a)));
+    assertThrows(IllegalArgumentException.class, () -> context(List.of(a, b)));
+    assertThrows(IllegalArgumentException.class, () -> context(List.of()));
+  }
+
+  private static OptimizerContext context(List<OptimizedParameter> parameters) {
+    return new OptimizerContext(Plugins.noSettings(), parameters, Map.of());
   }
 
   @Test
   void memoryStaysFlatOverAThousandStepsAndIsGivenBack() {
     try (PointerScope scope = new PointerScope()) {
       List<OptimizedParameter> parameters = parameters(ScalarType.Float);
-      try (AdamW first = new AdamW(parameters, CONSTANTS)) {
+      try (AdamW first = new AdamW(parameters, CONSTANTS, Map.of())) {
         first.step();
       }
       long before = Scopes.liveHandles();
-      AdamW optimizer = new AdamW(parameters, CONSTANTS);
+      AdamW optimizer = new AdamW(parameters, CONSTANTS, Map.of());
       optimizer.step(1e-3);
       long during = Scopes.liveHandles();
       for (int step = 0; step < 1000; step++) {
@@ -190,11 +194,11 @@ class AdamWTest {
             .map(p -> new ReferenceAdamW(CONSTANTS, p.decay(), Tensors.numbers(p.master())))
             .toList();
     Random random = new Random(3);
-    AdamW first = new AdamW(parameters.subList(0, 2), CONSTANTS);
+    AdamW first = new AdamW(parameters.subList(0, 2), CONSTANTS, Map.of());
     for (int step = 0; step < 5; step++) {
       advance(first, parameters.subList(0, 2), references, random, step);
     }
-    Map<String, Moments> known = first.moments();
+    Map<String, ParameterState> known = first.states();
     first.release();
     try (AdamW second = new AdamW(parameters, CONSTANTS, known)) {
       for (int step = 5; step < 9; step++) {

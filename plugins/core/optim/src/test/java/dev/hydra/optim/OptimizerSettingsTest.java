@@ -7,8 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigParseOptions;
 import dev.hydra.api.ConfigException;
+import dev.hydra.api.Registration;
 import dev.hydra.libtorch.runtime.Tensors;
-import dev.hydra.optim.Schedule.Decay;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
@@ -19,7 +19,10 @@ import org.junit.jupiter.params.provider.CsvSource;
 class OptimizerSettingsTest {
   @Test
   void defaults() {
-    assertEquals(new Schedule(Decay.COSINE, 1e-3, 0.1, 0, 100), read("").schedule(100));
+    LearningRate rates = read("").learningRate(101);
+    assertEquals(1e-3, rates.at(0), 1e-18);
+    assertEquals(0.55e-3, rates.at(50), 1e-18);
+    assertEquals(1e-4, rates.at(100), 1e-18);
     assertEquals(1, clippedNorm(read("")), 1e-5);
     assertStep(read(""), new AdamW.Constants(0.9, 0.95, 1e-8, 0.1));
   }
@@ -32,7 +35,11 @@ class OptimizerSettingsTest {
             type = adamw, learning-rate = 3e-4, beta1 = 0.8, beta2 = 0.99, eps = 1e-2
             weight-decay = 0.5, warmup-steps = 7, schedule = linear, min-ratio = 0.2, clip = 3
             """);
-    assertEquals(new Schedule(Decay.LINEAR, 3e-4, 0.2, 7, 100), settings.schedule(100));
+    LearningRate rates = settings.learningRate(107);
+    assertEquals(3e-4 / 7, rates.at(0), 1e-18);
+    assertEquals(3e-4, rates.at(6), 1e-18);
+    assertEquals(3e-4 * 0.6, rates.at(56), 1e-18);
+    assertEquals(3e-4 * 0.2, rates.at(106), 1e-18);
     assertEquals(3, clippedNorm(settings), 1e-5);
     assertStep(settings, new AdamW.Constants(0.8, 0.99, 1e-2, 0.5));
   }
@@ -73,15 +80,61 @@ class OptimizerSettingsTest {
         key.getMessage());
     ConfigException type = assertThrows(ConfigException.class, () -> read("type = adam"));
     assertEquals(
-        "test.conf: 1: optimizer.type: unknown value \"adam\"; did you mean \"adamw\"? Known:"
-            + " adamw",
+        "test.conf: 1: optimizer.type: unknown optimizer \"adam\"; did you mean \"adamw\"?"
+            + " Known: adamw, greedy",
         type.getMessage());
+  }
+
+  @Test
+  void aScheduleIsNamedAloneOrWithItsOptions() {
+    assertEquals(0.25e-3, read("schedule = stepwise").learningRate(100).at(29), 1e-18);
+    LearningRate often = read("schedule { type = stepwise, every = 5 }").learningRate(100);
+    assertEquals(0.5e-3, often.at(5), 1e-18);
+    assertEquals(
+        List.of("adamw", "stepwise"),
+        read("schedule = stepwise").plugins().stream().map(Registration::type).toList());
+  }
+
+  @Test
+  void mistakesInAScheduleNameFileAndLine() {
+    assertRefused(
+        "test.conf: 2: optimizer.schedule.type: unknown schedule \"cosin\"; did you mean"
+            + " \"cosine\"? Known: constant, cosine, linear, stepwise",
+        "\nschedule = cosin");
+    assertRefused(
+        "test.conf: 3: optimizer.schedule.evry: unknown key \"evry\"; did you mean \"every\"?"
+            + " Known: every, type",
+        "\nschedule { type = stepwise\nevry = 3 }");
+    assertRefused(
+        "test.conf: 2: optimizer.schedule: needs a type, one of: constant, cosine, linear, stepwise",
+        "\nschedule { every = 3 }");
+    assertRefused(
+        "test.conf: 2: optimizer.schedule: must be a name or an object { type = ... }, but is true",
+        "\nschedule = true");
+    assertEquals(
+        "test.conf: 1: optimizer.schedule.every: is longer than the training",
+        assertThrows(
+                ConfigException.class,
+                () -> read("schedule { type = stepwise, every = 500 }").learningRate(100))
+            .getMessage());
+  }
+
+  @Test
+  void anOptimizerMayNotTakeTheNameOfAnOption() {
+    assertRefused(
+        "test.conf: 1: optimizer.type: optimizer greedy of dev.hydra.optim cannot be used: its"
+            + " option clip has a name that is taken",
+        "type = greedy");
+  }
+
+  private static void assertRefused(String problem, String text) {
+    assertEquals(problem, assertThrows(ConfigException.class, () -> read(text)).getMessage());
   }
 
   @Test
   void aWarmUpLongerThanTheTrainingIsRefused() {
     ConfigException refused =
-        assertThrows(ConfigException.class, () -> read("\nwarmup-steps = 200").schedule(100));
+        assertThrows(ConfigException.class, () -> read("\nwarmup-steps = 200").learningRate(100));
     assertEquals(
         "test.conf: 2: optimizer.warmup-steps: a warm-up of 200 steps does not fit into a training"
             + " of 100; lower it or train longer",
@@ -100,7 +153,7 @@ class OptimizerSettingsTest {
     Tensor value = Tensor.create(new double[] {3, 4}, 2);
     ReferenceAdamW reference = new ReferenceAdamW(constants, true, Tensors.numbers(value));
     Tensor gradient = Tensor.create(new double[] {0.1, -0.2}, 2);
-    try (AdamW optimizer =
+    try (Optimizer optimizer =
         settings.optimizer(List.of(new OptimizedParameter("a", value, gradient, true)), Map.of())) {
       optimizer.learningRate(0.5);
       for (int step = 1; step <= 2; step++) {
@@ -115,6 +168,7 @@ class OptimizerSettingsTest {
   private static OptimizerSettings read(String text) {
     return OptimizerSettings.read(
         ConfigFactory.parseString(
-            text, ConfigParseOptions.defaults().setOriginDescription("test.conf")));
+            text, ConfigParseOptions.defaults().setOriginDescription("test.conf")),
+        Plugins.ALL);
   }
 }

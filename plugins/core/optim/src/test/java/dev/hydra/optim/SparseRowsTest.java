@@ -45,7 +45,7 @@ class SparseRowsTest {
     double[] average = new double[start.length];
     double[] square = new double[start.length];
     OptimizedParameter table = table(Tensor.create(start.clone(), ROWS, DIM));
-    try (AdamW optimizer = new AdamW(List.of(table), CONSTANTS)) {
+    try (AdamW optimizer = new AdamW(List.of(table), CONSTANTS, Map.of())) {
       for (int step = 1; step <= 30; step++) {
         long[] rows = rows(step);
         double[] values = random.doubles((long) rows.length * DIM, -1, 1).toArray();
@@ -84,8 +84,8 @@ class SparseRowsTest {
     OptimizedParameter dense =
         new OptimizedParameter("table", master.clone(), torch.zeros_like(master), false);
     long[] all = LongStream.range(0, ROWS).toArray();
-    try (AdamW one = new AdamW(List.of(sparse), CONSTANTS);
-        AdamW two = new AdamW(List.of(dense), CONSTANTS)) {
+    try (AdamW one = new AdamW(List.of(sparse), CONSTANTS, Map.of());
+        AdamW two = new AdamW(List.of(dense), CONSTANTS, Map.of())) {
       for (int step = 0; step < 20; step++) {
         double[] values = new Random(step).doubles(ROWS * DIM, -1, 1).toArray();
         fill(sparse.gradient(), all, values);
@@ -104,8 +104,8 @@ class SparseRowsTest {
     OptimizedParameter whole = table(Tensor.create(new float[ROWS * DIM], ROWS, DIM));
     OptimizedParameter resumed = table(Tensor.create(new float[ROWS * DIM], ROWS, DIM));
     Map<String, Tensor> saved = new HashMap<>();
-    try (AdamW first = new AdamW(List.of(whole), CONSTANTS);
-        AdamW second = new AdamW(List.of(resumed), CONSTANTS)) {
+    try (AdamW first = new AdamW(List.of(whole), CONSTANTS, Map.of());
+        AdamW second = new AdamW(List.of(resumed), CONSTANTS, Map.of())) {
       run(first, whole, 1, 10);
       first.exportState().forEach((name, tensor) -> saved.put(name, tensor.clone()));
       resumed.master().copy_(whole.master());
@@ -155,7 +155,7 @@ class SparseRowsTest {
             Tensor.create(new float[2 * DIM], 2, DIM),
             Tensors.sizes(table.master()));
     table.gradient().add_(twice).add_(twice);
-    try (AdamW optimizer = new AdamW(List.of(table), CONSTANTS);
+    try (AdamW optimizer = new AdamW(List.of(table), CONSTANTS, Map.of());
         GradientClip clip = new GradientClip(List.of(table.gradient(), Tensor.create(1.0f)), 1)) {
       assertThrows(RuntimeException.class, optimizer::step);
       assertThrows(RuntimeException.class, clip::clip);
@@ -165,7 +165,7 @@ class SparseRowsTest {
   @Test
   void memoryStaysFlat() {
     OptimizedParameter table = table(Tensor.create(new float[ROWS * DIM], ROWS, DIM));
-    try (AdamW optimizer = new AdamW(List.of(table), CONSTANTS);
+    try (AdamW optimizer = new AdamW(List.of(table), CONSTANTS, Map.of());
         GradientClip clip = new GradientClip(List.of(table.gradient(), Tensor.create(1.0f)), 1)) {
       Runnable round =
           () -> {

@@ -3,6 +3,7 @@ package dev.hydra.huggingface;
 import com.typesafe.config.Config;
 import dev.hydra.api.ChildConfig;
 import dev.hydra.api.Option;
+import dev.hydra.api.Registration;
 import dev.hydra.api.Role;
 import dev.hydra.api.Settings;
 import dev.hydra.composer.model.Components;
@@ -82,8 +83,8 @@ final class SpecDifferences {
   /** Compares the values of all options, whether written or left to their defaults. */
   private void component(String at, String prefix, Role role, Config published, Config model) {
     String where = (at + "." + prefix).replaceFirst("\\.$", "");
-    Components.Registration ours = components.require(role, published, where);
-    Components.Registration theirs = components.require(role, model, where);
+    Registration ours = components.require(role, published, where);
+    Registration theirs = components.require(role, model, where);
     compare(at + ": " + prefix + "type", ours.type(), theirs.type());
     if (!ours.type().equals(theirs.type())) {
       return;

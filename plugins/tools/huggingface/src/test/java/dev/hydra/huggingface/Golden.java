@@ -2,6 +2,7 @@ package dev.hydra.huggingface;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import dev.hydra.api.PluginRegistry;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelFiles;
@@ -20,7 +21,13 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * float32: logits, loss, gradients and a greedy continuation.
  */
 record Golden(Path folder) {
-  static final Components COMPONENTS = Components.load(Golden.class.getClassLoader());
+  static final Components COMPONENTS =
+      Components.of(
+          PluginRegistry.load(
+              Golden.class.getClassLoader(),
+              warning -> {
+                throw new AssertionError(warning);
+              }));
 
   /** The golden model of a family. */
   static Golden of(String family) {

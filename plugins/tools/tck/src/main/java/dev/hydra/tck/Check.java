@@ -1,10 +1,10 @@
 package dev.hydra.tck;
 
 /**
- * One check of a component.
+ * One check of a plugin.
  *
  * @param name what is checked, such as {@code causality}
- * @param body the check; throws {@link ContractViolation} where the component breaks its contract
+ * @param body the check; throws {@link ContractViolation} where the plugin breaks its contract
  */
 public record Check(String name, Runnable body) {
   /** Runs the check. */

@@ -1,6 +1,6 @@
 package dev.hydra.tck;
 
-/** A component does not keep its contract. */
+/** A plugin does not keep its contract. */
 public final class ContractViolation extends AssertionError {
   private static final long serialVersionUID = 1;
 

@@ -1,4 +1,7 @@
-/** Conformance checks: whether a component keeps the contract of {@link dev.hydra.api.Layer}. */
+/**
+ * Conformance checks: whether a component keeps the contract of {@link dev.hydra.api.Layer}, and
+ * plugins of other kinds that of what they create.
+ */
 @Export
 @NullMarked
 @Version("0.1.0")

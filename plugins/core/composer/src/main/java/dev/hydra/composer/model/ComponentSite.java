@@ -8,6 +8,7 @@ import dev.hydra.api.Cost;
 import dev.hydra.api.Option;
 import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.PluginId;
+import dev.hydra.api.Registration;
 import dev.hydra.api.Settings;
 import dev.hydra.api.Site;
 import dev.hydra.api.Workload;
@@ -28,7 +29,7 @@ public final class ComponentSite implements Site {
   private final int depth;
   private final Config config;
   private final Settings settings;
-  private final Components.Registration registration;
+  private final Registration registration;
   private final Map<String, ComponentSlot> children = new LinkedHashMap<>();
   private final Set<String> shared = new LinkedHashSet<>();
   private final Object component;
@@ -55,7 +56,7 @@ public final class ComponentSite implements Site {
   }
 
   private ComponentFactory<?> factory() {
-    return registration.factory();
+    return Components.factory(registration);
   }
 
   private Object create() {
@@ -95,7 +96,7 @@ public final class ComponentSite implements Site {
     return component;
   }
 
-  public Components.Registration registration() {
+  public Registration registration() {
     return registration;
   }
 

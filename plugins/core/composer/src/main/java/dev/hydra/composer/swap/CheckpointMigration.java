@@ -1,8 +1,9 @@
 package dev.hydra.composer.swap;
 
 import dev.hydra.api.PluginId;
+import dev.hydra.api.Registration;
 import dev.hydra.composer.model.ComponentSlot;
-import dev.hydra.composer.model.Components.Registration;
+import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelFiles;
 import dev.hydra.composer.model.Parameter;
@@ -127,7 +128,7 @@ public final class CheckpointMigration implements ParameterMapping {
       if (before.equals(now.plugin()) || migrating(slot.path().text())) {
         continue;
       }
-      var found = now.factory().migration(now.type(), before.version());
+      var found = Components.factory(now).migration(now.type(), before.version());
       if (found.isPresent()) {
         Map<String, Tensor> old = new LinkedHashMap<>();
         for (String name : names) {

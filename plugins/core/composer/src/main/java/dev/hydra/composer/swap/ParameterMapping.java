@@ -11,7 +11,8 @@ public interface ParameterMapping {
   /**
    * Moves another quantity that goes with the elements of the parameters.
    *
-   * @param old the quantity by the full names of old parameters; empty for those without
+   * @param old the quantity by the full names of old parameters; empty for those without. Of
+   *     another shape than its parameter it only goes with one that is carried over as it is
    * @return the quantity by the full names of those new parameters whose elements are old ones
    */
   Map<String, Tensor> rearranged(Function<String, Optional<Tensor>> old);

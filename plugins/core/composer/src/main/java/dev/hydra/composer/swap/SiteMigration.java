@@ -1,11 +1,14 @@
 package dev.hydra.composer.swap;
 
 import dev.hydra.api.Migration;
+import dev.hydra.api.Registration;
 import dev.hydra.composer.model.ComponentSlot;
-import dev.hydra.composer.model.Components.Registration;
+import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
@@ -41,10 +44,9 @@ final class SiteMigration {
   static Optional<SiteMigration> find(
       ComponentSlot slot, SwapTargets targets, Map<String, Parameter> all) {
     Registration now = slot.site().registration();
-    return targets
-        .components(slot)
-        .require(slot.role(), targets.config(slot), slot.path().text())
-        .factory()
+    Registration next =
+        targets.components(slot).require(slot.role(), targets.config(slot), slot.path().text());
+    return Components.factory(next)
         .migration(now.type(), now.plugin().version())
         .map(migration -> new SiteMigration(slot.path(), migration, masters(slot, all)));
   }
@@ -106,7 +108,10 @@ final class SiteMigration {
         .orElse(Set.of(name));
   }
 
-  /** Another quantity, if it follows by the same function; zeros where a parameter has it not. */
+  /**
+   * Another quantity, if it follows by the same function; zeros where a parameter does not have it,
+   * or not one for each of its elements.
+   */
   Map<String, Tensor> rearranged(Function<String, Optional<Tensor>> quantity) {
     if (!migration.rearranges()) {
       return Map.of();
@@ -114,7 +119,12 @@ final class SiteMigration {
     Map<String, Tensor> inputs = new LinkedHashMap<>();
     old.forEach(
         (name, value) ->
-            inputs.put(name, quantity.apply(name).orElseGet(() -> torch.zeros_like(value))));
+            inputs.put(
+                name,
+                quantity
+                    .apply(name)
+                    .filter(each -> Arrays.equals(Tensors.sizes(each), Tensors.sizes(value)))
+                    .orElseGet(() -> torch.zeros_like(value))));
     return migrate(inputs);
   }
 

@@ -1,8 +1,8 @@
 package dev.hydra.composer.swap;
 
 import com.typesafe.config.Config;
+import dev.hydra.api.Registration;
 import dev.hydra.composer.model.ComponentSlot;
-import dev.hydra.composer.model.Components.Registration;
 import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.model.Placement;

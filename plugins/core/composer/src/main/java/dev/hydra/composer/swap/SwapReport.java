@@ -1,6 +1,7 @@
 package dev.hydra.composer.swap;
 
 import dev.hydra.api.PluginId;
+import dev.hydra.api.Registration;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.spec.SitePath;
 import java.util.List;
@@ -59,7 +60,7 @@ public record SwapReport(
    * @param plugin the version of the plugin that it comes from
    */
   public record Version(String type, PluginId plugin) {
-    static Version of(Components.Registration registration) {
+    static Version of(Registration registration) {
       return new Version(registration.type(), registration.plugin());
     }
 

@@ -2,7 +2,7 @@ package dev.hydra.composer.swap;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigRenderOptions;
-import dev.hydra.composer.model.Components;
+import dev.hydra.api.Registration;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,7 +23,7 @@ import java.util.Optional;
  * @param limit how long building and probing may take
  */
 public record SwapRequest(
-    List<Components.Registration> registrations,
+    List<Registration> registrations,
     List<String> sites,
     Optional<Config> config,
     UnexpectedKeys unexpectedKeys,
@@ -70,7 +70,7 @@ public record SwapRequest(
   }
 
   /** Every site of these types gets these versions of them. */
-  public static SwapRequest to(Components.Registration... registrations) {
+  public static SwapRequest to(Registration... registrations) {
     return new SwapRequest(
         List.of(registrations),
         List.of(),

@@ -5,9 +5,9 @@ import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigUtil;
 import com.typesafe.config.ConfigValue;
 import dev.hydra.api.ComponentFactory;
+import dev.hydra.api.Registration;
 import dev.hydra.composer.model.ComponentSlot;
 import dev.hydra.composer.model.Components;
-import dev.hydra.composer.model.Components.Registration;
 import dev.hydra.composer.model.Model;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -70,7 +70,8 @@ final class SwapTargets {
   }
 
   private static boolean offers(Registration registration, ComponentSlot slot) {
-    return registration.type().equals(slot.type()) && registration.factory().role() == slot.role();
+    return registration.type().equals(slot.type())
+        && Components.factory(registration).role() == slot.role();
   }
 
   private List<String> types() {
@@ -117,7 +118,7 @@ final class SwapTargets {
   }
 
   private static void add(Map<String, Registration> first, Registration registration) {
-    ComponentFactory<?> factory = registration.factory();
+    ComponentFactory<?> factory = Components.factory(registration);
     first.putIfAbsent(factory.role() + " " + registration.type(), registration);
   }
 }

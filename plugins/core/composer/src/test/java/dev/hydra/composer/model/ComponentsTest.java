@@ -10,6 +10,7 @@ import dev.hydra.api.Cost;
 import dev.hydra.api.Mixer;
 import dev.hydra.api.Option;
 import dev.hydra.api.PluginId;
+import dev.hydra.api.Registration;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
 import dev.hydra.api.Workload;
@@ -26,7 +27,7 @@ class ComponentsTest {
   @Test
   void findsTypesByRole() {
     RunningSumFactory factory = new RunningSumFactory();
-    Components.Registration found =
+    Registration found =
         Components.of(factory, new BestFactory())
             .require(Role.MIXER, Texts.config("type = running-sum"), "part");
     assertSame(factory, found.factory());

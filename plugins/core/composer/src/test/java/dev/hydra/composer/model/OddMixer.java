@@ -8,6 +8,7 @@ import dev.hydra.api.Migration;
 import dev.hydra.api.Mixer;
 import dev.hydra.api.Option;
 import dev.hydra.api.PluginId;
+import dev.hydra.api.Registration;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
 import dev.hydra.api.Workload;
@@ -20,18 +21,18 @@ import java.util.function.Function;
 public record OddMixer(Function<Site, Mixer> maker, Optional<Migration> migration)
     implements ComponentFactory<Mixer> {
   /** Version 2.0. */
-  public static Components.Registration of(Function<Site, Mixer> maker) {
-    return new Components.Registration(
+  public static Registration of(Function<Site, Mixer> maker) {
+    return new Registration(
         "running-sum", new OddMixer(maker, Optional.empty()), PluginId.of("odd", "2.0"));
   }
 
-  public static Components.Registration of(Migration migration, Function<Site, Mixer> maker) {
-    return new Components.Registration(
+  public static Registration of(Migration migration, Function<Site, Mixer> maker) {
+    return new Registration(
         "running-sum", new OddMixer(maker, Optional.of(migration)), PluginId.of("odd", "2.0"));
   }
 
   /** Asks for the parameter of the running sum and leaves it. */
-  public static Components.Registration stateless(Mixer mixer) {
+  public static Registration stateless(Mixer mixer) {
     return of(
         site -> {
           site.parameter("weight", Init.zeros(), site.width(), site.width());

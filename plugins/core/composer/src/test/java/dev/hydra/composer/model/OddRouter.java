@@ -4,6 +4,7 @@ import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.Cost;
 import dev.hydra.api.Option;
 import dev.hydra.api.PluginId;
+import dev.hydra.api.Registration;
 import dev.hydra.api.Role;
 import dev.hydra.api.Router;
 import dev.hydra.api.Site;
@@ -13,12 +14,12 @@ import java.util.List;
 
 /** The router to the best expert under any type, with options that do nothing. */
 public record OddRouter(List<Option<?>> options) implements ComponentFactory<Router> {
-  public static Components.Registration of(String type, String... options) {
+  public static Registration of(String type, String... options) {
     List<Option<?>> all =
         Arrays.stream(options)
             .<Option<?>>map(name -> Option.integer(name, "not used").atLeast(1).orElse(1))
             .toList();
-    return new Components.Registration(type, new OddRouter(all), PluginId.of("odd", "1.0"));
+    return new Registration(type, new OddRouter(all), PluginId.of("odd", "1.0"));
   }
 
   @Override

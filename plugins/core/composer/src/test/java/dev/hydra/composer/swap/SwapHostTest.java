@@ -9,7 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.hydra.api.Init;
 import dev.hydra.api.Migration;
 import dev.hydra.api.PluginId;
-import dev.hydra.composer.model.Components.Registration;
+import dev.hydra.api.Registration;
 import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.InScope;
 import dev.hydra.composer.model.Model;

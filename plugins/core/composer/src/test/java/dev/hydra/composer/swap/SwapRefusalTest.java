@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.api.Init;
-import dev.hydra.composer.model.Components.Registration;
+import dev.hydra.api.Registration;
 import dev.hydra.composer.model.InScope;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Models;

@@ -11,8 +11,9 @@ import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.libtorch.safetensors.SafetensorsFile;
 import dev.hydra.libtorch.safetensors.SafetensorsWriter;
 import dev.hydra.libtorch.safetensors.TensorInfo;
-import dev.hydra.optim.Moments;
-import dev.hydra.trainer.step.MomentTransfer;
+import dev.hydra.optim.Optimizer;
+import dev.hydra.optim.ParameterState;
+import dev.hydra.trainer.step.StateTransfer;
 import dev.hydra.trainer.step.TrainingStep;
 import java.io.IOException;
 import java.util.LinkedHashMap;
@@ -80,12 +81,7 @@ final class Checkpoints {
     try (PointerScope scope = new PointerScope()) {
       CheckpointMigration restoration =
           CheckpointMigration.of(model, checkpoint.file(Checkpoint.MODEL), state.sites(), policy);
-      Map<String, Tensor> moments = readAll(checkpoint, Checkpoint.OPTIMIZER);
-      if (restoration.same()) {
-        training.optimizer().importState(moments);
-      } else {
-        new MomentTransfer(restoration, Moments.of(moments)).into(training.optimizer().moments());
-      }
+      restoreOptimizer(checkpoint, restoration);
       Map<String, Tensor> random = readAll(checkpoint, Checkpoint.RANDOM);
       Tensor cpu = random.get(CPU);
       if (cpu == null) {
@@ -93,6 +89,26 @@ final class Checkpoints {
       }
       new RandomState(cpu, Optional.ofNullable(random.get(CUDA))).restore();
       return new Restored(state, restoration.parameters());
+    }
+  }
+
+  private void restoreOptimizer(Checkpoint checkpoint, CheckpointMigration restoration)
+      throws IOException {
+    Optimizer optimizer = training.optimizer();
+    Map<String, Tensor> saved = readAll(checkpoint, Checkpoint.OPTIMIZER);
+    if (!restoration.same()) {
+      new StateTransfer(restoration, ParameterState.of(saved)).into(optimizer.states());
+      return;
+    }
+    try {
+      optimizer.importState(saved);
+    } catch (IllegalArgumentException e) {
+      throw new IOException(
+          checkpoint.file(Checkpoint.OPTIMIZER)
+              + " does not fit the optimizer: "
+              + e.getMessage()
+              + "; resume with the optimizer.type that the checkpoint was made with",
+          e);
     }
   }
 

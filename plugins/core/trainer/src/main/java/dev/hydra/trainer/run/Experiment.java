@@ -2,12 +2,15 @@ package dev.hydra.trainer.run;
 
 import com.typesafe.config.Config;
 import dev.hydra.api.ConfigException;
+import dev.hydra.api.PluginRegistry;
+import dev.hydra.api.Registration;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.data.DataSettings;
 import dev.hydra.inference.GenerationSettings;
 import dev.hydra.optim.OptimizerSettings;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * A whole training configuration, read and checked.
@@ -33,19 +36,20 @@ public record Experiment(
   /**
    * Reads and checks every part.
    *
+   * @param plugins where tokenizer, source, optimizer and schedule are found
    * @throws ConfigException for the first mistake, with file, line and path
    */
-  public static Experiment read(Config config) {
+  public static Experiment read(Config config, PluginRegistry plugins) {
     ConfigFiles.allow(config, PARTS);
     Experiment experiment =
         new Experiment(
             config,
             ModelSpec.read(config),
-            DataSettings.read(ConfigFiles.part(config, "data")),
-            OptimizerSettings.read(ConfigFiles.part(config, "optimizer")),
+            DataSettings.read(ConfigFiles.part(config, "data"), plugins),
+            OptimizerSettings.read(ConfigFiles.part(config, "optimizer"), plugins),
             TrainerSettings.read(ConfigFiles.part(config, "trainer")),
             GenerationSettings.read(ConfigFiles.part(config, "generation")));
-    experiment.optimizer().schedule(experiment.trainer().steps());
+    var unused = experiment.optimizer().learningRate(experiment.trainer().steps());
     int vocabulary = experiment.data().tokenizer().vocabSize();
     if (experiment.model().vocabSize() < vocabulary) {
       throw new ConfigException(
@@ -58,5 +62,13 @@ public record Experiment(
               + " tokens");
     }
     return experiment;
+  }
+
+  /**
+   * The plugins that tokenizer, source, optimizer and schedule come from; those of the model's
+   * components are the model's.
+   */
+  public List<Registration> plugins() {
+    return Stream.concat(data.plugins().stream(), optimizer.plugins().stream()).toList();
   }
 }

@@ -15,7 +15,7 @@ import dev.hydra.data.Dataset;
 import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.RandomState;
-import dev.hydra.optim.Schedule;
+import dev.hydra.optim.LearningRate;
 import dev.hydra.trainer.evaluation.Evaluator;
 import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.step.StepMetrics;
@@ -27,6 +27,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.BooleanSupplier;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
@@ -42,7 +44,7 @@ public final class Trainer implements AutoCloseable {
   private final TrainingStep training;
   private final Checkpoints checkpoints;
   private final Evaluator evaluator;
-  private final Schedule schedule;
+  private final LearningRate learningRates;
   private final RunLog log;
   private final RunLock lock;
   private final Swaps swaps;
@@ -73,7 +75,7 @@ public final class Trainer implements AutoCloseable {
     this.dataset = dataset;
     this.folder = folder;
     this.listener = listener;
-    this.schedule = experiment.optimizer().schedule(settings.steps());
+    this.learningRates = experiment.optimizer().learningRate(settings.steps());
     folder.create();
     lock = RunLock.take(folder.path());
     log = new RunLog(folder, listener);
@@ -104,7 +106,7 @@ public final class Trainer implements AutoCloseable {
     return swaps.swapper();
   }
 
-  /** What the optimizer remembers; see {@link dev.hydra.optim.AdamW#exportState}. */
+  /** What the optimizer remembers; see {@link dev.hydra.optim.Optimizer#exportState}. */
   Map<String, Tensor> optimizerState() {
     return training.optimizer().exportState();
   }
@@ -174,6 +176,13 @@ public final class Trainer implements AutoCloseable {
     return other;
   }
 
+  /** All plugins that the run uses, sorted. */
+  private List<PluginId> plugins() {
+    Set<PluginId> all = new TreeSet<>(model.plugins());
+    experiment.plugins().forEach(each -> all.add(each.plugin()));
+    return List.copyOf(all);
+  }
+
   private Map<SitePath, PluginId> sites() {
     Map<SitePath, PluginId> sites = new LinkedHashMap<>();
     swapper().list().forEach((site, version) -> sites.put(site, version.plugin()));
@@ -198,11 +207,11 @@ public final class Trainer implements AutoCloseable {
   public Outcome run(BooleanSupplier stop) throws IOException {
     DurableFiles.write(folder.config(), config());
     log.forgetAfter(step);
-    log.event("start", step, "plugins", texts(model.plugins()), "compute", compute());
+    log.event("start", step, "plugins", texts(plugins()), "compute", compute());
     clock = System.nanoTime();
     while (step < settings.steps() && !stop.getAsBoolean()) {
       swaps.boundary(step);
-      double learningRate = schedule.at(step);
+      double learningRate = learningRates.at(step);
       StepMetrics measured;
       try {
         measured =
@@ -350,7 +359,7 @@ public final class Trainer implements AutoCloseable {
     List<String> unused =
         model.parameters().all().stream().filter(Parameter::unused).map(Parameter::name).toList();
     return new TrainerState(
-        step, dataset.train().position(), compute(), model.plugins(), sites(), unused);
+        step, dataset.train().position(), compute(), plugins(), sites(), unused);
   }
 
   private String newest() {

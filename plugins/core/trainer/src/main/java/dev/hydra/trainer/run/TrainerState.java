@@ -12,7 +12,7 @@ import java.util.Map;
  * @param step optimizer steps done
  * @param samples training windows used
  * @param compute the compute type, by name
- * @param plugins the plugins of the model's components, sorted
+ * @param plugins the plugins that the run uses, sorted
  * @param sites the plugin of every site, by the site's path
  * @param unused the parameters that no component asks for
  */

@@ -74,9 +74,7 @@ final class Gradients implements AutoCloseable {
         copiesOf.add(parameter.working());
         mastersOf.add(parameter.master());
       }
-      optimized.add(
-          new OptimizedParameter(
-              parameter.name(), parameter.master(), own.mainGradient(), parameter.spec().decay()));
+      optimized.add(optimized(parameter, own));
     }
     copies = !working.isEmpty();
     denseBuffers = Operators.list(dense);
@@ -84,6 +82,12 @@ final class Gradients implements AutoCloseable {
     mainGradients = Operators.list(main);
     workingCopies = Operators.list(copiesOf);
     masters = Operators.list(mastersOf);
+  }
+
+  /** A parameter with its gradient, as the optimizer sees it. */
+  static OptimizedParameter optimized(Parameter parameter, GradientBuffers buffers) {
+    return new OptimizedParameter(
+        parameter.name(), parameter.master(), buffers.mainGradient(), parameter.spec().decay());
   }
 
   /** What the optimizer works on. */

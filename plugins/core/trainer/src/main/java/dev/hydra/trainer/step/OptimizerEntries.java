@@ -1,8 +1,6 @@
 package dev.hydra.trainer.step;
 
-import dev.hydra.composer.model.Parameter;
-import dev.hydra.optim.Moments;
-import java.util.Collection;
+import dev.hydra.optim.ParameterState;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -10,43 +8,30 @@ import java.util.Map;
  * What a training step holds for some parameters, by their names.
  *
  * @param gradients where their gradients are added up
- * @param moments what the optimizer remembers of them
+ * @param states what the optimizer remembers of them
  */
-public record OptimizerEntries(Map<String, GradientBuffers> gradients, Map<String, Moments> moments)
+public record OptimizerEntries(
+    Map<String, GradientBuffers> gradients, Map<String, ParameterState> states)
     implements AutoCloseable {
-  static final OptimizerEntries NONE = new OptimizerEntries(Map.of(), Map.of());
-
-  /** For new parameters, as far as they are trained. */
-  public static OptimizerEntries of(Collection<Parameter> parameters) {
-    OptimizerEntries all = new OptimizerEntries(new HashMap<>(), new HashMap<>());
-    for (Parameter parameter : parameters) {
-      if (parameter.spec().trainable()) {
-        all.gradients.put(parameter.name(), GradientBuffers.of(parameter));
-        all.moments.put(parameter.name(), Moments.zeros(parameter.master()));
-      }
-    }
-    return all;
-  }
-
   /** These, and others in the place of those of the same names. */
   OptimizerEntries with(OptimizerEntries others) {
-    OptimizerEntries all = new OptimizerEntries(new HashMap<>(gradients), new HashMap<>(moments));
+    OptimizerEntries all = new OptimizerEntries(new HashMap<>(gradients), new HashMap<>(states));
     all.gradients.putAll(others.gradients);
-    all.moments.putAll(others.moments);
+    all.states.putAll(others.states);
     return all;
   }
 
   /** Those of these that others have not. */
   OptimizerEntries without(OptimizerEntries others) {
-    OptimizerEntries all = new OptimizerEntries(new HashMap<>(gradients), new HashMap<>(moments));
+    OptimizerEntries all = new OptimizerEntries(new HashMap<>(gradients), new HashMap<>(states));
     all.gradients.values().removeAll(others.gradients.values());
-    all.moments.values().removeAll(others.moments.values());
+    all.states.values().removeAll(others.states.values());
     return all;
   }
 
   @Override
   public void close() {
     gradients.values().forEach(GradientBuffers::close);
-    moments.values().forEach(Moments::close);
+    states.values().forEach(ParameterState::close);
   }
 }

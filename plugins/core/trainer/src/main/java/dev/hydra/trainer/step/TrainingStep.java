@@ -2,13 +2,17 @@ package dev.hydra.trainer.step;
 
 import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.Parameter;
 import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
-import dev.hydra.optim.AdamW;
 import dev.hydra.optim.GradientClip;
 import dev.hydra.optim.OptimizedParameter;
+import dev.hydra.optim.Optimizer;
 import dev.hydra.optim.OptimizerSettings;
+import dev.hydra.optim.ParameterState;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.IntFunction;
@@ -22,7 +26,8 @@ public final class TrainingStep implements AutoCloseable {
   private final OptimizerSettings settings;
   private Gradients gradients;
   private GradientClip clip;
-  private AdamW optimizer;
+  private volatile Optimizer optimizer;
+  private volatile long stateBytes;
   private Runnable beforeUpdate = () -> {};
 
   public TrainingStep(Model model, OptimizerSettings settings) {
@@ -31,10 +36,32 @@ public final class TrainingStep implements AutoCloseable {
     this.gradients = new Gradients(model.parameters());
     this.clip = clip(gradients);
     this.optimizer = settings.optimizer(gradients.optimized(), Map.of());
+    this.stateBytes = bytes(optimizer);
   }
 
   private GradientClip clip(Gradients of) {
     return settings.clip(of.optimized().stream().map(OptimizedParameter::gradient).toList());
+  }
+
+  /** Makes what is held for new parameters, as far as they are trained; owned by the caller. */
+  public OptimizerEntries entries(Collection<Parameter> parameters) {
+    OptimizerEntries all = new OptimizerEntries(new HashMap<>(), new HashMap<>());
+    try {
+      for (Parameter parameter : parameters) {
+        if (parameter.spec().trainable()) {
+          GradientBuffers buffers = GradientBuffers.of(parameter);
+          all.gradients().put(parameter.name(), buffers);
+          all.states()
+              .put(
+                  parameter.name(),
+                  optimizer.initialState(Gradients.optimized(parameter, buffers)));
+        }
+      }
+    } catch (RuntimeException | Error e) { // the memory may not be enough
+      all.close();
+      throw e;
+    }
+    return all;
   }
 
   /**
@@ -44,25 +71,35 @@ public final class TrainingStep implements AutoCloseable {
    * @return what was held for those that are gone; owned by the caller
    */
   public OptimizerEntries exchange(OptimizerEntries joining) {
-    OptimizerEntries before = new OptimizerEntries(gradients.buffers(), optimizer.moments());
+    OptimizerEntries before = new OptimizerEntries(gradients.buffers(), optimizer.states());
     OptimizerEntries known = before.with(joining);
     Gradients newGradients = new Gradients(model.parameters(), known.gradients());
     GradientClip newClip = clip(newGradients);
-    AdamW newOptimizer = settings.optimizer(newGradients.optimized(), known.moments());
+    Optimizer newOptimizer = settings.optimizer(newGradients.optimized(), known.states());
     gradients.release();
     clip.close();
     optimizer.release();
     gradients = newGradients;
     clip = newClip;
     optimizer = newOptimizer;
-    return before.without(new OptimizerEntries(gradients.buffers(), optimizer.moments()));
+    stateBytes = bytes(newOptimizer);
+    return before.without(new OptimizerEntries(gradients.buffers(), optimizer.states()));
   }
 
-  public AdamW optimizer() {
+  private static long bytes(Optimizer of) {
+    return of.states().values().stream().mapToLong(ParameterState::bytes).sum();
+  }
+
+  /** The memory that the optimizer's state takes; of any thread. */
+  public long stateBytes() {
+    return stateBytes;
+  }
+
+  public Optimizer optimizer() {
     return optimizer;
   }
 
-  /** Has something done once, before parameters and moments change the next time. */
+  /** Has something done once, before parameters and optimizer states change the next time. */
   public void beforeUpdate(Runnable action) {
     beforeUpdate = action;
   }

@@ -8,8 +8,8 @@ import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.LibTorchException;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
-import dev.hydra.optim.AdamW;
-import dev.hydra.optim.Moments;
+import dev.hydra.optim.Optimizer;
+import dev.hydra.optim.ParameterState;
 import dev.hydra.trainer.step.TrainingException;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -25,15 +25,13 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Parameters and moments of one moment, in host memory: 12 bytes for every trained element, 4 for
- * every other. They are copied while a step's forwards and backwards run, which change neither:
- * only the update has to wait.
+ * Parameters and the optimizer's state of one moment, in host memory: with AdamW 12 bytes for every
+ * trained element, 4 for every other. They are copied while a step's forwards and backwards run,
+ * which change neither: only the update has to wait.
  */
 final class Snapshot implements AutoCloseable {
-  private static final int COPIES = 3;
-
   private final Map<String, Tensor> values = new LinkedHashMap<>();
-  private final Map<String, Moments> moments = new LinkedHashMap<>();
+  private final Map<String, ParameterState> states = new LinkedHashMap<>();
   private final Executor background;
   private CompletableFuture<Void> filled = CompletableFuture.completedFuture(null);
 
@@ -41,34 +39,34 @@ final class Snapshot implements AutoCloseable {
    * An empty one.
    *
    * @param store whose parameters it is for
+   * @param stateBytes the size of the optimizer's state
    * @param background where it is filled and given back
    * @throws SwapRefusedException if there is no memory for them
    */
-  Snapshot(ParameterStore store, Executor background) {
+  Snapshot(ParameterStore store, long stateBytes, Executor background) {
     this.background = background;
-    long bytes = store.all().stream().mapToLong(each -> each.spec().elements()).sum();
-    if (bytes * COPIES * Float.BYTES > FreeMemory.bytes()) {
+    long masters = store.all().stream().mapToLong(each -> each.spec().elements()).sum();
+    if (masters * Float.BYTES + stateBytes > FreeMemory.bytes()) {
       throw new SwapRefusedException(
           "there is no memory to keep what is before the swap; set trainer.swap.guard-steps = 0");
     }
   }
 
   /** Begins to note how things are: until {@link #await} is back, nothing may change. */
-  void fill(ParameterStore store, AdamW optimizer) {
+  void fill(ParameterStore store, Optimizer optimizer) {
     List<Parameter> all = List.copyOf(store.all());
-    Map<String, Moments> now = optimizer.moments();
+    Map<String, ParameterState> now = optimizer.states();
     filled = CompletableFuture.runAsync(() -> copyAll(all, now), background);
   }
 
-  private void copyAll(List<Parameter> parameters, Map<String, Moments> now) {
+  private void copyAll(List<Parameter> parameters, Map<String, ParameterState> now) {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
       for (Parameter each : parameters) {
         values.put(each.name(), copy(each.master()));
-        Moments own = now.get(each.name());
+        ParameterState own = now.get(each.name());
         if (own != null) {
-          moments.put(
-              each.name(), new Moments(copy(own.step()), copy(own.average()), copy(own.square())));
+          states.put(each.name(), own.map(Snapshot::copy));
         }
       }
     }
@@ -99,26 +97,24 @@ final class Snapshot implements AutoCloseable {
    * Makes things as they were; the same parameters must be there. Where noting them failed there
    * was no update, so that they are.
    */
-  void restore(ParameterStore store, AdamW optimizer) {
+  void restore(ParameterStore store, Optimizer optimizer) {
     ended();
     if (filled.isCompletedExceptionally()) {
       return;
     }
     values.forEach(store::load);
-    Map<String, Moments> now = optimizer.moments();
+    Map<String, ParameterState> now = optimizer.states();
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
-      moments.forEach((name, saved) -> load(now.get(name), saved));
+      states.forEach((name, saved) -> load(now.get(name), saved));
     }
   }
 
-  private static void load(@Nullable Moments to, Moments from) {
+  private static void load(@Nullable ParameterState to, ParameterState from) {
     if (to == null) {
       throw new IllegalStateException("the trained parameters are not those of the snapshot");
     }
-    to.step().copy_(from.step());
-    to.average().copy_(from.average());
-    to.square().copy_(from.square());
+    to.load(from);
   }
 
   /** Waits until nothing is noted any more: {@link #await} has told, if anybody needs to know. */
@@ -136,6 +132,6 @@ final class Snapshot implements AutoCloseable {
 
   private void free() {
     values.values().forEach(Tensor::close);
-    moments.values().forEach(Moments::close);
+    states.values().forEach(ParameterState::close);
   }
 }

@@ -16,9 +16,9 @@ import java.util.function.Consumer;
  *
  * <p>For {@code trainer.swap.guard-steps} steps a swap is watched, and undone if a step fails, is
  * not finite or its loss is far above the mean of the 20 steps before. As long as that takes, a
- * copy of all parameters and moments lies in host memory (12 bytes for every trained element),
- * parameters that the swap dropped stay on the device, and the old plugin stays in memory. The next
- * swap ends the watch over the one before.
+ * copy of all parameters and the optimizer's state lies in host memory (with AdamW 12 bytes for
+ * every trained element), parameters that the swap dropped stay on the device, and the old plugin
+ * stays in memory. The next swap ends the watch over the one before.
  */
 public final class Swaps implements AutoCloseable {
   private final Background background = new Background();
@@ -37,7 +37,8 @@ public final class Swaps implements AutoCloseable {
               public Participant prepare(Change change) {
                 Optional<Snapshot> snapshot =
                     canRollBack
-                        ? Optional.of(new Snapshot(model.parameters(), background))
+                        ? Optional.of(
+                            new Snapshot(model.parameters(), training.stateBytes(), background))
                         : Optional.empty();
                 return new TrainingParticipant(model, training, change, snapshot);
               }

@@ -2,12 +2,12 @@ package dev.hydra.trainer.swap;
 
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.swap.SwapHost;
-import dev.hydra.trainer.step.MomentTransfer;
 import dev.hydra.trainer.step.OptimizerEntries;
+import dev.hydra.trainer.step.StateTransfer;
 import dev.hydra.trainer.step.TrainingStep;
 import java.util.Optional;
 
-/** A training's part in one swap: gradients and moments follow the parameters. */
+/** A training's part in one swap: gradients and the optimizer's state follow the parameters. */
 final class TrainingParticipant implements SwapHost.Participant {
   private final Model model;
   private final TrainingStep training;
@@ -29,7 +29,7 @@ final class TrainingParticipant implements SwapHost.Participant {
     this.change = change;
     this.snapshot = snapshot;
     try {
-      this.resting = OptimizerEntries.of(change.made().values());
+      this.resting = training.entries(change.made().values());
     } catch (RuntimeException | Error e) { // the memory may not be enough
       snapshot.ifPresent(Snapshot::close);
       throw e;
@@ -39,7 +39,7 @@ final class TrainingParticipant implements SwapHost.Participant {
   @Override
   public void begin() {
     snapshot.ifPresent(this::fill);
-    new MomentTransfer(change, training.optimizer().moments()).into(resting.moments());
+    new StateTransfer(change, training.optimizer().states()).into(resting.states());
   }
 
   private void fill(Snapshot empty) {

@@ -3,7 +3,7 @@ package dev.hydra.trainer.run;
 import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.PluginId;
-import dev.hydra.composer.model.Components.Registration;
+import dev.hydra.api.Registration;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.util.Arrays;

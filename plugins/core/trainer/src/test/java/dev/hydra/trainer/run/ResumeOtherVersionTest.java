@@ -8,9 +8,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.api.FeedForward;
 import dev.hydra.api.Init;
+import dev.hydra.api.Registration;
 import dev.hydra.api.Site;
 import dev.hydra.composer.model.Components;
-import dev.hydra.composer.model.Components.Registration;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.SwapRequest;

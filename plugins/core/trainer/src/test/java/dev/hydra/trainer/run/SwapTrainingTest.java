@@ -6,8 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.typesafe.config.ConfigFactory;
+import dev.hydra.api.Registration;
 import dev.hydra.composer.model.Components;
-import dev.hydra.composer.model.Components.Registration;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.swap.SwapReport;
@@ -37,6 +37,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Swaps that change what is trained. */
 class SwapTrainingTest {
@@ -111,9 +112,10 @@ class SwapTrainingTest {
     expected.forEach((name, values) -> assertArrayEquals(values, found.get(name), name));
   }
 
-  @Test
-  void aFusedProjectionIsSplitWithItsMoments() throws IOException {
-    String overrides = TEST + "trainer { steps = 14 }";
+  @ParameterizedTest
+  @ValueSource(strings = {"adamw", "momentum"})
+  void aFusedProjectionIsSplitWithItsMoments(String optimizer) throws IOException {
+    String overrides = TEST + "trainer { steps = 14 }, optimizer.type = " + optimizer;
     Events plain = new Events();
     try (Trainer trainer = trainer("plain", overrides, plain)) {
       trainer.run(() -> false);
@@ -260,7 +262,8 @@ class SwapTrainingTest {
     assertTrue(Files.readString(saved).replace(" ", "").contains("top-k=1"));
     assertEquals(Files.readString(saved), Files.readString(folder.resolve("parts/config.conf")));
     assertTrue(Files.readString(saved).contains("moe"));
-    Experiment experiment = Experiment.read(ConfigFactory.parseFile(saved.toFile()).resolve());
+    Experiment experiment =
+        Experiment.read(ConfigFactory.parseFile(saved.toFile()).resolve(), Trials.PLUGINS);
     Events second = new Events();
     try (Trainer trainer =
         new Trainer(

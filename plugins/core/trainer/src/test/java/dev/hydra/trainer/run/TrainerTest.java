@@ -113,6 +113,36 @@ class TrainerTest {
     }
   }
 
+  /** A run takes any optimizer and schedule, goes on with them, and says so if they are others. */
+  @Test
+  void resumesWithTheOptimizerAndScheduleOfOthers() throws IOException {
+    String overrides =
+        "trainer { steps = 6 }, optimizer { type = momentum, momentum = 0.5, schedule = linear }";
+    Events whole = run("whole", overrides);
+    assertEquals(1e-3, whole.steps.get(5).learningRate(), 1e-12);
+    Path parts = folder.resolve("parts");
+    Events first = new Events();
+    try (Trainer trainer = Trials.trainer(folder, parts, overrides, first)) {
+      trainer.run(() -> first.steps.size() == 3);
+    }
+    try (Trainer trainer = Trials.trainer(folder, parts, "trainer { steps = 6 }", new Events())) {
+      String refusal =
+          assertThrows(IOException.class, () -> trainer.resume(UnexpectedKeys.ERROR)).getMessage();
+      assertTrue(refusal.contains(" does not fit the optimizer: "), refusal);
+      assertTrue(
+          refusal.endsWith("resume with the optimizer.type that the checkpoint was made with"),
+          refusal);
+    }
+    Events second = new Events();
+    try (Trainer trainer = Trials.trainer(folder, parts, overrides, second)) {
+      assertEquals(3, trainer.resume(UnexpectedKeys.ERROR));
+      trainer.run(() -> false);
+    }
+    assertEquals(whole.losses().subList(3, 6), second.losses());
+    String journal = Files.readString(parts.resolve("journal.jsonl"));
+    assertTrue(journal.contains("dev.hydra.trainer.run unversioned"), journal);
+  }
+
   @Test
   void damagedCheckpointIsPassedOver() throws IOException {
     run("run", "trainer { steps = 4, checkpoint { every = 2 } }");

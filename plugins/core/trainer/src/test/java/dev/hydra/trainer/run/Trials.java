@@ -2,15 +2,22 @@ package dev.hydra.trainer.run;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import dev.hydra.api.PluginRegistry;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.swap.SwapReport;
+import dev.hydra.data.ByteTokenizerFactory;
 import dev.hydra.data.Dataset;
+import dev.hydra.data.TextSourceFactory;
 import dev.hydra.ffn.moe.MoeFactory;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.memory.pkm.ProductKeyMemoryFactory;
 import dev.hydra.memory.workspace.WorkspaceFactory;
 import dev.hydra.mixer.attention.SparseGlobalFactory;
 import dev.hydra.mixer.mamba.Mamba2Factory;
+import dev.hydra.optim.AdamWFactory;
+import dev.hydra.optim.ConstantScheduleFactory;
+import dev.hydra.optim.CosineScheduleFactory;
+import dev.hydra.optim.LinearScheduleFactory;
 import dev.hydra.router.topk.ChunkTopKRouterFactory;
 import dev.hydra.trainer.evaluation.Score;
 import java.io.IOException;
@@ -30,6 +37,16 @@ public final class Trials {
           new ChunkTopKRouterFactory(),
           new WorkspaceFactory(),
           new ProductKeyMemoryFactory());
+
+  public static final PluginRegistry PLUGINS =
+      PluginRegistry.of(
+          new ByteTokenizerFactory(),
+          new TextSourceFactory(),
+          new AdamWFactory(),
+          new MomentumFactory(),
+          new CosineScheduleFactory(),
+          new LinearScheduleFactory(),
+          new ConstantScheduleFactory());
 
   private static final String CONFIG =
       """
@@ -71,7 +88,7 @@ public final class Trials {
   public static Experiment experiment(String overrides) {
     Config config =
         ConfigFactory.parseString(overrides).withFallback(ConfigFactory.parseString(CONFIG));
-    return Experiment.read(config.resolve());
+    return Experiment.read(config.resolve(), PLUGINS);
   }
 
   /** A trainer for the corpus in {@code folder}. */

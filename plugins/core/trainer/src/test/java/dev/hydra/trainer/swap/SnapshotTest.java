@@ -11,7 +11,7 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
-import dev.hydra.optim.AdamW;
+import dev.hydra.optim.Optimizer;
 import dev.hydra.trainer.run.Trials;
 import dev.hydra.trainer.step.TrainingException;
 import dev.hydra.trainer.step.TrainingStep;
@@ -36,7 +36,11 @@ class SnapshotTest {
   }
 
   private static TrainingStep training(Model model) {
-    return new TrainingStep(model, Trials.experiment("").optimizer());
+    return training(model, "");
+  }
+
+  private static TrainingStep training(Model model, String overrides) {
+    return new TrainingStep(model, Trials.experiment(overrides).optimizer());
   }
 
   private static void step(TrainingStep training) {
@@ -78,7 +82,7 @@ class SnapshotTest {
       try (Model model = model("", type);
           TrainingStep training = training(model);
           Background background = new Background();
-          Snapshot snapshot = new Snapshot(model.parameters(), background)) {
+          Snapshot snapshot = new Snapshot(model.parameters(), training.stateBytes(), background)) {
         step(training);
         Map<String, double[]> before = contents(model, training);
         snapshot.fill(model.parameters(), training.optimizer());
@@ -92,8 +96,24 @@ class SnapshotTest {
     }
   }
 
+  @Test
+  void keepsWhateverAnOptimizerRemembers() {
+    try (Model model = model("", ScalarType.Float);
+        TrainingStep training = training(model, "optimizer.type = momentum");
+        Background background = new Background();
+        Snapshot snapshot = new Snapshot(model.parameters(), training.stateBytes(), background)) {
+      step(training);
+      Map<String, double[]> before = contents(model, training);
+      snapshot.fill(model.parameters(), training.optimizer());
+      training.beforeUpdate(snapshot::await);
+      step(training);
+      snapshot.restore(model.parameters(), training.optimizer());
+      assertContents(before, model, training);
+    }
+  }
+
   /** An optimizer whose moments are freed. */
-  private static AdamW spent() {
+  private static Optimizer spent() {
     try (Model other = model("", ScalarType.Float);
         TrainingStep training = training(other)) {
       return training.optimizer();
@@ -105,7 +125,7 @@ class SnapshotTest {
     try (Model model = model("", ScalarType.Float);
         TrainingStep training = training(model);
         Background background = new Background();
-        Snapshot snapshot = new Snapshot(model.parameters(), background)) {
+        Snapshot snapshot = new Snapshot(model.parameters(), training.stateBytes(), background)) {
       Map<String, double[]> before = contents(model, training);
       snapshot.fill(model.parameters(), spent());
       training.beforeUpdate(snapshot::await);

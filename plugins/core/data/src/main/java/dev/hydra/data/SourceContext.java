@@ -1,0 +1,13 @@
+package dev.hydra.data;
+
+import dev.hydra.api.Settings;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * What a source is created from.
+ *
+ * @param settings the values of the options of its factory
+ * @param roots the folders in which relative file names are looked for, in order
+ */
+public record SourceContext(Settings settings, List<Path> roots) {}

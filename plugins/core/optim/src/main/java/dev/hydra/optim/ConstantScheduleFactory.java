@@ -1,0 +1,22 @@
+package dev.hydra.optim;
+
+import dev.hydra.api.HydraPlugin;
+import dev.hydra.api.Option;
+import java.util.List;
+
+/** The learning rate stays; the last one as a part of the highest does not count. */
+@HydraPlugin("constant")
+public final class ConstantScheduleFactory implements ScheduleFactory {
+  /** For the registry. */
+  public ConstantScheduleFactory() {}
+
+  @Override
+  public List<Option<?>> options() {
+    return List.of();
+  }
+
+  @Override
+  public Schedule create(ScheduleContext from) {
+    return step -> 1;
+  }
+}

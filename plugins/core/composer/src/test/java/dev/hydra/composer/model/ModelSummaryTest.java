@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import dev.hydra.composer.model.ModelSummary.ComponentCount;
 import dev.hydra.composer.model.ModelSummary.Count;
 import dev.hydra.libtorch.runtime.Devices;
+import dev.hydra.testing.InScope;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.LongStream;

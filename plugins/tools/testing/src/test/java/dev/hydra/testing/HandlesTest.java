@@ -31,7 +31,7 @@ class HandlesTest {
     assertLeak(
         () -> {
           owned();
-          if (Pointer.totalCount() % 5 == 0) {
+          if (Pointer.totalCount() % 10 == 0) {
             Garbage.collect(Pointer::totalCount);
           }
         });

@@ -32,6 +32,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
@@ -94,7 +95,8 @@ class SwapHostTest {
       owner.swap(SwapRequest.to(sum("1"))); // what the first time leaves
     }
     Handles handles = Handles.count();
-    try (Owner owner = new Owner(model(), host, Long.MAX_VALUE)) {
+    try (PointerScope scope = new PointerScope(); // a device stays in the scope of a model
+        Owner owner = new Owner(model(), host, Long.MAX_VALUE)) {
       owner.swap(SwapRequest.to(sum("1")));
       assertEquals(1, prepared.get());
       SwapReport report = owner.swap(SwapRequest.to(hanging).within(Duration.ofMillis(200)));

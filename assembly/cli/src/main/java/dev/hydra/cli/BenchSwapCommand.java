@@ -63,7 +63,7 @@ final class BenchSwapCommand implements Callable<Integer> {
       paramLabel = "PROOF",
       split = ",",
       description =
-          "Only these of identical, unguarded, together, refusals, decode, kill and many.")
+          "Only these of identical, unguarded, together, refusals, reshaped, decode, kill and many.")
   private List<String> only = List.of();
 
   @Option(
@@ -116,6 +116,7 @@ final class BenchSwapCommand implements Callable<Integer> {
     trials.put("unguarded", bench -> bench.identical(0));
     trials.put("together", SwapBench::together);
     trials.put("refusals", SwapBench::refusals);
+    trials.put("reshaped", bench -> bench.reshaped(GUARD_STEPS));
     trials.put("decode", SwapBench::decoding);
     Installation.home()
         .ifPresent(home -> trials.put("kill", bench -> bench.killed(home.resolve("bin/hydra"))));

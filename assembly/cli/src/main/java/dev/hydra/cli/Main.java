@@ -21,13 +21,19 @@ public final class Main {
 
   /** Runs a command; gives the exit code. */
   static int run(Commands commands, String... arguments) {
-    Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT); // the same figures everywhere
-    CommandLine line = new CommandLine(new HydraCommand(), commands);
+    CommandLine line = commandLine(commands);
     line.setOut(new PrintWriter(System.out, true, StandardCharsets.UTF_8));
     line.setErr(new PrintWriter(System.err, true, StandardCharsets.UTF_8));
+    return line.execute(arguments);
+  }
+
+  /** Makes the command line; whoever runs it says where it writes to. */
+  static CommandLine commandLine(Commands commands) {
+    Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT); // the same figures everywhere
+    CommandLine line = new CommandLine(new HydraCommand(), commands);
     line.setCaseInsensitiveEnumValuesAllowed(true);
     line.setExecutionExceptionHandler(new ExceptionHandler());
     line.setParameterExceptionHandler(ExceptionHandler::misused);
-    return line.execute(arguments);
+    return line;
   }
 }

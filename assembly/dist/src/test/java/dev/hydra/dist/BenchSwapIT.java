@@ -18,7 +18,7 @@ class BenchSwapIT {
     Hydra.Result result = bench("--swaps", "20", "--set", "data.sequence-length=64");
     assertEquals(0, result.exitCode(), result.toString());
     List<String> proofs = result.out().stream().filter(line -> line.startsWith("passed ")).toList();
-    assertEquals(7, proofs.size(), result.toString());
+    assertEquals(8, proofs.size(), result.toString());
     assertTrue(proofs.get(3).contains(": 14 of 14 refused, losses bit-identical"), proofs.get(3));
     try (var left = Files.list(folder.resolve("temporary"))) {
       assertEquals(List.of(), left.filter(each -> each.toString().contains("bench")).toList());

@@ -8,8 +8,11 @@ import java.nio.file.StandardWatchEventKinds;
 import java.nio.file.WatchEvent;
 import java.nio.file.WatchKey;
 import java.nio.file.WatchService;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.jar.JarFile;
@@ -28,7 +31,22 @@ final class PluginWatcher implements AutoCloseable {
   private final Consumer<Path> found;
   private final Consumer<String> warnings;
   private final Map<Path, Long> changed = new HashMap<>();
+
+  /** What was told of: word of its last change may come after it was found to be whole. */
+  private final Map<Path, Content> told = new HashMap<>();
+
   private final Thread thread;
+
+  private record Content(FileTime modified, long size) {
+    static Optional<Content> of(Path file) {
+      try {
+        var attributes = Files.readAttributes(file, BasicFileAttributes.class);
+        return Optional.of(new Content(attributes.lastModifiedTime(), attributes.size()));
+      } catch (IOException e) {
+        return Optional.empty(); // it has gone
+      }
+    }
+  }
 
   /**
    * Begins to watch, what lies there already included.
@@ -92,6 +110,7 @@ final class PluginWatcher implements AutoCloseable {
       look();
     } else if (event.kind() == StandardWatchEventKinds.ENTRY_DELETE) {
       changed.remove(folder.resolve((Path) event.context()));
+      told.remove(folder.resolve((Path) event.context()));
     } else {
       touched(folder.resolve((Path) event.context()));
     }
@@ -103,7 +122,11 @@ final class PluginWatcher implements AutoCloseable {
       long quiet = now - each.getValue();
       if (quiet >= BROKEN_NANOS || (quiet >= QUIET_NANOS && whole(each.getKey()))) {
         changed.remove(each.getKey());
-        found.accept(each.getKey());
+        Optional<Content> content = Content.of(each.getKey());
+        if (!content.equals(Optional.ofNullable(told.get(each.getKey())))) {
+          content.ifPresent(it -> told.put(each.getKey(), it));
+          found.accept(each.getKey());
+        }
       }
     }
   }

@@ -2,6 +2,7 @@ package dev.hydra.cli.swapbench;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.PluginId;
 import dev.hydra.api.Role;
 import dev.hydra.bench.Fault;
@@ -23,6 +24,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import org.bytedeco.pytorch.Device;
 
 /**
@@ -43,6 +45,7 @@ public final class SwapBench {
   private static final int STEPS = 120;
   private static final int EVERY = 10;
   private static final String FAULTY = "faulty";
+  private static final String HIDDEN = "hidden";
 
   private final Config config;
   private final CountedPlugins plugins;
@@ -50,6 +53,7 @@ public final class SwapBench {
   private final Path folder;
   private final List<PluginId> swapped;
   private final List<String> mixers;
+  private final List<String> feedForwards;
   private final List<Double> plain;
   private int twins;
   private int runs;
@@ -70,15 +74,31 @@ public final class SwapBench {
     Set<PluginId> used = new LinkedHashSet<>();
     sites.values().forEach(version -> used.add(version.plugin()));
     swapped = List.copyOf(used);
-    mixers = mixers(sites, plugins.components(Map.of()));
+    Components components = plugins.components(Map.of());
+    mixers = paths(sites, components, Role.MIXER, factory -> true);
+    if (mixers.isEmpty()) {
+      throw new UsageException("the model has no mixer to put faulty ones in place of");
+    }
+    feedForwards =
+        paths(
+            sites,
+            components,
+            Role.FEED_FORWARD,
+            factory -> factory.options().stream().anyMatch(o -> o.name().equals(HIDDEN)));
     plain = first.losses();
   }
 
-  private static List<String> mixers(
-      Map<SitePath, SwapReport.Version> sites, Components components) {
+  /** The sites where types of a role stand that something holds for. */
+  private static List<String> paths(
+      Map<SitePath, SwapReport.Version> sites,
+      Components components,
+      Role role,
+      Predicate<ComponentFactory<?>> wanted) {
     Set<String> types = new LinkedHashSet<>();
     components.all().stream()
-        .filter(each -> Components.factory(each).role() == Role.MIXER)
+        .filter(
+            each ->
+                Components.factory(each).role() == role && wanted.test(Components.factory(each)))
         .forEach(each -> types.add(each.type()));
     List<String> paths = new ArrayList<>();
     sites.forEach(
@@ -87,9 +107,6 @@ public final class SwapBench {
             paths.add(path.text());
           }
         });
-    if (paths.isEmpty()) {
-      throw new UsageException("the model has no mixer to put faulty ones in place of");
-    }
     return paths;
   }
 
@@ -161,6 +178,46 @@ public final class SwapBench {
     return again.losses().equals(plain)
         ? "losses differ from the run without swaps"
         : "losses differ, but so do those of two runs without swaps on this device";
+  }
+
+  /**
+   * Feed-forwards of another width every 10 steps: their parameters and the optimizer's state of
+   * them begin anew, which costs more than carrying them over.
+   */
+  public Proof reshaped(int guardSteps) throws IOException {
+    SwapTrial trial =
+        trial(
+            guarded(guardSteps),
+            STEPS,
+            step ->
+                step > 0 && step % EVERY == 0 && !feedForwards.isEmpty()
+                    ? List.of(width(step / EVERY % 2 == 0 ? 128 : 192))
+                    : List.of());
+    trial.run();
+    long made = trial.answers().stream().filter(SwapTrial.Answer::switched).count();
+    boolean finite = trial.losses().stream().allMatch(Double::isFinite);
+    return new Proof(
+        "other widths every 10 steps, guard of " + guardSteps + " steps",
+        made > 0 && made == trial.answers().size() && finite,
+        made
+            + " of "
+            + trial.answers().size()
+            + " swaps at "
+            + feedForwards.size()
+            + " sites made, losses "
+            + (finite ? "finite" : "NOT FINITE"),
+        trial.answers());
+  }
+
+  private SwapOrder width(int hidden) {
+    return new SwapOrder(
+        Optional.empty(),
+        feedForwards,
+        HIDDEN + " = " + hidden,
+        SwapRequest.UnexpectedKeys.DROP,
+        SwapRequest.State.REFUSE,
+        SwapRequest.LIMIT,
+        false);
   }
 
   /** Two requests at once, for different plugins and for the same one. */

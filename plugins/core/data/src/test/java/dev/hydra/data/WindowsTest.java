@@ -6,8 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.Handles;
 import java.nio.file.Path;
 import java.util.BitSet;
 import java.util.List;
@@ -193,12 +193,7 @@ class WindowsTest {
   @Test
   void batchesLeaveNothingBehind() {
     WindowSampler sampler = sampler(7);
-    Scopes.run(() -> sampler.next(4));
-    long before = Scopes.liveHandles();
-    for (int i = 0; i < 1000; i++) {
-      Scopes.run(() -> sampler.next(4));
-    }
-    assertTrue(Scopes.liveHandles() <= before, "more live handles than " + before);
+    Handles.assertFlat(() -> sampler.next(4));
   }
 
   private WindowSampler sampler(long seed) {

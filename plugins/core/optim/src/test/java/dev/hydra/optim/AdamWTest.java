@@ -6,8 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.Handles;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -168,21 +168,17 @@ class AdamWTest {
   void memoryStaysFlatOverAThousandStepsAndIsGivenBack() {
     try (PointerScope scope = new PointerScope()) {
       List<OptimizedParameter> parameters = parameters(ScalarType.Float);
-      try (AdamW first = new AdamW(parameters, CONSTANTS, Map.of())) {
-        first.step();
+      Handles.assertFreesItself(
+          20,
+          () -> {
+            try (AdamW optimizer = new AdamW(parameters, CONSTANTS, Map.of())) {
+              optimizer.step(1e-3);
+              optimizer.importState(new HashMap<>(optimizer.exportState()));
+            }
+          });
+      try (AdamW optimizer = new AdamW(parameters, CONSTANTS, Map.of())) {
+        Handles.assertFreesItself(1000, () -> optimizer.step(1e-3));
       }
-      long before = Scopes.liveHandles();
-      AdamW optimizer = new AdamW(parameters, CONSTANTS, Map.of());
-      optimizer.step(1e-3);
-      long during = Scopes.liveHandles();
-      for (int step = 0; step < 1000; step++) {
-        optimizer.step(1e-3);
-      }
-      assertTrue(Scopes.liveHandles() <= during, "more live handles than " + during);
-      optimizer.importState(new HashMap<>(optimizer.exportState()));
-      assertTrue(Scopes.liveHandles() <= during, "more live handles than " + during);
-      optimizer.close();
-      assertTrue(Scopes.liveHandles() <= before, "more live handles than " + before);
     }
   }
 

@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.Handles;
 import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.javacpp.PointerScope;
@@ -82,12 +82,7 @@ class GradientClipTest {
   void leavesNothingBehind() {
     try (PointerScope scope = new PointerScope();
         GradientClip clip = new GradientClip(List.of(a, b), 3)) {
-      Scopes.run(clip::clip);
-      long before = Scopes.liveHandles();
-      for (int i = 0; i < 1000; i++) {
-        Scopes.run(clip::clip);
-      }
-      assertTrue(Scopes.liveHandles() <= before, "more live handles than " + before);
+      Handles.assertFlat(clip::clip);
     }
   }
 

@@ -5,8 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.Handles;
+import dev.hydra.testing.InScope;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -14,27 +15,20 @@ import java.util.Map;
 import java.util.Random;
 import java.util.SplittableRandom;
 import java.util.stream.LongStream;
-import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Parameters whose gradient holds a few rows. */
+@ExtendWith(InScope.class)
 class SparseRowsTest {
   private static final AdamW.Constants CONSTANTS = new AdamW.Constants(0.9, 0.95, 1e-8, 0.1);
   private static final int ROWS = 9;
   private static final int DIM = 4;
-
-  private final PointerScope scope = new PointerScope();
-
-  @AfterEach
-  void free() {
-    scope.close();
-  }
 
   /** Row by row against the algorithm, which a row that is not touched does not run. */
   @Test
@@ -173,12 +167,7 @@ class SparseRowsTest {
             clip.clip();
             optimizer.step(1e-3);
           };
-      Scopes.run(round);
-      long before = Scopes.liveHandles();
-      for (int i = 0; i < 200; i++) {
-        Scopes.run(round);
-      }
-      assertTrue(Scopes.liveHandles() <= before, "more live handles than " + before);
+      Handles.assertFlat(200, round);
     }
   }
 

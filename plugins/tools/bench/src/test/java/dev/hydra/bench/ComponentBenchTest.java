@@ -12,7 +12,7 @@ import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.ffn.dense.SwigluFactory;
 import dev.hydra.libtorch.runtime.Devices;
-import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.testing.Handles;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -62,10 +62,7 @@ class ComponentBenchTest {
 
   @Test
   void leavesNoHandlesBehind() {
-    run(CONFIG, "sizes");
-    long before = Scopes.liveHandles();
-    run(CONFIG, "sizes");
-    assertTrue(Scopes.liveHandles() <= before, "handles are left");
+    Handles.assertFreesItself(2, () -> run(CONFIG, "sizes"));
   }
 
   @ParameterizedTest

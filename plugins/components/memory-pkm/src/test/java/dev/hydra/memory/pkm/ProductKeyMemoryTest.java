@@ -18,19 +18,20 @@ import dev.hydra.composer.model.StandaloneComponent;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.InScope;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
-import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
+@ExtendWith(InScope.class)
 class ProductKeyMemoryTest {
   private static final int WIDTH = 6;
   private static final int TIME = 9;
@@ -41,13 +42,7 @@ class ProductKeyMemoryTest {
   private static final String OPTIONS =
       "keys = 5, key-dim = 8, value-dim = 4, heads = 2, top-k = 3, query-norm = ";
 
-  private final PointerScope scope = new PointerScope();
   private final double[] x = new Random(1).doubles((long) TIME * WIDTH, -2, 2).toArray();
-
-  @AfterEach
-  void free() {
-    scope.close();
-  }
 
   @ParameterizedTest
   @EnumSource(QueryNorm.class)

@@ -13,20 +13,19 @@ import dev.hydra.composer.model.ModelSummary;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
-import dev.hydra.libtorch.autograd.Backward;
-import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.FiniteDifferences;
+import dev.hydra.testing.InScope;
 import java.util.List;
-import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Two memories with one value table. */
+@ExtendWith(InScope.class)
 class SharedTableTest {
   private static final String MEMORY =
       "type = pkm, keys = 6, key-dim = 8, value-dim = 5, heads = 2, top-k = 3";
@@ -34,32 +33,13 @@ class SharedTableTest {
   private static final int READ = 2 * 3 * 5;
   private static final String TABLE = "shared.facts.values.weight";
 
-  private final PointerScope scope = new PointerScope();
-
-  @AfterEach
-  void free() {
-    scope.close();
-  }
-
   @Test
   void isOneParameterThatLearnsFromBoth() {
     try (Model model = model("shared = facts", "shared = facts", Devices.cpu())) {
       Tensor table = table(model);
-      Backward.run(objective(model));
+      FiniteDifferences.check(() -> objective(model), table);
       assertTrue(table.grad().is_sparse());
-      Tensor gradient = table.grad().to_dense();
-      Tensor direction = torch.randn(36, 5).to(ScalarType.Double);
-      double step = 1e-6;
-      try (Grad off = Grad.off()) {
-        Tensor before = table.detach().clone();
-        table.copy_(before.add(Tensors.mul(direction, step)));
-        double above = Tensors.number(objective(model));
-        table.copy_(before.sub(Tensors.mul(direction, step)));
-        double below = Tensors.number(objective(model));
-        double expected = (above - below) / (2 * step);
-        assertEquals(expected, Tensors.number(gradient.mul(direction).sum()), 1e-7);
-        assertTrue(Math.abs(expected) > 1e-3);
-      }
+      assertTrue(Tensors.number(table.grad().to_dense().abs().max()) > 1e-3);
     }
   }
 

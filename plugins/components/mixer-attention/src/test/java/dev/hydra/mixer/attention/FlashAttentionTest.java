@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.libtorch.autograd.Backward;
-import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.Handles;
 import java.util.Optional;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Device;
@@ -118,17 +118,7 @@ class FlashAttentionTest {
           Tensor y = attend(inputs(200, 200, 4, 2, 64), new SparsePattern(32, 8, 4));
           Backward.run(y.sum());
         };
-    repeat(3, step);
-    long before = Scopes.liveHandles();
-    repeat(10, step);
-    long grown = Scopes.liveHandles() - before;
-    assertTrue(grown <= 0, grown + " more live handles");
-  }
-
-  private static void repeat(int times, Runnable step) {
-    for (int i = 0; i < times; i++) {
-      Scopes.run(step);
-    }
+    Handles.assertFlat(10, step);
   }
 
   /** The kernels' path, and the plain one in float64 from the same numbers. */

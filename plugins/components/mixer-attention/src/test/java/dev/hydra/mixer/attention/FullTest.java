@@ -3,7 +3,6 @@ package dev.hydra.mixer.attention;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import dev.hydra.api.Workload;
@@ -11,8 +10,7 @@ import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.tck.Conformance;
-import java.io.IOException;
-import java.nio.file.Files;
+import dev.hydra.testing.PeakMemory;
 import java.util.List;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
@@ -79,18 +77,20 @@ class FullTest {
 
   /** One bool for every pair of 32k tokens would be 1 GiB. */
   @Test
-  void memoryOfDocumentsIsLinear() throws IOException {
+  void memoryOfDocumentsIsLinear() {
     String options = "head-dim = 2, heads = 1";
-    assumeTrue(Files.exists(Memory.STATUS), "needs Linux to read the peak of memory");
     try (Trial trial = new Trial(new FullFactory(), options, 2, ScalarType.Float)) {
-      long before = Memory.peak();
       Tensor x = trial.input(1, 1 << 15, 2);
       Tensor numbers = Positions.over(Tensors.range(0, 1 << 15, x), 1 << 13).unsqueeze(0);
-      try (ForwardContext forward = ForwardContext.training().withDocuments(numbers);
-          Grad off = Grad.off()) {
-        trial.component().forward(x, forward);
-      }
-      assertTrue(Memory.peak() - before < 1L << 28, "grew by " + (Memory.peak() - before));
+      long peak =
+          PeakMemory.during(
+              () -> {
+                try (ForwardContext forward = ForwardContext.training().withDocuments(numbers);
+                    Grad off = Grad.off()) {
+                  trial.component().forward(x, forward);
+                }
+              });
+      assertTrue(peak < 1L << 28, "memory grew by " + peak);
     }
   }
 

@@ -1,15 +1,13 @@
 package dev.hydra.mixer.attention;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.libtorch.autograd.Backward;
-import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.nn.Documents;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.FiniteDifferences;
 import java.util.Arrays;
 import java.util.Optional;
-import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -76,23 +74,7 @@ class MergedAttentionTest {
     try (PointerScope scope = new PointerScope()) {
       SparsePattern pattern = new SparsePattern(3, 2, 2);
       Qkv x = Formula.inputs(1, 40, 44, 2, 1, 2);
-      Backward.run(value(x, pattern, cap));
-      for (Tensor input : new Tensor[] {x.q(), x.k(), x.v()}) {
-        double[] gradient = Tensors.numbers(input.grad());
-        for (int i = 0; i < gradient.length; i++) {
-          try (PointerScope inner = new PointerScope();
-              Grad off = Grad.off()) {
-            DoublePointer element = input.data_ptr_double().getPointer(i);
-            double middle = element.get();
-            element.put(middle + 1e-5);
-            double above = Tensors.number(value(x, pattern, cap));
-            element.put(middle - 1e-5);
-            double below = Tensors.number(value(x, pattern, cap));
-            element.put(middle);
-            assertEquals((above - below) / 2e-5, gradient[i], 1e-8, "element " + i);
-          }
-        }
-      }
+      FiniteDifferences.check(() -> value(x, pattern, cap), x.q(), x.k(), x.v());
     }
   }
 

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
 import dev.hydra.libtorch.nn.RmsNorm;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.RandomInput;
 import java.util.Optional;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;

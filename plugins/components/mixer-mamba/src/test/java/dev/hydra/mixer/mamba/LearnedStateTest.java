@@ -3,6 +3,7 @@ package dev.hydra.mixer.mamba;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.RandomInput;
 import java.util.Arrays;
 import java.util.Optional;
 import org.bytedeco.javacpp.PointerScope;

@@ -14,6 +14,7 @@ import dev.hydra.composer.model.StandaloneComponent;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.RandomInput;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;

@@ -22,6 +22,7 @@ import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.router.topk.ChunkTopKRouterFactory;
 import dev.hydra.router.topk.TopKRouterFactory;
+import dev.hydra.testing.RandomInput;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.bytedeco.javacpp.PointerScope;

@@ -5,38 +5,29 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.runtime.Tensors;
-import java.util.ArrayList;
+import dev.hydra.testing.FiniteDifferences;
+import dev.hydra.testing.InScope;
+import dev.hydra.testing.RandomInput;
 import java.util.List;
 import java.util.Optional;
-import org.bytedeco.javacpp.PointerScope;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
+@ExtendWith(InScope.class)
 class SelectiveScanTest {
   private static final int BATCH = 2;
   private static final int INNER = 6;
   private static final int STATE = 5;
 
   private final RandomInput random = new RandomInput();
-  private PointerScope scope;
-
-  @BeforeEach
-  void open() {
-    scope = new PointerScope();
-  }
-
-  @AfterEach
-  void close() {
-    scope.close();
-  }
 
   @ParameterizedTest
   @CsvSource({
@@ -77,30 +68,26 @@ class SelectiveScanTest {
     ScanInput in = input(time, !packed, packed);
     Tensor outward = random.values(BATCH, time, INNER);
     Tensor onward = random.values(BATCH, INNER, STATE);
-    List<Tensor> leaves = new ArrayList<>(List.of(in.x(), in.dt(), in.a(), in.b(), in.c()));
-    in.initial().ifPresent(leaves::add);
-    for (int i = 0; i < leaves.size(); i++) {
-      int changed = i;
-      FiniteDifferences.check(
-          leaves.get(i),
-          random.random,
-          at -> {
-            Tensor[] all = leaves.toArray(Tensor[]::new);
-            all[changed] = at;
-            SelectiveScan.Output out =
-                SelectiveScan.chunked(
-                    new ScanInput(
-                        all[0],
-                        all[1],
-                        all[2],
-                        all[3],
-                        all[4],
-                        in.documents(),
-                        in.initial().map(initial -> all[5])),
-                    chunk);
-            return out.y().mul(outward).sum().add(out.state().mul(onward).sum());
-          });
-    }
+    Tensor[] leaves =
+        Stream.concat(Stream.of(in.x(), in.dt(), in.a(), in.b(), in.c()), in.initial().stream())
+            .map(input -> input.detach().clone().set_requires_grad(true))
+            .toArray(Tensor[]::new);
+    FiniteDifferences.checkSome(
+        () -> {
+          SelectiveScan.Output out =
+              SelectiveScan.chunked(
+                  new ScanInput(
+                      leaves[0],
+                      leaves[1],
+                      leaves[2],
+                      leaves[3],
+                      leaves[4],
+                      in.documents(),
+                      in.initial().map(initial -> leaves[5])),
+                  chunk);
+          return out.y().mul(outward).sum().add(out.state().mul(onward).sum());
+        },
+        leaves);
   }
 
   @Test

@@ -7,22 +7,23 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.runtime.Tensors;
-import java.util.ArrayList;
+import dev.hydra.testing.FiniteDifferences;
+import dev.hydra.testing.InScope;
+import dev.hydra.testing.RandomInput;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Optional;
-import org.bytedeco.javacpp.PointerScope;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
+@ExtendWith(InScope.class)
 class SsdTest {
   private static final int BATCH = 2;
   private static final int HEADS = 4;
@@ -30,17 +31,6 @@ class SsdTest {
   private static final int STATE = 5;
 
   private final RandomInput random = new RandomInput();
-  private PointerScope scope;
-
-  @BeforeEach
-  void open() {
-    scope = new PointerScope();
-  }
-
-  @AfterEach
-  void close() {
-    scope.close();
-  }
 
   @ParameterizedTest
   @CsvSource({
@@ -114,31 +104,27 @@ class SsdTest {
     Tensor outward = random.values(BATCH, time, HEADS, HEAD_DIM);
     // What a packed sequence leaves behind is not defined: padding belongs to no document.
     Tensor onward = random.values(BATCH, HEADS, HEAD_DIM, STATE).mul(new Scalar(packed ? 0 : 1));
-    List<Tensor> leaves = new ArrayList<>(List.of(in.x(), in.dt(), in.a(), in.b(), in.c()));
-    in.initial().ifPresent(leaves::add);
-    for (int i = 0; i < leaves.size(); i++) {
-      int changed = i;
-      FiniteDifferences.check(
-          leaves.get(i),
-          random.random,
-          at -> {
-            Tensor[] all = leaves.toArray(Tensor[]::new);
-            all[changed] = at;
-            Ssd.Output out =
-                ChunkedSsd.compute(
-                    new ScanInput(
-                        all[0],
-                        all[1],
-                        all[2],
-                        all[3],
-                        all[4],
-                        in.documents(),
-                        in.initial().map(initial -> all[5])),
-                    chunk,
-                    atOnce);
-            return out.y().mul(outward).sum().add(out.state().mul(onward).sum());
-          });
-    }
+    Tensor[] leaves =
+        Stream.concat(Stream.of(in.x(), in.dt(), in.a(), in.b(), in.c()), in.initial().stream())
+            .map(input -> input.detach().clone().set_requires_grad(true))
+            .toArray(Tensor[]::new);
+    FiniteDifferences.checkSome(
+        () -> {
+          Ssd.Output out =
+              ChunkedSsd.compute(
+                  new ScanInput(
+                      leaves[0],
+                      leaves[1],
+                      leaves[2],
+                      leaves[3],
+                      leaves[4],
+                      in.documents(),
+                      in.initial().map(initial -> leaves[5])),
+                  chunk,
+                  atOnce);
+          return out.y().mul(outward).sum().add(out.state().mul(onward).sum());
+        },
+        leaves);
   }
 
   @Test

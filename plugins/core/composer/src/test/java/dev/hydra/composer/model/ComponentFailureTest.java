@@ -3,7 +3,6 @@ package dev.hydra.composer.model;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.Cost;
@@ -16,7 +15,8 @@ import dev.hydra.api.Site;
 import dev.hydra.api.Workload;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.libtorch.runtime.Devices;
-import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.testing.Handles;
+import dev.hydra.testing.InScope;
 import java.util.List;
 import java.util.function.Function;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -145,12 +145,6 @@ class ComponentFailureTest {
             site -> {
               throw new UnsupportedOperationException();
             });
-    Scopes.run(() -> failure("{ ffn = scales }, { mixer = odd }", thrower));
-    long before = Scopes.liveHandles();
-    for (int i = 0; i < 20; i++) {
-      Scopes.run(() -> failure("{ ffn = scales }, { mixer = odd }", thrower));
-    }
-    long after = Scopes.liveHandles();
-    assertTrue(after <= before, () -> before + " live handles became " + after);
+    Handles.assertFlat(20, () -> failure("{ ffn = scales }, { mixer = odd }", thrower));
   }
 }

@@ -1,9 +1,8 @@
 package dev.hydra.composer.model;
 
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.testing.Handles;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
@@ -39,35 +38,26 @@ class MemoryTest {
     }
   }
 
-  private static void live(int steps) {
+  @Test
+  void stepsLeaveNothingBehind() {
     Scopes.run(
         () -> {
           try (Model model = Models.build(Models.HYBRID, ScalarType.BFloat16)) {
-            train(model);
-            decode(model);
-            long before = Scopes.liveHandles();
-            for (int i = 0; i < steps; i++) {
-              train(model);
-            }
-            for (int i = 0; i < steps / 10; i++) {
-              decode(model);
-            }
-            assertNotMore(before);
+            Handles.assertFreesItself(STEPS, () -> train(model));
+            Handles.assertFreesItself(STEPS / 10, () -> decode(model));
           }
         });
   }
 
-  /** Fewer are not a mistake: the garbage collector may find what other tests dropped. */
-  private static void assertNotMore(long before) {
-    long after = Scopes.liveHandles();
-    assertTrue(after <= before, () -> before + " live handles became " + after);
-  }
-
   @Test
-  void stepsLeaveNothingBehindNorDoModels() {
-    live(1); // what LibTorch and JavaCPP keep from the first time on
-    long before = Scopes.liveHandles();
-    live(STEPS);
-    assertNotMore(before);
+  void modelsLeaveNothingBehind() {
+    Handles.assertFlat(
+        3,
+        () -> {
+          try (Model model = Models.build(Models.HYBRID, ScalarType.BFloat16)) {
+            train(model);
+            decode(model);
+          }
+        });
   }
 }

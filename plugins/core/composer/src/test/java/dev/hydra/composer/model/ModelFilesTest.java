@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.InScope;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.InScope;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;

@@ -6,6 +6,7 @@ import dev.hydra.composer.model.ModelSummary.ComponentCount;
 import dev.hydra.composer.model.ModelSummary.Count;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.runtime.Devices;
+import dev.hydra.testing.InScope;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.LongStream;

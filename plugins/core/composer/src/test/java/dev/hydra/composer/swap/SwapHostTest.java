@@ -11,7 +11,6 @@ import dev.hydra.api.Migration;
 import dev.hydra.api.PluginId;
 import dev.hydra.api.Registration;
 import dev.hydra.composer.model.ForwardContext;
-import dev.hydra.composer.model.InScope;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.model.Models;
@@ -23,6 +22,8 @@ import dev.hydra.composer.model.Texts;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.Handles;
+import dev.hydra.testing.InScope;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -34,6 +35,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
@@ -92,11 +94,14 @@ class SwapHostTest {
     AtomicInteger prepared = new AtomicInteger();
     Counting host = new Counting(prepared, report -> {});
     Thread late;
-    long before;
-    try (Owner owner = new Owner(model(), host, Long.MAX_VALUE)) {
+    try (Owner owner = new Owner(model())) {
       owner.swap(SwapRequest.to(sum("1"))); // what the first time leaves
+    }
+    Handles handles = Handles.count();
+    try (PointerScope scope = new PointerScope(); // a device stays in the scope of a model
+        Owner owner = new Owner(model(), host, Long.MAX_VALUE)) {
+      owner.swap(SwapRequest.to(sum("1")));
       assertEquals(1, prepared.get());
-      before = Scopes.liveHandles();
       SwapReport report = owner.swap(SwapRequest.to(hanging).within(Duration.ofMillis(200)));
       assertTrue(report.reason().contains("its thread is left behind"), report.reason());
       assertEquals(
@@ -110,7 +115,8 @@ class SwapHostTest {
     late.join(10_000);
     assertFalse(late.isAlive());
     assertEquals(2, prepared.get(), "nothing is prepared of what nobody waits for");
-    assertTrue(Scopes.liveHandles() <= before, before + " live handles before");
+    handles.sample();
+    handles.assertFlat(1);
   }
 
   @Test

@@ -7,14 +7,16 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.api.Init;
 import dev.hydra.api.Registration;
-import dev.hydra.composer.model.InScope;
+import dev.hydra.api.Registration;
+import dev.hydra.testing.InScope;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Models;
 import dev.hydra.composer.model.OddMixer;
 import dev.hydra.composer.model.Owner;
 import dev.hydra.composer.model.Texts;
-import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.Handles;
+import dev.hydra.testing.InScope;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -290,12 +292,8 @@ class SwapRefusalTest {
                     Tensor more = site.parameter("more", Init.ones(), 9);
                     return (x, pass) -> Tensors.mul(x, Double.NaN).add(more.sum());
                   }));
-      assertEquals(SwapReport.Status.REFUSED, owner.swap(nan).status());
-      long before = Scopes.liveHandles();
-      for (int i = 0; i < 20; i++) {
-        owner.swap(nan);
-      }
-      assertTrue(Scopes.liveHandles() <= before, "live handles from " + before);
+      Handles.assertFreesItself(
+          20, () -> assertEquals(SwapReport.Status.REFUSED, owner.swap(nan).status()));
     }
   }
 }

@@ -1,19 +1,20 @@
 package dev.hydra.libtorch.autograd;
 
-import static dev.hydra.libtorch.autograd.Samples.assertClose;
-import static dev.hydra.libtorch.autograd.Samples.normal;
-import static dev.hydra.libtorch.autograd.Samples.parameter;
+import static dev.hydra.testing.Samples.assertClose;
+import static dev.hydra.testing.Samples.normal;
+import static dev.hydra.testing.Samples.parameter;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.hydra.libtorch.runtime.Handles;
-import dev.hydra.libtorch.runtime.InScope;
 import dev.hydra.libtorch.runtime.LibTorchException;
 import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.FiniteDifferences;
+import dev.hydra.testing.Handles;
+import dev.hydra.testing.InScope;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.GradMode;
@@ -91,7 +92,7 @@ class ActivationCheckpointTest {
   @Test
   void customFunctionInside() {
     CustomFunction product = new Functions.Product();
-    GradCheck.check(
+    FiniteDifferences.checkFunction(
         x -> ActivationCheckpoint.run(in -> product.apply(product.apply(in)[0], in[1]), x),
         parameter(4, 4),
         parameter(4, 4));
@@ -168,7 +169,8 @@ class ActivationCheckpointTest {
     Tensor y = ActivationCheckpoint.run(broken::apply, parameter(3))[0];
     LibTorchException thrown = assertThrows(LibTorchException.class, () -> Backward.run(y.sum()));
     assertTrue(
-        String.valueOf(thrown.getMessage()).matches("backward of Checkpoint: backward of .*: bug"),
+        String.valueOf(thrown.getMessage())
+            .matches("backward of ActivationCheckpoint: backward of .*: bug"),
         thrown.getMessage());
     LibTorchException inner = assertInstanceOf(LibTorchException.class, thrown.getCause());
     assertSame(bug, inner.getCause());

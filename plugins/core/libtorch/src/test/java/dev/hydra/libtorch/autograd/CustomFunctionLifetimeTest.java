@@ -1,14 +1,14 @@
 package dev.hydra.libtorch.autograd;
 
-import static dev.hydra.libtorch.autograd.Samples.assertClose;
-import static dev.hydra.libtorch.autograd.Samples.parameter;
+import static dev.hydra.testing.Samples.assertClose;
+import static dev.hydra.testing.Samples.parameter;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import dev.hydra.libtorch.runtime.Handles;
-import dev.hydra.libtorch.runtime.InScope;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
-import java.lang.ref.WeakReference;
+import dev.hydra.testing.Garbage;
+import dev.hydra.testing.Handles;
+import dev.hydra.testing.InScope;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -48,11 +48,12 @@ class CustomFunctionLifetimeTest {
   }
 
   @Test
-  void garbageCollectionBeforeBackwardDoesNoHarm() throws InterruptedException {
+  void garbageCollectionBeforeBackwardDoesNoHarm() {
     Tensor x = parameter(3, 4);
     Tensor y = parameter(3, 4);
     Tensor twice = Scopes.keep(() -> product.apply(product.apply(x, y)[0], y)[0]);
-    collectGarbage();
+    Garbage.collect(LiveCalls::count);
+    assertEquals(2, LiveCalls.count());
     Backward.run(twice.sum());
     assertClose(y.mul(y), x.grad());
   }
@@ -119,15 +120,6 @@ class CustomFunctionLifetimeTest {
   static void backwardRetaining(Tensor loss) {
     try (BoolOptional retain = new BoolOptional(true)) {
       loss.backward(new Tensor(), retain, false, new TensorArrayRefOptional());
-    }
-  }
-
-  /** Returns when the collector has run for sure. */
-  private static void collectGarbage() throws InterruptedException {
-    WeakReference<Object> canary = new WeakReference<>(new Object());
-    while (canary.get() != null) {
-      System.gc();
-      Thread.sleep(10);
     }
   }
 }

@@ -1,14 +1,15 @@
 package dev.hydra.libtorch.autograd;
 
-import static dev.hydra.libtorch.autograd.Samples.assertClose;
-import static dev.hydra.libtorch.autograd.Samples.normal;
-import static dev.hydra.libtorch.autograd.Samples.parameter;
+import static dev.hydra.testing.Samples.assertClose;
+import static dev.hydra.testing.Samples.normal;
+import static dev.hydra.testing.Samples.parameter;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.hydra.libtorch.runtime.InScope;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.FiniteDifferences;
+import dev.hydra.testing.InScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
@@ -29,34 +30,35 @@ class CustomFunctionTest {
 
   @Test
   void twoInputs() {
-    GradCheck.check(product::apply, parameter(3, 4), parameter(3, 4));
+    FiniteDifferences.checkFunction(product::apply, parameter(3, 4), parameter(3, 4));
   }
 
   @Test
   void twoOutputs() {
-    GradCheck.check(new Functions.ProductAndExp()::apply, parameter(3, 4), parameter(3, 4));
+    FiniteDifferences.checkFunction(
+        new Functions.ProductAndExp()::apply, parameter(3, 4), parameter(3, 4));
   }
 
   @Test
   void threeInputsOfDifferentShapes() {
-    GradCheck.check(
+    FiniteDifferences.checkFunction(
         new Functions.LinearSilu()::apply, parameter(5, 3), parameter(4, 3), parameter(4));
   }
 
   @Test
   void inputsThatAreNoLeaves() {
-    GradCheck.check(
+    FiniteDifferences.checkFunction(
         x -> product.apply(Tensors.mul(x[0], 2), x[1].exp()), parameter(3, 4), parameter(3, 4));
   }
 
   @Test
   void sameInputTwice() {
-    GradCheck.check(x -> product.apply(x[0], x[0]), parameter(3, 4));
+    FiniteDifferences.checkFunction(x -> product.apply(x[0], x[0]), parameter(3, 4));
   }
 
   @Test
   void chain() {
-    GradCheck.check(
+    FiniteDifferences.checkFunction(
         x -> {
           Tensor h = x[0];
           for (int i = 0; i < 8; i++) {
@@ -72,7 +74,7 @@ class CustomFunctionTest {
   void outputThatIsAView() {
     CustomFunction transpose =
         Functions.unary(Tensor::t, gradients -> gradients.give(0, gradients.of(0).t()));
-    GradCheck.check(
+    FiniteDifferences.checkFunction(
         x -> product.apply(transpose.apply(x)[0], x[1]), parameter(2, 3), parameter(3, 2));
   }
 
@@ -101,7 +103,7 @@ class CustomFunctionTest {
             gradients.give(0, Tensors.mul(gradients.of(0).add(gradients.of(1)), 3));
           }
         };
-    GradCheck.check(twice::apply, parameter(4));
+    FiniteDifferences.checkFunction(twice::apply, parameter(4));
   }
 
   @Test

@@ -2,10 +2,10 @@ package dev.hydra.libtorch.nn;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
-import dev.hydra.libtorch.autograd.GradCheck;
-import dev.hydra.libtorch.autograd.Samples;
-import dev.hydra.libtorch.runtime.InScope;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.FiniteDifferences;
+import dev.hydra.testing.InScope;
+import dev.hydra.testing.Samples;
 import java.util.Optional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -87,7 +87,7 @@ class ConvFunctionTest {
     Tensor weight = Samples.parameter(CHANNELS, 1, 4);
     Tensor bias = Samples.parameter(CHANNELS);
     Tensor documents = Tensors.range(0, time, x).floor_divide(new Scalar(7L)).repeat(BATCH, 1);
-    GradCheck.check(
+    FiniteDifferences.checkFunction(
         in ->
             new Tensor[] {
               convolved(in[0], in[1], Optional.of(in[2]), Optional.of(documents), Optional.empty())

@@ -1,6 +1,6 @@
 package dev.hydra.libtorch.runtime;
 
-import static dev.hydra.libtorch.autograd.Samples.assertClose;
+import static dev.hydra.testing.Samples.assertClose;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -11,7 +11,8 @@ import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.autograd.CustomFunction;
 import dev.hydra.libtorch.autograd.Functions;
 import dev.hydra.libtorch.autograd.LiveCalls;
-import dev.hydra.libtorch.autograd.Samples;
+import dev.hydra.testing.InScope;
+import dev.hydra.testing.Samples;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;

@@ -1,12 +1,14 @@
 package dev.hydra.libtorch.runtime;
 
-import static dev.hydra.libtorch.autograd.Samples.assertClose;
-import static dev.hydra.libtorch.autograd.Samples.normal;
+import static dev.hydra.testing.Samples.assertClose;
+import static dev.hydra.testing.Samples.normal;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import dev.hydra.libtorch.autograd.Samples;
 import dev.hydra.libtorch.runtime.Operators.Operator;
+import dev.hydra.testing.Handles;
+import dev.hydra.testing.InScope;
+import dev.hydra.testing.Samples;
 import java.util.List;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.Tensor;

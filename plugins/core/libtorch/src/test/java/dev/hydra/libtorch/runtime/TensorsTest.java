@@ -1,14 +1,15 @@
 package dev.hydra.libtorch.runtime;
 
-import static dev.hydra.libtorch.autograd.Samples.assertClose;
-import static dev.hydra.libtorch.autograd.Samples.normal;
-import static dev.hydra.libtorch.autograd.Samples.vector;
+import static dev.hydra.testing.Samples.assertClose;
+import static dev.hydra.testing.Samples.normal;
+import static dev.hydra.testing.Samples.vector;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.hydra.testing.InScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;

@@ -3,8 +3,8 @@ package dev.hydra.libtorch.safetensors;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.hydra.libtorch.runtime.InScope;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.InScope;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;

@@ -1,6 +1,7 @@
 package dev.hydra.trainer.run;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.api.PluginId;
@@ -14,12 +15,13 @@ import dev.hydra.ffn.moe.MoeFactory;
 import dev.hydra.inference.GenerationSettings;
 import dev.hydra.inference.Sampling;
 import dev.hydra.inference.TextGenerator;
-import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.memory.pkm.ProductKeyMemoryFactory;
 import dev.hydra.memory.workspace.WorkspaceFactory;
 import dev.hydra.mixer.attention.SparseGlobalFactory;
 import dev.hydra.mixer.mamba.Mamba2Factory;
 import dev.hydra.router.topk.ChunkTopKRouterFactory;
+import dev.hydra.testing.Garbage;
+import dev.hydra.testing.Handles;
 import dev.hydra.trainer.evaluation.Evaluator;
 import dev.hydra.trainer.run.Trials.Events;
 import java.io.IOException;
@@ -29,6 +31,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -96,30 +99,38 @@ class SwapTest {
         "trainer { steps = 310, batch-size = 1, swap.guard-steps = 0 }, data.sequence-length = 16";
     Events events = new Events();
     List<WeakReference<ClassLoader>> loaders = new ArrayList<>();
-    long[] handles = new long[2];
-    int[] threads = new int[2];
+    AtomicReference<Handles> handles = new AtomicReference<>();
+    List<Integer> threads = new ArrayList<>();
     try (Trainer trainer = Trials.trainer(folder, folder.resolve("run"), overrides, events)) {
       trainer.run(
           () -> {
             int step = events.steps.size();
-            if (step == 10 || step == 309) {
+            if (step == 10) {
               collect(loaders); // what plugins hold in constants goes with their classes
-              handles[step == 10 ? 0 : 1] = Scopes.liveHandles();
-              threads[step == 10 ? 0 : 1] = Thread.activeCount();
+              handles.set(Handles.count());
+              threads.add(Thread.activeCount());
+            } else if (step == 309) {
+              collect(loaders);
+              handles.get().sampleCollected();
+              threads.add(Thread.activeCount());
+            }
+            if (step > 0 && step <= 309) {
+              assertNotNull(loaders.get(step - 1).get(), "the plugin in use is alive");
             }
             if (step < 309) {
               loaders.add(swapAll(trainer, step));
             }
             return false;
           });
-      int alive = collect(loaders);
+      long alive = collect(loaders);
       assertEquals(309, loaders.size());
       assertTrue(
           alive <= PLUGINS.length,
           alive + " class loaders are alive; only the last of each plugin is in use");
     }
-    assertTrue(handles[1] <= handles[0], handles[0] + " live handles became " + handles[1]);
-    assertEquals(threads[0], threads[1], "threads");
+    handles.get().assertFlat(1);
+    assertEquals(2, threads.size());
+    assertEquals(threads.get(0), threads.get(1), "threads");
   }
 
   @Test
@@ -265,23 +276,9 @@ class SwapTest {
     assertEquals(whole.losses().subList(4, 8), resumed.losses());
   }
 
-  /** Collects garbage until the class loaders are gone that are not in use; how many are left. */
-  private static int collect(List<WeakReference<ClassLoader>> loaders) {
-    int alive = loaders.size();
-    for (int attempt = 0; attempt < 20 && (attempt < 5 || alive > PLUGINS.length); attempt++) {
-      System.gc();
-      pause(); // native memory is freed by a thread of its own
-      alive = (int) loaders.stream().filter(each -> each.get() != null).count();
-    }
-    return alive;
-  }
-
-  private static void pause() {
-    try {
-      Thread.sleep(50);
-    } catch (InterruptedException e) {
-      throw new IllegalStateException(e);
-    }
+  /** Collects garbage; how many of the class loaders are left. */
+  private static long collect(List<WeakReference<ClassLoader>> loaders) {
+    return Garbage.collect(() -> loaders.stream().filter(each -> each.get() != null).count());
   }
 
   /** Swaps one plugin after the other; gives its class loader. */

@@ -13,9 +13,9 @@ import dev.hydra.data.Dataset;
 import dev.hydra.inference.GenerationSettings;
 import dev.hydra.inference.Sampling;
 import dev.hydra.inference.TextGenerator;
-import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.libtorch.safetensors.SafetensorsFile;
+import dev.hydra.testing.Handles;
 import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.run.Trials.Events;
 import dev.hydra.trainer.step.TrainingException;
@@ -25,6 +25,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Scalar;
 import org.junit.jupiter.api.BeforeEach;
@@ -203,20 +204,18 @@ class TrainerTest {
             folder.resolve("run"),
             "trainer { steps = 1000, batch-size = 1 }, data.sequence-length = 16",
             events)) {
-      long[] handles = new long[2];
+      AtomicReference<Handles> handles = new AtomicReference<>();
       trainer.run(
           () -> {
             int step = events.steps.size();
             if (step == 20) {
-              handles[0] = Scopes.liveHandles();
-            } else if (step == 999) {
-              handles[1] = Scopes.liveHandles();
+              handles.set(Handles.count());
+            } else if (step > 20 && step < 1000) {
+              handles.get().sample();
             }
             return false;
           });
-      assertTrue(
-          handles[1] <= handles[0],
-          "live handles went from " + handles[0] + " to " + handles[1] + " in 979 steps");
+      handles.get().assertFlat(979);
     }
   }
 

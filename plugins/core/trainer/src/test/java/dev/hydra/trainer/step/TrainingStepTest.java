@@ -16,6 +16,7 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.InScope;
 import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.Trials;
 import java.util.ArrayList;
@@ -25,24 +26,17 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
 import java.util.stream.Collectors;
-import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** What a step does to parameters that are not simply moved against a dense gradient. */
+@ExtendWith(InScope.class)
 class TrainingStepTest {
   private static final String BIAS = "blocks.1.ffn.router.bias";
   private static final String TABLE = "blocks.1.memory2.values.weight";
-
-  private final PointerScope scope = new PointerScope();
-
-  @AfterEach
-  void free() {
-    scope.close();
-  }
 
   @Test
   void adjustmentsAreAveragedOverItsForwards() {

@@ -1,22 +1,22 @@
-package dev.hydra.mixer.mamba;
+package dev.hydra.testing;
 
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.bytedeco.pytorch.Tensor;
 
-/** Random tensors, the same in every run. */
-final class RandomInput {
-  final SplittableRandom random = new SplittableRandom(1);
+/** Makes random tensors, the same in every run, whatever else draws from LibTorch's generator. */
+public final class RandomInput {
+  private final SplittableRandom random = new SplittableRandom(1);
 
-  /** float64, uniform with variance 1. */
-  Tensor values(long... sizes) {
+  /** Draws float64 values, uniform with variance 1. */
+  public Tensor values(long... sizes) {
     double[] values = new double[(int) Arrays.stream(sizes).reduce(1, Math::multiplyExact)];
     Arrays.setAll(values, i -> random.nextDouble(-Math.sqrt(3), Math.sqrt(3)));
     return Tensor.create(values).view(sizes);
   }
 
-  /** Numbers of documents of 1 to 40 tokens, other ones in each row. */
-  Tensor documents(int batch, int time) {
+  /** Draws numbers of documents of 1 to 40 tokens, other ones in each row: int64 [batch, time]. */
+  public Tensor documents(int batch, int time) {
     long[] numbers = new long[batch * time];
     for (int row = 0; row < batch; row++) {
       int t = 0;

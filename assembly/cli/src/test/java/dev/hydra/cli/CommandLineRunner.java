@@ -1,0 +1,58 @@
+package dev.hydra.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.hydra.cli.plugins.FixedPlugins;
+import dev.hydra.api.PluginRegistry;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.io.Writer;
+import picocli.CommandLine;
+
+/** Runs commands as {@code bin/hydra} does, in this process and with the plugins of the tests. */
+public final class CommandLineRunner {
+  private CommandLineRunner() {}
+
+  /** What a command has said, and its exit code. */
+  public record Outcome(int code, String out, String err) {
+    /** Fails unless the command was done. */
+    public Outcome done() {
+      assertThat(code).as(toString()).isZero();
+      return this;
+    }
+
+    /** Fails unless the command ended with a code and one message, without a stack trace. */
+    public Outcome refused(int expected, String message) {
+      assertThat(code).as(toString()).isEqualTo(expected);
+      assertThat(err).contains(message).doesNotContain("Where it happened", "\tat ");
+      return this;
+    }
+  }
+
+  /** Runs a command to its end. */
+  public static Outcome run(Object... arguments) {
+    StringWriter out = new StringWriter();
+    Outcome outcome = run(out, arguments);
+    return new Outcome(outcome.code(), out.toString(), outcome.err());
+  }
+
+  /** Runs a command that writes to {@code out}; the outcome says nothing of that. */
+  public static Outcome run(Writer out, Object... arguments) {
+    PluginRegistry plugins =
+        PluginRegistry.load(
+            CommandLineRunner.class.getClassLoader(),
+            warning -> {
+              throw new AssertionError(warning);
+            });
+    CommandLine line = Main.commandLine(new Commands(new FixedPlugins(plugins)));
+    StringWriter err = new StringWriter();
+    line.setOut(new PrintWriter(out, true));
+    line.setErr(new PrintWriter(err, true));
+    String[] texts = new String[arguments.length];
+    for (int i = 0; i < texts.length; i++) {
+      texts[i] = arguments[i].toString();
+    }
+    int code = line.execute(texts);
+    return new Outcome(code, "", err.toString());
+  }
+}

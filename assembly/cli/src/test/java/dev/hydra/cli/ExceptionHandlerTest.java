@@ -1,0 +1,77 @@
+package dev.hydra.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.hydra.api.ConfigException;
+import dev.hydra.cli.common.UsageException;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import org.junit.jupiter.api.Test;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+
+class ExceptionHandlerTest {
+  @Command
+  private record Failing(Exception thrown) implements java.util.concurrent.Callable<Integer> {
+    @Override
+    public Integer call() throws Exception {
+      throw thrown;
+    }
+  }
+
+  private static String said(int code, Exception thrown) {
+    StringWriter err = new StringWriter();
+    CommandLine line = new CommandLine(new Failing(thrown));
+    line.setErr(new PrintWriter(err));
+    line.setExecutionExceptionHandler(new ExceptionHandler());
+    assertThat(line.execute()).isEqualTo(code);
+    return err.toString().strip();
+  }
+
+  @Test
+  void mistakesAreCode2AndTheirMessage() {
+    assertThat(said(2, new UsageException("do it so"))).isEqualTo("hydra: do it so");
+    assertThat(said(2, new ConfigException("a.b is wrong"))).isEqualTo("hydra: a.b is wrong");
+  }
+
+  @Test
+  void mishapsAreCode1AndTheirMessage() {
+    assertThat(said(1, new IOException("the disk is full"))).isEqualTo("hydra: the disk is full");
+    assertThat(said(1, new FileSystemException("f", null, "odd"))).isEqualTo("hydra: f: odd");
+  }
+
+  /** Their message is the name of the file alone. */
+  @Test
+  void filesSayWhatIsTheMatter() {
+    assertThat(said(1, new NoSuchFileException("f")))
+        .isEqualTo("hydra: f is not there, or a folder above it");
+    assertThat(said(1, new FileAlreadyExistsException("f"))).isEqualTo("hydra: f is there already");
+    assertThat(said(1, new AccessDeniedException("f")))
+        .isEqualTo("hydra: f may not be read or written");
+    assertThat(said(1, new DirectoryNotEmptyException("f")))
+        .isEqualTo("hydra: f cannot be used: DirectoryNotEmptyException");
+  }
+
+  @Test
+  void ourOwnMistakesComeWithATrace() {
+    assertThat(said(1, new IllegalStateException("impossible")))
+        .startsWith("hydra: failed: ")
+        .contains("impossible", "Where it happened:", "at dev.hydra.cli.ExceptionHandlerTest");
+  }
+
+  /** LibTorch's messages carry a trace in C++, which is for nobody. */
+  @Test
+  void tracesOfNativeCodeAreCutOff() {
+    String said =
+        said(
+            1,
+            new RuntimeException("sizes differ\nException raised from f at g.cpp:1\nframe #0: h"));
+    assertThat(said.lines().findFirst()).contains("hydra: failed: sizes differ");
+  }
+}

@@ -1,0 +1,67 @@
+package dev.hydra.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.hydra.trainer.run.StepReport;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+
+class ProgressDisplayTest {
+  private final StringWriter screen = new StringWriter();
+
+  private ProgressDisplay display(boolean terminal) {
+    return new ProgressDisplay(new PrintWriter(screen, true), terminal, 64);
+  }
+
+  private static StepReport step(long step, double tokensPerSecond) {
+    return new StepReport(step, 8, Math.log(2), 0, 1, 1e-3, tokensPerSecond);
+  }
+
+  /** The first and the last step are shown for sure, others only after a while. */
+  @Test
+  void plainLinesAreRare() {
+    try (ProgressDisplay display = display(false)) {
+      for (int i = 1; i <= 8; i++) {
+        display.stepped(step(i, 64));
+      }
+    }
+    assertThat(screen.toString().lines())
+        .containsExactly(
+            "step 1/8  loss 0.693  1.000 bits/token  64 tokens/s  0:07 left",
+            "step 8/8  loss 0.693  1.000 bits/token  64 tokens/s  0:00 left");
+    assertThat(screen.toString()).doesNotContain("\u001b");
+  }
+
+  @Test
+  void aTerminalHasOneLineThatIsLeftBeforeOtherText() {
+    try (ProgressDisplay display = display(true)) {
+      display.stepped(step(2, 64));
+      display.warned("the disk is slow");
+      display.stepped(step(8, 64));
+    }
+    assertThat(screen)
+        .hasToString(
+            "\r\u001b[K[######------------------] step 2/8  loss 0.693  1.000 bits/token"
+                + "  64 tokens/s  0:06 left\nwarning: the disk is slow\n"
+                + "\r\u001b[K[########################] step 8/8  loss 0.693  1.000 bits/token"
+                + "  64 tokens/s  0:00 left\n");
+  }
+
+  @Test
+  void longTimesHaveHours() {
+    try (ProgressDisplay display = display(false)) {
+      display.stepped(step(1, 64 * 7 / 3661.0));
+    }
+    assertThat(screen.toString()).contains("1:01:01 left");
+  }
+
+  @Test
+  void tellsOfCheckpoints() {
+    try (ProgressDisplay display = display(false)) {
+      display.checkpointed(3, Path.of("run", "step-3"));
+    }
+    assertThat(screen.toString().strip()).isEqualTo("checkpoint " + Path.of("run", "step-3"));
+  }
+}

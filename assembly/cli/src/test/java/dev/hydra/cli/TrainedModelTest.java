@@ -1,0 +1,186 @@
+package dev.hydra.cli;
+
+import static dev.hydra.cli.CommandLineRunner.run;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.jr.ob.JSON;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Training, and what can be done with a run folder afterwards. */
+class TrainedModelTest {
+  @TempDir
+  @SuppressWarnings("NullAway") // set by JUnit
+  static Path folder;
+
+  private static CommandLineRunner.Outcome trained = new CommandLineRunner.Outcome(-1, "", "");
+  private static Path run = Path.of("");
+
+  @BeforeAll
+  static void train() throws IOException {
+    run = folder.resolve("run");
+    trained = run("train", TinyModel.write(folder), "--run-dir", run, "--device", "cpu").done();
+  }
+
+  @Test
+  void trainingSaysWhatItDoes() {
+    assertThat(trained.err())
+        .containsPattern("tiny.conf: [0-9,]+ parameters, \\w+ on cpu")
+        .containsPattern("text: 9,600 tokens, [0-9,]+ training windows; run folder: ")
+        .containsPattern("(?m)^step 2/2  loss \\d\\.\\d{3} ")
+        .contains("checkpoint " + run);
+    assertThat(trained.out())
+        .containsPattern("validation: \\d\\.\\d{4} bits per byte on [0-9,]+ held-out bytes")
+        .contains("sample: one")
+        .contains("written to " + run)
+        .contains("more text: hydra generate --model " + run);
+  }
+
+  @Test
+  void aUsedFolderIsNotOverwritten() {
+    run("train", folder.resolve("tiny.conf"), "--run-dir", run)
+        .refused(2, run + " holds a run already; add --resume, or choose another --run-dir");
+  }
+
+  @Test
+  void aRunGoesOn() throws IOException {
+    Path own = copy("resumed");
+    var resumed =
+        run("train", "--resume", "--run-dir", own, "--set", "trainer.steps=4", "--device", "cpu");
+    assertThat(resumed.done().err()).contains("resuming after step 2").contains("step 4/4");
+    assertThat(Files.readAllLines(own.resolve("metrics.jsonl"))).hasSize(4);
+  }
+
+  @Test
+  void evaluatesForPeopleAndPrograms() throws IOException {
+    Map<String, Object> json = json("eval", "--model", run, "--json", "--observe");
+    double bits = ((Number) json.get("bits_per_byte")).doubleValue();
+    double loss = ((Number) json.get("loss")).doubleValue();
+    assertThat(bits).isCloseTo(loss / Math.log(2), within(1e-9));
+    assertThat(json).containsKeys("tokens", "observations");
+    assertThat(run("eval", "--run-dir", run).done().out())
+        .contains(String.format("loss %.4f nats per token, %.4f bits per byte", loss, bits));
+  }
+
+  @Test
+  void nothingHeldOutCannotBeScored() {
+    run("eval", "--model", run, "--set", "data.validation-fraction=0")
+        .refused(2, "nothing is held out; --set data.validation-fraction=0.05");
+  }
+
+  @Test
+  void generatesTheSameTwice() throws IOException {
+    Object[] generate = {
+      "generate", "--model", run, "-p", "one", "-n", "9", "--seed", "3", "--json"
+    };
+    Map<String, Object> first = json(generate);
+    assertThat((List<?>) first.get("tokens")).hasSize(9);
+    assertThat(first.get("text")).isInstanceOf(String.class);
+    assertThat(json(generate)).isEqualTo(first);
+    assertThat(
+            json(
+                "generate",
+                "--model",
+                run,
+                "--tokens",
+                "[111,110,101]",
+                "-n",
+                "9",
+                "--seed",
+                "3",
+                "--json"))
+        .isEqualTo(first);
+    generate[7] = "--top-k";
+    generate[8] = "1";
+    assertThat(json(generate)).isNotEqualTo(first);
+  }
+
+  @Test
+  void textIsPrintedAsItIsDrawn() throws IOException {
+    Object[] generate = {"generate", "--model", run, "-p", "one two", "-n", "5"};
+    String text = run(generate).done().out();
+    Object[] json = Arrays.copyOf(generate, generate.length + 1);
+    json[generate.length] = "--json";
+    assertThat(text).isEqualTo(json(json).get("text") + System.lineSeparator());
+  }
+
+  @Test
+  void scoresTokens() throws IOException {
+    Path tokens = Files.writeString(folder.resolve("tokens.json"), "[[111,110,101,32],[116]]");
+    Map<String, Object> json = json("score", "--model", run, "--tokens", tokens, "--json");
+    assertThat((List<?>) json.get("logprobs"))
+        .extracting(row -> ((List<?>) row).size())
+        .isEqualTo(List.of(3, 0));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "{} | it is no",
+        "[1.5] | [0] is 1.5, not a whole number",
+        "[1, \"2\"] | [1] is 2, not a whole number",
+        "[4294967296] | [0] is 4294967296, and no vocabulary has as many tokens",
+        "[1] [2] | there is more after its end",
+        "[1 | JSON",
+        "[999] | 999",
+        "[-1] | -1",
+      })
+  void tokensThatAreNoneAreRefused(String tokens, String message) {
+    run("generate", "--model", run, "--tokens", tokens).refused(2, message);
+  }
+
+  @Test
+  void aDamagedCheckpointIsNamedAndTheOneBeforeUsed() throws IOException {
+    Path own = copy("damaged");
+    run("train", "--resume", "--run-dir", own, "--set", "trainer.steps=3", "--device", "cpu")
+        .done();
+    Path newest = own.resolve("checkpoints/step-000003/model.safetensors");
+    Files.write(newest, new byte[] {1}, StandardOpenOption.APPEND);
+    assertThat(json("eval", "--model", own, "--json"))
+        .isEqualTo(json("eval", "--model", run, "--json"));
+    run("eval", "--model", newest.getParent()).refused(1, "model.safetensors");
+  }
+
+  @Test
+  void foldersThatHoldNoModelSaySo() throws IOException {
+    Path empty = Files.createDirectories(folder.resolve("empty"));
+    run("eval", "--model", empty).refused(1, empty + " is neither a checkpoint nor a run folder");
+    Path published = Files.createDirectories(folder.resolve("published"));
+    Files.writeString(published.resolve("config.json"), "{}");
+    run("generate", "--model", published)
+        .refused(2, "is a published model; import it first: hydra import hf " + published);
+  }
+
+  @Test
+  void anotherShapeThanTheCheckpointsIsRefused() {
+    var outcome = run("generate", "--model", run, "--set", "model.width=24");
+    assertThat(outcome.code()).isNotZero();
+    assertThat(outcome.err()).contains("shape");
+  }
+
+  private static Map<String, Object> json(Object... arguments) throws IOException {
+    return JSON.std.mapFrom(run(arguments).done().out());
+  }
+
+  private static Path copy(String name) throws IOException {
+    Path to = folder.resolve(name);
+    try (var files = Files.walk(run)) {
+      for (Path from : files.toList()) {
+        Files.copy(from, to.resolve(run.relativize(from).toString()));
+      }
+    }
+    return to;
+  }
+}

@@ -1,0 +1,121 @@
+package dev.hydra.cli;
+
+import static dev.hydra.cli.CommandLineRunner.run;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Arguments, and what is said of wrong ones. */
+class UsageTest {
+  @TempDir Path folder;
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "'' | hydra needs a command",
+        "trian | Unmatched argument at index 0: 'trian'",
+        "train --stpes 3 | Unknown option: '--stpes'",
+        "train | name a configuration, such as: hydra train quickstart",
+        "train --resume | --resume needs --run-dir, the folder of the run to go on with",
+        "train --resume --run-dir nowhere | there is no run in nowhere to resume",
+        "train x --device tpu | Invalid value for option '--device': expected one of",
+        "train no-such-conf | there is no configuration no-such-conf; looked for no-such-conf,"
+            + " no-such-conf.conf",
+        "eval | Missing required option: '--run-dir=DIR'",
+        "eval --model nowhere | there is no folder nowhere",
+        "eval --model nowhere --windows 0 | --windows must be at least 1",
+        "generate --model nowhere -p a --tokens [1] | give either --prompt or --tokens",
+        "generate --model nowhere -n -1 | --max-tokens must be at least 0",
+        "generate --model nowhere --temperature -1 | temperature",
+        "generate --model nowhere --top-p 2 | top-p",
+        "inspect no-such-conf --lengths 0 | --lengths must be at least 1",
+        "plugins describe mamba3 | unknown component type \"mamba3\"; did you mean \"mamba",
+        "plugins swap | name a jar, or what is to change with --set or --config",
+        "plugins swap nothing.jar | there is no file nothing.jar",
+        "plugins swap --set type=dense | --set and --config need --sites",
+        "plugins swap --set type | --set type must be KEY=VALUE",
+        "plugins swap --set a=b --limit 0 | --limit must be more than 0 seconds",
+        "plugins swap --set a=b --sites x --run nowhere | there is no run folder nowhere",
+        "plugins rollback --run nowhere | there is no run folder nowhere",
+      })
+  void wrongUseIsCode2AndOneMessage(String arguments, String message) {
+    var outcome = run((Object[]) (arguments.isEmpty() ? new String[0] : arguments.split(" ")));
+    outcome.refused(2, message);
+    assertThat(outcome.err()).startsWith("hydra: ");
+    assertThat(outcome.out()).isEmpty();
+  }
+
+  @Test
+  void misspeltCommandsAndOptionsAreGivenHelp() {
+    assertThat(run("trian").err())
+        .contains("Did you mean: hydra train")
+        .contains("Try 'hydra --help'.");
+    assertThat(run("train", "--resum").err())
+        .contains("--resume")
+        .contains("Try 'hydra train --help'.");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "--help",
+        "train --help",
+        "eval --help",
+        "generate --help",
+        "score --help",
+        "inspect --help",
+        "import --help",
+        "import hf --help",
+        "export hf --help",
+        "config check --help",
+        "config show --help",
+        "plugins list --help",
+        "plugins describe --help",
+        "plugins verify --help",
+        "plugins swap --help",
+        "plugins rollback --help",
+        "bench components --help",
+        "bench swap --help",
+        "doctor --help"
+      })
+  void everyCommandExplainsItself(String arguments) {
+    var outcome = run((Object[]) arguments.split(" ")).done();
+    assertThat(outcome.out()).contains("Usage: hydra");
+    assertThat(outcome.err()).isEmpty();
+  }
+
+  @Test
+  void helpNamesTheExitCodes() {
+    assertThat(run("--help").out())
+        .contains("Exit codes:", "wrong use or configuration", "interrupted");
+  }
+
+  @Test
+  void versionNamesLibTorchAndJava() {
+    assertThat(run("--version").done().out().lines())
+        .hasSize(3)
+        .anyMatch(line -> line.startsWith("LibTorch "))
+        .anyMatch(line -> line.startsWith("Java " + Runtime.version()));
+  }
+
+  @Test
+  void aFileIsNotAModel() throws Exception {
+    Path file = Files.writeString(folder.resolve("file"), "");
+    run("eval", "--model", file).refused(2, file + " is no");
+  }
+
+  @Test
+  void staticPluginsCannotBeVerifiedOrAdded() throws Exception {
+    Path jar = Files.writeString(folder.resolve("some.jar"), "nothing");
+    var outcome = run("plugins", "verify", jar);
+    assertThat(outcome.code()).isIn(1, 2);
+    assertThat(outcome.err()).doesNotContain("\tat ");
+  }
+}

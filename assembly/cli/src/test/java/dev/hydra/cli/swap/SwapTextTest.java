@@ -1,0 +1,50 @@
+package dev.hydra.cli.swap;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.jr.ob.JSON;
+import java.io.IOException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Answers as lines for people. */
+class SwapTextTest {
+  @Test
+  void everySiteAndParameterIsNamed() throws IOException {
+    assertThat(
+            SwapText.lines(
+                JSON.std.mapFrom(
+                    """
+                    {"status": "switched", "step": 1200, "pause_ms": 1.24, "total_ms": 310,
+                     "sites": [{"site": "blocks.0.ffn", "from": "dense (a 1)", "to": "dense (a 2)"},
+                               {"site": "blocks.1.ffn", "from": "dense (a 1)", "to": "dense (a 2)"}],
+                     "carried": ["x", "y"], "migrated": [], "initialised": ["z"],
+                     "dropped": ["v", "w"], "kept": [], "sha256": "abc"}
+                    """)))
+        .containsExactly(
+            "swapped after step 1200",
+            "  blocks.0.ffn: dense (a 1) -> dense (a 2)",
+            "  blocks.1.ffn: dense (a 1) -> dense (a 2)",
+            "parameters: 2 carried, 1 initialised [z], 2 dropped [v, w]",
+            "SHA-256: abc",
+            "pause 1.2 ms, in all 310.0 ms");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "switched, swapped after step 3",
+    "rolled_back, undone after step 3",
+    "prepared, 'can be swapped (nothing was changed), tried after step 3'"
+  })
+  void theFirstLineSaysHowItEnded(String status, String line) throws IOException {
+    assertThat(
+            SwapText.lines(
+                JSON.std.mapFrom(
+                    "{\"status\": \""
+                        + status
+                        + "\", \"step\": 3, \"pause_ms\": 0,"
+                        + " \"total_ms\": 1}")))
+        .containsExactly(line, "pause 0.0 ms, in all 1.0 ms");
+  }
+}

@@ -1,0 +1,56 @@
+package dev.hydra.testing;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** Makes float64 tensors for tests and compares them. */
+public final class Samples {
+  private Samples() {}
+
+  /** Draws from the normal distribution; the same in every run below {@link InScope}. */
+  public static Tensor normal(long... sizes) {
+    return torch.randn(sizes).to(ScalarType.Double);
+  }
+
+  /** Draws a leaf that needs a gradient from the normal distribution. */
+  public static Tensor parameter(long... sizes) {
+    return normal(sizes).set_requires_grad(true);
+  }
+
+  /** Makes a vector. */
+  public static Tensor vector(double... values) {
+    return Tensor.create(values);
+  }
+
+  /** Fails unless two tensors have one shape and every element is as near as {@code tolerance}. */
+  public static void assertClose(Tensor expected, Tensor actual, double tolerance) {
+    assertArrayEquals(sizes(expected), sizes(actual), "shape");
+    assertArrayEquals(numbers(expected), numbers(actual), tolerance);
+  }
+
+  /** Fails unless two tensors have one shape and every element is as near as 1e-12. */
+  public static void assertClose(Tensor expected, Tensor actual) {
+    assertClose(expected, actual, 1e-12);
+  }
+
+  static double[] numbers(Tensor tensor) {
+    Tensor dense = tensor.is_sparse() ? tensor.to_dense() : tensor;
+    Tensor flat = dense.detach().cpu().to(ScalarType.Double).contiguous().view(-1);
+    double[] values = new double[(int) flat.numel()];
+    if (values.length > 0) {
+      flat.data_ptr_double().get(values);
+    }
+    return values;
+  }
+
+  static long[] sizes(Tensor tensor) {
+    long[] sizes = new long[(int) tensor.dim()];
+    for (int i = 0; i < sizes.length; i++) {
+      sizes[i] = tensor.size(i);
+    }
+    return sizes;
+  }
+}

@@ -1,0 +1,5 @@
+/** Tests of the test helpers: planted mistakes must be found. */
+@NullMarked
+package dev.hydra.testing;
+
+import org.jspecify.annotations.NullMarked;

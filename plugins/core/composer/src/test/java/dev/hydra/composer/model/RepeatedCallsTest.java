@@ -86,8 +86,8 @@ class RepeatedCallsTest {
           Tensor weight = site.parameter("weight", Init.ones(), site.width());
           site.parameter(ParameterSpec.of("bias", Init.zeros(), 1).frozen());
           return (x, pass) ->
-              ActivationCheckpoint.run(
-                      inputs -> new Tensor[] {tell(inputs[0], weight, pass)}, x)[0];
+              ActivationCheckpoint.run(inputs -> new Tensor[] {tell(inputs[0], weight, pass)}, x)[
+                  0];
         };
     try (StandaloneComponent component = build(checkpointed);
         ForwardContext forward = ForwardContext.training()) {

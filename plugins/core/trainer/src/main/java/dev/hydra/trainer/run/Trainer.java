@@ -54,6 +54,7 @@ public final class Trainer implements AutoCloseable {
   /**
    * Builds the model and opens the run folder.
    *
+   * @param listeners hear what happens, each event in their order
    * @throws dev.hydra.api.ConfigException if a component's configuration is wrong
    * @throws IOException if the run folder cannot be written to, or another run is using it
    */
@@ -63,13 +64,13 @@ public final class Trainer implements AutoCloseable {
       Components components,
       Device device,
       RunFolder folder,
-      TrainingListener listener)
+      TrainingListener... listeners)
       throws IOException {
     this.experiment = experiment;
     this.settings = experiment.trainer();
     this.dataset = dataset;
     this.folder = folder;
-    this.listener = listener;
+    this.listener = new Listeners(List.of(listeners));
     this.schedule = experiment.optimizer().schedule(settings.steps());
     folder.create();
     lock = RunLock.take(folder.path());
@@ -88,7 +89,7 @@ public final class Trainer implements AutoCloseable {
     }
     evaluator = new Evaluator(model, dataset, settings.batchSize());
     checkpoints = new Checkpoints(folder, this::config, model, training);
-    swaps = new Swaps(model, training, settings.guard(), this::swapped);
+    swaps = new Swaps(model, training, dataset.train(), settings.guard(), this::swapped);
   }
 
   /** The model that is trained. */
@@ -192,6 +193,23 @@ public final class Trainer implements AutoCloseable {
     DurableFiles.write(folder.config(), config());
     log.forgetAfter(step);
     log.event("start", step, "plugins", model.plugins(), "compute", compute());
+    try {
+      if (step < settings.steps()) {
+        listener.started(swapper());
+      }
+      steps(stop);
+    } finally {
+      swaps.close(); // whoever waits for a swap is told, however the run ends
+    }
+    save(true);
+    Optional<Score> score =
+        step == settings.steps() ? evaluate(Integer.MAX_VALUE, stop) : Optional.empty();
+    boolean interrupted = stop.getAsBoolean();
+    log.event(interrupted ? "interrupted" : "end", step);
+    return new Outcome(interrupted, step, score);
+  }
+
+  private void steps(BooleanSupplier stop) throws IOException {
     clock = System.nanoTime();
     while (step < settings.steps() && !stop.getAsBoolean()) {
       swaps.boundary(step);
@@ -209,9 +227,8 @@ public final class Trainer implements AutoCloseable {
         }
         throw e;
       }
-      boolean undone = swaps.rolledBack(step, measured);
-      if (undone && !measured.finite()) {
-        continue; // the step has changed nothing
+      if (swaps.rolledBack(step, measured)) {
+        continue; // the step is undone too, and taken again with the same windows
       }
       checkFinite(measured);
       step++;
@@ -227,13 +244,6 @@ public final class Trainer implements AutoCloseable {
         evaluateWatched(stop);
       }
     }
-    swaps.close();
-    save(true);
-    Optional<Score> score =
-        step == settings.steps() ? evaluate(Integer.MAX_VALUE, stop) : Optional.empty();
-    boolean interrupted = stop.getAsBoolean();
-    log.event(interrupted ? "interrupted" : "end", step);
-    return new Outcome(interrupted, step, score);
   }
 
   private void report(StepMetrics measured, double learningRate) {

@@ -6,6 +6,7 @@ import dev.hydra.composer.swap.FreeMemory;
 import dev.hydra.composer.swap.SwapRefusedException;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.LibTorchException;
+import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.optim.AdamW;
@@ -25,9 +26,9 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Parameters and moments of one moment, in host memory: 12 bytes for every trained element, 4 for
- * every other. They are copied while a step's forwards and backwards run, which change neither:
- * only the update has to wait.
+ * Parameters, moments and random numbers of one moment, in host memory: 12 bytes for every trained
+ * element, 4 for every other. They are copied while a step's forwards and backwards run, which
+ * change neither: only the update has to wait.
  */
 final class Snapshot implements AutoCloseable {
   private static final int COPIES = 3;
@@ -35,6 +36,7 @@ final class Snapshot implements AutoCloseable {
   private final Map<String, Tensor> values = new LinkedHashMap<>();
   private final Map<String, Moments> moments = new LinkedHashMap<>();
   private final Executor background;
+  private @Nullable RandomState random;
   private CompletableFuture<Void> filled = CompletableFuture.completedFuture(null);
 
   /**
@@ -57,6 +59,10 @@ final class Snapshot implements AutoCloseable {
   void fill(ParameterStore store, AdamW optimizer) {
     List<Parameter> all = List.copyOf(store.all());
     Map<String, Moments> now = optimizer.moments();
+    try (PointerScope scope = new PointerScope()) {
+      RandomState state = RandomState.save();
+      random = new RandomState(Scopes.own(state.cpu()), state.cuda().map(Scopes::own));
+    }
     filled = CompletableFuture.runAsync(() -> copyAll(all, now), background);
   }
 
@@ -101,6 +107,9 @@ final class Snapshot implements AutoCloseable {
    */
   void restore(ParameterStore store, AdamW optimizer) {
     ended();
+    if (random != null) {
+      random.restore();
+    }
     if (filled.isCompletedExceptionally()) {
       return;
     }
@@ -137,5 +146,9 @@ final class Snapshot implements AutoCloseable {
   private void free() {
     values.values().forEach(Tensor::close);
     moments.values().forEach(Moments::close);
+    if (random != null) {
+      random.cpu().close();
+      random.cuda().ifPresent(Tensor::close);
+    }
   }
 }

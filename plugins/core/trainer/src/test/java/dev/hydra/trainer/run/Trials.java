@@ -1,9 +1,12 @@
 package dev.hydra.trainer.run;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.swap.SwapReport;
+import dev.hydra.composer.swap.Swapper;
 import dev.hydra.data.Dataset;
 import dev.hydra.ffn.moe.MoeFactory;
 import dev.hydra.libtorch.runtime.Devices;
@@ -95,12 +98,19 @@ public final class Trials {
     final List<Score> scores = new ArrayList<>();
     final List<Path> checkpoints = new ArrayList<>();
     final List<String> warnings = new ArrayList<>();
+    final List<Swapper> started = new ArrayList<>();
 
     /** Is told of swaps, on the thread that asked. */
     Consumer<SwapReport> heard = report -> {};
 
     List<Double> losses() {
       return steps.stream().map(StepReport::loss).toList();
+    }
+
+    @Override
+    public void started(Swapper swapper) {
+      assertEquals(0, steps.size(), "before the first step");
+      started.add(swapper);
     }
 
     @Override

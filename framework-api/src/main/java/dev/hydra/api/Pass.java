@@ -33,7 +33,11 @@ public interface Pass {
   Optional<Tensor> padding();
 
   /**
-   * Adds a loss to the training objective.
+   * Adds a loss to the training objective. A component that is called several times in one forward
+   * adds one each time: losses of one name are summed. Where a backward computes a part of the
+   * forward again, as activation checkpointing does, nothing is added a second time; the first
+   * computation of such a part records no gradient, so that a loss made there trains nothing: hand
+   * what it is computed from out of the part.
    *
    * @param name what it is, for metrics, such as {@code balance}
    * @param loss a scalar with gradient, already multiplied by its coefficient
@@ -42,8 +46,9 @@ public interface Pass {
 
   /**
    * Moves a frozen parameter of this site by a delta, once the optimizer has made its step: for
-   * what is adjusted by a rule and not by a gradient. The deltas of all forwards of a step are
-   * averaged. Without effect outside training.
+   * what is adjusted by a rule and not by a gradient. Deltas of one parameter in one forward are
+   * summed, as losses are; those of all forwards of a step are averaged. Without effect outside
+   * training.
    *
    * @param parameter its name below the site, as in {@link ParameterSpec#frozen()}
    * @param delta of its shape; detached
@@ -55,6 +60,7 @@ public interface Pass {
 
   /**
    * Reports an inner quantity (expert load, gate values) under a name; it is detached and copied.
+   * Of several under one name in one forward the last stays.
    */
   void observe(String name, Tensor value);
 }

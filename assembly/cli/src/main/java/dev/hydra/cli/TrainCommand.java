@@ -105,23 +105,20 @@ final class TrainCommand implements Callable<Integer> {
     RunPlugins store = RunPlugins.of(folder.path(), config);
     Dataset dataset = experiment.data().open(Installation.dataRoots());
     Device device = deviceArgument.device();
-    try (Interrupt interrupt = new Interrupt();
-        ProgressDisplay display = display(screen, experiment);
+    ProgressDisplay display = display(screen, experiment);
+    SwapChannel swaps = new SwapChannel(folder, plugins, store, display); // opens when it starts
+    try (display;
+        Interrupt interrupt = new Interrupt();
         Trainer trainer =
-            new Trainer(experiment, dataset, components(folder, config), device, folder, display)) {
+            new Trainer(
+                experiment, dataset, components(folder, config), device, folder, display, swaps)) {
       announce(screen, file, trainer.model(), dataset, folder);
       if (resume) {
         screen.println("resuming after step " + trainer.resume(policy));
       }
       Trainer.Outcome outcome;
-      try (SwapChannel channel =
-          new SwapChannel(folder, trainer.swapper(), plugins, store, display)) {
-        outcome =
-            trainer.run(
-                () -> {
-                  channel.open();
-                  return interrupt.requested();
-                });
+      try (swaps) {
+        outcome = trainer.run(interrupt::requested);
       }
       interrupt.safe();
       if (outcome.interrupted()) {

@@ -5,6 +5,7 @@ import dev.hydra.api.Registration;
 import dev.hydra.cli.common.Terminal;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.cli.plugins.RunPlugins;
+import dev.hydra.composer.swap.SwapRefusedException;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.Swapper;
 import java.io.IOException;
@@ -17,22 +18,19 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Executors;
 import java.util.concurrent.FutureTask;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
 
 /**
- * Swaps plugins of a running model, one request after the other: brings the new version in, lets
- * the model's owner exchange the components, and takes away what no component uses any more.
+ * Swaps plugins of a running model: brings the new version in, lets the model's owner exchange the
+ * components, and takes away what no component uses any more. All of it happens in the turns that
+ * the {@link Swapper} gives: so the state here belongs to one thread at a time.
  */
-final class LiveSwaps implements AutoCloseable {
-  private static final long LOOK_MILLIS = 200;
-
-  /** How long a plugin may take to start: its code runs, and may hang. */
-  private static final long START_SECONDS = 10;
+final class LiveSwaps {
+  /** How long a plugin may take to start or to stop: its code runs, and may hang. */
+  private static final long LIMIT_SECONDS = 10;
 
   private final Swapper swapper;
   private final PluginJars plugins;
@@ -43,14 +41,6 @@ final class LiveSwaps implements AutoCloseable {
 
   /** Plugins that components of this run came from, or may come from. */
   private final Set<PluginId> seen = new HashSet<>();
-
-  private final ScheduledExecutorService queue =
-      Executors.newSingleThreadScheduledExecutor(
-          work -> {
-            Thread thread = new Thread(work, "hydra-swaps");
-            thread.setDaemon(true);
-            return thread;
-          });
 
   /** For a run that is about to begin. */
   LiveSwaps(
@@ -63,8 +53,7 @@ final class LiveSwaps implements AutoCloseable {
     this.journal = journal;
     this.hashes = plugins.hashes();
     seen.addAll(swapper.plugins());
-    var unused =
-        queue.scheduleWithFixedDelay(this::tidy, LOOK_MILLIS, LOOK_MILLIS, TimeUnit.MILLISECONDS);
+    swapper.whenReleased(this::tidy);
   }
 
   /** Answers a request of a client. */
@@ -98,16 +87,11 @@ final class LiveSwaps implements AutoCloseable {
     return inTurn(() -> perform(order, source));
   }
 
-  private Map<String, ?> inTurn(Callable<Map<String, ?>> request) {
+  private Map<String, ?> inTurn(Supplier<Map<String, ?>> request) {
     try {
-      return queue.submit(request).get();
-    } catch (RejectedExecutionException e) {
-      return SwapText.refused("the run has ended");
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return SwapText.refused("the request was interrupted");
-    } catch (ExecutionException e) {
-      return SwapText.refused(String.valueOf(e.getCause()));
+      return swapper.inTurn(request);
+    } catch (SwapRefusedException e) {
+      return SwapText.refused(String.valueOf(e.getMessage()));
     }
   }
 
@@ -180,25 +164,31 @@ final class LiveSwaps implements AutoCloseable {
   }
 
   private List<Registration> add(SwapOrder order, RunPlugins.Jar jar) throws IOException {
-    FutureTask<List<Registration>> task = new FutureTask<>(() -> plugins.add(jar.file()));
-    Thread thread = new Thread(task, "hydra-plugin-start");
+    String named = order.jar().get().toString();
+    try {
+      return limited(() -> plugins.add(jar.file()), named + " has not started");
+    } catch (IOException e) {
+      throw new IOException(
+          String.valueOf(e.getMessage()).replace(jar.file().toString(), named), e);
+    }
+  }
+
+  /** Runs what plugins may hang in on a thread that is left behind then. */
+  private static <T> T limited(Callable<T> action, String problem) throws IOException {
+    FutureTask<T> task = new FutureTask<>(action);
+    Thread thread = new Thread(task, "hydra-plugin");
     thread.setDaemon(true);
     thread.start();
     try {
-      return task.get(START_SECONDS, TimeUnit.SECONDS);
+      return task.get(LIMIT_SECONDS, TimeUnit.SECONDS);
     } catch (TimeoutException e) {
       throw new IOException(
-          order.jar().get() + " has not started after " + START_SECONDS + " s; it is left behind",
-          e);
+          problem + " after " + LIMIT_SECONDS + " s; its thread is left behind", e);
     } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IOException("the run has ended", e);
+      throw new IOException("the request was interrupted", e);
     } catch (ExecutionException e) {
-      String named = order.jar().get().toString();
-      throw new IOException(
-          String.valueOf(Objects.requireNonNullElse(e.getCause(), e).getMessage())
-              .replace(jar.file().toString(), named),
-          e);
+      Throwable cause = Objects.requireNonNullElse(e.getCause(), e);
+      throw new IOException(String.valueOf(cause.getMessage()), e);
     }
   }
 
@@ -243,18 +233,11 @@ final class LiveSwaps implements AutoCloseable {
   private void remove(PluginId plugin) throws IOException {
     seen.remove(plugin);
     hashes.values().removeIf(plugin::equals);
-    plugins.remove(plugin);
-  }
-
-  @Override
-  public void close() {
-    queue.shutdownNow();
-    try {
-      if (!queue.awaitTermination(10, TimeUnit.SECONDS)) {
-        screen.warned("a swap is still under way; it is left behind");
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
+    Callable<PluginId> removal =
+        () -> {
+          plugins.remove(plugin);
+          return plugin;
+        };
+    limited(removal, "plugin " + plugin + " has not stopped");
   }
 }

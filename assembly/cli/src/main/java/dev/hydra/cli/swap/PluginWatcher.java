@@ -2,6 +2,7 @@ package dev.hydra.cli.swap;
 
 import java.io.IOException;
 import java.nio.file.ClosedWatchServiceException;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardWatchEventKinds;
@@ -11,6 +12,7 @@ import java.nio.file.WatchService;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -18,15 +20,14 @@ import java.util.function.Consumer;
 import java.util.jar.JarFile;
 
 /**
- * Watches a folder for jars that are put into it, and tells of each when it has been left alone for
- * a while and is whole; of one that does not become whole, some time later.
+ * Watches folders for jars that are put into them, and tells of each when it has been left alone
+ * for a while and is whole; of one that does not become whole, some time later.
  */
 final class PluginWatcher implements AutoCloseable {
   private static final long QUIET_NANOS = TimeUnit.MILLISECONDS.toNanos(150);
   private static final long BROKEN_NANOS = TimeUnit.SECONDS.toNanos(3);
   private static final long LOOK_MILLIS = 50;
 
-  private final Path folder;
   private final WatchService watch;
   private final Consumer<Path> found;
   private final Consumer<String> warnings;
@@ -51,26 +52,34 @@ final class PluginWatcher implements AutoCloseable {
   /**
    * Begins to watch, what lies there already included.
    *
-   * @param folder the folder
+   * @param folders the folders
    * @param found told of each jar
+   * @throws IOException if one of them cannot be watched
    */
-  PluginWatcher(Path folder, Consumer<Path> found, Consumer<String> warnings) throws IOException {
-    this.folder = folder;
+  PluginWatcher(List<Path> folders, Consumer<Path> found, Consumer<String> warnings)
+      throws IOException {
     this.found = found;
     this.warnings = warnings;
-    watch = folder.getFileSystem().newWatchService();
-    folder.register(
-        watch,
-        StandardWatchEventKinds.ENTRY_CREATE,
-        StandardWatchEventKinds.ENTRY_MODIFY,
-        StandardWatchEventKinds.ENTRY_DELETE);
-    look();
+    watch = FileSystems.getDefault().newWatchService();
+    try {
+      for (Path each : folders) {
+        each.register(
+            watch,
+            StandardWatchEventKinds.ENTRY_CREATE,
+            StandardWatchEventKinds.ENTRY_MODIFY,
+            StandardWatchEventKinds.ENTRY_DELETE);
+        look(each);
+      }
+    } catch (IOException e) {
+      watch.close();
+      throw e;
+    }
     thread = new Thread(this::run, "hydra-plugins");
     thread.setDaemon(true);
     thread.start();
   }
 
-  private void look() throws IOException {
+  private void look(Path folder) throws IOException {
     try (var files = Files.list(folder)) {
       files.forEach(this::touched);
     }
@@ -89,10 +98,7 @@ final class PluginWatcher implements AutoCloseable {
         WatchKey key =
             changed.isEmpty() ? watch.take() : watch.poll(LOOK_MILLIS, TimeUnit.MILLISECONDS);
         if (key != null) {
-          for (WatchEvent<?> event : key.pollEvents()) {
-            take(event);
-          }
-          key.reset();
+          take(key);
         }
         tellOfQuiet();
       }
@@ -100,14 +106,25 @@ final class PluginWatcher implements AutoCloseable {
       // the end
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-    } catch (IOException e) {
+    }
+  }
+
+  private void take(WatchKey key) {
+    Path folder = (Path) key.watchable();
+    try {
+      for (WatchEvent<?> event : key.pollEvents()) {
+        take(folder, event);
+      }
+      key.reset();
+    } catch (IOException e) { // the others go on
+      key.cancel();
       warnings.accept("the folder " + folder + " cannot be watched any more: " + e);
     }
   }
 
-  private void take(WatchEvent<?> event) throws IOException {
+  private void take(Path folder, WatchEvent<?> event) throws IOException {
     if (event.kind() == StandardWatchEventKinds.OVERFLOW) {
-      look();
+      look(folder);
     } else if (event.kind() == StandardWatchEventKinds.ENTRY_DELETE) {
       changed.remove(folder.resolve((Path) event.context()));
       told.remove(folder.resolve((Path) event.context()));

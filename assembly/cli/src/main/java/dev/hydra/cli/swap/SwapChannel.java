@@ -6,12 +6,14 @@ import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.cli.plugins.RunPlugins;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.trainer.run.RunFolder;
+import dev.hydra.trainer.run.TrainingListener;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
-import java.util.Collection;
+import java.util.ArrayList;
 import java.util.Deque;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -20,50 +22,46 @@ import java.util.concurrent.ConcurrentHashMap;
  * are put into the run's folder {@code plugins} or beside the installation's. A way that cannot be
  * opened is warned of; the work goes on without it.
  */
-public final class SwapChannel implements AutoCloseable {
+public final class SwapChannel implements TrainingListener, AutoCloseable {
   private final RunFolder folder;
-  private final Swapper swapper;
   private final PluginJars plugins;
   private final RunPlugins store;
   private final Terminal screen;
   private final Deque<AutoCloseable> open = new ArrayDeque<>();
-  private final Set<Path> earlier = ConcurrentHashMap.newKeySet();
-  private boolean opened;
 
-  public SwapChannel(
-      RunFolder folder, Swapper swapper, PluginJars plugins, RunPlugins store, Terminal screen) {
+  /** Jars that are known: of interest when they change. */
+  private final Set<Path> earlier = ConcurrentHashMap.newKeySet();
+
+  /** For a run folder; nothing is open yet. */
+  public SwapChannel(RunFolder folder, PluginJars plugins, RunPlugins store, Terminal screen) {
     this.folder = folder;
-    this.swapper = swapper;
     this.plugins = plugins;
     this.store = store;
     this.screen = screen;
   }
 
-  /** Opens them the first time; the folder must be there, and no other process may use it. */
-  public void open() {
-    if (opened) {
-      return;
-    }
-    opened = true;
+  /**
+   * Opens them; the folder must be there, and no other process may use it.
+   *
+   * @param swapper what exchanges the components
+   */
+  @Override
+  public void started(Swapper swapper) {
     try {
       RunJournal journal = new RunJournal(folder.journal(), screen::warned);
       LiveSwaps live = new LiveSwaps(swapper, plugins, store, screen, journal);
-      open.push(live);
       Path drop = Files.createDirectories(folder.path().resolve("plugins"));
-      watch(drop, store.taken(drop), live);
+      earlier.addAll(store.taken(drop));
+      List<Path> folders = new ArrayList<>(List.of(drop));
       for (Path each : Installation.pluginFolders()) {
-        watch(each, RunPlugins.jars(each), live); // what lies there is loaded
+        earlier.addAll(RunPlugins.jars(each)); // what lies there is loaded
+        folders.add(each);
       }
+      open.push(new PluginWatcher(folders, jar -> dropped(jar, live), screen::warned));
       open.push(new ControlServer(new ControlSocket(folder.path()), live::answer));
     } catch (IOException | UnsupportedOperationException e) {
       screen.warned("plugins of this run cannot be swapped while it runs: " + e);
     }
-  }
-
-  /** Watches a folder; jars that are known are of interest when they change. */
-  private void watch(Path drop, Collection<Path> known, LiveSwaps live) throws IOException {
-    earlier.addAll(known);
-    open.push(new PluginWatcher(drop, jar -> dropped(jar, live), screen::warned));
   }
 
   private void dropped(Path jar, LiveSwaps live) {

@@ -35,8 +35,8 @@ public final class SwappableModel implements AutoCloseable {
     RunFolder files = new RunFolder(folder);
     RunJournal journal = new RunJournal(files.journal(), screen::warned);
     swapper = new Swapper(model, new Host(journal, screen));
-    channel = new SwapChannel(files, swapper, plugins, store, screen);
-    channel.open();
+    channel = new SwapChannel(files, plugins, store, screen);
+    channel.started(swapper);
   }
 
   /** Says what happened. The last swap can be undone until the next. */

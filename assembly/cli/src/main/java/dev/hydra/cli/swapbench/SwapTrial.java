@@ -9,7 +9,6 @@ import dev.hydra.cli.swap.SwapChannel;
 import dev.hydra.cli.swap.SwapOrder;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.swap.SwapReport;
-import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.RunFolder;
 import dev.hydra.trainer.run.StepReport;
@@ -88,6 +87,8 @@ public final class SwapTrial implements TrainingListener {
   Map<SitePath, SwapReport.Version> run() throws IOException {
     Experiment experiment = Experiment.read(config, plugins.registry());
     ExecutorService clients = Executors.newCachedThreadPool();
+    SwapChannel channel =
+        new SwapChannel(folder, plugins, RunPlugins.of(folder.path(), config), line -> {});
     try (Trainer trainer =
         new Trainer(
             experiment,
@@ -95,9 +96,10 @@ public final class SwapTrial implements TrainingListener {
             plugins.components(Map.of()),
             device,
             folder,
+            channel,
             this)) {
-      try (SwapChannel channel = channel(trainer)) {
-        trainer.run(() -> boundary(trainer, channel, clients));
+      try (channel) {
+        trainer.run(() -> boundary(trainer, clients));
       }
       return trainer.swapper().list();
     } finally {
@@ -106,13 +108,7 @@ public final class SwapTrial implements TrainingListener {
     }
   }
 
-  private SwapChannel channel(Trainer trainer) {
-    RunPlugins store = RunPlugins.of(folder.path(), config);
-    return new SwapChannel(folder, trainer.swapper(), plugins, store, line -> {});
-  }
-
-  private boolean boundary(Trainer trainer, SwapChannel channel, ExecutorService clients) {
-    channel.open();
+  private boolean boundary(Trainer trainer, ExecutorService clients) {
     int step = losses.size();
     if (step > planned && step < steps) {
       planned = step;
@@ -163,12 +159,6 @@ public final class SwapTrial implements TrainingListener {
   public void stepped(StepReport report) {
     losses.add(report.loss());
   }
-
-  @Override
-  public void evaluated(long step, Score score) {}
-
-  @Override
-  public void checkpointed(long step, Path checkpoint) {}
 
   @Override
   public void warned(String message) {

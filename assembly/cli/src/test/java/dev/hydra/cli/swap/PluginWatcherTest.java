@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.List;
+import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -26,7 +27,7 @@ class PluginWatcherTest {
   private final BlockingQueue<String> warnings = new LinkedBlockingQueue<>();
 
   private PluginWatcher watch() throws IOException {
-    return new PluginWatcher(folder, found::add, warnings::add);
+    return new PluginWatcher(List.of(folder), found::add, warnings::add);
   }
 
   private Path next() throws InterruptedException {

@@ -57,6 +57,7 @@ record Objective(
           ForwardContext whole = ForwardContext.training();
           try (ForwardContext forward = documents.map(whole::withDocuments).orElse(whole)) {
             Tensor sum = component.forward(x, forward).mul(weights).sum();
+            forward.finish();
             for (Tensor loss : forward.losses().values()) {
               sum = sum.add(loss);
             }

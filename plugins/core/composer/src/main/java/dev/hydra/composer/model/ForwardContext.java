@@ -23,6 +23,7 @@ public final class ForwardContext implements AutoCloseable {
   private final Map<String, Tensor> losses = new LinkedHashMap<>();
   private final Map<String, Tensor> observations = new LinkedHashMap<>();
   private final Map<String, Tensor> adjustments = new LinkedHashMap<>();
+  private boolean computed;
 
   private ForwardContext(
       boolean training, boolean observing, Optional<ModelState> state, Optional<Tensor> documents) {
@@ -91,6 +92,14 @@ public final class ForwardContext implements AutoCloseable {
     padding = Optional.of(mask);
   }
 
+  /**
+   * Says that the forward is over: losses and adjustments are complete. What components add from
+   * now on comes from a backward that computes parts again, and has been added before.
+   */
+  public void finish() {
+    computed = true;
+  }
+
   Optional<Tensor> padding() {
     return padding;
   }
@@ -129,18 +138,25 @@ public final class ForwardContext implements AutoCloseable {
   }
 
   void addLoss(String name, Tensor loss) {
-    keep(losses, name, loss);
+    add(losses, name, loss);
   }
 
   void addAdjustment(String name, Tensor delta) {
-    keep(adjustments, name, delta.detach());
+    add(adjustments, name, delta.detach());
   }
 
   void addObservation(String name, Tensor value) {
-    keep(observations, name, value.detach());
+    replace(observations, name, value.detach());
   }
 
-  private static void keep(Map<String, Tensor> map, String name, Tensor value) {
+  private void add(Map<String, Tensor> sums, String name, Tensor value) {
+    if (!computed) {
+      Tensor before = sums.get(name);
+      replace(sums, name, before == null ? value : before.add(value));
+    }
+  }
+
+  private static void replace(Map<String, Tensor> map, String name, Tensor value) {
     Tensor before = map.put(name, Scopes.own(value));
     if (before != null) {
       before.close();

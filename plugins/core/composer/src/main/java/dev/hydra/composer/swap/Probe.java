@@ -73,6 +73,7 @@ final class Probe {
     try (ForwardContext forward = ForwardContext.training()) {
       forward.about(tokens);
       Tensor y = output(x, forward, TIME);
+      forward.finish();
       causal(y);
       Tensor loss = Tensors.upcast(y).square().mean();
       for (Map.Entry<String, Tensor> auxiliary : forward.losses().entrySet()) {

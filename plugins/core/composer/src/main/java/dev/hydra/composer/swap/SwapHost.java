@@ -43,7 +43,8 @@ public interface SwapHost {
 
   /**
    * Hears of everything in order: what was prepared, and how a request ended, before whoever asked
-   * does. On the thread that runs the model where that did it, else on the one that asked.
+   * does. On the thread that runs the model where that did it, else on that of the requests' turns;
+   * of what never had a turn, on the one that asked.
    */
   void reported(SwapReport report);
 

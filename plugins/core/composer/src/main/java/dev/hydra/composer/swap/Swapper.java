@@ -13,10 +13,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Exchanges components of a running model: requests come from any thread, one after the other; what
@@ -24,26 +23,18 @@ import java.util.function.LongSupplier;
  * {@link #boundary}.
  */
 public final class Swapper implements AutoCloseable {
+  private static final String INTERRUPTED = "the request was interrupted";
+
   private final Model model;
   private final SwapHost host;
   private final LongSupplier room;
-  private final ReentrantLock oneAtATime = new ReentrantLock(true);
-  private final Object monitor = new Object();
+  private final SwapQueue queue = new SwapQueue();
   private final List<Parameter> retired = new ArrayList<>();
-  private Optional<Pending> pending = Optional.empty();
-  private Optional<String> closed = Optional.empty();
   private volatile Optional<AppliedSwap> last = Optional.empty();
   private volatile Optional<Thread> owner = Optional.empty();
   private volatile long step;
   private volatile Optional<ModelState.Extent> decoded = Optional.empty();
-
-  /** What waits for the boundary, and where its end is reported. */
-  private record Pending(String request, Action action, CompletableFuture<SwapReport> report) {}
-
-  @FunctionalInterface
-  private interface Action {
-    SwapReport run(long step, Optional<ModelState> state);
-  }
+  private volatile @Nullable Runnable whenReleased;
 
   @FunctionalInterface
   private interface Request {
@@ -82,7 +73,7 @@ public final class Swapper implements AutoCloseable {
       host.reported(ready);
       return request.dryRun()
           ? ready
-          : atBoundary(
+          : queue.atBoundary(
               request.describe(), (now, state) -> put(prepared, request, now, state, begin));
     }
   }
@@ -100,6 +91,7 @@ public final class Swapper implements AutoCloseable {
       last = Optional.of(done);
     } else {
       done.confirm();
+      released();
     }
     long end = System.nanoTime();
     return done.report().at(Status.SWITCHED, now, end - pauseBegin, end - begin);
@@ -111,7 +103,7 @@ public final class Swapper implements AutoCloseable {
     return inTurn(
         "rollback",
         begin,
-        () -> atBoundary("rollback", (now, state) -> back(now, state, "asked for")));
+        () -> queue.atBoundary("rollback", (now, state) -> back(now, state, "asked for")));
   }
 
   /**
@@ -136,6 +128,7 @@ public final class Swapper implements AutoCloseable {
                         + " training only while it is guarded"));
     retired.addAll(done.rollback(state)); // a request in the making may build on them
     last = Optional.empty();
+    released();
     long end = System.nanoTime();
     return done.report().rolledBack(reason, now, end - begin, end - begin);
   }
@@ -143,7 +136,44 @@ public final class Swapper implements AutoCloseable {
   /** The last swap stays: what is kept to undo it goes. For the thread that runs the model. */
   public void confirm() {
     last.ifPresent(AppliedSwap::confirm);
-    last = Optional.empty();
+    if (last.isPresent()) {
+      last = Optional.empty();
+      released();
+    }
+  }
+
+  /**
+   * Does something in the turn of requests, such as bringing in a plugin and asking for a swap to
+   * it: what is asked for within is part of the same turn.
+   *
+   * @throws SwapRefusedException if the end, or an interrupt of the calling thread, came before
+   * @throws IllegalStateException on the thread that runs the model, which would wait for itself
+   */
+  public <T> T inTurn(Supplier<T> task) {
+    if (owner.equals(Optional.of(Thread.currentThread()))) {
+      throw new IllegalStateException("the thread that runs the model cannot wait for itself");
+    }
+    try {
+      return queue.run(task);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new SwapRefusedException(INTERRUPTED);
+    }
+  }
+
+  /**
+   * Has something done, in a turn of its own, whenever a plugin may not be needed any more: a swap
+   * was confirmed or undone. See {@link #plugins}.
+   */
+  public void whenReleased(Runnable task) {
+    whenReleased = task;
+  }
+
+  private void released() {
+    Runnable task = whenReleased;
+    if (task != null) {
+      queue.add(task);
+    }
   }
 
   /** Whether the last swap can be undone. For the thread that runs the model. */
@@ -158,9 +188,7 @@ public final class Swapper implements AutoCloseable {
 
   /** Whether a request waits for the boundary. */
   public boolean pending() {
-    synchronized (monitor) {
-      return pending.isPresent();
-    }
+    return queue.hasReady();
   }
 
   /** What stands at every site, by its path, nested ones too. */
@@ -193,15 +221,11 @@ public final class Swapper implements AutoCloseable {
     owner = Optional.of(Thread.currentThread());
     step = now;
     decoded = state.map(ModelState::extent);
-    if (!retired.isEmpty() && !oneAtATime.isLocked()) {
+    if (!retired.isEmpty() && queue.idle()) {
       retired.forEach(Parameter::close);
       retired.clear();
     }
-    Optional<Pending> next;
-    synchronized (monitor) {
-      next = pending;
-      pending = Optional.empty();
-    }
+    Optional<SwapQueue.Ready> next = queue.take();
     if (next.isEmpty()) {
       return Optional.empty();
     }
@@ -214,53 +238,32 @@ public final class Swapper implements AutoCloseable {
     return Optional.of(report.status());
   }
 
-  private static SwapReport run(Pending pending, long now, Optional<ModelState> state) {
+  private static SwapReport run(SwapQueue.Ready ready, long now, Optional<ModelState> state) {
     long begin = System.nanoTime();
     try {
-      return pending.action().run(now, state);
+      return ready.action().run(now, state);
     } catch (Throwable e) { // whatever a plugin throws: whoever asked waits for an answer
       return SwapReport.refused(
-          pending.request(), Worker.describe(e), now, System.nanoTime() - begin);
-    }
-  }
-
-  private SwapReport atBoundary(String request, Action action) throws InterruptedException {
-    Pending mine = new Pending(request, action, new CompletableFuture<>());
-    synchronized (monitor) {
-      if (closed.isPresent()) {
-        throw new SwapRefusedException(closed.get());
-      }
-      pending = Optional.of(mine);
-    }
-    try {
-      return mine.report().get();
-    } catch (InterruptedException e) {
-      synchronized (monitor) {
-        if (pending.equals(Optional.of(mine))) {
-          pending = Optional.empty();
-          throw e;
-        }
-      }
-      return mine.report().join(); // too late: it is being done
-    } catch (ExecutionException e) {
-      throw new IllegalStateException(e);
+          ready.request(), Worker.describe(e), now, System.nanoTime() - begin);
     }
   }
 
   private SwapReport inTurn(String what, long begin, Request request) {
-    if (owner.equals(Optional.of(Thread.currentThread()))) {
-      throw new IllegalStateException("the thread that runs the model cannot wait for itself");
+    try {
+      return inTurn(() -> answered(what, begin, request));
+    } catch (SwapRefusedException e) {
+      return refused(what, String.valueOf(e.getMessage()), begin);
     }
-    oneAtATime.lock();
+  }
+
+  @SuppressWarnings("InterruptedExceptionSwallowed") // this turn was meant, not its thread
+  private SwapReport answered(String what, long begin, Request request) {
     try {
       return request.run();
     } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return refused(what, "the request was interrupted", begin);
+      return refused(what, INTERRUPTED, begin);
     } catch (RuntimeException | Error e) {
       return refused(what, Worker.describe(e), begin);
-    } finally {
-      oneAtATime.unlock();
     }
   }
 
@@ -276,22 +279,9 @@ public final class Swapper implements AutoCloseable {
    */
   @Override
   public void close() {
-    String reason = "the run has ended";
-    Optional<Pending> left;
-    synchronized (monitor) {
-      closed = Optional.of(reason);
-      left = pending;
-      pending = Optional.empty();
-    }
-    left.ifPresent(
-        each -> each.report().complete(refused(each.request(), reason, System.nanoTime())));
-    oneAtATime.lock();
-    try {
-      confirm();
-      retired.forEach(Parameter::close);
-      retired.clear();
-    } finally {
-      oneAtATime.unlock();
-    }
+    queue.close();
+    confirm();
+    retired.forEach(Parameter::close);
+    retired.clear();
   }
 }

@@ -29,12 +29,15 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -260,6 +263,40 @@ class SwapHostTest {
       assertTrue(again.reason().contains("no swap that can be undone"), again.reason());
       assertEquals(
           "1", owner.swapper.list().get(new SitePath("blocks.0.mixer")).plugin().version());
+    }
+  }
+
+  private static <T> T inTurn(Owner owner, Supplier<T> task) {
+    return CompletableFuture.supplyAsync(() -> owner.swapper.inTurn(task)).join();
+  }
+
+  @Test
+  void whatIsReleasedIsToldOfInATurn() {
+    try (Owner owner = new Owner(model(), new Stubborn(new AtomicInteger(1)), Long.MAX_VALUE)) {
+      List<Set<String>> told = new CopyOnWriteArrayList<>();
+      List<Thread> threads = new CopyOnWriteArrayList<>();
+      owner.swapper.whenReleased(
+          () -> {
+            threads.add(Thread.currentThread());
+            told.add(owner.swapper.plugins().stream().map(PluginId::toString).collect(Collectors.toSet()));
+          });
+      SwapReport nested =
+          done(
+              owner,
+              () -> owner.swapper.inTurn(() -> owner.swapper.swap(SwapRequest.to(sum("1")))));
+      assertTrue(nested.switched(), nested.reason());
+      assertEquals(List.of(), told, "what was before is kept");
+      assertTrue(owner.swap(SwapRequest.to(sum("2"))).switched());
+      assertEquals(1, inTurn(owner, told::size), "at the next swap");
+      assertTrue(told.get(0).containsAll(Set.of("sums 1", "sums 2")), told.toString());
+      owner.swapper.rollback(2, "test");
+      assertEquals(2, inTurn(owner, told::size), "when it is undone");
+      assertTrue(told.get(1).contains("sums 1") && !told.get(1).contains("sums 2"));
+      assertTrue(owner.swap(SwapRequest.to(sum("3"))).switched());
+      owner.swapper.confirm();
+      assertEquals(3, inTurn(owner, told::size), "when it is confirmed");
+      assertFalse(told.get(2).contains("sums 1"), told.toString());
+      assertFalse(threads.contains(Thread.currentThread()));
     }
   }
 

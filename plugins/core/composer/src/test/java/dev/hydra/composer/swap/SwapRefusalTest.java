@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.api.Init;
 import dev.hydra.api.Registration;
-import dev.hydra.api.Registration;
 import dev.hydra.testing.InScope;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Models;

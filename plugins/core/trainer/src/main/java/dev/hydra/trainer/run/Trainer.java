@@ -59,6 +59,7 @@ public final class Trainer implements AutoCloseable {
   /**
    * Builds the model and opens the run folder.
    *
+   * @param listeners hear what happens, each event in their order
    * @throws dev.hydra.api.ConfigException if a component's configuration is wrong
    * @throws IOException if the run folder cannot be written to, or another run is using it
    */
@@ -68,13 +69,13 @@ public final class Trainer implements AutoCloseable {
       Components components,
       Device device,
       RunFolder folder,
-      TrainingListener listener)
+      TrainingListener... listeners)
       throws IOException {
     this.experiment = experiment;
     this.settings = experiment.trainer();
     this.dataset = dataset;
     this.folder = folder;
-    this.listener = listener;
+    this.listener = new Listeners(List.of(listeners));
     this.learningRates = experiment.optimizer().learningRate(settings.steps());
     folder.create();
     lock = RunLock.take(folder.path());
@@ -93,7 +94,7 @@ public final class Trainer implements AutoCloseable {
     }
     evaluator = new Evaluator(model, dataset, settings.batchSize());
     checkpoints = new Checkpoints(folder, this::config, model, training);
-    swaps = new Swaps(model, training, settings.guard(), this::swapped);
+    swaps = new Swaps(model, training, dataset.train(), settings.guard(), this::swapped);
   }
 
   /** The model that is trained. */
@@ -208,6 +209,23 @@ public final class Trainer implements AutoCloseable {
     DurableFiles.write(folder.config(), config());
     log.forgetAfter(step);
     log.event("start", step, "plugins", texts(plugins()), "compute", compute());
+    try {
+      if (step < settings.steps()) {
+        listener.started(swapper());
+      }
+      steps(stop);
+    } finally {
+      swaps.close(); // whoever waits for a swap is told, however the run ends
+    }
+    save(true);
+    Optional<Score> score =
+        step == settings.steps() ? evaluate(Integer.MAX_VALUE, stop) : Optional.empty();
+    boolean interrupted = stop.getAsBoolean();
+    log.event(interrupted ? "interrupted" : "end", step);
+    return new Outcome(interrupted, step, score);
+  }
+
+  private void steps(BooleanSupplier stop) throws IOException {
     clock = System.nanoTime();
     while (step < settings.steps() && !stop.getAsBoolean()) {
       swaps.boundary(step);
@@ -225,9 +243,8 @@ public final class Trainer implements AutoCloseable {
         }
         throw e;
       }
-      boolean undone = swaps.rolledBack(step, measured);
-      if (undone && !measured.finite()) {
-        continue; // the step has changed nothing
+      if (swaps.rolledBack(step, measured)) {
+        continue; // the step is undone too, and taken again with the same windows
       }
       checkFinite(measured);
       step++;
@@ -243,13 +260,6 @@ public final class Trainer implements AutoCloseable {
         evaluateWatched(stop);
       }
     }
-    swaps.close();
-    save(true);
-    Optional<Score> score =
-        step == settings.steps() ? evaluate(Integer.MAX_VALUE, stop) : Optional.empty();
-    boolean interrupted = stop.getAsBoolean();
-    log.event(interrupted ? "interrupted" : "end", step);
-    return new Outcome(interrupted, step, score);
   }
 
   private void report(StepMetrics measured, double learningRate) {

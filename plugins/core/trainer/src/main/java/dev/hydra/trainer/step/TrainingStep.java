@@ -141,6 +141,7 @@ public final class TrainingStep implements AutoCloseable {
     try (ForwardContext forward = ForwardContext.training()) {
       Tensor tokens = windows.to(model.placement().device(), ScalarType.Long);
       Tensor loss = LanguageLoss.of(model, tokens, forward);
+      forward.finish();
       Tensor auxiliary = Tensors.zeros(loss);
       for (Tensor each : forward.losses().values()) {
         auxiliary = auxiliary.add(each);

@@ -6,6 +6,7 @@ import dev.hydra.composer.swap.FreeMemory;
 import dev.hydra.composer.swap.SwapRefusedException;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.LibTorchException;
+import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.optim.Optimizer;
@@ -25,14 +26,15 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Parameters and the optimizer's state of one moment, in host memory: with AdamW 12 bytes for every
- * trained element, 4 for every other. They are copied while a step's forwards and backwards run,
- * which change neither: only the update has to wait.
+ * Parameters, the optimizer's state and random numbers of one moment, in host memory: with AdamW 12
+ * bytes for every trained element, 4 for every other. They are copied while a step's forwards and
+ * backwards run, which change neither: only the update has to wait.
  */
 final class Snapshot implements AutoCloseable {
   private final Map<String, Tensor> values = new LinkedHashMap<>();
   private final Map<String, ParameterState> states = new LinkedHashMap<>();
   private final Executor background;
+  private @Nullable RandomState random;
   private CompletableFuture<Void> filled = CompletableFuture.completedFuture(null);
 
   /**
@@ -56,6 +58,10 @@ final class Snapshot implements AutoCloseable {
   void fill(ParameterStore store, Optimizer optimizer) {
     List<Parameter> all = List.copyOf(store.all());
     Map<String, ParameterState> now = optimizer.states();
+    try (PointerScope scope = new PointerScope()) {
+      RandomState state = RandomState.save();
+      random = new RandomState(Scopes.own(state.cpu()), state.cuda().map(Scopes::own));
+    }
     filled = CompletableFuture.runAsync(() -> copyAll(all, now), background);
   }
 
@@ -99,6 +105,9 @@ final class Snapshot implements AutoCloseable {
    */
   void restore(ParameterStore store, Optimizer optimizer) {
     ended();
+    if (random != null) {
+      random.restore();
+    }
     if (filled.isCompletedExceptionally()) {
       return;
     }
@@ -133,5 +142,9 @@ final class Snapshot implements AutoCloseable {
   private void free() {
     values.values().forEach(Tensor::close);
     states.values().forEach(ParameterState::close);
+    if (random != null) {
+      random.cpu().close();
+      random.cuda().ifPresent(Tensor::close);
+    }
   }
 }

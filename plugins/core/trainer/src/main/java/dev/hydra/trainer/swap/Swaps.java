@@ -4,6 +4,7 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.composer.swap.SwapHost;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.Swapper;
+import dev.hydra.data.WindowSampler;
 import dev.hydra.libtorch.runtime.LibTorchException;
 import dev.hydra.trainer.step.StepMetrics;
 import dev.hydra.trainer.step.TrainingStep;
@@ -15,18 +16,30 @@ import java.util.function.Consumer;
  * Everything is noted in the run's journal.
  *
  * <p>For {@code trainer.swap.guard-steps} steps a swap is watched, and undone if a step fails, is
- * not finite or its loss is far above the mean of the 20 steps before. As long as that takes, a
- * copy of all parameters and the optimizer's state lies in host memory (with AdamW 12 bytes for
- * every trained element), parameters that the swap dropped stay on the device, and the old plugin
- * stays in memory. The next swap ends the watch over the one before.
+ * not finite or its loss is far above the mean of the 20 steps before. Then everything is as it was
+ * when the swap was made: parameters, the optimizer's state, random numbers, and the place in the
+ * training windows, so that those of the steps that were undone are taken again. As long as that
+ * takes, a copy of all parameters and the optimizer's state lies in host memory (with AdamW 12 bytes
+ * for every trained element), parameters that the swap dropped stay on the device, and the old
+ * plugin stays in memory. The next swap ends the watch over the one before.
  */
 public final class Swaps implements AutoCloseable {
   private final Background background = new Background();
   private final Swapper swapper;
   private final SwapGuard guard;
 
+  /**
+   * For a training.
+   *
+   * @param windows what its steps are given, put back with the parameters
+   * @param reported hears of everything, on the training thread or on that of requests
+   */
   public Swaps(
-      Model model, TrainingStep training, GuardSettings settings, Consumer<SwapReport> reported) {
+      Model model,
+      TrainingStep training,
+      WindowSampler windows,
+      GuardSettings settings,
+      Consumer<SwapReport> reported) {
     this.guard = new SwapGuard(settings);
     boolean canRollBack = settings.steps() > 0;
     this.swapper =
@@ -40,7 +53,7 @@ public final class Swaps implements AutoCloseable {
                         ? Optional.of(
                             new Snapshot(model.parameters(), training.stateBytes(), background))
                         : Optional.empty();
-                return new TrainingParticipant(model, training, change, snapshot);
+                return new TrainingParticipant(model, training, windows, change, snapshot);
               }
 
               @Override

@@ -2,6 +2,7 @@ package dev.hydra.trainer.swap;
 
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.swap.SwapHost;
+import dev.hydra.data.WindowSampler;
 import dev.hydra.trainer.step.OptimizerEntries;
 import dev.hydra.trainer.step.StateTransfer;
 import dev.hydra.trainer.step.TrainingStep;
@@ -11,21 +12,31 @@ import java.util.Optional;
 final class TrainingParticipant implements SwapHost.Participant {
   private final Model model;
   private final TrainingStep training;
+  private final WindowSampler windows;
   private final SwapHost.Change change;
   private final Optional<Snapshot> snapshot;
 
   /** For parameters that are not trained: first the joining ones, then those gone, and so on. */
   private OptimizerEntries resting;
 
+  /** Training windows taken before. */
+  private long position;
+
   /**
    * Allocates.
    *
+   * @param windows what the steps are given
    * @param snapshot what to keep to go back to, if anything; owned
    */
   TrainingParticipant(
-      Model model, TrainingStep training, SwapHost.Change change, Optional<Snapshot> snapshot) {
+      Model model,
+      TrainingStep training,
+      WindowSampler windows,
+      SwapHost.Change change,
+      Optional<Snapshot> snapshot) {
     this.model = model;
     this.training = training;
+    this.windows = windows;
     this.change = change;
     this.snapshot = snapshot;
     try {
@@ -38,6 +49,7 @@ final class TrainingParticipant implements SwapHost.Participant {
 
   @Override
   public void begin() {
+    position = windows.position();
     snapshot.ifPresent(this::fill);
     new StateTransfer(change, training.optimizer().states()).into(resting.states());
   }
@@ -58,6 +70,7 @@ final class TrainingParticipant implements SwapHost.Participant {
   public void rolledBack() {
     switched();
     snapshot.orElseThrow().restore(model.parameters(), training.optimizer());
+    windows.seek(position);
   }
 
   @Override

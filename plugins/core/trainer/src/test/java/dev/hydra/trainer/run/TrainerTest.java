@@ -145,6 +145,23 @@ class TrainerTest {
   }
 
   @Test
+  void saysWhenItStartsUnlessNothingIsLeftToDo() throws IOException {
+    Path run = folder.resolve("run");
+    for (int steps : new int[] {1, 3, 3}) {
+      Events events = new Events();
+      String overrides = "trainer.steps = " + steps;
+      try (Trainer trainer = Trials.trainer(folder, run, overrides, events)) {
+        long done =
+            Files.exists(run.resolve("checkpoints")) ? trainer.resume(UnexpectedKeys.ERROR) : 0;
+        assertEquals(List.of(), events.started);
+        trainer.run(() -> false);
+        assertEquals(done < steps ? List.of(trainer.swapper()) : List.of(), events.started);
+        assertEquals(1, events.scores.size(), "the held-out text is scored in any case");
+      }
+    }
+  }
+
+  @Test
   void damagedCheckpointIsPassedOver() throws IOException {
     run("run", "trainer { steps = 4, checkpoint { every = 2 } }");
     Path newest = folder.resolve("run/checkpoints/step-000004").resolve(Checkpoint.MODEL);

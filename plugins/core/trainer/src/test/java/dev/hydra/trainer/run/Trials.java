@@ -1,10 +1,13 @@
 package dev.hydra.trainer.run;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.swap.SwapReport;
+import dev.hydra.composer.swap.Swapper;
 import dev.hydra.data.ByteTokenizerFactory;
 import dev.hydra.data.Dataset;
 import dev.hydra.data.TextSourceFactory;
@@ -112,12 +115,19 @@ public final class Trials {
     final List<Score> scores = new ArrayList<>();
     final List<Path> checkpoints = new ArrayList<>();
     final List<String> warnings = new ArrayList<>();
+    final List<Swapper> started = new ArrayList<>();
 
     /** Is told of swaps, on the thread that asked. */
     Consumer<SwapReport> heard = report -> {};
 
     List<Double> losses() {
       return steps.stream().map(StepReport::loss).toList();
+    }
+
+    @Override
+    public void started(Swapper swapper) {
+      assertEquals(0, steps.size(), "before the first step");
+      started.add(swapper);
     }
 
     @Override

@@ -12,6 +12,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.ServiceReference;
@@ -25,8 +27,8 @@ import org.osgi.framework.ServiceReference;
  */
 public record OsgiComponents(BundleContext context, Map<SitePath, PluginId> sites)
     implements Components {
-  /** What the location of a bundle has before the SHA-256 of a jar that was added later. */
-  private static final String HASH = "#sha256=";
+  /** Ends the location of a bundle whose jar was added later. */
+  private static final Pattern HASH = Pattern.compile("#sha256=([0-9a-f]{64})$");
 
 
   @Override
@@ -77,8 +79,7 @@ public record OsgiComponents(BundleContext context, Map<SitePath, PluginId> site
 
   /** The SHA-256 of a jar that was added later. */
   static Optional<String> hash(Bundle bundle) {
-    String location = bundle.getLocation();
-    int at = location.lastIndexOf(HASH);
-    return at < 0 ? Optional.empty() : Optional.of(location.substring(at + HASH.length()));
+    Matcher matcher = HASH.matcher(bundle.getLocation());
+    return matcher.find() ? Optional.of(matcher.group(1)) : Optional.empty();
   }
 }

@@ -61,8 +61,13 @@ public record OsgiPluginJars(BundleContext context) implements PluginJars {
   }
 
   private Stream<Bundle> bundles(PluginId plugin) {
+    return bundles().filter(bundle -> OsgiComponents.plugin(bundle).equals(plugin));
+  }
+
+  /** All but the framework itself, and without jars that are no bundles and about to be refused. */
+  private Stream<Bundle> bundles() {
     return Arrays.stream(context.getBundles())
-        .filter(bundle -> OsgiComponents.plugin(bundle).equals(plugin));
+        .filter(bundle -> bundle.getBundleId() != 0 && bundle.getSymbolicName() != null);
   }
 
   @Override
@@ -93,15 +98,13 @@ public record OsgiPluginJars(BundleContext context) implements PluginJars {
   @Override
   public Map<String, PluginId> hashes() throws IOException {
     Map<String, PluginId> hashes = new HashMap<>();
-    for (Bundle bundle : context.getBundles()) {
-      if (bundle.getBundleId() != 0) {
-        Optional<String> known = OsgiComponents.hash(bundle);
-        Path jar = file(bundle);
-        if (known.isPresent()) {
-          hashes.put(known.get(), OsgiComponents.plugin(bundle));
-        } else if (Files.isRegularFile(jar)) {
-          hashes.put(Sha256.of(jar), OsgiComponents.plugin(bundle));
-        }
+    for (Bundle bundle : bundles().toList()) {
+      Optional<String> known = OsgiComponents.hash(bundle);
+      Path jar = file(bundle);
+      if (known.isPresent()) {
+        hashes.put(known.get(), OsgiComponents.plugin(bundle));
+      } else if (Files.isRegularFile(jar)) {
+        hashes.put(Sha256.of(jar), OsgiComponents.plugin(bundle));
       }
     }
     return hashes;

@@ -1,5 +1,6 @@
 package dev.hydra.huggingface;
 
+import dev.hydra.composer.spec.SitePath;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -28,8 +29,8 @@ record ModelPlan(Backbone backbone, List<BlockPlan> layer) {
     model.renamed("embedding.weight", names.embedding() + ".weight", backbone.vocabSize(), width);
     for (int i = 0; i < backbone.depth(); i++) {
       for (int j = 0; j < layer.size(); j++) {
-        int block = i * layer.size() + j;
-        layer.get(j).map(i, width, model.at("blocks." + block + ".", "layers." + i + "."));
+        SitePath block = SitePath.block(i * layer.size() + j);
+        layer.get(j).map(i, width, model.at(block.fullName(""), "layers." + i + "."));
       }
     }
     model.renamed("norm.weight", names.norm() + ".weight", width);

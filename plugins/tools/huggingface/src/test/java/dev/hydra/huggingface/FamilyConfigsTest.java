@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** The configurations of published models that come with the project have their sizes. */
 class FamilyConfigsTest {
-  private static final Path CONFIGS = Path.of("../../configs/families");
+  private static final Path CONFIGS = Path.of("../../../configs/families");
 
   @ParameterizedTest
   @CsvSource({

@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Models that compute the same are the same, however they are written. */
 class SpecDifferencesTest {
-  private static final Path CONFIGS = Path.of("../../configs/families");
+  private static final Path CONFIGS = Path.of("../../../configs/families");
 
   @TempDir Path folder;
 

@@ -18,7 +18,10 @@ public final class Activator implements BundleActivator {
     ToIntFunction<String[]> main =
         arguments ->
             Main.run(
-                new Commands(new OsgiComponents(context, Map.of()), new OsgiPluginJars(context)),
+                new Commands(
+                    new OsgiComponents(context, Map.of()),
+                    new OsgiPluginJars(context),
+                    NativeFiles.ofLauncher(context)),
                 arguments);
     context.registerService(
         ToIntFunction.class, main, FrameworkUtil.asDictionary(Map.of("hydra.main", true)));

@@ -9,7 +9,7 @@ import java.util.Optional;
 import picocli.CommandLine;
 
 /** Makes command objects and hands them what their constructors ask for. */
-record Commands(Components components, PluginJars jars) implements CommandLine.IFactory {
+record Commands(Components components, PluginJars jars, NativeFiles natives) implements CommandLine.IFactory {
   @Override
   public <K> K create(Class<K> type) throws Exception {
     for (Constructor<?> constructor : type.getDeclaredConstructors()) {
@@ -26,6 +26,9 @@ record Commands(Components components, PluginJars jars) implements CommandLine.I
   private Optional<Object> argument(Class<?> type) {
     if (type == Components.class) {
       return Optional.of(components);
+    }
+    if (type == NativeFiles.class) {
+      return Optional.of(natives);
     }
     return type == PluginJars.class ? Optional.of(jars) : Optional.empty();
   }

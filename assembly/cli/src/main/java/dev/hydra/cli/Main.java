@@ -14,12 +14,15 @@ public final class Main {
   /** Runs a command and exits with its code. */
   public static void main(String[] arguments) {
     Components components = Components.load(Main.class.getClassLoader());
-    System.exit(run(new Commands(components, new FixedPlugins(components)), arguments));
+    System.exit(
+        run(
+            new Commands(components, new FixedPlugins(components), NativeFiles.unchecked()),
+            arguments));
   }
 
   /** Runs a command; gives the exit code. */
   static int run(Commands commands, String... arguments) {
-    Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT); // the same figures everywhere
+    Locale.setDefault(Locale.ROOT); // the same figures and names everywhere
     CommandLine line = new CommandLine(new HydraCommand(), commands);
     line.setOut(new PrintWriter(System.out, true, StandardCharsets.UTF_8));
     line.setErr(new PrintWriter(System.err, true, StandardCharsets.UTF_8));

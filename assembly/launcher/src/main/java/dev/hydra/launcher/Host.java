@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.ServiceLoader;
+import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.ToIntFunction;
@@ -40,6 +41,12 @@ final class Host implements AutoCloseable {
    */
   private static final String INSTALLER = "hydra.installer";
 
+  /**
+   * Marks the service that reads all unpacked native libraries and mends them: a {@link Callable}
+   * that gives a line for people; see {@link Natives#check}.
+   */
+  private static final String NATIVES = "hydra.natives";
+
   private final Framework framework;
   private final Consumer<String> warnings;
 
@@ -53,9 +60,11 @@ final class Host implements AutoCloseable {
    *
    * @param home the installation: {@code lib} is the class path, {@code plugins} holds bundles
    * @param extra a further folder of bundles
+   * @param natives the native libraries, which are unpacked already
    * @param warnings takes one line for each plugin that is skipped
    */
-  static Host start(Path home, Optional<Path> extra, Consumer<String> warnings) throws IOException {
+  static Host start(Path home, Optional<Path> extra, Natives natives, Consumer<String> warnings)
+      throws IOException {
     Framework framework =
         ServiceLoader.load(FrameworkFactory.class)
             .findFirst()
@@ -75,11 +84,16 @@ final class Host implements AutoCloseable {
     }
     bundles.forEach(host::start);
     Function<Path, Bundle> installer = host::add;
+    host.offer(Function.class, installer, INSTALLER);
+    Callable<String> check = natives::check;
+    host.offer(Callable.class, check, NATIVES);
+    return host;
+  }
+
+  private <S> void offer(Class<S> type, S service, String mark) {
     framework
         .getBundleContext()
-        .registerService(
-            Function.class, installer, FrameworkUtil.asDictionary(Map.of(INSTALLER, true)));
-    return host;
+        .registerService(type, service, FrameworkUtil.asDictionary(Map.of(mark, true)));
   }
 
   private static Map<String, String> configuration(Path home) throws IOException {
@@ -87,7 +101,7 @@ final class Host implements AutoCloseable {
         // Fresh in every process: Felix lets two processes share one silently, and a warm one is
         // not faster.
         Constants.FRAMEWORK_STORAGE,
-        TemporaryFolder.create("hydra-").toString(),
+        TemporaryFolder.create().toString(),
         Constants.FRAMEWORK_SYSTEMPACKAGES_EXTRA,
         SystemPackages.of(home.resolve("lib")),
         Constants.FRAMEWORK_SYSTEMCAPABILITIES_EXTRA,

@@ -47,21 +47,27 @@ record NativeCache(Path folder, Optional<Path> own) {
    */
   static NativeCache holding(List<NativeFile> files, Consumer<String> warnings) {
     List<NativeCache> candidates = candidates();
+    // A folder that was asked for is not passed over because another one is complete.
+    int asked = setting().isPresent() ? 1 : candidates.size();
     Optional<NativeCache> complete =
-        candidates.stream().filter(cache -> cache.holds(files)).findFirst();
+        candidates.stream().limit(asked).filter(cache -> cache.holds(files)).findFirst();
     return complete.orElseGet(() -> filled(candidates, files, warnings));
   }
 
   private static List<NativeCache> candidates() {
     List<NativeCache> found = new ArrayList<>();
-    Optional.ofNullable(System.getProperty(PROPERTY))
-        .filter(set -> !set.isEmpty())
-        .ifPresent(set -> found.add(new NativeCache(Path.of(set).toAbsolutePath(), Optional.empty())));
+    setting().ifPresent(set -> found.add(new NativeCache(set, Optional.empty())));
     home().ifPresent(home -> found.add(new NativeCache(home.resolve(".javacpp/cache"), Optional.empty())));
     Path temporary = Path.of(System.getProperty("java.io.tmpdir")).toAbsolutePath();
     Path own = temporary.resolve(".javacpp-" + System.getProperty("user.name"));
     found.add(new NativeCache(own.resolve("cache"), Optional.of(own)));
     return found;
+  }
+
+  private static Optional<Path> setting() {
+    return Optional.ofNullable(System.getProperty(PROPERTY))
+        .filter(set -> !set.isEmpty())
+        .map(set -> Path.of(set).toAbsolutePath());
   }
 
   /** Java knows no home of users whom the system does not know; containers often run as such. */
@@ -104,7 +110,9 @@ record NativeCache(Path folder, Optional<Path> own) {
     List<String> problems = new ArrayList<>();
     for (NativeCache cache : candidates) {
       try {
-        cache.fill(files, warnings);
+        if (!cache.holds(files)) {
+          cache.fill(files, warnings);
+        }
         if (!problems.isEmpty()) {
           warnings.accept(
               "the native libraries are in "

@@ -9,7 +9,8 @@ import java.util.Optional;
 import picocli.CommandLine;
 
 /** Makes command objects and hands them what their constructors ask for. */
-record Commands(Components components, PluginJars jars, NativeFiles natives) implements CommandLine.IFactory {
+record Commands(Components components, PluginJars jars, NativeFiles natives)
+    implements CommandLine.IFactory {
   @Override
   public <K> K create(Class<K> type) throws Exception {
     for (Constructor<?> constructor : type.getDeclaredConstructors()) {

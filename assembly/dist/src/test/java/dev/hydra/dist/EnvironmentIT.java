@@ -43,10 +43,7 @@ class EnvironmentIT {
     TestBundle.probe().writeTo(installation.plugins().resolve("probe.jar"));
     assertEquals(
         new Hydra.Result(0, List.of("[ü]", "stopped"), List.of()),
-        new Hydra(Path.of("bin/hydra"), folder)
-            .in(installation.home())
-            .with(name, value)
-            .run("ü"));
+        new Hydra(Path.of("bin/hydra"), folder).in(installation.home()).with(name, value).run("ü"));
   }
 
   @ParameterizedTest
@@ -85,8 +82,7 @@ class EnvironmentIT {
     Installation installation = Installation.copyTo(folder.resolve("a:b ü"));
     TestBundle.probe().writeTo(installation.plugins().resolve("probe.jar"));
     assertEquals(
-        new Hydra.Result(
-            0, List.of("hydra.home=" + installation.home(), "stopped"), List.of()),
+        new Hydra.Result(0, List.of("hydra.home=" + installation.home(), "stopped"), List.of()),
         new Hydra(installation.script(), folder)
             .with("LC_ALL", "C")
             .run("properties", "hydra.home"));

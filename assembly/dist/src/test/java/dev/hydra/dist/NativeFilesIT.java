@@ -72,8 +72,7 @@ class NativeFilesIT {
     Path part = Files.createFile(library().resolveSibling(".libsmall.so.1-killed.part"));
     Hydra.Result result = small("logs").run("exit", "0");
     assertEquals(
-        List.of(
-            "hydra: mended native libraries in " + cache + " that were damaged: libsmall.so.1"),
+        List.of("hydra: mended native libraries in " + cache + " that were damaged: libsmall.so.1"),
         result.err());
     assertArrayEquals(CONTENT, Files.readAllBytes(library()));
     assertFalse(Files.exists(part), "what a killed process was writing is still there");

@@ -74,7 +74,9 @@ class ThreadsIT {
   private int share() throws IOException, InterruptedException {
     Process shell =
         new ProcessBuilder(
-                "sh", "-euc", ". \"$0\"; quota_share groups sys; echo $share",
+                "sh",
+                "-euc",
+                ". \"$0\"; quota_share groups sys; echo $share",
                 Hydra.HOME.resolve("lib/processors.sh").toString())
             .directory(folder.toFile())
             .redirectErrorStream(true)

@@ -57,7 +57,9 @@ record NativeCache(Path folder, Optional<Path> own) {
   private static List<NativeCache> candidates() {
     List<NativeCache> found = new ArrayList<>();
     setting().ifPresent(set -> found.add(new NativeCache(set, Optional.empty())));
-    home().ifPresent(home -> found.add(new NativeCache(home.resolve(".javacpp/cache"), Optional.empty())));
+    home()
+        .ifPresent(
+            home -> found.add(new NativeCache(home.resolve(".javacpp/cache"), Optional.empty())));
     Path temporary = Path.of(System.getProperty("java.io.tmpdir")).toAbsolutePath();
     Path own = temporary.resolve(".javacpp-" + System.getProperty("user.name"));
     found.add(new NativeCache(own.resolve("cache"), Optional.of(own)));

@@ -14,7 +14,11 @@ import org.osgi.framework.Constants;
 public final class Activator implements BundleActivator {
   @Override
   public void start(BundleContext context) {
-    CommandLine commands = arguments -> Main.run(new Commands(new OsgiPluginJars(context)), arguments);
+    CommandLine commands =
+        arguments ->
+            Main.run(
+                new Commands(new OsgiPluginJars(context), NativeFiles.ofLauncher(context)),
+                arguments);
     context.registerService(CommandLine.class, commands, null);
   }
 

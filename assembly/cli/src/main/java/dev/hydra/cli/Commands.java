@@ -1,6 +1,7 @@
 package dev.hydra.cli;
 
 import dev.hydra.api.PluginRegistry;
+import dev.hydra.api.host.NativeLibraries;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.composer.model.Components;
 import java.lang.reflect.Constructor;
@@ -11,7 +12,7 @@ import java.util.Optional;
 import picocli.CommandLine;
 
 /** Makes command objects and hands them what their constructors ask for. */
-record Commands(PluginJars jars) implements CommandLine.IFactory {
+record Commands(PluginJars jars, NativeLibraries natives) implements CommandLine.IFactory {
   @Override
   public <K> K create(Class<K> type) throws Exception {
     for (Constructor<?> constructor : type.getDeclaredConstructors()) {
@@ -31,6 +32,9 @@ record Commands(PluginJars jars) implements CommandLine.IFactory {
     }
     if (type == PluginRegistry.class) {
       return Optional.of(jars.registry());
+    }
+    if (type == NativeLibraries.class) {
+      return Optional.of(natives);
     }
     return type == PluginJars.class ? Optional.of(jars) : Optional.empty();
   }

@@ -1,5 +1,6 @@
 package dev.hydra.cli;
 
+import dev.hydra.api.host.NativeLibraries;
 import dev.hydra.composer.model.Components;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.Devices;
@@ -7,10 +8,7 @@ import dev.hydra.libtorch.runtime.LibTorchException;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.io.UncheckedIOException;
 import java.util.concurrent.Callable;
-import java.util.function.Supplier;
-import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
@@ -29,12 +27,14 @@ import picocli.CommandLine.Spec;
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class DoctorCommand implements Callable<Integer> {
   private final Components components;
+  private final NativeLibraries natives;
 
   @Spec private CommandSpec spec;
   private boolean failed;
 
-  DoctorCommand(Components components) {
+  DoctorCommand(Components components, NativeLibraries natives) {
     this.components = components;
+    this.natives = natives;
   }
 
   @Override
@@ -43,7 +43,7 @@ final class DoctorCommand implements Callable<Integer> {
       line("ok", version);
     }
     line("ok", components.all().size() + " component types");
-    check("JavaCPP cache", DoctorCommand::cache);
+    check("native files", natives::check);
     check(
         "LibTorch natives",
         () -> {
@@ -69,18 +69,11 @@ final class DoctorCommand implements Callable<Integer> {
     return failed ? 1 : 0;
   }
 
-  private static String cache() {
+  @SuppressWarnings("CatchingUnchecked") // whatever it is, the next check may do
+  private void check(String what, Callable<String> action) {
     try {
-      return Loader.getCacheDir().toString();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  private void check(String what, Supplier<String> action) {
-    try {
-      line("ok", what + ": " + action.get());
-    } catch (RuntimeException | LinkageError e) {
+      line("ok", what + ": " + action.call());
+    } catch (Exception | LinkageError e) {
       failed = true;
       line("FAILED", what + ": " + LibTorchException.readable(e));
     }

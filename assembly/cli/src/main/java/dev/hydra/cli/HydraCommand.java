@@ -3,7 +3,9 @@ package dev.hydra.cli;
 import picocli.AutoComplete.GenerateCompletion;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 
 /** The top-level command. */
@@ -38,6 +40,24 @@ final class HydraCommand implements Runnable {
   @Spec
   @SuppressWarnings("NullAway.Init") // set by picocli
   private CommandSpec spec;
+
+  /** Set by bin/hydra, as LibTorch must know before it is loaded. */
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      scope = ScopeType.INHERIT,
+      description = "How many threads LibTorch computes with on the CPU.")
+  void setThreads(int threads) {
+    if (threads < 1) {
+      throw new ParameterException(
+          spec.commandLine(), "--threads is " + threads + ", but must be 1 or more");
+    }
+    if (!String.valueOf(threads).equals(System.getProperty("hydra.threads"))) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--threads needs bin/hydra; without it, set OMP_NUM_THREADS=" + threads);
+    }
+  }
 
   @Override
   public void run() {

@@ -16,7 +16,8 @@ public final class Main {
     PluginRegistry plugins =
         PluginRegistry.load(
             Main.class.getClassLoader(), warning -> System.err.println("hydra: " + warning));
-    System.exit(run(new Commands(new FixedPlugins(plugins)), arguments));
+    System.exit(
+        run(new Commands(new FixedPlugins(plugins), NativeFiles.unchecked()), arguments));
   }
 
   /** Runs a command; gives the exit code. */
@@ -29,7 +30,7 @@ public final class Main {
 
   /** Makes the command line; whoever runs it says where it writes to. */
   static CommandLine commandLine(Commands commands) {
-    Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT); // the same figures everywhere
+    Locale.setDefault(Locale.ROOT); // the same figures and names everywhere
     CommandLine line = new CommandLine(new HydraCommand(), commands);
     line.setCaseInsensitiveEnumValuesAllowed(true);
     line.setExecutionExceptionHandler(new ExceptionHandler());

@@ -44,7 +44,7 @@ public final class CommandLineRunner {
             warning -> {
               throw new AssertionError(warning);
             });
-    CommandLine line = Main.commandLine(new Commands(new FixedPlugins(plugins)));
+    CommandLine line = Main.commandLine(new Commands(new FixedPlugins(plugins), NativeFiles.unchecked()));
     StringWriter err = new StringWriter();
     line.setOut(new PrintWriter(out, true));
     line.setErr(new PrintWriter(err, true));

@@ -3,6 +3,7 @@ package dev.hydra.launcher;
 import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.PluginId;
 import dev.hydra.api.host.CommandLine;
+import dev.hydra.api.host.NativeLibraries;
 import dev.hydra.api.host.PluginInstaller;
 import java.io.IOException;
 import java.io.InputStream;
@@ -40,9 +41,11 @@ final class Host implements AutoCloseable {
    *
    * @param home the installation: {@code lib} is the class path, {@code plugins} holds bundles
    * @param extra a further folder of bundles
+   * @param natives the native libraries, which are unpacked already
    * @param warnings takes one line for each plugin that is skipped
    */
-  static Host start(Path home, Optional<Path> extra, Consumer<String> warnings) throws IOException {
+  static Host start(Path home, Optional<Path> extra, Natives natives, Consumer<String> warnings)
+      throws IOException {
     Framework framework =
         ServiceLoader.load(FrameworkFactory.class)
             .findFirst()
@@ -62,6 +65,7 @@ final class Host implements AutoCloseable {
     }
     bundles.forEach(host::start);
     framework.getBundleContext().registerService(PluginInstaller.class, host::add, null);
+    framework.getBundleContext().registerService(NativeLibraries.class, natives::check, null);
     return host;
   }
 
@@ -70,7 +74,7 @@ final class Host implements AutoCloseable {
         // Fresh in every process: Felix lets two processes share one silently, and a warm one is
         // not faster.
         Constants.FRAMEWORK_STORAGE,
-        TemporaryFolder.create("hydra-").toString(),
+        TemporaryFolder.create().toString(),
         Constants.FRAMEWORK_SYSTEMPACKAGES_EXTRA,
         SystemPackages.of(home.resolve("lib")),
         Constants.FRAMEWORK_SYSTEMCAPABILITIES_EXTRA,

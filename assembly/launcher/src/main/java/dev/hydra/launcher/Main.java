@@ -2,6 +2,7 @@ package dev.hydra.launcher;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Optional;
 
 /** The entry point of {@code bin/hydra}. */
@@ -16,8 +17,12 @@ public final class Main {
    */
   @SuppressWarnings("CatchAndPrintStackTrace") // nobody is left to rethrow to
   public static void main(String[] arguments) {
+    // Before anything is read or written: some locales have digits and letters of their own, which
+    // neither the framework nor plugins expect in versions and names.
+    Locale.setDefault(Locale.ROOT);
     int exitCode = 1;
     try {
+      refuseIllegible(arguments);
       exitCode = run(arguments);
     } catch (StartException e) {
       warn("cannot start: " + e.getMessage());
@@ -26,6 +31,20 @@ public final class Main {
     } finally {
       // The framework's threads are not daemons: without this the process would go on.
       System.exit(exitCode);
+    }
+  }
+
+  /** Java has put this character where it could not read what the shell has passed on. */
+  private static void refuseIllegible(String[] arguments) {
+    String encoding = System.getProperty("sun.jnu.encoding", "UTF-8");
+    for (int i = 0; i < arguments.length; i++) {
+      if (arguments[i].indexOf('\uFFFD') >= 0 && !encoding.equalsIgnoreCase("UTF-8")) {
+        throw new StartException(
+            String.format(
+                "argument %d is not text in %s, the encoding of your locale; set LC_ALL to a locale"
+                    + " with UTF-8 that this machine has, such as C.UTF-8 (locale -a lists them)",
+                i + 1, encoding));
+      }
     }
   }
 
@@ -43,7 +62,8 @@ public final class Main {
 
   private static Host start(Path home, Optional<Path> extra) {
     try {
-      return Host.start(home, extra, Main::warn);
+      Natives natives = Natives.unpack(home, Main::warn);
+      return Host.start(home, extra, natives, Main::warn);
     } catch (IOException e) {
       throw new StartException("cannot read the installation or its plugins: " + e, e);
     } catch (NoClassDefFoundError e) {

@@ -1,7 +1,5 @@
 package dev.hydra.libtorch.kernels;
 
-import java.util.concurrent.atomic.AtomicReference;
-
 /** Chooses between fused kernels and plain LibTorch operators, for the whole process. */
 public enum KernelMode {
   /** Never uses fused kernels. */
@@ -12,19 +10,20 @@ public enum KernelMode {
   AUTO;
 
   /** A process has one CUDA context and one mode, as LibTorch has one setting for its backends. */
-  private static final AtomicReference<KernelMode> CURRENT = new AtomicReference<>(AUTO);
+  private static volatile KernelMode current = AUTO;
 
   /** Returns the mode of the process. */
   public static KernelMode current() {
-    return CURRENT.get();
+    return current;
   }
 
   /**
    * Makes this the mode of the process until the result is closed, which brings the one before back.
    */
   public Setting set() {
-    KernelMode before = CURRENT.getAndSet(this);
-    return () -> CURRENT.set(before);
+    KernelMode before = current;
+    current = this;
+    return () -> current = before;
   }
 
   /** Holds a mode in place. */

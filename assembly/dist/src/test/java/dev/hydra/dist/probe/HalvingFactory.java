@@ -24,6 +24,6 @@ public final class HalvingFactory implements ScheduleFactory {
   @Override
   public Schedule create(ScheduleContext from) {
     int every = from.settings().get(EVERY);
-    return step -> Math.pow(0.5, (step - from.first()) / every);
+    return step -> Math.pow(0.5, Math.floorDiv(step - from.first(), every));
   }
 }

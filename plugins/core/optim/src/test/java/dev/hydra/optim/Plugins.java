@@ -41,7 +41,7 @@ final class Plugins {
       if (every > from.last() - from.first()) {
         throw from.settings().invalid(EVERY, "is longer than the training");
       }
-      return step -> Math.pow(0.5, (step - from.first()) / every);
+      return step -> Math.pow(0.5, Math.floorDiv(step - from.first(), every));
     }
   }
 

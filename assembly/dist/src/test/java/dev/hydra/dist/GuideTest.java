@@ -60,7 +60,8 @@ class GuideTest {
 
   private static Optional<Class<?>> load(Class<?> neighbour, String simpleName) {
     try {
-      return Optional.of(Class.forName(neighbour.getPackageName() + "." + simpleName));
+      String name = neighbour.getPackageName() + "." + simpleName;
+      return Optional.of(Class.forName(name, false, neighbour.getClassLoader()));
     } catch (ClassNotFoundException e) {
       return Optional.empty(); // it may be in another package
     }

@@ -48,10 +48,8 @@ public final class Swaps implements AutoCloseable {
             new SwapHost() {
               @Override
               public Participant prepare(Change change) {
-                Optional<Snapshot> snapshot =
-                    canRollBack
-                        ? Optional.of(new Snapshot(model.parameters(), background))
-                        : Optional.empty();
+                Snapshot snapshot =
+                    canRollBack ? new Snapshot(model.parameters(), background) : null;
                 return new TrainingParticipant(model, training, windows, change, snapshot);
               }
 
@@ -78,7 +76,7 @@ public final class Swaps implements AutoCloseable {
       swapper.confirm();
     }
     swapper
-        .boundary(step, Optional.empty())
+        .boundary(step)
         .ifPresent(
             status -> {
               switch (status) {

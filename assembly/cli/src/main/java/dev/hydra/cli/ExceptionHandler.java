@@ -3,7 +3,7 @@ package dev.hydra.cli;
 import dev.hydra.api.ConfigException;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.libtorch.runtime.LibTorchException;
-import dev.hydra.trainer.step.TrainingException;
+import dev.hydra.trainer.run.TrainingException;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -55,13 +56,13 @@ final class ExportCommand {
               description =
                   "The config.json to write (default: hf-config.json of MODEL, which the import"
                       + " keeps).")
-          Optional<Path> config)
+          @Nullable Path config)
       throws IOException {
     PrintWriter writer = spec.commandLine().getOut();
     TransferProgress progress = new TransferProgress(writer, Boolean.getBoolean("hydra.terminal"));
     for (String note :
         HuggingFace.exportModel(
-            ModelFolder.checkpoint(model).folder(), config, out, components, progress)) {
+            ModelFolder.checkpoint(model).folder(), Optional.ofNullable(config), out, components, progress)) {
       spec.commandLine().getErr().println("hydra: " + note);
     }
     writer.println("written to " + out.toAbsolutePath().normalize());

@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.bytedeco.pytorch.Device;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -45,13 +46,13 @@ final class GenerateCommand implements Callable<Integer> {
       names = {"-p", "--prompt"},
       paramLabel = "TEXT",
       description = "What to continue (default: a line break).")
-  private Optional<String> prompt = Optional.empty();
+  private @Nullable String prompt;
 
   @Option(
       names = "--tokens",
       paramLabel = "[ID,...]",
       description = "What to continue, as a JSON array of token ids.")
-  private Optional<String> tokens = Optional.empty();
+  private @Nullable String tokens;
 
   @Option(
       names = {"-n", "--max-tokens"},
@@ -92,7 +93,7 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (prompt.isPresent() && tokens.isPresent()) {
+    if (prompt != null && tokens != null) {
       throw new UsageException("give either --prompt or --tokens");
     }
     if (maxTokens < 0) {
@@ -101,7 +102,8 @@ final class GenerateCommand implements Callable<Integer> {
     Sampling sampling = usage(() -> new Sampling(temperature, topK, topP, seed));
     Checkpoint checkpoint = folder.checkpoint();
     Config config = folder.config(checkpoint);
-    Optional<Tokenizer> tokenizer = ModelFolder.tokenizer(checkpoint, config, plugins.registry());
+    Tokenizer tokenizer =
+        ModelFolder.tokenizer(checkpoint, config, plugins.registry()).orElse(null);
     int[] start = start(tokenizer);
     GenerationSettings settings = GenerationSettings.read(ConfigFiles.part(config, "generation"));
     Device device = deviceArgument.device();
@@ -109,8 +111,8 @@ final class GenerateCommand implements Callable<Integer> {
     try (Model model =
         ModelFolder.load(checkpoint, config, plugins, device, precision.on(device))) {
       List<Integer> drawn = new ArrayList<>();
-      TokenOutput output = new TokenOutput(tokenizer, json ? Optional.empty() : Optional.of(out));
-      int vocabulary = tokenizer.map(Tokenizer::vocabSize).orElse(model.spec().vocabSize());
+      TokenOutput output = new TokenOutput(tokenizer, json ? null : out);
+      int vocabulary = tokenizer == null ? model.spec().vocabSize() : tokenizer.vocabSize();
       TextGenerator generator = new TextGenerator(model, vocabulary, settings);
       swaps.during(
           model,
@@ -147,14 +149,14 @@ final class GenerateCommand implements Callable<Integer> {
     return 0;
   }
 
-  private int[] start(Optional<Tokenizer> tokenizer) throws IOException {
-    if (tokens.isPresent()) {
-      return TokenIds.row("--tokens", tokens.get());
+  private int[] start(@Nullable Tokenizer tokenizer) throws IOException {
+    if (tokens != null) {
+      return TokenIds.row("--tokens", tokens);
     }
-    return tokenizer
-        .orElseThrow(
-            () -> new UsageException("this model has no tokenizer; give --tokens, not --prompt"))
-        .encode(prompt.orElse("\n"));
+    if (tokenizer == null) {
+      throw new UsageException("this model has no tokenizer; give --tokens, not --prompt");
+    }
+    return tokenizer.encode(prompt == null ? "\n" : prompt);
   }
 
   private static <T> T usage(java.util.function.Supplier<T> action) {

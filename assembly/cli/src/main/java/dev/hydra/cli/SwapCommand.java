@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -42,7 +43,7 @@ final class SwapCommand implements Callable<Integer> {
       arity = "0..1",
       paramLabel = "JAR",
       description = "The plugin's new version. May be left out with --set or --config.")
-  private Optional<Path> jar = Optional.empty();
+  private @Nullable Path jar;
 
   @Option(
       names = "--sites",
@@ -64,7 +65,7 @@ final class SwapCommand implements Callable<Integer> {
       names = "--config",
       paramLabel = "FILE",
       description = "A file of HOCON with the options of these sites.")
-  private Optional<Path> config = Optional.empty();
+  private @Nullable Path config;
 
   @Option(
       names = "--policy",
@@ -99,15 +100,17 @@ final class SwapCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Duration allowed = Duration.ofMillis((long) (1000 * limit));
-    SwapOrder order = new SwapOrder(jar, sites, options(), vanished, state, allowed, dryRun);
+    SwapOrder order =
+        new SwapOrder(
+            Optional.ofNullable(jar), sites, options(), vanished, state, allowed, dryRun);
     if (allowed.isZero() || allowed.isNegative()) {
       throw new UsageException("--limit must be more than 0 seconds");
     }
-    if (jar.isEmpty() && order.config().isEmpty()) {
+    if (jar == null && order.config().isEmpty()) {
       throw new UsageException("name a jar, or what is to change with --set or --config");
     }
-    if (jar.isPresent() && !Files.isRegularFile(jar.get())) {
-      throw new UsageException("there is no file " + jar.get());
+    if (jar != null && !Files.isRegularFile(jar)) {
+      throw new UsageException("there is no file " + jar);
     }
     if (!order.config().isEmpty() && sites.isEmpty()) {
       throw new UsageException("--set and --config need --sites");
@@ -118,8 +121,8 @@ final class SwapCommand implements Callable<Integer> {
 
   private String options() throws IOException {
     List<String> parts = new ArrayList<>();
-    if (config.isPresent()) {
-      parts.add(Files.readString(config.get()));
+    if (config != null) {
+      parts.add(Files.readString(config));
     }
     for (String each : overrides) {
       if (!each.contains("=")) {

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
@@ -21,7 +22,7 @@ final class SwapFolder {
       description =
           "A folder through which components can be swapped meanwhile: hydra plugins swap JAR --run"
               + " DIR (default: none).")
-  private Optional<Path> folder = Optional.empty();
+  private @Nullable Path folder;
 
   /**
    * Does something with a model, whose components can be swapped meanwhile if a folder is named.
@@ -35,11 +36,11 @@ final class SwapFolder {
       CommandSpec spec,
       Function<Optional<Swapper>, T> work)
       throws IOException {
-    if (folder.isEmpty()) {
+    if (folder == null) {
       return work.apply(Optional.empty());
     }
     Terminal screen = spec.commandLine().getErr()::println;
-    try (SwappableModel open = new SwappableModel(folder.get(), model, config, plugins, screen)) {
+    try (SwappableModel open = new SwappableModel(folder, model, config, plugins, screen)) {
       return work.apply(Optional.of(open.swapper()));
     }
   }

@@ -32,6 +32,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.bytedeco.pytorch.Device;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -64,7 +65,7 @@ final class TrainCommand implements Callable<Integer> {
       description =
           "A configuration file, or the name of one that comes with the installation, such as"
               + " quickstart. With --resume it may be left out.")
-  private Optional<String> name = Optional.empty();
+  private @Nullable String name;
 
   @Option(
       names = "--set",
@@ -76,7 +77,7 @@ final class TrainCommand implements Callable<Integer> {
       names = "--run-dir",
       paramLabel = "DIR",
       description = "Where everything is written (default: runs/NAME-TIME).")
-  private Optional<Path> runDir = Optional.empty();
+  private @Nullable Path runDir;
 
   @Option(names = "--resume", description = "Goes on from the newest checkpoint in --run-dir.")
   private boolean resume;
@@ -97,9 +98,9 @@ final class TrainCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     PrintWriter screen = spec.commandLine().getErr();
-    RunFolder folder = new RunFolder(runDir.orElseGet(this::newRunDir));
+    RunFolder folder = new RunFolder(runDir == null ? newRunDir() : runDir);
     checkUse(folder);
-    Path file = name.isPresent() ? Installation.findConfig(name.get()) : folder.resumeConfig();
+    Path file = name == null ? folder.resumeConfig() : Installation.findConfig(name);
     Config config = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
     Experiment experiment = Experiment.read(config, plugins.registry());
     RunPlugins store = RunPlugins.of(folder.path(), config);
@@ -150,10 +151,10 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   private void checkUse(RunFolder folder) throws IOException {
-    if (resume && runDir.isEmpty()) {
+    if (resume && runDir == null) {
       throw new UsageException("--resume needs --run-dir, the folder of the run to go on with");
     }
-    if (name.isEmpty() && !resume) {
+    if (name == null && !resume) {
       throw new UsageException("name a configuration, such as: hydra train quickstart");
     }
     if (resume && !folder.used()) {
@@ -166,7 +167,7 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   private Path newRunDir() {
-    String config = name.map(n -> String.valueOf(Path.of(n).getFileName())).orElse("run");
+    String config = name == null ? "run" : String.valueOf(Path.of(name).getFileName());
     String time =
         LocalDateTime.now(ZoneId.systemDefault())
             .format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss"));

@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -55,7 +56,7 @@ final class VerifyCommand implements Callable<Integer> {
   private Path jar;
 
   @Option(names = "--type", paramLabel = "TYPE", description = "Only what has this name.")
-  private Optional<String> type = Optional.empty();
+  private @Nullable String type;
 
   @Option(
       names = "--options",
@@ -69,7 +70,7 @@ final class VerifyCommand implements Callable<Integer> {
       description =
           "Width of the hidden states (default: the least of 16, 32, 64 and 128 that the component"
               + " takes).")
-  private Optional<Integer> width = Optional.empty();
+  private @Nullable Integer width;
 
   @Option(names = "--json", description = "One JSON object for each check.")
   private boolean json;
@@ -90,12 +91,12 @@ final class VerifyCommand implements Callable<Integer> {
     others.removeIf(each -> offered.stream().anyMatch(own -> own.type().equals(each.type())));
     others.addAll(offered);
     List<Registration> chosen =
-        offered.stream().filter(each -> type.map(each.type()::equals).orElse(true)).toList();
+        offered.stream().filter(each -> type == null || each.type().equals(type)).toList();
     if (chosen.isEmpty()) {
       throw new UsageException(
           jar
               + " has no "
-              + type.get()
+              + type
               + ", but "
               + offered.stream().map(Registration::type).toList());
     }
@@ -124,9 +125,11 @@ final class VerifyCommand implements Callable<Integer> {
     List<String> failed = new ArrayList<>();
     for (Check check : checks(plugin, all)) {
       long begin = System.nanoTime();
-      Optional<String> problem = run(check);
+      String problem = run(check).orElse(null);
       report(plugin, check, problem, (System.nanoTime() - begin) / 1e9);
-      problem.ifPresent(text -> failed.add(check.name()));
+      if (problem != null) {
+        failed.add(check.name());
+      }
     }
     if (!json) {
       out.println(failed.isEmpty() ? "all passed" : "failed: " + String.join(", ", failed));
@@ -152,7 +155,7 @@ final class VerifyCommand implements Callable<Integer> {
 
   private Conformance withWidth(Conformance any) {
     String refused = "";
-    for (int each : width.map(List::of).orElse(WIDTHS)) {
+    for (int each : width == null ? WIDTHS : List.of(width)) {
       Conformance chosen = any.width(each);
       try {
         chosen.tryOut();
@@ -180,21 +183,23 @@ final class VerifyCommand implements Callable<Integer> {
     }
   }
 
-  private void report(Registration component, Check check, Optional<String> problem, double seconds)
+  private void report(Registration component, Check check, @Nullable String problem, double seconds)
       throws IOException {
     PrintWriter out = spec.commandLine().getOut();
     if (json) {
       Map<String, Object> line = new LinkedHashMap<>();
       line.put("type", component.type());
       line.put("check", check.name());
-      line.put("passed", problem.isEmpty());
-      problem.ifPresent(text -> line.put("problem", text));
+      line.put("passed", problem == null);
+      if (problem != null) {
+        line.put("problem", problem);
+      }
       line.put("seconds", seconds);
       out.println(Json.line(line));
     } else {
       out.printf(
           "  %-4s  %-30s %6.2f s  %s%n",
-          problem.isEmpty() ? "ok" : "FAIL", check.name(), seconds, problem.orElse(""));
+          problem == null ? "ok" : "FAIL", check.name(), seconds, problem == null ? "" : problem);
     }
     out.flush();
   }

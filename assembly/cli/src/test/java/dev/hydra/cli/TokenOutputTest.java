@@ -6,7 +6,6 @@ import dev.hydra.data.ByteTokenizer;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
-import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class TokenOutputTest {
@@ -16,7 +15,7 @@ class TokenOutputTest {
   @Test
   void textAppearsCharacterByCharacter() {
     TokenOutput output =
-        new TokenOutput(Optional.of(new ByteTokenizer()), Optional.of(new PrintWriter(screen)));
+        new TokenOutput(new ByteTokenizer(), new PrintWriter(screen));
     byte[] euro = "a€".getBytes(StandardCharsets.UTF_8);
     output.accept(euro[0]);
     output.accept(euro[1] & 0xff);
@@ -29,14 +28,14 @@ class TokenOutputTest {
 
   @Test
   void anUnfinishedCharacterIsShownAtTheEnd() {
-    TokenOutput output = new TokenOutput(Optional.of(new ByteTokenizer()), Optional.empty());
+    TokenOutput output = new TokenOutput(new ByteTokenizer(), null);
     output.accept(0xe2);
     assertThat(output.finish()).contains("\ufffd");
   }
 
   @Test
   void withoutATokenizerThereAreNumbers() {
-    TokenOutput output = new TokenOutput(Optional.empty(), Optional.of(new PrintWriter(screen)));
+    TokenOutput output = new TokenOutput(null, new PrintWriter(screen));
     output.accept(7);
     output.accept(300);
     assertThat(screen).hasToString("7 300 ");

@@ -15,7 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** Names a running training and talks to it. */
@@ -24,11 +24,11 @@ public final class ControlClient {
       names = {"--run", "--run-dir"},
       paramLabel = "DIR",
       description = "The folder of the running training (default: the only one in runs/).")
-  private Optional<Path> run = Optional.empty();
+  private @Nullable Path run;
 
   /** Whether a training was named. */
   public boolean named() {
-    return run.isPresent();
+    return run != null;
   }
 
   /**
@@ -37,7 +37,7 @@ public final class ControlClient {
    * @throws IOException if there is none, or it is a refusal, saying why
    */
   public Map<String, Object> ask(Map<String, ?> request) throws IOException {
-    Path folder = run.isPresent() ? run.get() : only();
+    Path folder = run == null ? only() : run;
     if (!Files.isDirectory(folder)) {
       throw new UsageException("there is no run folder " + folder);
     }

@@ -11,13 +11,14 @@ import java.util.function.IntPredicate;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /** Continues text with a model: one pass over the prompt, then a token at a time with state. */
 public final class TextGenerator {
   private final Model model;
   private final int vocabulary;
   private final GenerationSettings settings;
-  private final Optional<Swapper> swapper;
+  private final @Nullable Swapper swapper;
 
   /**
    * A generator with a model.
@@ -26,11 +27,11 @@ public final class TextGenerator {
    * @param settings what some of them mean
    */
   public TextGenerator(Model model, int vocabulary, GenerationSettings settings) {
-    this(model, Math.min(vocabulary, model.spec().vocabSize()), settings, Optional.empty());
+    this(model, Math.min(vocabulary, model.spec().vocabSize()), settings, null);
   }
 
   private TextGenerator(
-      Model model, int vocabulary, GenerationSettings settings, Optional<Swapper> swapper) {
+      Model model, int vocabulary, GenerationSettings settings, @Nullable Swapper swapper) {
     this.model = model;
     this.vocabulary = vocabulary;
     this.settings = settings;
@@ -39,7 +40,7 @@ public final class TextGenerator {
 
   /** The same, with components that may be exchanged between two tokens. */
   public TextGenerator swapping(Swapper newSwapper) {
-    return new TextGenerator(model, vocabulary, settings, Optional.of(newSwapper));
+    return new TextGenerator(model, vocabulary, settings, newSwapper);
   }
 
   /**
@@ -57,8 +58,9 @@ public final class TextGenerator {
         Grad off = Grad.off()) {
       int[] next = prompt;
       for (int drawn = 0; drawn < tokens; drawn++) {
-        long step = drawn;
-        swapper.ifPresent(each -> each.boundary(step, Optional.of(state)));
+        if (swapper != null) {
+          swapper.boundary(drawn, state);
+        }
         int token = sampler.draw(logits(next, state));
         if (!sink.test(token) || settings.endTokens().contains(token)) {
           return;

@@ -16,9 +16,9 @@ import dev.hydra.composer.spec.SitePath;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A component at a {@link ComponentSlot}, with all that came with it: factory, options, children.
@@ -35,7 +35,7 @@ public final class ComponentSite implements Site {
   private final Object component;
 
   /** There while the component is created; later it would keep other plugins alive. */
-  private Optional<SiteContext> context;
+  private @Nullable SiteContext context;
 
   /**
    * Creates a component.
@@ -47,12 +47,12 @@ public final class ComponentSite implements Site {
     this.place = place;
     this.depth = context.depth();
     this.config = config;
-    this.context = Optional.of(context);
+    this.context = context;
     this.registration =
         context.components().at(place.path()).require(place.role(), config, configPath);
     this.settings = Settings.read(configPath, config, factory().options(), "type");
     this.component = create();
-    this.context = Optional.empty();
+    this.context = null;
   }
 
   private ComponentFactory<?> factory() {
@@ -82,14 +82,11 @@ public final class ComponentSite implements Site {
   }
 
   private SiteContext creating() {
-    return context.orElseThrow(
-        () ->
-            new IllegalStateException(
-                "component "
-                    + type()
-                    + " at "
-                    + path()
-                    + " must ask its site while it is created"));
+    if (context == null) {
+      throw new IllegalStateException(
+          "component " + type() + " at " + path() + " must ask its site while it is created");
+    }
+    return context;
   }
 
   Object component() {

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What one forward of a model is given besides its tokens, and what it leaves besides its output:
@@ -16,17 +17,20 @@ import org.bytedeco.pytorch.Tensor;
 public final class ForwardContext implements AutoCloseable {
   private final boolean training;
   private final boolean observing;
-  private final Optional<ModelState> state;
-  private final Optional<Tensor> documents;
-  private Optional<Tensor> tokens = Optional.empty();
-  private Optional<Tensor> padding = Optional.empty();
+  private final @Nullable ModelState state;
+  private final @Nullable Tensor documents;
+  private @Nullable Tensor tokens;
+  private @Nullable Tensor padding;
   private final Map<String, Tensor> losses = new LinkedHashMap<>();
   private final Map<String, Tensor> observations = new LinkedHashMap<>();
   private final Map<String, Tensor> adjustments = new LinkedHashMap<>();
   private boolean computed;
 
   private ForwardContext(
-      boolean training, boolean observing, Optional<ModelState> state, Optional<Tensor> documents) {
+      boolean training,
+      boolean observing,
+      @Nullable ModelState state,
+      @Nullable Tensor documents) {
     this.training = training;
     this.observing = observing;
     this.state = state;
@@ -35,22 +39,22 @@ public final class ForwardContext implements AutoCloseable {
 
   /** For a training step over whole sequences. */
   public static ForwardContext training() {
-    return new ForwardContext(true, false, Optional.empty(), Optional.empty());
+    return new ForwardContext(true, false, null, null);
   }
 
   /** For an evaluation over whole sequences. */
   public static ForwardContext evaluation() {
-    return new ForwardContext(false, false, Optional.empty(), Optional.empty());
+    return new ForwardContext(false, false, null, null);
   }
 
   /** The same, continuing from a state and leaving the new one in it. */
   public ForwardContext with(ModelState newState) {
-    return new ForwardContext(training, observing, Optional.of(newState), documents);
+    return new ForwardContext(training, observing, newState, documents);
   }
 
   /** The same, over packed documents: int64 [batch, time], the document of each token. */
   public ForwardContext withDocuments(Tensor newDocuments) {
-    return new ForwardContext(training, observing, state, Optional.of(newDocuments));
+    return new ForwardContext(training, observing, state, newDocuments);
   }
 
   /** The same, asking components for their observations. */
@@ -80,7 +84,7 @@ public final class ForwardContext implements AutoCloseable {
    * @param newTokens int64 [batch, time]
    */
   public void about(Tensor newTokens) {
-    tokens = Optional.of(newTokens);
+    tokens = newTokens;
   }
 
   /**
@@ -89,7 +93,7 @@ public final class ForwardContext implements AutoCloseable {
    * @param mask bool [1, time]
    */
   public void padded(Tensor mask) {
-    padding = Optional.of(mask);
+    padding = mask;
   }
 
   /**
@@ -101,24 +105,27 @@ public final class ForwardContext implements AutoCloseable {
   }
 
   Optional<Tensor> padding() {
-    return padding;
+    return Optional.ofNullable(padding);
   }
 
   /** Runs a part of this forward, about tokens that are made for it if none are known. */
   <T> T about(Supplier<Tensor> otherwise, Supplier<T> part) {
-    if (tokens.isPresent()) {
+    if (tokens != null) {
       return part.get();
     }
     try (Tensor made = Scopes.own(Scopes.keep(otherwise))) {
-      tokens = Optional.of(made);
+      tokens = made;
       return part.get();
     } finally {
-      tokens = Optional.empty();
+      tokens = null;
     }
   }
 
   Tensor tokens() {
-    return tokens.orElseThrow(() -> new IllegalStateException("this forward has no tokens"));
+    if (tokens == null) {
+      throw new IllegalStateException("this forward has no tokens");
+    }
+    return tokens;
   }
 
   boolean isTraining() {
@@ -130,11 +137,11 @@ public final class ForwardContext implements AutoCloseable {
   }
 
   Optional<ModelState> state() {
-    return state;
+    return Optional.ofNullable(state);
   }
 
   Optional<Tensor> documents() {
-    return documents;
+    return Optional.ofNullable(documents);
   }
 
   void addLoss(String name, Tensor loss) {

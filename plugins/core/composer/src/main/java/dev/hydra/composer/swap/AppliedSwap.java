@@ -8,9 +8,9 @@ import dev.hydra.composer.model.Parameter;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A swap that is in place. It keeps what was there before until it is confirmed.
@@ -41,21 +41,19 @@ record AppliedSwap(
    * @param state the decoding state that the owner goes on with, if any
    * @return parameters that are not used any more, to be closed
    */
-  List<Parameter> rollback(Optional<ModelState> state) {
+  List<Parameter> rollback(@Nullable ModelState state) {
     model.exchange(before);
     try (StateLayouts layouts = new StateLayouts(model.placement())) {
       Set<ComponentSlot> sites = before.sites().keySet();
-      Optional<Runnable> forget =
-          state.map(
-              each ->
-                  StateAdaptation.of(
-                      each,
-                      sites,
-                      layouts,
-                      policy,
-                      "undo the swap between texts, or swap back and let it be reset"));
+      Runnable forget =
+          StateAdaptation.of(
+              state,
+              sites,
+              layouts,
+              policy,
+              "undo the swap between texts, or swap back and let it be reset");
       participant.rolledBack();
-      forget.ifPresent(Runnable::run);
+      forget.run();
     } catch (RuntimeException | Error e) {
       model.exchange(after);
       throw e;

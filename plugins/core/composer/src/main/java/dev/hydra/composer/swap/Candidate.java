@@ -24,6 +24,7 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The components that a request asks for, built beside the running model on its own parameters.
@@ -76,7 +77,7 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
           new CandidateParameters(model.parameters(), migrated, usedElsewhere, room, givenUp);
       try {
         for (ComponentSlot slot : sites) {
-          tryOut(slot, chosen, Optional.ofNullable(migrations.get(slot)), probed);
+          tryOut(slot, chosen, migrations.get(slot), probed);
         }
         parameters.complete();
         checkMigrated(migrated);
@@ -103,14 +104,15 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
   private void tryOut(
       ComponentSlot slot,
       SwapTargets chosen,
-      Optional<SiteMigration> migration,
+      @Nullable SiteMigration migration,
       Consumer<ComponentSlot> probed) {
     int known = parameters.made().size();
     try (ProbeParameters copies = new ProbeParameters(parameters)) {
       ComponentSlot trial = build(slot, chosen, copies);
       parameters.checkWanted();
       transfer(
-          parameters.made().values().stream().skip(known).toList(), migration.stream().toList());
+          parameters.made().values().stream().skip(known).toList(),
+          migration == null ? List.of() : List.of(migration));
       copies.refresh();
       new Probe(model, trial, copies).run();
       probed.accept(trial);

@@ -5,6 +5,7 @@ import dev.hydra.composer.model.ModelRevision;
 import dev.hydra.composer.model.ModelState;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A candidate and the host's participant, ready for the boundary; frees both unless they are in
@@ -23,7 +24,7 @@ final class PreparedSwap implements AutoCloseable {
       long room,
       SwapHost host,
       BooleanSupplier givenUp,
-      Optional<ModelState.Extent> decoded) {
+      ModelState.@Nullable Extent decoded) {
     layouts = new StateLayouts(model.placement());
     Optional<Candidate> built = Optional.empty();
     try {
@@ -33,7 +34,11 @@ final class PreparedSwap implements AutoCloseable {
               request,
               room,
               givenUp,
-              trial -> decoded.ifPresent(extent -> layouts.after(trial, extent)));
+              trial -> {
+                if (decoded != null) {
+                  layouts.after(trial, decoded);
+                }
+              });
       built = Optional.of(candidate);
       participant = host.prepare(candidate);
     } catch (RuntimeException | Error e) {
@@ -52,20 +57,18 @@ final class PreparedSwap implements AutoCloseable {
    *
    * @return what has been done, to undo or confirm it
    */
-  AppliedSwap put(Model model, SwapRequest request, Optional<ModelState> state) {
+  AppliedSwap put(Model model, SwapRequest request, @Nullable ModelState state) {
     if (!candidate.current()) {
       throw new SwapRefusedException("the model has changed meanwhile; ask again");
     }
     candidate.transfer();
-    Optional<Runnable> forget =
-        state.map(
-            each ->
-                StateAdaptation.of(
-                    each,
-                    candidate.components(),
-                    layouts,
-                    request.state(),
-                    "let it be reset, or swap between texts"));
+    Runnable forget =
+        StateAdaptation.of(
+            state,
+            candidate.components(),
+            layouts,
+            request.state(),
+            "let it be reset, or swap between texts");
     participant.begin();
     ModelRevision before = model.exchange(candidate.revision());
     try {
@@ -75,7 +78,7 @@ final class PreparedSwap implements AutoCloseable {
       throw e;
     }
     inUse = true;
-    forget.ifPresent(Runnable::run);
+    forget.run();
     return new AppliedSwap(
         model, candidate.report(), before, candidate.revision(), participant, request.state());
   }

@@ -6,6 +6,7 @@ import dev.hydra.composer.spec.SitePath;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Checks a decoding state against what other components would have left of the same tokens. */
 final class StateAdaptation {
@@ -14,6 +15,7 @@ final class StateAdaptation {
   /**
    * Checks a state.
    *
+   * @param state the state; null if nothing is being decoded, which fits everything
    * @param components what is to go on with it, at their sites
    * @param layouts what is known of what such components leave
    * @param remedy what can be done if it does not fit, for the message
@@ -21,11 +23,14 @@ final class StateAdaptation {
    * @throws SwapRefusedException if it does not fit and is not to be reset
    */
   static Runnable of(
-      ModelState state,
+      @Nullable ModelState state,
       Collection<ComponentSlot> components,
       StateLayouts layouts,
       SwapRequest.State policy,
       String remedy) {
+    if (state == null) {
+      return () -> {};
+    }
     List<SitePath> unfit = new ArrayList<>();
     for (ComponentSlot component : components) {
       if (!fits(state, component, layouts)) {

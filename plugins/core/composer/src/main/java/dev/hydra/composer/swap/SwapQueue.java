@@ -27,7 +27,7 @@ final class SwapQueue implements AutoCloseable {
   /** What is done at the boundary. */
   @FunctionalInterface
   interface Action {
-    SwapReport run(long step, Optional<ModelState> state);
+    SwapReport run(long step, @Nullable ModelState state);
   }
 
   /** What waits for the boundary, and where its end is told. */

@@ -30,10 +30,10 @@ public final class Swapper implements AutoCloseable {
   private final LongSupplier room;
   private final SwapQueue queue = new SwapQueue();
   private final List<Parameter> retired = new ArrayList<>();
-  private volatile Optional<AppliedSwap> last = Optional.empty();
-  private volatile Optional<Thread> owner = Optional.empty();
+  private volatile @Nullable AppliedSwap last;
+  private volatile @Nullable Thread owner;
   private volatile long step;
-  private volatile Optional<ModelState.Extent> decoded = Optional.empty();
+  private volatile ModelState.@Nullable Extent decoded;
   private volatile @Nullable Runnable whenReleased;
 
   @FunctionalInterface
@@ -82,13 +82,13 @@ public final class Swapper implements AutoCloseable {
       PreparedSwap prepared,
       SwapRequest request,
       long now,
-      Optional<ModelState> state,
+      @Nullable ModelState state,
       long begin) {
     long pauseBegin = System.nanoTime();
     AppliedSwap done = prepared.put(model, request, state);
     confirm();
     if (host.canRollBack()) {
-      last = Optional.of(done);
+      last = done;
     } else {
       done.confirm();
       released();
@@ -113,21 +113,21 @@ public final class Swapper implements AutoCloseable {
    * @throws IllegalStateException if there is nothing to go back behind
    */
   public SwapReport rollback(long now, String reason) {
-    SwapReport report = back(now, Optional.empty(), reason);
+    SwapReport report = back(now, null, reason);
     host.reported(report);
     return report;
   }
 
-  private SwapReport back(long now, Optional<ModelState> state, String reason) {
+  private SwapReport back(long now, @Nullable ModelState state, String reason) {
     long begin = System.nanoTime();
-    AppliedSwap done =
-        last.orElseThrow(
-            () ->
-                new IllegalStateException(
-                    "there is no swap that can be undone: only the last one can, once, and in a"
-                        + " training only while it is guarded"));
+    AppliedSwap done = last;
+    if (done == null) {
+      throw new IllegalStateException(
+          "there is no swap that can be undone: only the last one can, once, and in a training only"
+              + " while it is guarded");
+    }
     retired.addAll(done.rollback(state)); // a request in the making may build on them
-    last = Optional.empty();
+    last = null;
     released();
     long end = System.nanoTime();
     return done.report().rolledBack(reason, now, end - begin, end - begin);
@@ -135,9 +135,10 @@ public final class Swapper implements AutoCloseable {
 
   /** The last swap stays: what is kept to undo it goes. For the thread that runs the model. */
   public void confirm() {
-    last.ifPresent(AppliedSwap::confirm);
-    if (last.isPresent()) {
-      last = Optional.empty();
+    AppliedSwap done = last;
+    if (done != null) {
+      done.confirm();
+      last = null;
       released();
     }
   }
@@ -150,7 +151,7 @@ public final class Swapper implements AutoCloseable {
    * @throws IllegalStateException on the thread that runs the model, which would wait for itself
    */
   public <T> T inTurn(Supplier<T> task) {
-    if (owner.equals(Optional.of(Thread.currentThread()))) {
+    if (Thread.currentThread().equals(owner)) {
       throw new IllegalStateException("the thread that runs the model cannot wait for itself");
     }
     try {
@@ -178,7 +179,7 @@ public final class Swapper implements AutoCloseable {
 
   /** Whether the last swap can be undone. For the thread that runs the model. */
   public boolean canRollBack() {
-    return last.isPresent();
+    return last != null;
   }
 
   /** The owner's steps at the last boundary. */
@@ -205,9 +206,17 @@ public final class Swapper implements AutoCloseable {
    */
   public Set<PluginId> plugins() {
     Set<PluginId> plugins = new TreeSet<>();
-    last.ifPresent(done -> done.before().collectPlugins(plugins)); // first: undoing clears it last
+    AppliedSwap done = last; // first: undoing clears it last
+    if (done != null) {
+      done.before().collectPlugins(plugins);
+    }
     plugins.addAll(model.plugins());
     return plugins;
+  }
+
+  /** The same where nothing is being decoded. */
+  public Optional<SwapReport.Status> boundary(long now) {
+    return boundary(now, null);
   }
 
   /**
@@ -217,10 +226,10 @@ public final class Swapper implements AutoCloseable {
    * @param state the decoding state that the owner goes on with, if any
    * @return how what waited ended, if anything did
    */
-  public Optional<SwapReport.Status> boundary(long now, Optional<ModelState> state) {
-    owner = Optional.of(Thread.currentThread());
+  public Optional<SwapReport.Status> boundary(long now, @Nullable ModelState state) {
+    owner = Thread.currentThread();
     step = now;
-    decoded = state.map(ModelState::extent);
+    decoded = state == null ? null : state.extent();
     if (!retired.isEmpty() && queue.idle()) {
       retired.forEach(Parameter::close);
       retired.clear();
@@ -238,7 +247,7 @@ public final class Swapper implements AutoCloseable {
     return Optional.of(report.status());
   }
 
-  private static SwapReport run(SwapQueue.Ready ready, long now, Optional<ModelState> state) {
+  private static SwapReport run(SwapQueue.Ready ready, long now, @Nullable ModelState state) {
     long begin = System.nanoTime();
     try {
       return ready.action().run(now, state);

@@ -37,7 +37,7 @@ public final class Owner implements AutoCloseable {
       new Thread(() -> complete(report, request)).start();
     }
     while (!reports.stream().allMatch(CompletableFuture::isDone)) {
-      swapper.boundary(++step, state);
+      swapper.boundary(++step, state.orElse(null));
       Thread.onSpinWait();
     }
     return reports.stream().map(CompletableFuture::join).toList();

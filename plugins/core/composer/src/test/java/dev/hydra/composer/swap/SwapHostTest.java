@@ -168,7 +168,7 @@ class SwapHostTest {
       while (!swapper.pending()) {
         Thread.onSpinWait();
       }
-      assertThrows(IllegalStateException.class, () -> swapper.boundary(1, Optional.empty()));
+      assertThrows(IllegalStateException.class, () -> swapper.boundary(1));
       assertTrue(answer.join().switched());
     }
   }
@@ -240,7 +240,7 @@ class SwapHostTest {
       Owner owner, Optional<ModelState> state, Supplier<SwapReport> request) {
     CompletableFuture<SwapReport> answer = CompletableFuture.supplyAsync(request);
     while (!answer.isDone()) {
-      owner.swapper.boundary(1, state);
+      owner.swapper.boundary(1, state.orElse(null));
       Thread.onSpinWait();
     }
     return answer.join();
@@ -348,7 +348,7 @@ class SwapHostTest {
         Thread.onSpinWait();
       }
       owner.swapper.rollback(2, "the guard"); // between the request and its boundary
-      owner.swapper.boundary(2, Optional.empty());
+      owner.swapper.boundary(2);
       assertEquals("the model has changed meanwhile; ask again", answer.join().reason());
       assertEquals(
           SwapReport.Status.SWITCHED, owner.swap(SwapRequest.to(sum("2"))).status(), "as told");
@@ -369,7 +369,7 @@ class SwapHostTest {
       assertEquals("the request was interrupted", answer.join().reason());
       asking.join();
       assertFalse(owner.swapper.pending());
-      assertEquals(Optional.empty(), owner.swapper.boundary(1, Optional.empty()));
+      assertEquals(Optional.empty(), owner.swapper.boundary(1));
       assertEquals(SwapReport.Status.SWITCHED, owner.swap(SwapRequest.to(sum("2"))).status());
     }
   }

@@ -184,7 +184,7 @@ class SwapQueueTest {
     assertEquals("it", ready.request());
     assertEquals(Optional.empty(), queue.take());
     asking.thread().interrupt(); // too late
-    ready.report().complete(ready.action().run(7, Optional.empty()));
+    ready.report().complete(ready.action().run(7, null));
     assertEquals("at 7", asking.answer().join());
   }
 

@@ -175,7 +175,7 @@ class SwapperTest {
   @Test
   void whoRunsTheModelCannotWaitForItself() {
     try (Owner owner = owner()) {
-      owner.swapper.boundary(1, Optional.empty());
+      owner.swapper.boundary(1);
       assertThrows(IllegalStateException.class, () -> owner.swapper.swap(SwapRequest.to(sum("4"))));
     }
   }

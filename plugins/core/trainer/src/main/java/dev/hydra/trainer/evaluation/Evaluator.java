@@ -15,6 +15,7 @@ import java.util.function.BooleanSupplier;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /** Scores a model on held-out text. */
 public final class Evaluator {
@@ -22,14 +23,14 @@ public final class Evaluator {
   private final ValidationWindows windows;
   private final Dataset dataset;
   private final int batchSize;
-  private final Optional<Swapper> swapper;
+  private final @Nullable Swapper swapper;
 
   /** An evaluator over the held-out part of a dataset, {@code batchSize} windows at a time. */
   public Evaluator(Model model, Dataset dataset, int batchSize) {
-    this(model, dataset, batchSize, Optional.empty());
+    this(model, dataset, batchSize, null);
   }
 
-  private Evaluator(Model model, Dataset dataset, int batchSize, Optional<Swapper> swapper) {
+  private Evaluator(Model model, Dataset dataset, int batchSize, @Nullable Swapper swapper) {
     this.model = model;
     this.windows = dataset.validation();
     this.dataset = dataset;
@@ -39,7 +40,7 @@ public final class Evaluator {
 
   /** The same, with components that may be exchanged between two batches. */
   public Evaluator swapping(Swapper newSwapper) {
-    return new Evaluator(model, dataset, batchSize, Optional.of(newSwapper));
+    return new Evaluator(model, dataset, batchSize, newSwapper);
   }
 
   /** Whether there is text to score. */
@@ -118,7 +119,9 @@ public final class Evaluator {
   }
 
   private void boundary(int batch) {
-    swapper.ifPresent(each -> each.boundary(batch, Optional.empty()));
+    if (swapper != null) {
+      swapper.boundary(batch);
+    }
   }
 
   private int batches(int count) {

@@ -19,7 +19,6 @@ import dev.hydra.optim.LearningRate;
 import dev.hydra.trainer.evaluation.Evaluator;
 import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.step.StepMetrics;
-import dev.hydra.trainer.step.TrainingException;
 import dev.hydra.trainer.step.TrainingStep;
 import dev.hydra.trainer.swap.Swaps;
 import java.io.IOException;

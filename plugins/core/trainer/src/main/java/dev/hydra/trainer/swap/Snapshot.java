@@ -11,7 +11,6 @@ import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.optim.Optimizer;
 import dev.hydra.optim.ParameterState;
-import dev.hydra.trainer.step.TrainingException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -86,14 +85,14 @@ final class Snapshot implements AutoCloseable {
   /**
    * Waits until all is noted.
    *
-   * @throws TrainingException if that failed
+   * @throws IllegalStateException if that failed: the swap has to be undone
    */
   void await() {
     try {
       filled.join();
     } catch (CompletionException e) {
       Throwable cause = Objects.requireNonNullElse(e.getCause(), e);
-      throw new TrainingException(
+      throw new IllegalStateException(
           "what was before the swap could not be kept: " + LibTorchException.readable(cause),
           cause);
     }

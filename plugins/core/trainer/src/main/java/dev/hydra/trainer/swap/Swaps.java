@@ -48,11 +48,10 @@ public final class Swaps implements AutoCloseable {
             new SwapHost() {
               @Override
               public Participant prepare(Change change) {
-                Optional<Snapshot> snapshot =
+                Snapshot snapshot =
                     canRollBack
-                        ? Optional.of(
-                            new Snapshot(model.parameters(), training.stateBytes(), background))
-                        : Optional.empty();
+                        ? new Snapshot(model.parameters(), training.stateBytes(), background)
+                        : null;
                 return new TrainingParticipant(model, training, windows, change, snapshot);
               }
 
@@ -79,7 +78,7 @@ public final class Swaps implements AutoCloseable {
       swapper.confirm();
     }
     swapper
-        .boundary(step, Optional.empty())
+        .boundary(step)
         .ifPresent(
             status -> {
               switch (status) {

@@ -1,12 +1,14 @@
 package dev.hydra.trainer.swap;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.swap.SwapHost;
 import dev.hydra.data.WindowSampler;
 import dev.hydra.trainer.step.OptimizerEntries;
 import dev.hydra.trainer.step.StateTransfer;
 import dev.hydra.trainer.step.TrainingStep;
-import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** A training's part in one swap: gradients and the optimizer's state follow the parameters. */
 final class TrainingParticipant implements SwapHost.Participant {
@@ -14,7 +16,7 @@ final class TrainingParticipant implements SwapHost.Participant {
   private final TrainingStep training;
   private final WindowSampler windows;
   private final SwapHost.Change change;
-  private final Optional<Snapshot> snapshot;
+  private final @Nullable Snapshot snapshot;
 
   /** For parameters that are not trained: first the joining ones, then those gone, and so on. */
   private OptimizerEntries resting;
@@ -33,7 +35,7 @@ final class TrainingParticipant implements SwapHost.Participant {
       TrainingStep training,
       WindowSampler windows,
       SwapHost.Change change,
-      Optional<Snapshot> snapshot) {
+      @Nullable Snapshot snapshot) {
     this.model = model;
     this.training = training;
     this.windows = windows;
@@ -42,7 +44,9 @@ final class TrainingParticipant implements SwapHost.Participant {
     try {
       this.resting = training.entries(change.made().values());
     } catch (RuntimeException | Error e) { // the memory may not be enough
-      snapshot.ifPresent(Snapshot::close);
+      if (snapshot != null) {
+        snapshot.close();
+      }
       throw e;
     }
   }
@@ -50,13 +54,11 @@ final class TrainingParticipant implements SwapHost.Participant {
   @Override
   public void begin() {
     position = windows.position();
-    snapshot.ifPresent(this::fill);
+    if (snapshot != null) {
+      snapshot.fill(model.parameters(), training.optimizer());
+      training.beforeUpdate(snapshot::await);
+    }
     new StateTransfer(change, training.optimizer().states()).into(resting.states());
-  }
-
-  private void fill(Snapshot empty) {
-    empty.fill(model.parameters(), training.optimizer());
-    training.beforeUpdate(empty::await);
   }
 
   @Override
@@ -69,13 +71,15 @@ final class TrainingParticipant implements SwapHost.Participant {
   @Override
   public void rolledBack() {
     switched();
-    snapshot.orElseThrow().restore(model.parameters(), training.optimizer());
+    requireNonNull(snapshot).restore(model.parameters(), training.optimizer());
     windows.seek(position);
   }
 
   @Override
   public void close() {
-    snapshot.ifPresent(Snapshot::close);
+    if (snapshot != null) {
+      snapshot.close();
+    }
     resting.close();
   }
 }

@@ -18,7 +18,6 @@ import dev.hydra.libtorch.safetensors.SafetensorsFile;
 import dev.hydra.testing.Handles;
 import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.run.Trials.Events;
-import dev.hydra.trainer.step.TrainingException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

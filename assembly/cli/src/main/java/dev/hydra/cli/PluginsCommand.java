@@ -84,7 +84,7 @@ final class PluginsCommand {
   /** Components come first, in the order of their roles. */
   private static int rank(Registration registration) {
     return registration.factory() instanceof ComponentFactory<?> components
-        ? components.role().ordinal()
+        ? List.of(Role.values()).indexOf(components.role())
         : Role.values().length;
   }
 

@@ -133,7 +133,7 @@ final class Extender implements SynchronousBundleListener {
 
   private static void checkCreatable(Class<?> type) {
     try {
-      type.getConstructor();
+      var unused = type.getConstructor();
     } catch (NoSuchMethodException e) {
       throw new IllegalArgumentException(
           type.getName() + " has no public constructor without parameters", e);

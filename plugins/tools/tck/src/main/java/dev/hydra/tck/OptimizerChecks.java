@@ -1,5 +1,7 @@
 package dev.hydra.tck;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.hydra.api.Settings;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Scopes;
@@ -133,7 +135,10 @@ record OptimizerChecks(OptimizerFactory factory, Settings settings) {
     OptimizedParameter joining = handed.joining();
     ParameterState fresh = before.initialState(joining);
     ContractViolation.unless(
-        fresh.tensors().keySet().equals(states.get(Quadratic.MATRIX).tensors().keySet()),
+        fresh
+            .tensors()
+            .keySet()
+            .equals(requireNonNull(states.get(Quadratic.MATRIX)).tensors().keySet()),
         "a new parameter like another one has other state: " + fresh.tensors().keySet());
     states.put(joining.name(), fresh);
     before.release();
@@ -237,16 +242,19 @@ record OptimizerChecks(OptimizerFactory factory, Settings settings) {
       return sum;
     }
 
+    private Tensor master(String name) {
+      return requireNonNull(parameters.get(name)).master();
+    }
+
     void load(Quadratic other) {
-      parameters.forEach((name, each) -> each.master().copy_(other.parameters.get(name).master()));
+      parameters.forEach((name, each) -> each.master().copy_(other.master(name)));
     }
 
     void same(Quadratic other, String what) {
       parameters.forEach(
           (name, each) ->
               ContractViolation.unless(
-                  each.master().equal(other.parameters.get(name).master()),
-                  what + " give another " + name));
+                  each.master().equal(other.master(name)), what + " give another " + name));
     }
   }
 }

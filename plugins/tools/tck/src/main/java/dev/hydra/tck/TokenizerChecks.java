@@ -77,13 +77,17 @@ record TokenizerChecks(TokenizerFactory factory, Settings settings) {
                     Arrays.equals(tokenizer.bytes(id), tokenizer.bytes(id)),
                     "token " + id + " has other bytes the second time"));
     for (int id : new int[] {-1, size}) {
-      try {
-        byte[] found = tokenizer.bytes(id);
-        throw new ContractViolation(
-            "there is no token " + id + ", but it has " + found.length + " bytes");
-      } catch (IllegalArgumentException expected) {
-        continue;
-      }
+      ContractViolation.unless(
+          refuses(tokenizer, id), "there is no token " + id + ", but it has bytes");
+    }
+  }
+
+  private static boolean refuses(Tokenizer tokenizer, int id) {
+    try {
+      tokenizer.bytes(id);
+      return false;
+    } catch (IllegalArgumentException expected) {
+      return true;
     }
   }
 

@@ -5,6 +5,7 @@ import dev.hydra.cli.common.Installation;
 import dev.hydra.cli.common.Json;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.PluginJars;
+import dev.hydra.cli.plugins.RunPlugins;
 import dev.hydra.cli.swapbench.CountedPlugins;
 import dev.hydra.cli.swapbench.SwapBench;
 import dev.hydra.cli.swapbench.SwapTrial;
@@ -115,13 +116,24 @@ final class BenchSwapCommand implements Callable<Integer> {
     trials.put("identical", bench -> bench.identical(GUARD_STEPS));
     trials.put("unguarded", bench -> bench.identical(0));
     trials.put("together", SwapBench::together);
-    trials.put("refusals", SwapBench::refusals);
+    Installation.home()
+        .ifPresent(
+            home -> trials.put("refusals", bench -> bench.refusals(brokenComponents(home))));
     trials.put("reshaped", bench -> bench.reshaped(GUARD_STEPS));
     trials.put("decode", SwapBench::decoding);
     Installation.home()
         .ifPresent(home -> trials.put("kill", bench -> bench.killed(home.resolve("bin/hydra"))));
     trials.put("many", bench -> bench.many(swaps, census -> screen.println("  " + census)));
     return trials;
+  }
+
+  /** Finds the jar of broken components, which no process ever loads as it is. */
+  private static Path brokenComponents(Path home) throws IOException {
+    List<Path> found = RunPlugins.jars(home.resolve("lib/swap-proof"));
+    if (found.size() != 1) {
+      throw new IOException("there must be one jar in " + home.resolve("lib/swap-proof"));
+    }
+    return found.get(0);
   }
 
   private void print(SwapBench.Proof proof) throws IOException {

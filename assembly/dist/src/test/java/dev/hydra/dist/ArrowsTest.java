@@ -82,6 +82,7 @@ class ArrowsTest {
     rules.put("huggingface..", with(core, "trainer.."));
     rules.put("tck..", with(core, "trainer.."));
     rules.put("bench..", with(core, "trainer.."));
+    rules.put("swapproof..", libtorch);
     String[] tools = with(core, "trainer..", "huggingface..", "tck..", "bench..");
     rules.put("launcher..", new String[] {"api", "api.host"});
     rules.put("cli.common", tools);

@@ -243,8 +243,8 @@ public final class SwapBench {
   private record Unfit(String name, String sign, SwapOrder order) {}
 
   /** Everything that must be refused; the training goes on as if nothing had been asked for. */
-  public Proof refusals() throws IOException {
-    List<Unfit> unfit = unfit();
+  public Proof refusals(Path brokenComponents) throws IOException {
+    List<Unfit> unfit = unfit(brokenComponents);
     SwapTrial trial =
         trial(
             config,
@@ -287,11 +287,11 @@ public final class SwapBench {
         List.of());
   }
 
-  private List<Unfit> unfit() throws IOException {
+  private List<Unfit> unfit(Path brokenComponents) throws IOException {
     List<Unfit> unfit = new ArrayList<>();
     for (Fault fault : Fault.values()) {
       Path jar = folder.resolve(fault.label() + ".jar");
-      fault.write(jar, FAULTY);
+      fault.write(brokenComponents, jar, FAULTY);
       unfit.add(new Unfit(fault.label(), fault.sign(), faulty(jar)));
     }
     byte[] bytes = Files.readAllBytes(twin());

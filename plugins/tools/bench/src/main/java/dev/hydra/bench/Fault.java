@@ -1,6 +1,6 @@
 package dev.hydra.bench;
 
-import dev.hydra.bench.fault.FaultyFactory;
+import dev.hydra.api.HydraPlugin;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.jar.Attributes;
 import java.util.jar.JarEntry;
+import java.util.jar.JarFile;
 import java.util.jar.JarOutputStream;
 import java.util.jar.Manifest;
 
@@ -34,8 +35,8 @@ public enum Fault {
   /** It is made for another version of LibTorch. */
   LIBTORCH_VERSION("needs package org.bytedeco.pytorch");
 
-  private static final String FACTORY = FaultyFactory.class.getName();
-  private static final String FOLDER = FaultyFactory.class.getPackageName().replace('.', '/') + "/";
+  private static final String FOLDER = "dev/hydra/swapproof/";
+  private static final String FACTORY = "dev.hydra.swapproof.FaultyFactory";
   private static final List<String> CLASSES = List.of("FaultyFactory", "Uninitialisable");
 
   private final String sign;
@@ -57,18 +58,21 @@ public enum Fault {
   /**
    * Writes a plugin that has it.
    *
+   * @param classes the jar of the broken component's classes, which is never installed itself
    * @param jar the file
    * @param type the mixer type that the plugin offers
+   * @throws IOException if the classes are missing or the jar cannot be written
    */
-  public void write(Path jar, String type) throws IOException {
-    try (JarOutputStream out = new JarOutputStream(Files.newOutputStream(jar), manifest(type))) {
+  public void write(Path classes, Path jar, String type) throws IOException {
+    try (JarFile broken = new JarFile(classes.toFile());
+        JarOutputStream out = new JarOutputStream(Files.newOutputStream(jar), manifest(type))) {
       for (String each : CLASSES) {
-        String entry = FOLDER + each + ".class";
-        out.putNextEntry(new JarEntry(entry));
-        try (InputStream in = Fault.class.getClassLoader().getResourceAsStream(entry)) {
-          if (in == null) {
-            throw new IOException("the benchmarks lack " + entry);
-          }
+        JarEntry entry = broken.getJarEntry(FOLDER + each + ".class");
+        if (entry == null) {
+          throw new IOException(classes + " lacks " + each);
+        }
+        out.putNextEntry(new JarEntry(entry.getName()));
+        try (InputStream in = broken.getInputStream(entry)) {
           in.transferTo(out);
         }
       }
@@ -92,8 +96,8 @@ public enum Fault {
                 this == LIBTORCH_VERSION ? ";version=\"[99,100)\"" : ""));
     headers.putValue(
         "Provide-Capability",
-        "osgi.serviceloader;osgi.serviceloader=\"dev.hydra.api.ComponentFactory\""
-            + ";register:=\"%s\";hydra.type=\"%s\"".formatted(FACTORY, type));
+        "osgi.serviceloader;osgi.serviceloader=\"%s\";register:=\"%s\";hydra.type=\"%s\""
+            .formatted(HydraPlugin.SERVICE, FACTORY, type));
     headers.putValue(
         "Require-Capability", "osgi.extender;filter:=\"(osgi.extender=dev.hydra.plugin)\"");
     return manifest;

@@ -1,4 +1,4 @@
-package dev.hydra.bench.fault;
+package dev.hydra.swapproof;
 
 /** A class whose static initialiser fails. */
 final class Uninitialisable {

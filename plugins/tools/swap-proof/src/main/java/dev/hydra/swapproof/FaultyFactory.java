@@ -1,4 +1,4 @@
-package dev.hydra.bench.fault;
+package dev.hydra.swapproof;
 
 import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.Cost;

@@ -62,7 +62,11 @@ final class ExportCommand {
     TransferProgress progress = new TransferProgress(writer, Boolean.getBoolean("hydra.terminal"));
     for (String note :
         HuggingFace.exportModel(
-            ModelFolder.checkpoint(model).folder(), Optional.ofNullable(config), out, components, progress)) {
+            ModelFolder.checkpoint(model).folder(),
+            Optional.ofNullable(config),
+            out,
+            components,
+            progress)) {
       spec.commandLine().getErr().println("hydra: " + note);
     }
     writer.println("written to " + out.toAbsolutePath().normalize());

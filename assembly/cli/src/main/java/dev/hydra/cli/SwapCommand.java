@@ -80,15 +80,16 @@ final class SwapCommand implements Callable<Integer> {
       paramLabel = "refuse|reset",
       description =
           "What becomes of the tokens so far where a text is being generated and the new component"
-              + " keeps them in another form: the swap is refused, or the site forgets them (default:"
-              + " refuse).")
+              + " keeps them in another form: the swap is refused, or the site forgets them"
+              + " (default: refuse).")
   private SwapRequest.State state = SwapRequest.State.REFUSE;
 
   @Option(
       names = "--limit",
       paramLabel = "SECONDS",
       description =
-          "How long building and probing may take before it is refused (default: ${DEFAULT-VALUE}).")
+          "How long building and probing may take before it is refused (default:"
+              + " ${DEFAULT-VALUE}).")
   private double limit = SwapRequest.LIMIT.toSeconds();
 
   @Option(names = "--dry-run", description = "Builds and probes, and changes nothing.")
@@ -101,8 +102,7 @@ final class SwapCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     Duration allowed = Duration.ofMillis((long) (1000 * limit));
     SwapOrder order =
-        new SwapOrder(
-            Optional.ofNullable(jar), sites, options(), vanished, state, allowed, dryRun);
+        new SwapOrder(Optional.ofNullable(jar), sites, options(), vanished, state, allowed, dryRun);
     if (allowed.isZero() || allowed.isNegative()) {
       throw new UsageException("--limit must be more than 0 seconds");
     }

@@ -94,11 +94,7 @@ final class VerifyCommand implements Callable<Integer> {
         offered.stream().filter(each -> type == null || each.type().equals(type)).toList();
     if (chosen.isEmpty()) {
       throw new UsageException(
-          jar
-              + " has no "
-              + type
-              + ", but "
-              + offered.stream().map(Registration::type).toList());
+          jar + " has no " + type + ", but " + offered.stream().map(Registration::type).toList());
     }
     int failed = 0;
     for (Registration each : chosen) {

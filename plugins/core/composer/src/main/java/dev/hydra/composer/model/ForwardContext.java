@@ -27,10 +27,7 @@ public final class ForwardContext implements AutoCloseable {
   private boolean computed;
 
   private ForwardContext(
-      boolean training,
-      boolean observing,
-      @Nullable ModelState state,
-      @Nullable Tensor documents) {
+      boolean training, boolean observing, @Nullable ModelState state, @Nullable Tensor documents) {
     this.training = training;
     this.observing = observing;
     this.state = state;

@@ -40,7 +40,8 @@ final class StateAdaptation {
     if (!unfit.isEmpty() && policy == SwapRequest.State.REFUSE) {
       throw new SwapRefusedException(
           unfit.get(0)
-              + ": the decoding state is not such as the component leaves that is to go on with it; "
+              + ": the decoding state is not such as the component leaves that is to go on with it;"
+              + " "
               + remedy);
     }
     return () -> unfit.forEach(state::forget);

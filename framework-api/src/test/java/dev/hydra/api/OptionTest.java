@@ -3,8 +3,8 @@ package dev.hydra.api;
 import static dev.hydra.api.SettingsReader.problem;
 import static dev.hydra.api.SettingsReader.read;
 import static dev.hydra.api.SettingsReader.value;
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.Duration;
 import java.util.List;
@@ -59,30 +59,30 @@ class OptionTest {
   @ValueSource(strings = {"90", "\"90\"", "\" 1.5 \"", "3 parsecs", "soon", "[1 s]", "true"})
   void refusesDurationsWithoutAUnit(String text) {
     String problem = problem(DURATION, text);
-    assertTrue(problem.startsWith("must be a duration with its unit (such as 90 s)"), problem);
+    assertThat(problem).startsWith("must be a duration with its unit (such as 90 s)");
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"1.5", "many", "\"64\"", "true", "3000000000", "[1]", "{ a = 1 }"})
   void refusesWhatIsNoWholeNumber(String text) {
     String problem = problem(INTEGER, text);
-    assertTrue(problem.startsWith("must be a whole number, but is "), problem);
+    assertThat(problem).startsWith("must be a whole number, but is ");
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"fast", "true", "1e999", "[0.1]"})
   void refusesWhatIsNoNumber(String text) {
     String problem = problem(DECIMAL, text);
-    assertTrue(problem.startsWith("must be a number, but is "), problem);
+    assertThat(problem).startsWith("must be a number, but is ");
   }
 
   @Test
   void refusesOtherTypes() {
     assertEquals("must be true or false, but is \"maybe\"", problem(FLAG, "maybe"));
     assertEquals("must be true or false, but is 1", problem(FLAG, "1"));
-    assertTrue(problem(TEXT, "[a]").startsWith("must be a text, but is "));
-    assertTrue(problem(TEXTS, "[a, 1]").startsWith("must be a list of texts, but is "));
-    assertTrue(problem(TEXTS, "{ a = 1 }").startsWith("must be a list of texts, but is "));
+    assertThat(problem(TEXT, "[a]")).startsWith("must be a text, but is ");
+    assertThat(problem(TEXTS, "[a, 1]")).startsWith("must be a list of texts, but is ");
+    assertThat(problem(TEXTS, "{ a = 1 }")).startsWith("must be a list of texts, but is ");
     assertEquals("must be an object { type = ... }, but is 3", problem(ROUTER, "3"));
   }
 

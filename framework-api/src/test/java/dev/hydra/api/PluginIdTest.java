@@ -1,5 +1,6 @@
 package dev.hydra.api;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -38,7 +39,7 @@ class PluginIdTest {
     assertEquals(Optional.of("0123456789ab"), ADDED.hash());
     assertEquals("1.2.0", ADDED.version());
     assertEquals("1.2.0+0123456789ab", ADDED.fullVersion());
-    assertFalse(ADDED.equals(INSTALLED));
+    assertThat(ADDED).isNotEqualTo(INSTALLED);
     assertTrue(ADDED.hasContent(SHA));
     assertFalse(ADDED.hasContent("f".repeat(64)));
     assertFalse(INSTALLED.hasContent(SHA));

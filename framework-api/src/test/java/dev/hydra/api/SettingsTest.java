@@ -3,6 +3,7 @@ package dev.hydra.api;
 import static dev.hydra.api.SettingsReader.message;
 import static dev.hydra.api.SettingsReader.read;
 import static dev.hydra.api.SettingsReader.refusal;
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -73,7 +74,7 @@ class SettingsTest {
             () ->
                 Settings.read(
                     "part", ConfigFactory.parseString("tipe = 1"), List.of(STATE), "type"));
-    assertTrue(message(e).endsWith("did you mean \"type\"? Known: state, type"), message(e));
+    assertThat(message(e)).endsWith("did you mean \"type\"? Known: state, type");
   }
 
   @Test

@@ -6,9 +6,9 @@ import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideOutsid
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.tngtech.archunit.core.domain.Dependency;
 import com.tngtech.archunit.core.domain.JavaClass;
@@ -167,11 +167,11 @@ class ArrowsTest {
         assertThrows(
             AssertionError.class,
             () -> uses("mixer.planted..", "api", "libtorch..").check(planted));
-    assertTrue(component.toString().contains("dev.hydra.composer.model.Model"));
+    assertThat(component.toString()).contains("dev.hydra.composer.model.Model");
     assertThrows(AssertionError.class, () -> OSGI_STAYS_OUTSIDE.check(planted));
     AssertionError internal =
         assertThrows(AssertionError.class, () -> internalsStayInside().check(planted));
-    assertTrue(internal.toString().contains("dev.hydra.planted.internal.Hidden"));
+    assertThat(internal.toString()).contains("dev.hydra.planted.internal.Hidden");
   }
 
   @Test

@@ -1,7 +1,7 @@
 package dev.hydra.dist;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,7 +19,7 @@ class BenchSwapIT {
     assertEquals(0, result.exitCode(), result.toString());
     List<String> proofs = result.out().stream().filter(line -> line.startsWith("passed ")).toList();
     assertEquals(8, proofs.size(), result.toString());
-    assertTrue(proofs.get(3).contains(": 14 of 14 refused, losses bit-identical"), proofs.get(3));
+    assertThat(proofs.get(3)).contains(": 14 of 14 refused, losses bit-identical");
     try (var left = Files.list(folder.resolve("temporary"))) {
       assertEquals(List.of(), left.filter(each -> each.toString().contains("bench")).toList());
     }
@@ -29,9 +29,7 @@ class BenchSwapIT {
   void sayWhatIsWrong() throws Exception {
     Hydra.Result unknown = bench("--only", "nothing");
     assertEquals(2, unknown.exitCode(), unknown.toString());
-    assertTrue(
-        unknown.err().get(unknown.err().size() - 1).contains("there is no proof nothing, only ["),
-        unknown.toString());
+    assertThat(unknown.err().get(unknown.err().size() - 1)).as(unknown.toString()).contains("there is no proof nothing, only [");
   }
 
   private Hydra.Result bench(String... arguments) throws Exception {

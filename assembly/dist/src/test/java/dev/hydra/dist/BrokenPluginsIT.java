@@ -1,7 +1,7 @@
 package dev.hydra.dist;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.dist.probe.ExplodingActivator;
 import dev.hydra.dist.probe.ExplodingFactory;
@@ -171,7 +171,7 @@ class BrokenPluginsIT {
     TestBundle.plugin("bad", ExplodingFactory.class, ProbeFactory.class).writeTo(broken);
     Hydra.Result result =
         assertSkipped("java.lang.NumberFormatException: For input string: \"a bug in the plugin\"");
-    assertTrue(result.out().contains("bad plugin.bad 1.2.3 unusable"), result.toString());
+    assertThat(result.out()).as(result.toString()).contains("bad plugin.bad 1.2.3 unusable");
   }
 
   @Test
@@ -186,7 +186,7 @@ class BrokenPluginsIT {
     Hydra.Result result = hydra.run("factories");
     assertEquals(List.of(line(broken, reason)), result.err());
     assertEquals(0, result.exitCode());
-    assertTrue(result.out().contains(GOOD), result.toString());
+    assertThat(result.out()).as(result.toString()).contains(GOOD);
     return result;
   }
 

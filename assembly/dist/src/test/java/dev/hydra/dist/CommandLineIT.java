@@ -1,5 +1,6 @@
 package dev.hydra.dist;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -77,20 +78,16 @@ class CommandLineIT {
   void trainsEvaluatesAndGenerates() throws Exception {
     Hydra.Result trained = train("run");
     String out = String.join("\n", trained.out());
-    assertTrue(out.contains("bits per byte on"), out);
-    assertTrue(out.contains("sample: one"), out);
-    assertTrue(out.contains("written to " + folder.toRealPath().resolve("run")), out);
+    assertThat(out).contains("bits per byte on");
+    assertThat(out).contains("sample: one");
+    assertThat(out).contains("written to " + folder.toRealPath().resolve("run"));
     assertEquals(6, Files.readAllLines(folder.resolve("run/metrics.jsonl")).size());
-    assertTrue(Files.exists(folder.resolve("run/checkpoints/step-000006/manifest.json")));
+    assertThat(folder.resolve("run/checkpoints/step-000006/manifest.json")).exists();
 
     Map<String, Object> score = json(ok("eval", "--model", "run", "--json"));
     List<String> observed = ok("eval", "--model", "run", "--windows", "4", "--observe").out();
-    assertTrue(
-        observed.stream().anyMatch(l -> l.matches("blocks.0.ffn.router.load +(0\\.\\d+ ?){4}")),
-        observed.toString());
-    assertTrue(
-        observed.stream().anyMatch(l -> l.startsWith("blocks.1.memory2.usage")),
-        observed.toString());
+    assertThat(observed).anyMatch(l -> l.matches("blocks.0.ffn.router.load +(0\\.\\d+ ?){4}"));
+    assertThat(observed).anyMatch(l -> l.startsWith("blocks.1.memory2.usage"));
 
     double bits = ((Number) score.get("bits_per_byte")).doubleValue();
     assertTrue(bits > 0 && bits < 9, score.toString());
@@ -150,7 +147,7 @@ class CommandLineIT {
       Hydra.Result result = run(score);
       assertEquals(2, result.exitCode(), wrong + ": " + result);
       String said = String.join("\n", result.err());
-      assertTrue(said.contains("tokens.json") && said.contains(wrong.get(1)), said);
+      assertThat(said).contains("tokens.json").contains(wrong.get(1));
     }
   }
 
@@ -170,7 +167,7 @@ class CommandLineIT {
   /** As if the process had been killed after a step. */
   private static void deleteAfter(Path run, int step) throws IOException {
     Path last = run.resolve("checkpoints/step-000006");
-    assertTrue(Files.exists(run.resolve(String.format("checkpoints/step-%06d", step))));
+    assertThat(run.resolve(String.format("checkpoints/step-%06d", step))).exists();
     Files.delete(last.resolve("manifest.json"));
   }
 
@@ -195,9 +192,9 @@ class CommandLineIT {
     new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid())).start().waitFor();
     int expected = signal.equals("INT") ? 130 : 143;
     assertEquals(expected, process.waitFor(), () -> String.valueOf(errors(hydra)));
-    assertTrue(String.join("\n", hydra.err()).contains("hydra train --resume --run-dir run"));
+    assertThat(String.join("\n", hydra.err())).contains("hydra train --resume --run-dir run");
     String journal = Files.readString(folder.resolve("run/journal.jsonl"));
-    assertTrue(journal.contains("\"interrupted\""), journal);
+    assertThat(journal).contains("\"interrupted\"");
     ok("eval", "--model", "run", "--windows", "1");
   }
 
@@ -240,9 +237,9 @@ class CommandLineIT {
     Hydra.Result result = run(arguments.split(" "));
     String err = String.join("\n", result.err());
     assertEquals(2, result.exitCode(), err);
-    assertTrue(err.contains(expected), err);
-    assertTrue(!err.contains("\tat "), err);
-    assertTrue(Files.notExists(folder.resolve("runs")), "nothing is written");
+    assertThat(err).contains(expected);
+    assertThat(err).doesNotContain("\tat ");
+    assertThat(folder.resolve("runs")).as("nothing is written").doesNotExist();
   }
 
   private void model(String name, String mixer) throws IOException {
@@ -258,7 +255,7 @@ class CommandLineIT {
     train("run", "--set", "trainer.steps=2");
     Hydra.Result again = run("train", "tiny.conf", "--run-dir", "run");
     assertEquals(2, again.exitCode());
-    assertTrue(String.join("\n", again.err()).contains("holds a run already"));
+    assertThat(String.join("\n", again.err())).contains("holds a run already");
 
     Path model = folder.resolve("run/checkpoints/step-000002/model.safetensors");
     byte[] bytes = Files.readAllBytes(model);
@@ -266,12 +263,12 @@ class CommandLineIT {
     Files.write(model, bytes);
     Hydra.Result damaged = run("eval", "--model", "run");
     assertEquals(1, damaged.exitCode());
-    assertTrue(String.join("\n", damaged.err()).contains("model.safetensors is damaged"));
+    assertThat(String.join("\n", damaged.err())).contains("model.safetensors is damaged");
 
     Files.writeString(folder.resolve("file"), "");
     Hydra.Result unwritable = run("train", "tiny.conf", "--run-dir", "file/run");
     assertEquals(1, unwritable.exitCode());
-    assertTrue(String.join("\n", unwritable.err()).contains("choose another with --run-dir"));
+    assertThat(String.join("\n", unwritable.err())).contains("choose another with --run-dir");
   }
 
   @Test
@@ -281,8 +278,8 @@ class CommandLineIT {
     }
     Hydra.Result result = run("train", "tiny.conf", "--device", "cuda", "--run-dir", "run");
     assertEquals(1, result.exitCode());
-    assertTrue(String.join("\n", result.err()).contains("hydra doctor"), result.toString());
-    assertTrue(Files.notExists(folder.resolve("run")));
+    assertThat(String.join("\n", result.err())).as(result.toString()).contains("hydra doctor");
+    assertThat(folder.resolve("run")).doesNotExist();
   }
 
   @Test
@@ -317,13 +314,12 @@ class CommandLineIT {
     for (String type :
         List.of(
             "mamba2", "full", "sparse-global", "swiglu", "moe", "chunk-topk", "workspace", "pkm")) {
-      assertTrue(plugins.contains(" " + type + " "), plugins);
+      assertThat(plugins).contains(" " + type + " ");
     }
-    assertTrue(String.join("\n", ok("--version").out()).contains("LibTorch 2.10"));
-    assertTrue(String.join("\n", ok("train", "--help").out()).contains("--resume"));
-    assertTrue(String.join("\n", ok("generate-completion").out()).contains("complete -F"));
-    assertTrue(
-        String.join("\n", ok("config", "show", "quickstart").out()).contains("sparse-global"));
+    assertThat(String.join("\n", ok("--version").out())).contains("LibTorch 2.10");
+    assertThat(String.join("\n", ok("train", "--help").out())).contains("--resume");
+    assertThat(String.join("\n", ok("generate-completion").out())).contains("complete -F");
+    assertThat(String.join("\n", ok("config", "show", "quickstart").out())).contains("sparse-global");
     ok("config", "check", "quickstart");
   }
 }

@@ -1,5 +1,6 @@
 package dev.hydra.dist;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
@@ -58,7 +59,7 @@ class ComponentPagesTest {
             ? List.of("## Options", "## Cost", "## State", "## Example")
             : List.of("## Options", "## Example");
     for (String part : parts) {
-      assertTrue(text.contains(part + "\n"), page + " lacks " + part);
+      assertThat(text).as(page + " lacks " + part).contains(part + "\n");
     }
   }
 

@@ -1,7 +1,7 @@
 package dev.hydra.dist;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -57,8 +57,8 @@ class EnvironmentIT {
   void textThatCannotBeReadIsRefusedWithARemedy() throws Exception {
     Hydra.Result result = hydra.with("LC_ALL", "de_XX.ISO-8859-1").run("ü");
     assertEquals(1, result.exitCode(), result.toString());
-    assertTrue(result.err().get(0).contains("argument 1 is not text"), result.toString());
-    assertTrue(result.err().get(0).contains("set LC_ALL"), result.toString());
+    assertThat(result.err().get(0)).as(result.toString()).contains("argument 1 is not text");
+    assertThat(result.err().get(0)).as(result.toString()).contains("set LC_ALL");
   }
 
   @ParameterizedTest
@@ -72,9 +72,7 @@ class EnvironmentIT {
             .with("HYDRA_JAVA_OPTS", "-Duser.language=" + language + " -Duser.country=" + country)
             .run("factories");
     assertEquals(List.of(), result.err());
-    assertTrue(
-        result.out().stream().anyMatch(line -> line.startsWith("probe plugin.probe 1.2.3 ")),
-        result.toString());
+    assertThat(result.out()).as(result.toString()).anyMatch(line -> line.startsWith("probe plugin.probe 1.2.3 "));
   }
 
   @Test

@@ -1,7 +1,7 @@
 package dev.hydra.dist;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.example.hydra.ema.EmaFactory;
 import java.nio.file.Files;
@@ -22,8 +22,6 @@ class ExamplePluginIT {
 
     Hydra.Result result = Hydra.withPlugins(plugins, folder).run("factories");
     assertEquals(List.of(), result.err());
-    assertTrue(
-        result.out().contains("ema com.example.hydra.ema 1.0.0 " + EmaFactory.class.getName()),
-        result.toString());
+    assertThat(result.out()).as(result.toString()).contains("ema com.example.hydra.ema 1.0.0 " + EmaFactory.class.getName());
   }
 }

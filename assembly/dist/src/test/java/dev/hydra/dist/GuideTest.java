@@ -1,5 +1,6 @@
 package dev.hydra.dist;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.api.Site;
@@ -45,7 +46,7 @@ class GuideTest {
         (has(member.group(1), member.group(2)) ? known : unknown).add(member.group());
       }
     }
-    assertTrue(unknown.isEmpty(), GUIDE + " names what is not there: " + unknown);
+    assertThat(unknown).as(GUIDE + " names what is not there: " + unknown).isEmpty();
     assertTrue(known.size() > 15, "this test no longer finds what the guide names: " + known);
   }
 

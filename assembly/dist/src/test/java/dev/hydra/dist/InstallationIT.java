@@ -1,7 +1,7 @@
 package dev.hydra.dist;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -70,7 +70,7 @@ class InstallationIT {
     Hydra.Result result = new Hydra(installation.script(), folder).run();
     assertEquals(1, result.exitCode());
     assertEquals(1, result.err().size(), result.toString());
-    assertTrue(result.err().get(0).startsWith("hydra: cannot start: "), result.toString());
-    assertTrue(result.err().get(0).contains(reason), result.toString());
+    assertThat(result.err().get(0)).as(result.toString()).startsWith("hydra: cannot start: ");
+    assertThat(result.err().get(0)).as(result.toString()).contains(reason);
   }
 }

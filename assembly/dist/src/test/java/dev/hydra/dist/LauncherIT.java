@@ -1,7 +1,7 @@
 package dev.hydra.dist;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.dist.probe.ProbeFactory;
 import java.nio.file.Files;
@@ -46,9 +46,7 @@ class LauncherIT {
   void registersFactoriesWithTypeAndVersion() throws Exception {
     TestBundle.plugin("probe", ProbeFactory.class).writeTo(plugins.resolve("factory.jar"));
     Hydra.Result result = hydra.run("factories");
-    assertTrue(
-        result.out().contains("probe plugin.probe 1.2.3 " + ProbeFactory.class.getName()),
-        result.toString());
+    assertThat(result.out()).as(result.toString()).contains("probe plugin.probe 1.2.3 " + ProbeFactory.class.getName());
     assertEquals(List.of(), result.err());
   }
 
@@ -59,8 +57,8 @@ class LauncherIT {
     plugin.with("Bundle-Version", "1.3.0").writeTo(plugins.resolve("new.jar"));
     String type = ProbeFactory.class.getName();
     List<String> factories = hydra.run("factories").out();
-    assertTrue(factories.contains("probe plugin.probe 1.2.3 " + type), factories.toString());
-    assertTrue(factories.contains("probe plugin.probe 1.3.0 " + type), factories.toString());
+    assertThat(factories).contains("probe plugin.probe 1.2.3 " + type);
+    assertThat(factories).contains("probe plugin.probe 1.3.0 " + type);
   }
 
   @Test
@@ -82,6 +80,6 @@ class LauncherIT {
     Hydra.Result result = hydra.with("HYDRA_PLUGINS", missing).run();
     assertEquals(1, result.exitCode());
     assertEquals(1, result.err().size());
-    assertTrue(result.err().get(0).contains(missing.toString()), result.toString());
+    assertThat(result.err().get(0)).as(result.toString()).contains(missing.toString());
   }
 }

@@ -1,7 +1,7 @@
 package dev.hydra.dist;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -62,7 +62,7 @@ class LeftFoldersIT {
       assertEquals(2, folders().size(), "the killed process' folder is still there");
       assertEquals(0, hydra("next").run("exit", "0").exitCode());
       assertEquals(2, folders().size());
-      assertTrue(folders().contains(foreign));
+      assertThat(folders()).contains(foreign);
     } finally {
       living.destroy();
       living.waitFor();

@@ -1,9 +1,8 @@
 package dev.hydra.dist;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -75,7 +74,7 @@ class NativeFilesIT {
         List.of("hydra: mended native libraries in " + cache + " that were damaged: libsmall.so.1"),
         result.err());
     assertArrayEquals(CONTENT, Files.readAllBytes(library()));
-    assertFalse(Files.exists(part), "what a killed process was writing is still there");
+    assertThat(part).as("what a killed process was writing is still there").doesNotExist();
   }
 
   @Test
@@ -92,7 +91,7 @@ class NativeFilesIT {
     Files.write(jar, java.util.Arrays.copyOf(bytes, bytes.length - 40));
     Hydra.Result result = small("logs").run("exit", "0");
     assertEquals(1, result.exitCode());
-    assertTrue(result.err().get(0).contains(jar + " cannot be read"), result.toString());
+    assertThat(result.err().get(0)).as(result.toString()).contains(jar + " cannot be read");
   }
 
   @Test
@@ -102,9 +101,9 @@ class NativeFilesIT {
     Hydra.Result result =
         small("logs").with("HYDRA_JAVA_OPTS", "-Duser.home=" + home).run("exit", "0");
     assertEquals(0, result.exitCode(), result.toString());
-    assertTrue(result.err().get(0).contains(cache.toString()), result.toString());
-    assertTrue(result.err().get(0).contains("set HYDRA_CACHE"), result.toString());
-    assertTrue(Files.exists(home.resolve(".javacpp/cache/small.jar").resolve(ENTRY)));
+    assertThat(result.err().get(0)).as(result.toString()).contains(cache.toString());
+    assertThat(result.err().get(0)).as(result.toString()).contains("set HYDRA_CACHE");
+    assertThat(home.resolve(".javacpp/cache/small.jar").resolve(ENTRY)).exists();
   }
 
   @Test

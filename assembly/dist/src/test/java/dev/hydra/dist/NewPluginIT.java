@@ -1,7 +1,7 @@
 package dev.hydra.dist;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -52,13 +52,12 @@ class NewPluginIT {
       Hydra hydra = new Hydra(script, folder).with("HYDRA_PLUGINS", plugins).in(work);
       String model =
           String.join("\n", run(hydra, "inspect", "new-" + role + "/example.conf").out());
-      assertTrue(model.contains("new-" + role), model);
+      assertThat(model).contains("new-" + role);
     }
     train(new Hydra(script, folder).with("HYDRA_PLUGINS", plugins).in(work), "new-router");
     String metrics = Files.readString(work.resolve("run/metrics.jsonl"));
-    assertTrue(metrics.contains("\"step\":2,"), metrics);
-    assertFalse(
-        metrics.contains("\"auxiliary_loss\":0.0,"), "the router's loss counts: " + metrics);
+    assertThat(metrics).contains("\"step\":2,");
+    assertThat(metrics).as("the router's loss counts: " + metrics).doesNotContain("\"auxiliary_loss\":0.0,");
   }
 
   private static void train(Hydra hydra, String project) throws Exception {
@@ -144,7 +143,7 @@ class NewPluginIT {
     boolean ended = process.waitFor(LIMIT_MINUTES, TimeUnit.MINUTES);
     process.destroyForcibly();
     assertTrue(ended && process.exitValue() == 0, Files.readString(log));
-    assertTrue(Files.readString(log).contains("NewMixerTest"), Files.readString(log));
+    assertThat(Files.readString(log)).contains("NewMixerTest");
   }
 
   private static void deleteHydraOfBuildsBefore() throws IOException {

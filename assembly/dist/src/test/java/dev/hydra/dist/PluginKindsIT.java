@@ -1,7 +1,7 @@
 package dev.hydra.dist;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import dev.hydra.dist.probe.GrowingFactory;
@@ -53,7 +53,7 @@ class PluginKindsIT {
 
   private static void assertRefused(Hydra.Result result, String message) {
     assertEquals(2, result.exitCode(), result.toString());
-    assertTrue(String.join("\n", result.err()).contains(message), result.toString());
+    assertThat(String.join("\n", result.err())).as(result.toString()).contains(message);
   }
 
   private List<Double> rates(String run) throws IOException {
@@ -70,7 +70,7 @@ class PluginKindsIT {
     assertEquals(0, trained.exitCode(), trained.toString());
     assertEquals(List.of(8e-3, 8e-3, 4e-3, 4e-3, 2e-3, 2e-3), rates("run"));
     String journal = Files.readString(folder.resolve("run/journal.jsonl"));
-    assertTrue(journal.contains("plugin.halving 1.2.3"), journal);
+    assertThat(journal).contains("plugin.halving 1.2.3");
     Hydra.Result other =
         run(
             "train",
@@ -123,10 +123,10 @@ class PluginKindsIT {
             "schedule +halving +plugin.halving 1.2.3",
             "source +text +dev.hydra.data .*",
             "tokenizer +byte +dev.hydra.data .*")) {
-      assertTrue(lines.stream().anyMatch(each -> each.matches(line)), line + " in " + lines);
+      assertThat(lines).as(line + " in " + lines).anyMatch(each -> each.matches(line));
     }
     Map<String, Object> json = JSON.std.mapFrom(run("plugins", "list", "--json").out().get(0));
-    assertTrue(json.toString().contains("kind=schedule, type=halving"), json.toString());
+    assertThat(json.toString()).contains("kind=schedule, type=halving");
     assertEquals(
         List.of(
             "| option | type | default | meaning |",
@@ -139,9 +139,7 @@ class PluginKindsIT {
   void schedulesAreVerified() throws Exception {
     Hydra.Result sound = run("plugins", "verify", plugins.resolve("halving.jar").toString());
     assertEquals(0, sound.exitCode(), sound.toString());
-    assertTrue(
-        sound.out().get(0).startsWith("schedule halving of plugin.halving 1.2.3+"),
-        sound.toString());
+    assertThat(sound.out().get(0)).as(sound.toString()).startsWith("schedule halving of plugin.halving 1.2.3+");
     Path jar = folder.resolve("growing.jar");
     schedule("growing", GrowingFactory.class).writeTo(jar);
     Hydra.Result broken = run("plugins", "verify", jar.toString());

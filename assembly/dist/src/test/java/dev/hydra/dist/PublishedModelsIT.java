@@ -1,8 +1,8 @@
 package dev.hydra.dist;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import java.io.IOException;
@@ -38,7 +38,7 @@ class PublishedModelsIT {
     Path golden = GOLDEN.resolve("granitemoehybrid");
     Hydra.Result imported = ok("import", "hf", golden.toString(), "--out", "granite");
     assertEquals(List.of(), imported.err());
-    assertTrue(imported.out().toString().contains("written to"), imported.toString());
+    assertThat(imported.out().toString()).as(imported.toString()).contains("written to");
 
     Map<String, Object> expected =
         JSON.std.mapFrom(Files.readString(golden.resolve("generate.json")));
@@ -79,18 +79,16 @@ class PublishedModelsIT {
             "\"rope_type\": \"default\"", "\"rope_type\": \"dynamic\", \"factor\": 2.0"));
     Hydra.Result unsupported = run("import", "hf", "published", "--out", "model");
     assertEquals(2, unsupported.exitCode(), unsupported.toString());
-    assertTrue(
-        unsupported.err().get(0).contains("rope_type: = dynamic is not supported"),
-        unsupported.toString());
+    assertThat(unsupported.err().get(0)).as(unsupported.toString()).contains("rope_type: = dynamic is not supported");
     Files.writeString(published.resolve("config.json"), config);
     Hydra.Result empty = run("import", "hf", "published", "--out", "model");
     assertEquals(1, empty.exitCode(), empty.toString());
-    assertTrue(empty.err().get(0).contains("has neither model.safetensors"), empty.toString());
-    assertTrue(Files.notExists(folder.resolve("model")));
+    assertThat(empty.err().get(0)).as(empty.toString()).contains("has neither model.safetensors");
+    assertThat(folder.resolve("model")).doesNotExist();
     Files.createFile(published.resolve("model.safetensors"));
     Hydra.Result early = run("generate", "--model", "published", "--tokens", "[1]");
     assertEquals(2, early.exitCode(), early.toString());
-    assertTrue(early.err().get(0).contains("hydra import hf published --out"), early.toString());
+    assertThat(early.err().get(0)).as(early.toString()).contains("hydra import hf published --out");
     assertEquals(2, run("import", "hf", "missing", "--out", "model").exitCode());
     assertEquals(2, run("export", "hf", "missing", "--out", "back").exitCode());
   }

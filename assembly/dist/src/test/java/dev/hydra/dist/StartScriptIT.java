@@ -1,5 +1,6 @@
 package dev.hydra.dist;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -34,15 +35,15 @@ class StartScriptIT {
   void passesNoNewOptionsToOlderJava(String version) throws Exception {
     Hydra.Result result = hydra.with("JAVA_HOME", javaThatPrints(version)).run("x y");
     assertEquals(0, result.exitCode());
-    assertTrue(result.out().contains("x y"), result.toString());
-    assertTrue(!result.out().contains(NEW_ONLY), result.toString());
+    assertThat(result.out()).as(result.toString()).contains("x y");
+    assertThat(result.out()).as(result.toString()).doesNotContain(NEW_ONLY);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"24", "25.0.1+9", "26-ea"})
   void passesNewOptionsToNewerJava(String version) throws Exception {
     List<String> out = hydra.with("JAVA_HOME", javaThatPrints(version)).run().out();
-    assertTrue(out.contains(NEW_ONLY), out.toString());
+    assertThat(out).contains(NEW_ONLY);
   }
 
   @Test
@@ -50,7 +51,7 @@ class StartScriptIT {
     Path home = javaThatPrints("25");
     Files.delete(home.resolve("release"));
     List<String> out = hydra.with("JAVA_HOME", home).run().out();
-    assertTrue(out.contains(NEW_ONLY), out.toString());
+    assertThat(out).contains(NEW_ONLY);
   }
 
   @Test
@@ -60,7 +61,7 @@ class StartScriptIT {
     Files.createSymbolicLink(bin.resolve("java"), home.resolve("bin/java"));
     List<String> out =
         hydra.without("JAVA_HOME").with("PATH", bin + ":" + System.getenv("PATH")).run("z").out();
-    assertTrue(out.contains("z"), out.toString());
+    assertThat(out).contains("z");
   }
 
   @ParameterizedTest
@@ -91,7 +92,7 @@ class StartScriptIT {
             .run()
             .out();
     assertTrue(out.indexOf("-Xmx9g") > out.indexOf("-Xmx1g"), out.toString());
-    assertTrue(out.contains("-Da=b"), out.toString());
+    assertThat(out).contains("-Da=b");
   }
 
   @Test
@@ -102,7 +103,7 @@ class StartScriptIT {
             .with("HYDRA_NATIVES", "/a b.jar:/c.jar")
             .run()
             .out();
-    assertTrue(out.contains(Hydra.HOME + "/lib/*:/a b.jar:/c.jar"), out.toString());
+    assertThat(out).contains(Hydra.HOME + "/lib/*:/a b.jar:/c.jar");
   }
 
   @Test
@@ -120,7 +121,7 @@ class StartScriptIT {
     Hydra.Result result = hydra.run();
     assertEquals(1, result.exitCode(), result.toString());
     assertEquals(1, result.err().size(), result.toString());
-    assertTrue(result.err().get(0).startsWith("hydra: " + reason), result.toString());
+    assertThat(result.err().get(0)).as(result.toString()).startsWith("hydra: " + reason);
   }
 
   /** A Java home of some version whose java prints its arguments, one a line. */

@@ -1,5 +1,6 @@
 package dev.hydra.dist;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -20,9 +21,9 @@ class StaticModeIT {
     List<String> found = onTheModulePath(folder.resolve("out.txt"), "swiglu");
     assertTrue(found.remove("conforms"), found.toString());
     assertEquals(inOsgi(folder), new TreeSet<>(found));
-    assertTrue(found.contains("swiglu dev.hydra.ffn.dense"), found.toString());
-    assertTrue(found.contains("cosine dev.hydra.optim"), found.toString());
-    assertTrue(found.contains("byte dev.hydra.data"), found.toString());
+    assertThat(found).contains("swiglu dev.hydra.ffn.dense");
+    assertThat(found).contains("cosine dev.hydra.optim");
+    assertThat(found).contains("byte dev.hydra.data");
   }
 
   private static List<String> onTheModulePath(Path out, String checkedType) throws Exception {

@@ -1,7 +1,7 @@
 package dev.hydra.dist;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,18 +24,15 @@ class SwapDemoIT {
     int code = demo.start().waitFor();
     String text = Files.readString(out);
     assertEquals(0, code, text);
-    assertTrue(text.contains("2 initialised [blocks.0.mixer.gain, blocks.1.mixer.gain]"), text);
-    assertTrue(text.contains("\nundone after step "), text);
+    assertThat(text).contains("2 initialised [blocks.0.mixer.gain, blocks.1.mixer.gain]");
+    assertThat(text).contains("\nundone after step ");
     String[] lists = text.split("\\$ hydra plugins list --run run\n", -1);
     assertEquals(4, lists.length, text);
-    assertTrue(
-        lists[1].startsWith("blocks.0.mixer           shift (com.example.hydra.shift 1.0.0)"));
-    assertTrue(
-        lists[2].startsWith("blocks.0.mixer           shift (com.example.hydra.shift 2.0.0+"));
-    assertTrue(
-        lists[3].startsWith("blocks.0.mixer           shift (com.example.hydra.shift 2.0.0+"));
+    assertThat(lists[1]).startsWith("blocks.0.mixer           shift (com.example.hydra.shift 1.0.0)");
+    assertThat(lists[2]).startsWith("blocks.0.mixer           shift (com.example.hydra.shift 2.0.0+");
+    assertThat(lists[3]).startsWith("blocks.0.mixer           shift (com.example.hydra.shift 2.0.0+");
     for (String event : new String[] {"swap", "rollback", "plugin-removed"}) {
-      assertTrue(text.contains("\"event\":\"" + event + "\""), event + " in " + text);
+      assertThat(text).as(event + " in " + text).contains("\"event\":\"" + event + "\"");
     }
   }
 }

@@ -1,7 +1,7 @@
 package dev.hydra.dist;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.dist.probe.HangingFactory;
@@ -37,25 +37,23 @@ class SwapIT {
 
       Hydra.Result tried = training.plugins("swap", jar.toString(), "--dry-run");
       assertEquals(0, tried.exitCode(), tried.toString());
-      assertTrue(tried.out().get(0).startsWith("can be swapped"), tried.toString());
+      assertThat(tried.out().get(0)).as(tried.toString()).startsWith("can be swapped");
       assertEquals("blocks.0.mixer " + BUILT, training.mixers().get(0));
 
       Hydra.Result swapped = training.plugins("swap", jar.toString());
       assertEquals(0, swapped.exitCode(), swapped.toString());
-      assertTrue(swapped.out().get(0).startsWith("swapped after step "), swapped.toString());
-      assertTrue(swapped.out().contains("parameters: 2 carried"), swapped.toString());
-      assertTrue(
-          training.mixers().get(1).startsWith("blocks.1.mixer ema (com.example.hydra.ema 1.1.0+"),
-          training.mixers().toString());
+      assertThat(swapped.out().get(0)).as(swapped.toString()).startsWith("swapped after step ");
+      assertThat(swapped.out()).as(swapped.toString()).contains("parameters: 2 carried");
+      assertThat(training.mixers().get(1)).as(training.mixers().toString()).startsWith("blocks.1.mixer ema (com.example.hydra.ema 1.1.0+");
       Map<String, Object> line = training.journal("swap").get(0);
-      assertTrue(line.toString().contains("com.example.hydra.ema 1.1.0+"), line.toString());
+      assertThat(line.toString()).contains("com.example.hydra.ema 1.1.0+");
       String hash = training.journal("plugin").get(1).get("sha256").toString();
-      assertTrue(swapped.out().contains("SHA-256: " + hash), swapped.toString());
+      assertThat(swapped.out()).as(swapped.toString()).contains("SHA-256: " + hash);
       training.advance(2);
 
       Hydra.Result again = training.plugins("swap", jar.toString());
       assertEquals(1, again.exitCode(), again.toString());
-      assertTrue(again.err().get(0).contains("is running already"), again.toString());
+      assertThat(again.err().get(0)).as(again.toString()).contains("is running already");
     }
   }
 
@@ -68,7 +66,7 @@ class SwapIT {
       assertEquals(0, training.plugins("swap", jar.toString()).exitCode());
       Hydra.Result undone = training.plugins("rollback");
       assertEquals(0, undone.exitCode(), undone.toString());
-      assertTrue(undone.out().get(0).startsWith("undone after step "), undone.toString());
+      assertThat(undone.out().get(0)).as(undone.toString()).startsWith("undone after step ");
       assertEquals("blocks.0.mixer " + BUILT, training.mixers().get(0));
       assertEquals(1, training.journal("rollback").size());
       training.until(
@@ -84,20 +82,16 @@ class SwapIT {
       Hydra.Result refused =
           training.plugins("swap", "--sites", "blocks.0.mixer", "--set", "horizont=4");
       assertEquals(1, refused.exitCode(), refused.toString());
-      assertTrue(String.join("\n", refused.err()).contains("horizon"), refused.toString());
+      assertThat(String.join("\n", refused.err())).as(refused.toString()).contains("horizon");
       Hydra.Result vanished =
           training.plugins(
               "swap", "--sites", "blocks.0.ffn", "--config", file("type=gelu,hidden=32"));
       assertEquals(1, vanished.exitCode(), vanished.toString());
-      assertTrue(
-          String.join("\n", vanished.err()).contains("does not ask for parameter"),
-          vanished.toString());
+      assertThat(String.join("\n", vanished.err())).as(vanished.toString()).contains("does not ask for parameter");
       Hydra.Result reshaped =
           training.plugins("swap", "--sites", "blocks.0.ffn", "--set", "type=gelu");
       assertEquals(1, reshaped.exitCode(), reshaped.toString());
-      assertTrue(
-          String.join("\n", reshaped.err()).contains("it can only be dropped"),
-          reshaped.toString());
+      assertThat(String.join("\n", reshaped.err())).as(reshaped.toString()).contains("it can only be dropped");
       Hydra.Result swapped =
           training.plugins(
               "swap",
@@ -148,14 +142,14 @@ class SwapIT {
       }
       training.advance(2);
       assertEquals(143, training.stop());
-      assertFalse(Files.exists(training.run().resolve(".control/socket")));
+      assertThat(training.run().resolve(".control/socket")).doesNotExist();
     }
     Hydra.Result late =
         Hydra.withPlugins(folder.resolve("installed"), folder)
             .in(folder)
             .run("plugins", "swap", "ema2.jar", "--run", "run");
     assertEquals(1, late.exitCode(), late.toString());
-    assertTrue(late.err().get(0).contains("no training is running in run"), late.toString());
+    assertThat(late.err().get(0)).as(late.toString()).contains("no training is running in run");
   }
 
   @Test
@@ -175,7 +169,7 @@ class SwapIT {
   private static void refused(RunningTraining training, Path jar, String reason) throws Exception {
     Hydra.Result result = training.plugins("swap", jar.toString());
     assertEquals(1, result.exitCode(), result.toString());
-    assertTrue(String.join("\n", result.err()).contains(reason), result.toString());
+    assertThat(String.join("\n", result.err())).as(result.toString()).contains(reason);
     assertTrue(training.process().isAlive());
   }
 
@@ -187,7 +181,7 @@ class SwapIT {
               .in(folder)
               .run("train", "quickstart", "--run-dir", "run", "--set", wrong);
       assertEquals(2, result.exitCode(), result.toString());
-      assertTrue(result.err().get(0).contains("trusted"), result.toString());
+      assertThat(result.err().get(0)).as(result.toString()).contains("trusted");
     }
   }
 

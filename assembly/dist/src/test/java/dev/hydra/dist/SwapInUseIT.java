@@ -1,5 +1,6 @@
 package dev.hydra.dist;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -57,21 +58,21 @@ class SwapInUseIT {
           list.out().stream().filter(line -> line.contains("com.example.hydra.ema 1.1.0+")).count(),
           list.toString());
       String journal = Files.readString(folder.resolve("live/journal.jsonl"));
-      assertTrue(journal.contains("\"event\":\"swap\""), journal);
+      assertThat(journal).contains("\"event\":\"swap\"");
       Hydra.Result back = hydra("ask").run("plugins", "rollback", "--run", "live");
       assertEquals(0, back.exitCode(), back.toString());
       list = hydra("ask").run("plugins", "list", "--run", "live");
-      assertTrue(list.out().stream().noneMatch(line -> line.contains("1.1.0+")), list.toString());
+      assertThat(list.out()).as(list.toString()).noneMatch(line -> line.contains("1.1.0+"));
       back = hydra("ask").run("plugins", "rollback", "--run", "live");
       assertEquals(1, back.exitCode(), "there is nothing more to undo");
       Hydra.Result second = hydra("ask").run(all.toArray(String[]::new));
       assertEquals(1, second.exitCode(), "the folder is in use");
-      assertTrue(second.err().get(0).contains("another process is using live"), second.toString());
+      assertThat(second.err().get(0)).as(second.toString()).contains("another process is using live");
       assertTrue(process.isAlive(), () -> "it has ended: " + said(inUse));
     } finally {
       process.destroyForcibly().waitFor();
     }
-    assertTrue(said(inUse).contains("swapped blocks.0.mixer"), said(inUse));
+    assertThat(said(inUse)).contains("swapped blocks.0.mixer");
   }
 
   private Hydra hydra(String logs) throws Exception {

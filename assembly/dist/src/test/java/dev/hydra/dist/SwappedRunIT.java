@@ -1,7 +1,7 @@
 package dev.hydra.dist;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -41,10 +41,8 @@ class SwappedRunIT {
       Files.copy(version(2), drop.resolve("next.jar.part"), StandardCopyOption.REPLACE_EXISTING);
       Files.move(drop.resolve("next.jar.part"), drop.resolve("next.jar"));
       training.until("the next one too", () -> training.journal("swap").size() == 2);
-      assertTrue(training.mixers().get(0).contains("1.2.0+"), training.mixers().toString());
-      assertTrue(
-          training.screen().stream().anyMatch(line -> line.contains(": swapped blocks.0.mixer")),
-          training.screen().toString());
+      assertThat(training.mixers().get(0)).as(training.mixers().toString()).contains("1.2.0+");
+      assertThat(training.screen()).anyMatch(line -> line.contains(": swapped blocks.0.mixer"));
     }
   }
 
@@ -55,12 +53,12 @@ class SwappedRunIT {
       training.advance(2);
       Files.copy(jar, folder.resolve("installed/ema-1.1.jar"));
       training.until("it is swapped in", () -> training.journal("swap").size() == 1);
-      assertTrue(training.mixers().get(1).contains("1.1.0+"), training.mixers().toString());
+      assertThat(training.mixers().get(1)).as(training.mixers().toString()).contains("1.1.0+");
       assertEquals(1, training.journal("plugin").size(), "what was installed before is left alone");
       training.advance(45); // past a checkpoint
       training.kill();
       try (RunningTraining resumed = training.resume()) {
-        assertTrue(resumed.mixers().get(1).contains("1.1.0+"), resumed.mixers().toString());
+        assertThat(resumed.mixers().get(1)).as(resumed.mixers().toString()).contains("1.1.0+");
         resumed.advance(2);
         assertEquals(1, resumed.journal("swap").size());
       }
@@ -79,8 +77,8 @@ class SwappedRunIT {
       swap(training, second.toString(), "--sites", "blocks.1.mixer");
       swap(training, "--sites", "blocks.1.mixer", "--set", "horizon=4");
       mixers = training.mixers();
-      assertTrue(mixers.get(0).contains("1.1.0+"), mixers.toString());
-      assertTrue(mixers.get(1).contains("com.example.other 1.2.0+"), mixers.toString());
+      assertThat(mixers.get(0)).as(mixers.toString()).contains("1.1.0+");
+      assertThat(mixers.get(1)).as(mixers.toString()).contains("com.example.other 1.2.0+");
       training.advance(45); // past a checkpoint
       training.kill();
       Files.delete(first);
@@ -101,7 +99,7 @@ class SwappedRunIT {
       }
       Hydra.Result spoilt = training.ask(generate);
       assertEquals(1, spoilt.exitCode(), spoilt.toString());
-      assertTrue(spoilt.err().get(0).contains("is damaged"), spoilt.toString());
+      assertThat(spoilt.err().get(0)).as(spoilt.toString()).contains("is damaged");
     }
   }
 

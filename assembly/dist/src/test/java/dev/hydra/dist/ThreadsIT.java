@@ -1,7 +1,7 @@
 package dev.hydra.dist;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -25,11 +25,9 @@ class ThreadsIT {
   @CsvSource({"1", "3"})
   void theOptionCountsForEveryCommand(String threads) throws Exception {
     List<String> out = hydra().run("doctor", "--threads", threads).out();
-    assertTrue(
-        out.stream().anyMatch(line -> line.endsWith(", " + threads + " threads")), out.toString());
+    assertThat(out).anyMatch(line -> line.endsWith(", " + threads + " threads"));
     out = hydra().with("OMP_NUM_THREADS", "2").run("--threads=" + threads, "doctor").out();
-    assertTrue(
-        out.stream().anyMatch(line -> line.endsWith(", " + threads + " threads")), out.toString());
+    assertThat(out).anyMatch(line -> line.endsWith(", " + threads + " threads"));
   }
 
   @ParameterizedTest
@@ -37,7 +35,7 @@ class ThreadsIT {
   void whatIsNotANumberOfThreadsIsRefused(String threads) throws Exception {
     Hydra.Result result = hydra().run("doctor", "--threads=" + threads);
     assertEquals(2, result.exitCode(), result.toString());
-    assertTrue(result.err().get(0).contains("--threads"), result.toString());
+    assertThat(result.err().get(0)).as(result.toString()).contains("--threads");
   }
 
   @ParameterizedTest

@@ -1,5 +1,6 @@
 package dev.hydra.dist;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -31,7 +32,7 @@ class VerifyIT {
   private void refuses(Path jar, int code, String message) throws Exception {
     Hydra.Result result = verify(jar);
     assertEquals(code, result.exitCode(), result.toString());
-    assertTrue(String.join("\n", result.err()).contains(message), result.toString());
+    assertThat(String.join("\n", result.err())).as(result.toString()).contains(message);
   }
 
   @Test
@@ -40,9 +41,7 @@ class VerifyIT {
         Path.of(EmaFactory.class.getProtectionDomain().getCodeSource().getLocation().toURI());
     Hydra.Result result = verify(jar);
     assertEquals(0, result.exitCode(), result.toString());
-    assertTrue(
-        result.out().get(0).startsWith("mixer ema of com.example.hydra.ema 1.0.0+"),
-        result.toString());
+    assertThat(result.out().get(0)).as(result.toString()).startsWith("mixer ema of com.example.hydra.ema 1.0.0+");
     assertEquals("all passed", result.out().get(result.out().size() - 1));
     assertTrue(result.out().size() > 12, result.toString());
   }

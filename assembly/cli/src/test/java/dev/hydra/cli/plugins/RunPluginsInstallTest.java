@@ -1,5 +1,6 @@
 package dev.hydra.cli.plugins;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -63,9 +64,9 @@ class RunPluginsInstallTest {
     RunPlugins.Jar again = run.take(jar);
     assertFalse(again.fresh());
     again.forget();
-    assertTrue(Files.exists(taken.file()), "it was there before");
+    assertThat(taken.file()).as("it was there before").exists();
     taken.forget();
-    assertFalse(Files.exists(taken.file()));
+    assertThat(taken.file()).doesNotExist();
   }
 
   @Test

@@ -1,8 +1,8 @@
 package dev.hydra.cli.scaffold;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.api.Role;
 import dev.hydra.cli.common.UsageException;
@@ -50,8 +50,8 @@ class PluginProjectTest {
       strings = {"", "A", "my_mixer", "my mixer", "2mixer", "-a", "a-", "a--b", "ä", "a/b"})
   void namesThatAreNotHyphenatedWordsAreRefused(String name) {
     String rule = "\"" + name + "\" cannot be used: it must be lower-case words";
-    assertTrue(refused(name, "mixer", "a", "com.example.a").contains("the name " + rule));
-    assertTrue(refused("a", "mixer", name, "com.example.a").contains("--type " + rule));
+    assertThat(refused(name, "mixer", "a", "com.example.a")).contains("the name " + rule);
+    assertThat(refused("a", "mixer", name, "com.example.a")).contains("--type " + rule);
   }
 
   @ParameterizedTest
@@ -69,7 +69,7 @@ class PluginProjectTest {
     assertEquals(
         "the package \"%s\" cannot be used: %s".formatted(packageName, problem),
         message.substring(0, message.indexOf(problem) + problem.length()));
-    assertTrue(message.contains("set --package"), message);
+    assertThat(message).contains("set --package");
   }
 
   /** The package that follows from a name may be none of Java's. */
@@ -79,6 +79,6 @@ class PluginProjectTest {
         assertThrows(
             UsageException.class,
             () -> PluginProject.of("switch", "ffn", Optional.empty(), Optional.empty()));
-    assertTrue(String.valueOf(refused.getMessage()).contains("com.example.switch"));
+    assertThat(refused.getMessage()).contains("com.example.switch");
   }
 }

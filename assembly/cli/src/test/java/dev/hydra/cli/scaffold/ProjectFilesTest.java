@@ -1,9 +1,8 @@
 package dev.hydra.cli.scaffold;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.cli.common.UsageException;
 import java.io.IOException;
@@ -45,24 +44,24 @@ class ProjectFilesTest {
                 "src/test/java/org/me/mine/MyOwnTest.java")),
         new TreeSet<>(files.keySet()));
     String factory = files.get("src/main/java/org/me/mine/MyOwnFactory.java");
-    assertTrue(Objects.requireNonNull(factory).contains("@HydraPlugin(\"my-own\")"), factory);
-    assertTrue(Objects.requireNonNull(files.get("example.conf")).contains("{ type = my-own"));
+    assertThat(Objects.requireNonNull(factory)).as(factory).contains("@HydraPlugin(\"my-own\")");
+    assertThat(Objects.requireNonNull(files.get("example.conf"))).contains("{ type = my-own");
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"mixer", "ffn", "memory", "router"})
   void nothingIsLeftToFillIn(String role) throws IOException {
-    files(role, "my-own").values().forEach(text -> assertFalse(text.contains("{{"), text));
+    files(role, "my-own").values().forEach(text -> assertThat(text).doesNotContain("{{"));
   }
 
   @Test
   void pomNamesTheInstallationAndTheVersions() throws IOException {
     String pom = Objects.requireNonNull(files("mixer", "my-own").get("pom.xml"));
-    assertTrue(pom.contains("<hydra.home>/opt/a &amp; b/hydra</hydra.home>"), pom);
-    assertTrue(pom.contains("<groupId>org.me</groupId>"), pom);
-    assertTrue(pom.contains("<artifactId>mine</artifactId>"), pom);
-    assertTrue(pom.contains("Bundle-SymbolicName: org.me.mine\n"), pom);
-    assertFalse(pom.contains("${project.version}"), "versions are filled in by the build: " + pom);
+    assertThat(pom).contains("<hydra.home>/opt/a &amp; b/hydra</hydra.home>");
+    assertThat(pom).contains("<groupId>org.me</groupId>");
+    assertThat(pom).contains("<artifactId>mine</artifactId>");
+    assertThat(pom).contains("Bundle-SymbolicName: org.me.mine\n");
+    assertThat(pom).as("versions are filled in by the build: " + pom).doesNotContain("${project.version}");
   }
 
   @ParameterizedTest
@@ -75,8 +74,8 @@ class ProjectFilesTest {
   void typesWhoseClassesClashAreRefused(String type, String with) {
     UsageException refused = assertThrows(UsageException.class, () -> files("mixer", type));
     String message = String.valueOf(refused.getMessage());
-    assertTrue(message.contains("the type \"" + type + "\" cannot be used"), message);
-    assertTrue(message.contains("would clash with " + with), message);
+    assertThat(message).contains("the type \"" + type + "\" cannot be used");
+    assertThat(message).contains("would clash with " + with);
   }
 
   @Test

@@ -1,9 +1,9 @@
 package dev.hydra.data;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import dev.hydra.api.ConfigException;
@@ -160,7 +160,7 @@ class CorpusTest {
 
   private void assertRefused(String problem, String... files) {
     String message = assertThrows(ConfigException.class, () -> read(files)).toString();
-    assertTrue(message.contains(problem), message);
+    assertThat(message).contains(problem);
   }
 
   private Corpus read(String... files) {

@@ -1,5 +1,6 @@
 package dev.hydra.data;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -117,8 +118,8 @@ class DataSettingsTest {
   private void assertMistake(String problem, String text) {
     String message =
         assertThrows(ConfigException.class, () -> read(text).open(List.of(folder))).toString();
-    assertTrue(message.contains(" test.conf: 2: data."), message);
-    assertTrue(message.contains(problem), message);
+    assertThat(message).contains(" test.conf: 2: data.");
+    assertThat(message).contains(problem);
   }
 
   private static DataSettings read(String text) {

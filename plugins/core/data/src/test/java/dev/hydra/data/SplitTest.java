@@ -1,5 +1,6 @@
 package dev.hydra.data;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -57,7 +58,7 @@ class SplitTest {
     for (int size = 1_000_000; size < 50_000_000; size += 777_777) {
       List<Range> pieces = Split.of(size, 0.05).validation();
       assertTrue(pieces.size() <= 64);
-      assertTrue(pieces.stream().allMatch(piece -> piece.size() >= 32_768));
+      assertThat(pieces).allMatch(piece -> piece.size() >= 32_768);
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.hydra.bench;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -78,7 +79,7 @@ class ComponentBenchTest {
   void refusesWrongConfigurations(String hocon, String message) {
     ConfigException refused =
         assertThrows(ConfigException.class, () -> run(ConfigFactory.parseString(hocon)));
-    assertTrue(String.valueOf(refused.getMessage()).contains(message), refused.getMessage());
+    assertThat(refused.getMessage()).contains(message);
     assertThrows(ConfigException.class, () -> run(CONFIG, "none"));
   }
 

@@ -1,7 +1,7 @@
 package dev.hydra.huggingface;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.IOException;
@@ -40,7 +40,7 @@ class FolderFaultsTest extends PublishedFolderTest {
     Files.delete(published.resolve(Shards.FILE));
     out = folder.resolve("a/b/c");
     refused(IOException.class);
-    assertFalse(Files.exists(folder.resolve("a")));
+    assertThat(folder.resolve("a")).doesNotExist();
   }
 
   @Test
@@ -62,7 +62,7 @@ class FolderFaultsTest extends PublishedFolderTest {
                 .getMessage()),
         "blocks.0.mixer: rope-theta is 20000, not 10000",
         "blocks.1.mixer: scale is 1, not its default");
-    assertFalse(Files.exists(back));
+    assertThat(back).doesNotExist();
     Files.writeString(out.resolve("config.conf"), config);
     Files.delete(out.resolve(HuggingFace.KEPT_CONFIG));
     contains(

@@ -1,7 +1,7 @@
 package dev.hydra.huggingface;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 
 import dev.hydra.api.ConfigException;
 import java.io.IOException;
@@ -42,7 +42,7 @@ class GenerationConfigTest extends PublishedFolderTest {
     copy(Golden.of("bamba"));
     Files.writeString(published.resolve(FILE), "{ \"top_p\": 0.9 }");
     importIt();
-    assertFalse(Files.readString(out.resolve("config.conf")).contains("generation {"));
+    assertThat(Files.readString(out.resolve("config.conf"))).doesNotContain("generation {");
   }
 
   @Test

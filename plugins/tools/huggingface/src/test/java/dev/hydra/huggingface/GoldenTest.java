@@ -1,5 +1,6 @@
 package dev.hydra.huggingface;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -59,7 +60,7 @@ class GoldenTest {
           () -> "logits differ by " + distance(logits, io, "logits"));
       Tensor loss = nextTokenLoss(logits, tokens);
       assertEquals(io.read("loss").item_double(), loss.item_double(), LOSS);
-      assertTrue(forward.losses().isEmpty(), "an auxiliary loss: " + forward.losses().keySet());
+      assertThat(forward.losses()).as("an auxiliary loss: " + forward.losses().keySet()).isEmpty();
       loss.backward();
       compareGradients(model, golden.published(), io);
     }

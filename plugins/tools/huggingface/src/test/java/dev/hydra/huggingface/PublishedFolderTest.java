@@ -1,6 +1,6 @@
 package dev.hydra.huggingface;
 
-import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -43,7 +43,7 @@ abstract class PublishedFolderTest {
   void edit(String file, String from, String to) throws IOException {
     Path path = published.resolve(file);
     String text = Files.readString(path);
-    assertTrue(text.contains(from), text);
+    assertThat(text).contains(from);
     Files.writeString(path, text.replace(from, to));
   }
 
@@ -68,7 +68,7 @@ abstract class PublishedFolderTest {
 
   String refused(Class<? extends Exception> kind) throws IOException {
     String message = String.valueOf(assertThrows(kind, this::importIt).getMessage());
-    assertFalse(Files.exists(out));
+    assertThat(out).doesNotExist();
     try (Stream<Path> left = Files.list(folder)) {
       assertTrue(left.noneMatch(path -> path.getFileName().toString().startsWith(".")));
     }
@@ -77,7 +77,7 @@ abstract class PublishedFolderTest {
 
   static void contains(String message, String... parts) {
     for (String part : parts) {
-      assertTrue(message.contains(part), message);
+      assertThat(message).contains(part);
     }
   }
 }

@@ -1,8 +1,8 @@
 package dev.hydra.huggingface;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.api.ConfigException;
 import dev.hydra.composer.config.ConfigFiles;
@@ -92,8 +92,7 @@ class SpecDifferencesTest {
     ModelSpec published = PublishedModel.read(file).spec();
     ConfigException e =
         assertThrows(ConfigException.class, () -> differences(published, "top-k = 2", "top-j = 2"));
-    assertTrue(
-        String.valueOf(e.getMessage()).contains("blocks.0.ffn.router.top-j: "), e.getMessage());
+    assertThat(e.getMessage()).contains("blocks.0.ffn.router.top-j: ");
   }
 
   /** The shapes of the weights say whether derived sizes agree. */

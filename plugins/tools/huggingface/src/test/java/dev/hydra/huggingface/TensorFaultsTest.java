@@ -1,5 +1,6 @@
 package dev.hydra.huggingface;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -67,7 +68,7 @@ class TensorFaultsTest extends PublishedFolderTest {
     String message =
         String.valueOf(
             assertThrows(IOException.class, () -> problems.throwIfAny("x")).getMessage());
-    assertTrue(message.endsWith("t98, t99 and 3 more"), message);
+    assertThat(message).endsWith("t98, t99 and 3 more");
   }
 
   @Test
@@ -189,9 +190,7 @@ class TensorFaultsTest extends PublishedFolderTest {
     contains(refused(IOException.class), "is not the name of a file beside it");
     Files.writeString(published.resolve(Shards.INDEX), index);
     Files.move(published.resolve(second), folder.resolve("moved"));
-    assertTrue(
-        String.valueOf(assertThrows(IOException.class, this::importIt).getMessage())
-            .contains("names " + second + ", but that file is missing"));
+    assertThat(String.valueOf(assertThrows(IOException.class, this::importIt).getMessage())).contains("names " + second + ", but that file is missing");
     Files.move(folder.resolve("moved"), published.resolve(second));
     Files.copy(
         published.resolve(second),

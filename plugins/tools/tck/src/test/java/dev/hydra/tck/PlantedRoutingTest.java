@@ -1,8 +1,8 @@
 package dev.hydra.tck;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.Cost;
@@ -76,7 +76,7 @@ class PlantedRoutingTest {
     Check routing = checks(topK, change).get(0);
     assertEquals("routing", routing.name());
     String actual = assertThrows(ContractViolation.class, routing::run).getMessage();
-    assertTrue(actual.startsWith(message), actual);
+    assertThat(actual).startsWith(message);
   }
 
   private static Tensor twice(Tensor tensor) {

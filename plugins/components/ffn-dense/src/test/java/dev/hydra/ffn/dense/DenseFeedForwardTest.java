@@ -1,9 +1,9 @@
 package dev.hydra.ffn.dense;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import com.typesafe.config.ConfigFactory;
@@ -155,7 +155,7 @@ class DenseFeedForwardTest {
         assertThrows(
             ConfigException.class, () -> build(new GeluFactory(), "hidden = 0", 16).close());
     String message = String.valueOf(refused.getMessage());
-    assertTrue(message.contains("hidden: must be at least 1, but is 0"), message);
+    assertThat(message).contains("hidden: must be at least 1, but is 0");
   }
 
   private static String name(ComponentFactory<FeedForward> factory) {

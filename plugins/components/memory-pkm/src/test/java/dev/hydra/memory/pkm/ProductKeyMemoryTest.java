@@ -1,9 +1,9 @@
 package dev.hydra.memory.pkm;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.typesafe.config.ConfigFactory;
 import dev.hydra.api.ConfigException;
@@ -87,14 +87,14 @@ class ProductKeyMemoryTest {
   @Test
   void refusesAnOddKeyDimension() {
     ConfigException refused = assertThrows(ConfigException.class, () -> memory("key-dim = 7"));
-    assertTrue(refused.toString().contains("set it to 8"), refused.toString());
+    assertThat(refused.toString()).contains("set it to 8");
   }
 
   @Test
   void refusesMoreRowsThanSubKeys() {
     ConfigException refused =
         assertThrows(ConfigException.class, () -> memory("keys = 3, top-k = 4"));
-    assertTrue(refused.toString().contains("raise keys"), refused.toString());
+    assertThat(refused.toString()).contains("raise keys");
   }
 
   @Test

@@ -1,5 +1,6 @@
 package dev.hydra.memory.pkm;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -78,8 +79,8 @@ class SharedTableTest {
         assertThrows(
             ConfigException.class,
             () -> model("shared = facts", "shared = facts, keys = 7", Devices.cpu()).close());
-    assertTrue(refused.toString().contains("same keys and value-dim"), refused.toString());
-    assertTrue(refused.toString().contains("[36, 5], not [49, 5]"), refused.toString());
+    assertThat(refused.toString()).contains("same keys and value-dim");
+    assertThat(refused.toString()).contains("[36, 5], not [49, 5]");
   }
 
   private static ModelSummary account(String first, String second) {

@@ -1,8 +1,8 @@
 package dev.hydra.memory.workspace;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -115,7 +115,7 @@ class WorkspaceTest {
     try (StandaloneComponent workspace = fresh(SMALL);
         ForwardContext forward = ForwardContext.evaluation().observing()) {
       workspace.forward(tensor(input(3)), forward);
-      assertFalse(forward.observations().containsKey("component.write-gate"));
+      assertThat(forward.observations()).doesNotContainKey("component.write-gate");
     }
   }
 
@@ -123,7 +123,7 @@ class WorkspaceTest {
   void refusesHeadsThatDoNotDivide() {
     ConfigException refused =
         assertThrows(ConfigException.class, () -> fresh("dim = 10, heads = 4"));
-    assertTrue(refused.toString().contains("try heads = 2"), refused.toString());
+    assertThat(refused.toString()).contains("try heads = 2");
   }
 
   @Test

@@ -1,5 +1,6 @@
 package dev.hydra.mixer.attention;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -154,7 +155,7 @@ class FullTest {
       })
   void badOptionsNameTheRemedy(String options, String message) {
     String refusal = Trial.refusal(new FullFactory(), options);
-    assertTrue(refusal.contains(message), refusal);
+    assertThat(refusal).contains(message);
   }
 
   @Test

@@ -1,5 +1,6 @@
 package dev.hydra.mixer.attention;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -159,7 +160,7 @@ class SparseGlobalTest {
       })
   void badOptionsNameTheRemedy(String options, String message) {
     String refusal = Trial.refusal(new SparseGlobalFactory(), options);
-    assertTrue(refusal.contains(message), refusal);
+    assertThat(refusal).contains(message);
   }
 
   private static Trial trial(int window, int every, int globals, ScalarType type) {

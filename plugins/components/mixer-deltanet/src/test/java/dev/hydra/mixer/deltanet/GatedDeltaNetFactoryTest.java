@@ -1,5 +1,6 @@
 package dev.hydra.mixer.deltanet;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -40,8 +41,8 @@ class GatedDeltaNetFactoryTest {
     ConfigException refused =
         assertThrows(ConfigException.class, () -> Mixers.create(options, WIDTH));
     String message = String.valueOf(refused.getMessage());
-    assertTrue(message.contains(blamed + ":"), message);
-    assertTrue(message.contains(remedy), message);
+    assertThat(message).contains(blamed + ":");
+    assertThat(message).contains(remedy);
   }
 
   /** Names and shapes of Qwen3NextGatedDeltaNet of the same sizes in transformers. */

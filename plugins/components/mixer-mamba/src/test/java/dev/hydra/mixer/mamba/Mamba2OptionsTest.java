@@ -1,5 +1,6 @@
 package dev.hydra.mixer.mamba;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -65,7 +66,7 @@ class Mamba2OptionsTest {
   void withoutNormThereIsNoWeightOfOne() {
     try (PointerScope scope = new PointerScope();
         StandaloneComponent mixer = create("norm = none, inner = 64")) {
-      assertTrue(mixer.parameters().all().stream().noneMatch(p -> p.name().contains("norm")));
+      assertThat(mixer.parameters().all()).noneMatch(p -> p.name().contains("norm"));
       assertEquals(64, parameter(mixer, "out_proj.weight").spec().shape().get(1));
       assertEquals(8, parameter(mixer, "A_log").spec().shape().get(0));
     }

@@ -1,5 +1,6 @@
 package dev.hydra.mixer.mamba;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -59,8 +60,8 @@ class MambaFactoryTest {
   void refusesOptionsThatDoNotFit(String options, String blamed, String remedy) {
     ConfigException refused = assertThrows(ConfigException.class, () -> create(options));
     String message = String.valueOf(refused.getMessage());
-    assertTrue(message.contains(blamed + ":"), message);
-    assertTrue(message.contains(remedy), message);
+    assertThat(message).contains(blamed + ":");
+    assertThat(message).contains(remedy);
   }
 
   /** Names and shapes of the published weights: transformers' MambaMixer of the same sizes. */

@@ -1,6 +1,7 @@
 package dev.hydra.mixer.mamba;
 
 import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -173,8 +174,8 @@ class MossNetTest {
     ConfigException refused =
         assertThrows(ConfigException.class, () -> mossNet(options, ScalarType.Float).close());
     String message = String.valueOf(refused.getMessage());
-    assertTrue(message.contains(blamed + ":"), message);
-    assertTrue(message.contains(remedy), message);
+    assertThat(message).contains(blamed + ":");
+    assertThat(message).contains(remedy);
   }
 
   private static StandaloneComponent mossNet(String options, ScalarType type) {

@@ -1,6 +1,7 @@
 package dev.hydra.router.topk;
 
 import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -71,8 +72,8 @@ class BalanceTest {
         StandaloneComponent router = Routers.identity(HALF, 2);
         ForwardContext forward = ForwardContext.evaluation()) {
       router.forward(Routers.sequence(SKEWED), forward);
-      assertTrue(forward.losses().isEmpty());
-      assertTrue(forward.observations().isEmpty());
+      assertThat(forward.losses()).isEmpty();
+      assertThat(forward.observations()).isEmpty();
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.hydra.router.topk;
 
 import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -67,7 +68,7 @@ class LoadBiasTest {
         StandaloneComponent router = Routers.identity("type = topk" + RATE, 3);
         ForwardContext forward = ForwardContext.evaluation()) {
       router.forward(Routers.sequence(new double[] {2, 1, 0}), forward);
-      assertTrue(forward.adjustments().isEmpty());
+      assertThat(forward.adjustments()).isEmpty();
     }
   }
 
@@ -77,7 +78,7 @@ class LoadBiasTest {
         StandaloneComponent router = Routers.identity("type = topk", 3);
         ForwardContext forward = ForwardContext.training()) {
       router.forward(Routers.sequence(new double[] {2, 1, 0}), forward);
-      assertTrue(forward.adjustments().isEmpty());
+      assertThat(forward.adjustments()).isEmpty();
       assertEquals(1, router.parameters().all().size());
     }
   }
@@ -104,7 +105,7 @@ class LoadBiasTest {
       for (int step = 0; step < 300; step++) {
         try (ForwardContext forward = ForwardContext.training()) {
           router.forward(Routers.sequence(x), forward);
-          assertTrue(forward.losses().isEmpty());
+          assertThat(forward.losses()).isEmpty();
           forward.adjustments().forEach(router.parameters()::adjust);
         }
       }

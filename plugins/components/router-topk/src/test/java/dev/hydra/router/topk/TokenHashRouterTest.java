@@ -1,6 +1,7 @@
 package dev.hydra.router.topk;
 
 import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -111,7 +112,7 @@ class TokenHashRouterTest {
   void refusesMoreChoicesThanExperts() {
     ConfigException error =
         assertThrows(ConfigException.class, () -> build("top-k = 3", 2).close());
-    assertTrue(error.toString().contains("at most the number of experts, 2"), error.toString());
+    assertThat(error.toString()).contains("at most the number of experts, 2");
   }
 
   private static long[] choices(int topK, int experts, long seed, long[] ids) {

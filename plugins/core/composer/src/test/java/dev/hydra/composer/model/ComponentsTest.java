@@ -1,9 +1,9 @@
 package dev.hydra.composer.model;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.Cost;
@@ -76,9 +76,7 @@ class ComponentsTest {
             return Cost.NONE;
           }
         };
-    assertTrue(
-        assertThrows(IllegalArgumentException.class, () -> Components.of(unnamed))
-            .getMessage()
-            .endsWith(" lacks @HydraPlugin"));
+    assertThat(assertThrows(IllegalArgumentException.class, () -> Components.of(unnamed))
+            .getMessage()).endsWith(" lacks @HydraPlugin");
   }
 }

@@ -1,5 +1,6 @@
 package dev.hydra.composer.model;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -82,7 +83,7 @@ class ModelBuildTest {
             + " running-sum } ] }";
     try (Device meta = Devices.meta();
         Model shapes = Models.build(huge, meta, ScalarType.Float, 1)) {
-      assertTrue(described(shapes).toString().contains("mixer.weight[1048576, 1048576]"));
+      assertThat(described(shapes).toString()).contains("mixer.weight[1048576, 1048576]");
     }
   }
 

@@ -1,7 +1,7 @@
 package dev.hydra.composer.spec;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.composer.model.Texts;
 import org.junit.jupiter.api.Test;
@@ -26,6 +26,6 @@ class GateSpecTest {
   @ValueSource(strings = {"open", "\"0.5\"", "true", "[1]", "{ type = learned }", "1e999"})
   void refusesEverythingElse(String text) {
     String refusal = Texts.refusal(() -> read(text));
-    assertTrue(refusal.startsWith("test.conf: 1: part.gate: must be a number "), refusal);
+    assertThat(refusal).startsWith("test.conf: 1: part.gate: must be a number ");
   }
 }

@@ -1,8 +1,8 @@
 package dev.hydra.composer.spec;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.Role;
@@ -29,9 +29,7 @@ class ModelSpecTest {
             + " block { paths = [ { ffn = gelu } ] } }";
     assertEquals(Optional.of(8), read(model.formatted(8)).paddingToken());
     ConfigException thrown = assertThrows(ConfigException.class, () -> read(model.formatted(9)));
-    assertTrue(
-        thrown.getMessage().endsWith("model.padding-token: must be below vocab-size = 9"),
-        thrown.getMessage());
+    assertThat(thrown.getMessage()).endsWith("model.padding-token: must be below vocab-size = 9");
   }
 
   @Test
@@ -217,14 +215,12 @@ class ModelSpecTest {
 
   @Test
   void needsAModel() {
-    assertTrue(
-        Texts.refusal(() -> read("trainer {}"))
-            .endsWith("model: is missing: the configuration describes no model"));
+    assertThat(Texts.refusal(() -> read("trainer {}"))).endsWith("model: is missing: the configuration describes no model");
     refuses("model = 5", "1: model: must be an object");
   }
 
   private static void refuses(String hocon, String refusal) {
     String message = Texts.refusal(() -> read(hocon));
-    assertTrue(message.startsWith("test.conf: " + refusal), message);
+    assertThat(message).startsWith("test.conf: " + refusal);
   }
 }

@@ -1,5 +1,6 @@
 package dev.hydra.composer.spec;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -72,10 +73,7 @@ class SliceTest {
   @ValueSource(strings = {"all", "\"\"", "\"1,\"", "\"1:2:3:4\"", "1.5", "\"::-1\"", "[1]"})
   void refusesWhatChoosesNoBlocks(String text) {
     String refusal = Texts.refusal(() -> slice(text));
-    assertTrue(
-        refusal.startsWith(
-            "test.conf: 1: part.at: must choose blocks like \"5\", \"2:6\" or \"3::4\", but is "),
-        refusal);
+    assertThat(refusal).startsWith("test.conf: 1: part.at: must choose blocks like \"5\", \"2:6\" or \"3::4\", but is ");
   }
 
   @Test

@@ -1,5 +1,6 @@
 package dev.hydra.composer.swap;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -106,7 +107,7 @@ class SwapHostTest {
       owner.swap(SwapRequest.to(sum("1")));
       assertEquals(1, prepared.get());
       SwapReport report = owner.swap(SwapRequest.to(hanging).within(Duration.ofMillis(200)));
-      assertTrue(report.reason().contains("its thread is left behind"), report.reason());
+      assertThat(report.reason()).contains("its thread is left behind");
       assertEquals(
           SwapReport.Status.SWITCHED,
           owner.swap(SwapRequest.to(sum("2"))).status(),
@@ -260,7 +261,7 @@ class SwapHostTest {
           "1", owner.swapper.list().get(new SitePath("blocks.0.mixer")).plugin().version());
       SwapReport again = done(owner, owner.swapper::rollBack);
       assertEquals(SwapReport.Status.REFUSED, again.status());
-      assertTrue(again.reason().contains("no swap that can be undone"), again.reason());
+      assertThat(again.reason()).contains("no swap that can be undone");
       assertEquals(
           "1", owner.swapper.list().get(new SitePath("blocks.0.mixer")).plugin().version());
     }
@@ -291,12 +292,12 @@ class SwapHostTest {
       assertTrue(told.get(0).containsAll(Set.of("sums 1", "sums 2")), told.toString());
       owner.swapper.rollback(2, "test");
       assertEquals(2, inTurn(owner, told::size), "when it is undone");
-      assertTrue(told.get(1).contains("sums 1") && !told.get(1).contains("sums 2"));
+      assertThat(told.get(1)).contains("sums 1").doesNotContain("sums 2");
       assertTrue(owner.swap(SwapRequest.to(sum("3"))).switched());
       owner.swapper.confirm();
       assertEquals(3, inTurn(owner, told::size), "when it is confirmed");
-      assertFalse(told.get(2).contains("sums 1"), told.toString());
-      assertFalse(threads.contains(Thread.currentThread()));
+      assertThat(told.get(2)).as(told.toString()).doesNotContain("sums 1");
+      assertThat(threads).doesNotContain(Thread.currentThread());
     }
   }
 

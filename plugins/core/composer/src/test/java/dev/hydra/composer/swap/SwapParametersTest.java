@@ -1,5 +1,6 @@
 package dev.hydra.composer.swap;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
@@ -69,7 +70,7 @@ class SwapParametersTest {
   private static void refused(Owner owner, SwapRequest request, String reason) {
     SwapReport report = owner.swap(request);
     assertEquals(SwapReport.Status.REFUSED, report.status());
-    assertTrue(report.reason().contains(reason), report.reason());
+    assertThat(report.reason()).contains(reason);
   }
 
   private static SwapRequest dropping(Registration registration) {
@@ -86,14 +87,14 @@ class SwapParametersTest {
       switched(owner, dropping(sharing(3)));
       double[] before = values(owner, SHARED);
       switched(owner, SwapRequest.to(plain()).at("blocks.0.mixer"));
-      assertTrue(owner.model.parameters().byName().containsKey(SHARED));
+      assertThat(owner.model.parameters().byName()).containsKey(SHARED);
       refused(owner, SwapRequest.to(sharing(5)).at("blocks.0.mixer"), "shared with other sites");
       switched(owner, SwapRequest.to(sharing(3)).at("blocks.0.mixer"));
       assertEquals(List.of(before[0]), List.of(values(owner, SHARED)[0]));
       refused(owner, SwapRequest.to(plain()), "does not ask for parameter " + SHARED);
       SwapReport report = switched(owner, dropping(plain()));
       assertEquals(List.of(SHARED), report.parameters().dropped());
-      assertFalse(owner.model.parameters().byName().containsKey(SHARED));
+      assertThat(owner.model.parameters().byName()).doesNotContainKey(SHARED);
     }
   }
 
@@ -183,9 +184,7 @@ class SwapParametersTest {
       ModelSpec spec = ModelSpec.read(Texts.config(Models.HYBRID));
       try (Model without = Model.build(spec, components, owner.model.placement(), 1)) {
         IOException lacking = assertThrows(IOException.class, () -> ModelFiles.load(without, file));
-        assertTrue(
-            lacking.getMessage().endsWith("not in the model: [blocks.1.mixer.weight]"),
-            lacking.getMessage());
+        assertThat(lacking.getMessage()).endsWith("not in the model: [blocks.1.mixer.weight]");
       }
       switched(owner, SwapRequest.to(plain()).vanished(UnexpectedKeys.KEEP));
       ModelFiles.save(owner.model, file);

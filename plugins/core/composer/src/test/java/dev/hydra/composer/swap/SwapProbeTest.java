@@ -1,8 +1,8 @@
 package dev.hydra.composer.swap;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.api.Init;
 import dev.hydra.api.Mixer;
@@ -46,7 +46,7 @@ class SwapProbeTest {
       Map<String, double[]> before = Models.values(owner.model);
       SwapReport report = owner.swap(SwapRequest.to(registration));
       assertEquals(SwapReport.Status.REFUSED, report.status());
-      assertTrue(report.reason().contains(reason), report.reason());
+      assertThat(report.reason()).contains(reason);
       assertUntouched(before, owner.model);
     }
   }

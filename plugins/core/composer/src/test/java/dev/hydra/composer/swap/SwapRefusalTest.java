@@ -1,5 +1,6 @@
 package dev.hydra.composer.swap;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -47,12 +48,10 @@ class SwapRefusalTest {
       var parameters = owner.model.parameters().byName();
       SwapReport report = owner.swap(request);
       assertEquals(SwapReport.Status.REFUSED, report.status());
-      assertTrue(report.reason().contains(reason), report.reason());
+      assertThat(report.reason()).contains(reason);
       assertTrue(before.equal(Models.hidden(owner.model, INPUT)));
       assertEquals(parameters, owner.model.parameters().byName());
-      assertTrue(
-          owner.swapper.list().values().stream()
-              .noneMatch(version -> version.plugin().version().equals("2.0")));
+      assertThat(owner.swapper.list().values()).noneMatch(version -> version.plugin().version().equals("2.0"));
     }
   }
 
@@ -158,7 +157,7 @@ class SwapRefusalTest {
                 })
             .within(Duration.ofMillis(300)),
         "not done after 300 ms");
-    assertFalse(left.isEmpty());
+    assertThat(left).isNotEmpty();
     end.countDown();
     for (Thread thread : left) {
       thread.join(10_000); // or their handles would be counted in other tests
@@ -275,9 +274,7 @@ class SwapRefusalTest {
       assertEquals("unable", report.reason());
       assertSame(parameters, model.parameters().byName());
       assertTrue(before.equal(Models.hidden(model, INPUT)));
-      assertTrue(
-          owner.swapper.list().values().stream()
-              .noneMatch(version -> version.plugin().version().equals("2.0")));
+      assertThat(owner.swapper.list().values()).noneMatch(version -> version.plugin().version().equals("2.0"));
     }
   }
 

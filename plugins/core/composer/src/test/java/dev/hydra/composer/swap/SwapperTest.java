@@ -1,5 +1,6 @@
 package dev.hydra.composer.swap;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -75,7 +76,7 @@ class SwapperTest {
           List.of("blocks.0.mixer.weight", "blocks.1.mixer.weight"), report.parameters().carried());
       assertTrue(before.equal(Models.hidden(owner.model, INPUT)));
       assertEquals(values.keySet(), Models.values(owner.model).keySet());
-      assertTrue(owner.model.plugins().contains(PluginId.of("sums", "3.1")));
+      assertThat(owner.model.plugins()).contains(PluginId.of("sums", "3.1"));
       assertArrayEquals(random, Tensors.numbers(RandomState.save().cpu()));
       owner
           .model
@@ -138,7 +139,7 @@ class SwapperTest {
                       new Registration("best", new BestFactory(), PluginId.of("routers", "2")))
                   .at("blocks.*.ffn.router"));
       assertEquals("blocks.1.ffn.router", report.sites().get(0).path().text(), report.reason());
-      assertTrue(owner.model.plugins().contains(PluginId.of("routers", "2")));
+      assertThat(owner.model.plugins()).contains(PluginId.of("routers", "2"));
     }
   }
 
@@ -148,7 +149,7 @@ class SwapperTest {
       SwapReport report = owner.swap(SwapRequest.to(sum("3.1")).dry());
       assertEquals(SwapReport.Status.PREPARED, report.status());
       assertEquals(2, report.sites().size());
-      assertFalse(owner.model.plugins().contains(PluginId.of("sums", "3.1")));
+      assertThat(owner.model.plugins()).doesNotContain(PluginId.of("sums", "3.1"));
     }
   }
 
@@ -315,15 +316,15 @@ class SwapperTest {
       SwapRequest request = SwapRequest.to(other);
       SwapReport refused = owner.swap(Optional.of(state), request).get(0);
       assertEquals(SwapReport.Status.REFUSED, refused.status());
-      assertTrue(refused.reason().contains("the decoding state"), refused.reason());
+      assertThat(refused.reason()).contains("the decoding state");
       SwapReport reset =
           owner.swap(Optional.of(state), request.state(SwapRequest.State.RESET)).get(0);
       assertEquals(SwapReport.Status.SWITCHED, reset.status(), reset.reason());
       next(owner.model, 2, state);
       next(owner.model, 3, state);
       assertEquals(4, state.position());
-      assertTrue(state.export().containsKey("blocks.0.mixer/other"));
-      assertFalse(state.export().containsKey("blocks.0.mixer/sum"));
+      assertThat(state.export()).containsKey("blocks.0.mixer/other");
+      assertThat(state.export()).doesNotContainKey("blocks.0.mixer/sum");
     }
   }
 

@@ -3,6 +3,7 @@ package dev.hydra.libtorch.autograd;
 import static dev.hydra.testing.Samples.assertClose;
 import static dev.hydra.testing.Samples.normal;
 import static dev.hydra.testing.Samples.parameter;
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -168,10 +169,7 @@ class ActivationCheckpointTest {
             });
     Tensor y = ActivationCheckpoint.run(broken::apply, parameter(3))[0];
     LibTorchException thrown = assertThrows(LibTorchException.class, () -> Backward.run(y.sum()));
-    assertTrue(
-        String.valueOf(thrown.getMessage())
-            .matches("backward of ActivationCheckpoint: backward of .*: bug"),
-        thrown.getMessage());
+    assertThat(thrown.getMessage()).matches("backward of ActivationCheckpoint: backward of .*: bug");
     LibTorchException inner = assertInstanceOf(LibTorchException.class, thrown.getCause());
     assertSame(bug, inner.getCause());
   }

@@ -2,6 +2,7 @@ package dev.hydra.libtorch.autograd;
 
 import static dev.hydra.testing.Samples.assertClose;
 import static dev.hydra.testing.Samples.parameter;
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -55,7 +56,7 @@ class CustomFunctionErrorsTest {
             });
     LibTorchException thrown = failure(broken.apply(parameter(2))[0].sum());
     assertSame(bug, thrown.getCause());
-    assertTrue(String.valueOf(thrown.getMessage()).endsWith(": bug"), thrown.getMessage());
+    assertThat(thrown.getMessage()).endsWith(": bug");
   }
 
   @Test
@@ -77,10 +78,7 @@ class CustomFunctionErrorsTest {
         Functions.unary(
             x -> Tensors.mul(x, 3), gradients -> gradients.give(0, gradients.of(0).sum()));
     LibTorchException thrown = failure(broken.apply(parameter(2))[0].sum());
-    assertTrue(
-        String.valueOf(thrown.getMessage())
-            .endsWith(": the gradient of input 0 has shape [], the input has [2]"),
-        thrown.getMessage());
+    assertThat(thrown.getMessage()).endsWith(": the gradient of input 0 has shape [], the input has [2]");
   }
 
   @Test
@@ -103,7 +101,7 @@ class CustomFunctionErrorsTest {
         new Functions.LinearSilu().apply(parameter(5, 3), parameter(4, 3), parameter(4))[0].sum();
     for (Tensor loss : List.of(ofTwo, ofThree)) {
       Backward.run(loss);
-      assertTrue(String.valueOf(failure(loss).getMessage()).contains("second time"));
+      assertThat(String.valueOf(failure(loss).getMessage())).contains("second time");
     }
   }
 
@@ -116,7 +114,7 @@ class CustomFunctionErrorsTest {
         assertThrows(
             RuntimeException.class,
             () -> torch.grad(loss, new TensorVector(x), one, new BoolOptional(true), true, false));
-    assertTrue(String.valueOf(thrown.getMessage()).contains("Product can be differentiated once"));
+    assertThat(thrown.getMessage()).contains("Product can be differentiated once");
   }
 
   @Test

@@ -1,7 +1,7 @@
 package dev.hydra.libtorch.io;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -37,7 +37,7 @@ class DurableFilesTest {
     DurableFiles.sync(side);
     DurableFiles.replace(side, target);
     assertEquals("b", Files.readString(target.resolve("a")));
-    assertFalse(Files.exists(side));
+    assertThat(side).doesNotExist();
   }
 
   @Test

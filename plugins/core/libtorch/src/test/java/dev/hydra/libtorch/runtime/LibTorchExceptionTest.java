@@ -1,10 +1,9 @@
 package dev.hydra.libtorch.runtime;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
@@ -14,7 +13,7 @@ class LibTorchExceptionTest {
   void nativeStackTraceIsCutOff() {
     RuntimeException thrown =
         assertThrows(RuntimeException.class, () -> torch.ones(2, 3).matmul(torch.ones(2, 3)));
-    assertTrue(String.valueOf(thrown.getMessage()).contains("Exception raised from"));
+    assertThat(thrown.getMessage()).contains("Exception raised from");
     LibTorchException readable = LibTorchException.of(thrown);
     assertEquals("mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)", readable.getMessage());
     assertSame(thrown, readable.getCause());
@@ -25,8 +24,8 @@ class LibTorchExceptionTest {
     RuntimeException thrown =
         assertThrows(RuntimeException.class, () -> torch.empty(new long[] {1L << 55}));
     String readable = LibTorchException.readable(thrown);
-    assertTrue(readable.contains("can't allocate memory"), readable);
-    assertFalse(readable.contains("frame #0"), readable);
+    assertThat(readable).contains("can't allocate memory");
+    assertThat(readable).doesNotContain("frame #0");
   }
 
   @Test

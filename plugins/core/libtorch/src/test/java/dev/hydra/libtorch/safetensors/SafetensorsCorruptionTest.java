@@ -1,7 +1,7 @@
 package dev.hydra.libtorch.safetensors;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import java.io.IOException;
@@ -121,6 +121,6 @@ class SafetensorsCorruptionTest {
     SafetensorsException thrown =
         assertThrows(SafetensorsException.class, () -> SafetensorsFile.open(file));
     String message = String.valueOf(thrown.getMessage());
-    assertTrue(message.startsWith(file + ": " + problem), message);
+    assertThat(message).startsWith(file + ": " + problem);
   }
 }

@@ -1,6 +1,7 @@
 package dev.hydra.libtorch.safetensors;
 
 import static dev.hydra.testing.Samples.assertClose;
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -61,9 +62,7 @@ class SafetensorsRoundTripTest {
               () ->
                   SafetensorsWriter.write(
                       part, wanted, Map.of(), (info, channel) -> from.copy("rows", 0, 8, channel)));
-      assertTrue(
-          tooFew.getMessage().endsWith("tensor \"middle\" has 24 bytes, but 8 were given"),
-          tooFew.getMessage());
+      assertThat(tooFew.getMessage()).endsWith("tensor \"middle\" has 24 bytes, but 8 were given");
     }
   }
 
@@ -129,8 +128,8 @@ class SafetensorsRoundTripTest {
     Path file = folder.resolve("empty.safetensors");
     SafetensorsWriter.write(file, Map.of(), Map.of());
     try (SafetensorsFile read = SafetensorsFile.open(file)) {
-      assertTrue(read.tensors().isEmpty());
-      assertTrue(read.metadata().isEmpty());
+      assertThat(read.tensors()).isEmpty();
+      assertThat(read.metadata()).isEmpty();
     }
   }
 
@@ -207,8 +206,8 @@ class SafetensorsRoundTripTest {
                 IllegalArgumentException.class,
                 () -> SafetensorsWriter.write(file, tensors, Map.of()))
             .getMessage();
-    assertTrue(String.valueOf(message).startsWith("tensor \"z\" has type ComplexFloat"), message);
-    assertTrue(Files.notExists(file));
+    assertThat(String.valueOf(message)).startsWith("tensor \"z\" has type ComplexFloat");
+    assertThat(file).doesNotExist();
   }
 
   @Test
@@ -226,7 +225,7 @@ class SafetensorsRoundTripTest {
     try (SafetensorsFile read = SafetensorsFile.open(file)) {
       String message =
           assertThrows(SafetensorsException.class, () -> read.read("wieght")).getMessage();
-      assertTrue(String.valueOf(message).contains("did you mean \"weight\"?"), message);
+      assertThat(String.valueOf(message)).contains("did you mean \"weight\"?");
     }
   }
 

@@ -1,8 +1,8 @@
 package dev.hydra.trainer.run;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -25,13 +25,13 @@ class CheckpointTest {
     Checkpoint checkpoint = write("text");
     checkpoint.verify();
     Files.writeString(checkpoint.file("a"), "tent");
-    assertTrue(message(checkpoint).contains("a is damaged"));
+    assertThat(message(checkpoint)).contains("a is damaged");
     Files.delete(checkpoint.file("a"));
-    assertTrue(message(checkpoint).contains("a is missing"));
+    assertThat(message(checkpoint)).contains("a is missing");
     Files.writeString(checkpoint.file("manifest.json"), "{");
-    assertTrue(message(checkpoint).contains("manifest.json is damaged"));
+    assertThat(message(checkpoint)).contains("manifest.json is damaged");
     Files.delete(checkpoint.file("manifest.json"));
-    assertTrue(message(checkpoint).contains("is not a checkpoint"));
+    assertThat(message(checkpoint)).contains("is not a checkpoint");
   }
 
   private static String message(Checkpoint checkpoint) {
@@ -62,6 +62,6 @@ class CheckpointTest {
     Files.writeString(folder.resolve(".incomplete-step-000001/junk"), "half");
     Checkpoint checkpoint = write("text");
     checkpoint.verify();
-    assertTrue(Files.notExists(checkpoint.file("junk")));
+    assertThat(checkpoint.file("junk")).doesNotExist();
   }
 }

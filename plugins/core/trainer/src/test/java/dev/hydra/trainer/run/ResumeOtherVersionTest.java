@@ -1,5 +1,6 @@
 package dev.hydra.trainer.run;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -85,9 +86,9 @@ class ResumeOtherVersionTest {
     }
     assertEquals(swapped.losses().subList(4, 8), resumed.losses());
     String warning = resumed.warnings.get(0);
-    assertTrue(warning.contains("blocks.0.ffn=test-plugin 1.0 -> test-plugin 2.0"), warning);
+    assertThat(warning).contains("blocks.0.ffn=test-plugin 1.0 -> test-plugin 2.0");
     String journal = Files.readString(folder.resolve("run/journal.jsonl"));
-    assertTrue(journal.contains("\"migrated\":[\"blocks.0.ffn.gate\""), journal);
+    assertThat(journal).contains("\"migrated\":[\"blocks.0.ffn.gate\"");
   }
 
   @Test
@@ -103,7 +104,7 @@ class ResumeOtherVersionTest {
     }
     assertEquals(4, resumed.steps.size());
     String journal = Files.readString(folder.resolve("run/journal.jsonl"));
-    assertTrue(journal.contains("\"initialised\":[\"blocks.0.ffn.more\""), journal);
+    assertThat(journal).contains("\"initialised\":[\"blocks.0.ffn.more\"");
   }
 
   private static double number(Trainer trainer, String name) {
@@ -117,20 +118,17 @@ class ResumeOtherVersionTest {
       IOException refused =
           assertThrows(IOException.class, () -> trainer.resume(UnexpectedKeys.ERROR));
       String message = String.valueOf(refused.getMessage());
-      assertTrue(
-          message.contains("blocks.0.ffn.more no more, as did test-plugin failing"), message);
-      assertTrue(message.contains("--policy drop or keep"), message);
+      assertThat(message).contains("blocks.0.ffn.more no more, as did test-plugin failing");
+      assertThat(message).contains("--policy drop or keep");
     }
     Events kept = new Events();
     try (Trainer trainer = trainer("run", TestFeedForward.fused("1.0"), 6, kept)) {
       assertEquals(4, trainer.resume(UnexpectedKeys.KEEP));
       trainer.run(() -> false);
-      assertTrue(
-          trainer.model().parameters().all().stream()
+      assertThat(trainer.model().parameters().all().stream()
               .filter(Parameter::unused)
               .map(Parameter::name)
-              .toList()
-              .contains("blocks.0.ffn.more"));
+              .toList()).contains("blocks.0.ffn.more");
     }
     Events again = new Events();
     try (Trainer trainer = trainer("run", TestFeedForward.fused("1.1"), 8, again)) {
@@ -154,8 +152,8 @@ class ResumeOtherVersionTest {
       IOException refused =
           assertThrows(IOException.class, () -> trainer.resume(UnexpectedKeys.DROP));
       String message = String.valueOf(refused.getMessage());
-      assertTrue(message.contains("it lacks blocks.2.norm.weight"), message);
-      assertTrue(message.contains("it lacks blocks.2.ffn.down"), message);
+      assertThat(message).contains("it lacks blocks.2.norm.weight");
+      assertThat(message).contains("it lacks blocks.2.ffn.down");
     }
   }
 
@@ -180,7 +178,7 @@ class ResumeOtherVersionTest {
             }
             return events.steps.size() == 4;
           });
-      assertFalse(trainer.optimizerState().containsKey(name + ".step"), "it is not trained");
+      assertThat(trainer.optimizerState()).as("it is not trained").doesNotContainKey(name + ".step");
       before = values(trainer, name);
     }
     try (Trainer trainer = trainer("run", TestFeedForward.fused("1.0"), 8, new Events())) {

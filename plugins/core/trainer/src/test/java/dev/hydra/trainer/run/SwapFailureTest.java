@@ -1,5 +1,6 @@
 package dev.hydra.trainer.run;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -121,7 +122,7 @@ class SwapFailureTest {
         undone.heard().toString());
     SwapReport last = undone.heard().get(2);
     assertEquals(step, last.step());
-    assertTrue(last.reason().contains(reason), last.reason());
+    assertThat(last.reason()).contains(reason);
     assertEquals(undone.contents().get(0).keySet(), undone.contents().get(1).keySet());
     undone
         .contents()

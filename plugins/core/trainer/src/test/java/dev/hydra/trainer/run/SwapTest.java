@@ -1,5 +1,6 @@
 package dev.hydra.trainer.run;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -260,7 +261,7 @@ class SwapTest {
             .start();
     assertEquals(KilledRun.STATUS, process.waitFor(), () -> "see the output in " + folder);
     String journal = Files.readString(folder.resolve("run/journal.jsonl"));
-    assertTrue(journal.contains("swap-prepared") && !journal.contains("\"swap\""), journal);
+    assertThat(journal).contains("swap-prepared").doesNotContain("\"swap\"");
     Events resumed = new Events();
     try (Trainer trainer =
         Trials.trainer(folder, folder.resolve("run"), KilledRun.OVERRIDES, resumed)) {

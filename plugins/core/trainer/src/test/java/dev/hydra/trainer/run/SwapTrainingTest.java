@@ -1,5 +1,6 @@
 package dev.hydra.trainer.run;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -172,7 +173,7 @@ class SwapTrainingTest {
           List.of(Status.PREPARED, Status.SWITCHED, Status.ROLLED_BACK),
           heard.stream().map(SwapReport::status).toList());
       assertEquals(63, heard.get(2).step(), "three good steps");
-      assertTrue(heard.get(2).reason().contains(reason), heard.toString());
+      assertThat(heard.get(2).reason()).as(heard.toString()).contains(reason);
       assertSame(contents.get(0), contents.get(1));
       assertEquals(
           "1.0",
@@ -183,9 +184,9 @@ class SwapTrainingTest {
     assertTrue(events.losses().get(69) < events.losses().get(59) * 1.2, "training goes on");
     String journal = Files.readString(folder.resolve("run/journal.jsonl"));
     for (String event : List.of("swap-prepared", "swap", "rollback")) {
-      assertTrue(journal.contains("\"event\":\"" + event + "\""), journal);
+      assertThat(journal).contains("\"event\":\"" + event + "\"");
     }
-    assertTrue(journal.contains("test-ffn (test-plugin failing)"), journal);
+    assertThat(journal).contains("test-ffn (test-plugin failing)");
   }
 
   @Test
@@ -215,11 +216,9 @@ class SwapTrainingTest {
       assertEquals(
           List.of(Status.SWITCHED, Status.ROLLED_BACK, Status.SWITCHED, Status.REFUSED),
           reports.stream().map(each -> Requests.get(each).status()).toList());
-      assertTrue(
-          Requests.get(reports.get(3)).reason().contains("while it is guarded"),
-          "after three steps");
-      assertFalse(contents.get(6).containsKey("blocks.0.ffn.gate"));
-      assertTrue(contents.get(8).containsKey("blocks.0.ffn.gate"));
+      assertThat(Requests.get(reports.get(3)).reason()).as("after three steps").contains("while it is guarded");
+      assertThat(contents.get(6)).doesNotContainKey("blocks.0.ffn.gate");
+      assertThat(contents.get(8)).containsKey("blocks.0.ffn.gate");
     }
   }
 
@@ -242,7 +241,7 @@ class SwapTrainingTest {
       for (SwapReport report : reports) {
         assertEquals(Status.SWITCHED, report.status(), report.reason());
       }
-      assertTrue(reports.get(0).parameters().kept().contains("blocks.1.ffn.gate_proj.weight"));
+      assertThat(reports.get(0).parameters().kept()).contains("blocks.1.ffn.gate_proj.weight");
       assertEquals(List.of(), reports.get(1).parameters().initialised());
     }
     assertTrue(whole.losses().get(11) < whole.losses().get(2));
@@ -258,10 +257,10 @@ class SwapTrainingTest {
           });
     }
     Path saved = new RunFolder(folder.resolve("parts")).resumeConfig();
-    assertTrue(saved.toString().contains("step-000008"), saved.toString());
-    assertTrue(Files.readString(saved).replace(" ", "").contains("top-k=1"));
+    assertThat(saved.toString()).contains("step-000008");
+    assertThat(Files.readString(saved).replace(" ", "")).contains("top-k=1");
     assertEquals(Files.readString(saved), Files.readString(folder.resolve("parts/config.conf")));
-    assertTrue(Files.readString(saved).contains("moe"));
+    assertThat(Files.readString(saved)).contains("moe");
     Experiment experiment =
         Experiment.read(ConfigFactory.parseFile(saved.toFile()).resolve(), Trials.PLUGINS);
     Events second = new Events();
@@ -297,11 +296,7 @@ class SwapTrainingTest {
       assertEquals(Status.REFUSED, reports.get(0).status());
     }
     assertEquals(plain.losses(), events.losses());
-    assertTrue(
-        Files.readString(folder.resolve("run/journal.jsonl"))
-            .contains("blocks.0.ffn: the output is not finite"));
-    assertTrue(
-        Files.readString(folder.resolve("run/journal.jsonl"))
-            .contains("\"request\":\"test-ffn (test-plugin failing)\""));
+    assertThat(Files.readString(folder.resolve("run/journal.jsonl"))).contains("blocks.0.ffn: the output is not finite");
+    assertThat(Files.readString(folder.resolve("run/journal.jsonl"))).contains("\"request\":\"test-ffn (test-plugin failing)\"");
   }
 }

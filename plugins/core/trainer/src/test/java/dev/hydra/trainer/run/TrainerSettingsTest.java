@@ -1,8 +1,8 @@
 package dev.hydra.trainer.run;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.api.ConfigException;
 import org.junit.jupiter.api.Test;
@@ -36,6 +36,6 @@ class TrainerSettingsTest {
   void mistakesAreNamed(String overrides, String expected) {
     ConfigException thrown =
         assertThrows(ConfigException.class, () -> Trials.experiment(overrides));
-    assertTrue(String.valueOf(thrown.getMessage()).contains(expected), thrown.getMessage());
+    assertThat(thrown.getMessage()).contains(expected);
   }
 }

@@ -1,5 +1,6 @@
 package dev.hydra.trainer.run;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -71,10 +72,10 @@ class TrainerTest {
     Map<String, Object> line = JSON.std.mapFrom(metrics.get(2));
     assertEquals(3, line.get("step"));
     assertTrue(line.get("loss") instanceof Double);
-    assertTrue(Files.exists(run.resolve("config.conf")));
-    assertTrue(Files.readString(run.resolve("journal.jsonl")).contains("\"event\":\"end\""));
-    assertFalse(Files.exists(run.resolve("checkpoints/step-000001")), "only two are kept");
-    assertTrue(Files.exists(run.resolve("checkpoints/step-000002")));
+    assertThat(run.resolve("config.conf")).exists();
+    assertThat(Files.readString(run.resolve("journal.jsonl"))).contains("\"event\":\"end\"");
+    assertThat(run.resolve("checkpoints/step-000001")).as("only two are kept").doesNotExist();
+    assertThat(run.resolve("checkpoints/step-000002")).exists();
     new Checkpoint(run.resolve("checkpoints/step-000003")).verify();
   }
 
@@ -128,10 +129,8 @@ class TrainerTest {
     try (Trainer trainer = Trials.trainer(folder, parts, "trainer { steps = 6 }", new Events())) {
       String refusal =
           assertThrows(IOException.class, () -> trainer.resume(UnexpectedKeys.ERROR)).getMessage();
-      assertTrue(refusal.contains(" does not fit the optimizer: "), refusal);
-      assertTrue(
-          refusal.endsWith("resume with the optimizer.type that the checkpoint was made with"),
-          refusal);
+      assertThat(refusal).contains(" does not fit the optimizer: ");
+      assertThat(refusal).endsWith("resume with the optimizer.type that the checkpoint was made with");
     }
     Events second = new Events();
     try (Trainer trainer = Trials.trainer(folder, parts, overrides, second)) {
@@ -140,7 +139,7 @@ class TrainerTest {
     }
     assertEquals(whole.losses().subList(3, 6), second.losses());
     String journal = Files.readString(parts.resolve("journal.jsonl"));
-    assertTrue(journal.contains("dev.hydra.trainer.run unversioned"), journal);
+    assertThat(journal).contains("dev.hydra.trainer.run unversioned");
   }
 
   @Test
@@ -172,13 +171,13 @@ class TrainerTest {
         Trials.trainer(folder, folder.resolve("run"), "trainer { steps = 4 }", events)) {
       assertEquals(2, trainer.resume(UnexpectedKeys.ERROR));
     }
-    assertTrue(events.warnings.get(0).contains("model.safetensors is damaged"));
+    assertThat(events.warnings.get(0)).contains("model.safetensors is damaged");
     Files.delete(folder.resolve("run/checkpoints/step-000002/manifest.json"));
     try (Trainer trainer =
         Trials.trainer(folder, folder.resolve("run"), "trainer { steps = 4 }", events)) {
       IOException thrown =
           assertThrows(IOException.class, () -> trainer.resume(UnexpectedKeys.ERROR));
-      assertTrue(String.valueOf(thrown.getMessage()).contains("no intact checkpoint"));
+      assertThat(thrown.getMessage()).contains("no intact checkpoint");
     }
   }
 
@@ -196,9 +195,9 @@ class TrainerTest {
       }
       TrainingException thrown =
           assertThrows(TrainingException.class, () -> trainer.run(() -> false));
-      assertTrue(String.valueOf(thrown.getMessage()).contains("optimizer.learning-rate"));
+      assertThat(thrown.getMessage()).contains("optimizer.learning-rate");
     }
-    assertTrue(Files.readString(folder.resolve("run/journal.jsonl")).contains("\"not-finite\""));
+    assertThat(Files.readString(folder.resolve("run/journal.jsonl"))).contains("\"not-finite\"");
     assertEquals(List.of(), new RunFolder(folder.resolve("run")).checkpoints());
   }
 
@@ -242,7 +241,7 @@ class TrainerTest {
         assertThrows(
             IOException.class,
             () -> Trials.trainer(folder, folder.resolve("file/run"), "", new Events()).close());
-    assertTrue(String.valueOf(thrown.getMessage()).contains("--run-dir"), thrown.getMessage());
+    assertThat(thrown.getMessage()).contains("--run-dir");
   }
 
   @Test
@@ -251,7 +250,7 @@ class TrainerTest {
       trainer.run(() -> false);
       TextGenerator generator = new TextGenerator(trainer.model(), 256, GenerationSettings.NONE);
       assertEquals(draw(generator, 1), draw(generator, 1));
-      assertFalse(draw(generator, 1).equals(draw(generator, 2)));
+      assertThat(draw(generator, 1)).isNotEqualTo(draw(generator, 2));
       assertThrows(
           IllegalArgumentException.class,
           () -> generator.generate(new int[0], 1, new Sampling(1, 0, 1, 0), token -> true));
@@ -275,7 +274,7 @@ class TrainerTest {
     try (Trainer other = Trials.trainer(folder, run, "model.width = 32", new Events())) {
       IOException thrown =
           assertThrows(IOException.class, () -> other.resume(UnexpectedKeys.ERROR));
-      assertTrue(String.valueOf(thrown.getMessage()).contains("does not fit the model"));
+      assertThat(thrown.getMessage()).contains("does not fit the model");
     }
     assertEquals(before, Files.readString(run.resolve("config.conf")));
   }
@@ -288,11 +287,11 @@ class TrainerTest {
       Trainer.Outcome outcome = trainer.run(() -> events.steps.size() == 8);
       assertTrue(outcome.interrupted());
       assertEquals(8, outcome.step());
-      assertTrue(outcome.score().isEmpty());
+      assertThat(outcome.score()).isEmpty();
     }
     try (Trainer trainer = Trials.trainer(folder, run, "", events)) {
       assertEquals(8, trainer.resume(UnexpectedKeys.ERROR));
-      assertTrue(trainer.run(() -> false).score().isPresent());
+      assertThat(trainer.run(() -> false).score()).isPresent();
     }
   }
 
@@ -303,7 +302,7 @@ class TrainerTest {
       IOException thrown =
           assertThrows(
               IOException.class, () -> Trials.trainer(folder, run, "", new Events()).close());
-      assertTrue(String.valueOf(thrown.getMessage()).contains("another process is using"));
+      assertThat(thrown.getMessage()).contains("another process is using");
       first.run(() -> false);
     }
     Trials.trainer(folder, run, "", new Events()).close();

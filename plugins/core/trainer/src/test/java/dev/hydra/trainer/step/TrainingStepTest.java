@@ -1,5 +1,6 @@
 package dev.hydra.trainer.step;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -128,7 +129,7 @@ class TrainingStepTest {
         Backward.run(table.sum());
         IllegalStateException thrown =
             assertThrows(IllegalStateException.class, gradients::collect);
-        assertTrue(String.valueOf(thrown.getMessage()).contains("facts is a table"));
+        assertThat(thrown.getMessage()).contains("facts is a table");
       }
     }
   }

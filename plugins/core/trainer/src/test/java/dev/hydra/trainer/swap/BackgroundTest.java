@@ -1,5 +1,6 @@
 package dev.hydra.trainer.swap;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -26,7 +27,7 @@ class BackgroundTest {
           }
         });
     IntStream.range(0, 100).forEach(i -> background.execute(() -> done.add(i)));
-    assertTrue(done.isEmpty());
+    assertThat(done).isEmpty();
     begin.countDown();
     Thread.currentThread().interrupt(); // as an impatient caller does
     background.close();

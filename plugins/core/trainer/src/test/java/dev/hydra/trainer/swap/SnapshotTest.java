@@ -1,9 +1,9 @@
 package dev.hydra.trainer.swap;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Parameter;
@@ -129,8 +129,8 @@ class SnapshotTest {
       snapshot.fill(model.parameters(), spent());
       training.beforeUpdate(snapshot::await);
       String message = assertThrows(IllegalStateException.class, () -> step(training)).getMessage();
-      assertTrue(message.startsWith("what was before the swap could not be kept: "), message);
-      assertTrue(message.contains("NULL"), message);
+      assertThat(message).startsWith("what was before the swap could not be kept: ");
+      assertThat(message).contains("NULL");
       assertContents(before, model, training);
       snapshot.restore(model.parameters(), training.optimizer());
       assertContents(before, model, training);

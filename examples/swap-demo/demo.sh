@@ -19,7 +19,7 @@ plugin() { # VERSION JAR
 Bundle-ManifestVersion: 2
 Bundle-SymbolicName: com.example.hydra.shift
 Bundle-Version: $1.0.0
-Import-Package: dev.hydra.api,dev.hydra.libtorch,
+Import-Package: dev.hydra.api,dev.hydra.libtorch.runtime,
  org.bytedeco.pytorch;version="[2.10,2.11)",
  org.bytedeco.pytorch.global;version="[2.10,2.11)"
 Require-Capability: osgi.extender;filter:="(osgi.extender=dev.hydra.pl

@@ -1,9 +1,7 @@
 package dev.hydra.cli;
 
 import dev.hydra.api.host.CommandLine;
-import dev.hydra.cli.plugins.OsgiComponents;
 import dev.hydra.cli.plugins.OsgiPluginJars;
-import java.util.Map;
 import org.osgi.annotation.bundle.Header;
 import org.osgi.framework.BundleActivator;
 import org.osgi.framework.BundleContext;

@@ -117,8 +117,7 @@ final class BenchSwapCommand implements Callable<Integer> {
     trials.put("unguarded", bench -> bench.identical(0));
     trials.put("together", SwapBench::together);
     Installation.home()
-        .ifPresent(
-            home -> trials.put("refusals", bench -> bench.refusals(brokenComponents(home))));
+        .ifPresent(home -> trials.put("refusals", bench -> bench.refusals(brokenComponents(home))));
     trials.put("reshaped", bench -> bench.reshaped(GUARD_STEPS));
     trials.put("decode", SwapBench::decoding);
     Installation.home()

@@ -16,8 +16,7 @@ public final class Main {
     PluginRegistry plugins =
         PluginRegistry.load(
             Main.class.getClassLoader(), warning -> System.err.println("hydra: " + warning));
-    System.exit(
-        run(new Commands(new FixedPlugins(plugins), NativeFiles.unchecked()), arguments));
+    System.exit(run(new Commands(new FixedPlugins(plugins), NativeFiles.unchecked()), arguments));
   }
 
   /** Runs a command; gives the exit code. */

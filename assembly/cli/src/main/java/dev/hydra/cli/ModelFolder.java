@@ -79,7 +79,8 @@ final class ModelFolder {
         .orElseThrow(
             () ->
                 new IOException(
-                    folder + " is neither a checkpoint nor a run folder with an intact checkpoint"));
+                    folder
+                        + " is neither a checkpoint nor a run folder with an intact checkpoint"));
   }
 
   /** The configuration that the model was trained with, and the overrides. */

@@ -115,8 +115,7 @@ final class VerifyCommand implements Callable<Integer> {
   private int verify(Registration plugin, List<Registration> all) throws IOException {
     PrintWriter out = spec.commandLine().getOut();
     if (!json) {
-      out.printf(
-          "%s %s of %s%n", plugin.category(), plugin.type(), plugin.plugin());
+      out.printf("%s %s of %s%n", plugin.category(), plugin.type(), plugin.plugin());
     }
     List<String> failed = new ArrayList<>();
     for (Check check : checks(plugin, all)) {

@@ -2,8 +2,8 @@ package dev.hydra.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.hydra.cli.plugins.FixedPlugins;
 import dev.hydra.api.PluginRegistry;
+import dev.hydra.cli.plugins.FixedPlugins;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.io.Writer;
@@ -44,7 +44,8 @@ public final class CommandLineRunner {
             warning -> {
               throw new AssertionError(warning);
             });
-    CommandLine line = Main.commandLine(new Commands(new FixedPlugins(plugins), NativeFiles.unchecked()));
+    CommandLine line =
+        Main.commandLine(new Commands(new FixedPlugins(plugins), NativeFiles.unchecked()));
     StringWriter err = new StringWriter();
     line.setOut(new PrintWriter(out, true));
     line.setErr(new PrintWriter(err, true));

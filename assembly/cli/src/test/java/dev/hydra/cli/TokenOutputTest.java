@@ -14,8 +14,7 @@ class TokenOutputTest {
   /** A character of several bytes appears when its last byte has come, and not in pieces. */
   @Test
   void textAppearsCharacterByCharacter() {
-    TokenOutput output =
-        new TokenOutput(new ByteTokenizer(), new PrintWriter(screen));
+    TokenOutput output = new TokenOutput(new ByteTokenizer(), new PrintWriter(screen));
     byte[] euro = "a€".getBytes(StandardCharsets.UTF_8);
     output.accept(euro[0]);
     output.accept(euro[1] & 0xff);

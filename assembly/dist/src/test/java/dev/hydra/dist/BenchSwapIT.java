@@ -29,7 +29,9 @@ class BenchSwapIT {
   void sayWhatIsWrong() throws Exception {
     Hydra.Result unknown = bench("--only", "nothing");
     assertEquals(2, unknown.exitCode(), unknown.toString());
-    assertThat(unknown.err().get(unknown.err().size() - 1)).as(unknown.toString()).contains("there is no proof nothing, only [");
+    assertThat(unknown.err().get(unknown.err().size() - 1))
+        .as(unknown.toString())
+        .contains("there is no proof nothing, only [");
   }
 
   private Hydra.Result bench(String... arguments) throws Exception {

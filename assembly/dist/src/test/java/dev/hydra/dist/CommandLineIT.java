@@ -319,7 +319,8 @@ class CommandLineIT {
     assertThat(String.join("\n", ok("--version").out())).contains("LibTorch 2.10");
     assertThat(String.join("\n", ok("train", "--help").out())).contains("--resume");
     assertThat(String.join("\n", ok("generate-completion").out())).contains("complete -F");
-    assertThat(String.join("\n", ok("config", "show", "quickstart").out())).contains("sparse-global");
+    assertThat(String.join("\n", ok("config", "show", "quickstart").out()))
+        .contains("sparse-global");
     ok("config", "check", "quickstart");
   }
 }

@@ -72,7 +72,9 @@ class EnvironmentIT {
             .with("HYDRA_JAVA_OPTS", "-Duser.language=" + language + " -Duser.country=" + country)
             .run("factories");
     assertEquals(List.of(), result.err());
-    assertThat(result.out()).as(result.toString()).anyMatch(line -> line.startsWith("probe plugin.probe 1.2.3 "));
+    assertThat(result.out())
+        .as(result.toString())
+        .anyMatch(line -> line.startsWith("probe plugin.probe 1.2.3 "));
   }
 
   @Test

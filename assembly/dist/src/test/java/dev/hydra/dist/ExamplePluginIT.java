@@ -22,6 +22,8 @@ class ExamplePluginIT {
 
     Hydra.Result result = Hydra.withPlugins(plugins, folder).run("factories");
     assertEquals(List.of(), result.err());
-    assertThat(result.out()).as(result.toString()).contains("ema com.example.hydra.ema 1.0.0 " + EmaFactory.class.getName());
+    assertThat(result.out())
+        .as(result.toString())
+        .contains("ema com.example.hydra.ema 1.0.0 " + EmaFactory.class.getName());
   }
 }

@@ -46,7 +46,9 @@ class LauncherIT {
   void registersFactoriesWithTypeAndVersion() throws Exception {
     TestBundle.plugin("probe", ProbeFactory.class).writeTo(plugins.resolve("factory.jar"));
     Hydra.Result result = hydra.run("factories");
-    assertThat(result.out()).as(result.toString()).contains("probe plugin.probe 1.2.3 " + ProbeFactory.class.getName());
+    assertThat(result.out())
+        .as(result.toString())
+        .contains("probe plugin.probe 1.2.3 " + ProbeFactory.class.getName());
     assertEquals(List.of(), result.err());
   }
 

@@ -57,7 +57,9 @@ class NewPluginIT {
     train(new Hydra(script, folder).with("HYDRA_PLUGINS", plugins).in(work), "new-router");
     String metrics = Files.readString(work.resolve("run/metrics.jsonl"));
     assertThat(metrics).contains("\"step\":2,");
-    assertThat(metrics).as("the router's loss counts: " + metrics).doesNotContain("\"auxiliary_loss\":0.0,");
+    assertThat(metrics)
+        .as("the router's loss counts: " + metrics)
+        .doesNotContain("\"auxiliary_loss\":0.0,");
   }
 
   private static void train(Hydra hydra, String project) throws Exception {

@@ -139,7 +139,9 @@ class PluginKindsIT {
   void schedulesAreVerified() throws Exception {
     Hydra.Result sound = run("plugins", "verify", plugins.resolve("halving.jar").toString());
     assertEquals(0, sound.exitCode(), sound.toString());
-    assertThat(sound.out().get(0)).as(sound.toString()).startsWith("schedule halving of plugin.halving 1.2.3+");
+    assertThat(sound.out().get(0))
+        .as(sound.toString())
+        .startsWith("schedule halving of plugin.halving 1.2.3+");
     Path jar = folder.resolve("growing.jar");
     schedule("growing", GrowingFactory.class).writeTo(jar);
     Hydra.Result broken = run("plugins", "verify", jar.toString());

@@ -79,7 +79,9 @@ class PublishedModelsIT {
             "\"rope_type\": \"default\"", "\"rope_type\": \"dynamic\", \"factor\": 2.0"));
     Hydra.Result unsupported = run("import", "hf", "published", "--out", "model");
     assertEquals(2, unsupported.exitCode(), unsupported.toString());
-    assertThat(unsupported.err().get(0)).as(unsupported.toString()).contains("rope_type: = dynamic is not supported");
+    assertThat(unsupported.err().get(0))
+        .as(unsupported.toString())
+        .contains("rope_type: = dynamic is not supported");
     Files.writeString(published.resolve("config.json"), config);
     Hydra.Result empty = run("import", "hf", "published", "--out", "model");
     assertEquals(1, empty.exitCode(), empty.toString());

@@ -28,9 +28,12 @@ class SwapDemoIT {
     assertThat(text).contains("\nundone after step ");
     String[] lists = text.split("\\$ hydra plugins list --run run\n", -1);
     assertEquals(4, lists.length, text);
-    assertThat(lists[1]).startsWith("blocks.0.mixer           shift (com.example.hydra.shift 1.0.0)");
-    assertThat(lists[2]).startsWith("blocks.0.mixer           shift (com.example.hydra.shift 2.0.0+");
-    assertThat(lists[3]).startsWith("blocks.0.mixer           shift (com.example.hydra.shift 2.0.0+");
+    assertThat(lists[1])
+        .startsWith("blocks.0.mixer           shift (com.example.hydra.shift 1.0.0)");
+    assertThat(lists[2])
+        .startsWith("blocks.0.mixer           shift (com.example.hydra.shift 2.0.0+");
+    assertThat(lists[3])
+        .startsWith("blocks.0.mixer           shift (com.example.hydra.shift 2.0.0+");
     for (String event : new String[] {"swap", "rollback", "plugin-removed"}) {
       assertThat(text).as(event + " in " + text).contains("\"event\":\"" + event + "\"");
     }

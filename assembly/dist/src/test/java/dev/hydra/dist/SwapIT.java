@@ -44,7 +44,9 @@ class SwapIT {
       assertEquals(0, swapped.exitCode(), swapped.toString());
       assertThat(swapped.out().get(0)).as(swapped.toString()).startsWith("swapped after step ");
       assertThat(swapped.out()).as(swapped.toString()).contains("parameters: 2 carried");
-      assertThat(training.mixers().get(1)).as(training.mixers().toString()).startsWith("blocks.1.mixer ema (com.example.hydra.ema 1.1.0+");
+      assertThat(training.mixers().get(1))
+          .as(training.mixers().toString())
+          .startsWith("blocks.1.mixer ema (com.example.hydra.ema 1.1.0+");
       Map<String, Object> line = training.journal("swap").get(0);
       assertThat(line.toString()).contains("com.example.hydra.ema 1.1.0+");
       String hash = training.journal("plugin").get(1).get("sha256").toString();
@@ -87,11 +89,15 @@ class SwapIT {
           training.plugins(
               "swap", "--sites", "blocks.0.ffn", "--config", file("type=gelu,hidden=32"));
       assertEquals(1, vanished.exitCode(), vanished.toString());
-      assertThat(String.join("\n", vanished.err())).as(vanished.toString()).contains("does not ask for parameter");
+      assertThat(String.join("\n", vanished.err()))
+          .as(vanished.toString())
+          .contains("does not ask for parameter");
       Hydra.Result reshaped =
           training.plugins("swap", "--sites", "blocks.0.ffn", "--set", "type=gelu");
       assertEquals(1, reshaped.exitCode(), reshaped.toString());
-      assertThat(String.join("\n", reshaped.err())).as(reshaped.toString()).contains("it can only be dropped");
+      assertThat(String.join("\n", reshaped.err()))
+          .as(reshaped.toString())
+          .contains("it can only be dropped");
       Hydra.Result swapped =
           training.plugins(
               "swap",

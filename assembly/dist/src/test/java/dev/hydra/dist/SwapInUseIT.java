@@ -67,7 +67,9 @@ class SwapInUseIT {
       assertEquals(1, back.exitCode(), "there is nothing more to undo");
       Hydra.Result second = hydra("ask").run(all.toArray(String[]::new));
       assertEquals(1, second.exitCode(), "the folder is in use");
-      assertThat(second.err().get(0)).as(second.toString()).contains("another process is using live");
+      assertThat(second.err().get(0))
+          .as(second.toString())
+          .contains("another process is using live");
       assertTrue(process.isAlive(), () -> "it has ended: " + said(inUse));
     } finally {
       process.destroyForcibly().waitFor();

@@ -41,7 +41,9 @@ class VerifyIT {
         Path.of(EmaFactory.class.getProtectionDomain().getCodeSource().getLocation().toURI());
     Hydra.Result result = verify(jar);
     assertEquals(0, result.exitCode(), result.toString());
-    assertThat(result.out().get(0)).as(result.toString()).startsWith("mixer ema of com.example.hydra.ema 1.0.0+");
+    assertThat(result.out().get(0))
+        .as(result.toString())
+        .startsWith("mixer ema of com.example.hydra.ema 1.0.0+");
     assertEquals("all passed", result.out().get(result.out().size() - 1));
     assertTrue(result.out().size() > 12, result.toString());
   }

@@ -30,7 +30,6 @@ public record OsgiComponents(BundleContext context, Map<SitePath, PluginId> site
   /** Ends the location of a bundle whose jar was added later. */
   private static final Pattern HASH = Pattern.compile("#sha256=([0-9a-f]{64})$");
 
-
   @Override
   public List<Registration> all() {
     return Components.of(plugins()).all();

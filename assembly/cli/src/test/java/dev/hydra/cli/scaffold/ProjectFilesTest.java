@@ -61,7 +61,9 @@ class ProjectFilesTest {
     assertThat(pom).contains("<groupId>org.me</groupId>");
     assertThat(pom).contains("<artifactId>mine</artifactId>");
     assertThat(pom).contains("Bundle-SymbolicName: org.me.mine\n");
-    assertThat(pom).as("versions are filled in by the build: " + pom).doesNotContain("${project.version}");
+    assertThat(pom)
+        .as("versions are filled in by the build: " + pom)
+        .doesNotContain("${project.version}");
   }
 
   @ParameterizedTest

@@ -1,6 +1,5 @@
 package dev.hydra.dist.probe;
 
-import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.host.CommandLine;
 import java.util.Arrays;

@@ -190,7 +190,8 @@ class TensorFaultsTest extends PublishedFolderTest {
     contains(refused(IOException.class), "is not the name of a file beside it");
     Files.writeString(published.resolve(Shards.INDEX), index);
     Files.move(published.resolve(second), folder.resolve("moved"));
-    assertThat(String.valueOf(assertThrows(IOException.class, this::importIt).getMessage())).contains("names " + second + ", but that file is missing");
+    assertThat(String.valueOf(assertThrows(IOException.class, this::importIt).getMessage()))
+        .contains("names " + second + ", but that file is missing");
     Files.move(folder.resolve("moved"), published.resolve(second));
     Files.copy(
         published.resolve(second),

@@ -4,15 +4,10 @@ import com.typesafe.config.Config;
 import dev.hydra.api.Candidates;
 import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.ConfigException;
-import dev.hydra.api.HydraPlugin;
-import dev.hydra.api.Names;
-import dev.hydra.api.PluginId;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.api.Registration;
 import dev.hydra.api.Role;
 import dev.hydra.composer.spec.SitePath;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /** The component types that there are, wherever they come from. */

@@ -2,7 +2,6 @@ package dev.hydra.composer.swap;
 
 import dev.hydra.api.PluginId;
 import dev.hydra.api.Registration;
-import dev.hydra.composer.model.Components;
 import dev.hydra.composer.spec.SitePath;
 import java.util.List;
 

@@ -76,7 +76,8 @@ class ComponentsTest {
             return Cost.NONE;
           }
         };
-    assertThat(assertThrows(IllegalArgumentException.class, () -> Components.of(unnamed))
-            .getMessage()).endsWith(" lacks @HydraPlugin");
+    assertThat(
+            assertThrows(IllegalArgumentException.class, () -> Components.of(unnamed)).getMessage())
+        .endsWith(" lacks @HydraPlugin");
   }
 }

@@ -215,7 +215,8 @@ class ModelSpecTest {
 
   @Test
   void needsAModel() {
-    assertThat(Texts.refusal(() -> read("trainer {}"))).endsWith("model: is missing: the configuration describes no model");
+    assertThat(Texts.refusal(() -> read("trainer {}")))
+        .endsWith("model: is missing: the configuration describes no model");
     refuses("model = 5", "1: model: must be an object");
   }
 

@@ -73,7 +73,9 @@ class SliceTest {
   @ValueSource(strings = {"all", "\"\"", "\"1,\"", "\"1:2:3:4\"", "1.5", "\"::-1\"", "[1]"})
   void refusesWhatChoosesNoBlocks(String text) {
     String refusal = Texts.refusal(() -> slice(text));
-    assertThat(refusal).startsWith("test.conf: 1: part.at: must choose blocks like \"5\", \"2:6\" or \"3::4\", but is ");
+    assertThat(refusal)
+        .startsWith(
+            "test.conf: 1: part.at: must choose blocks like \"5\", \"2:6\" or \"3::4\", but is ");
   }
 
   @Test

@@ -21,7 +21,6 @@ import dev.hydra.composer.model.Owner;
 import dev.hydra.composer.model.RunningSumFactory;
 import dev.hydra.composer.model.Texts;
 import dev.hydra.composer.spec.SitePath;
-import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.Handles;
 import dev.hydra.testing.InScope;
@@ -279,7 +278,10 @@ class SwapHostTest {
       owner.swapper.whenReleased(
           () -> {
             threads.add(Thread.currentThread());
-            told.add(owner.swapper.plugins().stream().map(PluginId::toString).collect(Collectors.toSet()));
+            told.add(
+                owner.swapper.plugins().stream()
+                    .map(PluginId::toString)
+                    .collect(Collectors.toSet()));
           });
       SwapReport nested =
           done(

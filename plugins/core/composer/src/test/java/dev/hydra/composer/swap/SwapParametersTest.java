@@ -13,7 +13,6 @@ import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Registration;
 import dev.hydra.composer.model.BestFactory;
 import dev.hydra.composer.model.Components;
-import dev.hydra.testing.InScope;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelFiles;
 import dev.hydra.composer.model.Models;

@@ -9,7 +9,6 @@ import dev.hydra.api.Mixer;
 import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Registration;
 import dev.hydra.api.Site;
-import dev.hydra.testing.InScope;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Models;
 import dev.hydra.composer.model.OddMixer;

@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.api.Init;
 import dev.hydra.api.Registration;
-import dev.hydra.testing.InScope;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Models;
 import dev.hydra.composer.model.OddMixer;
@@ -51,7 +50,8 @@ class SwapRefusalTest {
       assertThat(report.reason()).contains(reason);
       assertTrue(before.equal(Models.hidden(owner.model, INPUT)));
       assertEquals(parameters, owner.model.parameters().byName());
-      assertThat(owner.swapper.list().values()).noneMatch(version -> version.plugin().version().equals("2.0"));
+      assertThat(owner.swapper.list().values())
+          .noneMatch(version -> version.plugin().version().equals("2.0"));
     }
   }
 
@@ -274,7 +274,8 @@ class SwapRefusalTest {
       assertEquals("unable", report.reason());
       assertSame(parameters, model.parameters().byName());
       assertTrue(before.equal(Models.hidden(model, INPUT)));
-      assertThat(owner.swapper.list().values()).noneMatch(version -> version.plugin().version().equals("2.0"));
+      assertThat(owner.swapper.list().values())
+          .noneMatch(version -> version.plugin().version().equals("2.0"));
     }
   }
 

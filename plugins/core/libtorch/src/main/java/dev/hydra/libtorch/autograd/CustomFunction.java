@@ -96,7 +96,9 @@ public abstract class CustomFunction {
     }
   }
 
-  /** Whether an output can become this node's: it is not an input, another output or a parameter. */
+  /**
+   * Whether an output can become this node's: it is not an input, another output or a parameter.
+   */
   private static boolean isFresh(int index, Tensor[] outputs, Tensor[] inputs) {
     Tensor output = outputs[index];
     boolean fresh = !output.requires_grad();

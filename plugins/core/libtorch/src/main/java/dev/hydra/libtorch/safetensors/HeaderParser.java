@@ -74,7 +74,8 @@ final class HeaderParser implements AutoCloseable {
     while (json.nextToken() != JsonToken.END_OBJECT) {
       String key = json.currentName();
       require(
-          json.nextToken() == JsonToken.VALUE_STRING, Header.METADATA + "." + key + " is not a text");
+          json.nextToken() == JsonToken.VALUE_STRING,
+          Header.METADATA + "." + key + " is not a text");
       texts.put(key, json.getText());
     }
     return Collections.unmodifiableMap(texts);

@@ -169,7 +169,8 @@ class ActivationCheckpointTest {
             });
     Tensor y = ActivationCheckpoint.run(broken::apply, parameter(3))[0];
     LibTorchException thrown = assertThrows(LibTorchException.class, () -> Backward.run(y.sum()));
-    assertThat(thrown.getMessage()).matches("backward of ActivationCheckpoint: backward of .*: bug");
+    assertThat(thrown.getMessage())
+        .matches("backward of ActivationCheckpoint: backward of .*: bug");
     LibTorchException inner = assertInstanceOf(LibTorchException.class, thrown.getCause());
     assertSame(bug, inner.getCause());
   }

@@ -78,7 +78,8 @@ class CustomFunctionErrorsTest {
         Functions.unary(
             x -> Tensors.mul(x, 3), gradients -> gradients.give(0, gradients.of(0).sum()));
     LibTorchException thrown = failure(broken.apply(parameter(2))[0].sum());
-    assertThat(thrown.getMessage()).endsWith(": the gradient of input 0 has shape [], the input has [2]");
+    assertThat(thrown.getMessage())
+        .endsWith(": the gradient of input 0 has shape [], the input has [2]");
   }
 
   @Test

@@ -19,9 +19,9 @@ import java.util.function.Consumer;
  * not finite or its loss is far above the mean of the 20 steps before. Then everything is as it was
  * when the swap was made: parameters, the optimizer's state, random numbers, and the place in the
  * training windows, so that those of the steps that were undone are taken again. As long as that
- * takes, a copy of all parameters and the optimizer's state lies in host memory (with AdamW 12 bytes
- * for every trained element), parameters that the swap dropped stay on the device, and the old
- * plugin stays in memory. The next swap ends the watch over the one before.
+ * takes, a copy of all parameters and the optimizer's state lies in host memory (with AdamW 12
+ * bytes for every trained element), parameters that the swap dropped stay on the device, and the
+ * old plugin stays in memory. The next swap ends the watch over the one before.
  */
 public final class Swaps implements AutoCloseable {
   private final Background background = new Background();

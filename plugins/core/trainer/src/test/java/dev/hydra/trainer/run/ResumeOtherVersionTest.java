@@ -125,10 +125,12 @@ class ResumeOtherVersionTest {
     try (Trainer trainer = trainer("run", TestFeedForward.fused("1.0"), 6, kept)) {
       assertEquals(4, trainer.resume(UnexpectedKeys.KEEP));
       trainer.run(() -> false);
-      assertThat(trainer.model().parameters().all().stream()
-              .filter(Parameter::unused)
-              .map(Parameter::name)
-              .toList()).contains("blocks.0.ffn.more");
+      assertThat(
+              trainer.model().parameters().all().stream()
+                  .filter(Parameter::unused)
+                  .map(Parameter::name)
+                  .toList())
+          .contains("blocks.0.ffn.more");
     }
     Events again = new Events();
     try (Trainer trainer = trainer("run", TestFeedForward.fused("1.1"), 8, again)) {
@@ -178,7 +180,9 @@ class ResumeOtherVersionTest {
             }
             return events.steps.size() == 4;
           });
-      assertThat(trainer.optimizerState()).as("it is not trained").doesNotContainKey(name + ".step");
+      assertThat(trainer.optimizerState())
+          .as("it is not trained")
+          .doesNotContainKey(name + ".step");
       before = values(trainer, name);
     }
     try (Trainer trainer = trainer("run", TestFeedForward.fused("1.0"), 8, new Events())) {

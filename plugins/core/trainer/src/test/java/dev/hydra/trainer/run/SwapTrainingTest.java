@@ -216,7 +216,9 @@ class SwapTrainingTest {
       assertEquals(
           List.of(Status.SWITCHED, Status.ROLLED_BACK, Status.SWITCHED, Status.REFUSED),
           reports.stream().map(each -> Requests.get(each).status()).toList());
-      assertThat(Requests.get(reports.get(3)).reason()).as("after three steps").contains("while it is guarded");
+      assertThat(Requests.get(reports.get(3)).reason())
+          .as("after three steps")
+          .contains("while it is guarded");
       assertThat(contents.get(6)).doesNotContainKey("blocks.0.ffn.gate");
       assertThat(contents.get(8)).containsKey("blocks.0.ffn.gate");
     }
@@ -296,7 +298,9 @@ class SwapTrainingTest {
       assertEquals(Status.REFUSED, reports.get(0).status());
     }
     assertEquals(plain.losses(), events.losses());
-    assertThat(Files.readString(folder.resolve("run/journal.jsonl"))).contains("blocks.0.ffn: the output is not finite");
-    assertThat(Files.readString(folder.resolve("run/journal.jsonl"))).contains("\"request\":\"test-ffn (test-plugin failing)\"");
+    assertThat(Files.readString(folder.resolve("run/journal.jsonl")))
+        .contains("blocks.0.ffn: the output is not finite");
+    assertThat(Files.readString(folder.resolve("run/journal.jsonl")))
+        .contains("\"request\":\"test-ffn (test-plugin failing)\"");
   }
 }

@@ -130,7 +130,8 @@ class TrainerTest {
       String refusal =
           assertThrows(IOException.class, () -> trainer.resume(UnexpectedKeys.ERROR)).getMessage();
       assertThat(refusal).contains(" does not fit the optimizer: ");
-      assertThat(refusal).endsWith("resume with the optimizer.type that the checkpoint was made with");
+      assertThat(refusal)
+          .endsWith("resume with the optimizer.type that the checkpoint was made with");
     }
     Events second = new Events();
     try (Trainer trainer = Trials.trainer(folder, parts, overrides, second)) {

@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 
 import dev.hydra.api.FeedForward;
-import dev.hydra.api.Site;
 import dev.hydra.api.Registration;
+import dev.hydra.api.Site;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.SwapReport.Status;
 import dev.hydra.composer.swap.SwapRequest;

@@ -25,7 +25,7 @@ Import-Package: dev.hydra.api,dev.hydra.libtorch.runtime,
 Require-Capability: osgi.extender;filter:="(osgi.extender=dev.hydra.pl
  ugin)"
 Provide-Capability: osgi.serviceloader;hydra.type=shift;
- osgi.serviceloader="dev.hydra.api.ComponentFactory";
+ osgi.serviceloader="dev.hydra.api.Factory";
  register:="com.example.hydra.shift.ShiftFactory"
 EOF
   "${JAVA_HOME:+$JAVA_HOME/bin/}jar" --create --file "$2" --manifest "manifest-$1" -C "classes-$1" .

@@ -56,7 +56,7 @@ class PluginRegistryTest {
     Registration square = PLUGINS.of(ColourFactory.class).all().get(0);
     assertEquals("colour", square.kind().name());
     assertEquals("colour", square.category());
-    assertEquals("dev.hydra.api", square.plugin());
+    assertEquals(PluginId.of("dev.hydra.api", "unversioned"), square.plugin());
     assertEquals("SquareColour", square.as(ColourFactory.class).create(null));
     assertThrows(ClassCastException.class, () -> square.as(ShapeFactory.class));
     assertThrows(IllegalArgumentException.class, () -> PLUGINS.of(String.class));
@@ -99,7 +99,7 @@ class PluginRegistryTest {
         "test.conf: 2: part.type: unknown shape \"round\". Known: circle, square",
         () -> beside("\ntype = round"));
     refused(
-        "test.conf: 1: part.type: shape circle of dev.hydra.api cannot be used: its option radius"
+        "test.conf: 1: part.type: shape circle of dev.hydra.api unversioned cannot be used: its option radius"
             + " has a name that is taken",
         () -> beside("type = circle", Option.integer("radius", "another").orElse(1)));
   }
@@ -109,7 +109,7 @@ class PluginRegistryTest {
     Choice<ShapeFactory> choice = nested("shape { type = circle, radius = -1 }");
     IllegalStateException thrown = assertThrows(IllegalStateException.class, () -> made(choice));
     assertEquals(
-        "shape circle of dev.hydra.api cannot be created: java.lang.ArithmeticException: less than"
+        "shape circle of dev.hydra.api unversioned cannot be created: java.lang.ArithmeticException: less than"
             + " nothing",
         thrown.getMessage());
   }

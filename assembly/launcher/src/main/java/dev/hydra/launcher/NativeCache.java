@@ -80,7 +80,7 @@ record NativeCache(Path folder, Optional<Path> own) {
         .findFirst();
   }
 
-  /** Libraries are not taken from where somebody else could have put them. */
+  /** Says whether nobody else could have put libraries there. */
   private boolean isTrusted() {
     return own.map(NativeCache::isPrivate).orElse(true);
   }
@@ -177,7 +177,7 @@ record NativeCache(Path folder, Optional<Path> own) {
     }
   }
 
-  /** Null where the file system has no locks: then two processes may do the same work twice. */
+  /** Locks the channel; null where the file system has no locks: then two processes may do the same work twice. */
   private static @Nullable FileLock lock(FileChannel channel) {
     try {
       return channel.lock();

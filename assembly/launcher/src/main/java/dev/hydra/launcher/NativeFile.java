@@ -28,7 +28,7 @@ import java.util.zip.CheckedInputStream;
  * @param crc the CRC-32 of the content
  */
 record NativeFile(Path jar, String entry, long size, long millis, long crc) {
-  /** How the names of files end that are being written. */
+  /** The end of the names of files that are being written. */
   static final String PART = ".part";
 
   String name() {
@@ -40,7 +40,7 @@ record NativeFile(Path jar, String entry, long size, long millis, long crc) {
   }
 
   /**
-   * Whether it is there as JavaCPP wants it, judged by size and time.
+   * Says whether it is there as JavaCPP wants it, judged by size and time.
    *
    * <p>A link counts if it leads somewhere: JavaCPP makes one where a library of this name was
    * loaded from another jar.
@@ -59,7 +59,7 @@ record NativeFile(Path jar, String entry, long size, long millis, long crc) {
     }
   }
 
-  /** Whether there is a file in its place that is shorter or longer. */
+  /** Says whether there is a file in its place that is shorter or longer. */
   boolean hasOtherSizeIn(Path cache) {
     try {
       BasicFileAttributes found = attributes(in(cache));
@@ -74,7 +74,7 @@ record NativeFile(Path jar, String entry, long size, long millis, long crc) {
   }
 
   /**
-   * Whether what is there, whatever its time, has the right content: reads all of it.
+   * Says whether what is there, whatever its time, has the right content: reads all of it.
    *
    * @throws IOException if it is not there or cannot be read
    */

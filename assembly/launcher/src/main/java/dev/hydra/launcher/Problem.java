@@ -14,7 +14,7 @@ final class Problem {
 
   private Problem() {}
 
-  /** A jar that did not become a bundle. */
+  /** Describes a jar that did not become a bundle. */
   static String skipped(String location, String reason) {
     String jar =
         location.startsWith(REFERENCE)
@@ -23,12 +23,12 @@ final class Problem {
     return "plugin " + jar + " skipped: " + reason;
   }
 
-  /** A bundle that does not start, or a class of it that cannot be used. */
+  /** Describes a bundle that does not start, or a class of it that cannot be used. */
   static String skipped(Bundle bundle, Throwable error) {
     return skipped(bundle.getLocation(), rootCause(error));
   }
 
-  /** The innermost cause. */
+  /** Describes the innermost cause. */
   static String rootCause(Throwable error) {
     Throwable cause = error;
     while (cause.getCause() != null) {

@@ -1,6 +1,6 @@
 package dev.hydra.launcher;
 
-/** The host cannot start; the message is for the user. */
+/** Says that the host cannot start; the message is for the user. */
 final class StartException extends RuntimeException {
   private static final long serialVersionUID = 1;
 

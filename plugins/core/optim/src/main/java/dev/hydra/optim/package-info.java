@@ -1,5 +1,5 @@
 /**
- * How parameters change: optimizers, gradient clipping and learning rate schedules, without a wait
+ * Updates parameters: optimizers, gradient clipping and learning rate schedules, without a wait
  * for the device anywhere, so that a whole training step can be captured as a CUDA graph.
  *
  * <p>{@link dev.hydra.optim.OptimizerSettings} reads the configuration. Optimizers and schedules

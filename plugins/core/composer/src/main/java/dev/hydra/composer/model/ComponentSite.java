@@ -105,7 +105,7 @@ public final class ComponentSite implements Site {
     return children;
   }
 
-  /** The names of the parameters that the component itself shares with others. */
+  /** Returns the names of the parameters that the component itself shares with others. */
   public Set<String> shared() {
     return shared;
   }
@@ -116,7 +116,7 @@ public final class ComponentSite implements Site {
     children.values().forEach(child -> child.collectPlugins(plugins));
   }
 
-  /** The configuration as it is now: children may have been exchanged. */
+  /** Returns the configuration as it is now: children may have been swapped. */
   public Config config() {
     Config now = config;
     for (Map.Entry<String, ComponentSlot> child : children.entrySet()) {

@@ -10,8 +10,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one forward of a model is given besides its tokens, and what it leaves besides its output:
- * auxiliary losses and observations, named by site. Owns these; close it when they are no longer
+ * The context of one forward of a model: what it is given besides its tokens, and the auxiliary losses and observations, named by site, that it leaves besides its output. Owns these; close it when they are no longer
  * needed.
  */
 public final class ForwardContext implements AutoCloseable {
@@ -34,42 +33,42 @@ public final class ForwardContext implements AutoCloseable {
     this.documents = documents;
   }
 
-  /** For a training step over whole sequences. */
+  /** Creates a context for a training step over whole sequences. */
   public static ForwardContext training() {
     return new ForwardContext(true, false, null, null);
   }
 
-  /** For an evaluation over whole sequences. */
+  /** Creates a context for an evaluation over whole sequences. */
   public static ForwardContext evaluation() {
     return new ForwardContext(false, false, null, null);
   }
 
-  /** The same, continuing from a state and leaving the new one in it. */
+  /** Returns this context, continuing from a state and leaving the new one in it. */
   public ForwardContext with(ModelState newState) {
     return new ForwardContext(training, observing, newState, documents);
   }
 
-  /** The same, over packed documents: int64 [batch, time], the document of each token. */
+  /** Returns this context, over packed documents: int64 [batch, time], the document of each token. */
   public ForwardContext withDocuments(Tensor newDocuments) {
     return new ForwardContext(training, observing, state, newDocuments);
   }
 
-  /** The same, asking components for their observations. */
+  /** Returns this context, asking components for their observations. */
   public ForwardContext observing() {
     return new ForwardContext(training, true, state, documents);
   }
 
-  /** The auxiliary losses by {@code site.name}, scalars with gradient. */
+  /** Returns the auxiliary losses by {@code site.name}, scalars with gradient. */
   public Map<String, Tensor> losses() {
     return Collections.unmodifiableMap(losses);
   }
 
-  /** The observations by {@code site.name}. */
+  /** Returns the observations by {@code site.name}. */
   public Map<String, Tensor> observations() {
     return Collections.unmodifiableMap(observations);
   }
 
-  /** How frozen parameters are to move after the step, by their full names. */
+  /** Returns the adjustments of frozen parameters, made after the step, by their full names. */
   public Map<String, Tensor> adjustments() {
     return Collections.unmodifiableMap(adjustments);
   }

@@ -14,7 +14,7 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Parameters of a model in a safetensors file. Those that no component asks for are named in its
+ * Writes and reads the parameters of a model in a safetensors file. Those that no component asks for are named in its
  * metadata: a model without them is not the worse.
  */
 public final class ModelFiles {

@@ -1,6 +1,6 @@
 package dev.hydra.composer.spec;
 
-/** How the paths of a block are put together. */
+/** The topology of a block: whether its paths run in parallel or in sequence. */
 public enum Topology {
   /** All paths see the block's input: {@code y = x + sum_i g_i path_i(norm(x))} (Hydra). */
   PARALLEL,

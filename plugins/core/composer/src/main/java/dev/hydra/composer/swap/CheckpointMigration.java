@@ -26,8 +26,7 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Parameters of a file in a model that has other versions of plugins than the one that was saved:
- * what would become of them in a swap becomes of them here. To be used in the scope in which it was
+ * Migrates the parameters of a file into a model that has other versions of plugins than the one that was saved, as a swap migrates those of a running model. To be used in the scope in which it was
  * made.
  */
 public final class CheckpointMigration implements ParameterMapping {
@@ -118,7 +117,7 @@ public final class CheckpointMigration implements ParameterMapping {
         : "";
   }
 
-  /** Finds the migrations, and gives what they make. */
+  /** Finds the migrations, and returns what they make. */
   private Map<String, Tensor> takeOver(SafetensorsFile tensors, Set<String> names)
       throws IOException {
     Map<String, Tensor> values = new HashMap<>();
@@ -144,13 +143,13 @@ public final class CheckpointMigration implements ParameterMapping {
     return values;
   }
 
-  /** Whether a site has another version of its plugin, or another plugin. */
+  /** Says whether a site has another version of its plugin, or another plugin. */
   private boolean other(ComponentSlot slot) {
     PluginId now = slot.site().registration().plugin();
     return !saved.getOrDefault(slot.path(), now).equals(now);
   }
 
-  /** The site with another version of its plugin that a parameter belongs to. */
+  /** Finds the site with another version of its plugin that a parameter belongs to. */
   private Optional<ComponentSlot> changed(String name) {
     return model.slots().stream().filter(slot -> slot.path().owns(name) && other(slot)).findFirst();
   }
@@ -181,12 +180,12 @@ public final class CheckpointMigration implements ParameterMapping {
     }
   }
 
-  /** Whether the model has the plugins that the file was made with. */
+  /** Says whether the model has the plugins that the file was made with. */
   public boolean same() {
     return same;
   }
 
-  /** What became of the parameters. */
+  /** Reports what became of the parameters. */
   public SwapReport.Parameters parameters() {
     return new SwapReport.Parameters(carried, migrated, initialised, dropped, kept);
   }

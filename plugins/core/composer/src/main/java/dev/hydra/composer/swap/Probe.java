@@ -38,7 +38,7 @@ final class Probe {
   /** What a position of two rows may differ by: kernels may round rows differently. */
   private static final double TOLERANCE = 2e-3;
 
-  /** The same where numbers have 16 bits. */
+  /** The tolerance where numbers have 16 bits. */
   private static final double COARSE_TOLERANCE = 5e-2;
 
   private final Model model;
@@ -53,7 +53,7 @@ final class Probe {
   }
 
   /**
-   * Does it.
+   * Runs the probe.
    *
    * @throws SwapRefusedException saying what is wrong
    */
@@ -110,7 +110,7 @@ final class Probe {
     }
   }
 
-  /** The output, checked; of a router its weights, with the experts in order. */
+  /** Returns the output, checked; of a router its weights, with the experts in order. */
   private Tensor output(Tensor x, ForwardContext forward, int time) {
     if (slot.role() != Role.ROUTER) {
       Tensor y = slot.forward(x, forward);
@@ -169,7 +169,7 @@ final class Probe {
     }
   }
 
-  /** Two rows: the first, and the first with another end. */
+  /** Makes two rows: the first, and the first with another end. */
   private static Tensor rows(Tensor first, Tensor end) {
     return Tensors.cat(0, first, Tensors.cat(1, Tensors.slice(first, 1, 0, CUT), end));
   }

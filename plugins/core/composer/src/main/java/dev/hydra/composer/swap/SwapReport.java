@@ -6,7 +6,7 @@ import dev.hydra.composer.spec.SitePath;
 import java.util.List;
 
 /**
- * What became of a {@link SwapRequest}. It holds texts and numbers only, nothing of a plugin.
+ * The outcome of a {@link SwapRequest}. It holds texts and numbers only, nothing of a plugin.
  *
  * @param request what was asked for, in words
  * @param status how it ended
@@ -27,7 +27,7 @@ public record SwapReport(
     Parameters parameters,
     long pauseNanos,
     long totalNanos) {
-  /** How a request ended. */
+  /** The status with which a request ended. */
   public enum Status {
     /** Built and probed, and nothing more was asked for. */
     PREPARED,
@@ -35,16 +35,16 @@ public record SwapReport(
     SWITCHED,
     /** Not in place; the model is as it was. */
     REFUSED,
-    /** Undone. */
+    /** Rolled back. */
     ROLLED_BACK
   }
 
   /**
-   * What stood and stands at a site.
+   * The component at a site, before and after.
    *
    * @param path the site
-   * @param from what stood there
-   * @param to what stands there
+   * @param from the component before
+   * @param to the component after
    */
   public record Site(SitePath path, Version from, Version to) {
     Site reversed() {
@@ -70,12 +70,12 @@ public record SwapReport(
   }
 
   /**
-   * Names of parameters.
+   * The names of parameters, by what became of them.
    *
    * @param carried those that go on with their values
    * @param migrated those whose values a migration made
    * @param initialised those that are new
-   * @param dropped those that are gone
+   * @param dropped those that are gone from the model
    * @param kept those that stay without use
    */
   public record Parameters(
@@ -88,7 +88,7 @@ public record SwapReport(
         new Parameters(List.of(), List.of(), List.of(), List.of(), List.of());
   }
 
-  /** Whether the model changed as requested. */
+  /** Says whether the model changed as requested. */
   public boolean switched() {
     return status == Status.SWITCHED;
   }

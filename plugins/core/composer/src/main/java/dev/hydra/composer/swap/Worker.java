@@ -68,7 +68,7 @@ final class Worker {
     }
   }
 
-  /** In words, with what began it: the exception itself would keep the plugin. */
+  /** Describes a throwable in words, with what began it: the exception itself would keep the plugin. */
   static String describe(Throwable thrown) {
     Throwable begin = thrown;
     for (int depth = 0; begin.getCause() != null && depth < CAUSES; depth++) {
@@ -81,7 +81,7 @@ final class Worker {
         : text + ", because of " + begin.getClass().getName() + ": " + reason;
   }
 
-  /** The message of an exception of a plugin, which may fail at that too. */
+  /** Returns the message of an exception of a plugin, which may fail at that too. */
   private static String readable(Throwable thrown) {
     try {
       return LibTorchException.readable(thrown);

@@ -54,7 +54,7 @@ final class GraphNode {
   }
 
   /**
-   * A node with more edges than a product has, from a concatenation. It saves no tensor, so its
+   * Makes a node with more edges than a product has, from a concatenation. It saves no tensor, so its
    * last edge leads on to the holder of the token, which is on the same device's thread.
    */
   private static Node nodeFor(int inputs, Node holder, Tensor output) {
@@ -68,7 +68,7 @@ final class GraphNode {
     return node;
   }
 
-  /** Where the gradient of a tensor goes. A leaf's own {@code grad_fn()} would leak memory. */
+  /** Returns where the gradient of a tensor goes. A leaf's own {@code grad_fn()} would leak memory. */
   private static Edge edgeTo(Tensor tensor) {
     return tensor.is_leaf()
         ? tensor.alias().grad_fn().next_edge(0)

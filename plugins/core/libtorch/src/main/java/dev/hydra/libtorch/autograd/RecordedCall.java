@@ -49,7 +49,7 @@ final class RecordedCall {
             .toArray();
   }
 
-  /** What the function threw in backward, if it did. */
+  /** Returns what the function threw in backward, if it did. */
   Optional<LibTorchException> failure() {
     return failure;
   }

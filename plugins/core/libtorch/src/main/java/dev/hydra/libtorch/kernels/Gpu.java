@@ -28,7 +28,7 @@ public record Gpu(int index, int major, int minor, int multiprocessors) {
     }
   }
 
-  /** Gives the number of the CUDA device that holds a tensor. */
+  /** Returns the number of the CUDA device that holds a tensor. */
   static int indexOf(Tensor tensor) {
     try (Device device = tensor.device()) {
       return device.index();

@@ -25,7 +25,7 @@ public final class Kernel {
   private static final int USUAL_SHARED_BYTES = 48 << 10;
 
   /**
-   * How a kernel is spread over the device.
+   * The grid by which a kernel is launched.
    *
    * @param x blocks along x, at least 1
    * @param y blocks along y, 1 to 65,535
@@ -44,7 +44,7 @@ public final class Kernel {
       }
     }
 
-    /** Blocks along x only, without dynamic shared memory. */
+    /** Returns a grid of blocks along x only, without dynamic shared memory. */
     public static Grid of(long blocks, int threads) {
       return new Grid(blocks, 1, 1, threads, 0);
     }
@@ -86,7 +86,7 @@ public final class Kernel {
     }
   }
 
-  /** The device that it is loaded on. */
+  /** Returns the device that it is loaded on. */
   public Gpu gpu() {
     return gpu;
   }

@@ -107,7 +107,7 @@ public final class KernelSource {
   }
 
   /**
-   * Gives a kernel, compiled and loaded.
+   * Returns a kernel, compiled and loaded.
    *
    * @param tensor on the device where it is to run
    * @param kernel its name, declared {@code extern "C"}

@@ -13,7 +13,7 @@ import org.bytedeco.javacpp.SizeTPointer;
 final class Nvrtc {
   private Nvrtc() {}
 
-  /** Names the compiler's version, such as {@code 13.0}. */
+  /** Returns the compiler's version, such as {@code 13.0}. */
   static String version() {
     int[] major = new int[1];
     int[] minor = new int[1];

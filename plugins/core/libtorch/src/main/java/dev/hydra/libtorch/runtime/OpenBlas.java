@@ -34,7 +34,7 @@ public final class OpenBlas {
     threads = found == null ? null : new IntPointer(found);
   }
 
-  /** Does something in which every product is computed by the thread that asks for it. */
+  /** Runs work in which every product is computed by the thread that asks for it. */
   public static <T> T unthreaded(Supplier<T> work) {
     PROCESS.enter();
     try {
@@ -44,7 +44,7 @@ public final class OpenBlas {
     }
   }
 
-  /** The threads of a product that begins now; 0 if that is not known. */
+  /** Returns the threads of a product that begins now; 0 if that is not known. */
   static int threads() {
     return PROCESS.current();
   }

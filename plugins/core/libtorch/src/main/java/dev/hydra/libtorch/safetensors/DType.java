@@ -35,17 +35,17 @@ public enum DType {
     this.bytes = bytes;
   }
 
-  /** LibTorch's type. */
+  /** Returns LibTorch's type. */
   public ScalarType type() {
     return type;
   }
 
-  /** Bytes of one element. */
+  /** Returns the bytes of one element. */
   public int bytes() {
     return bytes;
   }
 
-  /** The one for a type of LibTorch's, if files can hold that. */
+  /** Returns the one for a type of LibTorch's, if files can hold that. */
   public static Optional<DType> of(ScalarType type) {
     return Arrays.stream(values()).filter(d -> d.type == type).findFirst();
   }

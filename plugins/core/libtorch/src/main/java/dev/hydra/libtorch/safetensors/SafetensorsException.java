@@ -3,7 +3,7 @@ package dev.hydra.libtorch.safetensors;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/** A file is not a safe safetensors file. The message names the file and the problem. */
+/** Says that a file is not a safe safetensors file. The message names the file and the problem. */
 public final class SafetensorsException extends IOException {
   private static final long serialVersionUID = 1;
 

@@ -73,7 +73,7 @@ public final class SafetensorsFile implements Closeable {
     }
   }
 
-  /** The length of the header, believed only if the file has that many bytes. */
+  /** Reads the length of the header, believed only if the file has that many bytes. */
   private static int headerLength(FileChannel channel)
       throws IOException, MalformedHeaderException {
     long available = channel.size() - LENGTH_BYTES;
@@ -100,12 +100,12 @@ public final class SafetensorsFile implements Closeable {
     return (int) length;
   }
 
-  /** The tensors, in the order of the header. */
+  /** Returns the tensors, in the order of the header. */
   public List<TensorInfo> tensors() {
     return header.tensors();
   }
 
-  /** The texts that the file carries beside its tensors, in the order of the header. */
+  /** Returns the texts that the file carries beside its tensors, in the order of the header. */
   public Map<String, String> metadata() {
     return header.metadata();
   }

@@ -32,7 +32,7 @@ final class RunLog {
     add(metrics, line);
   }
 
-  /** Notes an event with details, given as key, value, key, value. */
+  /** Writes an event to the journal with details, given as key, value, key, value. */
   void event(String event, long step, Object... details) {
     Map<String, Object> named = new LinkedHashMap<>();
     for (int i = 0; i < details.length; i += 2) {
@@ -41,7 +41,7 @@ final class RunLog {
     event(event, step, named);
   }
 
-  /** Notes an event with details. */
+  /** Writes an event to the journal with details. */
   void event(String event, long step, Map<String, ?> details) {
     Map<String, Object> line = new LinkedHashMap<>();
     line.put("time", Instant.now().toString());

@@ -32,7 +32,7 @@ import java.util.function.BooleanSupplier;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 
-/** A training run: from its first step, or from a checkpoint, to its last. */
+/** A training run from its first step, or from a checkpoint, to its last. */
 public final class Trainer implements AutoCloseable {
   private final Experiment experiment;
   private final TrainerSettings settings;
@@ -52,7 +52,7 @@ public final class Trainer implements AutoCloseable {
   private long clock;
   private long tokens;
 
-  /** How a run ended. */
+  /** The outcome of a run. */
   public record Outcome(boolean interrupted, long step, Optional<Score> score) {}
 
   /**
@@ -96,22 +96,22 @@ public final class Trainer implements AutoCloseable {
     swaps = new Swaps(model, training, dataset.train(), settings.guard(), this::swapped);
   }
 
-  /** The model that is trained. */
+  /** Returns the model that is trained. */
   public Model model() {
     return model;
   }
 
-  /** What exchanges its components while it runs; not to be closed. */
+  /** Returns the swapper of its components while it runs; not to be closed. */
   public Swapper swapper() {
     return swaps.swapper();
   }
 
-  /** What the optimizer remembers; see {@link dev.hydra.optim.Optimizer#exportState}. */
+  /** Returns the optimizer state; see {@link dev.hydra.optim.Optimizer#exportState}. */
   Map<String, Tensor> optimizerState() {
     return training.optimizer().exportState();
   }
 
-  /** The configuration that builds the model as it is now. */
+  /** Returns the configuration that builds the model as it is now. */
   private String config() {
     boolean changed = !model.spec().equals(experiment.model());
     return ConfigFiles.render(
@@ -163,7 +163,7 @@ public final class Trainer implements AutoCloseable {
     return step;
   }
 
-  /** Sites whose plugin is not that of a checkpoint, with the one of the checkpoint and its own. */
+  /** Returns the sites whose plugin is not that of a checkpoint, with the one of the checkpoint and its own. */
   private Map<String, String> otherVersions(Map<SitePath, PluginId> saved) {
     Map<String, String> other = new LinkedHashMap<>();
     sites()
@@ -176,7 +176,7 @@ public final class Trainer implements AutoCloseable {
     return other;
   }
 
-  /** All plugins that the run uses, sorted. */
+  /** Returns all plugins that the run uses, sorted. */
   private List<PluginId> plugins() {
     Set<PluginId> all = new TreeSet<>(model.plugins());
     experiment.plugins().forEach(each -> all.add(each.plugin()));
@@ -243,7 +243,7 @@ public final class Trainer implements AutoCloseable {
         throw e;
       }
       if (swaps.rolledBack(step, measured)) {
-        continue; // the step is undone too, and taken again with the same windows
+        continue; // the step is rolled back too, and taken again with the same windows
       }
       checkFinite(measured);
       step++;
@@ -278,7 +278,7 @@ public final class Trainer implements AutoCloseable {
     listener.stepped(report);
   }
 
-  /** Scores the held-out text; gives nothing if there is none, or if asked to stop. */
+  /** Scores the held-out text; returns nothing if there is none, or if asked to stop. */
   private Optional<Score> evaluate(int windows, BooleanSupplier stop) {
     if (!evaluator.possible()) {
       return Optional.empty();
@@ -294,7 +294,7 @@ public final class Trainer implements AutoCloseable {
     return scored;
   }
 
-  /** The same on some windows in the middle of a run, where a swap may be watched. */
+  /** Scores some windows in the middle of a run, where a swap may be watched. */
   private void evaluateWatched(BooleanSupplier stop) {
     try {
       evaluate(settings.evaluationWindows(), stop);

@@ -23,7 +23,7 @@ import java.util.List;
  * @param checkpointKeep how many checkpoints stay
  * @param samplePrompt what the sample at the end continues; empty: no sample
  * @param sampleTokens how long the sample is
- * @param guard when swaps of components are undone
+ * @param guard when swaps of components are rolled back
  */
 public record TrainerSettings(
     int steps,
@@ -110,7 +110,7 @@ public record TrainerSettings(
     return Settings.read("trainer." + key, ConfigFiles.part(trainer, key), List.of(options));
   }
 
-  /** The tokens of one optimizer step, for sequences of a length. */
+  /** Returns the tokens of one optimizer step, for sequences of a length. */
   public long tokensPerStep(int sequenceLength) {
     return (long) batchSize * accumulate * sequenceLength;
   }

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Where a run stands, besides its tensors.
+ * The state of a run besides its tensors.
  *
  * @param step optimizer steps done
  * @param samples training windows used

@@ -1,6 +1,6 @@
 package dev.hydra.trainer.run;
 
-/** Training cannot go on. The message is for users. */
+/** Says that training cannot go on. The message is for users. */
 public final class TrainingException extends RuntimeException {
   private static final long serialVersionUID = 1;
 

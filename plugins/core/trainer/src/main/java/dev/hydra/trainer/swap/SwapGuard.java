@@ -19,25 +19,25 @@ final class SwapGuard {
     this.settings = settings;
   }
 
-  /** A swap was made. */
+  /** Begins to watch a swap that was made. */
   void begin() {
     left = settings.steps();
   }
 
-  /** It was undone or confirmed. */
+  /** Ends the watch: the swap was rolled back or confirmed. */
   void end() {
     left = 0;
   }
 
-  /** Whether it is watched. */
+  /** Says whether a swap is watched. */
   boolean watching() {
     return left > 0;
   }
 
   /**
-   * Takes note of a step.
+   * Judges the losses of a step.
    *
-   * @return why the swap must be undone, if it must
+   * @return why the swap must be rolled back, if it must
    */
   Optional<String> judge(StepMetrics measured) {
     double loss = measured.loss();

@@ -26,7 +26,10 @@ record CubinCache(Path folder) {
   private static final System.Logger LOG = System.getLogger(CubinCache.class.getName());
   private static final int HASH_BYTES = 32;
 
-  /** Returns the cache in the folder that {@code hydra.kernels.cache} names, or the user's cache folder. */
+  /**
+   * Returns the cache in the folder that {@code hydra.kernels.cache} names, or the user's cache
+   * folder.
+   */
   static CubinCache ofUser() {
     String named = System.getProperty("hydra.kernels.cache", "");
     if (!named.isEmpty()) {

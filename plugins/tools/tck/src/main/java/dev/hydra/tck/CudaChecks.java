@@ -5,6 +5,7 @@ import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.model.StandaloneComponent;
 import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Iterator;
@@ -27,9 +28,16 @@ final class CudaChecks {
 
   private CudaChecks() {}
 
-  static void nearCpu(Subject subject) {
-    near(subject, ScalarType.Float, FLOAT32_BOUND);
-    near(subject, ScalarType.BFloat16, BFLOAT16_BOUND);
+  /**
+   * Compares in both types.
+   *
+   * @param mode {@link KernelMode#FUSED} fails where a kernel cannot be compiled
+   */
+  static void nearCpu(Subject subject, KernelMode mode) {
+    try (KernelMode.Setting kernels = mode.set()) {
+      near(subject, ScalarType.Float, FLOAT32_BOUND);
+      near(subject, ScalarType.BFloat16, BFLOAT16_BOUND);
+    }
   }
 
   private static void near(Subject subject, ScalarType type, double bound) {

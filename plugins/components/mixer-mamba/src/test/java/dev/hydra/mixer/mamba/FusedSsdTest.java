@@ -15,6 +15,7 @@ import java.util.Optional;
 import java.util.function.Function;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -159,8 +160,21 @@ class FusedSsdTest {
         false, chosen(new Sizes(1, 20, 4, 1, 8, 32, 0), ScalarType.Float, KernelMode.FUSED));
     assertEquals(
         false, chosen(new Sizes(1, 20, 4, 1, 32, 40, 0), ScalarType.Float, KernelMode.FUSED));
-    CustomFunction.inlined(
-        () -> assertEquals(false, chosen(sizes, ScalarType.Float, KernelMode.FUSED)));
+  }
+
+  @Test
+  void itGivesWayWhereOperatorsAreToBeRecorded() {
+    Tensor x = torch.ones(1, 20, 4, 32).to(new Device("cuda"), ScalarType.Float);
+    Tensor b = x.narrow(2, 0, 1);
+    Tensor perHead = x.select(3, 0).select(1, 0).select(0, 0).contiguous();
+    SsdInput in =
+        new SsdInput(
+            x, x.select(3, 0), perHead.neg(), b, b, perHead, perHead, NONE, Optional.empty(),
+            Optional.empty());
+    try (KernelMode.Setting kernels = KernelMode.FUSED.set()) {
+      assertTrue(FusedSsd.of(in).isPresent());
+      CustomFunction.inlined(() -> assertTrue(FusedSsd.of(in).isEmpty()));
+    }
   }
 
   private boolean chosen(Sizes sizes, ScalarType type, KernelMode mode) {

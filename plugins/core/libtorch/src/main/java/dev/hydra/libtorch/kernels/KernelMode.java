@@ -1,5 +1,6 @@
 package dev.hydra.libtorch.kernels;
 
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReference;
 
 /** Chooses between fused kernels and plain LibTorch operators, for the whole process. */
@@ -16,7 +17,7 @@ public enum KernelMode {
 
   /** Returns the mode of the process. */
   public static KernelMode current() {
-    return CURRENT.get();
+    return Objects.requireNonNull(CURRENT.get());
   }
 
   /**

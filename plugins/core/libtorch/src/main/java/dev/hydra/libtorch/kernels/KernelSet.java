@@ -64,9 +64,10 @@ public final class KernelSet {
     } catch (KernelException e) {
       LOG.log(
           System.Logger.Level.WARNING,
-          "LibTorch's own operators are used instead of {0}, which is slower: {1}",
-          names(),
-          e.getMessage().lines().findFirst().orElse(""));
+          "LibTorch's own operators are used instead of "
+              + names()
+              + ", which is slower: "
+              + String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
       return new Result(null, e);
     }
   }

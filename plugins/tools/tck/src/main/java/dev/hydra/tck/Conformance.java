@@ -95,8 +95,7 @@ public final class Conformance {
     }
     checks.addAll(layerChecks(subject));
     if (Devices.cudaAvailable()) {
-      checks.add(
-          new Check("CUDA near CPU", () -> CudaChecks.nearCpu(subject, KernelMode.PLAIN)));
+      checks.add(new Check("CUDA near CPU", () -> CudaChecks.nearCpu(subject, KernelMode.PLAIN)));
       checks.add(
           new Check("CUDA kernels near CPU", () -> CudaChecks.nearCpu(subject, KernelMode.FUSED)));
     }

@@ -123,8 +123,7 @@ final class FusedSsd extends CustomFunction {
   /** Computes {@link Ssd#of}. */
   Ssd.Output compute(SsdInput in) {
     List<Tensor> inputs =
-        new ArrayList<>(
-            List.of(in.x(), in.dt(), in.a(), in.b(), in.c(), in.bias(), in.skip()));
+        new ArrayList<>(List.of(in.x(), in.dt(), in.a(), in.b(), in.c(), in.bias(), in.skip()));
     in.documents().ifPresent(inputs::add);
     in.initial().ifPresent(inputs::add);
     Tensor[] outputs = apply(inputs.toArray(Tensor[]::new));
@@ -155,7 +154,8 @@ final class FusedSsd extends CustomFunction {
     Tensor[] fit = new Tensor[inputs.length];
     for (int i = 0; i < inputs.length; i++) {
       boolean inRows = i == 0 || i == 3 || i == 4;
-      fit[i] = inRows ? rows(inputs[i]) : i == 1 ? withLastStrideOne(inputs[i]) : inputs[i].contiguous();
+      fit[i] =
+          inRows ? rows(inputs[i]) : i == 1 ? withLastStrideOne(inputs[i]) : inputs[i].contiguous();
     }
     context.save(fit);
     Ssd.Output output = new SsdLaunch(kernels, tiles, input(fit)).forward();

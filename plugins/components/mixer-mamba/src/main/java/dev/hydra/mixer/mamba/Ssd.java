@@ -36,9 +36,7 @@ final class Ssd {
    * @param chunk the largest chunk of the plain path; the kernels have their own
    */
   static Output of(SsdInput in, int chunk) {
-    return FusedSsd.of(in)
-        .map(fused -> fused.compute(in))
-        .orElseGet(() -> plain(in, chunk));
+    return FusedSsd.of(in).map(fused -> fused.compute(in)).orElseGet(() -> plain(in, chunk));
   }
 
   /** Computes {@link #of} by LibTorch's operators. */

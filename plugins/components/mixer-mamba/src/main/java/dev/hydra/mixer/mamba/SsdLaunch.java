@@ -282,8 +282,7 @@ final class SsdLaunch {
       boolean backward) {
     Tensor states =
         empty(Tensors.type(in.x()), batch, chunks, heads, tiles.headDim(), tiles.state());
-    long parts =
-        (long) (tiles.headDim() / tiles.sweepP()) * (tiles.state() / tiles.sweepN());
+    long parts = (long) (tiles.headDim() / tiles.sweepP()) * (tiles.state() / tiles.sweepN());
     launch(
         "ssd_states",
         new Grid(parts, heads, batch, tiles.sweepThreads()),

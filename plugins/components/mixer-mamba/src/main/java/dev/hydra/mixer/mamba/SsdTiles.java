@@ -3,8 +3,8 @@ package dev.hydra.mixer.mamba;
 import java.util.Map;
 
 /**
- * How the CUDA kernels cut an SSD into blocks of threads, in the words of {@code ssd_tiles.cu}, which
- * computes the same from the same macros. What was measured to be fastest is in {@code
+ * How the CUDA kernels cut an SSD into blocks of threads, in the words of {@code ssd_tiles.cu},
+ * which computes the same from the same macros. What was measured to be fastest is in {@code
  * docs/mamba2.md}.
  *
  * @param fp32 whether x, B, C and y are float32, else bfloat16
@@ -16,13 +16,7 @@ import java.util.Map;
  * @param onePass whether there are enough heads for such blocks to fill the device
  */
 record SsdTiles(
-    boolean fp32,
-    int headDim,
-    int state,
-    int sweepP,
-    int sweepN,
-    int forwardP,
-    boolean onePass) {
+    boolean fp32, int headDim, int state, int sweepP, int sweepN, int forwardP, boolean onePass) {
   private static final int STRIP = 16;
   private static final int LARGEST = 256;
 
@@ -49,10 +43,12 @@ record SsdTiles(
     int n = part(state, 128);
     int sweepP = p;
     int sweepN = n;
-    while (blocks(heads, headDim / sweepP, state / sweepN) < enough && halves(sweepP, LEAST_SWEEP_P)) {
+    while (blocks(heads, headDim / sweepP, state / sweepN) < enough
+        && halves(sweepP, LEAST_SWEEP_P)) {
       sweepP /= 2;
     }
-    while (blocks(heads, headDim / sweepP, state / sweepN) < enough && halves(sweepN, LEAST_SWEEP_N)) {
+    while (blocks(heads, headDim / sweepP, state / sweepN) < enough
+        && halves(sweepN, LEAST_SWEEP_N)) {
       sweepN /= 2;
     }
     int forwardP = p;
@@ -75,7 +71,9 @@ record SsdTiles(
     return part(headDim, fp32 && state > 128 ? 32 : 64);
   }
 
-  /** The largest part of a size that divides it and is at most a limit, a power of 2, or else 16. */
+  /**
+   * The largest part of a size that divides it and is at most a limit, a power of 2, or else 16.
+   */
   static int part(int size, int limit) {
     if (size <= limit) {
       return size;

@@ -34,7 +34,9 @@ class FusedSsdTest {
 
   private final RandomInput random = new RandomInput();
 
-  /** Numbers of one case on the CPU in float64, those that kernels get in bfloat16 rounded to it. */
+  /**
+   * Numbers of one case on the CPU in float64, those that kernels get in bfloat16 rounded to it.
+   */
   private record Numbers(
       Tensor mixed,
       Tensor dt,
@@ -112,16 +114,18 @@ class FusedSsdTest {
     Function<SsdInput, SsdInput> withSteps =
         in ->
             new SsdInput(
-                in.x(), in.dt().to(ScalarType.Float), in.a(), in.b(), in.c(), in.bias(), in.skip(),
-                in.limits(), in.documents(), in.initial());
+                in.x(),
+                in.dt().to(ScalarType.Float),
+                in.a(),
+                in.b(),
+                in.c(),
+                in.bias(),
+                in.skip(),
+                in.limits(),
+                in.documents(),
+                in.initial());
     near(
-        run(
-            numbers,
-            sizes,
-            NONE,
-            "cuda",
-            ScalarType.BFloat16,
-            in -> fused(withSteps.apply(in))),
+        run(numbers, sizes, NONE, "cuda", ScalarType.BFloat16, in -> fused(withSteps.apply(in))),
         run(numbers, sizes, NONE, "cpu", ScalarType.Double, in -> Ssd.plain(in, 64)),
         1e-2,
         "float32 steps");
@@ -169,7 +173,15 @@ class FusedSsdTest {
     Tensor perHead = x.select(3, 0).select(1, 0).select(0, 0).contiguous();
     SsdInput in =
         new SsdInput(
-            x, x.select(3, 0), perHead.neg(), b, b, perHead, perHead, NONE, Optional.empty(),
+            x,
+            x.select(3, 0),
+            perHead.neg(),
+            b,
+            b,
+            perHead,
+            perHead,
+            NONE,
+            Optional.empty(),
             Optional.empty());
     try (KernelMode.Setting kernels = KernelMode.FUSED.set()) {
       assertTrue(FusedSsd.of(in).isPresent());
@@ -286,7 +298,9 @@ class FusedSsdTest {
           double norm = Tensors.number(value.norm());
           double error = Tensors.number(actual.get(what).sub(value).norm());
           boolean few = value.dim() == 1; // one number a head, of many that add up to little
-          assertTrue(error <= (few ? 3 : 1) * bound * norm, what + ", " + how + ": off by " + error / norm);
+          assertTrue(
+              error <= (few ? 3 : 1) * bound * norm,
+              what + ", " + how + ": off by " + error / norm);
         });
   }
 }

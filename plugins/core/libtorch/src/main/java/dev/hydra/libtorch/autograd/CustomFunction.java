@@ -41,8 +41,8 @@ public abstract class CustomFunction {
   }
 
   /**
-   * Says whether this is within {@link #inlined}, where a function that LibTorch cannot record, such
-   * as one of CUDA kernels, has to give way to operators.
+   * Says whether this is within {@link #inlined}, where a function that LibTorch cannot record,
+   * such as one of CUDA kernels, has to give way to operators.
    */
   public static boolean isInlined() {
     return INLINED.get();
@@ -104,7 +104,9 @@ public abstract class CustomFunction {
     }
   }
 
-  /** Whether an output can become this node's: it is not an input, another output or a parameter. */
+  /**
+   * Whether an output can become this node's: it is not an input, another output or a parameter.
+   */
   private static boolean isFresh(int index, Tensor[] outputs, Tensor[] inputs) {
     Tensor output = outputs[index];
     boolean fresh = !output.requires_grad();

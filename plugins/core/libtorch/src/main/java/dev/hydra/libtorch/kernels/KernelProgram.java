@@ -15,8 +15,8 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.javacpp.SizeTPointer;
 
 /**
- * A program that is compiled and loaded on a device. It stays there as long as the process, found by
- * its content: twins of a plugin, one swapped for the other all the time, share it, so that the
+ * A program that is compiled and loaded on a device. It stays there as long as the process, found
+ * by its content: twins of a plugin, one swapped for the other all the time, share it, so that the
  * memory of the device does not grow.
  */
 final class KernelProgram {

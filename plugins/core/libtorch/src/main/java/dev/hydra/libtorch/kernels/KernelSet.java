@@ -8,8 +8,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Names the programs that an operator needs together: all are used, or none. A constant of the class
- * that uses them:
+ * Names the programs that an operator needs together: all are used, or none. A constant of the
+ * class that uses them:
  *
  * <pre>{@code
  * private static final KernelSet KERNELS =
@@ -50,8 +50,7 @@ public final class KernelSet {
       return Optional.empty();
     }
     Result result =
-        results.computeIfAbsent(
-            new Variant(Gpu.indexOf(tensor), Map.copyOf(macros)), this::loaded);
+        results.computeIfAbsent(new Variant(Gpu.indexOf(tensor), Map.copyOf(macros)), this::loaded);
     if (result.failure != null && mode == KernelMode.FUSED) {
       throw result.failure;
     }

@@ -58,8 +58,8 @@ public final class KernelSource {
   }
 
   /**
-   * Lists the options that it is compiled with. A macro that its text never mentions is left out, so
-   * that programs which share macros are not compiled anew for those of others.
+   * Lists the options that it is compiled with. A macro that its text never mentions is left out,
+   * so that programs which share macros are not compiled anew for those of others.
    */
   List<String> options(Gpu gpu, Map<String, Integer> macros) {
     List<String> options = new ArrayList<>();

@@ -36,8 +36,7 @@ public final class KernelTrial {
    */
   public static Report run(Device device) {
     try (PointerScope scope = new PointerScope()) {
-      Tensor numbers =
-          torch.arange(new Scalar(COUNT)).to(device, ScalarType.Float);
+      Tensor numbers = torch.arange(new Scalar(COUNT)).to(device, ScalarType.Float);
       Gpu gpu = Gpu.of(numbers);
       String compiler = Nvrtc.version();
       long start = System.nanoTime();

@@ -25,7 +25,8 @@ final class Nvrtc {
       check(nvrtc.nvrtcVersion(major, minor), "its version");
     } catch (LinkageError e) {
       throw new KernelException(
-          "CUDA kernels cannot be compiled, as NVRTC cannot be loaded (" + e.getMessage()
+          "CUDA kernels cannot be compiled, as NVRTC cannot be loaded ("
+              + e.getMessage()
               + "); put the folder of libnvrtc.so into LD_LIBRARY_PATH");
     }
     return major[0] + "." + minor[0];
@@ -53,8 +54,7 @@ final class Nvrtc {
           name);
       try {
         BytePointer[] texts = options.stream().map(Nvrtc::text).toArray(BytePointer[]::new);
-        int result =
-            nvrtc.nvrtcCompileProgram(program, texts.length, new PointerPointer<>(texts));
+        int result = nvrtc.nvrtcCompileProgram(program, texts.length, new PointerPointer<>(texts));
         if (result != nvrtc.NVRTC_SUCCESS) {
           throw new KernelException(
               "CUDA kernel "

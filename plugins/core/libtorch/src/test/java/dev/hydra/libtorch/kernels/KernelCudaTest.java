@@ -68,13 +68,11 @@ class KernelCudaTest {
             IllegalArgumentException.class,
             () -> kernel.launch(Kernel.Grid.of(1, 32), torch.ones(2)));
     assertEquals(
-        "scaled_sums runs on cuda:0 and is given Float[2] of strides [1] on cpu",
-        cpu.getMessage());
+        "scaled_sums runs on cuda:0 and is given Float[2] of strides [1] on cpu", cpu.getMessage());
     assertThrows(
         IllegalArgumentException.class,
         () -> kernel.launch(Kernel.Grid.of(1, 32), Kernel.strided(x.t())));
-    assertThrows(
-        KernelException.class, () -> kernels(x, "test_kernels.cu").get("of_another_name"));
+    assertThrows(KernelException.class, () -> kernels(x, "test_kernels.cu").get("of_another_name"));
   }
 
   @Test

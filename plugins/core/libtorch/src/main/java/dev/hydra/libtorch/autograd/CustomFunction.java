@@ -41,6 +41,14 @@ public abstract class CustomFunction {
   }
 
   /**
+   * Says whether this is within {@link #inlined}, where a function that LibTorch cannot record,
+   * such as one of CUDA kernels, has to give way to operators.
+   */
+  public static boolean isInlined() {
+    return INLINED.get();
+  }
+
+  /**
    * Computes the outputs, with recording switched off, but for {@link #inlined}, and in a scope of
    * its own.
    *

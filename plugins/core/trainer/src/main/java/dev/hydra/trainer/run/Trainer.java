@@ -13,6 +13,7 @@ import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.data.Dataset;
 import dev.hydra.libtorch.io.DurableFiles;
+import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.optim.LearningRate;
@@ -47,6 +48,7 @@ public final class Trainer implements AutoCloseable {
   private final RunLog log;
   private final RunLock lock;
   private final Swaps swaps;
+  private final KernelMode.Setting kernels;
   private long step;
   private long savedStep = -1;
   private long clock;
@@ -81,6 +83,7 @@ public final class Trainer implements AutoCloseable {
     log = new RunLog(folder, listener);
     RandomState.seed(settings.seed());
     Placement precision = new Placement(device, ComputeType.choose(settings.precision(), device));
+    kernels = settings.kernels().set();
     Optional<Model> built = Optional.empty();
     try {
       model = Model.build(experiment.model(), components, precision, settings.seed());
@@ -88,6 +91,7 @@ public final class Trainer implements AutoCloseable {
       training = new TrainingStep(model, experiment.optimizer());
     } catch (RuntimeException | Error e) {
       built.ifPresent(Model::close);
+      kernels.close();
       lock.close();
       throw e;
     }
@@ -390,6 +394,7 @@ public final class Trainer implements AutoCloseable {
     swaps.close();
     training.close();
     model.close();
+    kernels.close();
     lock.close();
   }
 }

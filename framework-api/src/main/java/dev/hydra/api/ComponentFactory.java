@@ -26,7 +26,8 @@ public interface ComponentFactory<C> extends Factory<Site, C> {
   Cost cost(Site site, Workload work);
 
   /**
-   * Returns how the parameters of another component become those of this type in a running model, where equal names and shapes do not say it all.
+   * Returns how the parameters of another component become those of this type in a running model,
+   * where equal names and shapes do not say it all.
    *
    * @param type the type of the other component
    * @param version the version of its plugin

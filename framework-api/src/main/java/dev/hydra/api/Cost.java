@@ -22,7 +22,9 @@ public record Cost(double flops, double activations, double state, double idlePa
         idleParameters + other.idleParameters);
   }
 
-  /** Returns the cost of {@code y = x W}: [rows, in] times [in, out]; keeps its input for backward. */
+  /**
+   * Returns the cost of {@code y = x W}: [rows, in] times [in, out]; keeps its input for backward.
+   */
   public static Cost linear(double rows, double in, double out) {
     return new Cost(2 * rows * in * out, rows * in, 0, 0);
   }

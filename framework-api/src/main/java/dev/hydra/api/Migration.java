@@ -5,7 +5,8 @@ import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Makes the parameters of a component out of those of the one that it replaces while the model runs, such as one fused projection out of two.
+ * Makes the parameters of a component out of those of the one that it replaces while the model
+ * runs, such as one fused projection out of two.
  */
 @FunctionalInterface
 public interface Migration {
@@ -20,9 +21,9 @@ public interface Migration {
   Map<String, Tensor> migrate(Map<String, Tensor> old);
 
   /**
-   * Says whether every new element is one of the old elements (split, joined, transposed, reordered).
-   * Then the optimizer's moments follow by the same function; otherwise they start at zero, since
-   * gradients do not transform like values.
+   * Says whether every new element is one of the old elements (split, joined, transposed,
+   * reordered). Then the optimizer's moments follow by the same function; otherwise they start at
+   * zero, since gradients do not transform like values.
    */
   default boolean rearranges() {
     return false;

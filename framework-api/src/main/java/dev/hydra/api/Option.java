@@ -218,8 +218,8 @@ public final class Option<T> {
   }
 
   /**
-   * Declares a plugin of some kind: its name, or an object with its name as {@code type} and its options;
-   * the value is always the object, for {@link Choice#of}.
+   * Declares a plugin of some kind: its name, or an object with its name as {@code type} and its
+   * options; the value is always the object, for {@link Choice#of}.
    */
   public static Option<Config> plugin(String name, String defaultType, String doc) {
     Config fallback = ConfigFactory.parseString("type = \"" + defaultType + "\"", origin(name));
@@ -319,7 +319,9 @@ public final class Option<T> {
     return doc;
   }
 
-  /** Returns what holds when the option is left out, in words; {@code required} if it must not be. */
+  /**
+   * Returns what holds when the option is left out, in words; {@code required} if it must not be.
+   */
   public String otherwise() {
     return absentText;
   }

@@ -35,16 +35,18 @@ public record ParameterSpec(
     }
   }
 
-  /** Describes a trainable parameter in the compute type, decayed if it has two or more dimensions. */
+  /**
+   * Describes a trainable parameter in the compute type, decayed if it has two or more dimensions.
+   */
   public static ParameterSpec of(String name, Init init, long... shape) {
     List<Long> sizes = LongStream.of(shape).boxed().toList();
     return new ParameterSpec(name, init, sizes, false, shape.length >= 2, true, false);
   }
 
   /**
-   * Describes a table [rows, dim] of which a step touches few rows: its gradient is a sparse tensor that
-   * holds these rows, as the lookup operators of LibTorch give it, and the optimizer changes only
-   * them. So it is not decayed, and it exists once, in float32.
+   * Describes a table [rows, dim] of which a step touches few rows: its gradient is a sparse tensor
+   * that holds these rows, as the lookup operators of LibTorch give it, and the optimizer changes
+   * only them. So it is not decayed, and it exists once, in float32.
    */
   public static ParameterSpec table(String name, Init init, long rows, long dim) {
     return new ParameterSpec(name, init, List.of(rows, dim), true, false, true, true);

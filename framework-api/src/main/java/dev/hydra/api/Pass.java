@@ -17,13 +17,15 @@ public interface Pass {
   Optional<StateCache> cache();
 
   /**
-   * Returns the number of the document that each token of packed sequences belongs to: int64 [batch, time], never falling along time. A token sees its own document only. Never set together with a
-   * cache. Empty if every row is one document.
+   * Returns the number of the document that each token of packed sequences belongs to: int64
+   * [batch, time], never falling along time. A token sees its own document only. Never set together
+   * with a cache. Empty if every row is one document.
    */
   Optional<Tensor> documents();
 
   /**
-   * Returns the padding of a prompt, at the start of a cache of one row: bool [1, time], true for the tokens that only fill it up. Full attention does not look at them, now and later, and does
+   * Returns the padding of a prompt, at the start of a cache of one row: bool [1, time], true for
+   * the tokens that only fill it up. Full attention does not look at them, now and later, and does
    * not count them in positions; state spaces take nothing of them into their state, which goes on
    * decaying; other components take them for tokens. This is what published hybrid models do. Empty
    * everywhere else.

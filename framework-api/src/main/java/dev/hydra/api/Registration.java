@@ -27,10 +27,10 @@ public record Registration(String type, Factory<?, ?> factory, PluginId plugin) 
         plugin.value(),
         factory,
         PluginId.of(
-        Optional.ofNullable(module.getName()).orElse(implementation.getPackageName()),
-        Optional.ofNullable(module.getDescriptor())
-            .flatMap(descriptor -> descriptor.rawVersion())
-            .orElse("unversioned")));
+            Optional.ofNullable(module.getName()).orElse(implementation.getPackageName()),
+            Optional.ofNullable(module.getDescriptor())
+                .flatMap(descriptor -> descriptor.rawVersion())
+                .orElse("unversioned")));
   }
 
   /** Returns the kind of its factory. */

@@ -10,13 +10,18 @@ import org.osgi.annotation.versioning.ProviderType;
  */
 @ProviderType
 public interface Site {
-  /** Returns the name of the place, such as {@code blocks.3.mixer}; parameters are named below it. */
+  /**
+   * Returns the name of the place, such as {@code blocks.3.mixer}; parameters are named below it.
+   */
   String path();
 
   /** Returns the width of the hidden states that come in. */
   int width();
 
-  /** Returns the width of what goes out: {@link #width()} for layers, the number of experts for routers. */
+  /**
+   * Returns the width of what goes out: {@link #width()} for layers, the number of experts for
+   * routers.
+   */
   int outputs();
 
   /** Returns the number of blocks in the model, for initialisations that shrink with depth. */
@@ -53,7 +58,8 @@ public interface Site {
   Tensor shared(String group, ParameterSpec spec);
 
   /**
-   * Returns the component that a configuration nests under an option made by {@link Option#component}.
+   * Returns the component that a configuration nests under an option made by {@link
+   * Option#component}.
    *
    * @param outputs the child's {@link #outputs()}
    */

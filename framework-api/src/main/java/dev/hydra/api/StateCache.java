@@ -14,7 +14,9 @@ public interface StateCache {
   /** Returns the number of tokens before this forward; 0 means that the cache is empty. */
   long position();
 
-  /** Returns a tensor that the forward before left; owned by the cache, not to be closed or changed. */
+  /**
+   * Returns a tensor that the forward before left; owned by the cache, not to be closed or changed.
+   */
   Optional<Tensor> get(String name);
 
   /** Stores a tensor for the next forward; the one of that name before is freed. */

@@ -177,7 +177,10 @@ record NativeCache(Path folder, Optional<Path> own) {
     }
   }
 
-  /** Locks the channel; null where the file system has no locks: then two processes may do the same work twice. */
+  /**
+   * Locks the channel; null where the file system has no locks: then two processes may do the same
+   * work twice.
+   */
   private static @Nullable FileLock lock(FileChannel channel) {
     try {
       return channel.lock();

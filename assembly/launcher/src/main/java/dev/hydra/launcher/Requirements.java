@@ -33,7 +33,9 @@ final class Requirements {
             .toList();
   }
 
-  /** Returns what the bundle needs and no usable bundle offers; empty if the reason is another one. */
+  /**
+   * Returns what the bundle needs and no usable bundle offers; empty if the reason is another one.
+   */
   String missing() {
     return bundle.adapt(BundleRevision.class).getDeclaredRequirements(null).stream()
         .filter(need -> !isOptional(need))

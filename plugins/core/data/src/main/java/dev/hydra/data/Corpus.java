@@ -36,7 +36,9 @@ public final class Corpus {
     return tokens.get(index);
   }
 
-  /** Returns the {@code width} tokens from each start on: int64 [starts.length, width] on the CPU. */
+  /**
+   * Returns the {@code width} tokens from each start on: int64 [starts.length, width] on the CPU.
+   */
   Tensor windows(int[] starts, int width) {
     long[] ids = new long[Math.multiplyExact(starts.length, width)];
     for (int row = 0; row < starts.length; row++) {

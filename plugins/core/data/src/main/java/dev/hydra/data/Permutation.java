@@ -35,7 +35,10 @@ record Permutation(long size, long key) {
     return left << half | right;
   }
 
-  /** Mixes the bits of a number by SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014). */
+  /**
+   * Mixes the bits of a number by SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom
+   * Number Generators", 2014).
+   */
   static long mix(long x) {
     long z = x + 0x9e3779b97f4a7c15L;
     z = (z ^ (z >>> 30)) * 0xbf58476d1ce4e5b9L;

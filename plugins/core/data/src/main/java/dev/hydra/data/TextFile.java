@@ -14,8 +14,8 @@ final class TextFile {
   private TextFile() {}
 
   /**
-   * Finds the file of a name: an absolute name as it is, a relative one in the first folder that has
-   * it.
+   * Finds the file of a name: an absolute name as it is, a relative one in the first folder that
+   * has it.
    *
    * @throws CorpusException if there is none, naming every path tried
    */

@@ -41,8 +41,8 @@ public final class ValidationWindows {
   }
 
   /**
-   * Returns some windows: int64 [size, length + 1] on the CPU, laid out as {@link WindowSampler#next} does;
-   * fewer rows at the end.
+   * Returns some windows: int64 [size, length + 1] on the CPU, laid out as {@link
+   * WindowSampler#next} does; fewer rows at the end.
    *
    * @param first the number of the first window, from 0
    * @param size how many windows

@@ -53,7 +53,10 @@ final class WindowGrid {
     return low;
   }
 
-  /** Returns where a window of the range starts if the range's first window starts at its first token. */
+  /**
+   * Returns where a window of the range starts if the range's first window starts at its first
+   * token.
+   */
   int start(int range, long window) {
     return Math.toIntExact(ranges.get(range).from() + (window - begin(range)) * length);
   }

@@ -44,8 +44,8 @@ public final class WindowSampler {
   }
 
   /**
-   * Returns the next samples: int64 [batchSize, length + 1] on the CPU. Inputs are all tokens of a row but
-   * the last, targets all but the first. A batch may reach into the next epoch.
+   * Returns the next samples: int64 [batchSize, length + 1] on the CPU. Inputs are all tokens of a
+   * row but the last, targets all but the first. A batch may reach into the next epoch.
    */
   public Tensor next(int batchSize) {
     int[] starts = new int[batchSize];

@@ -22,7 +22,8 @@ public final class SequenceScorer {
   }
 
   /**
-   * Returns the logarithm of the probability of every token but the first, given those before it, in nats.
+   * Returns the logarithm of the probability of every token but the first, given those before it,
+   * in nats.
    *
    * @throws IllegalArgumentException if the sequence is empty or has a token that the model lacks
    */

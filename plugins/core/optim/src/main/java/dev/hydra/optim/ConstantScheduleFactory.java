@@ -4,7 +4,10 @@ import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Option;
 import java.util.List;
 
-/** Creates schedules under which the learning rate stays; the last one as a part of the highest does not count. */
+/**
+ * Creates schedules under which the learning rate stays; the last one as a part of the highest does
+ * not count.
+ */
 @HydraPlugin("constant")
 public final class ConstantScheduleFactory implements ScheduleFactory {
   /** Creates the factory, for the registry. */

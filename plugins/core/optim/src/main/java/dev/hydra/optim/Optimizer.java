@@ -49,8 +49,8 @@ public interface Optimizer extends AutoCloseable {
   void close();
 
   /**
-   * Returns the optimizer state by names such as {@code PARAMETER.exp_avg}: the live tensors,
-   * which the next step changes and {@link #close()} frees.
+   * Returns the optimizer state by names such as {@code PARAMETER.exp_avg}: the live tensors, which
+   * the next step changes and {@link #close()} frees.
    */
   default Map<String, Tensor> exportState() {
     Map<String, Tensor> all = new LinkedHashMap<>();

@@ -29,8 +29,8 @@ public record ParameterState(Map<String, Tensor> tensors) implements AutoCloseab
   }
 
   /**
-   * Returns the states of all parameters in what {@link Optimizer#exportState} gave, by name; the tensors
-   * are the same ones.
+   * Returns the states of all parameters in what {@link Optimizer#exportState} gave, by name; the
+   * tensors are the same ones.
    */
   public static Map<String, ParameterState> of(Map<String, Tensor> exported) {
     Map<String, Map<String, Tensor>> parts = new LinkedHashMap<>();

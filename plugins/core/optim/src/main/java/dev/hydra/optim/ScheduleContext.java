@@ -24,7 +24,9 @@ public record ScheduleContext(Settings settings, double minRatio, long first, lo
     return last == first ? 1 : Math.min(1, (step - first) / (double) (last - first));
   }
 
-  /** Returns the factor after a part, from 0 to 1, of the fall from 1 to the last one has been done. */
+  /**
+   * Returns the factor after a part, from 0 to 1, of the fall from 1 to the last one has been done.
+   */
   public double fall(double part) {
     return 1 - (1 - minRatio) * part;
   }

@@ -21,9 +21,9 @@ import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * A slot of a model, which holds a component: the {@link ComponentSite}. What others hold of
- * the component goes through here, so that it can be swapped, and so that it is handed the pass
- * of its own site.
+ * A slot of a model, which holds a component: the {@link ComponentSite}. What others hold of the
+ * component goes through here, so that it can be swapped, and so that it is handed the pass of its
+ * own site.
  */
 public final class ComponentSlot {
   private final SitePath path;

@@ -22,8 +22,8 @@ public interface Components {
   List<Registration> all();
 
   /**
-   * Returns those that one site chooses from: where there are several versions of a plugin, it may need
-   * another one than the rest.
+   * Returns those that one site chooses from: where there are several versions of a plugin, it may
+   * need another one than the rest.
    *
    * @param site its path in the model
    */

@@ -10,8 +10,9 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The context of one forward of a model: what it is given besides its tokens, and the auxiliary losses and observations, named by site, that it leaves besides its output. Owns these; close it when they are no longer
- * needed.
+ * The context of one forward of a model: what it is given besides its tokens, and the auxiliary
+ * losses and observations, named by site, that it leaves besides its output. Owns these; close it
+ * when they are no longer needed.
  */
 public final class ForwardContext implements AutoCloseable {
   private final boolean training;
@@ -48,7 +49,9 @@ public final class ForwardContext implements AutoCloseable {
     return new ForwardContext(training, observing, newState, documents);
   }
 
-  /** Returns this context, over packed documents: int64 [batch, time], the document of each token. */
+  /**
+   * Returns this context, over packed documents: int64 [batch, time], the document of each token.
+   */
   public ForwardContext withDocuments(Tensor newDocuments) {
     return new ForwardContext(training, observing, state, newDocuments);
   }

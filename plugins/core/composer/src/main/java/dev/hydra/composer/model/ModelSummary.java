@@ -13,8 +13,8 @@ import java.util.Set;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * A summary of what a model is made of and what it costs. Parameters are counted as the model made them; FLOPs,
- * activations and state are each component's own count ({@link Cost}).
+ * A summary of what a model is made of and what it costs. Parameters are counted as the model made
+ * them; FLOPs, activations and state are each component's own count ({@link Cost}).
  *
  * @param parts every component, in order
  * @param roles parameters by role; {@code embedding}, {@code head}, {@code norms} and {@code gates}
@@ -111,8 +111,8 @@ public record ModelSummary(
     }
 
     /**
-     * Counts what a site has and uses. A parameter that it shares with a site before it was counted there;
-     * but of a table each site reads rows of its own.
+     * Counts what a site has and uses. A parameter that it shares with a site before it was counted
+     * there; but of a table each site reads rows of its own.
      */
     private Count count(ComponentSlot slot, Set<String> counted) {
       Set<String> shared = new HashSet<>();
@@ -158,7 +158,8 @@ public record ModelSummary(
         double gradients = parameter.spec().sparse() ? 0 : MASTER_BYTES;
         master += elements * (gradients + (copied ? 2 * computeBytes : 0));
       }
-      // Every block keeps the residual stream in the master type and its norm, the head keeps its logits.
+      // Every block keeps the residual stream in the master type and its norm, the head keeps its
+      // logits.
       double stream = 2.0 * model.blocks().size() * model.spec().width() * (double) tokens;
       double logits = (double) tokens * model.spec().vocabSize();
       double activations =

@@ -91,7 +91,10 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
         spec.sparse());
   }
 
-  /** Initialises on the CPU in float32 whatever the model computes in, so that every device starts the same. */
+  /**
+   * Initialises on the CPU in float32 whatever the model computes in, so that every device starts
+   * the same.
+   */
   private Tensor initial(String name, ParameterSpec spec) {
     if (precision.device().is_meta()) {
       return torch.empty(

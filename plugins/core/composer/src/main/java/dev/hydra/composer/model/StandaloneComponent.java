@@ -86,7 +86,9 @@ public final class StandaloneComponent implements AutoCloseable {
     return forward.about(() -> tokens(x), () -> router().route(x, new SitePass(forward, PATH)));
   }
 
-  /** Returns tokens int64 [batch, time]: different for different hidden states, most of the time. */
+  /**
+   * Returns tokens int64 [batch, time]: different for different hidden states, most of the time.
+   */
   private static Tensor tokens(Tensor x) {
     Tensor first = x.detach().select(2, 0).abs().to(ScalarType.Double);
     return Tensors.mul(first, 1000.0).to(ScalarType.Long);

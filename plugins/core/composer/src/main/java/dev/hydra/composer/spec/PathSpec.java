@@ -110,7 +110,9 @@ public record PathSpec(
     return new PathSpec(name, role, component, configPath, inputScale, scale, gate, at);
   }
 
-  /** Reads a component, where {@code mixer = mamba2} is short for {@code mixer { type = mamba2 }}. */
+  /**
+   * Reads a component, where {@code mixer = mamba2} is short for {@code mixer { type = mamba2 }}.
+   */
   private static Config componentConfig(ConfigValue value, String path) {
     return switch (value.valueType()) {
       case OBJECT -> value.atKey("it").getConfig("it");

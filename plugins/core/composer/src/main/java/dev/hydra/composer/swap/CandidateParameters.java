@@ -72,7 +72,8 @@ final class CandidateParameters implements ParameterSource, AutoCloseable {
   }
 
   /**
-   * Checks that the candidate is still wanted; to be called before the run's parameters are touched.
+   * Checks that the candidate is still wanted; to be called before the run's parameters are
+   * touched.
    *
    * @throws SwapRefusedException if the request has been given up: the run may be over by now
    */

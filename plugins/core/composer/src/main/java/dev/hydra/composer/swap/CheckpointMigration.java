@@ -26,8 +26,9 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Migrates the parameters of a file into a model that has other versions of plugins than the one that was saved, as a swap migrates those of a running model. To be used in the scope in which it was
- * made.
+ * Migrates the parameters of a file into a model that has other versions of plugins than the one
+ * that was saved, as a swap migrates those of a running model. To be used in the scope in which it
+ * was made.
  */
 public final class CheckpointMigration implements ParameterMapping {
   private final Model model;

@@ -13,8 +13,8 @@ public final class FreeMemory {
   private FreeMemory() {}
 
   /**
-   * Returns the bytes that are left to the host. Parameters are drawn there whatever the device, and Linux
-   * does not refuse an allocation that is too large; a GPU does that itself.
+   * Returns the bytes that are left to the host. Parameters are drawn there whatever the device,
+   * and Linux does not refuse an allocation that is too large; a GPU does that itself.
    */
   public static long bytes() {
     return Math.min(machine(), MemoryLimits.own().room());

@@ -30,7 +30,9 @@ record MemoryLimits(Path groups, Path membership) {
     return new MemoryLimits(Path.of("/sys/fs/cgroup"), Path.of("/proc/self/cgroup"));
   }
 
-  /** Returns the bytes that are left below the narrowest limit; the largest number if there is none. */
+  /**
+   * Returns the bytes that are left below the narrowest limit; the largest number if there is none.
+   */
   long room() {
     long room = Long.MAX_VALUE;
     for (Path folder : folders()) {

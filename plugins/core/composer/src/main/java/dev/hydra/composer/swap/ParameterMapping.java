@@ -6,7 +6,10 @@ import java.util.Set;
 import java.util.function.Function;
 import org.bytedeco.pytorch.Tensor;
 
-/** The mapping of older parameters to the newer ones that came from them, for what goes with their elements, such as moments. */
+/**
+ * The mapping of older parameters to the newer ones that came from them, for what goes with their
+ * elements, such as moments.
+ */
 public interface ParameterMapping {
   /**
    * Moves another quantity that goes with the elements of the parameters.

@@ -110,7 +110,9 @@ final class ParameterPlan {
     dropped.add(old.name());
   }
 
-  /** Says whether a parameter was shared by sites that all change, so that none uses it any more. */
+  /**
+   * Says whether a parameter was shared by sites that all change, so that none uses it any more.
+   */
   private boolean unshared(String name) {
     return SitePath.SHARED.owns(name) && !usedElsewhere.contains(name);
   }

@@ -40,7 +40,10 @@ final class SiteMigration {
     this.old = old;
   }
 
-  /** Finds the migration of a site, if the component that is to stand there has one from the one that does. */
+  /**
+   * Finds the migration of a site, if the component that is to stand there has one from the one
+   * that does.
+   */
   static Optional<SiteMigration> find(
       ComponentSlot slot, SwapTargets targets, Map<String, Parameter> all) {
     Registration now = slot.site().registration();
@@ -109,8 +112,8 @@ final class SiteMigration {
   }
 
   /**
-   * Rearranges another quantity, if it follows by the same function; zeros where a parameter does not have it,
-   * or not one for each of its elements.
+   * Rearranges another quantity, if it follows by the same function; zeros where a parameter does
+   * not have it, or not one for each of its elements.
    */
   Map<String, Tensor> rearranged(Function<String, Optional<Tensor>> quantity) {
     if (!migration.rearranges()) {

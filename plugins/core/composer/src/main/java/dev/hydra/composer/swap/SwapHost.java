@@ -10,7 +10,9 @@ public interface SwapHost {
     /** Says whether any parameter changes. */
     boolean parametersChange();
 
-    /** Returns the parameters that it adds, by name, some perhaps in the place of one of that name. */
+    /**
+     * Returns the parameters that it adds, by name, some perhaps in the place of one of that name.
+     */
     Map<String, Parameter> made();
   }
 
@@ -19,11 +21,15 @@ public interface SwapHost {
     /** Begins, at the boundary, before anything changes. */
     default void begin() {}
 
-    /** Follows the model, at the boundary, when it has changed. If this throws, the host is as before. */
+    /**
+     * Follows the model, at the boundary, when it has changed. If this throws, the host is as
+     * before.
+     */
     default void switched() {}
 
     /**
-     * Follows the model back, at a later boundary, when it was rolled back. If this throws, the host is as before.
+     * Follows the model back, at a later boundary, when it was rolled back. If this throws, the
+     * host is as before.
      */
     default void rolledBack() {}
 

@@ -15,8 +15,8 @@ import java.util.Optional;
  * @param sites patterns of the sites, such as {@code blocks.*.ffn} or {@code blocks.3.ffn.router},
  *     in which {@code *} stands for anything without a dot; empty: every site that has a type of
  *     the registrations
- * @param config the configuration there from now on. Without a {@code type}, or with the same, it is laid
- *     over the options that are set. Empty: the options stay
+ * @param config the configuration there from now on. Without a {@code type}, or with the same, it
+ *     is laid over the options that are set. Empty: the options stay
  * @param unexpectedKeys what becomes of parameters that the new component does not ask for
  * @param state what becomes of a decoding state that does not fit the new component
  * @param dryRun whether to build and probe only
@@ -34,7 +34,8 @@ public record SwapRequest(
   public static final Duration LIMIT = Duration.ofSeconds(60);
 
   /**
-   * The policy for parameters that the new component does not ask for, or asks for in another shape: those begin anew.
+   * The policy for parameters that the new component does not ask for, or asks for in another
+   * shape: those begin anew.
    */
   public enum UnexpectedKeys {
     /** The swap is refused. */

@@ -107,7 +107,9 @@ final class SwapTargets {
     return all;
   }
 
-  /** Returns component types for a site: those requested, those that stand there, then all others. */
+  /**
+   * Returns component types for a site: those requested, those that stand there, then all others.
+   */
   Components components(ComponentSlot slot) {
     Map<String, Registration> first = new LinkedHashMap<>();
     request.registrations().forEach(each -> add(first, each));

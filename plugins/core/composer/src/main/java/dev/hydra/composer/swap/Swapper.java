@@ -133,7 +133,9 @@ public final class Swapper implements AutoCloseable {
     return done.report().rolledBack(reason, now, end - begin, end - begin);
   }
 
-  /** Confirms the last swap: what is kept to roll it back goes. For the thread that runs the model. */
+  /**
+   * Confirms the last swap: what is kept to roll it back goes. For the thread that runs the model.
+   */
   public void confirm() {
     AppliedSwap done = last;
     if (done != null) {
@@ -144,8 +146,8 @@ public final class Swapper implements AutoCloseable {
   }
 
   /**
-   * Runs a task in the turn of requests, such as bringing in a plugin and asking for a swap to
-   * it: what is asked for within is part of the same turn.
+   * Runs a task in the turn of requests, such as bringing in a plugin and asking for a swap to it:
+   * what is asked for within is part of the same turn.
    *
    * @throws SwapRefusedException if the end, or an interrupt of the calling thread, came before
    * @throws IllegalStateException on the thread that runs the model, which would wait for itself
@@ -163,7 +165,8 @@ public final class Swapper implements AutoCloseable {
   }
 
   /**
-   * Registers a task that is run, in a turn of its own, whenever a plugin may not be needed any more: a swap was confirmed or rolled back. See {@link #plugins}.
+   * Registers a task that is run, in a turn of its own, whenever a plugin may not be needed any
+   * more: a swap was confirmed or rolled back. See {@link #plugins}.
    */
   public void whenReleased(Runnable task) {
     whenReleased = task;
@@ -201,7 +204,8 @@ public final class Swapper implements AutoCloseable {
   }
 
   /**
-   * Returns the plugins that components come from, and those that a rollback of the last swap would bring back.
+   * Returns the plugins that components come from, and those that a rollback of the last swap would
+   * bring back.
    */
   public Set<PluginId> plugins() {
     Set<PluginId> plugins = new TreeSet<>();
@@ -282,8 +286,8 @@ public final class Swapper implements AutoCloseable {
   }
 
   /**
-   * Closes the swapper: what waits is refused, what is being built is waited for (its limit holds), the last
-   * swap stays.
+   * Closes the swapper: what waits is refused, what is being built is waited for (its limit holds),
+   * the last swap stays.
    */
   @Override
   public void close() {

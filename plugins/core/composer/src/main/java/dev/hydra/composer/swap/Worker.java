@@ -68,7 +68,9 @@ final class Worker {
     }
   }
 
-  /** Describes a throwable in words, with what began it: the exception itself would keep the plugin. */
+  /**
+   * Describes a throwable in words, with what began it: the exception itself would keep the plugin.
+   */
   static String describe(Throwable thrown) {
     Throwable begin = thrown;
     for (int depth = 0; begin.getCause() != null && depth < CAUSES; depth++) {

@@ -10,8 +10,8 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * Activation checkpointing (arXiv 1604.06174): forward saves the inputs only, backward recomputes the part to get what its gradients need. Random numbers are replayed, so dropout drops the
- * same.
+ * Activation checkpointing (arXiv 1604.06174): forward saves the inputs only, backward recomputes
+ * the part to get what its gradients need. Random numbers are replayed, so dropout drops the same.
  */
 public final class ActivationCheckpoint extends CustomFunction {
   private final UnaryOperator<Tensor[]> part;

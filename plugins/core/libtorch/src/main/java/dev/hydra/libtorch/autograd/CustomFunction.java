@@ -96,7 +96,10 @@ public abstract class CustomFunction {
     }
   }
 
-  /** Says whether an output can become this node's: it is not an input, another output or a parameter. */
+  /**
+   * Says whether an output can become this node's: it is not an input, another output or a
+   * parameter.
+   */
   private static boolean isFresh(int index, Tensor[] outputs, Tensor[] inputs) {
     Tensor output = outputs[index];
     boolean fresh = !output.requires_grad();
@@ -193,7 +196,8 @@ public abstract class CustomFunction {
     }
 
     /**
-     * Returns the gradient of an output, in its shape and type; zeros if the loss does not depend on it.
+     * Returns the gradient of an output, in its shape and type; zeros if the loss does not depend
+     * on it.
      */
     public Tensor of(int output) {
       @Nullable Tensor gradient = outputs[output];

@@ -7,8 +7,8 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * Changes tensors in place in a way that LibTorch does not record. Where recording is on, as in {@link
- * CustomFunction#inlined}, tensors are changed in a slower way that it does record.
+ * Changes tensors in place in a way that LibTorch does not record. Where recording is on, as in
+ * {@link CustomFunction#inlined}, tensors are changed in a slower way that it does record.
  */
 public final class InPlace {
   private InPlace() {}

@@ -48,7 +48,10 @@ public final class LiveCalls {
     return CALLS.size();
   }
 
-  /** Makes what a failed call throws into LibTorch, which passes on the text only, not the exception. */
+  /**
+   * Makes what a failed call throws into LibTorch, which passes on the text only, not the
+   * exception.
+   */
   static RuntimeException referringTo(RecordedCall call, LibTorchException failure) {
     return new IllegalStateException("Java call #%d: %s".formatted(call.id, failure.getMessage()));
   }

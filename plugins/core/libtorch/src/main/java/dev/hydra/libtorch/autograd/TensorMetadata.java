@@ -20,7 +20,9 @@ final class TensorMetadata {
     return Tensors.zeros(like, type, sizes);
   }
 
-  /** Returns the gradient in this type. LibTorch does not check what a hook returns, so this does. */
+  /**
+   * Returns the gradient in this type. LibTorch does not check what a hook returns, so this does.
+   */
   Tensor checked(int input, Tensor gradient) {
     long[] actual = Tensors.sizes(gradient);
     if (!Arrays.equals(actual, sizes)) {

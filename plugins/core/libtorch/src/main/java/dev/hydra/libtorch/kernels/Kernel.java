@@ -192,7 +192,8 @@ public final class Kernel {
   }
 
   private static String describe(Tensor tensor) {
-    return Tensors.type(tensor) + Arrays.toString(Tensors.sizes(tensor))
+    return Tensors.type(tensor)
+        + Arrays.toString(Tensors.sizes(tensor))
         + " on "
         + tensor.device().str().getString();
   }

@@ -11,7 +11,10 @@ import org.bytedeco.pytorch.Tensor;
  * @param size the size of each
  */
 public record Chunks(long length, long count, long size) {
-  /** Returns the fewest chunks of at most {@code limit}, as short as they may be, so little is padded. */
+  /**
+   * Returns the fewest chunks of at most {@code limit}, as short as they may be, so little is
+   * padded.
+   */
   public static Chunks of(long length, long limit) {
     long count = (length + limit - 1) / limit;
     return new Chunks(length, count, (length + count - 1) / count);

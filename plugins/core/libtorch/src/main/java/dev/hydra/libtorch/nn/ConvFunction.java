@@ -111,7 +111,10 @@ final class ConvFunction extends CustomFunction {
     return taps;
   }
 
-  /** Returns the values, zero where the two tokens so far apart that meet here are of different documents. */
+  /**
+   * Returns the values, zero where the two tokens so far apart that meet here are of different
+   * documents.
+   */
   private static Tensor sameDocument(Tensor values, Optional<Tensor> documents, int apart) {
     if (documents.isEmpty()) {
       return values;

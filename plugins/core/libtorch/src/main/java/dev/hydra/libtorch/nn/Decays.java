@@ -40,8 +40,8 @@ public record Decays(Tensor sums, Optional<Tensor> documents) {
   }
 
   /**
-   * Returns decays between positions [..., size, size]: row i, column j holds what survives from after j to after
-   * i.
+   * Returns decays between positions [..., size, size]: row i, column j holds what survives from
+   * after j to after i.
    */
   public Tensor pairs(ScalarType type) {
     long size = sums.size(-1);
@@ -77,7 +77,8 @@ public record Decays(Tensor sums, Optional<Tensor> documents) {
   }
 
   /**
-   * Returns what gets to the end of the first chunk, but for decay, of a state before it [batch, 1, heads, elements], or of its gradient: nothing where a document ends in it.
+   * Returns what gets to the end of the first chunk, but for decay, of a state before it [batch, 1,
+   * heads, elements], or of its gradient: nothing where a document ends in it.
    */
   public Tensor passing(Tensor state) {
     return documents
@@ -98,7 +99,9 @@ public record Decays(Tensor sums, Optional<Tensor> documents) {
     return tensor.narrow(-1, tensor.size(-1) - 1, 1);
   }
 
-  /** Returns the document before each chunk; the first chunk, with none before it, takes its own. */
+  /**
+   * Returns the document before each chunk; the first chunk, with none before it, takes its own.
+   */
   private static Tensor before(Tensor documents) {
     Tensor first = documents.narrow(1, 0, 1).narrow(-1, 0, 1);
     return Tensors.cat(1, first, last(documents).narrow(1, 0, documents.size(1) - 1));

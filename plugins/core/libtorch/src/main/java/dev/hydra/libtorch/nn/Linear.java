@@ -21,8 +21,8 @@ public record Linear(Tensor weight, Optional<Tensor> bias) {
   }
 
   /**
-   * Creates a map whose result is added to the residual stream: smaller with depth, so that the stream's
-   * variance does not grow with it (GPT-2).
+   * Creates a map whose result is added to the residual stream: smaller with depth, so that the
+   * stream's variance does not grow with it (GPT-2).
    */
   public static Linear outer(Site site, String name, long out, long in, boolean biased) {
     Init init = Init.normal(DEVIATION / Math.sqrt(2.0 * site.depth()));

@@ -45,7 +45,9 @@ public final class ComputeType {
     }
   }
 
-  /** Says whether a line of {@code /proc/cpuinfo} lists the flags of a CPU with bfloat16 products. */
+  /**
+   * Says whether a line of {@code /proc/cpuinfo} lists the flags of a CPU with bfloat16 products.
+   */
   static boolean hasBf16(String line) {
     return line.startsWith("flags")
         && Arrays.stream(line.split("\\s+")).anyMatch(BF16_FLAGS::contains);

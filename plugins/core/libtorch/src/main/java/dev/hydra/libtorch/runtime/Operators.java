@@ -63,8 +63,8 @@ public final class Operators {
     }
 
     /**
-     * Calls the operator with every argument of the schema, in order: tensors, {@link #list lists}, numbers,
-     * booleans, texts, or null for None.
+     * Calls the operator with every argument of the schema, in order: tensors, {@link #list lists},
+     * numbers, booleans, texts, or null for None.
      *
      * @return the result tensors, those of lists one by one, owned by the scope round this call
      */

@@ -41,8 +41,8 @@ public final class Scopes {
   }
 
   /**
-   * Returns a handle of its own to the tensor that {@code tensor} refers to. No scope frees it: whoever
-   * called this closes it.
+   * Returns a handle of its own to the tensor that {@code tensor} refers to. No scope frees it:
+   * whoever called this closes it.
    */
   public static Tensor own(Tensor tensor) {
     Tensor handle = new Tensor(tensor);

@@ -35,8 +35,8 @@ public final class Tensors {
   }
 
   /**
-   * Casts to at least float32: bfloat16 and half become float32, float32 and float64 stay. For what needs
-   * the precision (softmax, decay, norms).
+   * Casts to at least float32: bfloat16 and half become float32, float32 and float64 stay. For what
+   * needs the precision (softmax, decay, norms).
    */
   public static Tensor upcast(Tensor tensor) {
     ScalarType type = type(tensor);
@@ -128,7 +128,9 @@ public final class Tensors {
     }
   }
 
-  /** Computes the root mean square norm over the last dimension, times weight (arXiv 1910.07467). */
+  /**
+   * Computes the root mean square norm over the last dimension, times weight (arXiv 1910.07467).
+   */
   public static Tensor rmsNorm(Tensor x, Tensor weight, double epsilon) {
     try (TensorOptional optional = new TensorOptional(weight);
         DoubleOptional eps = new DoubleOptional(epsilon)) {
@@ -159,7 +161,10 @@ public final class Tensors {
     return torch.zeros(sizes, like(like, type));
   }
 
-  /** Returns the range int64 [to - from]: from, from + 1, ..., to - 1, on the device of another tensor. */
+  /**
+   * Returns the range int64 [to - from]: from, from + 1, ..., to - 1, on the device of another
+   * tensor.
+   */
   public static Tensor range(long from, long to, Tensor like) {
     try (Scalar start = new Scalar(from);
         Scalar end = new Scalar(to)) {

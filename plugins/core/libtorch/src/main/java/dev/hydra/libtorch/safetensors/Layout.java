@@ -4,8 +4,8 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * The layout of tensors in a file. They must fill the bytes after the header without overlap or hole,
- * so that nothing hides in a file and no tensor reaches outside it.
+ * The layout of tensors in a file. They must fill the bytes after the header without overlap or
+ * hole, so that nothing hides in a file and no tensor reaches outside it.
  */
 final class Layout {
   private Layout() {}

@@ -1,6 +1,9 @@
 package dev.hydra.libtorch.safetensors;
 
-/** Says that a header is wrong; whoever knows the file turns this into a {@link SafetensorsException}. */
+/**
+ * Says that a header is wrong; whoever knows the file turns this into a {@link
+ * SafetensorsException}.
+ */
 final class MalformedHeaderException extends Exception {
   private static final long serialVersionUID = 1;
 

@@ -35,7 +35,8 @@ public final class SafetensorsWriter {
 
   /**
    * Writes tensors to a file, one after the other, and returns when they are on the disk. The same
-   * tensors in the same order give the same bytes. A file that is there is overwritten, and is not a safetensors file until this returns: write beside it and rename where that matters.
+   * tensors in the same order give the same bytes. A file that is there is overwritten, and is not
+   * a safetensors file until this returns: write beside it and rename where that matters.
    *
    * @param tensors by name, in the order that the file shall have; on any device, of any strides
    * @param metadata texts to go with them

@@ -25,7 +25,9 @@ public final class Evaluator {
   private final int batchSize;
   private final @Nullable Swapper swapper;
 
-  /** Creates an evaluator over the held-out part of a dataset, {@code batchSize} windows at a time. */
+  /**
+   * Creates an evaluator over the held-out part of a dataset, {@code batchSize} windows at a time.
+   */
   public Evaluator(Model model, Dataset dataset, int batchSize) {
     this(model, dataset, batchSize, null);
   }

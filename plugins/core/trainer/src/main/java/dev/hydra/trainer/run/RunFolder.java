@@ -34,8 +34,8 @@ public record RunFolder(Path path) {
   }
 
   /**
-   * Returns the configuration to resume with: that of the newest intact checkpoint, as swaps of components
-   * may have changed it since the run began.
+   * Returns the configuration to resume with: that of the newest intact checkpoint, as swaps of
+   * components may have changed it since the run began.
    */
   public Path resumeConfig() throws IOException {
     return latestIntact(damaged -> {})
@@ -43,12 +43,17 @@ public record RunFolder(Path path) {
         .orElse(config());
   }
 
-  /** Returns the metrics file: one object per logged step, with at least {@code step} and {@code loss}. */
+  /**
+   * Returns the metrics file: one object per logged step, with at least {@code step} and {@code
+   * loss}.
+   */
   public Path metrics() {
     return path.resolve("metrics.jsonl");
   }
 
-  /** Returns the journal file: one object per event: start, resume, checkpoint, swap, warning, end. */
+  /**
+   * Returns the journal file: one object per event: start, resume, checkpoint, swap, warning, end.
+   */
   public Path journal() {
     return path.resolve("journal.jsonl");
   }

@@ -163,7 +163,10 @@ public final class Trainer implements AutoCloseable {
     return step;
   }
 
-  /** Returns the sites whose plugin is not that of a checkpoint, with the one of the checkpoint and its own. */
+  /**
+   * Returns the sites whose plugin is not that of a checkpoint, with the one of the checkpoint and
+   * its own.
+   */
   private Map<String, String> otherVersions(Map<SitePath, PluginId> saved) {
     Map<String, String> other = new LinkedHashMap<>();
     sites()

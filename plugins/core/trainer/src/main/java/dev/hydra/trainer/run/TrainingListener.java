@@ -8,8 +8,8 @@ import java.nio.file.Path;
 /** Hears what happens in a run, on the training thread. */
 public interface TrainingListener {
   /**
-   * Hears that the first step is about to be taken, after a resume too; not heard in a run that has no step
-   * left to take. From now on components can be swapped, from other threads.
+   * Hears that the first step is about to be taken, after a resume too; not heard in a run that has
+   * no step left to take. From now on components can be swapped, from other threads.
    *
    * @param swapper what swaps them until the last step; not to be closed
    */
@@ -28,8 +28,8 @@ public interface TrainingListener {
   default void warned(String message) {}
 
   /**
-   * Hears that a swap of components was prepared, made, refused or rolled back; also on the thread that prepares
-   * such.
+   * Hears that a swap of components was prepared, made, refused or rolled back; also on the thread
+   * that prepares such.
    */
   default void swapped(SwapReport report) {}
 }

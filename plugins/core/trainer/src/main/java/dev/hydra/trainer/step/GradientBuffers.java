@@ -15,8 +15,8 @@ import org.bytedeco.pytorch.global.torch.Layout;
  * The buffers in which the gradient of one parameter is accumulated.
  *
  * @param working what backward adds to, in the type of the working copy; sparse for a table
- * @param mainGradient the main gradient, which the optimizer sees, in the master type; the same tensor where the types
- *     are equal
+ * @param mainGradient the main gradient, which the optimizer sees, in the master type; the same
+ *     tensor where the types are equal
  */
 record GradientBuffers(Tensor working, Tensor mainGradient) implements AutoCloseable {
   /** Creates the buffers, which are from now on the parameter's. */

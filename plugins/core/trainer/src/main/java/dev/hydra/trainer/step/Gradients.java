@@ -19,8 +19,8 @@ import org.bytedeco.pytorch.Tensor;
  * The gradients of a model's trainable parameters, in fixed buffers.
  *
  * <p>Backward adds to the buffers of the working copies. Where these are bfloat16, what they hold
- * is added to float32 main gradients after every backward, so that accumulation over many backwards does
- * not lose what is small; the optimizer sees float32 only.
+ * is added to float32 main gradients after every backward, so that accumulation over many backwards
+ * does not lose what is small; the optimizer sees float32 only.
  *
  * <p>The buffer of a {@linkplain dev.hydra.api.ParameterSpec#table table} is sparse: it holds the
  * rows that backwards have touched, each once.
@@ -102,7 +102,10 @@ final class Gradients implements AutoCloseable {
     Scopes.run(() -> tables.forEach(this::attach));
   }
 
-  /** Puts a table's buffer back where a dense gradient, which ended the step before, is in its place. */
+  /**
+   * Puts a table's buffer back where a dense gradient, which ended the step before, is in its
+   * place.
+   */
   private void attach(Parameter table) {
     GradientBuffers own = buffers.get(table.name());
     if (own != null) {

@@ -55,7 +55,9 @@ public record StateTransfer(ParameterMapping mapping, Map<String, ParameterState
     return moved;
   }
 
-  /** Sets the count of steps: of what was made from several, that of the oldest that was trained. */
+  /**
+   * Sets the count of steps: of what was made from several, that of the oldest that was trained.
+   */
   private void count(String name, String part, @Nullable ParameterState fresh) {
     Optional<Tensor> latest = Optional.empty();
     for (String origin : mapping.origins(name)) {

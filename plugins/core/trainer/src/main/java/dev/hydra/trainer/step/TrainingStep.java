@@ -99,7 +99,10 @@ public final class TrainingStep implements AutoCloseable {
     return optimizer;
   }
 
-  /** Registers an action that is run once, before parameters and optimizer states change the next time. */
+  /**
+   * Registers an action that is run once, before parameters and optimizer states change the next
+   * time.
+   */
   public void beforeUpdate(Runnable action) {
     beforeUpdate = action;
   }

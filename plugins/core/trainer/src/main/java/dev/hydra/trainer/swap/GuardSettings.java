@@ -7,7 +7,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The settings by which a swap of components is rolled back by itself, the object {@code trainer.swap}.
+ * The settings by which a swap of components is rolled back by itself, the object {@code
+ * trainer.swap}.
  *
  * @param steps how many steps are watched after a swap; 0: none, and nothing can be rolled back
  * @param factor how many times the mean loss before the swap a loss may be

@@ -25,8 +25,8 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A snapshot of parameters, optimizer state and random numbers in host memory: with AdamW 12
- * bytes for every trained element, 4 for every other. They are copied while a step's forwards and
+ * A snapshot of parameters, optimizer state and random numbers in host memory: with AdamW 12 bytes
+ * for every trained element, 4 for every other. They are copied while a step's forwards and
  * backwards run, which change neither: only the update has to wait.
  */
 final class Snapshot implements AutoCloseable {
@@ -99,7 +99,8 @@ final class Snapshot implements AutoCloseable {
   }
 
   /**
-   * Restores the state that was copied; the same parameters must be there. Where copying failed there was no update, so that they are as they were.
+   * Restores the state that was copied; the same parameters must be there. Where copying failed
+   * there was no update, so that they are as they were.
    */
   void restore(ParameterStore store, Optimizer optimizer) {
     ended();

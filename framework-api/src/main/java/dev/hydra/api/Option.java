@@ -330,6 +330,7 @@ public final class Option<T> {
     return reader.read(value);
   }
 
+  /** Returns the value that holds when the option is left out; empty if it must not be. */
   Optional<T> absent() {
     return absent;
   }

@@ -103,6 +103,7 @@ public final class ForwardContext implements AutoCloseable {
     computed = true;
   }
 
+  /** Returns the padding of the prompt, bool [1, time], if it has any. */
   Optional<Tensor> padding() {
     return Optional.ofNullable(padding);
   }
@@ -120,6 +121,7 @@ public final class ForwardContext implements AutoCloseable {
     }
   }
 
+  /** Returns the tokens, int64 [batch, time]; throws IllegalStateException if none are known. */
   Tensor tokens() {
     if (tokens == null) {
       throw new IllegalStateException("this forward has no tokens");
@@ -127,30 +129,37 @@ public final class ForwardContext implements AutoCloseable {
     return tokens;
   }
 
+  /** Says whether this is a training step. */
   boolean isTraining() {
     return training;
   }
 
+  /** Says whether components are asked for their observations. */
   boolean isObserving() {
     return observing;
   }
 
+  /** Returns the decoding state to continue from; empty for whole sequences. */
   Optional<ModelState> state() {
     return Optional.ofNullable(state);
   }
 
+  /** Returns the document of each token, int64 [batch, time], if documents are packed. */
   Optional<Tensor> documents() {
     return Optional.ofNullable(documents);
   }
 
+  /** Adds an auxiliary loss, summed with those of its name, unless the forward is over. */
   void addLoss(String name, Tensor loss) {
     add(losses, name, loss);
   }
 
+  /** Adds an adjustment, detached and summed with those of its parameter, likewise. */
   void addAdjustment(String name, Tensor delta) {
     add(adjustments, name, delta.detach());
   }
 
+  /** Adds an observation, detached, in the place of one of the same name. */
   void addObservation(String name, Tensor value) {
     replace(observations, name, value.detach());
   }

@@ -46,6 +46,7 @@ final class Probe {
   private final ProbeParameters parameters;
   private final Generator generator = torch.make_generator_cpu(1);
 
+  /** Creates the probe of a component in a slot outside the model. */
   Probe(Model model, ComponentSlot slot, ProbeParameters parameters) {
     this.model = model;
     this.slot = slot;

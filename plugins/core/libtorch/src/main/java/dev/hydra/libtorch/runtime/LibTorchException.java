@@ -10,6 +10,7 @@ public final class LibTorchException extends RuntimeException {
   /** What LibTorch puts between an error's text and the native stack trace, one or the other. */
   private static final List<String> TRACES = List.of("Exception raised from ", "frame #0: ");
 
+  /** Creates the exception with a message for users and the cause. */
   public LibTorchException(String message, Throwable cause) {
     super(message, cause);
   }

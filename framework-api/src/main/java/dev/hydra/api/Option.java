@@ -326,6 +326,7 @@ public final class Option<T> {
     return absentText;
   }
 
+  /** Reads a value; throws {@link Unreadable} if the option does not take it. */
   T read(ConfigValue value) {
     return reader.read(value);
   }

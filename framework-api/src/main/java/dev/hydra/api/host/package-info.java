@@ -1,5 +1,5 @@
 /**
- * Where the process that hosts plugins and the command line meet: each offers one of these as a
+ * The services between the process that hosts plugins and the command line: each offers one of these as a
  * service to the other. Components of models need nothing of it.
  */
 @Export

@@ -35,7 +35,7 @@ final class Probe {
   private static final int TIME = 80;
   private static final int CUT = 37;
 
-  /** What a position of two rows may differ by: kernels may round rows differently. */
+  /** The difference that a position of two rows may have: kernels may round rows differently. */
   private static final double TOLERANCE = 2e-3;
 
   /** The tolerance where numbers have 16 bits. */

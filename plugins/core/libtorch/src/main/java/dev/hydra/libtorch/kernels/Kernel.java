@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 public final class Kernel {
   private static final int MOST_ARGUMENTS = 48;
 
-  /** What a kernel may use without asking; more must be allowed for it. */
+  /** The shared memory that a kernel may use without asking; more must be allowed for it. */
   private static final int USUAL_SHARED_BYTES = 48 << 10;
 
   /**

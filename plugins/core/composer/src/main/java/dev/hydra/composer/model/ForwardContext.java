@@ -44,19 +44,20 @@ public final class ForwardContext implements AutoCloseable {
     return new ForwardContext(false, false, null, null);
   }
 
-  /** Returns this context, continuing from a state and leaving the new one in it. */
+  /** Returns a new context like this one, continuing from a state and leaving the new one in it. */
   public ForwardContext with(ModelState newState) {
     return new ForwardContext(training, observing, newState, documents);
   }
 
   /**
-   * Returns this context, over packed documents: int64 [batch, time], the document of each token.
+   * Returns a new context like this one, over packed documents: int64 [batch, time], the document
+   * of each token.
    */
   public ForwardContext withDocuments(Tensor newDocuments) {
     return new ForwardContext(training, observing, state, newDocuments);
   }
 
-  /** Returns this context, asking components for their observations. */
+  /** Returns a new context like this one, asking components for their observations. */
   public ForwardContext observing() {
     return new ForwardContext(training, true, state, documents);
   }

@@ -17,8 +17,8 @@ import java.util.function.Supplier;
 
 /**
  * Keeps compiled kernels on disk, by what they were compiled from. Several processes may share the
- * folder: files are written to the side and renamed. A file begins with the SHA-256 of what
- * follows; one that is damaged is made again.
+ * folder: files are written to the side and renamed. A file begins with the SHA-256 of what follows;
+ * one that is damaged is made again.
  *
  * @param folder where they are; made when needed
  */
@@ -96,7 +96,8 @@ record CubinCache(Path folder) {
       try {
         Files.write(side, sha256().digest(cubin));
         Files.write(side, cubin, StandardOpenOption.APPEND);
-        Files.move(side, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        Files.move(
+            side, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
       } finally {
         Files.deleteIfExists(side);
       }

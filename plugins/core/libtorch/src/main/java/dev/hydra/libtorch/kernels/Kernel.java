@@ -69,6 +69,7 @@ public final class Kernel {
     }
   }
 
+  /** Loads the machine code of a kernel on a device. */
   static Kernel load(Gpu gpu, String name, byte[] cubin) {
     try (BytePointer image = new BytePointer(cubin)) {
       CUmod_st module = new CUmod_st();
@@ -192,8 +193,7 @@ public final class Kernel {
   }
 
   private static String describe(Tensor tensor) {
-    return Tensors.type(tensor)
-        + Arrays.toString(Tensors.sizes(tensor))
+    return Tensors.type(tensor) + Arrays.toString(Tensors.sizes(tensor))
         + " on "
         + tensor.device().str().getString();
   }

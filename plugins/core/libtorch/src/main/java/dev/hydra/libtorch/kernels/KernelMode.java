@@ -18,8 +18,7 @@ public enum KernelMode {
   }
 
   /**
-   * Makes this the mode of the process until the result is closed, which brings the one before
-   * back.
+   * Makes this the mode of the process until the result is closed, which brings the one before back.
    */
   public Setting set() {
     KernelMode before = current;

@@ -23,7 +23,7 @@ import org.bytedeco.pytorch.Tensor;
 public final class KernelSource {
   /**
    * The kernels that are loaded, by their content: twins of a plugin, one swapped for the other all
-   * the time, share it, so that the memory of the device does not grow.
+   * the time, share them, so that the memory of the device does not grow.
    */
   private static final Map<List<Object>, Kernel> LOADED = new ConcurrentHashMap<>();
 

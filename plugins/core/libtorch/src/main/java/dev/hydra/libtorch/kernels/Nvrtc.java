@@ -43,7 +43,8 @@ final class Nvrtc {
           name);
       try {
         BytePointer[] texts = options.stream().map(Nvrtc::text).toArray(BytePointer[]::new);
-        int result = nvrtc.nvrtcCompileProgram(program, texts.length, new PointerPointer<>(texts));
+        int result =
+            nvrtc.nvrtcCompileProgram(program, texts.length, new PointerPointer<>(texts));
         if (result != nvrtc.NVRTC_SUCCESS) {
           throw new KernelException(
               "CUDA kernel "

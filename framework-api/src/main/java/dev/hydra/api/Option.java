@@ -326,10 +326,12 @@ public final class Option<T> {
     return absentText;
   }
 
+  /** Reads a value; throws {@link Unreadable} if the option does not take it. */
   T read(ConfigValue value) {
     return reader.read(value);
   }
 
+  /** Returns the value that holds when the option is left out; empty if it must not be. */
   Optional<T> absent() {
     return absent;
   }

@@ -72,7 +72,10 @@ record NativeCache(Path folder, Optional<Path> own) {
         .map(set -> Path.of(set).toAbsolutePath());
   }
 
-  /** Java knows no home of users whom the system does not know; containers often run as such. */
+  /**
+   * Returns the home folder, which Java does not know of users whom the system does not know;
+   * containers often run as such.
+   */
   private static Optional<Path> home() {
     return Stream.of(System.getProperty("user.home", ""), System.getenv().getOrDefault("HOME", ""))
         .map(Path::of)

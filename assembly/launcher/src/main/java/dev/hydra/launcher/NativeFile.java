@@ -31,10 +31,12 @@ record NativeFile(Path jar, String entry, long size, long millis, long crc) {
   /** The end of the names of files that are being written. */
   static final String PART = ".part";
 
+  /** Returns the file's name without folders. */
   String name() {
     return entry.substring(entry.lastIndexOf('/') + 1);
   }
 
+  /** Returns the file's place in a cache. */
   Path in(Path cache) {
     return cache.resolve(jar.getFileName()).resolve(entry);
   }

@@ -9,7 +9,9 @@ final class Problem {
   /** The prefix of the location of bundles that are used where they lie. */
   static final String REFERENCE = "reference:";
 
-  /** What separates the path of a jar that was added later from the hash of its content. */
+  /**
+   * The text that separates the path of a jar that was added later from the hash of its content.
+   */
   static final String HASH = "#sha256=";
 
   private Problem() {}

@@ -24,6 +24,7 @@ final class Requirements {
   private final Bundle bundle;
   private final List<BundleRevision> present;
 
+  /** Prepares to compare a bundle with the other ones. */
   Requirements(Bundle bundle, BundleContext context) {
     this.bundle = bundle;
     this.present =

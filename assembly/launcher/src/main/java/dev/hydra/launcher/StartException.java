@@ -4,10 +4,12 @@ package dev.hydra.launcher;
 final class StartException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
+  /** Creates the exception with a message for users. */
   StartException(String message) {
     super(message);
   }
 
+  /** Creates the exception with a message for users and the cause. */
   StartException(String message, Throwable cause) {
     super(message, cause);
   }

@@ -14,6 +14,7 @@ package dev.hydra.data;
 record Permutation(long size, long key) {
   private static final int ROUNDS = 8;
 
+  /** Returns the element at an index. */
   long at(long index) {
     int half = Math.max(1, (64 - Long.numberOfLeadingZeros(size - 1) + 1) / 2);
     long value = index;

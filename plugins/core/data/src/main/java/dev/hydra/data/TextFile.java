@@ -96,7 +96,9 @@ final class TextFile {
   private static final class Gunzip extends GZIPInputStream {
     private static final int TRAILER = 8;
 
-    /** The buffer takes the whole file, so what is left of it is left of the file. */
+    /**
+     * Creates a stream with a buffer for the whole file, so what is left of it is left of the file.
+     */
     Gunzip(byte[] bytes) throws IOException {
       super(new ByteArrayInputStream(bytes), bytes.length);
     }

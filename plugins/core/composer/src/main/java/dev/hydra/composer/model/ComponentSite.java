@@ -89,18 +89,22 @@ public final class ComponentSite implements Site {
     return context;
   }
 
+  /** Returns the component itself. */
   Object component() {
     return component;
   }
 
+  /** Returns the component type, as its plugin registered it. */
   public Registration registration() {
     return registration;
   }
 
+  /** Returns the name of the component type. */
   String type() {
     return registration.type();
   }
 
+  /** Returns the slots of the children, by the names of their options. */
   Map<String, ComponentSlot> children() {
     return children;
   }
@@ -125,6 +129,7 @@ public final class ComponentSite implements Site {
     return now;
   }
 
+  /** Returns the cost of the component, without its children. */
   Cost cost(Workload work) {
     return factory().cost(this, work);
   }

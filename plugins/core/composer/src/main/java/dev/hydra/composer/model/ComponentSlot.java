@@ -71,6 +71,7 @@ public final class ComponentSlot {
     return before;
   }
 
+  /** Returns the component in this slot, with what came with it. */
   public ComponentSite site() {
     return site;
   }
@@ -145,26 +146,32 @@ public final class ComponentSlot {
     visit(site -> names.addAll(site.site.shared()));
   }
 
+  /** Returns the path of the site. */
   public SitePath path() {
     return path;
   }
 
+  /** Returns the width of the hidden states that come in. */
   public int width() {
     return width;
   }
 
+  /** Returns the width for layers, the number of experts for routers. */
   public int outputs() {
     return outputs;
   }
 
+  /** Returns the role of the components that fit here. */
   public Role role() {
     return role;
   }
 
+  /** Returns the name of the component type. */
   public String type() {
     return site.type();
   }
 
+  /** Returns the slots of the component's children. */
   List<ComponentSlot> children() {
     return List.copyOf(site.children().values());
   }

@@ -44,19 +44,20 @@ public final class ForwardContext implements AutoCloseable {
     return new ForwardContext(false, false, null, null);
   }
 
-  /** Returns this context, continuing from a state and leaving the new one in it. */
+  /** Returns a new context like this one, continuing from a state and leaving the new one in it. */
   public ForwardContext with(ModelState newState) {
     return new ForwardContext(training, observing, newState, documents);
   }
 
   /**
-   * Returns this context, over packed documents: int64 [batch, time], the document of each token.
+   * Returns a new context like this one, over packed documents: int64 [batch, time], the document
+   * of each token.
    */
   public ForwardContext withDocuments(Tensor newDocuments) {
     return new ForwardContext(training, observing, state, newDocuments);
   }
 
-  /** Returns this context, asking components for their observations. */
+  /** Returns a new context like this one, asking components for their observations. */
   public ForwardContext observing() {
     return new ForwardContext(training, true, state, documents);
   }
@@ -103,6 +104,7 @@ public final class ForwardContext implements AutoCloseable {
     computed = true;
   }
 
+  /** Returns the padding of the prompt, bool [1, time], if it has any. */
   Optional<Tensor> padding() {
     return Optional.ofNullable(padding);
   }
@@ -120,6 +122,7 @@ public final class ForwardContext implements AutoCloseable {
     }
   }
 
+  /** Returns the tokens, int64 [batch, time]; throws IllegalStateException if none are known. */
   Tensor tokens() {
     if (tokens == null) {
       throw new IllegalStateException("this forward has no tokens");
@@ -127,30 +130,37 @@ public final class ForwardContext implements AutoCloseable {
     return tokens;
   }
 
+  /** Says whether this is a training step. */
   boolean isTraining() {
     return training;
   }
 
+  /** Says whether components are asked for their observations. */
   boolean isObserving() {
     return observing;
   }
 
+  /** Returns the decoding state to continue from; empty for whole sequences. */
   Optional<ModelState> state() {
     return Optional.ofNullable(state);
   }
 
+  /** Returns the document of each token, int64 [batch, time], if documents are packed. */
   Optional<Tensor> documents() {
     return Optional.ofNullable(documents);
   }
 
+  /** Adds an auxiliary loss, summed with those of its name, unless the forward is over. */
   void addLoss(String name, Tensor loss) {
     add(losses, name, loss);
   }
 
+  /** Adds an adjustment, detached and summed with those of its parameter, likewise. */
   void addAdjustment(String name, Tensor delta) {
     add(adjustments, name, delta.detach());
   }
 
+  /** Adds an observation, detached, in the place of one of the same name. */
   void addObservation(String name, Tensor value) {
     replace(observations, name, value.detach());
   }

@@ -166,6 +166,7 @@ public final class Model implements AutoCloseable {
     return previous;
   }
 
+  /** Returns the blocks, bottom to top. */
   List<ResidualBlock> blocks() {
     return blocks;
   }

@@ -61,6 +61,7 @@ public final class ModelState implements AutoCloseable {
     return all;
   }
 
+  /** Returns the state of a site, empty if it has left none. */
   public SiteState site(SitePath path) {
     return sites.computeIfAbsent(path, key -> new SiteState(this::position, begin(key)));
   }
@@ -76,6 +77,7 @@ public final class ModelState implements AutoCloseable {
         .orElse(0L);
   }
 
+  /** Returns the extent of what has been read; a batch of 1 if no site remembers anything. */
   public Extent extent() {
     long batch =
         sites.values().stream()
@@ -115,6 +117,7 @@ public final class ModelState implements AutoCloseable {
         });
   }
 
+  /** Moves the position on by the tokens of a forward. */
   public void advance(long tokens) {
     position += tokens;
   }

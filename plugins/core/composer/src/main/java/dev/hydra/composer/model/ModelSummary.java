@@ -32,6 +32,7 @@ public record ModelSummary(
 
   /** A number of parameters, and how many of them one token uses. */
   public record Count(long parameters, long activeParameters) {
+    /** Adds another count. */
     Count plus(Count other) {
       return new Count(parameters + other.parameters, activeParameters + other.activeParameters);
     }

@@ -54,6 +54,7 @@ public final class SiteState implements StateCache, AutoCloseable {
     begin = position.getAsLong();
   }
 
+  /** Returns the live tensors by name. */
   Map<String, Tensor> tensors() {
     return Map.copyOf(tensors);
   }

@@ -94,7 +94,7 @@ public final class StandaloneComponent implements AutoCloseable {
     return Tensors.mul(first, 1000.0).to(ScalarType.Long);
   }
 
-  /** Returns, of a router, the number of experts that it promises for each token. */
+  /** Returns the number of experts that a router promises for each token. */
   public int topK() {
     return router().topK();
   }

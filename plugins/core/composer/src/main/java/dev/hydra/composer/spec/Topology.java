@@ -7,6 +7,7 @@ public enum Topology {
   /** One path after the other, each with its own norm: {@code x = x + g_i path_i(norm_i(x))}. */
   SEQUENTIAL;
 
+  /** Returns the gate of paths that do not configure one. */
   GateSpec defaultGate() {
     return this == PARALLEL ? new GateSpec.Scalar(1) : new GateSpec.None();
   }

@@ -48,6 +48,7 @@ final class PreparedSwap implements AutoCloseable {
     }
   }
 
+  /** Returns the report of what the swap will do. */
   SwapReport report() {
     return candidate.report();
   }

@@ -35,7 +35,7 @@ final class Probe {
   private static final int TIME = 80;
   private static final int CUT = 37;
 
-  /** What a position of two rows may differ by: kernels may round rows differently. */
+  /** The difference that a position of two rows may have: kernels may round rows differently. */
   private static final double TOLERANCE = 2e-3;
 
   /** The tolerance where numbers have 16 bits. */
@@ -46,6 +46,7 @@ final class Probe {
   private final ProbeParameters parameters;
   private final Generator generator = torch.make_generator_cpu(1);
 
+  /** Creates the probe of a component in a slot outside the model. */
   Probe(Model model, ComponentSlot slot, ProbeParameters parameters) {
     this.model = model;
     this.slot = slot;

@@ -42,6 +42,7 @@ final class StateLayouts implements AutoCloseable {
   private final Placement precision;
   private final Map<Kind, Run> runs = new HashMap<>();
 
+  /** Creates an empty cache of layouts for models of one placement. */
   StateLayouts(Placement precision) {
     this.precision = precision;
   }

@@ -18,7 +18,7 @@ public interface SwapHost {
 
   /** The host's part in one swap. Closing frees what it does not need any more, in any state. */
   interface Participant extends AutoCloseable {
-    /** Begins, at the boundary, before anything changes. */
+    /** Begins the change, at the boundary, before anything else does. */
     default void begin() {}
 
     /**

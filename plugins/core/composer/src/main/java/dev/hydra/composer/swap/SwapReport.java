@@ -47,6 +47,7 @@ public record SwapReport(
    * @param to the component after
    */
   public record Site(SitePath path, Version from, Version to) {
+    /** Returns the change back. */
     Site reversed() {
       return new Site(path, to, from);
     }
@@ -59,6 +60,7 @@ public record SwapReport(
    * @param plugin the version of the plugin that it comes from
    */
   public record Version(String type, PluginId plugin) {
+    /** Returns the version of a registered component type. */
     static Version of(Registration registration) {
       return new Version(registration.type(), registration.plugin());
     }
@@ -93,11 +95,13 @@ public record SwapReport(
     return status == Status.SWITCHED;
   }
 
+  /** Returns this report with the status, step and times of the end. */
   SwapReport at(Status newStatus, long newStep, long newPause, long newTotal) {
     return new SwapReport(
         request, newStatus, reason, newStep, sites, parameters, newPause, newTotal);
   }
 
+  /** Reports the rollback of this swap. */
   SwapReport rolledBack(String why, long newStep, long newPause, long newTotal) {
     return new SwapReport(
         "rollback",
@@ -110,6 +114,7 @@ public record SwapReport(
         newTotal);
   }
 
+  /** Reports a refusal, in which no site changed. */
   static SwapReport refused(String request, String reason, long step, long totalNanos) {
     return new SwapReport(
         request, Status.REFUSED, reason, step, List.of(), Parameters.NONE, 0, totalNanos);

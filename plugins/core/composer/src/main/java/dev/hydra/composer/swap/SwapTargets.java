@@ -24,6 +24,7 @@ final class SwapTargets {
   private final Model model;
   private final SwapRequest request;
 
+  /** Creates the targets of a request in a model. */
   SwapTargets(Model model, SwapRequest request) {
     this.model = model;
     this.request = request;

@@ -46,6 +46,7 @@ public final class Swapper implements AutoCloseable {
     this(model, host, FreeMemory::bytes);
   }
 
+  /** Creates a swapper that asks a supplier for the bytes that new parameters may take. */
   public Swapper(Model model, SwapHost host, LongSupplier room) {
     this.model = model;
     this.host = host;

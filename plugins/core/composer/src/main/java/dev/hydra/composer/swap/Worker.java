@@ -12,7 +12,7 @@ import java.util.function.Function;
 
 /** Runs code of plugins, which may fail or hang, on a thread of its own. */
 final class Worker {
-  /** How far causes are followed: they may go round in circles. */
+  /** The number of causes that are followed: they may go round in circles. */
   private static final int CAUSES = 20;
 
   private Worker() {}

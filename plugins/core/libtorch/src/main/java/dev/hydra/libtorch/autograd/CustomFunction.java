@@ -228,6 +228,7 @@ public abstract class CustomFunction {
       return inputs[input];
     }
 
+    /** Says whether the loss depends on any output. */
     boolean anyArrived() {
       return Arrays.stream(outputs).anyMatch(Objects::nonNull);
     }

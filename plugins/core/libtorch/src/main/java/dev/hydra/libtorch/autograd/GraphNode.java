@@ -26,7 +26,7 @@ final class GraphNode {
 
   private GraphNode() {}
 
-  /** This class may be loaded inside a scope, which must not free its constants. */
+  /** Keeps a constant from the scope in which this class may be loaded. */
   private static Tensor kept(Tensor constant) {
     constant.retainReference();
     return constant;

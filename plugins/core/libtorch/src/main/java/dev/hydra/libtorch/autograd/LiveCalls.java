@@ -33,6 +33,7 @@ public final class LiveCalls {
 
   private LiveCalls() {}
 
+  /** Returns an id that no other call of the process has. */
   static long nextId() {
     return LAST_ID.incrementAndGet();
   }

@@ -10,6 +10,7 @@ final class TensorMetadata {
   private final long[] sizes;
   private final ScalarType type;
 
+  /** Reads shape and type of a tensor. */
   TensorMetadata(Tensor tensor) {
     sizes = Tensors.sizes(tensor);
     type = Tensors.type(tensor);

@@ -17,7 +17,10 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param documents int64 [batch, chunks, 1, size]: a state passes within one document only
  */
 public record Decays(Tensor sums, Optional<Tensor> documents) {
-  /** What has decayed to e^-50 is gone in any type; sums that stay small have exact differences. */
+  /**
+   * The log decay below which a state is gone in any type; sums that stay small have exact
+   * differences.
+   */
   private static final double GONE = -50;
 
   /** Creates decays from log decays, at most 0, of the same shapes. */

@@ -37,7 +37,7 @@ public final class Devices {
     return cuda ? new Device("cuda:0") : cpu();
   }
 
-  /** The CPU. */
+  /** Returns the CPU. */
   public static Device cpu() {
     return new Device("cpu");
   }

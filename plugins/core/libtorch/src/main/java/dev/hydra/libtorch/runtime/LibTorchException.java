@@ -7,9 +7,13 @@ import org.jspecify.annotations.Nullable;
 public final class LibTorchException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
-  /** What LibTorch puts between an error's text and the native stack trace, one or the other. */
+  /**
+   * The texts that LibTorch puts between an error's text and the native stack trace, one or the
+   * other.
+   */
   private static final List<String> TRACES = List.of("Exception raised from ", "frame #0: ");
 
+  /** Creates the exception with a message for users and the cause. */
   public LibTorchException(String message, Throwable cause) {
     super(message, cause);
   }

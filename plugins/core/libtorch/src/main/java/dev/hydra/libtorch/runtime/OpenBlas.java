@@ -16,7 +16,10 @@ import org.jspecify.annotations.Nullable;
  * threads.
  */
 public final class OpenBlas {
-  /** How many threads a product takes; OpenBLAS' own function to set it needs a millisecond. */
+  /**
+   * The variable that holds the number of threads of a product; OpenBLAS' own function to set it
+   * needs a millisecond.
+   */
   private static final String THREADS = "blas_cpu_number";
 
   /** OpenBLAS is there once in a process, so this is too. */

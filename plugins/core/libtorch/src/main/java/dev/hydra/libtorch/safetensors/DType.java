@@ -50,6 +50,7 @@ public enum DType {
     return Arrays.stream(values()).filter(d -> d.type == type).findFirst();
   }
 
+  /** Finds the type of a name in a file, if there is one. */
   static Optional<DType> named(String name) {
     return Arrays.stream(values()).filter(d -> d.name().equals(name)).findFirst();
   }

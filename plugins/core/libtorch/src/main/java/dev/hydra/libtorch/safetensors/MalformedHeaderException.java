@@ -9,11 +9,13 @@ final class MalformedHeaderException extends Exception {
 
   final String problem;
 
+  /** Creates the exception with the problem, in words. */
   MalformedHeaderException(String problem) {
     super(problem);
     this.problem = problem;
   }
 
+  /** Creates the exception with the problem, in words, and the cause. */
   MalformedHeaderException(String problem, Throwable cause) {
     super(problem, cause);
     this.problem = problem;

@@ -7,10 +7,12 @@ import java.nio.file.Path;
 public final class SafetensorsException extends IOException {
   private static final long serialVersionUID = 1;
 
+  /** Creates the exception for a problem of a file. */
   SafetensorsException(Path file, String problem) {
     super(file + ": " + problem);
   }
 
+  /** Creates the exception for a problem of a file, with the cause. */
   SafetensorsException(Path file, String problem, Throwable cause) {
     super(file + ": " + problem, cause);
   }

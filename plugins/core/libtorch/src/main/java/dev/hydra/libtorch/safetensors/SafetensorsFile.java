@@ -31,7 +31,7 @@ import org.bytedeco.pytorch.global.torch;
 public final class SafetensorsFile implements Closeable {
   private static final int LENGTH_BYTES = 8;
 
-  /** What such a pointer begins with, in the place of the length. */
+  /** The bytes that such a pointer begins with, in the place of the length. */
   private static final byte[] LFS_POINTER = "version ".getBytes(StandardCharsets.US_ASCII);
 
   private final Path file;

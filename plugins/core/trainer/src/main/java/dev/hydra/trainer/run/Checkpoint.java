@@ -128,6 +128,7 @@ public record Checkpoint(Path folder) {
     return imported() ? Map.of() : state().sites();
   }
 
+  /** Reads the state of the run. */
   TrainerState state() throws IOException {
     Path file = file(STATE);
     try {

@@ -33,6 +33,7 @@ final class Checkpoints {
   private final Model model;
   private final TrainingStep training;
 
+  /** Creates the checkpoints of a run, in its folder. */
   Checkpoints(RunFolder folder, Supplier<String> config, Model model, TrainingStep training) {
     this.folder = folder;
     this.config = config;

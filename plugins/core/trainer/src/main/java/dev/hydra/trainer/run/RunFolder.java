@@ -34,7 +34,7 @@ public record RunFolder(Path path) {
   }
 
   /**
-   * Returns the configuration to resume with: that of the newest intact checkpoint, as swaps of
+   * Returns the configuration to resume with: that of the latest intact checkpoint, as swaps of
    * components may have changed it since the run began.
    */
   public Path resumeConfig() throws IOException {

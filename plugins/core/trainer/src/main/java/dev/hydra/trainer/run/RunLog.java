@@ -15,12 +15,14 @@ final class RunLog {
   private final TrainingListener listener;
   private boolean failed;
 
+  /** Creates the log in a run folder; the listener is warned of lines that cannot be written. */
   RunLog(RunFolder folder, TrainingListener listener) {
     this.listener = listener;
     metrics = new JsonLines(folder.metrics());
     journal = new JsonLines(folder.journal());
   }
 
+  /** Writes a step to the metrics. */
   void step(StepReport report) {
     Map<String, Object> line = new LinkedHashMap<>();
     line.put("step", report.step());

@@ -123,7 +123,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   /**
-   * Continues from the newest intact checkpoint of the run folder.
+   * Continues from the latest intact checkpoint of the run folder.
    *
    * @param policy what becomes of parameters that another version of a plugin does not ask for
    * @throws IOException if there is none, or it does not fit the configuration

@@ -4,6 +4,7 @@ package dev.hydra.trainer.run;
 public final class TrainingException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
+  /** Creates the exception with a message for users. */
   TrainingException(String message) {
     super(message);
   }

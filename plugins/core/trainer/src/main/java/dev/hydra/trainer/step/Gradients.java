@@ -41,6 +41,7 @@ final class Gradients implements AutoCloseable {
   private final IValue workingCopies;
   private final IValue masters;
 
+  /** Creates buffers for the trainable parameters of a store. */
   Gradients(ParameterStore store) {
     this(store, Map.of());
   }

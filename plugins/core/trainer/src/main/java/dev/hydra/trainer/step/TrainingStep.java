@@ -30,6 +30,7 @@ public final class TrainingStep implements AutoCloseable {
   private volatile long stateBytes;
   private Runnable beforeUpdate = () -> {};
 
+  /** Creates the step of a model, with a new optimizer for its trainable parameters. */
   public TrainingStep(Model model, OptimizerSettings settings) {
     this.model = model;
     this.settings = settings;
@@ -95,6 +96,7 @@ public final class TrainingStep implements AutoCloseable {
     return stateBytes;
   }
 
+  /** Returns the optimizer, until the next {@link #exchange}. */
   public Optimizer optimizer() {
     return optimizer;
   }

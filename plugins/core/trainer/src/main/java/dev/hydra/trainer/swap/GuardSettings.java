@@ -26,6 +26,7 @@ public record GuardSettings(int steps, double factor, Optional<Double> loss) {
   private static final Option<Optional<Double>> LOSS =
       Option.decimal("guard-loss", "a loss above this undoes a swap").optional("any");
 
+  /** Reads the object {@code trainer.swap}. */
   public static GuardSettings read(Config swap) {
     Settings settings = Settings.read("trainer.swap", swap, List.of(STEPS, FACTOR, LOSS));
     return new GuardSettings(settings.get(STEPS), settings.get(FACTOR), settings.get(LOSS));

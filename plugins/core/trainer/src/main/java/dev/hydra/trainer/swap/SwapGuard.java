@@ -15,6 +15,7 @@ final class SwapGuard {
   private final Deque<Double> before = new ArrayDeque<>();
   private int left;
 
+  /** Creates a guard that does not watch a swap yet. */
   SwapGuard(GuardSettings settings) {
     this.settings = settings;
   }

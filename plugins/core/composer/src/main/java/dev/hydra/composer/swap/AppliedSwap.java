@@ -51,7 +51,7 @@ record AppliedSwap(
               sites,
               layouts,
               policy,
-              "undo the swap between texts, or swap back and let it be reset");
+              "roll the swap back between texts, or swap back and let it be reset");
       participant.rolledBack();
       forget.run();
     } catch (RuntimeException | Error e) {

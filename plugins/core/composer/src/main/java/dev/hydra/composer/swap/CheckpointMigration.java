@@ -78,7 +78,7 @@ public final class CheckpointMigration implements ParameterMapping {
   private void restore(SafetensorsFile tensors) throws IOException {
     Map<String, TensorInfo> left = new TreeMap<>();
     tensors.tensors().forEach(info -> left.put(info.name(), info));
-    Map<String, Tensor> values = takeOver(tensors, left.keySet());
+    Map<String, Tensor> values = migrate(tensors, left.keySet());
     List<Parameter> all = List.copyOf(model.parameters().all());
     for (Parameter parameter : all) {
       String name = parameter.name();
@@ -119,7 +119,7 @@ public final class CheckpointMigration implements ParameterMapping {
   }
 
   /** Finds the migrations, and returns what they make. */
-  private Map<String, Tensor> takeOver(SafetensorsFile tensors, Set<String> names)
+  private Map<String, Tensor> migrate(SafetensorsFile tensors, Set<String> names)
       throws IOException {
     Map<String, Tensor> values = new HashMap<>();
     for (ComponentSlot slot : model.slots()) {

@@ -100,7 +100,7 @@ public record SwapRequest(
   }
 
   /** Returns this request with a policy for unexpected keys. */
-  public SwapRequest vanished(UnexpectedKeys policy) {
+  public SwapRequest withUnexpectedKeys(UnexpectedKeys policy) {
     return new SwapRequest(registrations, sites, config, policy, state, dryRun, limit);
   }
 

@@ -99,7 +99,7 @@ public final class Swapper implements AutoCloseable {
   }
 
   /** Rolls back the last swap, if it is not confirmed yet; waits for the boundary. */
-  public SwapReport rollBack() {
+  public SwapReport rollback() {
     long begin = System.nanoTime();
     return inTurn(
         "rollback",
@@ -113,7 +113,7 @@ public final class Swapper implements AutoCloseable {
    * @param reason why
    * @throws IllegalStateException if there is nothing to roll back
    */
-  public SwapReport rollback(long now, String reason) {
+  public SwapReport rollbackNow(long now, String reason) {
     SwapReport report = back(now, null, reason);
     host.reported(report);
     return report;
@@ -124,7 +124,7 @@ public final class Swapper implements AutoCloseable {
     AppliedSwap done = last;
     if (done == null) {
       throw new IllegalStateException(
-          "there is no swap that can be undone: only the last one can, once, and in a training only"
+          "there is no swap that can be rolled back: only the last one can, once, and in a training only"
               + " while it is guarded");
     }
     retired.addAll(done.rollback(state)); // a request in the making may build on them

@@ -16,15 +16,15 @@ import java.util.Optional;
  */
 public record GuardSettings(int steps, double factor, Optional<Double> loss) {
   private static final Option<Integer> STEPS =
-      Option.integer("guard-steps", "steps watched after a swap; 0: it cannot be undone")
+      Option.integer("guard-steps", "steps watched after a swap; 0: it cannot be rolled back")
           .atLeast(0)
           .orElse(50);
   private static final Option<Double> FACTOR =
-      Option.decimal("guard-factor", "a loss above so many times the mean before undoes a swap")
+      Option.decimal("guard-factor", "a loss above so many times the mean before rolls a swap back")
           .where(value -> value > 1, "above 1")
           .orElse(2.0);
   private static final Option<Optional<Double>> LOSS =
-      Option.decimal("guard-loss", "a loss above this undoes a swap").optional("any");
+      Option.decimal("guard-loss", "a loss above this rolls a swap back").optional("any");
 
   /** Reads the object {@code trainer.swap}. */
   public static GuardSettings read(Config swap) {

@@ -95,7 +95,7 @@ public final class Swaps implements AutoCloseable {
     reason.ifPresent(
         why -> {
           guard.end();
-          swapper.rollback(step, why);
+          swapper.rollbackNow(step, why);
         });
     return reason.isPresent();
   }
@@ -109,7 +109,7 @@ public final class Swaps implements AutoCloseable {
       return false;
     }
     guard.end();
-    swapper.rollback(
+    swapper.rollbackNow(
         step,
         "it failed ("
             + failure.getClass().getSimpleName()

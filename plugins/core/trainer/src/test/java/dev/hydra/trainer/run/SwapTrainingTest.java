@@ -232,7 +232,7 @@ class SwapTrainingTest {
         Map.of(
             3,
             SwapRequest.configure(ConfigFactory.parseString(moe), "blocks.1.ffn")
-                .vanished(UnexpectedKeys.KEEP),
+                .withUnexpectedKeys(UnexpectedKeys.KEEP),
             5,
             SwapRequest.configure(ConfigFactory.parseString("window = 16"), "blocks.*.mixer"),
             6,

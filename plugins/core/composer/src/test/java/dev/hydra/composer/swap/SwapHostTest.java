@@ -255,12 +255,12 @@ class SwapHostTest {
       assertTrue(owner.swap(SwapRequest.to(sum("2"))).switched());
       SwapReport refused = owner.swap(SwapRequest.to(OddMixer.of(site -> (x, pass) -> x)));
       assertEquals(SwapReport.Status.REFUSED, refused.status());
-      SwapReport back = done(owner, owner.swapper::rollBack);
+      SwapReport back = done(owner, owner.swapper::rollback);
       assertEquals(SwapReport.Status.ROLLED_BACK, back.status(), back.reason());
       assertEquals("2", back.sites().get(0).from().plugin().version());
       assertEquals(
           "1", owner.swapper.list().get(new SitePath("blocks.0.mixer")).plugin().version());
-      SwapReport again = done(owner, owner.swapper::rollBack);
+      SwapReport again = done(owner, owner.swapper::rollback);
       assertEquals(SwapReport.Status.REFUSED, again.status());
       assertThat(again.reason()).contains("no swap that can be rolled back");
       assertEquals(
@@ -328,7 +328,7 @@ class SwapHostTest {
           ModelState state = new ModelState()) {
         assertTrue(owner.swap(Optional.of(state), remembering().state(policy)).get(0).switched());
         decode(owner, state);
-        SwapReport back = done(owner, Optional.of(state), owner.swapper::rollBack);
+        SwapReport back = done(owner, Optional.of(state), owner.swapper::rollback);
         boolean reset = policy == SwapRequest.State.RESET;
         assertEquals(
             reset ? SwapReport.Status.ROLLED_BACK : SwapReport.Status.REFUSED,

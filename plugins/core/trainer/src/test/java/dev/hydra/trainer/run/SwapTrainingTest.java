@@ -201,7 +201,7 @@ class SwapTrainingTest {
               switch (step) {
                 case 3, 7 ->
                     Requests.swap(trainer, SwapRequest.to(TestFeedForward.split("1." + step)));
-                case 5, 11 -> Requests.ask(trainer.swapper()::pending, trainer.swapper()::rollBack);
+                case 5, 11 -> Requests.ask(trainer.swapper()::pending, trainer.swapper()::rollback);
                 default -> CompletableFuture.failedFuture(new AssertionError());
               };
       trainer.run(

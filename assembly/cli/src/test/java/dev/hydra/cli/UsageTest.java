@@ -36,7 +36,7 @@ class UsageTest {
         "generate --model nowhere --temperature -1 | temperature",
         "generate --model nowhere --top-p 2 | top-p",
         "inspect no-such-conf --lengths 0 | --lengths must be at least 1",
-        "plugins describe mamba3 | unknown component type \"mamba3\"; did you mean \"mamba",
+        "plugins describe mamba3 | unknown name \"mamba3\"; did you mean \"mamba",
         "plugins swap | name a jar, or what is to change with --set or --config",
         "plugins swap nothing.jar | there is no file nothing.jar",
         "plugins swap --set type=dense | --set and --config need --sites",

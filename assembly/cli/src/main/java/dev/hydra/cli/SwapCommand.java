@@ -73,7 +73,7 @@ final class SwapCommand implements Callable<Integer> {
       description =
           "What becomes of parameters that the new component does not ask for: the swap is refused,"
               + " they go, or they stay in checkpoints without use (default: error).")
-  private SwapRequest.UnexpectedKeys vanished = SwapRequest.UnexpectedKeys.ERROR;
+  private SwapRequest.UnexpectedKeys unexpectedKeys = SwapRequest.UnexpectedKeys.ERROR;
 
   @Option(
       names = "--state",
@@ -102,7 +102,8 @@ final class SwapCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     Duration allowed = Duration.ofMillis((long) (1000 * limit));
     SwapOrder order =
-        new SwapOrder(Optional.ofNullable(jar), sites, options(), vanished, state, allowed, dryRun);
+        new SwapOrder(
+            Optional.ofNullable(jar), sites, options(), unexpectedKeys, state, allowed, dryRun);
     if (allowed.isZero() || allowed.isNegative()) {
       throw new UsageException("--limit must be more than 0 seconds");
     }

@@ -20,7 +20,7 @@ import java.util.Optional;
  * @param jar the plugin, if there is a new one
  * @param sites patterns; empty: wherever the plugin's types stand
  * @param config HOCON that is laid over the sites' options; empty: none
- * @param vanished what becomes of parameters that the new components do not ask for
+ * @param unexpectedKeys what becomes of parameters that the new components do not ask for
  * @param state what becomes of a decoding state that does not fit
  * @param limit how long building and probing may take
  * @param dryRun whether to build and probe only
@@ -29,7 +29,7 @@ public record SwapOrder(
     Optional<Path> jar,
     List<String> sites,
     String config,
-    SwapRequest.UnexpectedKeys vanished,
+    SwapRequest.UnexpectedKeys unexpectedKeys,
     SwapRequest.State state,
     Duration limit,
     boolean dryRun) {
@@ -77,7 +77,7 @@ public record SwapOrder(
     jar.ifPresent(path -> json.put("jar", path.toAbsolutePath().normalize().toString()));
     json.put("sites", sites);
     json.put("config", config);
-    json.put("policy", vanished.name().toLowerCase(Locale.ROOT));
+    json.put("policy", unexpectedKeys.name().toLowerCase(Locale.ROOT));
     json.put("state", state.name().toLowerCase(Locale.ROOT));
     json.put("limit_seconds", limit.toMillis() / 1e3);
     json.put("dry_run", dryRun);
@@ -100,6 +100,6 @@ public record SwapOrder(
                         config,
                         ConfigParseOptions.defaults().setOriginDescription("the swap's options"))
                     .resolve());
-    return new SwapRequest(types, sites, options, vanished, state, dryRun, limit);
+    return new SwapRequest(types, sites, options, unexpectedKeys, state, dryRun, limit);
   }
 }

@@ -1,5 +1,6 @@
 package dev.hydra.libtorch.kernels;
 
+import dev.hydra.libtorch.io.Sha256;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -7,13 +8,12 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 
 /**
  * Keeps compiled kernels on disk, by what they were compiled from. Several processes may share the
@@ -60,13 +60,11 @@ record CubinCache(Path folder) {
 
   /** Hashes what decides about the machine code: source, options, chip, compiler. */
   static String key(List<String> parts) {
-    MessageDigest digest = sha256();
-    for (String part : parts) {
-      byte[] text = part.getBytes(StandardCharsets.UTF_8);
-      digest.update((text.length + ":").getBytes(StandardCharsets.US_ASCII));
-      digest.update(text);
-    }
-    return HexFormat.of().formatHex(digest.digest());
+    String marked =
+        parts.stream()
+            .map(part -> part.getBytes(StandardCharsets.UTF_8).length + ":" + part)
+            .collect(Collectors.joining());
+    return Sha256.of(marked.getBytes(StandardCharsets.UTF_8));
   }
 
   private static Optional<byte[]> read(Path file) {
@@ -84,9 +82,7 @@ record CubinCache(Path folder) {
     }
     byte[] cubin = Arrays.copyOfRange(content, HASH_BYTES, content.length);
     byte[] hash = Arrays.copyOf(content, HASH_BYTES);
-    return MessageDigest.isEqual(hash, sha256().digest(cubin))
-        ? Optional.of(cubin)
-        : Optional.empty();
+    return Arrays.equals(hash, hash(cubin)) ? Optional.of(cubin) : Optional.empty();
   }
 
   private void write(Path file, byte[] cubin) {
@@ -94,7 +90,7 @@ record CubinCache(Path folder) {
       Files.createDirectories(folder);
       Path side = Files.createTempFile(folder, ".writing-", "");
       try {
-        Files.write(side, sha256().digest(cubin));
+        Files.write(side, hash(cubin));
         Files.write(side, cubin, StandardOpenOption.APPEND);
         Files.move(side, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
       } finally {
@@ -112,11 +108,7 @@ record CubinCache(Path folder) {
     }
   }
 
-  private static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java has SHA-256", e);
-    }
+  private static byte[] hash(byte[] cubin) {
+    return HexFormat.of().parseHex(Sha256.of(cubin));
   }
 }

@@ -69,6 +69,9 @@ final class HeaderParser implements AutoCloseable {
   }
 
   private Map<String, String> texts() throws IOException, MalformedHeaderException {
+    if (json.currentToken() == JsonToken.VALUE_NULL) {
+      return Map.of(); // some writers leave it so where there is nothing to say
+    }
     require(json.currentToken() == JsonToken.START_OBJECT, Header.METADATA + " is not an object");
     Map<String, String> texts = new LinkedHashMap<>();
     while (json.nextToken() != JsonToken.END_OBJECT) {

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -114,6 +115,14 @@ class SafetensorsCorruptionTest {
   void headerIsWrong(String problem, String header) throws IOException {
     String entry = "{'dtype':'U8', 'shape':[8], 'data_offsets':[0,8]}";
     assertRefused(problem, RawFile.bytes(header.replace("@", entry).replace('\'', '"'), 8));
+  }
+
+  @Test
+  void metadataMayBeNull() throws IOException {
+    Path file = RawFile.in(folder, RawFile.bytes("{\"__metadata__\":null}", 0));
+    try (SafetensorsFile read = SafetensorsFile.open(file)) {
+      assertThat(read.tensors()).isEmpty();
+    }
   }
 
   private void assertRefused(String problem, byte[] bytes) throws IOException {

@@ -2,6 +2,7 @@ package dev.hydra.cli;
 
 import dev.hydra.api.ConfigException;
 import dev.hydra.cli.common.UsageException;
+import dev.hydra.inference.NotFiniteException;
 import dev.hydra.libtorch.runtime.LibTorchException;
 import dev.hydra.trainer.run.TrainingException;
 import java.io.IOException;
@@ -37,7 +38,9 @@ final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
       line.getErr().println("hydra: " + file.getFile() + " " + problem(file));
       return ExitCode.SOFTWARE;
     }
-    if (thrown instanceof IOException || thrown instanceof TrainingException) {
+    if (thrown instanceof IOException
+        || thrown instanceof TrainingException
+        || thrown instanceof NotFiniteException) {
       line.getErr().println("hydra: " + thrown.getMessage());
       return ExitCode.SOFTWARE;
     }

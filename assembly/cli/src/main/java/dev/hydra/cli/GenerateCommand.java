@@ -8,6 +8,7 @@ import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Model;
 import dev.hydra.data.Tokenizer;
 import dev.hydra.inference.GenerationSettings;
+import dev.hydra.inference.NotFiniteException;
 import dev.hydra.inference.Sampling;
 import dev.hydra.inference.TextGenerator;
 import dev.hydra.trainer.run.Checkpoint;
@@ -110,6 +111,7 @@ final class GenerateCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     try (Model model =
         ModelFolder.load(checkpoint, config, plugins, device, precision.on(device))) {
+      NotFiniteException.checkWeights(model);
       List<Integer> drawn = new ArrayList<>();
       TokenOutput output = new TokenOutput(tokenizer, json ? null : out);
       int vocabulary = tokenizer == null ? model.spec().vocabSize() : tokenizer.vocabSize();

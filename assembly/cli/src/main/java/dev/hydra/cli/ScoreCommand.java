@@ -5,6 +5,7 @@ import dev.hydra.cli.common.Json;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.composer.model.Model;
+import dev.hydra.inference.NotFiniteException;
 import dev.hydra.inference.SequenceScorer;
 import dev.hydra.trainer.run.Checkpoint;
 import java.io.IOException;
@@ -68,6 +69,7 @@ final class ScoreCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     try (Model model =
         ModelFolder.load(checkpoint, config, plugins, device, precision.on(device))) {
+      NotFiniteException.checkWeights(model);
       SequenceScorer scorer = new SequenceScorer(model);
       List<double[]> scores = new ArrayList<>();
       for (int i = 0; i < sequences.length; i++) {

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -75,7 +76,8 @@ public final class ConfigFiles {
     config = config.resolve(resolving);
     for (SetValue override : later) {
       ConfigValue value =
-          override.value().atKey("v").resolveWith(config, resolving).root().get("v");
+          Objects.requireNonNull(
+              override.value().atKey("v").resolveWith(config, resolving).root().get("v"));
       config = new ElementPath(override).in(config.root(), value).toConfig();
     }
     return config;

@@ -10,6 +10,8 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
+import java.util.List;
+import java.util.Optional;
 import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
 
@@ -18,13 +20,47 @@ import picocli.CommandLine.ExitCode;
  * our own.
  */
 final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
+  /** Values of the configuration that elsewhere are often options of a command. */
+  private static final List<String> SETTINGS =
+      List.of(
+          "trainer.steps",
+          "trainer.batch-size",
+          "trainer.accumulate",
+          "trainer.precision",
+          "trainer.seed",
+          "data.files",
+          "data.sequence-length",
+          "data.validation-fraction",
+          "model.width",
+          "model.depth");
+
   /** Says what is wrong with arguments, and where to read on. */
   static int misused(CommandLine.ParameterException thrown, String[] arguments) {
     CommandLine line = thrown.getCommandLine();
     line.getErr().println("hydra: " + thrown.getMessage());
-    CommandLine.UnmatchedArgumentException.printSuggestions(thrown, line.getErr());
+    if (thrown instanceof CommandLine.UnmatchedArgumentException unmatched) {
+      String first = unmatched.getUnmatched().get(0);
+      Optional<String> setting = setting(line, first);
+      if (setting.isPresent()) {
+        line.getErr().println("This is a value of the configuration: --set " + setting.get());
+      } else {
+        CommandLine.UnmatchedArgumentException.printSuggestions(thrown, line.getErr());
+      }
+    }
     line.getErr().println("Try '" + line.getCommandSpec().qualifiedName() + " --help'.");
     return ExitCode.USAGE;
+  }
+
+  /** What an option would be that is not one, but a value of the configuration. */
+  private static Optional<String> setting(CommandLine line, String argument) {
+    if (line.getCommandSpec().findOption("--set") == null || !argument.startsWith("--")) {
+      return Optional.empty();
+    }
+    String name = argument.replaceFirst("=.*", "").substring(2);
+    return SETTINGS.stream()
+        .filter(path -> path.equals(name) || path.endsWith("." + name))
+        .findFirst()
+        .map(path -> path + "=VALUE");
   }
 
   @Override

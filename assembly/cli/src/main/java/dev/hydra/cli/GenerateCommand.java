@@ -167,7 +167,7 @@ final class GenerateCommand implements Callable<Integer> {
     if (tokens != null) {
       boolean elsewhere =
           tokens.equals(TextArgument.STDIN)
-              || !tokens.contains("[") && Files.exists(Path.of(tokens));
+              || (!tokens.contains("[") && Files.exists(Path.of(tokens)));
       return elsewhere
           ? TokenIds.row("--tokens " + tokens, TextArgument.read(tokens, System.in))
           : TokenIds.row("--tokens", tokens);

@@ -121,8 +121,8 @@ record ElementPath(SetValue set) {
   /** Whether an entry of an element gives it a name: the role, the type in it, or the name. */
   private static boolean names(Map.Entry<String, ConfigValue> entry, String name) {
     Optional<String> type = type(entry.getValue());
-    return entry.getValue() instanceof ConfigObject && entry.getKey().equals(name)
-        || type.isPresent() && type.get().equals(name);
+    return (entry.getValue() instanceof ConfigObject && entry.getKey().equals(name))
+        || type.equals(Optional.of(name));
   }
 
   private static Optional<String> type(ConfigValue value) {

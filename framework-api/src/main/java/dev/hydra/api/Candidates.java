@@ -16,7 +16,7 @@ public record Candidates(String what, List<Registration> all) {
     all = List.copyOf(all);
   }
 
-  /** Their names, sorted. */
+  /** Returns their names, sorted. */
   public List<String> names() {
     return all.stream().map(Registration::type).sorted().distinct().toList();
   }

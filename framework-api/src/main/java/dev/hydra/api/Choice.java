@@ -75,7 +75,7 @@ public record Choice<F>(Registration registration, F factory, Settings settings)
   }
 
   /**
-   * Has the factory create, so that a failure names the plugin.
+   * Calls the factory, so that a failure names the plugin.
    *
    * @throws ConfigException if the factory does
    * @throws IllegalStateException if it throws anything else

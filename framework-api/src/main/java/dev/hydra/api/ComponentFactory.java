@@ -11,7 +11,7 @@ import org.osgi.annotation.versioning.ConsumerType;
 @ConsumerType
 @FactoryKind("component")
 public interface ComponentFactory<C> extends Factory<Site, C> {
-  /** What the created components are. */
+  /** Returns the role of the created components. */
   Role role();
 
   /**
@@ -22,12 +22,12 @@ public interface ComponentFactory<C> extends Factory<Site, C> {
   @Override
   C create(Site site);
 
-  /** What one forward costs, without the site's children (they count themselves). */
+  /** Estimates the cost of one forward, without the site's children (they count themselves). */
   Cost cost(Site site, Workload work);
 
   /**
-   * How a component of this type takes over from another one in a running model, where equal names
-   * and shapes of parameters do not say it all.
+   * Returns how the parameters of another component become those of this type in a running model,
+   * where equal names and shapes do not say it all.
    *
    * @param type the type of the other component
    * @param version the version of its plugin

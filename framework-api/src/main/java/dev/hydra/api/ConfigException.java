@@ -6,12 +6,12 @@ import com.typesafe.config.ConfigOrigin;
 public final class ConfigException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
-  /** A mistake that no single line is to blame for. */
+  /** Reports a mistake that no single line is to blame for. */
   public ConfigException(String message) {
     super(message);
   }
 
-  /** A mistake at one place of a configuration. */
+  /** Reports a mistake at one place of a configuration. */
   public ConfigException(ConfigOrigin origin, String path, String problem) {
     super(origin.description() + ": " + path + ": " + problem);
   }

@@ -1,7 +1,7 @@
 package dev.hydra.api;
 
 /**
- * What a component costs for one sequence of a {@link Workload}.
+ * The cost of a component for one sequence of a {@link Workload}.
  *
  * @param flops floating point operations of the forward; a multiply-add counts as two
  * @param activations elements kept from forward to backward
@@ -13,7 +13,7 @@ public record Cost(double flops, double activations, double state, double idlePa
   /** Costs nothing. */
   public static final Cost NONE = new Cost(0, 0, 0, 0);
 
-  /** The sum, part by part. */
+  /** Adds another cost, part by part. */
   public Cost plus(Cost other) {
     return new Cost(
         flops + other.flops,
@@ -22,7 +22,9 @@ public record Cost(double flops, double activations, double state, double idlePa
         idleParameters + other.idleParameters);
   }
 
-  /** The cost of {@code y = x W}: [rows, in] times [in, out]; keeps its input for backward. */
+  /**
+   * Returns the cost of {@code y = x W}: [rows, in] times [in, out]; keeps its input for backward.
+   */
   public static Cost linear(double rows, double in, double out) {
     return new Cost(2 * rows * in * out, rows * in, 0, 0);
   }

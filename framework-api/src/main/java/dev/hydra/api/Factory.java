@@ -13,11 +13,11 @@ import org.osgi.annotation.versioning.ConsumerType;
  */
 @ConsumerType
 public interface Factory<S, T> {
-  /** The options that a configuration may set, besides the name of the plugin itself. */
+  /** Returns the options that a configuration may set, besides the name of the plugin itself. */
   List<Option<?>> options();
 
   /**
-   * Creates one.
+   * Creates an instance.
    *
    * @throws ConfigException if options contradict each other or what they are for
    */

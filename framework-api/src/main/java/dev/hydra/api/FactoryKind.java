@@ -14,6 +14,6 @@ import java.lang.annotation.Target;
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)
 public @interface FactoryKind {
-  /** What plugins of the kind are called in messages, such as {@code schedule}. */
+  /** Names the plugins of the kind in messages, such as {@code schedule}. */
   String value();
 }

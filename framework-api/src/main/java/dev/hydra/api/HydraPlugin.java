@@ -27,6 +27,6 @@ public @interface HydraPlugin {
   /** The service type of all plugins: the name of {@link Factory}. */
   String SERVICE = "dev.hydra.api.Factory";
 
-  /** The name under which configurations ask for it, such as {@code mamba2}. */
+  /** Names the plugin in configurations, such as {@code mamba2}. */
   String value();
 }

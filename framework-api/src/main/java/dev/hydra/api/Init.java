@@ -17,17 +17,17 @@ public interface Init {
    */
   void fill(Tensor parameter, Generator generator);
 
-  /** All zeros. */
+  /** Fills with zeros. */
   static Init zeros() {
     return constant(0);
   }
 
-  /** All ones. */
+  /** Fills with ones. */
   static Init ones() {
     return constant(1);
   }
 
-  /** Every element the same. */
+  /** Fills with one value. */
   static Init constant(double value) {
     return (parameter, generator) -> {
       try (Scalar scalar = new Scalar(value)) {
@@ -36,7 +36,7 @@ public interface Init {
     };
   }
 
-  /** Normally distributed round zero. */
+  /** Draws from the normal distribution of mean zero. */
   static Init normal(double standardDeviation) {
     return (parameter, generator) -> {
       try (GeneratorOptional source = new GeneratorOptional(generator)) {
@@ -45,7 +45,7 @@ public interface Init {
     };
   }
 
-  /** Uniform in [low, high). */
+  /** Draws from the uniform distribution over [low, high). */
   static Init uniform(double low, double high) {
     return (parameter, generator) -> {
       try (GeneratorOptional source = new GeneratorOptional(generator)) {

@@ -6,7 +6,7 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A kind of plugins: what one choice in a configuration is among.
+ * A kind of plugins, among which one choice in a configuration is made.
  *
  * @param name what plugins of the kind are called, such as {@code schedule}
  * @param type the interface that their factories implement

@@ -15,14 +15,14 @@ public final class Names {
     return "unknown " + kind + " \"" + name + "\"" + hint + " Known: " + String.join(", ", known);
   }
 
-  /** The nearest known name, if one is near. */
+  /** Returns the nearest known name, if one is near. */
   public static Optional<String> nearest(String name, Collection<String> known) {
     return known.stream()
         .filter(k -> distance(name, k) <= Math.max(2, name.length() / 2))
         .min(Comparator.comparingInt(k -> distance(name, k)));
   }
 
-  /** Levenshtein distance without regard to case. */
+  /** Computes the Levenshtein distance without regard to case. */
   private static int distance(String left, String right) {
     String a = left.toLowerCase(Locale.ROOT);
     String b = right.toLowerCase(Locale.ROOT);

@@ -76,12 +76,12 @@ public final class Option<T> {
     return new Option<>(name, type, doc, reader, Optional.empty(), "required");
   }
 
-  /** A whole number. */
+  /** Declares a whole number. */
   public static Option<Integer> integer(String name, String doc) {
     return of(name, "whole number", doc, value -> whole(value, "a whole number"));
   }
 
-  /** A list of whole numbers. */
+  /** Declares a list of whole numbers. */
   public static Option<List<Integer>> integers(String name, String doc) {
     return list(name, "list of whole numbers", doc, Option::whole);
   }
@@ -109,17 +109,17 @@ public final class Option<T> {
         });
   }
 
-  /** A number. */
+  /** Declares a number. */
   public static Option<Double> decimal(String name, String doc) {
     return of(name, "number", doc, value -> number(value, "a number"));
   }
 
-  /** A list of numbers. */
+  /** Declares a list of numbers. */
   public static Option<List<Double>> decimals(String name, String doc) {
     return list(name, "list of numbers", doc, Option::number);
   }
 
-  /** True or false. */
+  /** Declares a flag, true or false. */
   public static Option<Boolean> flag(String name, String doc) {
     return of(
         name,
@@ -133,12 +133,12 @@ public final class Option<T> {
         });
   }
 
-  /** A text. */
+  /** Declares a text. */
   public static Option<String> text(String name, String doc) {
     return of(name, "text", doc, value -> string(value, "a text"));
   }
 
-  /** One of the constants of an enum, written in lower case with hyphens. */
+  /** Declares a choice among the constants of an enum, written in lower case with hyphens. */
   public static <E extends Enum<E>> Option<E> choice(String name, Class<E> choices, String doc) {
     TreeMap<String, E> known = new TreeMap<>();
     for (E constant : choices.getEnumConstants()) {
@@ -158,7 +158,7 @@ public final class Option<T> {
         });
   }
 
-  /** A list of texts; a single text is a list of one. */
+  /** Declares a list of texts; a single text is a list of one. */
   public static Option<List<String>> texts(String name, String doc) {
     return of(
         name,
@@ -179,7 +179,7 @@ public final class Option<T> {
         });
   }
 
-  /** A time span with its unit, such as {@code 90 s}, {@code 3 minutes} or {@code 2 h}. */
+  /** Declares a time span with its unit, such as {@code 90 s}, {@code 3 minutes} or {@code 2 h}. */
   public static Option<Duration> duration(String name, String doc) {
     return of(
         name,
@@ -199,7 +199,7 @@ public final class Option<T> {
         });
   }
 
-  /** A nested component; its default is the type named here with default options. */
+  /** Declares a nested component; its default is the type named here with default options. */
   public static <C> Option<ChildConfig<C>> component(Role role, String defaultType, String doc) {
     ChildConfig<C> fallback =
         new ChildConfig<>(
@@ -218,8 +218,8 @@ public final class Option<T> {
   }
 
   /**
-   * A plugin of some kind: its name, or an object with its name as {@code type} and its options;
-   * the value is always the object, for {@link Choice#of}.
+   * Declares a plugin of some kind: its name, or an object with its name as {@code type} and its
+   * options; the value is always the object, for {@link Choice#of}.
    */
   public static Option<Config> plugin(String name, String defaultType, String doc) {
     Config fallback = ConfigFactory.parseString("type = \"" + defaultType + "\"", origin(name));
@@ -245,7 +245,7 @@ public final class Option<T> {
     return ConfigParseOptions.defaults().setOriginDescription("default " + key);
   }
 
-  /** The same option with a default. */
+  /** Returns this option with a default. */
   public Option<T> orElse(T value) {
     String text = value instanceof Enum<?> e ? e.name() : value.toString();
     return orElse(value, text.toLowerCase(Locale.ROOT).replace('_', '-'));
@@ -255,7 +255,7 @@ public final class Option<T> {
     return new Option<>(name, type, doc, reader, Optional.of(value), text);
   }
 
-  /** The same option, which may be left out; {@code otherwise} says what happens then. */
+  /** Returns this option, which may be left out; {@code otherwise} says what happens then. */
   public Option<Optional<T>> optional(String otherwise) {
     return new Option<>(
         name,
@@ -267,7 +267,7 @@ public final class Option<T> {
   }
 
   /**
-   * The same option with a condition on its value.
+   * Returns this option with a condition on its value.
    *
    * @param condition what must hold
    * @param text the condition in words, continuing "must be", such as {@code at least 1}
@@ -288,12 +288,12 @@ public final class Option<T> {
         absentText);
   }
 
-  /** The same option with a smallest value; for numbers. */
+  /** Returns this option with a smallest value; for numbers. */
   public Option<T> atLeast(T minimum) {
     return where(value -> compare(value, minimum) >= 0, "at least " + minimum);
   }
 
-  /** The same option with a smallest and a largest value; for numbers. */
+  /** Returns this option with a smallest and a largest value; for numbers. */
   public Option<T> between(T minimum, T maximum) {
     return where(
         value -> compare(value, minimum) >= 0 && compare(value, maximum) <= 0,
@@ -304,30 +304,34 @@ public final class Option<T> {
     return Double.compare(((Number) a).doubleValue(), ((Number) b).doubleValue());
   }
 
-  /** The key. */
+  /** Returns the key. */
   public String name() {
     return name;
   }
 
-  /** The type and range in words, for documentation and messages. */
+  /** Returns the type and range in words, for documentation and messages. */
   public String type() {
     return type;
   }
 
-  /** What the option means, in a few words. */
+  /** Returns what the option means, in a few words. */
   public String doc() {
     return doc;
   }
 
-  /** What holds when the option is left out, in words; {@code required} if it must not be. */
+  /**
+   * Returns what holds when the option is left out, in words; {@code required} if it must not be.
+   */
   public String otherwise() {
     return absentText;
   }
 
+  /** Reads a value; throws {@link Unreadable} if the option does not take it. */
   T read(ConfigValue value) {
     return reader.read(value);
   }
 
+  /** Returns the value that holds when the option is left out; empty if it must not be. */
   Optional<T> absent() {
     return absent;
   }

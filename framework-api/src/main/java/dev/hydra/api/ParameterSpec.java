@@ -35,42 +35,44 @@ public record ParameterSpec(
     }
   }
 
-  /** A trainable parameter in the compute type, decayed if it has two or more dimensions. */
+  /**
+   * Describes a trainable parameter in the compute type, decayed if it has two or more dimensions.
+   */
   public static ParameterSpec of(String name, Init init, long... shape) {
     List<Long> sizes = LongStream.of(shape).boxed().toList();
     return new ParameterSpec(name, init, sizes, false, shape.length >= 2, true, false);
   }
 
   /**
-   * A table [rows, dim] of which a step touches few rows: its gradient is a sparse tensor that
-   * holds these rows, as the lookup operators of LibTorch give it, and the optimizer changes only
-   * them. So it is not decayed, and it exists once, in float32.
+   * Describes a table [rows, dim] of which a step touches few rows: its gradient is a sparse tensor
+   * that holds these rows, as the lookup operators of LibTorch give it, and the optimizer changes
+   * only them. So it is not decayed, and it exists once, in float32.
    */
   public static ParameterSpec table(String name, Init init, long rows, long dim) {
     return new ParameterSpec(name, init, List.of(rows, dim), true, false, true, true);
   }
 
-  /** The same, kept in float32: for decay rates, norms, router logits. */
+  /** Returns this description, kept in float32: for decay rates, norms, router logits. */
   public ParameterSpec inFp32() {
     return new ParameterSpec(name, init, shape, true, decay, trainable, sparse);
   }
 
-  /** The same, without weight decay. */
+  /** Returns this description, without weight decay. */
   public ParameterSpec withoutDecay() {
     return new ParameterSpec(name, init, shape, fp32, false, trainable, sparse);
   }
 
-  /** The same, not changed by the optimizer. */
+  /** Returns this description, not changed by the optimizer. */
   public ParameterSpec frozen() {
     return new ParameterSpec(name, init, shape, fp32, false, false, false);
   }
 
-  /** The number of elements. */
+  /** Returns the number of elements. */
   public long elements() {
     return shape.stream().reduce(1L, Math::multiplyExact);
   }
 
-  /** The shape as LibTorch wants it. */
+  /** Returns the shape as LibTorch wants it. */
   public long[] sizes() {
     return shape.stream().mapToLong(Long::longValue).toArray();
   }

@@ -7,24 +7,24 @@ import org.osgi.annotation.versioning.ProviderType;
 /** One forward pass, as the component at one site sees it. */
 @ProviderType
 public interface Pass {
-  /** The tokens themselves, int64 [batch, time]: what the hidden states came from. */
+  /** Returns the tokens themselves, int64 [batch, time]: what the hidden states came from. */
   Tensor tokens();
 
-  /** Whether this is a training step: then auxiliary losses are wanted. */
+  /** Says whether this is a training step: then auxiliary losses are wanted. */
   boolean training();
 
-  /** The state to start from and to leave the new state in; empty for whole sequences. */
+  /** Returns the state to start from and to leave the new state in; empty for whole sequences. */
   Optional<StateCache> cache();
 
   /**
-   * For packed sequences: int64 [batch, time], the number of the document that each token belongs
-   * to, never falling along time. A token sees its own document only. Never set together with a
-   * cache. Empty if every row is one document.
+   * Returns the number of the document that each token of packed sequences belongs to: int64
+   * [batch, time], never falling along time. A token sees its own document only. Never set together
+   * with a cache. Empty if every row is one document.
    */
   Optional<Tensor> documents();
 
   /**
-   * For a prompt with padding in it, at the start of a cache of one row: bool [1, time], true for
+   * Returns the padding of a prompt, at the start of a cache of one row: bool [1, time], true for
    * the tokens that only fill it up. Full attention does not look at them, now and later, and does
    * not count them in positions; state spaces take nothing of them into their state, which goes on
    * decaying; other components take them for tokens. This is what published hybrid models do. Empty
@@ -55,7 +55,7 @@ public interface Pass {
    */
   void adjust(String parameter, Tensor delta);
 
-  /** Whether somebody looks at observations; if not, do not compute them. */
+  /** Says whether somebody looks at observations; if not, do not compute them. */
   boolean observing();
 
   /**

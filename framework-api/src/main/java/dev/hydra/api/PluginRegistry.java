@@ -11,11 +11,11 @@ import java.util.function.Consumer;
 /** The plugins that there are, of every kind, wherever they come from. */
 @FunctionalInterface
 public interface PluginRegistry {
-  /** All of them, at this moment; of several versions of one plugin the newest only. */
+  /** Returns all of them, at this moment; of several versions of one plugin the newest only. */
   List<Registration> all();
 
   /**
-   * Those of one kind.
+   * Returns those of one kind.
    *
    * @param kind an interface that {@link FactoryKind} marks
    */
@@ -25,14 +25,14 @@ public interface PluginRegistry {
         all().stream().filter(each -> kind.isInstance(each.factory())).toList());
   }
 
-  /** Just these. */
+  /** Returns a registry of these factories only. */
   static PluginRegistry of(Factory<?, ?>... factories) {
     List<Registration> all = Arrays.stream(factories).map(Registration::of).toList();
     return () -> all;
   }
 
   /**
-   * Those that {@link ServiceLoader} finds: the plain class path or module path.
+   * Loads the plugins that {@link ServiceLoader} finds: the plain class path or module path.
    *
    * @param warnings takes one line for each that cannot be used; the others are
    */

@@ -33,12 +33,12 @@ public record Registration(String type, Factory<?, ?> factory, PluginId plugin) 
                 .orElse("unversioned")));
   }
 
-  /** The kind of its factory. */
+  /** Returns the kind of its factory. */
   public Kind kind() {
     return Kind.of(factory.getClass());
   }
 
-  /** What it is one of in a configuration: the role of a component, or else its kind. */
+  /** Returns its category in a configuration: the role of a component, or else its kind. */
   public String category() {
     return factory instanceof ComponentFactory<?> components
         ? components.role().key()
@@ -46,7 +46,7 @@ public record Registration(String type, Factory<?, ?> factory, PluginId plugin) 
   }
 
   /**
-   * Gives the factory as one of its kind.
+   * Returns the factory as one of its kind.
    *
    * @throws ClassCastException if it is of another kind: a programming error
    */

@@ -1,6 +1,6 @@
 package dev.hydra.api;
 
-/** What a component is in a model, and under which key a configuration names it. */
+/** The role of a component in a model, with the key under which a configuration names it. */
 public enum Role {
   /** A {@link Mixer}. */
   MIXER("mixer", Mixer.class),
@@ -19,12 +19,12 @@ public enum Role {
     this.type = type;
   }
 
-  /** The configuration key, such as {@code mixer}. */
+  /** Returns the configuration key, such as {@code mixer}. */
   public String key() {
     return key;
   }
 
-  /** The interface that components of this role implement. */
+  /** Returns the interface that components of this role implement. */
   public Class<?> type() {
     return type;
   }

@@ -20,8 +20,8 @@ public interface Router {
   Routing route(Tensor x, Pass pass);
 
   /**
-   * The number of experts per token, the {@code k} of {@link Routing}: always the same, so that a
-   * layer can state its {@link Cost} before it has seen a token.
+   * Returns the number of experts per token, the {@code k} of {@link Routing}: always the same, so
+   * that a layer can state its {@link Cost} before it has seen a token.
    */
   int topK();
 }

@@ -24,7 +24,7 @@ public final class Settings {
   }
 
   /**
-   * Reads and checks.
+   * Reads an object and checks it.
    *
    * @param path where the object stands, for messages
    * @param config the object
@@ -70,7 +70,7 @@ public final class Settings {
   }
 
   /**
-   * The value of an option.
+   * Returns the value of an option.
    *
    * @throws IllegalArgumentException if the option was not among those read: a programming error
    */
@@ -83,17 +83,17 @@ public final class Settings {
     return (T) value;
   }
 
-  /** Whether the configuration sets the option rather than leaving it to its default. */
+  /** Says whether the configuration sets the option rather than leaving it to its default. */
   public boolean isSet(Option<?> option) {
     return config.hasPath(ConfigUtil.joinPath(option.name()));
   }
 
-  /** The path of an option, for messages. */
+  /** Returns the path of an option, for messages. */
   public String at(String key) {
     return path.isEmpty() ? key : path + "." + key;
   }
 
-  /** An error about an option, with file and line, to throw. */
+  /** Returns an error about an option, with file and line, to throw. */
   public ConfigException invalid(Option<?> option, String problem) {
     ConfigOrigin origin =
         isSet(option)

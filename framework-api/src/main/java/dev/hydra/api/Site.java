@@ -10,22 +10,27 @@ import org.osgi.annotation.versioning.ProviderType;
  */
 @ProviderType
 public interface Site {
-  /** The name of the place, such as {@code blocks.3.mixer}; parameters are named below it. */
+  /**
+   * Returns the name of the place, such as {@code blocks.3.mixer}; parameters are named below it.
+   */
   String path();
 
-  /** The width of the hidden states that come in. */
+  /** Returns the width of the hidden states that come in. */
   int width();
 
-  /** The width of what goes out: {@link #width()} for layers, the number of experts for routers. */
+  /**
+   * Returns the width of what goes out: {@link #width()} for layers, the number of experts for
+   * routers.
+   */
   int outputs();
 
-  /** The number of blocks in the model, for initialisations that shrink with depth. */
+  /** Returns the number of blocks in the model, for initialisations that shrink with depth. */
   int depth();
 
-  /** The options of this component, checked against {@link ComponentFactory#options()}. */
+  /** Returns the options of this component, checked against {@link ComponentFactory#options()}. */
   Settings settings();
 
-  /** The value of an option: shorthand for {@code settings().get(option)}. */
+  /** Returns the value of an option: shorthand for {@code settings().get(option)}. */
   default <T> T get(Option<T> option) {
     return settings().get(option);
   }
@@ -53,13 +58,14 @@ public interface Site {
   Tensor shared(String group, ParameterSpec spec);
 
   /**
-   * The component that a configuration nests under an option made by {@link Option#component}.
+   * Returns the component that a configuration nests under an option made by {@link
+   * Option#component}.
    *
    * @param outputs the child's {@link #outputs()}
    */
   <C> C child(Option<ChildConfig<C>> option, int outputs);
 
-  /** An error about an option, with file and line, to throw. */
+  /** Returns an error about an option, with file and line, to throw. */
   default ConfigException invalid(Option<?> option, String problem) {
     return settings().invalid(option, problem);
   }

@@ -11,12 +11,14 @@ import org.osgi.annotation.versioning.ProviderType;
  */
 @ProviderType
 public interface StateCache {
-  /** The number of tokens before this forward; 0 means that the cache is empty. */
+  /** Returns the number of tokens before this forward; 0 means that the cache is empty. */
   long position();
 
-  /** A tensor left by the forward before; owned by the cache, not to be closed or changed. */
+  /**
+   * Returns a tensor that the forward before left; owned by the cache, not to be closed or changed.
+   */
   Optional<Tensor> get(String name);
 
-  /** Leaves a tensor for the next forward; the one of that name before is freed. */
+  /** Stores a tensor for the next forward; the one of that name before is freed. */
   void put(String name, Tensor value);
 }

@@ -14,7 +14,7 @@ public record Workload(long tokens, long context) {
     }
   }
 
-  /** A whole sequence at once. */
+  /** Describes a forward over a whole sequence at once. */
   public static Workload sequence(long tokens) {
     return new Workload(tokens, 0);
   }

@@ -8,6 +8,7 @@ import dev.hydra.cli.common.Json;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Placement;
+import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -58,6 +59,14 @@ final class BenchComponentsCommand implements Callable<Integer> {
   private ComputeType.Choice precision = ComputeType.Choice.FP32;
 
   @Option(
+      names = "--kernels",
+      paramLabel = "auto|fused|plain",
+      description =
+          "On CUDA: fused kernels or plain LibTorch operators; fused fails where a kernel cannot be"
+              + " compiled (default: auto).")
+  private KernelMode kernels = KernelMode.AUTO;
+
+  @Option(
       names = "--seconds",
       paramLabel = "S",
       description = "How long each length of each group is timed (default: ${DEFAULT-VALUE}).")
@@ -83,7 +92,9 @@ final class BenchComponentsCommand implements Callable<Integer> {
     Config loaded = ConfigFiles.load(Installation.findConfig(config), overrides);
     Device device = deviceArgument.device();
     Placement computing = new Placement(device, ComputeType.choose(precision, device));
-    new ComponentBench(components, computing, seconds).run(loaded, groups, this::print);
+    try (KernelMode.Setting mode = kernels.set()) {
+      new ComponentBench(components, computing, seconds).run(loaded, groups, this::print);
+    }
     return 0;
   }
 

@@ -2,6 +2,7 @@ package dev.hydra.cli;
 
 import dev.hydra.api.host.NativeLibraries;
 import dev.hydra.composer.model.Components;
+import dev.hydra.libtorch.kernels.KernelTrial;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.LibTorchException;
@@ -58,7 +59,9 @@ final class DoctorCommand implements Callable<Integer> {
     }
     check("CPU", () -> trial(Devices.cpu()));
     if (Devices.cudaAvailable()) {
-      check("CUDA", () -> trial(Devices.choose(Devices.Choice.CUDA)));
+      Device cuda = Devices.choose(Devices.Choice.CUDA);
+      check("CUDA", () -> trial(cuda));
+      check("CUDA kernels", () -> kernelTrial(cuda));
     } else {
       line(
           "--",
@@ -82,6 +85,13 @@ final class DoctorCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     out.printf("%-7s %s%n", state, text);
     out.flush();
+  }
+
+  private static String kernelTrial(Device device) {
+    KernelTrial.Report report = KernelTrial.run(device);
+    return String.format(
+        "NVRTC %s compiled one for %s and it ran, in %.2f s; compiled ones are kept in %s",
+        report.compiler(), report.architecture(), report.seconds(), report.cache());
   }
 
   /** The gradient of sum((x W^T)^2) with respect to W is 2 (x W^T)^T x. */

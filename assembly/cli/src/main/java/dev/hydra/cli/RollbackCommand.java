@@ -16,7 +16,7 @@ import picocli.CommandLine.Spec;
     description = {
       "Undoes the last swap of a running training, with the parameters and the optimizer's state as"
           + " they were before it. That is possible as long as the swap is guarded:"
-          + " trainer.swap.guard-steps. In generate and eval the last swap can be undone until the"
+          + " trainer.swap.guard-steps. In generate and eval the last swap can be rolled back until the"
           + " next.",
       "Exit code 0: done; 1: refused, and the run goes on as it was."
     },

@@ -29,11 +29,11 @@ class PluginsListTest {
   @SuppressWarnings("unchecked")
   void isAvailableToPrograms() throws IOException {
     Map<String, Object> json = JSON.std.mapFrom(run("plugins", "list", "--json").done().out());
-    List<Map<String, Object>> types = (List<Map<String, Object>>) json.get("components");
+    List<Map<String, Object>> types = (List<Map<String, Object>>) json.get("plugins");
     assertThat(types)
         .anySatisfy(
             type -> {
-              assertThat(type).containsEntry("type", "swiglu").containsEntry("role", "ffn");
+              assertThat(type).containsEntry("kind", "component").containsEntry("type", "swiglu");
               assertThat(type).containsKeys("plugin", "version");
               assertThat((List<Map<String, Object>>) type.get("options"))
                   .anySatisfy(

@@ -66,6 +66,7 @@ class ArrowsTest {
     rules.put("libtorch.safetensors", new String[] {"api", "libtorch.runtime", "libtorch.io"});
     rules.put("libtorch.autograd", new String[] {"api", "libtorch.runtime"});
     rules.put("libtorch.nn", new String[] {"api", "libtorch.runtime", "libtorch.autograd"});
+    rules.put("libtorch.kernels", new String[] {"api", "libtorch.runtime", "libtorch.io"});
     rules.put("composer.config", new String[] {"api"});
     rules.put("composer.spec", new String[] {"api", "composer.config"});
     rules.put("composer.model", with(libtorch, "composer.config", "composer.spec"));
@@ -86,6 +87,7 @@ class ArrowsTest {
     String[] tools = with(core, "trainer..", "huggingface..", "tck..", "bench..");
     rules.put("launcher..", new String[] {"api", "api.host"});
     rules.put("cli.common", tools);
+    rules.put("cli.scaffold", with(tools, "cli.common"));
     rules.put("cli.plugins", with(tools, "api.host", "cli.common"));
     rules.put("cli.swap", with(tools, "cli.common", "cli.plugins"));
     rules.put("cli.swapbench", with(tools, "cli.common", "cli.plugins", "cli.swap"));

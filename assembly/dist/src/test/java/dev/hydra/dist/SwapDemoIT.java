@@ -25,7 +25,7 @@ class SwapDemoIT {
     String text = Files.readString(out);
     assertEquals(0, code, text);
     assertThat(text).contains("2 initialised [blocks.0.mixer.gain, blocks.1.mixer.gain]");
-    assertThat(text).contains("\nundone after step ");
+    assertThat(text).contains("\nrolled back after step ");
     String[] lists = text.split("\\$ hydra plugins list --run run\n", -1);
     assertEquals(4, lists.length, text);
     assertThat(lists[1])

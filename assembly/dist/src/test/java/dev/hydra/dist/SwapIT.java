@@ -68,7 +68,7 @@ class SwapIT {
       assertEquals(0, training.plugins("swap", jar.toString()).exitCode());
       Hydra.Result undone = training.plugins("rollback");
       assertEquals(0, undone.exitCode(), undone.toString());
-      assertThat(undone.out().get(0)).as(undone.toString()).startsWith("undone after step ");
+      assertThat(undone.out().get(0)).as(undone.toString()).startsWith("rolled back after step ");
       assertEquals("blocks.0.mixer " + BUILT, training.mixers().get(0));
       assertEquals(1, training.journal("rollback").size());
       training.until(

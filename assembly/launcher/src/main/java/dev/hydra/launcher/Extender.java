@@ -33,7 +33,7 @@ final class Extender implements SynchronousBundleListener {
   private final Consumer<String> warnings;
 
   /**
-   * Creates one, to be added to a framework before its plugins start.
+   * Creates the extender, to be added to a framework before its plugins start.
    *
    * @param warnings takes one line for each factory that cannot be used
    */
@@ -93,7 +93,7 @@ final class Extender implements SynchronousBundleListener {
     warnings.accept(Problem.skipped(bundle.getLocation(), reason));
   }
 
-  /** Throws IllegalArgumentException if the class cannot be used, saying why. */
+  /** Registers a class; throws IllegalArgumentException if it cannot be used, saying why. */
   private void register(Bundle bundle, BundleCapability provider, Class<?> type) {
     Kind kind = Kind.of(type);
     if (!isShared(kind, bundle)) {
@@ -123,7 +123,7 @@ final class Extender implements SynchronousBundleListener {
             FrameworkUtil.asDictionary(properties));
   }
 
-  /** Whether anybody but the plugin can see the interface of its kind. */
+  /** Says whether anybody but the plugin can see the interface of its kind. */
   private static boolean isShared(Kind kind, Bundle bundle) {
     return !bundle.equals(FrameworkUtil.getBundle(kind.type()))
         || wiring(bundle).getCapabilities(PackageNamespace.PACKAGE_NAMESPACE).stream()

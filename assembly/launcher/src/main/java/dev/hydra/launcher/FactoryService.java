@@ -13,6 +13,7 @@ final class FactoryService implements PrototypeServiceFactory<Factory<?, ?>> {
   private final Consumer<String> warnings;
   private volatile boolean refused;
 
+  /** Creates the service of a class of factories. */
   FactoryService(Class<?> type, Consumer<String> warnings) {
     this.type = type;
     this.warnings = warnings;

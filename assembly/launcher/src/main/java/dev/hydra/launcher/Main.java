@@ -34,7 +34,7 @@ public final class Main {
     }
   }
 
-  /** Java has put this character where it could not read what the shell has passed on. */
+  /** Refuses the character that Java puts where it could not read what the shell has passed on. */
   private static void refuseIllegible(String[] arguments) {
     String encoding = System.getProperty("sun.jnu.encoding", "UTF-8");
     for (int i = 0; i < arguments.length; i++) {

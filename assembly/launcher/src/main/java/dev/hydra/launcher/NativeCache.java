@@ -72,7 +72,10 @@ record NativeCache(Path folder, Optional<Path> own) {
         .map(set -> Path.of(set).toAbsolutePath());
   }
 
-  /** Java knows no home of users whom the system does not know; containers often run as such. */
+  /**
+   * Returns the home folder, which Java does not know of users whom the system does not know;
+   * containers often run as such.
+   */
   private static Optional<Path> home() {
     return Stream.of(System.getProperty("user.home", ""), System.getenv().getOrDefault("HOME", ""))
         .map(Path::of)
@@ -80,7 +83,7 @@ record NativeCache(Path folder, Optional<Path> own) {
         .findFirst();
   }
 
-  /** Libraries are not taken from where somebody else could have put them. */
+  /** Says whether nobody else could have put libraries there. */
   private boolean isTrusted() {
     return own.map(NativeCache::isPrivate).orElse(true);
   }
@@ -177,7 +180,10 @@ record NativeCache(Path folder, Optional<Path> own) {
     }
   }
 
-  /** Null where the file system has no locks: then two processes may do the same work twice. */
+  /**
+   * Locks the channel; null where the file system has no locks: then two processes may do the same
+   * work twice.
+   */
   private static @Nullable FileLock lock(FileChannel channel) {
     try {
       return channel.lock();

@@ -28,19 +28,21 @@ import java.util.zip.CheckedInputStream;
  * @param crc the CRC-32 of the content
  */
 record NativeFile(Path jar, String entry, long size, long millis, long crc) {
-  /** How the names of files end that are being written. */
+  /** The end of the names of files that are being written. */
   static final String PART = ".part";
 
+  /** Returns the file's name without folders. */
   String name() {
     return entry.substring(entry.lastIndexOf('/') + 1);
   }
 
+  /** Returns the file's place in a cache. */
   Path in(Path cache) {
     return cache.resolve(jar.getFileName()).resolve(entry);
   }
 
   /**
-   * Whether it is there as JavaCPP wants it, judged by size and time.
+   * Says whether it is there as JavaCPP wants it, judged by size and time.
    *
    * <p>A link counts if it leads somewhere: JavaCPP makes one where a library of this name was
    * loaded from another jar.
@@ -59,7 +61,7 @@ record NativeFile(Path jar, String entry, long size, long millis, long crc) {
     }
   }
 
-  /** Whether there is a file in its place that is shorter or longer. */
+  /** Says whether there is a file in its place that is shorter or longer. */
   boolean hasOtherSizeIn(Path cache) {
     try {
       BasicFileAttributes found = attributes(in(cache));
@@ -74,7 +76,7 @@ record NativeFile(Path jar, String entry, long size, long millis, long crc) {
   }
 
   /**
-   * Whether what is there, whatever its time, has the right content: reads all of it.
+   * Says whether what is there, whatever its time, has the right content: reads all of it.
    *
    * @throws IOException if it is not there or cannot be read
    */

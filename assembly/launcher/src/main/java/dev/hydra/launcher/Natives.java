@@ -21,7 +21,10 @@ import java.util.regex.Pattern;
  * being written by another process, ends the process with SIGBUS.
  */
 final class Natives {
-  /** Where JavaCPP's jars keep them: {@code org/bytedeco/pytorch/linux-x86_64/libtorch.so}. */
+  /**
+   * The place where JavaCPP's jars keep them: {@code
+   * org/bytedeco/pytorch/linux-x86_64/libtorch.so}.
+   */
   private static final Pattern LIBRARY =
       Pattern.compile("org/bytedeco/[^/]+/[^/]+/[^/]+\\.(so|dylib|dll)(\\.[^/]+)?");
 

@@ -9,12 +9,14 @@ final class Problem {
   /** The prefix of the location of bundles that are used where they lie. */
   static final String REFERENCE = "reference:";
 
-  /** What separates the path of a jar that was added later from the hash of its content. */
+  /**
+   * The text that separates the path of a jar that was added later from the hash of its content.
+   */
   static final String HASH = "#sha256=";
 
   private Problem() {}
 
-  /** A jar that did not become a bundle. */
+  /** Describes a jar that did not become a bundle. */
   static String skipped(String location, String reason) {
     String jar =
         location.startsWith(REFERENCE)
@@ -23,12 +25,12 @@ final class Problem {
     return "plugin " + jar + " skipped: " + reason;
   }
 
-  /** A bundle that does not start, or a class of it that cannot be used. */
+  /** Describes a bundle that does not start, or a class of it that cannot be used. */
   static String skipped(Bundle bundle, Throwable error) {
     return skipped(bundle.getLocation(), rootCause(error));
   }
 
-  /** The innermost cause. */
+  /** Describes the innermost cause. */
   static String rootCause(Throwable error) {
     Throwable cause = error;
     while (cause.getCause() != null) {

@@ -24,6 +24,7 @@ final class Requirements {
   private final Bundle bundle;
   private final List<BundleRevision> present;
 
+  /** Prepares to compare a bundle with the other ones. */
   Requirements(Bundle bundle, BundleContext context) {
     this.bundle = bundle;
     this.present =
@@ -33,7 +34,9 @@ final class Requirements {
             .toList();
   }
 
-  /** What the bundle needs and no usable bundle offers; empty if the reason is another one. */
+  /**
+   * Returns what the bundle needs and no usable bundle offers; empty if the reason is another one.
+   */
   String missing() {
     return bundle.adapt(BundleRevision.class).getDeclaredRequirements(null).stream()
         .filter(need -> !isOptional(need))

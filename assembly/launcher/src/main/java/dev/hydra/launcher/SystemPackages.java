@@ -73,7 +73,7 @@ final class SystemPackages {
     return packages.stream().map(name -> name + suffix).toList();
   }
 
-  /** The version of what is bound: {@code 2.10.0} of {@code 2.10.0-1.5.13}. */
+  /** Returns the version of what is bound: {@code 2.10.0} of {@code 2.10.0-1.5.13}. */
   private static String version(JarFile jar, ZipEntry pom) throws IOException {
     Properties properties = new Properties();
     try (InputStream in = jar.getInputStream(pom)) {

@@ -78,7 +78,7 @@ final class TemporaryFolder {
     }
   }
 
-  /** Null if another process has it, or the file system has no locks. */
+  /** Locks the channel; null if another process has it, or the file system has no locks. */
   private static @Nullable FileLock lock(FileChannel channel) {
     try {
       return channel.tryLock();

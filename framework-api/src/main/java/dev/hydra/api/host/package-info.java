@@ -1,6 +1,6 @@
 /**
- * Where the process that hosts plugins and the command line meet: each offers one of these as a
- * service to the other. Components of models need nothing of it.
+ * The services between the process that hosts plugins and the command line: each offers one of
+ * these as a service to the other. Components of models need nothing of it.
  */
 @Export
 @NullMarked

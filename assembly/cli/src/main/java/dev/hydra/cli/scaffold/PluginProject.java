@@ -5,10 +5,10 @@ import dev.hydra.api.Role;
 import dev.hydra.cli.common.UsageException;
 import java.util.Arrays;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import javax.lang.model.SourceVersion;
 
 /**
  * Names of a new plugin project, all valid.
@@ -20,6 +20,16 @@ import javax.lang.model.SourceVersion;
  */
 public record PluginProject(String artifact, Role role, String type, String packageName) {
   private static final Pattern HYPHENATED = Pattern.compile("[a-z][a-z0-9]*(-[a-z0-9]+)*");
+
+  /** Java Language Specification 3.9 and 3.10, with literals and the underscore. */
+  private static final Set<String> KEYWORDS =
+      Set.of(
+          ("_ abstract assert boolean break byte case catch char class const continue default do"
+                  + " double else enum extends false final finally float for goto if implements"
+                  + " import instanceof int interface long native new null package private"
+                  + " protected public return short static strictfp super switch synchronized this"
+                  + " throw throws transient true try void volatile while")
+              .split(" "));
 
   /**
    * Completes what is left out: the type is the artifact's name, the package {@code com.example}
@@ -49,7 +59,7 @@ public record PluginProject(String artifact, Role role, String type, String pack
     Optional<String> problem = Optional.empty();
     if (!name.contains(".")) {
       problem = Optional.of("it needs a part for you and a part for the plugin");
-    } else if (!SourceVersion.isName(name, SourceVersion.RELEASE_17)) {
+    } else if (!Arrays.stream(name.split("\\.", -1)).allMatch(PluginProject::isIdentifier)) {
       problem = Optional.of("it is not a valid package of Java");
     } else if (Stream.of("java.", "javax.", "dev.hydra.").anyMatch((name + ".")::startsWith)) {
       problem = Optional.of("it belongs to somebody else");
@@ -103,5 +113,16 @@ public record PluginProject(String artifact, Role role, String type, String pack
   String command() {
     return "hydra plugins new %s --role %s --type %s --package %s"
         .formatted(artifact, role.key(), type, packageName);
+  }
+
+  /**
+   * Says whether a package may have a part of this name (Java Language Specification 3.8). The
+   * compiler's own check is not in every Java runtime.
+   */
+  private static boolean isIdentifier(String part) {
+    return !part.isEmpty()
+        && Character.isJavaIdentifierStart(part.charAt(0))
+        && part.chars().allMatch(Character::isJavaIdentifierPart)
+        && !KEYWORDS.contains(part);
   }
 }

@@ -61,7 +61,7 @@ final class LiveSwaps {
     String what = String.valueOf(request.get("do"));
     return switch (what) {
       case "swap" -> swap(request);
-      case "rollback" -> inTurn(() -> SwapText.json(swapper.rollBack()));
+      case "rollback" -> inTurn(() -> SwapText.json(swapper.rollback()));
       case "list" -> Map.of("status", "listed", "sites", SwapText.json(swapper.list()));
       default -> SwapText.refused("there is no request " + what);
     };

@@ -22,7 +22,7 @@ public final class SwapText {
       case PREPARED -> Optional.empty();
       case REFUSED -> Optional.of(step + "swap refused: " + report.reason());
       case ROLLED_BACK ->
-          Optional.of(step + "swap undone (" + report.reason() + "): " + sites(report));
+          Optional.of(step + "swap rolled back (" + report.reason() + "): " + sites(report));
       case SWITCHED ->
           Optional.of(
               String.format(
@@ -73,7 +73,7 @@ public final class SwapText {
     String what =
         switch (String.valueOf(answer.get("status"))) {
           case "switched" -> "swapped after step ";
-          case "rolled_back" -> "undone after step ";
+          case "rolled_back" -> "rolled back after step ";
           default -> "can be swapped (nothing was changed), tried after step ";
         };
     lines.add(what + answer.get("step"));

@@ -39,7 +39,7 @@ public final class SwappableModel implements AutoCloseable {
     channel.started(swapper);
   }
 
-  /** Says what happened. The last swap can be undone until the next. */
+  /** Says what happened. The last swap can be rolled back until the next. */
   private record Host(RunJournal journal, Terminal screen) implements SwapHost {
     @Override
     public void reported(SwapReport report) {

@@ -134,7 +134,7 @@ class LiveModelTest {
     end();
     assertThat(generating.get().err())
         .containsPattern("step [0-9,]+: swapped blocks.0.ffn, blocks.1.ffn: swiglu .*, pause ")
-        .containsPattern("step [0-9,]+: swap undone ");
+        .containsPattern("step [0-9,]+: swap rolled back ");
     assertThat(events()).containsSubsequence("swap", "rollback");
   }
 

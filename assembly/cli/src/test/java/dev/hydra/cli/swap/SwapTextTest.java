@@ -34,7 +34,7 @@ class SwapTextTest {
   @ParameterizedTest
   @CsvSource({
     "switched, swapped after step 3",
-    "rolled_back, undone after step 3",
+    "rolled_back, rolled back after step 3",
     "prepared, 'can be swapped (nothing was changed), tried after step 3'"
   })
   void theFirstLineSaysHowItEnded(String status, String line) throws IOException {

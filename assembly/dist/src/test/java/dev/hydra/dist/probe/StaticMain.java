@@ -14,7 +14,7 @@ public final class StaticMain {
   public static void main(String[] arguments) {
     PluginRegistry plugins = PluginRegistry.load(loader(), System.out::println);
     for (Registration each : plugins.all()) {
-      System.out.println(each.type() + " " + each.plugin());
+      System.out.println(each.type() + " " + each.plugin().name());
       if (each.type().equals(arguments[0])) {
         Conformance.of(each.as(ComponentFactory.class)).tests().forEach(Check::run);
         System.out.println("conforms");

@@ -2,7 +2,10 @@ package dev.hydra.data;
 
 import java.util.function.IntConsumer;
 
-/** Every byte is a token: a vocabulary of 256, nothing to train, no text it cannot encode. */
+/**
+ * A tokenizer to which every byte is a token: a vocabulary of 256, nothing to train, no text it
+ * cannot encode.
+ */
 public final class ByteTokenizer implements Tokenizer {
   @Override
   public int vocabSize() {

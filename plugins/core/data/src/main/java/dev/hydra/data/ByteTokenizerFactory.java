@@ -5,10 +5,10 @@ import dev.hydra.api.Option;
 import dev.hydra.api.Settings;
 import java.util.List;
 
-/** Bytes as tokens: {@link ByteTokenizer}. */
+/** Creates {@link ByteTokenizer}s. */
 @HydraPlugin("byte")
 public final class ByteTokenizerFactory implements TokenizerFactory {
-  /** For the registry. */
+  /** Creates the factory, for the registry. */
   public ByteTokenizerFactory() {}
 
   @Override

@@ -26,17 +26,19 @@ public final class Corpus {
     return new Corpus(tokens);
   }
 
-  /** The number of tokens. */
+  /** Returns the number of tokens. */
   public int size() {
     return tokens.size();
   }
 
-  /** The token at an index. */
+  /** Returns the token at an index. */
   public int token(int index) {
     return tokens.get(index);
   }
 
-  /** int64 [starts.length, width] on the CPU: the {@code width} tokens from each start on. */
+  /**
+   * Returns the {@code width} tokens from each start on: int64 [starts.length, width] on the CPU.
+   */
   Tensor windows(int[] starts, int width) {
     long[] ids = new long[Math.multiplyExact(starts.length, width)];
     for (int row = 0; row < starts.length; row++) {

@@ -9,10 +9,12 @@ import java.util.function.Supplier;
 public final class CorpusException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
+  /** Creates the exception with a message for users. */
   CorpusException(String message) {
     super(message);
   }
 
+  /** Creates the exception with a message for users and the cause. */
   CorpusException(String message, Throwable cause) {
     super(message, cause);
   }

@@ -62,17 +62,17 @@ public final class DataSettings {
             settings.get(TOKENIZER)));
   }
 
-  /** The plugins that source and tokenizer come from. */
+  /** Returns the plugins that source and tokenizer come from. */
   public List<Registration> plugins() {
     return List.of(source.registration(), tokenizer.registration());
   }
 
-  /** The tokens to predict in a window. */
+  /** Returns the number of tokens to predict in a window. */
   public int sequenceLength() {
     return settings.get(SEQUENCE_LENGTH);
   }
 
-  /** The tokenizer. */
+  /** Returns the tokenizer. */
   public Tokenizer tokenizer() {
     return tokenizer.create(factory -> factory.create(tokenizer.settings()));
   }

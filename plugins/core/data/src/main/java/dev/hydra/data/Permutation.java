@@ -14,6 +14,7 @@ package dev.hydra.data;
 record Permutation(long size, long key) {
   private static final int ROUNDS = 8;
 
+  /** Returns the element at an index. */
   long at(long index) {
     int half = Math.max(1, (64 - Long.numberOfLeadingZeros(size - 1) + 1) / 2);
     long value = index;
@@ -35,7 +36,10 @@ record Permutation(long size, long key) {
     return left << half | right;
   }
 
-  /** SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014). */
+  /**
+   * Mixes the bits of a number by SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom
+   * Number Generators", 2014).
+   */
   static long mix(long x) {
     long z = x + 0x9e3779b97f4a7c15L;
     z = (z ^ (z >>> 30)) * 0xbf58476d1ce4e5b9L;

@@ -14,7 +14,7 @@ public record Range(int from, int to) {
     }
   }
 
-  /** The number of tokens. */
+  /** Returns the number of tokens. */
   public int size() {
     return to - from;
   }

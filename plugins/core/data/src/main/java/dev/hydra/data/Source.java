@@ -6,7 +6,7 @@ import java.util.function.Consumer;
 @FunctionalInterface
 public interface Source {
   /**
-   * Reads all of it.
+   * Reads the whole text.
    *
    * @param sink receives the text in order, UTF-8, in pieces that end where characters end; with
    *     nothing between them

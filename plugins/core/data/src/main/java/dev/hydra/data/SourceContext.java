@@ -5,7 +5,7 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * What a source is created from.
+ * The arguments from which a factory creates a source.
  *
  * @param settings the values of the options of its factory
  * @param roots the folders in which relative file names are looked for, in order

@@ -28,7 +28,7 @@ public record Split(List<Range> train, List<Range> validation) {
   }
 
   /**
-   * Splits.
+   * Splits a corpus.
    *
    * @param size the number of tokens
    * @param validationFraction the part to hold out, in [0, 1)

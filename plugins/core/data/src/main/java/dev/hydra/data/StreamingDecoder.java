@@ -22,7 +22,7 @@ public final class StreamingDecoder {
           .onUnmappableCharacter(CodingErrorAction.REPLACE);
   private byte[] pending = new byte[0];
 
-  /** A decoder at the start of a text. */
+  /** Creates a decoder at the start of a text. */
   public StreamingDecoder(Tokenizer tokenizer) {
     this.tokenizer = tokenizer;
   }

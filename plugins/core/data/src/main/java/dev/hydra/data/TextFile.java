@@ -14,8 +14,8 @@ final class TextFile {
   private TextFile() {}
 
   /**
-   * The file of that name: an absolute name as it is, a relative one in the first folder that has
-   * it.
+   * Finds the file of a name: an absolute name as it is, a relative one in the first folder that
+   * has it.
    *
    * @throws CorpusException if there is none, naming every path tried
    */
@@ -45,7 +45,7 @@ final class TextFile {
   }
 
   /**
-   * The whole text.
+   * Reads the whole text.
    *
    * @throws CorpusException if it cannot be read to its very end
    */
@@ -67,7 +67,7 @@ final class TextFile {
     return isGzip(bytes) ? unzip(file, bytes) : bytes;
   }
 
-  /** The magic number of RFC 1952, section 2.3.1. */
+  /** Looks for the magic number of RFC 1952, section 2.3.1. */
   private static boolean isGzip(byte[] bytes) {
     return bytes.length >= 2 && bytes[0] == 0x1f && bytes[1] == (byte) 0x8b;
   }
@@ -96,7 +96,9 @@ final class TextFile {
   private static final class Gunzip extends GZIPInputStream {
     private static final int TRAILER = 8;
 
-    /** The buffer takes the whole file, so what is left of it is left of the file. */
+    /**
+     * Creates a stream with a buffer for the whole file, so what is left of it is left of the file.
+     */
     Gunzip(byte[] bytes) throws IOException {
       super(new ByteArrayInputStream(bytes), bytes.length);
     }

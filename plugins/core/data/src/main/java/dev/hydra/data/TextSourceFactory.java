@@ -6,14 +6,14 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Consumer;
 
-/** Text files, plain or gzip, told apart by content. */
+/** Creates sources that read text files, plain or gzip, told apart by content. */
 @HydraPlugin("text")
 public final class TextSourceFactory implements SourceFactory {
   private static final Option<List<String>> FILES =
       Option.texts("files", "text files, plain or gzip, read one after the other")
           .where(files -> !files.isEmpty(), "at least one file");
 
-  /** For the registry. */
+  /** Creates the factory, for the registry. */
   public TextSourceFactory() {}
 
   @Override
@@ -28,7 +28,7 @@ public final class TextSourceFactory implements SourceFactory {
         CorpusException.blamed(from.settings(), FILES, () -> read(files, from.roots(), sink));
   }
 
-  /** Gives the number of bytes. */
+  /** Reads the files in order and returns the number of bytes. */
   private static long read(List<String> files, List<Path> roots, Consumer<byte[]> sink) {
     List<Path> paths = files.stream().map(name -> TextFile.find(name, roots)).toList();
     long size = 0;

@@ -6,7 +6,7 @@ import java.util.stream.IntStream;
 
 /** Turns UTF-8 text into token ids and back. Implementations keep no state between calls. */
 public interface Tokenizer {
-  /** The number of different tokens; ids run from 0 to one less. */
+  /** Returns the number of different tokens; ids run from 0 to one less. */
   int vocabSize();
 
   /**
@@ -18,7 +18,7 @@ public interface Tokenizer {
   void encode(byte[] text, IntConsumer sink);
 
   /**
-   * The bytes that a token stands for; they may begin or end within a character.
+   * Returns the bytes that a token stands for; they may begin or end within a character.
    *
    * @throws IllegalArgumentException if there is no such token
    */

@@ -10,10 +10,12 @@ abstract class Tokens implements IntConsumer {
 
   private int size;
 
+  /** Creates an empty sequence, as narrow as the vocabulary allows. */
   static Tokens forVocabulary(int vocabSize) {
     return vocabSize <= 256 ? new Bytes() : new Ints();
   }
 
+  /** Returns the number of tokens. */
   final int size() {
     return size;
   }
@@ -30,12 +32,16 @@ abstract class Tokens implements IntConsumer {
     set(size++, token);
   }
 
+  /** Returns the token at an index. */
   abstract int get(int index);
 
+  /** Sets the token at an index below the capacity. */
   abstract void set(int index, int token);
 
+  /** Returns the number of tokens that fit without growing. */
   abstract int capacity();
 
+  /** Makes room for so many tokens in all. */
   abstract void grow(int capacity);
 
   private static final class Bytes extends Tokens {

@@ -35,14 +35,14 @@ public final class ValidationWindows {
     }
   }
 
-  /** The number of windows. */
+  /** Returns the number of windows. */
   public int count() {
     return Math.toIntExact(grid.count());
   }
 
   /**
-   * Some windows: int64 [size, length + 1] on the CPU, laid out as {@link WindowSampler#next} does;
-   * fewer rows at the end.
+   * Returns some windows: int64 [size, length + 1] on the CPU, laid out as {@link
+   * WindowSampler#next} does; fewer rows at the end.
    *
    * @param first the number of the first window, from 0
    * @param size how many windows
@@ -55,7 +55,7 @@ public final class ValidationWindows {
     return corpus.windows(starts, length + 1);
   }
 
-  /** Where a window starts. */
+  /** Returns where a window starts. */
   int start(int window) {
     return grid.start(grid.rangeOf(window), window);
   }

@@ -13,7 +13,7 @@ final class WindowGrid {
   private final long[] ends;
 
   /**
-   * Lays out.
+   * Lays out the windows.
    *
    * @param ranges where the windows lie
    * @param length the window's length
@@ -33,12 +33,12 @@ final class WindowGrid {
     }
   }
 
-  /** The number of windows. */
+  /** Returns the number of windows. */
   long count() {
     return ends.length == 0 ? 0 : ends[ends.length - 1];
   }
 
-  /** The index of the range that a window lies in. */
+  /** Returns the index of the range that a window lies in. */
   int rangeOf(long window) {
     int low = 0;
     int high = ends.length - 1;
@@ -53,12 +53,15 @@ final class WindowGrid {
     return low;
   }
 
-  /** Where a window of the range starts if the range's first window starts at its first token. */
+  /**
+   * Returns where a window of the range starts if the range's first window starts at its first
+   * token.
+   */
   int start(int range, long window) {
     return Math.toIntExact(ranges.get(range).from() + (window - begin(range)) * length);
   }
 
-  /** How many tokens the range has beyond its windows: by so much they can all move. */
+  /** Returns how many tokens the range has beyond its windows: by so much they can all move. */
   int slack(int range) {
     long used = (ends[range] - begin(range)) * length + 1;
     return Math.toIntExact(ranges.get(range).size() - used);

@@ -19,7 +19,7 @@ public final class WindowSampler {
   private long position;
 
   /**
-   * A sampler at its first sample.
+   * Creates a sampler at its first sample.
    *
    * @param corpus what the windows are cut from
    * @param ranges where they may lie, usually {@link Split#train()}; no window crosses a border
@@ -44,8 +44,8 @@ public final class WindowSampler {
   }
 
   /**
-   * The next samples: int64 [batchSize, length + 1] on the CPU. Inputs are all tokens of a row but
-   * the last, targets all but the first. A batch may reach into the next epoch.
+   * Returns the next samples: int64 [batchSize, length + 1] on the CPU. Inputs are all tokens of a
+   * row but the last, targets all but the first. A batch may reach into the next epoch.
    */
   public Tensor next(int batchSize) {
     int[] starts = new int[batchSize];
@@ -56,7 +56,7 @@ public final class WindowSampler {
     return corpus.windows(starts, length + 1);
   }
 
-  /** The number of samples taken. */
+  /** Returns the number of samples taken. */
   public long position() {
     return position;
   }
@@ -69,12 +69,12 @@ public final class WindowSampler {
     position = samples;
   }
 
-  /** The number of samples in an epoch, the same for every epoch. */
+  /** Returns the number of samples in an epoch, the same for every epoch. */
   public long samplesPerEpoch() {
     return grid.count();
   }
 
-  /** Where a sample's window starts. */
+  /** Returns where a sample's window starts. */
   int start(long sample) {
     long key = Permutation.mix(seed + Permutation.mix(sample / grid.count()));
     long window = new Permutation(grid.count(), key).at(sample % grid.count());

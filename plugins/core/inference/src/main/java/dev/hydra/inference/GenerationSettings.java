@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What tokens mean in generation, the object {@code generation} of a configuration.
+ * The meaning of tokens in generation, the object {@code generation} of a configuration.
  *
  * @param endTokens a text is over after any of these
  * @param paddingToken what only fills up a prompt; see {@link dev.hydra.api.Pass#padding}
@@ -23,10 +23,10 @@ public record GenerationSettings(List<Integer> endTokens, Optional<Integer> padd
           .atLeast(0)
           .optional("none");
 
-  /** Nothing means anything. */
+  /** Settings in which no token has a meaning of its own. */
   public static final GenerationSettings NONE = new GenerationSettings(List.of(), Optional.empty());
 
-  /** What the object may hold. */
+  /** Returns the options that the object may hold. */
   public static List<Option<?>> options() {
     return List.of(END_TOKENS, PADDING_TOKEN);
   }

@@ -10,6 +10,7 @@ final class Sampler {
   private final Sampling sampling;
   private final SplittableRandom random;
 
+  /** Creates a sampler that starts from the seed of its settings. */
   Sampler(Sampling sampling) {
     this.sampling = sampling;
     this.random = new SplittableRandom(sampling.seed());

@@ -1,7 +1,7 @@
 package dev.hydra.inference;
 
 /**
- * How the next token is drawn.
+ * The settings by which the next token is sampled.
  *
  * @param temperature what logits are divided by; 0 always takes the likeliest token
  * @param topK only the k likeliest tokens; 0 for all

@@ -16,13 +16,14 @@ public final class SequenceScorer {
 
   private final Model model;
 
-  /** A scorer with a model. */
+  /** Creates a scorer with a model. */
   public SequenceScorer(Model model) {
     this.model = model;
   }
 
   /**
-   * The logarithm of the probability of every token but the first, given those before it, in nats.
+   * Returns the logarithm of the probability of every token but the first, given those before it,
+   * in nats.
    *
    * @throws IllegalArgumentException if the sequence is empty or has a token that the model lacks
    * @throws NotFiniteException if any of them is NaN or infinite
@@ -56,13 +57,13 @@ public final class SequenceScorer {
     }
   }
 
-  /** Tokens as int64 [1, time] on the model's device. */
+  /** Returns tokens as int64 [1, time] on the model's device. */
   public static Tensor ids(Model model, int[] tokens) {
     long[] ids = Arrays.stream(tokens).asLongStream().toArray();
     return Tensor.create(ids).view(1, -1).to(model.placement().device(), ScalarType.Long);
   }
 
-  /** Refuses no tokens, and tokens that are not in {@code 0..vocabulary-1}. */
+  /** Refuses an empty sequence, and tokens that are not in {@code 0..vocabulary-1}. */
   static void checkTokens(int[] tokens, int vocabulary) {
     if (tokens.length == 0) {
       throw new IllegalArgumentException("there is no token; give at least one");

@@ -21,7 +21,7 @@ public final class TextGenerator {
   private final @Nullable Swapper swapper;
 
   /**
-   * A generator with a model.
+   * Creates a generator with a model.
    *
    * @param vocabulary how many tokens mean something; a model may have room for more
    * @param settings what some of them mean
@@ -38,7 +38,7 @@ public final class TextGenerator {
     this.swapper = swapper;
   }
 
-  /** The same, with components that may be exchanged between two tokens. */
+  /** Returns a generator whose components may be swapped between two tokens. */
   public TextGenerator swapping(Swapper newSwapper) {
     return new TextGenerator(model, vocabulary, settings, newSwapper);
   }
@@ -71,7 +71,7 @@ public final class TextGenerator {
     }
   }
 
-  /** Where the prompt has the padding token, if it has it, and others. */
+  /** Returns where the prompt has the padding token, if it has it, and others. */
   private Optional<Tensor> padding(Tensor prompt) {
     if (settings.paddingToken().isEmpty()) {
       return Optional.empty();

@@ -40,7 +40,7 @@ final class AdamW implements Optimizer {
   private final List<OptimizedParameter> tables;
 
   /**
-   * What stays the same from step to step.
+   * The hyperparameters that stay the same from step to step.
    *
    * @param beta1 how much of the gradients' running average a step keeps, in [0, 1)
    * @param beta2 how much of the squared gradients' running average a step keeps, in [0, 1)
@@ -49,7 +49,7 @@ final class AdamW implements Optimizer {
    */
   record Constants(double beta1, double beta2, double epsilon, double weightDecay) {}
 
-  /** See {@link OptimizerContext}. */
+  /** Creates the optimizer; see {@link OptimizerContext}. */
   AdamW(
       List<OptimizedParameter> parameters, Constants constants, Map<String, ParameterState> known) {
     this.constants = constants;
@@ -107,7 +107,7 @@ final class AdamW implements Optimizer {
     }
   }
 
-  /** The same update of the rows that a sparse gradient holds, taken out and put back. */
+  /** Updates only the rows that a sparse gradient holds, taken out and put back. */
   private void updateRows(OptimizedParameter parameter) {
     FusedAdamW.Member table = member(parameter);
     Tensor rows = table.gradient().indices().select(0, 0);

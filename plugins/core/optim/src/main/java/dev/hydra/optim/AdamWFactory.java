@@ -4,7 +4,7 @@ import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Option;
 import java.util.List;
 
-/** AdamW: {@link AdamW} says how it computes. */
+/** Creates {@link AdamW} optimizers. */
 @HydraPlugin("adamw")
 public final class AdamWFactory implements OptimizerFactory {
   private static final Option<Double> BETA1 =
@@ -20,7 +20,7 @@ public final class AdamWFactory implements OptimizerFactory {
           .atLeast(0.0)
           .orElse(0.1);
 
-  /** For the registry. */
+  /** Creates the factory, for the registry. */
   public AdamWFactory() {}
 
   private static Option<Double> beta(String name, String doc) {

@@ -4,10 +4,13 @@ import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Option;
 import java.util.List;
 
-/** The learning rate stays; the last one as a part of the highest does not count. */
+/**
+ * Creates schedules under which the learning rate stays; the last one as a part of the highest does
+ * not count.
+ */
 @HydraPlugin("constant")
 public final class ConstantScheduleFactory implements ScheduleFactory {
-  /** For the registry. */
+  /** Creates the factory, for the registry. */
   public ConstantScheduleFactory() {}
 
   @Override

@@ -5,12 +5,12 @@ import dev.hydra.api.Option;
 import java.util.List;
 
 /**
- * The learning rate falls along half a period of a cosine (Loshchilov and Hutter, arXiv 1608.03983,
- * equation 5).
+ * Creates schedules under which the learning rate falls along half a period of a cosine (Loshchilov
+ * and Hutter, arXiv 1608.03983, equation 5).
  */
 @HydraPlugin("cosine")
 public final class CosineScheduleFactory implements ScheduleFactory {
-  /** For the registry. */
+  /** Creates the factory, for the registry. */
   public CosineScheduleFactory() {}
 
   @Override

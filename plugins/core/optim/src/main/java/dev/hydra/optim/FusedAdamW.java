@@ -21,10 +21,10 @@ record FusedAdamW(
     implements AutoCloseable {
   private static final Operator UPDATE = Operators.find("aten::_fused_adamw_", "tensor_lr");
 
-  /** What is updated together: a parameter, its gradient and its moments, this step counted. */
+  /** A parameter that is updated, its gradient and its moments, this step counted. */
   record Member(Tensor master, Tensor gradient, Moments moments) {}
 
-  /** The update of members that are all decayed or all not. */
+  /** Prepares the update of members that are all decayed or all not. */
   static FusedAdamW of(List<Member> members, boolean decay, AdamW.Constants constants) {
     return new FusedAdamW(
         list(members, Member::master),
@@ -41,7 +41,7 @@ record FusedAdamW(
     return Operators.list(members.stream().map(part).toList());
   }
 
-  /** Changes parameters and moments. */
+  /** Updates parameters and moments. */
   void update(Tensor learningRate) {
     UPDATE.call(
         masters,

@@ -28,7 +28,7 @@ public final class GradientClip implements AutoCloseable {
   private final double maxNorm;
 
   /**
-   * Clips these gradients at every {@link #clip()}.
+   * Creates a clip of these gradients, made by every {@link #clip()}.
    *
    * @param gradients all on one device and of one type, at least one of them dense
    * @param maxNorm the largest global norm that is left alone; infinite to measure only

@@ -10,7 +10,7 @@ package dev.hydra.optim;
  */
 public record LearningRate(double peak, long warmupSteps, String name, Schedule schedule) {
   /**
-   * The learning rate.
+   * Returns the learning rate of a step.
    *
    * @param step the number of steps done before, from 0
    * @throws IllegalStateException if the schedule gives something that cannot be one

@@ -4,10 +4,10 @@ import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Option;
 import java.util.List;
 
-/** The learning rate falls along a straight line. */
+/** Creates schedules under which the learning rate falls along a straight line. */
 @HydraPlugin("linear")
 public final class LinearScheduleFactory implements ScheduleFactory {
-  /** For the registry. */
+  /** Creates the factory, for the registry. */
   public LinearScheduleFactory() {}
 
   @Override

@@ -10,7 +10,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * What {@link AdamW} remembers of one parameter.
+ * The optimizer state that {@link AdamW} keeps for one parameter.
  *
  * @param step how many steps it has made; float32, without dimensions
  * @param average the running average of its gradients
@@ -21,7 +21,7 @@ record Moments(Tensor step, Tensor average, Tensor square) {
   private static final String AVERAGE = "exp_avg";
   private static final String SQUARE = "exp_avg_sq";
 
-  /** Those of a parameter before its first step. */
+  /** Returns the moments of a parameter before its first step. */
   static Moments zeros(Tensor master) {
     try (PointerScope scope = new PointerScope()) {
       return new Moments(
@@ -31,12 +31,12 @@ record Moments(Tensor step, Tensor average, Tensor square) {
     }
   }
 
-  /** Those in a state, the same tensors. */
+  /** Returns the moments in a state, the same tensors. */
   static Moments of(ParameterState state) {
     return new Moments(state.get(STEP), state.get(AVERAGE), state.get(SQUARE));
   }
 
-  /** As a state of the same tensors. */
+  /** Returns a state of the same tensors. */
   ParameterState state() {
     Map<String, Tensor> tensors = new LinkedHashMap<>();
     tensors.put(STEP, step);

@@ -32,7 +32,7 @@ public interface Optimizer extends AutoCloseable {
     step();
   }
 
-  /** What is remembered of every parameter, by name: live, and owned by the optimizer. */
+  /** Returns the state of every parameter, by name: live, and owned by the optimizer. */
   Map<String, ParameterState> states();
 
   /**
@@ -49,8 +49,8 @@ public interface Optimizer extends AutoCloseable {
   void close();
 
   /**
-   * What the optimizer remembers, by names such as {@code PARAMETER.exp_avg}: the live tensors,
-   * which the next step changes and {@link #close()} frees.
+   * Returns the optimizer state by names such as {@code PARAMETER.exp_avg}: the live tensors, which
+   * the next step changes and {@link #close()} frees.
    */
   default Map<String, Tensor> exportState() {
     Map<String, Tensor> all = new LinkedHashMap<>();
@@ -62,7 +62,7 @@ public interface Optimizer extends AutoCloseable {
   }
 
   /**
-   * Goes back to a state, bit for bit.
+   * Restores a state, bit for bit.
    *
    * @param saved all that {@link #exportState()} had then and nothing else, on any device
    * @throws IllegalArgumentException if a name, shape or type differs; then nothing has changed

@@ -9,7 +9,7 @@ import java.util.Set;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * What an optimizer is created from.
+ * The arguments from which a factory creates an optimizer.
  *
  * @param settings the values of the options of its factory
  * @param parameters at least one, with different names, all on one device and of one type; the

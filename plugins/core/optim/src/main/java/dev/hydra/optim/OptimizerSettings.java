@@ -66,15 +66,15 @@ public final class OptimizerSettings {
             plugins, ScheduleFactory.class, settings.at(SCHEDULE.name()), settings.get(SCHEDULE)));
   }
 
-  /** The plugins that optimizer and schedule come from. */
+  /** Returns the plugins that optimizer and schedule come from. */
   public List<Registration> plugins() {
     return List.of(optimizer.registration(), schedule.registration());
   }
 
   /**
-   * The optimizer for these parameters, to be closed by the caller.
+   * Creates the optimizer for these parameters, to be closed by the caller.
    *
-   * @param known what is remembered of some of them, see {@link OptimizerContext}
+   * @param known the states of some of them, see {@link OptimizerContext}
    */
   public Optimizer optimizer(
       List<OptimizedParameter> parameters, Map<String, ParameterState> known) {
@@ -82,14 +82,14 @@ public final class OptimizerSettings {
     return optimizer.create(factory -> factory.create(context));
   }
 
-  /** What clips these gradients, to be closed by the caller. */
+  /** Creates the clip of these gradients, to be closed by the caller. */
   public GradientClip clip(Collection<Tensor> gradients) {
     double norm = optimizer.settings().get(CLIP);
     return new GradientClip(gradients, norm == 0 ? Double.POSITIVE_INFINITY : norm);
   }
 
   /**
-   * The learning rates of a training.
+   * Returns the learning rates of a training.
    *
    * @param totalSteps the number of its steps, at least 1
    * @throws ConfigException if the warm-up takes longer, or the schedule's options do not fit

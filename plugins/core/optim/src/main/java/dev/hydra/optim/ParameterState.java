@@ -6,7 +6,7 @@ import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * What an optimizer remembers of one parameter (in PyTorch: {@code optimizer.state[parameter]}).
+ * The optimizer state of one parameter (in PyTorch: {@code optimizer.state[parameter]}).
  *
  * <p>Where the parameters of a model change, the state of a new parameter is made from those that
  * it came from: a tensor of the parameter's shape is moved element by element as the parameter was,
@@ -29,8 +29,8 @@ public record ParameterState(Map<String, Tensor> tensors) implements AutoCloseab
   }
 
   /**
-   * The states of all parameters in what {@link Optimizer#exportState} gave, by name; the tensors
-   * are the same ones.
+   * Returns the states of all parameters in what {@link Optimizer#exportState} gave, by name; the
+   * tensors are the same ones.
    */
   public static Map<String, ParameterState> of(Map<String, Tensor> exported) {
     Map<String, Map<String, Tensor>> parts = new LinkedHashMap<>();
@@ -47,7 +47,7 @@ public record ParameterState(Map<String, Tensor> tensors) implements AutoCloseab
   }
 
   /**
-   * A tensor.
+   * Returns a tensor.
    *
    * @throws IllegalArgumentException if there is none of that name
    */
@@ -60,7 +60,7 @@ public record ParameterState(Map<String, Tensor> tensors) implements AutoCloseab
     return tensor;
   }
 
-  /** Makes a state of the same names. */
+  /** Returns a state of the same names, each tensor mapped. */
   public ParameterState map(UnaryOperator<Tensor> each) {
     Map<String, Tensor> made = new LinkedHashMap<>();
     tensors.forEach((name, tensor) -> made.put(name, each.apply(tensor)));
@@ -72,7 +72,7 @@ public record ParameterState(Map<String, Tensor> tensors) implements AutoCloseab
     tensors.forEach((name, tensor) -> tensor.copy_(other.get(name)));
   }
 
-  /** The memory that it takes. */
+  /** Returns the bytes of memory that it takes. */
   public long bytes() {
     return tensors.values().stream()
         .mapToLong(tensor -> tensor.numel() * tensor.element_size())

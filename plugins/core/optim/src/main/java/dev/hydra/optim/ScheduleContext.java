@@ -3,7 +3,7 @@ package dev.hydra.optim;
 import dev.hydra.api.Settings;
 
 /**
- * What a schedule is created from. Steps are numbered from 0.
+ * The arguments from which a factory creates a schedule. Steps are numbered from 0.
  *
  * @param settings the values of the options of its factory
  * @param minRatio the last learning rate as a part of the highest, in [0, 1], for schedules that
@@ -19,12 +19,14 @@ public record ScheduleContext(Settings settings, double minRatio, long first, lo
     }
   }
 
-  /** How far a step is: from 0 at the first to 1 at the last and from there on. */
+  /** Returns how far a step is: from 0 at the first to 1 at the last and from there on. */
   public double progress(long step) {
     return last == first ? 1 : Math.min(1, (step - first) / (double) (last - first));
   }
 
-  /** The factor after a part, from 0 to 1, of the fall from 1 to the last one has been done. */
+  /**
+   * Returns the factor after a part, from 0 to 1, of the fall from 1 to the last one has been done.
+   */
   public double fall(double part) {
     return 1 - (1 - minRatio) * part;
   }

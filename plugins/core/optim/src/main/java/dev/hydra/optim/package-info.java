@@ -1,6 +1,6 @@
 /**
- * How parameters change: optimizers, gradient clipping and learning rate schedules, without a wait
- * for the device anywhere, so that a whole training step can be captured as a CUDA graph.
+ * Updates parameters: optimizers, gradient clipping and learning rate schedules, without a wait for
+ * the device anywhere, so that a whole training step can be captured as a CUDA graph.
  *
  * <p>{@link dev.hydra.optim.OptimizerSettings} reads the configuration. Optimizers and schedules
  * are plugins: see {@link dev.hydra.optim.OptimizerFactory} and {@link

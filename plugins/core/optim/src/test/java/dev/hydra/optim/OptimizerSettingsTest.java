@@ -122,8 +122,8 @@ class OptimizerSettingsTest {
   @Test
   void anOptimizerMayNotTakeTheNameOfAnOption() {
     assertRefused(
-        "test.conf: 1: optimizer.type: optimizer greedy of dev.hydra.optim cannot be used: its"
-            + " option clip has a name that is taken",
+        "test.conf: 1: optimizer.type: optimizer greedy of dev.hydra.optim unversioned cannot"
+            + " be used: its option clip has a name that is taken",
         "type = greedy");
   }
 

@@ -8,6 +8,7 @@ import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Role;
 import dev.hydra.composer.model.Components;
+import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.Devices;
 import java.util.ArrayList;
 import java.util.List;
@@ -94,7 +95,9 @@ public final class Conformance {
     }
     checks.addAll(layerChecks(subject));
     if (Devices.cudaAvailable()) {
-      checks.add(new Check("CUDA near CPU", () -> CudaChecks.nearCpu(subject)));
+      checks.add(new Check("CUDA near CPU", () -> CudaChecks.nearCpu(subject, KernelMode.PLAIN)));
+      checks.add(
+          new Check("CUDA kernels near CPU", () -> CudaChecks.nearCpu(subject, KernelMode.FUSED)));
     }
     return List.copyOf(checks);
   }

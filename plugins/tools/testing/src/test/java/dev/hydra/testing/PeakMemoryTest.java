@@ -1,5 +1,6 @@
 package dev.hydra.testing;
 
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.bytedeco.javacpp.BytePointer;
@@ -9,12 +10,18 @@ import org.junit.jupiter.api.Test;
 class PeakMemoryTest {
   private static final long MEBIBYTE = 1 << 20;
 
-  /** A larger peak of before hides nothing. */
   @Test
-  void seesWhatIsGivenBackBeforeTheEnd() {
-    use(512);
-    long peak = PeakMemory.during(() -> use(256));
-    assertTrue(peak > 240 * MEBIBYTE && peak < 400 * MEBIBYTE, peak + " bytes");
+  void whatIsNeededForAMomentIsSeen() {
+    use(512); // a larger peak of before hides nothing
+    AssertionError found =
+        assertThrows(
+            AssertionError.class, () -> PeakMemory.assertBelow(200 * MEBIBYTE, () -> use(256)));
+    assertTrue(String.valueOf(found.getMessage()).startsWith("needs 2"), found.getMessage());
+  }
+
+  @Test
+  void whatNeedsLessPasses() {
+    PeakMemory.assertBelow(200 * MEBIBYTE, () -> use(64));
   }
 
   private static void use(long mebibytes) {

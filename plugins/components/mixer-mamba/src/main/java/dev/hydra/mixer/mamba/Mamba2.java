@@ -14,11 +14,8 @@ import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
-import org.bytedeco.pytorch.global.torch;
 
 /** The Mamba-2 mixer, see {@link Mamba2Factory}. */
 final class Mamba2 implements Mixer {
@@ -26,8 +23,7 @@ final class Mamba2 implements Mixer {
 
   private final Mamba2Shape shape;
   private final int chunk;
-  private final double dtLow;
-  private final Optional<Double> dtHigh;
+  private final SsdInput.Limits limits;
   private final Linear inProjection;
   private final Linear outProjection;
   private final CausalConv conv;
@@ -41,8 +37,9 @@ final class Mamba2 implements Mixer {
   Mamba2(Site site, Mamba2Shape shape) {
     this.shape = shape;
     chunk = site.get(Mamba2Factory.CHUNK);
-    dtLow = site.get(Mamba2Factory.DT_LIMIT_LOW);
-    dtHigh = site.get(Mamba2Factory.DT_LIMIT_HIGH);
+    limits =
+        new SsdInput.Limits(
+            site.get(Mamba2Factory.DT_LIMIT_LOW), site.get(Mamba2Factory.DT_LIMIT_HIGH));
     multipliers = site.get(Mamba2Factory.MULTIPLIERS);
     boolean biased = site.get(StateSpaceOptions.BIAS);
     inProjection = Linear.inner(site, "in_proj", shape.projected(), site.width(), biased);
@@ -78,18 +75,20 @@ final class Mamba2 implements Mixer {
         conv.forward(projected.mixed, pass)
             .split_with_sizes(new long[] {inner, shape.projections(), shape.projections()}, -1);
     Tensor values = parts.get(0).unflatten(-1, shape.heads(), shape.headDim());
-    ScanInput input =
-        new ScanInput(
+    SsdInput input =
+        new SsdInput(
             values,
-            steps(projected.dt),
+            projected.dt,
             decayLog.exp().neg(),
             parts.get(1).unflatten(-1, shape.groups(), shape.state()),
             parts.get(2).unflatten(-1, shape.groups(), shape.state()),
+            stepBias,
+            skip,
+            limits,
             pass.documents(),
             before(x.size(0), pass));
     Tensor y = scan(input, pass.cache());
-    Tensor skipped = values.mul(Tensors.cast(skip, Tensors.type(x)).unsqueeze(-1));
-    return outProjection.apply(norm.forward(skipped.add(y).flatten(2, 3), projected.z));
+    return outProjection.apply(norm.forward(y.flatten(2, 3), projected.z));
   }
 
   /** What comes of the input projection; x, B and C side by side. */
@@ -121,24 +120,12 @@ final class Mamba2 implements Mixer {
                     : learned.map(l -> l.before(batch)));
   }
 
-  private Tensor scan(ScanInput input, Optional<StateCache> cache) {
+  private Tensor scan(SsdInput input, Optional<StateCache> cache) {
     boolean single = cache.isPresent() && input.x().size(1) == 1;
-    Ssd.Output output = single ? Ssd.step(input) : Ssd.chunked(input, chunk);
+    Ssd.Output output = single ? Ssd.step(input) : Ssd.of(input, chunk);
     cache.ifPresent(c -> c.put(STATE, output.state()));
     return learned
-        .flatMap(l -> input.documents().map(d -> output.y().add(l.read(input, d))))
+        .flatMap(l -> input.documents().map(d -> output.y().add(l.read(input.scan(), d))))
         .orElse(output.y());
-  }
-
-  /** The step sizes [batch, time, heads], float32 or float64. */
-  private Tensor steps(Tensor projected) {
-    Tensor dt = torch.softplus(Tensors.upcast(projected).add(stepBias));
-    if (dtLow == 0 && dtHigh.isEmpty()) {
-      return dt;
-    }
-    try (Scalar low = new Scalar(dtLow);
-        Scalar high = new Scalar(dtHigh.orElse(Double.POSITIVE_INFINITY))) {
-      return dt.clamp(new ScalarOptional(low), new ScalarOptional(high));
-    }
   }
 }

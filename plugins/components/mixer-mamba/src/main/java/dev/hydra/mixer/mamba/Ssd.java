@@ -30,6 +30,22 @@ final class Ssd {
   record Output(Tensor y, Tensor state) {}
 
   /**
+   * Computes any number of tokens, and adds what skips the recurrence: by CUDA kernels where they
+   * can be used, else {@link #plain}.
+   *
+   * @param chunk the largest chunk of the plain path; the kernels have their own
+   */
+  static Output of(SsdInput in, int chunk) {
+    return FusedSsd.of(in).map(fused -> fused.compute(in)).orElseGet(() -> plain(in, chunk));
+  }
+
+  /** Computes {@link #of} by LibTorch's operators. */
+  static Output plain(SsdInput in, int chunk) {
+    Output output = chunked(in.scan(), chunk);
+    return new Output(in.skipping(output.y()), output.state());
+  }
+
+  /**
    * Computes any number of tokens in chunks.
    *
    * @param in x [batch, time, heads, headDim], dt [batch, time, heads], a [heads], b and c [batch,
@@ -41,7 +57,13 @@ final class Ssd {
     return ChunkedSsd.compute(in, chunk, in.x().is_cuda() ? Integer.MAX_VALUE : CPU_AT_ONCE);
   }
 
-  /** Computes a single token as the recurrence says, for decoding. */
+  /** Computes {@link #of} for a single token, for decoding. */
+  static Output step(SsdInput in) {
+    Output output = step(in.scan());
+    return new Output(in.skipping(output.y()), output.state());
+  }
+
+  /** Computes a single token as the recurrence says. */
   static Output step(ScanInput in) {
     ScalarType accumulationType = Tensors.type(in.dt());
     long groups = in.b().size(2);

@@ -34,6 +34,14 @@ class Mamba2ConformanceTest {
             + " multipliers = [0.5, 2, 0.75, -1.5, 0.25]");
   }
 
+  /** Sizes that the CUDA kernels take. */
+  @TestFactory
+  Stream<DynamicTest> conformsWhereThereAreKernels() {
+    return checks(
+        "state = 16, head-dim = 16, groups = 2, chunk = 8, initial-state = learned,"
+            + " dt-limit-low = 0.001, dt-limit-high = 0.5");
+  }
+
   private static Stream<DynamicTest> checks(String options) {
     return Conformance.of(new Mamba2Factory()).options(options).width(16).tests().stream()
         .map(check -> dynamicTest(check.name(), check::run));

@@ -99,7 +99,7 @@ public final class ConfigFiles {
     }
   }
 
-  /** The part of a configuration under a key, empty if it has none. */
+  /** Returns the part of a configuration under a key, empty if it has none. */
   public static Config part(Config config, String key) {
     if (!config.hasPath(key)) {
       return ConfigFactory.empty(key);
@@ -111,7 +111,7 @@ public final class ConfigFiles {
     throw new ConfigException(value.origin(), key, "must be an object");
   }
 
-  /** The configuration as HOCON text. */
+  /** Renders the configuration as HOCON text. */
   public static String render(Config config) {
     return config
         .root()

@@ -3,11 +3,11 @@ package dev.hydra.composer.config;
 import dev.hydra.api.Option;
 import java.util.List;
 
-/** Options as a table in Markdown, from the declarations that also read and check them. */
+/** Writes options as a table in Markdown, from the declarations that also read and check them. */
 public final class OptionTable {
   private OptionTable() {}
 
-  /** The table, each line ended. */
+  /** Returns the table, each line ended. */
   public static String markdown(List<Option<?>> options) {
     if (options.isEmpty()) {
       return "No options.\n";

@@ -22,6 +22,7 @@ import java.util.function.Supplier;
  */
 record RequiredIncludes(Optional<ConfigIncluder> finder)
     implements ConfigIncluder, ConfigIncluderFile, ConfigIncluderURL, ConfigIncluderClasspath {
+  /** Creates an includer that does not know its finder yet. */
   RequiredIncludes() {
     this(Optional.empty());
   }

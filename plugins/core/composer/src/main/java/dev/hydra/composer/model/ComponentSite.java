@@ -89,23 +89,27 @@ public final class ComponentSite implements Site {
     return context;
   }
 
+  /** Returns the component itself. */
   Object component() {
     return component;
   }
 
+  /** Returns the component type, as its plugin registered it. */
   public Registration registration() {
     return registration;
   }
 
+  /** Returns the name of the component type. */
   String type() {
     return registration.type();
   }
 
+  /** Returns the slots of the children, by the names of their options. */
   Map<String, ComponentSlot> children() {
     return children;
   }
 
-  /** The names of the parameters that the component itself shares with others. */
+  /** Returns the names of the parameters that the component itself shares with others. */
   public Set<String> shared() {
     return shared;
   }
@@ -116,7 +120,7 @@ public final class ComponentSite implements Site {
     children.values().forEach(child -> child.collectPlugins(plugins));
   }
 
-  /** The configuration as it is now: children may have been exchanged. */
+  /** Returns the configuration as it is now: children may have been swapped. */
   public Config config() {
     Config now = config;
     for (Map.Entry<String, ComponentSlot> child : children.entrySet()) {
@@ -125,6 +129,7 @@ public final class ComponentSite implements Site {
     return now;
   }
 
+  /** Returns the cost of the component, without its children. */
   Cost cost(Workload work) {
     return factory().cost(this, work);
   }

@@ -21,9 +21,9 @@ import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * One place in a model, where a component stands: the {@link ComponentSite}. What others hold of
- * the component goes through here, so that it can be exchanged, and so that it is handed the pass
- * of its own site.
+ * A slot of a model, which holds a component: the {@link ComponentSite}. What others hold of the
+ * component goes through here, so that it can be swapped, and so that it is handed the pass of its
+ * own site.
  */
 public final class ComponentSlot {
   private final SitePath path;
@@ -34,7 +34,7 @@ public final class ComponentSlot {
   private volatile ComponentSite site;
 
   /**
-   * A place with a new component.
+   * Creates a slot with a new component.
    *
    * @param configPath where the configuration stands, for messages
    * @throws ConfigException if the configuration is wrong
@@ -59,35 +59,36 @@ public final class ComponentSlot {
     this(context, like.path, like.configPath, like.role, config, like.width, like.outputs);
   }
 
-  /** A place of the same name and shape outside the model, with a component built for it. */
+  /** Creates a slot of the same name and shape outside the model, with a component built for it. */
   public ComponentSlot copy(SiteContext context, Config config) {
     return new ComponentSlot(this, context, config);
   }
 
-  /** Puts another component here; gives the one before. */
+  /** Puts another component here; returns the one before. */
   ComponentSite exchange(ComponentSite next) {
     ComponentSite before = site;
     site = next;
     return before;
   }
 
+  /** Returns the component in this slot, with what came with it. */
   public ComponentSite site() {
     return site;
   }
 
-  /** The layer that stands here, run in a scope of its own. */
+  /** Runs the layer that stands here in a scope of its own. */
   public Tensor forward(Tensor x, ForwardContext forward) {
     return Scopes.keep(() -> ((Layer) site.component()).forward(x, new SitePass(forward, path)));
   }
 
-  /** Runs whatever stands here: a router too, of which it gives the weights. */
+  /** Runs whatever stands here: a router too, of which it returns the weights. */
   public Tensor run(Tensor x, ForwardContext forward) {
     return role == Role.ROUTER
         ? ((Router) site.component()).route(x, new SitePass(forward, path)).weights()
         : forward(x, forward);
   }
 
-  /** The component under the interface of its role, for a parent component. */
+  /** Returns the component under the interface of its role, for a parent component. */
   public Object handle() {
     return switch (role) {
       case MIXER -> (Mixer) this::forwardAsChild;
@@ -120,7 +121,7 @@ public final class ComponentSlot {
     throw new IllegalArgumentException("a component must hand on the pass that it was given");
   }
 
-  /** The cost of the component and its children. */
+  /** Returns the cost of the component and its children. */
   Cost cost(Workload work) {
     Cost cost = site.cost(work);
     for (ComponentSlot child : children()) {
@@ -129,7 +130,7 @@ public final class ComponentSlot {
     return cost;
   }
 
-  /** This site and those below it. */
+  /** Passes this slot and those below it to a visitor. */
   public void visit(Consumer<ComponentSlot> visitor) {
     visitor.accept(this);
     children().forEach(child -> child.visit(visitor));
@@ -145,26 +146,32 @@ public final class ComponentSlot {
     visit(site -> names.addAll(site.site.shared()));
   }
 
+  /** Returns the path of the site. */
   public SitePath path() {
     return path;
   }
 
+  /** Returns the width of the hidden states that come in. */
   public int width() {
     return width;
   }
 
+  /** Returns the width for layers, the number of experts for routers. */
   public int outputs() {
     return outputs;
   }
 
+  /** Returns the role of the components that fit here. */
   public Role role() {
     return role;
   }
 
+  /** Returns the name of the component type. */
   public String type() {
     return site.type();
   }
 
+  /** Returns the slots of the component's children. */
   List<ComponentSlot> children() {
     return List.copyOf(site.children().values());
   }

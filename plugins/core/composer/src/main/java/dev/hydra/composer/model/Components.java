@@ -13,12 +13,12 @@ import java.util.List;
 /** The component types that there are, wherever they come from. */
 @FunctionalInterface
 public interface Components {
-  /** All of them, at this moment; factories are {@link ComponentFactory}s. */
+  /** Returns all of them, at this moment; factories are {@link ComponentFactory}s. */
   List<Registration> all();
 
   /**
-   * Those that one site chooses from: where there are several versions of a plugin, it may need
-   * another one than the rest.
+   * Returns those that one site chooses from: where there are several versions of a plugin, it may
+   * need another one than the rest.
    *
    * @param site its path in the model
    */
@@ -26,29 +26,29 @@ public interface Components {
     return this;
   }
 
-  /** Just these. */
+  /** Returns the component types of these factories only. */
   static Components of(ComponentFactory<?>... factories) {
     return of(PluginRegistry.of(factories));
   }
 
-  /** Those among plugins of every kind. */
+  /** Returns the component types among plugins of every kind. */
   static Components of(PluginRegistry plugins) {
     return () -> plugins.of(ComponentFactory.class).all();
   }
 
-  /** The factory of a component type. */
+  /** Returns the factory of a component type. */
   static ComponentFactory<?> factory(Registration registration) {
     return registration.as(ComponentFactory.class);
   }
 
-  /** Those of one role. */
+  /** Returns those of one role. */
   default Candidates of(Role role) {
     return new Candidates(
         role.key() + " type", all().stream().filter(each -> factory(each).role() == role).toList());
   }
 
   /**
-   * The component type that a configuration asks for.
+   * Finds the component type that a configuration asks for.
    *
    * @param path where the configuration stands, for messages
    * @throws ConfigException if it has no {@code type}, or one that no plugin offers, or several

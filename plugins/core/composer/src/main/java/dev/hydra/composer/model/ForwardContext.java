@@ -10,9 +10,9 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one forward of a model is given besides its tokens, and what it leaves besides its output:
- * auxiliary losses and observations, named by site. Owns these; close it when they are no longer
- * needed.
+ * The context of one forward of a model: what it is given besides its tokens, and the auxiliary
+ * losses and observations, named by site, that it leaves besides its output. Owns these; close it
+ * when they are no longer needed.
  */
 public final class ForwardContext implements AutoCloseable {
   private final boolean training;
@@ -34,42 +34,45 @@ public final class ForwardContext implements AutoCloseable {
     this.documents = documents;
   }
 
-  /** For a training step over whole sequences. */
+  /** Creates a context for a training step over whole sequences. */
   public static ForwardContext training() {
     return new ForwardContext(true, false, null, null);
   }
 
-  /** For an evaluation over whole sequences. */
+  /** Creates a context for an evaluation over whole sequences. */
   public static ForwardContext evaluation() {
     return new ForwardContext(false, false, null, null);
   }
 
-  /** The same, continuing from a state and leaving the new one in it. */
+  /** Returns a new context like this one, continuing from a state and leaving the new one in it. */
   public ForwardContext with(ModelState newState) {
     return new ForwardContext(training, observing, newState, documents);
   }
 
-  /** The same, over packed documents: int64 [batch, time], the document of each token. */
+  /**
+   * Returns a new context like this one, over packed documents: int64 [batch, time], the document
+   * of each token.
+   */
   public ForwardContext withDocuments(Tensor newDocuments) {
     return new ForwardContext(training, observing, state, newDocuments);
   }
 
-  /** The same, asking components for their observations. */
+  /** Returns a new context like this one, asking components for their observations. */
   public ForwardContext observing() {
     return new ForwardContext(training, true, state, documents);
   }
 
-  /** The auxiliary losses by {@code site.name}, scalars with gradient. */
+  /** Returns the auxiliary losses by {@code site.name}, scalars with gradient. */
   public Map<String, Tensor> losses() {
     return Collections.unmodifiableMap(losses);
   }
 
-  /** The observations by {@code site.name}. */
+  /** Returns the observations by {@code site.name}. */
   public Map<String, Tensor> observations() {
     return Collections.unmodifiableMap(observations);
   }
 
-  /** How frozen parameters are to move after the step, by their full names. */
+  /** Returns the adjustments of frozen parameters, made after the step, by their full names. */
   public Map<String, Tensor> adjustments() {
     return Collections.unmodifiableMap(adjustments);
   }
@@ -101,6 +104,7 @@ public final class ForwardContext implements AutoCloseable {
     computed = true;
   }
 
+  /** Returns the padding of the prompt, bool [1, time], if it has any. */
   Optional<Tensor> padding() {
     return Optional.ofNullable(padding);
   }
@@ -118,6 +122,7 @@ public final class ForwardContext implements AutoCloseable {
     }
   }
 
+  /** Returns the tokens, int64 [batch, time]; throws IllegalStateException if none are known. */
   Tensor tokens() {
     if (tokens == null) {
       throw new IllegalStateException("this forward has no tokens");
@@ -125,30 +130,37 @@ public final class ForwardContext implements AutoCloseable {
     return tokens;
   }
 
+  /** Says whether this is a training step. */
   boolean isTraining() {
     return training;
   }
 
+  /** Says whether components are asked for their observations. */
   boolean isObserving() {
     return observing;
   }
 
+  /** Returns the decoding state to continue from; empty for whole sequences. */
   Optional<ModelState> state() {
     return Optional.ofNullable(state);
   }
 
+  /** Returns the document of each token, int64 [batch, time], if documents are packed. */
   Optional<Tensor> documents() {
     return Optional.ofNullable(documents);
   }
 
+  /** Adds an auxiliary loss, summed with those of its name, unless the forward is over. */
   void addLoss(String name, Tensor loss) {
     add(losses, name, loss);
   }
 
+  /** Adds an adjustment, detached and summed with those of its parameter, likewise. */
   void addAdjustment(String name, Tensor delta) {
     add(adjustments, name, delta.detach());
   }
 
+  /** Adds an observation, detached, in the place of one of the same name. */
   void addObservation(String name, Tensor value) {
     replace(observations, name, value.detach());
   }

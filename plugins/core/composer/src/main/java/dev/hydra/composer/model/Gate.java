@@ -16,14 +16,14 @@ interface Gate {
   double LEARNED_BIAS = -2;
 
   /**
-   * Scales.
+   * Scales the output of a path.
    *
    * @param y the path's output [batch, time, width] in the master type
    * @param normed the path's input, in the master type
    */
   Tensor apply(Tensor y, Tensor normed, SitePass pass);
 
-  /** Makes the gate of the path at {@code path}. */
+  /** Creates the gate of the path at {@code path}. */
   static Gate of(GateSpec spec, ParameterSource parameters, String path, int width) {
     if (spec instanceof GateSpec.Scalar scalar) {
       Tensor gate = parameters.borrow(path, scalar(path, scalar.initial()));

@@ -115,17 +115,17 @@ public final class Model implements AutoCloseable {
     return Scopes.keep(() -> Tensors.scaled(Tensors.linear(hidden, head), spec.logitsScale()));
   }
 
-  /** What the model was built from. */
+  /** Returns the spec that the model was built from. */
   public ModelSpec spec() {
     return spec;
   }
 
-  /** Where the model lives and in which type it computes. */
+  /** Returns where the model lives and in which type it computes. */
   public Placement placement() {
     return precision;
   }
 
-  /** The parameters. */
+  /** Returns the parameters. */
   public ParameterStore parameters() {
     return store;
   }
@@ -135,19 +135,19 @@ public final class Model implements AutoCloseable {
     return own.part(parameter);
   }
 
-  /** The plugins that its components came from, sorted. */
+  /** Returns the plugins that its components came from, sorted. */
   public List<PluginId> plugins() {
     TreeSet<PluginId> plugins = new TreeSet<>();
     blocks.forEach(block -> block.slots().forEach(slot -> slot.collectPlugins(plugins)));
     return List.copyOf(plugins);
   }
 
-  /** What its components were built from. */
+  /** Returns the context in which its components were built. */
   public SiteContext context() {
     return context;
   }
 
-  /** All sites, each before those below it. */
+  /** Returns all slots, each before those below it. */
   public List<ComponentSlot> slots() {
     List<ComponentSlot> all = new ArrayList<>();
     for (ResidualBlock block : blocks) {
@@ -156,7 +156,7 @@ public final class Model implements AutoCloseable {
     return all;
   }
 
-  /** Puts other components and parameters in place, not while it runs; gives those before. */
+  /** Puts another revision in place, not while the model runs; returns the one before. */
   public ModelRevision exchange(ModelRevision next) {
     Map<ComponentSlot, ComponentSite> before = new LinkedHashMap<>();
     next.sites().forEach((slot, site) -> before.put(slot, slot.exchange(site)));
@@ -166,6 +166,7 @@ public final class Model implements AutoCloseable {
     return previous;
   }
 
+  /** Returns the blocks, bottom to top. */
   List<ResidualBlock> blocks() {
     return blocks;
   }

@@ -14,8 +14,8 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Parameters of a model in a safetensors file. Those that no component asks for are named in its
- * metadata: a model without them is not the worse.
+ * Writes and reads the parameters of a model in a safetensors file. Those that no component asks
+ * for are named in its metadata: a model without them is not the worse.
  */
 public final class ModelFiles {
   private static final String UNUSED = "hydra.unused";

@@ -17,7 +17,7 @@ public enum ModelPart {
     this.key = key;
   }
 
-  /** Names it where parameters are counted. */
+  /** Returns the name under which parameters are counted. */
   public String key() {
     return key;
   }

@@ -6,9 +6,9 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * What can be exchanged in a model.
+ * A revision of a model: all that a swap can change in it.
  *
- * @param sites components, at some of its sites
+ * @param sites components, in some of its slots
  * @param parameters all parameters
  * @param spec what to build to get the same
  */

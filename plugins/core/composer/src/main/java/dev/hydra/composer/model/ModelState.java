@@ -16,20 +16,20 @@ public final class ModelState implements AutoCloseable {
   private long position;
 
   /**
-   * How much has been read.
+   * The extent of what has been read.
    *
    * @param batch sequences
    * @param tokens tokens of each
    */
   public record Extent(long batch, long tokens) {}
 
-  /** The number of tokens seen. */
+  /** Returns the number of tokens seen. */
   public long position() {
     return position;
   }
 
   /**
-   * A state that continues where another was; owns its tensors.
+   * Creates a state that continues where another was; it owns its tensors.
    *
    * @param position the number of tokens seen
    * @param tensors as {@link #export()} names them, on the device where they are to be used; copied
@@ -52,7 +52,7 @@ public final class ModelState implements AutoCloseable {
     return state;
   }
 
-  /** The tensors by {@code SITE/NAME}: the live ones, which the next forward frees. */
+  /** Returns the tensors by {@code SITE/NAME}: the live ones, which the next forward frees. */
   public Map<String, Tensor> export() {
     Map<String, Tensor> all = new TreeMap<>();
     sites.forEach(
@@ -61,11 +61,12 @@ public final class ModelState implements AutoCloseable {
     return all;
   }
 
+  /** Returns the state of a site, empty if it has left none. */
   public SiteState site(SitePath path) {
     return sites.computeIfAbsent(path, key -> new SiteState(this::position, begin(key)));
   }
 
-  /** Where the text begins for a new site: where it does for the one above. */
+  /** Returns where the text begins for a new site: where it does for the one above. */
   private long begin(SitePath path) {
     return path.parent()
         .map(
@@ -76,6 +77,7 @@ public final class ModelState implements AutoCloseable {
         .orElse(0L);
   }
 
+  /** Returns the extent of what has been read; a batch of 1 if no site remembers anything. */
   public Extent extent() {
     long batch =
         sites.values().stream()
@@ -86,12 +88,12 @@ public final class ModelState implements AutoCloseable {
     return new Extent(batch, position);
   }
 
-  /** The number of tokens that a site has seen. */
+  /** Returns the number of tokens that a site has seen. */
   public long tokens(SitePath path) {
     return sites.containsKey(path) ? site(path).position() : position;
   }
 
-  /** What a site and those below it remember, by {@code SITE/NAME} seen from that site. */
+  /** Returns what a site and those below it remember, by {@code SITE/NAME} seen from that site. */
   public Map<String, Tensor> below(SitePath path) {
     Map<String, Tensor> below = new TreeMap<>();
     sites.forEach(
@@ -115,16 +117,17 @@ public final class ModelState implements AutoCloseable {
         });
   }
 
+  /** Moves the position on by the tokens of a forward. */
   public void advance(long tokens) {
     position += tokens;
   }
 
-  /** The bytes that the state holds. */
+  /** Returns the bytes that the state holds. */
   public long bytes() {
     return sum(Tensor::nbytes);
   }
 
-  /** The elements that the state holds, of whatever type. */
+  /** Returns the number of elements that the state holds, of whatever type. */
   public long elements() {
     return sum(Tensor::numel);
   }

@@ -13,8 +13,8 @@ import java.util.Set;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * What a model is made of and what it costs. Parameters are counted as the model made them; FLOPs,
- * activations and state are each component's own count ({@link Cost}).
+ * A summary of what a model is made of and what it costs. Parameters are counted as the model made
+ * them; FLOPs, activations and state are each component's own count ({@link Cost}).
  *
  * @param parts every component, in order
  * @param roles parameters by role; {@code embedding}, {@code head}, {@code norms} and {@code gates}
@@ -32,6 +32,7 @@ public record ModelSummary(
 
   /** A number of parameters, and how many of them one token uses. */
   public record Count(long parameters, long activeParameters) {
+    /** Adds another count. */
     Count plus(Count other) {
       return new Count(parameters + other.parameters, activeParameters + other.activeParameters);
     }
@@ -48,7 +49,7 @@ public record ModelSummary(
   public record ComponentCount(SitePath path, String role, String type, Count count) {}
 
   /**
-   * Costs at a sequence length, batch 1.
+   * The costs at a sequence length, batch 1.
    *
    * @param tokens the length
    * @param forwardFlopsPerToken of a forward over the whole sequence, head included
@@ -65,7 +66,7 @@ public record ModelSummary(
       double decodingBytes) {}
 
   /**
-   * Accounts for a model; the meta device will do.
+   * Summarises a model; the meta device will do.
    *
    * @param compute the type that memory is counted for
    */
@@ -111,8 +112,8 @@ public record ModelSummary(
     }
 
     /**
-     * What a site has and uses. A parameter that it shares with a site before it was counted there;
-     * but of a table each site reads rows of its own.
+     * Counts what a site has and uses. A parameter that it shares with a site before it was counted
+     * there; but of a table each site reads rows of its own.
      */
     private Count count(ComponentSlot slot, Set<String> counted) {
       Set<String> shared = new HashSet<>();
@@ -158,7 +159,8 @@ public record ModelSummary(
         double gradients = parameter.spec().sparse() ? 0 : MASTER_BYTES;
         master += elements * (gradients + (copied ? 2 * computeBytes : 0));
       }
-      // Every block keeps the precise residual stream and its norm, the head keeps its logits.
+      // Every block keeps the residual stream in the master type and its norm, the head keeps its
+      // logits.
       double stream = 2.0 * model.blocks().size() * model.spec().width() * (double) tokens;
       double logits = (double) tokens * model.spec().vocabSize();
       double activations =

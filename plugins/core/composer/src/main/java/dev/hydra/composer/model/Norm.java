@@ -16,6 +16,7 @@ final class Norm {
   private final Tensor weight;
   private final Tensor bias;
 
+  /** Creates a norm with parameters below a path. */
   Norm(ModelSpec spec, ParameterSource parameters, String path) {
     kind = spec.norm();
     epsilon = spec.normEpsilon();
@@ -30,6 +31,7 @@ final class Norm {
     return ParameterSpec.of(name, init, width).inFp32();
   }
 
+  /** Normalises [..., width] in the master type. */
   Tensor apply(Tensor x) {
     if (kind == NormKind.RMSNORM) {
       return Tensors.rmsNorm(x, weight, epsilon);

@@ -13,20 +13,20 @@ import org.bytedeco.pytorch.Tensor;
  *
  * @param name its full name, such as {@code blocks.3.mixer.in_proj.weight}
  * @param spec how the component described it
- * @param master the precise copy, which optimizers change and checkpoints keep
+ * @param master the fp32 master (float64 in checks), which optimizers change and checkpoints keep
  * @param working what components compute with; the master itself where the types are the same
  * @param unused whether it is left of a component that is gone, kept for its value only
  */
 public record Parameter(
     String name, ParameterSpec spec, Tensor master, Tensor working, boolean unused)
     implements AutoCloseable {
-  /** Whether the working copy must follow changes of the master. */
+  /** Says whether the working copy must follow changes of the master. */
   public boolean copied() {
     return Tensors.type(working) != Tensors.type(master);
   }
 
   /**
-   * This parameter, if it has a shape.
+   * Returns this parameter if it has a shape.
    *
    * @throws IllegalArgumentException if it has another one
    */
@@ -38,17 +38,17 @@ public record Parameter(
     return this;
   }
 
-  /** The same parameter under another description of the same {@linkplain #fits kind}. */
+  /** Returns this parameter under another description of the same {@linkplain #fits kind}. */
   public Parameter as(ParameterSpec other) {
     return new Parameter(name, ParameterStore.done(other), master, working, false);
   }
 
-  /** The same parameter left without a component. */
+  /** Returns this parameter left without a component. */
   public Parameter left() {
     return new Parameter(name, spec.frozen(), master, working, true);
   }
 
-  /** Whether its tensors are what a description asks for. */
+  /** Says whether its tensors are what a description asks for. */
   public boolean fits(ParameterSpec other) {
     return !unused
         && spec.shape().equals(other.shape())

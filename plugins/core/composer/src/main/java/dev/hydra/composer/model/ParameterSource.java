@@ -7,7 +7,7 @@ import org.bytedeco.pytorch.Tensor;
 @FunctionalInterface
 public interface ParameterSource {
   /**
-   * The working copy of a parameter, made and initialised if it is new.
+   * Returns the working copy of a parameter, made and initialised if it is new.
    *
    * @param name its full name
    * @throws IllegalArgumentException if there is one of that name with another shape

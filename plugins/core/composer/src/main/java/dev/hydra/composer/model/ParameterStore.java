@@ -45,22 +45,22 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
     return known.of(spec.shape()).working();
   }
 
-  /** The parameters by name, in the order in which they were made. */
+  /** Returns the parameters by name, in the order in which they were made. */
   public Map<String, Parameter> byName() {
     return parameters;
   }
 
-  /** Puts other parameters in the place of all; closes none. */
+  /** Replaces all parameters; closes none. */
   void exchange(Map<String, Parameter> next) {
     parameters = next;
   }
 
-  /** All parameters in the order in which they were made. */
+  /** Returns all parameters in the order in which they were made. */
   public Collection<Parameter> all() {
     return Collections.unmodifiableCollection(parameters.values());
   }
 
-  /** Whether there is a parameter of a name. */
+  /** Says whether there is a parameter of a name. */
   public boolean has(String name) {
     return parameters.containsKey(name);
   }
@@ -79,7 +79,7 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
     }
   }
 
-  /** What is kept of a description. */
+  /** Returns what is kept of a description. */
   static ParameterSpec done(ParameterSpec spec) {
     return new ParameterSpec(
         spec.name(),
@@ -91,7 +91,10 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
         spec.sparse());
   }
 
-  /** On the CPU in float32 whatever the model computes in, so that every device starts the same. */
+  /**
+   * Initialises on the CPU in float32 whatever the model computes in, so that every device starts
+   * the same.
+   */
   private Tensor initial(String name, ParameterSpec spec) {
     if (precision.device().is_meta()) {
       return torch.empty(

@@ -22,6 +22,7 @@ final class ResidualBlock {
   private final ScalarType compute;
   private final List<Path> paths = new ArrayList<>();
 
+  /** Builds the paths of a block. */
   ResidualBlock(
       ModelSpec model,
       BlockSpec spec,
@@ -92,6 +93,7 @@ final class ResidualBlock {
     return path.gate().apply(y, normed, new SitePass(forward, path.slot().path()));
   }
 
+  /** Returns the slots of its paths, in order. */
   List<ComponentSlot> slots() {
     return paths.stream().map(Path::slot).toList();
   }

@@ -1,7 +1,7 @@
 package dev.hydra.composer.model;
 
 /**
- * What components are built from.
+ * The context in which components are built.
  *
  * @param components the component types
  * @param parameters the parameters

@@ -15,7 +15,7 @@ public final class SiteState implements StateCache, AutoCloseable {
   private long begin;
 
   /**
-   * Empty.
+   * Creates an empty state.
    *
    * @param position the number of tokens seen
    * @param begin of these, those that the site does not know of
@@ -43,7 +43,7 @@ public final class SiteState implements StateCache, AutoCloseable {
     }
   }
 
-  /** How many tokens came before the first one that the site knows of. */
+  /** Returns how many tokens came before the first one that the site knows of. */
   long begin() {
     return begin;
   }
@@ -54,6 +54,7 @@ public final class SiteState implements StateCache, AutoCloseable {
     begin = position.getAsLong();
   }
 
+  /** Returns the live tensors by name. */
   Map<String, Tensor> tensors() {
     return Map.copyOf(tensors);
   }

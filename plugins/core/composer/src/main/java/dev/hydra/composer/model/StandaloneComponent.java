@@ -81,18 +81,20 @@ public final class StandaloneComponent implements AutoCloseable {
     slot = maker.get();
   }
 
-  /** What a router decides, as it says it; a state is not moved on. */
+  /** Returns the routing of a router as it gives it; a state is not moved on. */
   public Routing route(Tensor x, ForwardContext forward) {
     return forward.about(() -> tokens(x), () -> router().route(x, new SitePass(forward, PATH)));
   }
 
-  /** int64 [batch, time]: different for different hidden states, most of the time. */
+  /**
+   * Returns tokens int64 [batch, time]: different for different hidden states, most of the time.
+   */
   private static Tensor tokens(Tensor x) {
     Tensor first = x.detach().select(2, 0).abs().to(ScalarType.Double);
     return Tensors.mul(first, 1000.0).to(ScalarType.Long);
   }
 
-  /** Of a router: the number of experts that it promises for each token. */
+  /** Returns the number of experts that a router promises for each token. */
   public int topK() {
     return router().topK();
   }
@@ -106,12 +108,12 @@ public final class StandaloneComponent implements AutoCloseable {
     return result;
   }
 
-  /** Its parameters. */
+  /** Returns its parameters. */
   public ParameterStore parameters() {
     return store;
   }
 
-  /** What it and its children cost. */
+  /** Returns the cost of it and its children. */
   public Cost cost(Workload work) {
     return slot.cost(work);
   }

@@ -3,9 +3,9 @@ package dev.hydra.composer.spec;
 import com.typesafe.config.ConfigValue;
 import dev.hydra.api.ConfigException;
 
-/** How much of a path's output is added to the residual stream. */
+/** A gate as configured: how much of a path's output is added to the residual stream. */
 public sealed interface GateSpec {
-  /** All of it. */
+  /** No gate: all of the output is added. */
   record None() implements GateSpec {}
 
   /**
@@ -15,7 +15,7 @@ public sealed interface GateSpec {
    */
   record Scalar(double initial) implements GateSpec {}
 
-  /** Per token, {@code sigmoid(w norm(x) + b)}: the Hydra paper's gate beta. */
+  /** A gate per token, {@code sigmoid(w norm(x) + b)}: the Hydra paper's gate beta. */
   record Learned() implements GateSpec {}
 
   /** Reads {@code gate = none}, {@code gate = learned} or {@code gate = 0.5}. */

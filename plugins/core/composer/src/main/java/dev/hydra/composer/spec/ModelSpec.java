@@ -65,7 +65,7 @@ public record ModelSpec(
       Option.choice("topology", Topology.class, "how paths are put together")
           .orElse(Topology.SEQUENTIAL);
 
-  /** The options of {@code model}, for documentation. */
+  /** Returns the options of {@code model}, for documentation. */
   public static List<Option<?>> options() {
     return List.of(
         VOCAB_SIZE,
@@ -107,7 +107,7 @@ public record ModelSpec(
         blocks(model, settings));
   }
 
-  /** The same with other blocks. */
+  /** Returns this spec with other blocks. */
   ModelSpec with(List<BlockSpec> newBlocks) {
     return new ModelSpec(
         vocabSize,
@@ -155,7 +155,7 @@ public record ModelSpec(
     return List.copyOf(blocks);
   }
 
-  /** An entry of a stack: a block, or a sequence of blocks, so many times. */
+  /** Reads an entry of a stack: a block, or a sequence of blocks, so many times. */
   private static List<BlockSpec> repeated(Config entry, String path) {
     int count = Settings.read(path, entry, List.of(REPEAT), "block", "blocks").get(REPEAT);
     if (entry.hasPath("block") == entry.hasPath("blocks")) {

@@ -47,7 +47,7 @@ public record PathSpec(
   private static final Option<Double> SCALE =
       Option.decimal("scale", "fixed factor of the output, besides the gate").orElse(1.0);
 
-  /** The options of a path, for documentation. */
+  /** Returns the options of a path, for documentation. */
   public static List<Option<?>> options() {
     return List.of(NAME, INPUT_SCALE, SCALE);
   }
@@ -105,12 +105,14 @@ public record PathSpec(
         at);
   }
 
-  /** The same with another component of its role. */
+  /** Returns this path with another component of its role. */
   PathSpec with(Config component) {
     return new PathSpec(name, role, component, configPath, inputScale, scale, gate, at);
   }
 
-  /** {@code mixer = mamba2} is short for {@code mixer { type = mamba2 }}. */
+  /**
+   * Reads a component, where {@code mixer = mamba2} is short for {@code mixer { type = mamba2 }}.
+   */
   private static Config componentConfig(ConfigValue value, String path) {
     return switch (value.valueType()) {
       case OBJECT -> value.atKey("it").getConfig("it");

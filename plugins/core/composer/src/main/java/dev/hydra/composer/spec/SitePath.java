@@ -43,13 +43,13 @@ public record SitePath(String text) implements Comparable<SitePath> {
     return dot < 0 ? Optional.empty() : Optional.of(new SitePath(text.substring(0, dot)));
   }
 
-  /** Gives the last name of the path. */
+  /** Returns the last name of the path. */
   public String name() {
     return text.substring(text.lastIndexOf(DOT) + 1);
   }
 
   /**
-   * Gives the full name of something of this site.
+   * Returns the full name of something of this site.
    *
    * @param local its name at the site, such as {@code out_proj.weight}
    */
@@ -65,7 +65,7 @@ public record SitePath(String text) implements Comparable<SitePath> {
   }
 
   /**
-   * Gives the name at this site of something that it {@linkplain #owns owns}.
+   * Returns the name at this site of something that it {@linkplain #owns owns}.
    *
    * @throws IllegalArgumentException if it does not
    */
@@ -82,7 +82,7 @@ public record SitePath(String text) implements Comparable<SitePath> {
   }
 
   /**
-   * Gives the way from this site to one that it {@linkplain #contains contains}: nothing for the
+   * Returns the way from this site to one that it {@linkplain #contains contains}: nothing for the
    * site itself.
    *
    * @throws IllegalArgumentException if it does not

@@ -60,12 +60,12 @@ public record Slice(List<Part> parts) {
     return text == null ? otherwise : Integer.parseInt(text);
   }
 
-  /** Whether block {@code index} of {@code count} is chosen. */
+  /** Says whether block {@code index} of {@code count} is chosen. */
   boolean contains(int index, int count) {
     return parts.stream().anyMatch(part -> part.contains(index, count));
   }
 
-  /** Whether every part chooses at least one of {@code count} blocks. */
+  /** Says whether every part chooses at least one of {@code count} blocks. */
   boolean fits(int count) {
     return parts.stream()
         .allMatch(part -> IntStream.range(0, count).anyMatch(index -> part.contains(index, count)));

@@ -8,12 +8,12 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/** Writes what components a model has into its configuration. */
+/** Writes the components that a model has into its configuration. */
 public final class SpecConfig {
   private SpecConfig() {}
 
   /**
-   * A configuration of a model with the blocks of a spec, one by one.
+   * Writes the blocks of a spec, one by one, into a configuration.
    *
    * @param root a whole configuration, of which all else is kept
    */
@@ -29,7 +29,7 @@ public final class SpecConfig {
   }
 
   /**
-   * A spec with another component at a site.
+   * Returns a spec with another component at a site.
    *
    * @param site such as {@code blocks.3.ffn} or, below it, {@code blocks.3.ffn.router}
    */

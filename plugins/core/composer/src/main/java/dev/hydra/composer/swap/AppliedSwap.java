@@ -13,14 +13,14 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A swap that is in place. It keeps what was there before until it is confirmed.
+ * A swap that is in place, with the revision before, which it keeps until it is confirmed.
  *
- * @param model where
+ * @param model the model that it changed
  * @param report what it did
- * @param before what there was
- * @param after what there is
+ * @param before the revision before
+ * @param after the revision now
  * @param participant the host's part
- * @param policy what becomes of a decoding state that does not fit, on the way back too
+ * @param policy what becomes of a decoding state that does not fit, in a rollback too
  */
 record AppliedSwap(
     Model model,
@@ -29,14 +29,14 @@ record AppliedSwap(
     ModelRevision after,
     SwapHost.Participant participant,
     SwapRequest.State policy) {
-  /** Gives up what there was. */
+  /** Confirms the swap: the revision before is released. */
   void confirm() {
     participant.close();
     only(before, after).forEach(Parameter::close);
   }
 
   /**
-   * Goes back, or throws and leaves all as it was.
+   * Rolls back, or throws and leaves all as it was.
    *
    * @param state the decoding state that the owner goes on with, if any
    * @return parameters that are not used any more, to be closed
@@ -51,7 +51,7 @@ record AppliedSwap(
               sites,
               layouts,
               policy,
-              "undo the swap between texts, or swap back and let it be reset");
+              "roll the swap back between texts, or swap back and let it be reset");
       participant.rolledBack();
       forget.run();
     } catch (RuntimeException | Error e) {
@@ -62,7 +62,7 @@ record AppliedSwap(
     return only(after, before);
   }
 
-  /** Parameters whose tensors one revision has and another has not. */
+  /** Returns parameters whose tensors one revision has and another has not. */
   private static List<Parameter> only(ModelRevision one, ModelRevision other) {
     Collection<Parameter> others = other.parameters().values();
     Set<Tensor> masters = new HashSet<>();

@@ -31,7 +31,7 @@ import org.jspecify.annotations.Nullable;
  * Closing frees the parameters that were made for it: only where they are not put in place.
  */
 final class Candidate implements SwapHost.Change, AutoCloseable {
-  /** A site, what is to stand there, and how it takes over. */
+  /** A slot, the candidate's slot for it, and the migration from the one to the other. */
   private record Target(
       ComponentSlot slot, ComponentSlot fresh, Optional<SiteMigration> migration) {}
 
@@ -44,7 +44,7 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
   private final SwapReport report;
 
   /**
-   * Builds and probes; to be called on a thread that may hang.
+   * Builds and probes the candidate; to be called on a thread that may hang.
    *
    * @param room the bytes that new parameters may take
    * @param givenUp whether nobody waits for it any more
@@ -172,12 +172,12 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
     }
   }
 
-  /** What is to be put in place. */
+  /** Returns the revision to be put in place. */
   ModelRevision revision() {
     return revision;
   }
 
-  /** Whether the model is still the one that this was built for. */
+  /** Says whether the model is still the one that this was built for. */
   boolean current() {
     return model.parameters().byName() == before;
   }
@@ -213,12 +213,12 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
         targets.stream().flatMap(target -> target.migration().stream()), name);
   }
 
-  /** The new components, at their sites. */
+  /** Returns the new components, at their sites. */
   List<ComponentSlot> components() {
     return targets.stream().map(Target::fresh).toList();
   }
 
-  /** What it does, before it is done. */
+  /** Returns the report of what the swap will do. */
   SwapReport report() {
     return report;
   }

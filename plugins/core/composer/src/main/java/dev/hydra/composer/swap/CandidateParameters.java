@@ -30,7 +30,7 @@ final class CandidateParameters implements ParameterSource, AutoCloseable {
   private boolean complete;
 
   /**
-   * For one request.
+   * Creates the source for one request.
    *
    * @param migrated full names that a migration gives values for
    * @param usedElsewhere full names of shared parameters that other sites use too
@@ -66,13 +66,14 @@ final class CandidateParameters implements ParameterSource, AutoCloseable {
     return parameter.of(spec.shape()).working();
   }
 
-  /** From now on only what has been asked for. */
+  /** Lends from now on only what has been asked for. */
   void complete() {
     complete = true;
   }
 
   /**
-   * To be called before the run's parameters are touched.
+   * Checks that the candidate is still wanted; to be called before the run's parameters are
+   * touched.
    *
    * @throws SwapRefusedException if the request has been given up: the run may be over by now
    */
@@ -123,12 +124,12 @@ final class CandidateParameters implements ParameterSource, AutoCloseable {
     room -= elements * BYTES_PER_ELEMENT;
   }
 
-  /** All that the candidate asked for, in order. */
+  /** Returns all that the candidate asked for, in order. */
   Map<String, Parameter> asked() {
     return Collections.unmodifiableMap(asked);
   }
 
-  /** Those of them that the model lacks. */
+  /** Returns those of them that the model lacks. */
   Map<String, Parameter> made() {
     return Collections.unmodifiableMap(made);
   }

@@ -26,9 +26,9 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Parameters of a file in a model that has other versions of plugins than the one that was saved:
- * what would become of them in a swap becomes of them here. To be used in the scope in which it was
- * made.
+ * Migrates the parameters of a file into a model that has other versions of plugins than the one
+ * that was saved, as a swap migrates those of a running model. To be used in the scope in which it
+ * was made.
  */
 public final class CheckpointMigration implements ParameterMapping {
   private final Model model;
@@ -78,7 +78,7 @@ public final class CheckpointMigration implements ParameterMapping {
   private void restore(SafetensorsFile tensors) throws IOException {
     Map<String, TensorInfo> left = new TreeMap<>();
     tensors.tensors().forEach(info -> left.put(info.name(), info));
-    Map<String, Tensor> values = takeOver(tensors, left.keySet());
+    Map<String, Tensor> values = migrate(tensors, left.keySet());
     List<Parameter> all = List.copyOf(model.parameters().all());
     for (Parameter parameter : all) {
       String name = parameter.name();
@@ -118,8 +118,8 @@ public final class CheckpointMigration implements ParameterMapping {
         : "";
   }
 
-  /** Finds the migrations, and gives what they make. */
-  private Map<String, Tensor> takeOver(SafetensorsFile tensors, Set<String> names)
+  /** Finds the migrations, and returns what they make. */
+  private Map<String, Tensor> migrate(SafetensorsFile tensors, Set<String> names)
       throws IOException {
     Map<String, Tensor> values = new HashMap<>();
     for (ComponentSlot slot : model.slots()) {
@@ -144,13 +144,13 @@ public final class CheckpointMigration implements ParameterMapping {
     return values;
   }
 
-  /** Whether a site has another version of its plugin, or another plugin. */
+  /** Says whether a site has another version of its plugin, or another plugin. */
   private boolean other(ComponentSlot slot) {
     PluginId now = slot.site().registration().plugin();
     return !saved.getOrDefault(slot.path(), now).equals(now);
   }
 
-  /** The site with another version of its plugin that a parameter belongs to. */
+  /** Finds the site with another version of its plugin that a parameter belongs to. */
   private Optional<ComponentSlot> changed(String name) {
     return model.slots().stream().filter(slot -> slot.path().owns(name) && other(slot)).findFirst();
   }
@@ -181,12 +181,12 @@ public final class CheckpointMigration implements ParameterMapping {
     }
   }
 
-  /** Whether the model has the plugins that the file was made with. */
+  /** Says whether the model has the plugins that the file was made with. */
   public boolean same() {
     return same;
   }
 
-  /** What became of the parameters. */
+  /** Reports what became of the parameters. */
   public SwapReport.Parameters parameters() {
     return new SwapReport.Parameters(carried, migrated, initialised, dropped, kept);
   }

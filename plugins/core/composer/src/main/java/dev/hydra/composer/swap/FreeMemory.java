@@ -5,7 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
 
-/** How much memory the host has left. */
+/** Measures the memory that the host has left. */
 public final class FreeMemory {
   private static final Path INFO = Path.of("/proc/meminfo");
   private static final String AVAILABLE = "MemAvailable:";
@@ -13,8 +13,8 @@ public final class FreeMemory {
   private FreeMemory() {}
 
   /**
-   * The bytes that are left to the host. Parameters are drawn there whatever the device, and Linux
-   * does not refuse an allocation that is too large; a GPU does that itself.
+   * Returns the bytes that are left to the host. Parameters are drawn there whatever the device,
+   * and Linux does not refuse an allocation that is too large; a GPU does that itself.
    */
   public static long bytes() {
     return Math.min(machine(), MemoryLimits.own().room());

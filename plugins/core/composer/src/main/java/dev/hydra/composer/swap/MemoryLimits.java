@@ -25,12 +25,14 @@ record MemoryLimits(Path groups, Path membership) {
           new Names("memory.max", "memory.current", "inactive_file "),
           new Names("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file "));
 
-  /** Those of this process. */
+  /** Returns the limits of this process. */
   static MemoryLimits own() {
     return new MemoryLimits(Path.of("/sys/fs/cgroup"), Path.of("/proc/self/cgroup"));
   }
 
-  /** The bytes that are left below the narrowest limit; the largest number if there is none. */
+  /**
+   * Returns the bytes that are left below the narrowest limit; the largest number if there is none.
+   */
   long room() {
     long room = Long.MAX_VALUE;
     for (Path folder : folders()) {
@@ -41,7 +43,7 @@ record MemoryLimits(Path groups, Path membership) {
     return room;
   }
 
-  /** The groups and those above them: a limit holds for all below. */
+  /** Lists the groups and those above them: a limit holds for all below. */
   private List<Path> folders() {
     List<Path> folders = new ArrayList<>();
     try {
@@ -71,7 +73,7 @@ record MemoryLimits(Path groups, Path membership) {
     }
   }
 
-  /** The bytes of files that are only cached. */
+  /** Returns the bytes of files that are only cached. */
   private static long reclaimable(Path folder, Names names) throws IOException {
     return Files.readString(folder.resolve("memory.stat"))
         .lines()

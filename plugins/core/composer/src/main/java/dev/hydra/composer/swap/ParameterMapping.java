@@ -6,7 +6,10 @@ import java.util.Set;
 import java.util.function.Function;
 import org.bytedeco.pytorch.Tensor;
 
-/** How parameters came from older ones, for what goes with their elements, such as moments. */
+/**
+ * The mapping of older parameters to the newer ones that came from them, for what goes with their
+ * elements, such as moments.
+ */
 public interface ParameterMapping {
   /**
    * Moves another quantity that goes with the elements of the parameters.
@@ -17,6 +20,6 @@ public interface ParameterMapping {
    */
   Map<String, Tensor> rearranged(Function<String, Optional<Tensor>> old);
 
-  /** The full names of the old parameters that a rearranged one came from. */
+  /** Returns the full names of the old parameters that a rearranged one came from. */
   Set<String> origins(String name);
 }

@@ -11,7 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
-/** All parameters of a model after a swap, in the order in which a new model would make them. */
+/** The parameters of a model after a swap, in the order in which a new model would make them. */
 final class ParameterPlan {
   private final Map<String, Parameter> asked;
   private final Collection<ComponentSlot> migrating;
@@ -22,14 +22,14 @@ final class ParameterPlan {
   private final List<String> dropped = new ArrayList<>();
 
   /**
-   * Arranges.
+   * Plans the parameters.
    *
-   * @param before what there is
+   * @param before the parameters that the model has
    * @param asked what the new components ask for
    * @param changing the sites where they are to stand
    * @param migrating those of the sites whose parameters go into a migration
    * @param usedElsewhere full names of shared parameters that other sites use too
-   * @throws SwapRefusedException if parameters vanish and must not
+   * @throws SwapRefusedException if there are unexpected keys and the request does not allow them
    */
   ParameterPlan(
       Map<String, Parameter> before,
@@ -64,7 +64,7 @@ final class ParameterPlan {
     return sites.stream().filter(slot -> slot.path().owns(name)).findFirst();
   }
 
-  /** Where the first parameter of a site stood, all that are asked for there. */
+  /** Puts all that are asked for at a site where the first parameter of the site stood. */
   private void putAsked(ComponentSlot slot) {
     asked.forEach(
         (name, parameter) -> {
@@ -91,7 +91,7 @@ final class ParameterPlan {
     }
   }
 
-  /** A parameter of another shape begins anew: what there was is lost. */
+  /** Refuses another shape, unless what there was may be dropped: the parameter begins anew. */
   private void checkShape(Parameter old, Parameter same) {
     if (old.spec().shape().equals(same.spec().shape())
         || owner(migrating, old.name()).isPresent()) {
@@ -110,22 +110,24 @@ final class ParameterPlan {
     dropped.add(old.name());
   }
 
-  /** Whether a parameter was shared by sites that all change, so that none uses it any more. */
+  /**
+   * Says whether a parameter was shared by sites that all change, so that none uses it any more.
+   */
   private boolean unshared(String name) {
     return SitePath.SHARED.owns(name) && !usedElsewhere.contains(name);
   }
 
-  /** The parameters by name. */
+  /** Returns the parameters by name. */
   Map<String, Parameter> parameters() {
     return next;
   }
 
-  /** The names of those that stay without use. */
+  /** Returns the names of those that stay without use. */
   List<String> kept() {
     return kept;
   }
 
-  /** The names of those that are gone. */
+  /** Returns the names of those that are dropped. */
   List<String> dropped() {
     return dropped;
   }

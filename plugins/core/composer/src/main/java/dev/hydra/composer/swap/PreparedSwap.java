@@ -17,7 +17,7 @@ final class PreparedSwap implements AutoCloseable {
   private final StateLayouts layouts;
   private boolean inUse;
 
-  /** Builds and probes; see {@link Candidate}. */
+  /** Builds and probes a candidate; see {@link Candidate}. */
   PreparedSwap(
       Model model,
       SwapRequest request,
@@ -48,14 +48,15 @@ final class PreparedSwap implements AutoCloseable {
     }
   }
 
+  /** Returns the report of what the swap will do. */
   SwapReport report() {
     return candidate.report();
   }
 
   /**
-   * Puts it in place, or throws and leaves all as it was.
+   * Puts the swap in place, or throws and leaves all as it was.
    *
-   * @return what has been done, to undo or confirm it
+   * @return the applied swap, to roll it back or confirm it
    */
   AppliedSwap put(Model model, SwapRequest request, @Nullable ModelState state) {
     if (!candidate.current()) {

@@ -35,10 +35,10 @@ final class Probe {
   private static final int TIME = 80;
   private static final int CUT = 37;
 
-  /** What a position of two rows may differ by: kernels may round rows differently. */
+  /** The difference that a position of two rows may have: kernels may round rows differently. */
   private static final double TOLERANCE = 2e-3;
 
-  /** The same where numbers have 16 bits. */
+  /** The tolerance where numbers have 16 bits. */
   private static final double COARSE_TOLERANCE = 5e-2;
 
   private final Model model;
@@ -46,6 +46,7 @@ final class Probe {
   private final ProbeParameters parameters;
   private final Generator generator = torch.make_generator_cpu(1);
 
+  /** Creates the probe of a component in a slot outside the model. */
   Probe(Model model, ComponentSlot slot, ProbeParameters parameters) {
     this.model = model;
     this.slot = slot;
@@ -53,7 +54,7 @@ final class Probe {
   }
 
   /**
-   * Does it.
+   * Runs the probe.
    *
    * @throws SwapRefusedException saying what is wrong
    */
@@ -110,7 +111,7 @@ final class Probe {
     }
   }
 
-  /** The output, checked; of a router its weights, with the experts in order. */
+  /** Returns the output, checked; of a router its weights, with the experts in order. */
   private Tensor output(Tensor x, ForwardContext forward, int time) {
     if (slot.role() != Role.ROUTER) {
       Tensor y = slot.forward(x, forward);
@@ -169,7 +170,7 @@ final class Probe {
     }
   }
 
-  /** Two rows: the first, and the first with another end. */
+  /** Makes two rows: the first, and the first with another end. */
   private static Tensor rows(Tensor first, Tensor end) {
     return Tensors.cat(0, first, Tensors.cat(1, Tensors.slice(first, 1, 0, CUT), end));
   }

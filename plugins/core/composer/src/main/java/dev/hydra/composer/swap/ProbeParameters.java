@@ -19,7 +19,7 @@ final class ProbeParameters implements ParameterSource, AutoCloseable {
   private final CandidateParameters parameters;
   private final Map<String, Tensor> copies = new LinkedHashMap<>();
 
-  /** Copies of these. */
+  /** Lends copies of these. */
   ProbeParameters(CandidateParameters parameters) {
     this.parameters = parameters;
   }
@@ -53,7 +53,7 @@ final class ProbeParameters implements ParameterSource, AutoCloseable {
     }
   }
 
-  /** Refuses if a backward has left a gradient that is not finite, or not of its kind. */
+  /** Refuses a gradient left by a backward that is not finite, or not of its kind. */
   void checkGradients() {
     copies.forEach(
         (name, copy) -> {

@@ -29,7 +29,7 @@ final class SiteMigration {
   private final Set<String> names = new TreeSet<>();
 
   /**
-   * One of a site.
+   * Creates the migration of a site.
    *
    * @param old all parameters below the site by their full names; read whenever values are asked
    *     for
@@ -40,7 +40,10 @@ final class SiteMigration {
     this.old = old;
   }
 
-  /** That of a site, if what is to stand there has one from what stands there. */
+  /**
+   * Finds the migration of a site, if the component that is to stand there has one from the one
+   * that does.
+   */
   static Optional<SiteMigration> find(
       ComponentSlot slot, SwapTargets targets, Map<String, Parameter> all) {
     Registration now = slot.site().registration();
@@ -62,7 +65,7 @@ final class SiteMigration {
   }
 
   /**
-   * Tries it on copies: what it changes is not the run's.
+   * Tries the migration on copies: what it changes is not the run's.
    *
    * @return the full names that it gives values for
    * @throws SwapRefusedException if it changes what it is given
@@ -85,7 +88,7 @@ final class SiteMigration {
     }
   }
 
-  /** New values by full name, from the old ones as they are now. */
+  /** Computes new values by full name, from the old ones as they are now. */
   Map<String, Tensor> values() {
     Map<String, Tensor> inputs = new LinkedHashMap<>();
     old.forEach((name, value) -> inputs.put(name, value.detach()));
@@ -94,12 +97,12 @@ final class SiteMigration {
     return values;
   }
 
-  /** The full names that it has given values for. */
+  /** Returns the full names that it has given values for. */
   Set<String> names() {
     return names;
   }
 
-  /** The full names of what a parameter was made from, by one of these or by none. */
+  /** Returns the full names of what a parameter was made from, by one of these or by none. */
   static Set<String> origins(Stream<SiteMigration> migrations, String name) {
     return migrations
         .filter(migration -> migration.names().contains(name))
@@ -109,8 +112,8 @@ final class SiteMigration {
   }
 
   /**
-   * Another quantity, if it follows by the same function; zeros where a parameter does not have it,
-   * or not one for each of its elements.
+   * Rearranges another quantity, if it follows by the same function; zeros where a parameter does
+   * not have it, or not one for each of its elements.
    */
   Map<String, Tensor> rearranged(Function<String, Optional<Tensor>> quantity) {
     if (!migration.rearranges()) {

@@ -25,7 +25,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * the last time.
  */
 final class StateLayouts implements AutoCloseable {
-  /** What a layout depends on: components of one configuration are taken to keep one layout. */
+  /** The key of a layout: components of one configuration are taken to keep one layout. */
   private record Kind(
       Map<String, Registration> components, Config config, int width, int outputs, long batch) {
     static Kind of(ComponentSlot slot, long batch) {
@@ -36,18 +36,19 @@ final class StateLayouts implements AutoCloseable {
     }
   }
 
-  /** How far a component was run, and what it remembers since. */
+  /** A component's run so far, with the state that it has left. */
   private record Run(SitePath path, ModelState state) {}
 
   private final Placement precision;
   private final Map<Kind, Run> runs = new HashMap<>();
 
+  /** Creates an empty cache of layouts for models of one placement. */
   StateLayouts(Placement precision) {
     this.precision = precision;
   }
 
   /**
-   * Names, types and shapes of what a component and those below it remember.
+   * Returns names, types and shapes of what a component and those below it remember.
    *
    * @param component at its site
    */
@@ -79,7 +80,7 @@ final class StateLayouts implements AutoCloseable {
     }
   }
 
-  /** Names, types and shapes of what a state has of a site and those below it. */
+  /** Returns names, types and shapes of what a state has of a site and those below it. */
   static Map<String, String> of(SitePath path, ModelState state) {
     Map<String, String> layout = new TreeMap<>();
     state.below(path).forEach((name, tensor) -> layout.put(name, describe(tensor)));

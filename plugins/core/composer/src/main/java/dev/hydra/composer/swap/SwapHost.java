@@ -3,40 +3,46 @@ package dev.hydra.composer.swap;
 import dev.hydra.composer.model.Parameter;
 import java.util.Map;
 
-/** What runs a model, and holds something for each of its parameters. */
+/** The host of a model, which runs it and holds something for each of its parameters. */
 public interface SwapHost {
-  /** What a swap does to the parameters of the model. */
+  /** The change that a swap makes to the parameters of the model. */
   interface Change extends ParameterMapping {
-    /** Whether it does anything. */
+    /** Says whether any parameter changes. */
     boolean parametersChange();
 
-    /** The parameters that it adds, by name, some perhaps in the place of one of that name. */
+    /**
+     * Returns the parameters that it adds, by name, some perhaps in the place of one of that name.
+     */
     Map<String, Parameter> made();
   }
 
   /** The host's part in one swap. Closing frees what it does not need any more, in any state. */
   interface Participant extends AutoCloseable {
-    /** At the boundary, before anything changes. */
+    /** Begins the change, at the boundary, before anything else does. */
     default void begin() {}
 
-    /** At the boundary, when the model has changed. If this throws, the host is as before. */
+    /**
+     * Follows the model, at the boundary, when it has changed. If this throws, the host is as
+     * before.
+     */
     default void switched() {}
 
     /**
-     * At a later boundary, when the model has changed back. If this throws, the host is as before.
+     * Follows the model back, at a later boundary, when it was rolled back. If this throws, the
+     * host is as before.
      */
     default void rolledBack() {}
 
     @Override
     default void close() {}
 
-    /** The part of a host that holds nothing. */
+    /** Returns the part of a host that holds nothing. */
     static Participant none() {
       return new Participant() {};
     }
   }
 
-  /** Gets ready on the worker: allocates what it can before the boundary. */
+  /** Prepares the host's part on the worker: allocates what it can before the boundary. */
   default Participant prepare(Change change) {
     return Participant.none();
   }
@@ -48,12 +54,12 @@ public interface SwapHost {
    */
   void reported(SwapReport report);
 
-  /** Whether a swap can be undone until {@link Swapper#confirm}. */
+  /** Says whether a swap can be rolled back until {@link Swapper#confirm}. */
   default boolean canRollBack() {
     return false;
   }
 
-  /** A host that holds nothing. */
+  /** Returns a host that holds nothing. */
   static SwapHost none() {
     return report -> {};
   }

@@ -10,7 +10,7 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The order of all that is asked of a running model: one turn after the other, on a thread that is
+ * A queue of all that is asked of a running model: one turn after the other, on a thread that is
  * there as long as there are turns. What a turn has made ready waits here for the boundary; the
  * next turn begins when it is over.
  */
@@ -24,13 +24,13 @@ final class SwapQueue implements AutoCloseable {
   private @Nullable Thread worker;
   private boolean closed;
 
-  /** What is done at the boundary. */
+  /** An action that is run at the boundary. */
   @FunctionalInterface
   interface Action {
     SwapReport run(long step, @Nullable ModelState state);
   }
 
-  /** What waits for the boundary, and where its end is told. */
+  /** An action that waits for the boundary, and the future of its report. */
   record Ready(String request, Action action, CompletableFuture<SwapReport> report) {}
 
   private record Turn<T>(Supplier<T> task, CompletableFuture<T> answer) {
@@ -44,7 +44,7 @@ final class SwapQueue implements AutoCloseable {
   }
 
   /**
-   * Does something in its turn and waits for the answer; within a turn it is part of that.
+   * Runs a task in its turn and waits for the answer; within a turn it is part of that.
    *
    * @throws SwapRefusedException if the queue was closed before its turn
    * @throws InterruptedException if the calling thread was interrupted before its turn; later, the
@@ -84,7 +84,7 @@ final class SwapQueue implements AutoCloseable {
     }
   }
 
-  /** Has something done in a turn of its own, which nobody waits for; not after the end. */
+  /** Adds a task with a turn of its own, which nobody waits for; not after the end. */
   void add(Runnable task) {
     Supplier<Boolean> done =
         () -> {
@@ -133,7 +133,7 @@ final class SwapQueue implements AutoCloseable {
     }
   }
 
-  /** Takes a turn back that has not begun; interrupts it if it has. */
+  /** Withdraws a turn that has not begun; interrupts it if it has. */
   private boolean withdrawn(Turn<?> turn) {
     synchronized (monitor) {
       if (turn.equals(current) && worker != null) {
@@ -144,7 +144,7 @@ final class SwapQueue implements AutoCloseable {
   }
 
   /**
-   * Within a turn: waits until the boundary has done what is ready.
+   * Waits, within a turn, until the boundary has run an action.
    *
    * @throws SwapRefusedException if the queue was closed before
    * @throws InterruptedException if the turn was interrupted before
@@ -179,7 +179,7 @@ final class SwapQueue implements AutoCloseable {
     }
   }
 
-  /** What is ready, for the boundary to do: nobody else will. */
+  /** Takes the action that is ready, for the boundary to run: nobody else will. */
   Optional<Ready> take() {
     synchronized (monitor) {
       Optional<Ready> taken = Optional.ofNullable(ready);
@@ -188,14 +188,14 @@ final class SwapQueue implements AutoCloseable {
     }
   }
 
-  /** Whether something is ready for the boundary. */
+  /** Says whether an action is ready for the boundary. */
   boolean hasReady() {
     synchronized (monitor) {
       return ready != null;
     }
   }
 
-  /** Whether no turn has begun that is not over. */
+  /** Says whether no turn has begun that is not over. */
   boolean idle() {
     synchronized (monitor) {
       return current == null;

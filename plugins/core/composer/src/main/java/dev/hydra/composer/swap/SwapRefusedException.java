@@ -1,10 +1,10 @@
 package dev.hydra.composer.swap;
 
-/** A swap cannot be made. The message says why, for users; it refers to nothing of the plugin. */
+/** Refuses a swap. The message says why, for users; it refers to nothing of the plugin. */
 public final class SwapRefusedException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
-  /** With the reason, for users. */
+  /** Creates the exception with the reason, for users. */
   public SwapRefusedException(String reason) {
     super(reason);
   }

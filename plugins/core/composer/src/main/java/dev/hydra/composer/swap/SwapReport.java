@@ -6,7 +6,7 @@ import dev.hydra.composer.spec.SitePath;
 import java.util.List;
 
 /**
- * What became of a {@link SwapRequest}. It holds texts and numbers only, nothing of a plugin.
+ * The outcome of a {@link SwapRequest}. It holds texts and numbers only, nothing of a plugin.
  *
  * @param request what was asked for, in words
  * @param status how it ended
@@ -27,7 +27,7 @@ public record SwapReport(
     Parameters parameters,
     long pauseNanos,
     long totalNanos) {
-  /** How a request ended. */
+  /** The status with which a request ended. */
   public enum Status {
     /** Built and probed, and nothing more was asked for. */
     PREPARED,
@@ -35,18 +35,19 @@ public record SwapReport(
     SWITCHED,
     /** Not in place; the model is as it was. */
     REFUSED,
-    /** Undone. */
+    /** Rolled back. */
     ROLLED_BACK
   }
 
   /**
-   * What stood and stands at a site.
+   * The component at a site, before and after.
    *
    * @param path the site
-   * @param from what stood there
-   * @param to what stands there
+   * @param from the component before
+   * @param to the component after
    */
   public record Site(SitePath path, Version from, Version to) {
+    /** Returns the change back. */
     Site reversed() {
       return new Site(path, to, from);
     }
@@ -59,6 +60,7 @@ public record SwapReport(
    * @param plugin the version of the plugin that it comes from
    */
   public record Version(String type, PluginId plugin) {
+    /** Returns the version of a registered component type. */
     static Version of(Registration registration) {
       return new Version(registration.type(), registration.plugin());
     }
@@ -70,12 +72,12 @@ public record SwapReport(
   }
 
   /**
-   * Names of parameters.
+   * The names of parameters, by what became of them.
    *
    * @param carried those that go on with their values
    * @param migrated those whose values a migration made
    * @param initialised those that are new
-   * @param dropped those that are gone
+   * @param dropped those that are gone from the model
    * @param kept those that stay without use
    */
   public record Parameters(
@@ -88,16 +90,18 @@ public record SwapReport(
         new Parameters(List.of(), List.of(), List.of(), List.of(), List.of());
   }
 
-  /** Whether the model changed as requested. */
+  /** Says whether the model changed as requested. */
   public boolean switched() {
     return status == Status.SWITCHED;
   }
 
+  /** Returns this report with the status, step and times of the end. */
   SwapReport at(Status newStatus, long newStep, long newPause, long newTotal) {
     return new SwapReport(
         request, newStatus, reason, newStep, sites, parameters, newPause, newTotal);
   }
 
+  /** Reports the rollback of this swap. */
   SwapReport rolledBack(String why, long newStep, long newPause, long newTotal) {
     return new SwapReport(
         "rollback",
@@ -110,6 +114,7 @@ public record SwapReport(
         newTotal);
   }
 
+  /** Reports a refusal, in which no site changed. */
   static SwapReport refused(String request, String reason, long step, long totalNanos) {
     return new SwapReport(
         request, Status.REFUSED, reason, step, List.of(), Parameters.NONE, 0, totalNanos);

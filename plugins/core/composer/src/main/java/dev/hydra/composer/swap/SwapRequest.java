@@ -9,14 +9,14 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What is to be exchanged in a running model; begin with {@link #to} or {@link #configure}.
+ * A request to swap components of a running model; begin with {@link #to} or {@link #configure}.
  *
  * @param registrations component types to use, before those of the model; children too
  * @param sites patterns of the sites, such as {@code blocks.*.ffn} or {@code blocks.3.ffn.router},
  *     in which {@code *} stands for anything without a dot; empty: every site that has a type of
  *     the registrations
- * @param config what stands there from now on. Without a {@code type}, or with the same, it is laid
- *     over the options that are set. Empty: the options stay
+ * @param config the configuration there from now on. Without a {@code type}, or with the same, it
+ *     is laid over the options that are set. Empty: the options stay
  * @param unexpectedKeys what becomes of parameters that the new component does not ask for
  * @param state what becomes of a decoding state that does not fit the new component
  * @param dryRun whether to build and probe only
@@ -30,17 +30,17 @@ public record SwapRequest(
     State state,
     boolean dryRun,
     Duration limit) {
-  /** How long building and probing may take if nothing is said. */
+  /** The time limit for building and probing if nothing is said. */
   public static final Duration LIMIT = Duration.ofSeconds(60);
 
   /**
-   * What becomes of parameters that the new component does not ask for, or asks for in another
+   * The policy for parameters that the new component does not ask for, or asks for in another
    * shape: those begin anew.
    */
   public enum UnexpectedKeys {
     /** The swap is refused. */
     ERROR,
-    /** They are gone. */
+    /** They are dropped. */
     DROP,
     /**
      * They stay in the model and its checkpoints, frozen and unused. Refused if one of that name
@@ -49,7 +49,7 @@ public record SwapRequest(
     KEEP
   }
 
-  /** What becomes of a decoding state whose names or shapes are not those of the new component. */
+  /** The policy for a decoding state whose names or shapes are not those of the new component. */
   public enum State {
     /** The swap is refused. */
     REFUSE,
@@ -57,7 +57,7 @@ public record SwapRequest(
     RESET
   }
 
-  /** Checks and copies. */
+  /** Checks the request and copies its lists. */
   public SwapRequest {
     registrations = List.copyOf(registrations);
     sites = List.copyOf(sites);
@@ -69,7 +69,7 @@ public record SwapRequest(
     }
   }
 
-  /** Every site of these types gets these versions of them. */
+  /** Requests these versions of component types at every site of these types. */
   public static SwapRequest to(Registration... registrations) {
     return new SwapRequest(
         List.of(registrations),
@@ -81,7 +81,7 @@ public record SwapRequest(
         LIMIT);
   }
 
-  /** Sites get another configuration. */
+  /** Requests another configuration at sites. */
   public static SwapRequest configure(Config config, String... sites) {
     return new SwapRequest(
         List.of(),
@@ -93,33 +93,33 @@ public record SwapRequest(
         LIMIT);
   }
 
-  /** The same for these sites only. */
+  /** Returns this request for these sites only. */
   public SwapRequest at(String... patterns) {
     return new SwapRequest(
         registrations, List.of(patterns), config, unexpectedKeys, state, dryRun, limit);
   }
 
-  /** The same with a policy for parameters that vanish. */
-  public SwapRequest vanished(UnexpectedKeys policy) {
+  /** Returns this request with a policy for unexpected keys. */
+  public SwapRequest withUnexpectedKeys(UnexpectedKeys policy) {
     return new SwapRequest(registrations, sites, config, policy, state, dryRun, limit);
   }
 
-  /** The same with a policy for decoding states that do not fit. */
+  /** Returns this request with a policy for decoding states that do not fit. */
   public SwapRequest state(State policy) {
     return new SwapRequest(registrations, sites, config, unexpectedKeys, policy, dryRun, limit);
   }
 
-  /** The same, built and probed only. */
+  /** Returns this request, built and probed only. */
   public SwapRequest dry() {
     return new SwapRequest(registrations, sites, config, unexpectedKeys, state, true, limit);
   }
 
-  /** The same with another time limit. */
+  /** Returns this request with another time limit. */
   public SwapRequest within(Duration newLimit) {
     return new SwapRequest(registrations, sites, config, unexpectedKeys, state, dryRun, newLimit);
   }
 
-  /** What is asked for, in words. */
+  /** Describes in words what is asked for. */
   String describe() {
     List<String> words = new ArrayList<>();
     registrations.forEach(each -> words.add(SwapReport.Version.of(each).toString()));

@@ -17,19 +17,20 @@ import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
 
-/** Which sites a request is for, and what is to stand there. */
+/** Finds the sites that a request is for, and what is to stand there. */
 final class SwapTargets {
   private static final String TYPE = "type";
 
   private final Model model;
   private final SwapRequest request;
 
+  /** Creates the targets of a request in a model. */
   SwapTargets(Model model, SwapRequest request) {
     this.model = model;
     this.request = request;
   }
 
-  /** The sites, without those below another one. */
+  /** Returns the sites, without those below another one. */
   List<ComponentSlot> sites() {
     List<Pattern> patterns = request.sites().stream().map(SwapTargets::pattern).toList();
     List<ComponentSlot> chosen = new ArrayList<>();
@@ -53,7 +54,7 @@ final class SwapTargets {
     return chosen;
   }
 
-  /** The full names of shared parameters that sites use which do not change. */
+  /** Returns the full names of shared parameters that sites use which do not change. */
   Set<String> usedElsewhere(List<ComponentSlot> changing) {
     Set<String> names = new HashSet<>();
     for (ComponentSlot slot : model.slots()) {
@@ -82,13 +83,13 @@ final class SwapTargets {
     return Pattern.compile("\\Q" + glob.replace("*", "\\E[^.]*\\Q") + "\\E");
   }
 
-  /** What is to stand at a site. */
+  /** Returns the configuration of the component that is to stand at a site. */
   Config config(ComponentSlot slot) {
     Config now = slot.site().config();
     return request.config().map(next -> laidOver(next, now)).orElse(now);
   }
 
-  /** Options of one type over others of that type, those of components in them likewise. */
+  /** Lays options of one type over others of that type, those of components in them likewise. */
   private static Config laidOver(Config next, Config now) {
     if (next.hasPath(TYPE)
         && now.hasPath(TYPE)
@@ -107,7 +108,9 @@ final class SwapTargets {
     return all;
   }
 
-  /** Component types for a site: those requested, those that stand there, then all others. */
+  /**
+   * Returns component types for a site: those requested, those that stand there, then all others.
+   */
   Components components(ComponentSlot slot) {
     Map<String, Registration> first = new LinkedHashMap<>();
     request.registrations().forEach(each -> add(first, each));

@@ -18,7 +18,7 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Exchanges components of a running model: requests come from any thread, one after the other; what
+ * Swaps components of a running model: requests come from any thread, one after the other; what
  * they built is put in place by the thread that runs the model, between two forwards, when it calls
  * {@link #boundary}.
  */
@@ -41,11 +41,12 @@ public final class Swapper implements AutoCloseable {
     SwapReport run() throws InterruptedException;
   }
 
-  /** For a model and what runs it. */
+  /** Creates the swapper of a model and of the host that runs it. */
   public Swapper(Model model, SwapHost host) {
     this(model, host, FreeMemory::bytes);
   }
 
+  /** Creates a swapper that asks a supplier for the bytes that new parameters may take. */
   public Swapper(Model model, SwapHost host, LongSupplier room) {
     this.model = model;
     this.host = host;
@@ -97,8 +98,8 @@ public final class Swapper implements AutoCloseable {
     return done.report().at(Status.SWITCHED, now, end - pauseBegin, end - begin);
   }
 
-  /** Goes back behind the last swap, if it is not confirmed yet; waits for the boundary. */
-  public SwapReport rollBack() {
+  /** Rolls back the last swap, if it is not confirmed yet; waits for the boundary. */
+  public SwapReport rollback() {
     long begin = System.nanoTime();
     return inTurn(
         "rollback",
@@ -107,12 +108,12 @@ public final class Swapper implements AutoCloseable {
   }
 
   /**
-   * The same at once, for the thread that runs the model.
+   * Rolls back the last swap at once, for the thread that runs the model.
    *
    * @param reason why
-   * @throws IllegalStateException if there is nothing to go back behind
+   * @throws IllegalStateException if there is nothing to roll back
    */
-  public SwapReport rollback(long now, String reason) {
+  public SwapReport rollbackNow(long now, String reason) {
     SwapReport report = back(now, null, reason);
     host.reported(report);
     return report;
@@ -123,7 +124,7 @@ public final class Swapper implements AutoCloseable {
     AppliedSwap done = last;
     if (done == null) {
       throw new IllegalStateException(
-          "there is no swap that can be undone: only the last one can, once, and in a training only"
+          "there is no swap that can be rolled back: only the last one can, once, and in a training only"
               + " while it is guarded");
     }
     retired.addAll(done.rollback(state)); // a request in the making may build on them
@@ -133,7 +134,9 @@ public final class Swapper implements AutoCloseable {
     return done.report().rolledBack(reason, now, end - begin, end - begin);
   }
 
-  /** The last swap stays: what is kept to undo it goes. For the thread that runs the model. */
+  /**
+   * Confirms the last swap: what is kept to roll it back goes. For the thread that runs the model.
+   */
   public void confirm() {
     AppliedSwap done = last;
     if (done != null) {
@@ -144,8 +147,8 @@ public final class Swapper implements AutoCloseable {
   }
 
   /**
-   * Does something in the turn of requests, such as bringing in a plugin and asking for a swap to
-   * it: what is asked for within is part of the same turn.
+   * Runs a task in the turn of requests, such as bringing in a plugin and asking for a swap to it:
+   * what is asked for within is part of the same turn.
    *
    * @throws SwapRefusedException if the end, or an interrupt of the calling thread, came before
    * @throws IllegalStateException on the thread that runs the model, which would wait for itself
@@ -163,8 +166,8 @@ public final class Swapper implements AutoCloseable {
   }
 
   /**
-   * Has something done, in a turn of its own, whenever a plugin may not be needed any more: a swap
-   * was confirmed or undone. See {@link #plugins}.
+   * Registers a task that is run, in a turn of its own, whenever a plugin may not be needed any
+   * more: a swap was confirmed or rolled back. See {@link #plugins}.
    */
   public void whenReleased(Runnable task) {
     whenReleased = task;
@@ -177,22 +180,22 @@ public final class Swapper implements AutoCloseable {
     }
   }
 
-  /** Whether the last swap can be undone. For the thread that runs the model. */
+  /** Says whether the last swap can be rolled back. For the thread that runs the model. */
   public boolean canRollBack() {
     return last != null;
   }
 
-  /** The owner's steps at the last boundary. */
+  /** Returns the owner's steps at the last boundary. */
   public long step() {
     return step;
   }
 
-  /** Whether a request waits for the boundary. */
+  /** Says whether a request waits for the boundary. */
   public boolean pending() {
     return queue.hasReady();
   }
 
-  /** What stands at every site, by its path, nested ones too. */
+  /** Lists what stands at every site, by its path, nested ones too. */
   public Map<SitePath, SwapReport.Version> list() {
     Map<SitePath, SwapReport.Version> all = new LinkedHashMap<>();
     model
@@ -202,11 +205,12 @@ public final class Swapper implements AutoCloseable {
   }
 
   /**
-   * The plugins that components come from, and those that undoing the last swap would bring back.
+   * Returns the plugins that components come from, and those that a rollback of the last swap would
+   * bring back.
    */
   public Set<PluginId> plugins() {
     Set<PluginId> plugins = new TreeSet<>();
-    AppliedSwap done = last; // first: undoing clears it last
+    AppliedSwap done = last; // first: a rollback clears it last
     if (done != null) {
       done.before().collectPlugins(plugins);
     }
@@ -214,13 +218,13 @@ public final class Swapper implements AutoCloseable {
     return plugins;
   }
 
-  /** The same where nothing is being decoded. */
+  /** Runs what waits for the boundary, where nothing is being decoded. */
   public Optional<SwapReport.Status> boundary(long now) {
     return boundary(now, null);
   }
 
   /**
-   * Between two forwards: does what waits.
+   * Runs what waits for the boundary, between two forwards.
    *
    * @param now how many steps the owner has made
    * @param state the decoding state that the owner goes on with, if any
@@ -283,8 +287,8 @@ public final class Swapper implements AutoCloseable {
   }
 
   /**
-   * Ends it: what waits is refused, what is being built is waited for (its limit holds), the last
-   * swap stays.
+   * Closes the swapper: what waits is refused, what is being built is waited for (its limit holds),
+   * the last swap stays.
    */
   @Override
   public void close() {

@@ -12,7 +12,7 @@ import java.util.function.Function;
 
 /** Runs code of plugins, which may fail or hang, on a thread of its own. */
 final class Worker {
-  /** How far causes are followed: they may go round in circles. */
+  /** The number of causes that are followed: they may go round in circles. */
   private static final int CAUSES = 20;
 
   private Worker() {}
@@ -68,7 +68,9 @@ final class Worker {
     }
   }
 
-  /** In words, with what began it: the exception itself would keep the plugin. */
+  /**
+   * Describes a throwable in words, with what began it: the exception itself would keep the plugin.
+   */
   static String describe(Throwable thrown) {
     Throwable begin = thrown;
     for (int depth = 0; begin.getCause() != null && depth < CAUSES; depth++) {
@@ -81,7 +83,7 @@ final class Worker {
         : text + ", because of " + begin.getClass().getName() + ": " + reason;
   }
 
-  /** The message of an exception of a plugin, which may fail at that too. */
+  /** Returns the message of an exception of a plugin, which may fail at that too. */
   private static String readable(Throwable thrown) {
     try {
       return LibTorchException.readable(thrown);

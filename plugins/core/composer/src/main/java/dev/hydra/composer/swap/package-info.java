@@ -1,22 +1,21 @@
 /**
- * Composes models: reads a configuration into a {@link dev.hydra.composer.spec.ModelSpec}, finds
- * the component types in {@link dev.hydra.composer.model.Components}, builds a {@link
- * dev.hydra.composer.model.Model} and accounts for it. Owns all parameters and all state.
+ * Swaps components of a running {@link dev.hydra.composer.model.Model} for other ones, and rolls
+ * back.
  *
  * <p>The life of a swap, while the model runs: a {@link dev.hydra.composer.swap.SwapRequest} comes
  * to the {@link dev.hydra.composer.swap.Swapper} from any thread and is given its turn: one queue,
  * served by one thread, is the order of all that happens. A thread of its own with a time limit
  * builds a candidate at the chosen sites: what has the name, shape and kind of a parameter of the
  * model is lent as it is, what is new is made beside it from seed and name, within the memory that
- * is left, or by a {@link dev.hydra.api.Migration}. A twin of the candidate round aliases of these
+ * is left, or by a {@link dev.hydra.api.Migration}. A twin of the candidate round copies of these
  * parameters is probed: shape, finite values and gradients, causality, decoding. The {@link
- * dev.hydra.composer.swap.SwapHost} gets ready what it will hold for new parameters. If any of this
+ * dev.hydra.composer.swap.SwapHost} prepares what it will hold for new parameters. If any of this
  * fails or hangs, the model never hears of it, and the report says why. Otherwise the candidate
  * waits until whoever runs the model calls {@code boundary}: then values that depend on the old
  * ones are filled in, all sites change at once, and the host follows. The request's thread gets the
- * report. What was there before is kept as long as the host can undo the swap; {@code confirm} lets
- * it go, its class loader with it, for nothing but a site's occupant refers to a plugin. {@code
- * undo} puts it back.
+ * report. What was there before is kept as long as the host can roll the swap back; {@code confirm}
+ * lets it go, its class loader with it, for nothing but the component in a slot refers to a plugin;
+ * {@code rollback} puts it back.
  */
 @Export
 @NullMarked

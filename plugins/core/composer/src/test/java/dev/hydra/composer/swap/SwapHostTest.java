@@ -219,13 +219,15 @@ class SwapHostTest {
       assertTrue(owner.swap(SwapRequest.to(sum("1"))).switched());
       var after = owner.model.parameters().byName();
       IllegalStateException e =
-          assertThrows(IllegalStateException.class, () -> owner.swapper.rollback(9, "test"));
+          assertThrows(IllegalStateException.class, () -> owner.swapper.rollbackNow(9, "test"));
       assertEquals("stubborn", e.getMessage());
       assertSame(after, owner.model.parameters().byName());
       assertEquals(
           "1", owner.swapper.list().get(new SitePath("blocks.0.mixer")).plugin().version());
       assertEquals(
-          SwapReport.Status.ROLLED_BACK, owner.swapper.rollback(10, "test").status(), "once more");
+          SwapReport.Status.ROLLED_BACK,
+          owner.swapper.rollbackNow(10, "test").status(),
+          "once more");
       assertSame(before, owner.model.parameters().byName());
       assertFalse(owner.swapper.canRollBack());
     }
@@ -253,14 +255,14 @@ class SwapHostTest {
       assertTrue(owner.swap(SwapRequest.to(sum("2"))).switched());
       SwapReport refused = owner.swap(SwapRequest.to(OddMixer.of(site -> (x, pass) -> x)));
       assertEquals(SwapReport.Status.REFUSED, refused.status());
-      SwapReport back = done(owner, owner.swapper::rollBack);
+      SwapReport back = done(owner, owner.swapper::rollback);
       assertEquals(SwapReport.Status.ROLLED_BACK, back.status(), back.reason());
       assertEquals("2", back.sites().get(0).from().plugin().version());
       assertEquals(
           "1", owner.swapper.list().get(new SitePath("blocks.0.mixer")).plugin().version());
-      SwapReport again = done(owner, owner.swapper::rollBack);
+      SwapReport again = done(owner, owner.swapper::rollback);
       assertEquals(SwapReport.Status.REFUSED, again.status());
-      assertThat(again.reason()).contains("no swap that can be undone");
+      assertThat(again.reason()).contains("no swap that can be rolled back");
       assertEquals(
           "1", owner.swapper.list().get(new SitePath("blocks.0.mixer")).plugin().version());
     }
@@ -292,7 +294,7 @@ class SwapHostTest {
       assertTrue(owner.swap(SwapRequest.to(sum("2"))).switched());
       assertEquals(1, inTurn(owner, told::size), "at the next swap");
       assertTrue(told.get(0).containsAll(Set.of("sums 1", "sums 2")), told.toString());
-      owner.swapper.rollback(2, "test");
+      owner.swapper.rollbackNow(2, "test");
       assertEquals(2, inTurn(owner, told::size), "when it is undone");
       assertThat(told.get(1)).contains("sums 1").doesNotContain("sums 2");
       assertTrue(owner.swap(SwapRequest.to(sum("3"))).switched());
@@ -326,13 +328,14 @@ class SwapHostTest {
           ModelState state = new ModelState()) {
         assertTrue(owner.swap(Optional.of(state), remembering().state(policy)).get(0).switched());
         decode(owner, state);
-        SwapReport back = done(owner, Optional.of(state), owner.swapper::rollBack);
+        SwapReport back = done(owner, Optional.of(state), owner.swapper::rollback);
         boolean reset = policy == SwapRequest.State.RESET;
         assertEquals(
             reset ? SwapReport.Status.ROLLED_BACK : SwapReport.Status.REFUSED,
             back.status(),
             back.reason());
-        assertTrue(reset || back.reason().contains("undo the swap between texts"), back.reason());
+        assertTrue(
+            reset || back.reason().contains("roll the swap back between texts"), back.reason());
         decode(owner, state);
         assertEquals(4, state.position());
         assertEquals(!reset, state.export().containsKey("blocks.0.mixer/other"));
@@ -350,7 +353,7 @@ class SwapHostTest {
       while (!owner.swapper.pending()) {
         Thread.onSpinWait();
       }
-      owner.swapper.rollback(2, "the guard"); // between the request and its boundary
+      owner.swapper.rollbackNow(2, "the guard"); // between the request and its boundary
       owner.swapper.boundary(2);
       assertEquals("the model has changed meanwhile; ask again", answer.join().reason());
       assertEquals(

@@ -73,7 +73,7 @@ class SwapParametersTest {
   }
 
   private static SwapRequest dropping(Registration registration) {
-    return SwapRequest.to(registration).vanished(UnexpectedKeys.DROP);
+    return SwapRequest.to(registration).withUnexpectedKeys(UnexpectedKeys.DROP);
   }
 
   private static double[] values(Owner owner, String name) {
@@ -102,7 +102,7 @@ class SwapParametersTest {
     try (Owner owner = owner()) {
       switched(owner, dropping(sharing(3)));
       double[] before = values(owner, SHARED);
-      switched(owner, SwapRequest.to(plain()).vanished(UnexpectedKeys.KEEP));
+      switched(owner, SwapRequest.to(plain()).withUnexpectedKeys(UnexpectedKeys.KEEP));
       assertTrue(owner.model.parameters().byName().get(SHARED).unused());
       SwapReport back = switched(owner, SwapRequest.to(sharing(3)));
       assertEquals(List.of(SHARED), back.parameters().carried());
@@ -137,12 +137,12 @@ class SwapParametersTest {
       try (Owner owner = owner()) {
         refused(
             owner,
-            request.vanished(policy),
+            request.withUnexpectedKeys(policy),
             "parameter " + name + " has shape [4, 4], and the new component asks for [8, 4]");
       }
     }
     try (Owner owner = owner()) {
-      SwapReport report = switched(owner, request.vanished(UnexpectedKeys.DROP));
+      SwapReport report = switched(owner, request.withUnexpectedKeys(UnexpectedKeys.DROP));
       assertEquals(List.of(name), report.parameters().dropped());
       assertEquals(List.of(name), report.parameters().initialised());
     }
@@ -172,7 +172,9 @@ class SwapParametersTest {
   void whatIsKeptIsSavedAndNotMissedByAModelWithoutIt() throws IOException {
     Path file = folder.resolve("model.safetensors");
     try (Owner owner = owner()) {
-      switched(owner, SwapRequest.to(plain()).vanished(UnexpectedKeys.KEEP).at("blocks.0.mixer"));
+      switched(
+          owner,
+          SwapRequest.to(plain()).withUnexpectedKeys(UnexpectedKeys.KEEP).at("blocks.0.mixer"));
       ModelFiles.save(owner.model, file);
       Components components =
           () ->
@@ -185,7 +187,7 @@ class SwapParametersTest {
         IOException lacking = assertThrows(IOException.class, () -> ModelFiles.load(without, file));
         assertThat(lacking.getMessage()).endsWith("not in the model: [blocks.1.mixer.weight]");
       }
-      switched(owner, SwapRequest.to(plain()).vanished(UnexpectedKeys.KEEP));
+      switched(owner, SwapRequest.to(plain()).withUnexpectedKeys(UnexpectedKeys.KEEP));
       ModelFiles.save(owner.model, file);
       try (Model without = Model.build(spec, components, owner.model.placement(), 1)) {
         assertNotEquals(

@@ -188,7 +188,7 @@ class SwapperTest {
       SwapReport report =
           owner.swap(
               SwapRequest.configure(wide, "blocks.1.ffn")
-                  .vanished(SwapRequest.UnexpectedKeys.DROP));
+                  .withUnexpectedKeys(SwapRequest.UnexpectedKeys.DROP));
       assertEquals(SwapReport.Status.SWITCHED, report.status(), report.reason());
       assertEquals(
           List.of("blocks.1.ffn.scale"),
@@ -221,7 +221,7 @@ class SwapperTest {
         List.of(SwapRequest.UnexpectedKeys.DROP, SwapRequest.UnexpectedKeys.KEEP)) {
       try (Owner owner = owner()) {
         double[] value = Tensors.numbers(master(owner.model, "blocks.0.mixer.weight"));
-        SwapReport report = owner.swap(request.vanished(policy));
+        SwapReport report = owner.swap(request.withUnexpectedKeys(policy));
         assertEquals(SwapReport.Status.SWITCHED, report.status(), report.reason());
         boolean kept = policy == SwapRequest.UnexpectedKeys.KEEP;
         assertEquals(

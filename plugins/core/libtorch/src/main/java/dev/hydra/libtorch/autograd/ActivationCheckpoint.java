@@ -10,9 +10,8 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * Activation checkpointing (arXiv 1604.06174): forward keeps the inputs only, backward computes the
- * part again to get what its gradients need. Random numbers are replayed, so dropout drops the
- * same.
+ * Activation checkpointing (arXiv 1604.06174): forward saves the inputs only, backward recomputes
+ * the part to get what its gradients need. Random numbers are replayed, so dropout drops the same.
  */
 public final class ActivationCheckpoint extends CustomFunction {
   private final UnaryOperator<Tensor[]> part;
@@ -24,7 +23,7 @@ public final class ActivationCheckpoint extends CustomFunction {
   }
 
   /**
-   * Computes a part of a model under a checkpoint.
+   * Computes a part of a model under an activation checkpoint.
    *
    * @param part a function of its arguments and of parameters, which get their gradients too; it
    *     must compute the same when it is called again
@@ -76,7 +75,7 @@ public final class ActivationCheckpoint extends CustomFunction {
     }
   }
 
-  /** Computes the part again, recording, with the random numbers of the first time. */
+  /** Recomputes the part, recording, with the random numbers of the first time. */
   private Tensor[] again(Context context, Tensor[] inputs) {
     RandomState present = RandomState.save();
     Tensor cpu = context.saved(count);

@@ -20,7 +20,7 @@ public final class Backward {
     explained(loss::backward);
   }
 
-  /** The same from several outputs, each with the gradient that arrives at it. */
+  /** Runs backward from several outputs, each with the gradient that arrives at it. */
   static void run(TensorVector outputs, TensorVector gradients) {
     try (BoolOptional retain = new BoolOptional();
         TensorVector everyLeaf = new TensorVector()) {

@@ -41,6 +41,14 @@ public abstract class CustomFunction {
   }
 
   /**
+   * Says whether this is within {@link #inlined}, where a function that LibTorch cannot record,
+   * such as one of CUDA kernels, has to give way to operators.
+   */
+  public static boolean isInlined() {
+    return INLINED.get();
+  }
+
+  /**
    * Computes the outputs, with recording switched off, but for {@link #inlined}, and in a scope of
    * its own.
    *
@@ -97,7 +105,8 @@ public abstract class CustomFunction {
   }
 
   /**
-   * Whether an output can become this node's: it is not an input, another output or a parameter.
+   * Says whether an output can become this node's: it is not an input, another output or a
+   * parameter.
    */
   private static boolean isFresh(int index, Tensor[] outputs, Tensor[] inputs) {
     Tensor output = outputs[index];
@@ -111,13 +120,13 @@ public abstract class CustomFunction {
     return fresh;
   }
 
-  /** The name in messages. */
+  /** Returns the name in messages. */
   final String name() {
     String simple = getClass().getSimpleName();
     return simple.isEmpty() ? getClass().getName() : simple;
   }
 
-  /** What one call keeps from forward to backward. */
+  /** The context of one call, which it keeps from forward to backward. */
   public static final class Context {
     /** A tensor without history that shares data and version with the one that was saved. */
     private record Saved(Tensor alias, long version) {}
@@ -132,13 +141,13 @@ public abstract class CustomFunction {
       this.recorded = recorded;
     }
 
-    /** Whether the gradient of an input will be used. */
+    /** Says whether the gradient of an input will be used. */
     public boolean needsGrad(int input) {
       return needsGrad[input];
     }
 
     /**
-     * Keeps inputs, outputs or temporaries for backward. Forward only. Keeps nothing if there will
+     * Saves inputs, outputs or temporaries for backward. Forward only. Saves nothing if there will
      * be no backward.
      */
     public void save(Tensor... tensors) {
@@ -152,7 +161,7 @@ public abstract class CustomFunction {
     }
 
     /**
-     * A saved tensor, counted in the order of {@link #save}. Backward only.
+     * Returns a saved tensor, counted in the order of {@link #save}. Backward only.
      *
      * @throws IllegalStateException if it was changed in place since, or is freed already
      */
@@ -189,13 +198,14 @@ public abstract class CustomFunction {
       this.inputs = new @Nullable Tensor[call.inputs.size()];
     }
 
-    /** Whether the loss depends on an output; if not, its gradient is zero. */
+    /** Says whether the loss depends on an output; if not, its gradient is zero. */
     public boolean arrived(int output) {
       return outputs[output] != null;
     }
 
     /**
-     * The gradient of an output, in its shape and type; zeros if the loss does not depend on it.
+     * Returns the gradient of an output, in its shape and type; zeros if the loss does not depend
+     * on it.
      */
     public Tensor of(int output) {
       @Nullable Tensor gradient = outputs[output];
@@ -203,7 +213,7 @@ public abstract class CustomFunction {
     }
 
     /**
-     * Gives the gradient of an input. It is cast to the input's type, and ignored if nobody needs
+     * Sets the gradient of an input. It is cast to the input's type, and ignored if nobody needs
      * it.
      *
      * @throws IllegalArgumentException if it has another shape than the input
@@ -218,6 +228,7 @@ public abstract class CustomFunction {
       return inputs[input];
     }
 
+    /** Says whether the loss depends on any output. */
     boolean anyArrived() {
       return Arrays.stream(outputs).anyMatch(Objects::nonNull);
     }

@@ -17,12 +17,12 @@ public final class Grad implements AutoCloseable {
     GradMode.set_enabled(enabled);
   }
 
-  /** Records nothing. */
+  /** Switches recording off. */
   public static Grad off() {
     return new Grad(false);
   }
 
-  /** Records. */
+  /** Switches recording on. */
   public static Grad on() {
     return new Grad(true);
   }

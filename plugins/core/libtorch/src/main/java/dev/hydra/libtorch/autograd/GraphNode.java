@@ -26,7 +26,7 @@ final class GraphNode {
 
   private GraphNode() {}
 
-  /** This class may be loaded inside a scope, which must not free its constants. */
+  /** Keeps a constant from the scope in which this class may be loaded. */
   private static Tensor kept(Tensor constant) {
     constant.retainReference();
     return constant;
@@ -54,8 +54,8 @@ final class GraphNode {
   }
 
   /**
-   * A node with more edges than a product has, from a concatenation. It saves no tensor, so its
-   * last edge leads on to the holder of the token, which is on the same device's thread.
+   * Makes a node with more edges than a product has, from a concatenation. It saves no tensor, so
+   * its last edge leads on to the holder of the token, which is on the same device's thread.
    */
   private static Node nodeFor(int inputs, Node holder, Tensor output) {
     holder.set_next_edge(0, NO_EDGE);
@@ -68,7 +68,9 @@ final class GraphNode {
     return node;
   }
 
-  /** Where the gradient of a tensor goes. A leaf's own {@code grad_fn()} would leak memory. */
+  /**
+   * Returns where the gradient of a tensor goes. A leaf's own {@code grad_fn()} would leak memory.
+   */
   private static Edge edgeTo(Tensor tensor) {
     return tensor.is_leaf()
         ? tensor.alias().grad_fn().next_edge(0)

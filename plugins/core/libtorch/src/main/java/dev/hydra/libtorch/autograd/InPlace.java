@@ -7,13 +7,13 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * Changes of tensors in place that LibTorch does not record. Where recording is on, as in {@link
- * CustomFunction#inlined}, they are made in a slower way that it does record.
+ * Changes tensors in place in a way that LibTorch does not record. Where recording is on, as in
+ * {@link CustomFunction#inlined}, tensors are changed in a slower way that it does record.
  */
 public final class InPlace {
   private InPlace() {}
 
-  /** The entries along the first dimension: views, which may be changed. */
+  /** Returns the entries along the first dimension: views, which may be changed. */
   public static TensorVector entries(Tensor tensor) {
     if (!GradMode.is_enabled()) {
       return tensor.unbind(0);
@@ -23,7 +23,7 @@ public final class InPlace {
     return new TensorVector(entries);
   }
 
-  /** {@code out = added + left @ right}, for each matrix of a batch. */
+  /** Computes {@code out = added + left @ right} for each matrix of a batch. */
   public static void baddbmm(Tensor out, Tensor added, Tensor left, Tensor right) {
     if (GradMode.is_enabled()) {
       out.copy_(added.baddbmm(left, right));

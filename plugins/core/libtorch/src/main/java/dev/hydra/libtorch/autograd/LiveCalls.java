@@ -33,6 +33,7 @@ public final class LiveCalls {
 
   private LiveCalls() {}
 
+  /** Returns an id that no other call of the process has. */
   static long nextId() {
     return LAST_ID.incrementAndGet();
   }
@@ -43,17 +44,20 @@ public final class LiveCalls {
     return torch.from_blob(new Token(call.id), new long[] {0}, LET_GO);
   }
 
-  /** The number of calls that wait. */
+  /** Returns the number of calls that wait. */
   public static int count() {
     return CALLS.size();
   }
 
-  /** What a failed call throws into LibTorch, which passes on the text only, not the exception. */
+  /**
+   * Makes what a failed call throws into LibTorch, which passes on the text only, not the
+   * exception.
+   */
   static RuntimeException referringTo(RecordedCall call, LibTorchException failure) {
     return new IllegalStateException("Java call #%d: %s".formatted(call.id, failure.getMessage()));
   }
 
-  /** The failure that an exception from LibTorch refers to, if it does. */
+  /** Finds the failure that an exception from LibTorch refers to, if it does. */
   static Optional<LibTorchException> failureBehind(RuntimeException thrown) {
     Matcher matcher = REFERENCE.matcher(String.valueOf(thrown.getMessage()));
     return matcher.find()

@@ -37,6 +37,7 @@ final class RecordedCall {
 
   private volatile Optional<LibTorchException> failure = Optional.empty();
 
+  /** Records a call for its backward. */
   RecordedCall(
       CustomFunction function, CustomFunction.Context context, Tensor[] inputs, Tensor[] outputs) {
     this.function = function;
@@ -49,7 +50,7 @@ final class RecordedCall {
             .toArray();
   }
 
-  /** What the function threw in backward, if it did. */
+  /** Returns what the function threw in backward, if it did. */
   Optional<LibTorchException> failure() {
     return failure;
   }

@@ -10,17 +10,20 @@ final class TensorMetadata {
   private final long[] sizes;
   private final ScalarType type;
 
+  /** Reads shape and type of a tensor. */
   TensorMetadata(Tensor tensor) {
     sizes = Tensors.sizes(tensor);
     type = Tensors.type(tensor);
   }
 
-  /** Zeros of this kind, on the device of another tensor. */
+  /** Returns zeros of this kind, on the device of another tensor. */
   Tensor zeros(Tensor like) {
     return Tensors.zeros(like, type, sizes);
   }
 
-  /** The gradient in this type. LibTorch does not check what a hook returns, so this does. */
+  /**
+   * Returns the gradient in this type. LibTorch does not check what a hook returns, so this does.
+   */
   Tensor checked(int input, Tensor gradient) {
     long[] actual = Tensors.sizes(gradient);
     if (!Arrays.equals(actual, sizes)) {

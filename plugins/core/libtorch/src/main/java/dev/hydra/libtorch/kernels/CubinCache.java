@@ -26,7 +26,10 @@ record CubinCache(Path folder) {
   private static final System.Logger LOG = System.getLogger(CubinCache.class.getName());
   private static final int HASH_BYTES = 32;
 
-  /** Uses the folder that {@code hydra.kernels.cache} names, or the user's cache folder. */
+  /**
+   * Returns the cache in the folder that {@code hydra.kernels.cache} names, or the user's cache
+   * folder.
+   */
   static CubinCache ofUser() {
     String named = System.getProperty("hydra.kernels.cache", "");
     if (!named.isEmpty()) {
@@ -39,7 +42,7 @@ record CubinCache(Path folder) {
   }
 
   /**
-   * Gives the machine code of a program, compiled if it is not there. That it cannot be kept does
+   * Returns the machine code of a program, compiled if it is not there. That it cannot be kept does
    * not keep it from being used.
    *
    * @param key what {@link #key} made of all that decides about the result

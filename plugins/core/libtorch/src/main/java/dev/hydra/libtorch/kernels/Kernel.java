@@ -4,7 +4,6 @@ import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
 import java.util.StringJoiner;
 import org.bytedeco.cuda.cudart.CUfunc_st;
-import org.bytedeco.cuda.cudart.CUmod_st;
 import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
@@ -15,11 +14,11 @@ import org.bytedeco.pytorch.global.torch_cuda;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A CUDA kernel that is loaded on a device. Its machine code stays there as long as the process:
- * twins of a plugin that are swapped all the time share it, as it is found by its content.
+ * A CUDA kernel that is loaded on a device. How much dynamic shared memory a block of it takes it
+ * says itself, in a constant of its program: {@code extern "C" __device__ const int NAME_bytes}.
  */
 public final class Kernel {
-  private static final int MOST_ARGUMENTS = 48;
+  private static final int MOST_ARGUMENTS = 64;
 
   /** What a kernel may use without asking; more must be allowed for it. */
   private static final int USUAL_SHARED_BYTES = 48 << 10;
@@ -28,13 +27,13 @@ public final class Kernel {
    * How a kernel is spread over the device.
    *
    * @param x blocks along x, at least 1
-   * @param y blocks along y, 1 to 65,535
-   * @param z blocks along z, 1 to 65,535
+   * @param y blocks along y, 1 to {@link #MOST_ROWS}
+   * @param z blocks along z, 1 to {@link #MOST_ROWS}
    * @param threads threads of a block
-   * @param sharedBytes dynamic shared memory of a block
    */
-  public record Grid(long x, long y, long z, int threads, int sharedBytes) {
-    private static final long MOST_ROWS = 65_535;
+  public record Grid(long x, long y, long z, int threads) {
+    /** The most blocks along y, and along z. */
+    public static final long MOST_ROWS = 65_535;
 
     /** Checks the ranges. */
     public Grid {
@@ -44,75 +43,77 @@ public final class Kernel {
       }
     }
 
-    /** Blocks along x only, without dynamic shared memory. */
+    /** Blocks along x only. */
     public static Grid of(long blocks, int threads) {
-      return new Grid(blocks, 1, 1, threads, 0);
+      return new Grid(blocks, 1, 1, threads);
     }
   }
+
+  /** A tensor that is passed with its strides, see {@link #strided}. */
+  public record Strided(Tensor tensor) {}
 
   private final Gpu gpu;
   private final String name;
   private final CUfunc_st function;
+  private final int sharedBytes;
   private final BytePointer values = new BytePointer((long) MOST_ARGUMENTS * Long.BYTES);
   private final PointerPointer<Pointer> addresses = new PointerPointer<>(MOST_ARGUMENTS);
-  private int allowedSharedBytes = USUAL_SHARED_BYTES;
 
-  private Kernel(Gpu gpu, String name, CUfunc_st function) {
+  Kernel(Gpu gpu, String name, CUfunc_st function, int sharedBytes) {
     this.gpu = gpu;
     this.name = name;
     this.function = function;
+    this.sharedBytes = sharedBytes;
     for (int i = 0; i < MOST_ARGUMENTS; i++) {
       addresses.put(i, values.getPointer((long) i * Long.BYTES));
     }
     for (Pointer each : new Pointer[] {function, values, addresses}) {
       each.retainReference(); // they stay, whatever scope is open
     }
-  }
-
-  static Kernel load(Gpu gpu, String name, byte[] cubin) {
-    try (BytePointer image = new BytePointer(cubin)) {
-      CUmod_st module = new CUmod_st();
-      CUfunc_st function = new CUfunc_st();
-      onDevice(
-          gpu,
-          () -> {
-            check(cudart.cuModuleLoadData(module, image), name, "it cannot be loaded");
-            check(
-                cudart.cuModuleGetFunction(function, module, name),
-                name,
-                "its program has no such kernel");
-          });
-      return new Kernel(gpu, name, function);
+    if (fits() && sharedBytes > USUAL_SHARED_BYTES) {
+      int attribute = cudart.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+      Driver.check(
+          gpu.run(() -> cudart.cuFuncSetAttribute(function, attribute, sharedBytes)),
+          name,
+          "it may not have " + sharedBytes + " bytes of shared memory");
     }
   }
 
-  /** The device that it is loaded on. */
-  public Gpu gpu() {
-    return gpu;
+  /** Says whether the device has the shared memory that a block of it takes. */
+  public boolean fits() {
+    return sharedBytes <= gpu.sharedBytes();
+  }
+
+  /**
+   * Stands for a tensor and its strides, but for the last, which must be 1: a pointer and as many
+   * long long less one as the tensor has dimensions.
+   */
+  public static Strided strided(Tensor tensor) {
+    return new Strided(tensor);
   }
 
   /**
    * Launches it on the current stream of its device, and does not wait.
    *
    * @param arguments in the order of its parameters: tensors (or null for none) for pointers, of
-   *     which shapes and strides are the caller's to check, {@code Integer} for int, {@code Long}
-   *     for long long, {@code Float} for float
+   *     which shapes and strides are the caller's to check, {@link #strided} ones for a pointer and
+   *     strides, {@code Integer} for int, {@code Long} for long long, {@code Float} for float
    * @throws KernelException if the driver refuses, with all that it was given
    */
   public synchronized void launch(Grid grid, @Nullable Object... arguments) {
-    if (arguments.length > MOST_ARGUMENTS) {
-      throw new IllegalArgumentException(name + " has too many arguments: " + arguments.length);
+    int count = 0;
+    for (@Nullable Object argument : arguments) {
+      if (argument instanceof Strided strided) {
+        count = putStrided(count, strided.tensor());
+      } else {
+        put(count++, argument);
+      }
     }
-    for (int i = 0; i < arguments.length; i++) {
-      put((long) i * Long.BYTES, arguments[i]);
-    }
-    onDevice(
-        gpu,
-        () -> {
-          allow(grid.sharedBytes());
-          try (CUDAStream stream = torch_cuda.getCurrentCUDAStream((byte) gpu.index())) {
-            int result =
-                cudart.cuLaunchKernel(
+    int result =
+        gpu.run(
+            () -> {
+              try (CUDAStream stream = torch_cuda.getCurrentCUDAStream((byte) gpu.index())) {
+                return cudart.cuLaunchKernel(
                     function,
                     (int) grid.x(),
                     (int) grid.y(),
@@ -120,29 +121,43 @@ public final class Kernel {
                     grid.threads(),
                     1,
                     1,
-                    grid.sharedBytes(),
+                    sharedBytes,
                     stream.stream(),
                     addresses,
                     (PointerPointer<?>) null);
-            if (result != cudart.CUDA_SUCCESS) {
-              check(result, name, "launched with " + grid + " and " + describe(arguments));
-            }
-          }
-        });
-  }
-
-  private void allow(int sharedBytes) {
-    if (sharedBytes > allowedSharedBytes) {
-      check(
-          cudart.cuFuncSetAttribute(
-              function, cudart.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, sharedBytes),
+              }
+            });
+    if (result != cudart.CUDA_SUCCESS) {
+      Driver.check(
+          result,
           name,
-          sharedBytes + " bytes of shared memory are too many");
-      allowedSharedBytes = sharedBytes;
+          "launched with "
+              + grid
+              + ", "
+              + sharedBytes
+              + " bytes of shared memory and "
+              + describe(arguments));
     }
   }
 
-  private void put(long offset, @Nullable Object argument) {
+  private int putStrided(int index, Tensor strided) {
+    int last = (int) strided.dim() - 1;
+    if (strided.stride(last) != 1) {
+      throw new IllegalArgumentException(
+          name + " needs a last stride of 1, but is given " + describe(strided));
+    }
+    put(index, strided);
+    for (int dim = 0; dim < last; dim++) {
+      put(index + 1 + dim, strided.stride(dim));
+    }
+    return index + 1 + last;
+  }
+
+  private void put(int index, @Nullable Object argument) {
+    if (index >= MOST_ARGUMENTS) {
+      throw new IllegalArgumentException(name + " takes at most " + MOST_ARGUMENTS + " arguments");
+    }
+    long offset = (long) index * Long.BYTES;
     if (argument == null) {
       values.putLong(offset, 0);
     } else if (argument instanceof Tensor tensor) {
@@ -169,49 +184,28 @@ public final class Kernel {
     }
   }
 
-  private static void onDevice(Gpu gpu, Runnable action) {
-    int before = torch_cuda.current_device();
-    if (before == gpu.index()) {
-      action.run();
-      return;
-    }
-    torch_cuda.set_device((byte) gpu.index());
-    try {
-      action.run();
-    } finally {
-      torch_cuda.set_device((byte) before);
-    }
-  }
-
   private static String describe(@Nullable Object[] arguments) {
     StringJoiner text = new StringJoiner(", ", "(", ")");
-    for (Object each : arguments) {
-      text.add(each instanceof Tensor tensor ? describe(tensor) : String.valueOf(each));
+    for (@Nullable Object each : arguments) {
+      if (each instanceof Tensor tensor) {
+        text.add(describe(tensor));
+      } else if (each instanceof Strided strided) {
+        text.add(describe(strided.tensor()));
+      } else {
+        text.add(String.valueOf(each));
+      }
     }
     return text.toString();
   }
 
   private static String describe(Tensor tensor) {
+    long[] strides = new long[(int) tensor.dim()];
+    Arrays.setAll(strides, i -> tensor.stride(i));
     return Tensors.type(tensor)
         + Arrays.toString(Tensors.sizes(tensor))
+        + " of strides "
+        + Arrays.toString(strides)
         + " on "
         + tensor.device().str().getString();
-  }
-
-  private static void check(int result, String kernel, String what) {
-    if (result == cudart.CUDA_SUCCESS) {
-      return;
-    }
-    try (PointerPointer<BytePointer> text = new PointerPointer<>(1)) {
-      cudart.cuGetErrorString(result, text);
-      BytePointer reason = text.get(BytePointer.class, 0);
-      throw new KernelException(
-          "CUDA kernel "
-              + kernel
-              + ": "
-              + what
-              + ": "
-              + (reason == null ? "error " + result : reason.getString()));
-    }
   }
 }

@@ -6,6 +6,7 @@ package dev.hydra.libtorch.kernels;
 public final class KernelException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
+  /** Creates the exception with a message for users. */
   KernelException(String message) {
     super(message);
   }

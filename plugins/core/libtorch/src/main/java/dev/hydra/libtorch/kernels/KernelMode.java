@@ -1,5 +1,8 @@
 package dev.hydra.libtorch.kernels;
 
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicReference;
+
 /** Chooses between fused kernels and plain LibTorch operators, for the whole process. */
 public enum KernelMode {
   /** Never uses fused kernels. */
@@ -10,11 +13,11 @@ public enum KernelMode {
   AUTO;
 
   /** A process has one CUDA context and one mode, as LibTorch has one setting for its backends. */
-  private static volatile KernelMode current = AUTO;
+  private static final AtomicReference<KernelMode> CURRENT = new AtomicReference<>(AUTO);
 
   /** Returns the mode of the process. */
   public static KernelMode current() {
-    return current;
+    return Objects.requireNonNull(CURRENT.get());
   }
 
   /**
@@ -22,9 +25,8 @@ public enum KernelMode {
    * back.
    */
   public Setting set() {
-    KernelMode before = current;
-    current = this;
-    return () -> current = before;
+    KernelMode before = CURRENT.getAndSet(this);
+    return () -> CURRENT.set(before);
   }
 
   /** Holds a mode in place. */

@@ -13,11 +13,22 @@ import org.bytedeco.javacpp.SizeTPointer;
 final class Nvrtc {
   private Nvrtc() {}
 
-  /** Names the compiler's version, such as {@code 13.0}. */
+  /**
+   * Names the compiler's version, such as {@code 13.0}.
+   *
+   * @throws KernelException if it is not there
+   */
   static String version() {
     int[] major = new int[1];
     int[] minor = new int[1];
-    check(nvrtc.nvrtcVersion(major, minor), "its version");
+    try {
+      check(nvrtc.nvrtcVersion(major, minor), "its version");
+    } catch (LinkageError e) {
+      throw new KernelException(
+          "CUDA kernels cannot be compiled, as NVRTC cannot be loaded ("
+              + e.getMessage()
+              + "); put the folder of libnvrtc.so into LD_LIBRARY_PATH");
+    }
     return major[0] + "." + minor[0];
   }
 

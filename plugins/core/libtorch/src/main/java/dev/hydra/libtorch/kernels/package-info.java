@@ -1,8 +1,8 @@
 /**
  * Runs CUDA C++ kernels: sources are resources of the jar that uses them, compiled by NVRTC at
- * first use for the chip at hand and kept on disk. A {@link
- * dev.hydra.libtorch.kernels.KernelSource} is what a component declares; a {@link
- * dev.hydra.libtorch.kernels.Kernel} is what it launches.
+ * first use for the chip at hand and kept on disk. A {@link dev.hydra.libtorch.kernels.KernelSet}
+ * of programs is what a component declares; a {@link dev.hydra.libtorch.kernels.Kernel} is what it
+ * launches.
  */
 @Export
 @NullMarked

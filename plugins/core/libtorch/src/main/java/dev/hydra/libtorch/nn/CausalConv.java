@@ -43,7 +43,7 @@ public final class CausalConv {
     return Padding.zeroed(y, pass);
   }
 
-  /** The inputs before x [batch, kernel - 1, channels]. */
+  /** Returns the inputs before x [batch, kernel - 1, channels]. */
   private Tensor past(StateCache cache, Tensor x) {
     return cache
         .get(STATE)
@@ -51,7 +51,7 @@ public final class CausalConv {
         .orElseGet(() -> Tensors.zeros(x, x.size(0), kernel - 1, x.size(2)));
   }
 
-  /** The state after x; a copy, so as not to keep x alive. */
+  /** Returns the state after x; a copy, so as not to keep x alive. */
   private Tensor last(Tensor past, Tensor x) {
     long time = x.size(1);
     long keep = past.size(1);

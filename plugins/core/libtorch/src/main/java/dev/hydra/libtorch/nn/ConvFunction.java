@@ -28,7 +28,7 @@ final class ConvFunction extends CustomFunction {
   }
 
   /**
-   * Convolves.
+   * Convolves along time.
    *
    * @param x [batch, time, channels]
    * @param weight [channels, 1, kernel]
@@ -101,7 +101,7 @@ final class ConvFunction extends CustomFunction {
     }
   }
 
-  /** The weights [channels] of the inputs 0, 1, 2... tokens back. */
+  /** Returns the weights [channels] of the inputs 0, 1, 2... tokens back. */
   private static Tensor[] taps(Tensor weight) {
     Tensor rows = weight.squeeze(1).t().contiguous();
     Tensor[] taps = new Tensor[(int) rows.size(0)];
@@ -111,7 +111,10 @@ final class ConvFunction extends CustomFunction {
     return taps;
   }
 
-  /** Zero where the two tokens so far apart that meet here are of different documents. */
+  /**
+   * Returns the values, zero where the two tokens so far apart that meet here are of different
+   * documents.
+   */
   private static Tensor sameDocument(Tensor values, Optional<Tensor> documents, int apart) {
     if (documents.isEmpty()) {
       return values;

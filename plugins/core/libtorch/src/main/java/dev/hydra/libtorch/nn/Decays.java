@@ -8,7 +8,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * How much of a state survives between positions of a chunk: products of decays, each the
+ * The part of a state that survives between positions of a chunk: products of decays, each the
  * exponential of a difference of cumulative sums (the segment sums of arXiv 2405.21060, section 6).
  * What must not pass (from later positions, from other documents) is -inf before the exponential
  * rather than zero after it: the exponential of a difference the wrong way round overflows.
@@ -17,22 +17,25 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param documents int64 [batch, chunks, 1, size]: a state passes within one document only
  */
 public record Decays(Tensor sums, Optional<Tensor> documents) {
-  /** What has decayed to e^-50 is gone in any type; sums that stay small have exact differences. */
+  /**
+   * The log decay below which a state is gone in any type; sums that stay small have exact
+   * differences.
+   */
   private static final double GONE = -50;
 
-  /** From log decays, at most 0, of the same shapes. */
+  /** Creates decays from log decays, at most 0, of the same shapes. */
   public static Decays of(Tensor logs, Optional<Tensor> documents) {
     return new Decays(bounded(logs).cumsum(-1), documents);
   }
 
-  /** Log decays, no smaller than what is gone in any type. */
+  /** Bounds log decays: no smaller than what is gone in any type. */
   public static Tensor bounded(Tensor logs) {
     try (Scalar gone = new Scalar(GONE)) {
       return logs.clamp_min(gone);
     }
   }
 
-  /** The derivative of the bound on log decays: 1 or 0, in their shape and type. */
+  /** Returns the derivative of the bound on log decays: 1 or 0, in their shape and type. */
   public static Tensor inRange(Tensor logs) {
     try (Scalar gone = new Scalar(GONE)) {
       return Tensors.cast(logs.ge(gone), Tensors.type(logs));
@@ -40,8 +43,8 @@ public record Decays(Tensor sums, Optional<Tensor> documents) {
   }
 
   /**
-   * Between positions [..., size, size]: row i, column j holds what survives from after j to after
-   * i.
+   * Returns decays between positions [..., size, size]: row i, column j holds what survives from
+   * after j to after i.
    */
   public Tensor pairs(ScalarType type) {
     long size = sums.size(-1);
@@ -56,29 +59,29 @@ public record Decays(Tensor sums, Optional<Tensor> documents) {
     }
   }
 
-  /** [..., size]: from before the chunk to after each position. */
+  /** Returns decays [..., size] from before the chunk to after each position. */
   public Tensor fromStart() {
     return survivors(sums, documents.map(d -> d.ne(before(d))));
   }
 
-  /** [..., size]: from after each position to the end of the chunk. */
+  /** Returns decays [..., size] from after each position to the end of the chunk. */
   public Tensor toEnd() {
     return survivors(last(sums).sub(sums), documents.map(d -> d.ne(last(d))));
   }
 
-  /** The chunks as positions of a coarser sequence: log decays [batch, chunks, heads]. */
+  /** Returns the chunks as positions of a coarser sequence: log decays [batch, chunks, heads]. */
   public Tensor totals() {
     return last(sums).squeeze(-1);
   }
 
-  /** The documents that go with {@link #totals}: those in which the chunks end. */
+  /** Returns the documents that go with {@link #totals}: those in which the chunks end. */
   public Optional<Tensor> lastDocuments() {
     return documents.map(d -> last(d).squeeze(-1));
   }
 
   /**
-   * Of a state before the first chunk [batch, 1, heads, elements], or of its gradient, what gets to
-   * the end of that chunk but for decay: nothing where a document ends in it.
+   * Returns what gets to the end of the first chunk, but for decay, of a state before it [batch, 1,
+   * heads, elements], or of its gradient: nothing where a document ends in it.
    */
   public Tensor passing(Tensor state) {
     return documents
@@ -99,7 +102,9 @@ public record Decays(Tensor sums, Optional<Tensor> documents) {
     return tensor.narrow(-1, tensor.size(-1) - 1, 1);
   }
 
-  /** The document before each chunk; the first chunk, with none before it, takes its own. */
+  /**
+   * Returns the document before each chunk; the first chunk, with none before it, takes its own.
+   */
   private static Tensor before(Tensor documents) {
     Tensor first = documents.narrow(1, 0, 1).narrow(-1, 0, 1);
     return Tensors.cat(1, first, last(documents).narrow(1, 0, documents.size(1) - 1));

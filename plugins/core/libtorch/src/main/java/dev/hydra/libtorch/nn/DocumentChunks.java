@@ -43,7 +43,7 @@ public record DocumentChunks(int chunk, Tensor places, Tensor first) {
     }
   }
 
-  /** [batch, time, width] to [batch, chunks * chunk, width]. */
+  /** Aligns documents with chunks: [batch, time, width] to [batch, chunks * chunk, width]. */
   public Tensor align(Tensor x) {
     long batch = x.size(0);
     long length = first.size(1) * chunk;
@@ -52,7 +52,7 @@ public record DocumentChunks(int chunk, Tensor places, Tensor first) {
         .view(batch, length, x.size(2));
   }
 
-  /** Undoes {@link #align}: [batch, chunks * chunk, width] to [batch, time, width]. */
+  /** Inverts {@link #align}: [batch, chunks * chunk, width] to [batch, time, width]. */
   public Tensor restore(Tensor aligned) {
     long batch = aligned.size(0);
     return aligned.flatten(0, 1).index_select(0, places).view(batch, -1, aligned.size(2));

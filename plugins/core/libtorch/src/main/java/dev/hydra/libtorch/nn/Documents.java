@@ -3,13 +3,13 @@ package dev.hydra.libtorch.nn;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
 
-/** Where packed documents begin. */
+/** Finds where packed documents begin. */
 public final class Documents {
   private Documents() {}
 
   /**
-   * The index of the first token of each token's document: the last change of number so far.
-   * Computed on the device without waiting for it.
+   * Returns the index of the first token of each token's document: the last change of number so
+   * far. Computed on the device without waiting for it.
    *
    * @param documents int64 [batch, time]: the document of each token, never falling along time
    * @return int64 [batch, time]

@@ -7,15 +7,15 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * How Mamba, and what followed it, start the parameters of their dynamics (arXiv 2312.00752 section
- * 3.6, 2405.21060).
+ * Initialises the parameters of the dynamics of Mamba and what followed it (arXiv 2312.00752
+ * section 3.6, 2405.21060).
  */
 public final class DynamicsInit {
   private static final double FLOOR = 1e-4;
 
   private DynamicsInit() {}
 
-  /** {@code A_log}: the logarithm of a decay rate uniform in [1, 16). */
+  /** Fills {@code A_log} with the logarithm of a decay rate uniform in [1, 16). */
   public static Init decayRates() {
     Init uniform = Init.uniform(1, 16);
     return (parameter, generator) -> {
@@ -24,7 +24,9 @@ public final class DynamicsInit {
     };
   }
 
-  /** {@code A_log} [channels, state]: the logarithms of 1, 2, ... state in every channel. */
+  /**
+   * Fills {@code A_log} [channels, state] with the logarithms of 1, 2, ... state in every channel.
+   */
   public static Init decayLadder() {
     return (parameter, generator) -> {
       try (PointerScope scope = new PointerScope()) {
@@ -35,8 +37,8 @@ public final class DynamicsInit {
   }
 
   /**
-   * The bias of dt: what softplus turns into a step log-uniform in [smallest, largest), but no
-   * smaller than 1e-4.
+   * Fills the bias of dt with what softplus turns into a step log-uniform in [smallest, largest),
+   * but no smaller than 1e-4.
    */
   public static Init stepBias(double smallest, double largest) {
     Init uniform = Init.uniform(Math.log(smallest), Math.log(largest));

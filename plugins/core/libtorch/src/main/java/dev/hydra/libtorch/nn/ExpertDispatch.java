@@ -58,7 +58,7 @@ public record ExpertDispatch(Tensor order, Tensor places, Tensor ends, long topK
     return pairs.mul(weights.unsqueeze(-1)).sum(1);
   }
 
-  /** The part of the pairs that no expert computes, a scalar. */
+  /** Returns the part of the pairs that no expert computes, a scalar. */
   public Tensor dropped() {
     Tensor computed = Tensors.slice(ends, 0, ends.size(0) - 1, ends.size(0)).to(ScalarType.Float);
     return Tensors.add(Tensors.mul(computed, -1.0 / order.size(0)), 1.0).sum();

@@ -22,9 +22,9 @@ public final class GroupedLinear {
   private GroupedLinear() {}
 
   /**
-   * {@code rows W_g^T} for the rows of each group g. What LibTorch has no operator for goes group
-   * by group: float64, matrices with a side that is not a multiple of 16 bytes, and on CUDA 1,024
-   * groups or more.
+   * Computes {@code rows W_g^T} for the rows of each group g. What LibTorch has no operator for
+   * goes group by group: float64, matrices with a side that is not a multiple of 16 bytes, and on
+   * CUDA 1,024 groups or more.
    *
    * @param rows [rows, in], group after group
    * @param weights [groups, out, in]
@@ -44,14 +44,14 @@ public final class GroupedLinear {
   }
 
   /**
-   * One operator for all groups. On CUDA the host does not wait for {@code ends} in bfloat16; in
-   * float32 LibTorch itself goes group by group and waits.
+   * Computes by one operator for all groups. On CUDA the host does not wait for {@code ends} in
+   * bfloat16; in float32 LibTorch itself goes group by group and waits.
    */
   static Tensor fused(Tensor rows, Tensor weights, Tensor ends) {
     return GROUPED_MM.call(rows, weights.transpose(1, 2), ends, null, null)[0];
   }
 
-  /** Group by group, which needs {@code ends} on the host. */
+  /** Computes group by group, which needs {@code ends} on the host. */
   static Tensor looped(Tensor rows, Tensor weights, Tensor ends) {
     long[] counts = Tensors.integers(ends);
     for (int group = counts.length - 1; group > 0; group--) {

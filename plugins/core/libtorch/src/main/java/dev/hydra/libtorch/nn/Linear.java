@@ -15,14 +15,14 @@ import org.bytedeco.pytorch.Tensor;
 public record Linear(Tensor weight, Optional<Tensor> bias) {
   private static final double DEVIATION = 0.02;
 
-  /** A map whose result stays within the component: normal(0.02). */
+  /** Creates a map whose result stays within the component: normal(0.02). */
   public static Linear inner(Site site, String name, long out, long in, boolean biased) {
     return of(site, name, Init.normal(DEVIATION), out, in, biased);
   }
 
   /**
-   * A map whose result is added to the residual stream: smaller with depth, so that the stream's
-   * variance does not grow with it (GPT-2).
+   * Creates a map whose result is added to the residual stream: smaller with depth, so that the
+   * stream's variance does not grow with it (GPT-2).
    */
   public static Linear outer(Site site, String name, long out, long in, boolean biased) {
     Init init = Init.normal(DEVIATION / Math.sqrt(2.0 * site.depth()));

@@ -8,7 +8,7 @@ import org.bytedeco.pytorch.Tensor;
 public final class Padding {
   private Padding() {}
 
-  /** The same [batch, time, channels] with zeros where {@link Pass#padding} says so. */
+  /** Returns x [batch, time, channels] with zeros where {@link Pass#padding} says so. */
   public static Tensor zeroed(Tensor x, Pass pass) {
     return pass.padding().map(padding -> Tensors.maskedFill(x, padding.unsqueeze(-1), 0)).orElse(x);
   }

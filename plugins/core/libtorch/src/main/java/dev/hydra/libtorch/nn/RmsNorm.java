@@ -20,7 +20,7 @@ public record RmsNorm(Tensor weight, long groups, double epsilon) {
     return new RmsNorm(site.parameter(spec.inFp32().withoutDecay()), groups, epsilon);
   }
 
-  /** Norms [..., channels] to the same. */
+  /** Normalises [..., channels] to the same. */
   public Tensor apply(Tensor x) {
     Tensor scale = Tensors.cast(weight, Tensors.type(x));
     if (groups == 1) {

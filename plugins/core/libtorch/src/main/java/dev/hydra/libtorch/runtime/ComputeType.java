@@ -17,7 +17,7 @@ public final class ComputeType {
 
   private ComputeType() {}
 
-  /** What a user may ask for. */
+  /** The compute type that a user asks for. */
   public enum Choice {
     /** bfloat16 where the hardware is fast at it, else float32. */
     AUTO,
@@ -27,7 +27,7 @@ public final class ComputeType {
     BF16
   }
 
-  /** The type for a choice on a device. */
+  /** Returns the type for a choice on a device. */
   public static ScalarType choose(Choice choice, Device device) {
     return switch (choice) {
       case FP32 -> ScalarType.Float;
@@ -45,7 +45,9 @@ public final class ComputeType {
     }
   }
 
-  /** Whether a line of {@code /proc/cpuinfo} lists the flags of a CPU with bfloat16 products. */
+  /**
+   * Says whether a line of {@code /proc/cpuinfo} lists the flags of a CPU with bfloat16 products.
+   */
   static boolean hasBf16(String line) {
     return line.startsWith("flags")
         && Arrays.stream(line.split("\\s+")).anyMatch(BF16_FLAGS::contains);

@@ -12,7 +12,7 @@ import org.bytedeco.pytorch.global.torch_cuda;
 public final class Devices {
   private Devices() {}
 
-  /** What a user may ask for. */
+  /** The device that a user asks for. */
   public enum Choice {
     /** CUDA if there is a usable GPU, else the CPU. */
     AUTO,
@@ -23,7 +23,7 @@ public final class Devices {
   }
 
   /**
-   * The device for a choice.
+   * Returns the device for a choice.
    *
    * @throws IllegalStateException if CUDA is asked for and there is none, saying why
    */
@@ -37,17 +37,17 @@ public final class Devices {
     return cuda ? new Device("cuda:0") : cpu();
   }
 
-  /** The CPU. */
+  /** Returns the CPU. */
   public static Device cpu() {
     return new Device("cpu");
   }
 
-  /** The device that holds shapes only: tensors there take no memory. */
+  /** Returns the device that holds shapes only: tensors there take no memory. */
   public static Device meta() {
     return new Device("meta");
   }
 
-  /** Whether LibTorch can use a CUDA device. */
+  /** Says whether LibTorch can use a CUDA device. */
   public static boolean cudaAvailable() {
     return Cuda.AVAILABLE;
   }

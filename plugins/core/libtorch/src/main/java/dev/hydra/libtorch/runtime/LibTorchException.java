@@ -3,23 +3,27 @@ package dev.hydra.libtorch.runtime;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** LibTorch refused or failed. The message is for users: it has no native stack trace. */
+/** Says that LibTorch refused or failed. The message is for users: it has no native stack trace. */
 public final class LibTorchException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
-  /** What LibTorch puts between an error's text and the native stack trace, one or the other. */
+  /**
+   * The texts that LibTorch puts between an error's text and the native stack trace, one or the
+   * other.
+   */
   private static final List<String> TRACES = List.of("Exception raised from ", "frame #0: ");
 
+  /** Creates the exception with a message for users and the cause. */
   public LibTorchException(String message, Throwable cause) {
     super(message, cause);
   }
 
-  /** The readable form of what a LibTorch call threw, which is kept as the cause. */
+  /** Returns the readable form of what a LibTorch call threw, which is kept as the cause. */
   public static LibTorchException of(RuntimeException thrown) {
     return new LibTorchException(readable(thrown), thrown);
   }
 
-  /** The part of an exception's message that is for users, on its own. */
+  /** Returns the part of an exception's message that is for users, on its own. */
   public static String readable(Throwable thrown) {
     @Nullable String message = thrown.getMessage();
     if (message == null || message.isBlank()) {

@@ -16,7 +16,10 @@ import org.jspecify.annotations.Nullable;
  * threads.
  */
 public final class OpenBlas {
-  /** How many threads a product takes; OpenBLAS' own function to set it needs a millisecond. */
+  /**
+   * The variable that holds the number of threads of a product; OpenBLAS' own function to set it
+   * needs a millisecond.
+   */
   private static final String THREADS = "blas_cpu_number";
 
   /** OpenBLAS is there once in a process, so this is too. */
@@ -34,7 +37,7 @@ public final class OpenBlas {
     threads = found == null ? null : new IntPointer(found);
   }
 
-  /** Does something in which every product is computed by the thread that asks for it. */
+  /** Runs work in which every product is computed by the thread that asks for it. */
   public static <T> T unthreaded(Supplier<T> work) {
     PROCESS.enter();
     try {
@@ -44,7 +47,7 @@ public final class OpenBlas {
     }
   }
 
-  /** The threads of a product that begins now; 0 if that is not known. */
+  /** Returns the threads of a product that begins now; 0 if that is not known. */
   static int threads() {
     return PROCESS.current();
   }

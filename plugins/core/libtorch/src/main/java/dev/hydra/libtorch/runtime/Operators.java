@@ -42,7 +42,7 @@ public final class Operators {
     }
   }
 
-  /** A tensor list argument that can be used for many calls; close it when done. */
+  /** Returns a tensor list argument that can be used for many calls; close it when done. */
   public static IValue list(Collection<Tensor> tensors) {
     try (PointerScope scope = new PointerScope()) {
       TensorVector vector = new TensorVector(tensors.toArray(Tensor[]::new));
@@ -63,8 +63,8 @@ public final class Operators {
     }
 
     /**
-     * Calls with every argument of the schema, in order: tensors, {@link #list lists}, numbers,
-     * booleans, texts, or null for None.
+     * Calls the operator with every argument of the schema, in order: tensors, {@link #list lists},
+     * numbers, booleans, texts, or null for None.
      *
      * @return the result tensors, those of lists one by one, owned by the scope round this call
      */

@@ -18,7 +18,7 @@ public record RandomState(Tensor cpu, Optional<Tensor> cuda) {
     torch.manual_seed(seed);
   }
 
-  /** A copy of the present state, owned by the scope round this call. */
+  /** Returns a copy of the present state, owned by the scope round this call. */
   public static RandomState save() {
     return new RandomState(
         cpuGenerator().get_state(),

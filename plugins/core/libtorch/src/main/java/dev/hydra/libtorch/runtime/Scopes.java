@@ -24,7 +24,7 @@ public final class Scopes {
     return keepAll(() -> new Tensor[] {action.get()})[0];
   }
 
-  /** The same for an action with several results. */
+  /** Runs an action and frees what it creates, except its results. */
   public static Tensor[] keepAll(Supplier<Tensor[]> action) {
     PointerScope outer = PointerScope.getInnerScope();
     try (PointerScope scope = new PointerScope()) {
@@ -41,8 +41,8 @@ public final class Scopes {
   }
 
   /**
-   * A handle of its own to the tensor that {@code tensor} refers to. No scope frees it: whoever
-   * called this closes it.
+   * Returns a handle of its own to the tensor that {@code tensor} refers to. No scope frees it:
+   * whoever called this closes it.
    */
   public static Tensor own(Tensor tensor) {
     Tensor handle = new Tensor(tensor);
@@ -50,7 +50,7 @@ public final class Scopes {
     return handle;
   }
 
-  /** The number of live off-heap handles in this process, for tests that it stays flat. */
+  /** Returns the number of live off-heap handles in this process, for tests that it stays flat. */
   public static long liveHandles() {
     return Pointer.totalCount();
   }

@@ -11,16 +11,16 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/** Shorthand for what is clumsy to say with LibTorch's own signatures. */
+/** Abbreviates what is clumsy to say with LibTorch's own signatures. */
 public final class Tensors {
   private Tensors() {}
 
-  /** The element type, as a constant that {@code ==} and {@code switch} understand. */
+  /** Returns the element type, as a constant that {@code ==} and {@code switch} understand. */
   public static ScalarType type(Tensor tensor) {
     return tensor.scalar_type().intern();
   }
 
-  /** The sizes. */
+  /** Returns the sizes. */
   public static long[] sizes(Tensor tensor) {
     long[] sizes = new long[(int) tensor.dim()];
     for (int i = 0; i < sizes.length; i++) {
@@ -29,14 +29,14 @@ public final class Tensors {
     return sizes;
   }
 
-  /** The tensor in another type; itself if it has that type. */
+  /** Casts a tensor to another type; itself if it has that type. */
   public static Tensor cast(Tensor tensor, ScalarType type) {
     return type(tensor) == type ? tensor : tensor.to(type);
   }
 
   /**
-   * At least float32: bfloat16 and half become float32, float32 and float64 stay. For what needs
-   * the precision (softmax, decay, norms).
+   * Casts to at least float32: bfloat16 and half become float32, float32 and float64 stay. For what
+   * needs the precision (softmax, decay, norms).
    */
   public static Tensor upcast(Tensor tensor) {
     ScalarType type = type(tensor);
@@ -45,38 +45,38 @@ public final class Tensors {
         : tensor.to(ScalarType.Float);
   }
 
-  /** {@code tensor * factor}. */
+  /** Computes {@code tensor * factor}. */
   public static Tensor mul(Tensor tensor, double factor) {
     try (Scalar scalar = new Scalar(factor)) {
       return tensor.mul(scalar);
     }
   }
 
-  /** The tensor times a fixed factor; the tensor itself if that is 1. */
+  /** Returns the tensor times a fixed factor; the tensor itself if that is 1. */
   public static Tensor scaled(Tensor tensor, double factor) {
     return factor == 1 ? tensor : mul(tensor, factor);
   }
 
-  /** {@code tensor * factor}; integers stay integers. */
+  /** Computes {@code tensor * factor}; integers stay integers. */
   public static Tensor mul(Tensor tensor, long factor) {
     try (Scalar scalar = new Scalar(factor)) {
       return tensor.mul(scalar);
     }
   }
 
-  /** {@code tensor + term}. */
+  /** Computes {@code tensor + term}. */
   public static Tensor add(Tensor tensor, double term) {
     try (Scalar scalar = new Scalar(term)) {
       return tensor.add(scalar);
     }
   }
 
-  /** {@code tensor[from:to]} along a dimension, a view. */
+  /** Slices {@code tensor[from:to]} along a dimension, a view. */
   public static Tensor slice(Tensor tensor, int dim, long from, long to) {
     return tensor.narrow(dim, from, to - from);
   }
 
-  /** Every {@code step}-th from {@code from} on along a dimension, a view. */
+  /** Selects every {@code step}-th from {@code from} on along a dimension, a view. */
   public static Tensor every(Tensor tensor, int dim, long from, long step) {
     try (LongOptional start = new LongOptional(from);
         LongOptional end = new LongOptional()) {
@@ -98,12 +98,12 @@ public final class Tensors {
     }
   }
 
-  /** {@code x W^T}: [..., in] by weight [out, in]. */
+  /** Computes {@code x W^T}: [..., in] by weight [out, in]. */
   public static Tensor linear(Tensor x, Tensor weight) {
     return torch.linear(x, weight);
   }
 
-  /** {@code x W^T + b}: [..., in] by weight [out, in] and bias [out]. */
+  /** Computes {@code x W^T + b}: [..., in] by weight [out, in] and bias [out]. */
   public static Tensor linear(Tensor x, Tensor weight, Tensor bias) {
     try (TensorOptional optional = new TensorOptional(bias)) {
       return torch.linear(x, weight, optional);
@@ -128,7 +128,9 @@ public final class Tensors {
     }
   }
 
-  /** Root mean square norm over the last dimension, times weight (arXiv 1910.07467). */
+  /**
+   * Computes the root mean square norm over the last dimension, times weight (arXiv 1910.07467).
+   */
   public static Tensor rmsNorm(Tensor x, Tensor weight, double epsilon) {
     try (TensorOptional optional = new TensorOptional(weight);
         DoubleOptional eps = new DoubleOptional(epsilon)) {
@@ -136,7 +138,7 @@ public final class Tensors {
     }
   }
 
-  /** Root mean square norm over the last dimension, without a weight. */
+  /** Computes the root mean square norm over the last dimension, without a weight. */
   public static Tensor rmsNorm(Tensor x, double epsilon) {
     try (TensorOptional none = new TensorOptional();
         DoubleOptional eps = new DoubleOptional(epsilon)) {
@@ -144,22 +146,25 @@ public final class Tensors {
     }
   }
 
-  /** Options for a new tensor on the device of another one, in a type of its own. */
+  /** Returns options for a new tensor on the device of another one, in a type of its own. */
   public static TensorOptions like(Tensor tensor, ScalarType type) {
     return new TensorOptions(tensor.device()).dtype(new ScalarTypeOptional(type));
   }
 
-  /** Zeros on the device and in the type of another tensor. */
+  /** Returns zeros on the device and in the type of another tensor. */
   public static Tensor zeros(Tensor like, long... sizes) {
     return zeros(like, type(like), sizes);
   }
 
-  /** Zeros on the device of another tensor. */
+  /** Returns zeros on the device of another tensor. */
   public static Tensor zeros(Tensor like, ScalarType type, long... sizes) {
     return torch.zeros(sizes, like(like, type));
   }
 
-  /** int64 [to - from]: from, from + 1, ..., to - 1, on the device of another tensor. */
+  /**
+   * Returns the range int64 [to - from]: from, from + 1, ..., to - 1, on the device of another
+   * tensor.
+   */
   public static Tensor range(long from, long to, Tensor like) {
     try (Scalar start = new Scalar(from);
         Scalar end = new Scalar(to)) {
@@ -167,7 +172,7 @@ public final class Tensors {
     }
   }
 
-  /** The single number in a tensor of any floating type. On a GPU this waits for it. */
+  /** Returns the single number in a tensor of any floating type. On a GPU this waits for it. */
   public static double number(Tensor tensor) {
     return tensor.to(ScalarType.Double).item_double();
   }
@@ -192,7 +197,7 @@ public final class Tensors {
     return values;
   }
 
-  /** Whether any element is true. On a GPU this waits for it. */
+  /** Says whether any element is true. On a GPU this waits for it. */
   public static boolean any(Tensor mask) {
     return mask.any().item_bool();
   }

@@ -1,6 +1,6 @@
 /**
- * What every use of LibTorch needs: scopes that free tensors, shorthand for tensors, operators by
- * name, devices and types, seeded randomness, threads, readable errors.
+ * Serves every use of LibTorch: scopes that free tensors, shorthand for tensors, operators by name,
+ * devices and types, seeded randomness, threads, readable errors.
  */
 @Export
 @NullMarked

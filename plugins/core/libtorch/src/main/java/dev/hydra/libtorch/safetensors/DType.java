@@ -35,21 +35,22 @@ public enum DType {
     this.bytes = bytes;
   }
 
-  /** LibTorch's type. */
+  /** Returns LibTorch's type. */
   public ScalarType type() {
     return type;
   }
 
-  /** Bytes of one element. */
+  /** Returns the bytes of one element. */
   public int bytes() {
     return bytes;
   }
 
-  /** The one for a type of LibTorch's, if files can hold that. */
+  /** Returns the one for a type of LibTorch's, if files can hold that. */
   public static Optional<DType> of(ScalarType type) {
     return Arrays.stream(values()).filter(d -> d.type == type).findFirst();
   }
 
+  /** Finds the type of a name in a file, if there is one. */
   static Optional<DType> named(String name) {
     return Arrays.stream(values()).filter(d -> d.name().equals(name)).findFirst();
   }

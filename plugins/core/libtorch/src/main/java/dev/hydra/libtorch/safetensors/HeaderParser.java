@@ -34,6 +34,7 @@ final class HeaderParser implements AutoCloseable {
     json = JSON.createParser(text);
   }
 
+  /** Parses the bytes of a header, UTF-8. */
   static Header parse(ByteBuffer bytes) throws MalformedHeaderException {
     try (HeaderParser parser = new HeaderParser(utf8(bytes))) {
       return parser.header();

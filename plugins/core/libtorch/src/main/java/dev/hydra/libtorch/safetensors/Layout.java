@@ -4,13 +4,13 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * Where tensors lie in a file. They must fill the bytes after the header without overlap or hole,
- * so that nothing hides in a file and no tensor reaches outside it.
+ * The layout of tensors in a file. They must fill the bytes after the header without overlap or
+ * hole, so that nothing hides in a file and no tensor reaches outside it.
  */
 final class Layout {
   private Layout() {}
 
-  /** The bytes of a tensor, if a long can count them. */
+  /** Returns the bytes of a tensor, if a long can count them. */
   static long bytes(DType dtype, List<Long> shape) {
     long elements = 1;
     boolean empty = false;

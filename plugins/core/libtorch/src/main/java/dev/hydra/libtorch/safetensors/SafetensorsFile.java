@@ -31,7 +31,7 @@ import org.bytedeco.pytorch.global.torch;
 public final class SafetensorsFile implements Closeable {
   private static final int LENGTH_BYTES = 8;
 
-  /** What such a pointer begins with, in the place of the length. */
+  /** The bytes that such a pointer begins with, in the place of the length. */
   private static final byte[] LFS_POINTER = "version ".getBytes(StandardCharsets.US_ASCII);
 
   private final Path file;
@@ -73,7 +73,7 @@ public final class SafetensorsFile implements Closeable {
     }
   }
 
-  /** The length of the header, believed only if the file has that many bytes. */
+  /** Reads the length of the header, believed only if the file has that many bytes. */
   private static int headerLength(FileChannel channel)
       throws IOException, MalformedHeaderException {
     long available = channel.size() - LENGTH_BYTES;
@@ -100,12 +100,12 @@ public final class SafetensorsFile implements Closeable {
     return (int) length;
   }
 
-  /** The tensors, in the order of the header. */
+  /** Returns the tensors, in the order of the header. */
   public List<TensorInfo> tensors() {
     return header.tensors();
   }
 
-  /** The texts that the file carries beside its tensors, in the order of the header. */
+  /** Returns the texts that the file carries beside its tensors, in the order of the header. */
   public Map<String, String> metadata() {
     return header.metadata();
   }

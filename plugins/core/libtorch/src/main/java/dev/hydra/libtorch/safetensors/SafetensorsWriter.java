@@ -26,7 +26,7 @@ public final class SafetensorsWriter {
 
   private SafetensorsWriter() {}
 
-  /** Gives the bytes of tensors. */
+  /** Supplies the bytes of tensors. */
   @FunctionalInterface
   public interface Source {
     /** Writes all bytes of a tensor, and no more. */
@@ -35,8 +35,8 @@ public final class SafetensorsWriter {
 
   /**
    * Writes tensors to a file, one after the other, and returns when they are on the disk. The same
-   * tensors in the same order give the same bytes. A file that is there is overwritten, and is no
-   * safetensors file until this returns: write beside it and rename where that matters.
+   * tensors in the same order give the same bytes. A file that is there is overwritten, and is not
+   * a safetensors file until this returns: write beside it and rename where that matters.
    *
    * @param tensors by name, in the order that the file shall have; on any device, of any strides
    * @param metadata texts to go with them
@@ -93,7 +93,7 @@ public final class SafetensorsWriter {
     DurableFiles.sync(file);
   }
 
-  /** One after the other. */
+  /** Places tensors one after the other. */
   private static List<TensorInfo> place(List<TensorInfo> tensors) {
     List<TensorInfo> placed = new ArrayList<>();
     long begin = 0;
@@ -127,7 +127,7 @@ public final class SafetensorsWriter {
     return infos;
   }
 
-  /** Length and header, padded so that the tensors start at a multiple of the alignment. */
+  /** Writes length and header, padded so that the tensors start at a multiple of the alignment. */
   private static ByteBuffer header(Header header) throws IOException {
     ByteArrayOutputStream json = new ByteArrayOutputStream();
     try (JsonGenerator generator = new JsonFactory().createGenerator(json)) {

@@ -3,7 +3,7 @@ package dev.hydra.libtorch.safetensors;
 import java.util.List;
 
 /**
- * What a file's header says of one tensor.
+ * The entry of one tensor in a file's header.
  *
  * @param shape its sizes; empty for a single number
  * @param begin the offset of its first byte from the end of the header
@@ -16,7 +16,7 @@ public record TensorInfo(String name, DType dtype, List<Long> shape, long begin,
   }
 
   /**
-   * A tensor that stands in no file yet: its bytes are counted from its own first.
+   * Describes a tensor that is not in a file yet: its bytes are counted from its own first.
    *
    * @throws ArithmeticException if it has more bytes than a long can count
    */
@@ -24,7 +24,7 @@ public record TensorInfo(String name, DType dtype, List<Long> shape, long begin,
     return new TensorInfo(name, dtype, shape, 0, Layout.bytes(dtype, shape));
   }
 
-  /** The sizes as LibTorch takes them. */
+  /** Returns the sizes as LibTorch takes them. */
   public long[] sizes() {
     return shape.stream().mapToLong(Long::longValue).toArray();
   }

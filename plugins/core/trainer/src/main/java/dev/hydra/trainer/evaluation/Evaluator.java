@@ -25,7 +25,9 @@ public final class Evaluator {
   private final int batchSize;
   private final @Nullable Swapper swapper;
 
-  /** An evaluator over the held-out part of a dataset, {@code batchSize} windows at a time. */
+  /**
+   * Creates an evaluator over the held-out part of a dataset, {@code batchSize} windows at a time.
+   */
   public Evaluator(Model model, Dataset dataset, int batchSize) {
     this(model, dataset, batchSize, null);
   }
@@ -38,12 +40,12 @@ public final class Evaluator {
     this.swapper = swapper;
   }
 
-  /** The same, with components that may be exchanged between two batches. */
+  /** Returns an evaluator whose components may be swapped between two batches. */
   public Evaluator swapping(Swapper newSwapper) {
     return new Evaluator(model, dataset, batchSize, newSwapper);
   }
 
-  /** Whether there is text to score. */
+  /** Says whether there is text to score. */
   public boolean possible() {
     return windows.count() > 0;
   }

@@ -7,14 +7,14 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * What a component reported of itself, over some batches.
+ * An observation that a component reported of itself, over some batches.
  *
  * @param values a number, or one for each expert; of what has one for each token the mean, the
  *     smallest and the largest
  * @param perToken whether it is such a summary
  */
 public record Observation(List<Double> values, boolean perToken) {
-  /** Of one batch. */
+  /** Returns the observation of one batch. */
   static Observation of(Tensor value) {
     if (value.dim() <= 1) {
       double[] numbers = Tensors.numbers(value);
@@ -28,7 +28,7 @@ public record Observation(List<Double> values, boolean perToken) {
         true);
   }
 
-  /** Of {@code batches} batches before and one more. */
+  /** Joins this observation of {@code batches} batches with that of one more. */
   Observation with(Observation next, int batches) {
     List<Double> joined = new ArrayList<>();
     for (int i = 0; i < values.size(); i++) {

@@ -1,14 +1,14 @@
 package dev.hydra.trainer.evaluation;
 
 /**
- * How well a model predicts text.
+ * The score of a model's predictions of text.
  *
  * @param loss mean negative log-likelihood per token, in nats
  * @param tokens how many tokens were scored
  * @param bytes how many bytes these tokens stand for
  */
 public record Score(double loss, long tokens, long bytes) {
-  /** Bits per byte of text: comparable between tokenizers. */
+  /** Returns the bits per byte of text: comparable between tokenizers. */
   public double bitsPerByte() {
     return loss * tokens / bytes / Math.log(2);
   }

@@ -109,18 +109,18 @@ public record Checkpoint(Path folder) {
     }
   }
 
-  /** Whether these are weights and a configuration only, as an import leaves them. */
+  /** Says whether these are weights and a configuration only, as an import leaves them. */
   public boolean imported() {
     return Files.exists(file(MODEL)) && !Files.exists(file(STATE)) && !Files.exists(file(MANIFEST));
   }
 
-  /** One of its files. */
+  /** Returns one of its files. */
   public Path file(String name) {
     return folder.resolve(name);
   }
 
   /**
-   * The plugin of every site of its model, by the site's path; nothing for an import.
+   * Returns the plugin of every site of its model, by the site's path; nothing for an import.
    *
    * @throws IOException if that cannot be read
    */
@@ -128,6 +128,7 @@ public record Checkpoint(Path folder) {
     return imported() ? Map.of() : state().sites();
   }
 
+  /** Reads the state of the run. */
   TrainerState state() throws IOException {
     Path file = file(STATE);
     try {

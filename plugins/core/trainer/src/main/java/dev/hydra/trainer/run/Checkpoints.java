@@ -23,7 +23,7 @@ import java.util.function.Supplier;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
-/** What goes into the checkpoints of a run, and comes back out of them. */
+/** Writes the checkpoints of a run and restores them. */
 final class Checkpoints {
   private static final String CPU = "cpu";
   private static final String CUDA = "cuda";
@@ -33,6 +33,7 @@ final class Checkpoints {
   private final Model model;
   private final TrainingStep training;
 
+  /** Creates the checkpoints of a run, in its folder. */
   Checkpoints(RunFolder folder, Supplier<String> config, Model model, TrainingStep training) {
     this.folder = folder;
     this.config = config;
@@ -66,11 +67,11 @@ final class Checkpoints {
     return checkpoint;
   }
 
-  /** What a checkpoint brought back. */
+  /** The result of restoring a checkpoint. */
   record Restored(TrainerState state, SwapReport.Parameters parameters) {}
 
   /**
-   * Brings model, optimizer and random generators to where a checkpoint was.
+   * Restores model, optimizer and random generators from a checkpoint.
    *
    * @param policy what becomes of parameters that another version of a plugin does not ask for
    * @throws IOException if it does not fit the model
@@ -112,7 +113,7 @@ final class Checkpoints {
     }
   }
 
-  /** Parameters that components have left behind go on, unless one asks for them again. */
+  /** Keeps parameters that components have left behind, unless one asks for them again. */
   private void keepUnused(Checkpoint checkpoint, TrainerState state) throws IOException {
     try (SafetensorsFile file = SafetensorsFile.open(checkpoint.file(Checkpoint.MODEL))) {
       for (String name : state.unused()) {

@@ -65,8 +65,8 @@ public record Experiment(
   }
 
   /**
-   * The plugins that tokenizer, source, optimizer and schedule come from; those of the model's
-   * components are the model's.
+   * Returns the plugins that tokenizer, source, optimizer and schedule come from; those of the
+   * model's components are the model's.
    */
   public List<Registration> plugins() {
     return Stream.concat(data.plugins().stream(), optimizer.plugins().stream()).toList();

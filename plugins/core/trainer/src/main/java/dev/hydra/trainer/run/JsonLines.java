@@ -17,6 +17,7 @@ import java.util.stream.Collectors;
 final class JsonLines {
   private final Path file;
 
+  /** Names the file, which is made when the first object is added. */
   JsonLines(Path file) {
     this.file = file;
   }

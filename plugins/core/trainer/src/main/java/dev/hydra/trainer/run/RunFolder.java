@@ -23,19 +23,19 @@ import java.util.stream.Stream;
 public record RunFolder(Path path) {
   private static final Pattern CHECKPOINT = Pattern.compile("step-\\d{6,}");
 
-  /** Whether a run has left checkpoints in it. */
+  /** Says whether a run has left checkpoints in it. */
   public boolean used() throws IOException {
     return !checkpoints().isEmpty();
   }
 
-  /** The resolved configuration of the run. */
+  /** Returns the resolved configuration of the run. */
   public Path config() {
     return path.resolve("config.conf");
   }
 
   /**
-   * The configuration to resume with: that of the newest intact checkpoint, as swaps of components
-   * may have changed it since the run began.
+   * Returns the configuration to resume with: that of the latest intact checkpoint, as swaps of
+   * components may have changed it since the run began.
    */
   public Path resumeConfig() throws IOException {
     return latestIntact(damaged -> {})
@@ -43,12 +43,17 @@ public record RunFolder(Path path) {
         .orElse(config());
   }
 
-  /** One object per logged step, with at least {@code step} and {@code loss}. */
+  /**
+   * Returns the metrics file: one object per logged step, with at least {@code step} and {@code
+   * loss}.
+   */
   public Path metrics() {
     return path.resolve("metrics.jsonl");
   }
 
-  /** One object per event: start, resume, checkpoint, swap, warning, end. */
+  /**
+   * Returns the journal file: one object per event: start, resume, checkpoint, swap, warning, end.
+   */
   public Path journal() {
     return path.resolve("journal.jsonl");
   }
@@ -57,7 +62,7 @@ public record RunFolder(Path path) {
     return path.resolve("checkpoints");
   }
 
-  /** The folder of the checkpoint after a step. */
+  /** Returns the folder of the checkpoint after a step. */
   public Path checkpoint(long step) {
     return checkpointsFolder().resolve(String.format(Locale.ROOT, "step-%06d", step));
   }
@@ -89,7 +94,7 @@ public record RunFolder(Path path) {
     }
   }
 
-  /** Its checkpoints, oldest first. */
+  /** Lists its checkpoints, oldest first. */
   public List<Checkpoint> checkpoints() throws IOException {
     if (!Files.isDirectory(checkpointsFolder())) {
       return List.of();
@@ -111,9 +116,9 @@ public record RunFolder(Path path) {
   }
 
   /**
-   * The newest checkpoint that is whole.
+   * Finds the latest intact checkpoint.
    *
-   * @param damaged is told of every newer one that is not
+   * @param damaged is told of every later one, which is damaged
    */
   public Optional<Checkpoint> latestIntact(Consumer<String> damaged) throws IOException {
     List<Checkpoint> newestFirst = new ArrayList<>(checkpoints());

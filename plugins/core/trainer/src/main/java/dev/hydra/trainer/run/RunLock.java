@@ -17,7 +17,7 @@ public final class RunLock implements AutoCloseable {
   }
 
   /**
-   * Takes the folder.
+   * Locks the folder.
    *
    * @throws IOException if another process has it
    */

@@ -15,12 +15,14 @@ final class RunLog {
   private final TrainingListener listener;
   private boolean failed;
 
+  /** Creates the log in a run folder; the listener is warned of lines that cannot be written. */
   RunLog(RunFolder folder, TrainingListener listener) {
     this.listener = listener;
     metrics = new JsonLines(folder.metrics());
     journal = new JsonLines(folder.journal());
   }
 
+  /** Writes a step to the metrics. */
   void step(StepReport report) {
     Map<String, Object> line = new LinkedHashMap<>();
     line.put("step", report.step());
@@ -32,7 +34,7 @@ final class RunLog {
     add(metrics, line);
   }
 
-  /** Notes an event with details, given as key, value, key, value. */
+  /** Writes an event to the journal with details, given as key, value, key, value. */
   void event(String event, long step, Object... details) {
     Map<String, Object> named = new LinkedHashMap<>();
     for (int i = 0; i < details.length; i += 2) {
@@ -41,7 +43,7 @@ final class RunLog {
     event(event, step, named);
   }
 
-  /** Notes an event with details. */
+  /** Writes an event to the journal with details. */
   void event(String event, long step, Map<String, ?> details) {
     Map<String, Object> line = new LinkedHashMap<>();
     line.put("time", Instant.now().toString());

@@ -1,7 +1,7 @@
 package dev.hydra.trainer.run;
 
 /**
- * What one optimizer step did.
+ * The report of one optimizer step.
  *
  * @param step its number, from 1
  * @param steps the number of steps in all

@@ -5,13 +5,13 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * What a journal says of a swap.
+ * The journal's event for a swap.
  *
  * @param name the event
  * @param details numbers and texts by their names
  */
 public record SwapEvent(String name, Map<String, Object> details) {
-  /** What it says of this one. */
+  /** Returns the event for a report. */
   public static SwapEvent of(SwapReport report) {
     String name =
         switch (report.status()) {

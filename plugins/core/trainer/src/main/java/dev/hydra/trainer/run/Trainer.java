@@ -13,6 +13,7 @@ import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.data.Dataset;
 import dev.hydra.libtorch.io.DurableFiles;
+import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.optim.LearningRate;
@@ -32,7 +33,7 @@ import java.util.function.BooleanSupplier;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 
-/** A training run: from its first step, or from a checkpoint, to its last. */
+/** A training run from its first step, or from a checkpoint, to its last. */
 public final class Trainer implements AutoCloseable {
   private final Experiment experiment;
   private final TrainerSettings settings;
@@ -47,12 +48,13 @@ public final class Trainer implements AutoCloseable {
   private final RunLog log;
   private final RunLock lock;
   private final Swaps swaps;
+  private final KernelMode.Setting kernels;
   private long step;
   private long savedStep = -1;
   private long clock;
   private long tokens;
 
-  /** How a run ended. */
+  /** The outcome of a run. */
   public record Outcome(boolean interrupted, long step, Optional<Score> score) {}
 
   /**
@@ -81,6 +83,7 @@ public final class Trainer implements AutoCloseable {
     log = new RunLog(folder, listener);
     RandomState.seed(settings.seed());
     Placement precision = new Placement(device, ComputeType.choose(settings.precision(), device));
+    kernels = settings.kernels().set();
     Optional<Model> built = Optional.empty();
     try {
       model = Model.build(experiment.model(), components, precision, settings.seed());
@@ -88,6 +91,7 @@ public final class Trainer implements AutoCloseable {
       training = new TrainingStep(model, experiment.optimizer());
     } catch (RuntimeException | Error e) {
       built.ifPresent(Model::close);
+      kernels.close();
       lock.close();
       throw e;
     }
@@ -96,22 +100,22 @@ public final class Trainer implements AutoCloseable {
     swaps = new Swaps(model, training, dataset.train(), settings.guard(), this::swapped);
   }
 
-  /** The model that is trained. */
+  /** Returns the model that is trained. */
   public Model model() {
     return model;
   }
 
-  /** What exchanges its components while it runs; not to be closed. */
+  /** Returns the swapper of its components while it runs; not to be closed. */
   public Swapper swapper() {
     return swaps.swapper();
   }
 
-  /** What the optimizer remembers; see {@link dev.hydra.optim.Optimizer#exportState}. */
+  /** Returns the optimizer state; see {@link dev.hydra.optim.Optimizer#exportState}. */
   Map<String, Tensor> optimizerState() {
     return training.optimizer().exportState();
   }
 
-  /** The configuration that builds the model as it is now. */
+  /** Returns the configuration that builds the model as it is now. */
   private String config() {
     boolean changed = !model.spec().equals(experiment.model());
     return ConfigFiles.render(
@@ -119,7 +123,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   /**
-   * Continues from the newest intact checkpoint of the run folder.
+   * Continues from the latest intact checkpoint of the run folder.
    *
    * @param policy what becomes of parameters that another version of a plugin does not ask for
    * @throws IOException if there is none, or it does not fit the configuration
@@ -163,7 +167,10 @@ public final class Trainer implements AutoCloseable {
     return step;
   }
 
-  /** Sites whose plugin is not that of a checkpoint, with the one of the checkpoint and its own. */
+  /**
+   * Returns the sites whose plugin is not that of a checkpoint, with the one of the checkpoint and
+   * its own.
+   */
   private Map<String, String> otherVersions(Map<SitePath, PluginId> saved) {
     Map<String, String> other = new LinkedHashMap<>();
     sites()
@@ -176,7 +183,7 @@ public final class Trainer implements AutoCloseable {
     return other;
   }
 
-  /** All plugins that the run uses, sorted. */
+  /** Returns all plugins that the run uses, sorted. */
   private List<PluginId> plugins() {
     Set<PluginId> all = new TreeSet<>(model.plugins());
     experiment.plugins().forEach(each -> all.add(each.plugin()));
@@ -243,7 +250,7 @@ public final class Trainer implements AutoCloseable {
         throw e;
       }
       if (swaps.rolledBack(step, measured)) {
-        continue; // the step is undone too, and taken again with the same windows
+        continue; // the step is rolled back too, and taken again with the same windows
       }
       checkFinite(measured);
       step++;
@@ -278,7 +285,7 @@ public final class Trainer implements AutoCloseable {
     listener.stepped(report);
   }
 
-  /** Scores the held-out text; gives nothing if there is none, or if asked to stop. */
+  /** Scores the held-out text; returns nothing if there is none, or if asked to stop. */
   private Optional<Score> evaluate(int windows, BooleanSupplier stop) {
     if (!evaluator.possible()) {
       return Optional.empty();
@@ -294,7 +301,7 @@ public final class Trainer implements AutoCloseable {
     return scored;
   }
 
-  /** The same on some windows in the middle of a run, where a swap may be watched. */
+  /** Scores some windows in the middle of a run, where a swap may be watched. */
   private void evaluateWatched(BooleanSupplier stop) {
     try {
       evaluate(settings.evaluationWindows(), stop);
@@ -387,6 +394,7 @@ public final class Trainer implements AutoCloseable {
     swaps.close();
     training.close();
     model.close();
+    kernels.close();
     lock.close();
   }
 }

@@ -4,6 +4,7 @@ import com.typesafe.config.Config;
 import dev.hydra.api.Option;
 import dev.hydra.api.Settings;
 import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.trainer.swap.GuardSettings;
 import java.util.List;
@@ -15,6 +16,7 @@ import java.util.List;
  * @param batchSize sequences per forward
  * @param accumulate forwards per optimizer step
  * @param precision the compute type asked for
+ * @param kernels whether CUDA kernels or LibTorch's operators compute what both can
  * @param seed what parameters are drawn from
  * @param logEvery steps from one line of metrics to the next
  * @param evaluateEvery steps from one evaluation to the next; 0: only at the end
@@ -23,13 +25,14 @@ import java.util.List;
  * @param checkpointKeep how many checkpoints stay
  * @param samplePrompt what the sample at the end continues; empty: no sample
  * @param sampleTokens how long the sample is
- * @param guard when swaps of components are undone
+ * @param guard when swaps of components are rolled back
  */
 public record TrainerSettings(
     int steps,
     int batchSize,
     int accumulate,
     ComputeType.Choice precision,
+    KernelMode kernels,
     int seed,
     int logEvery,
     int evaluateEvery,
@@ -48,6 +51,12 @@ public record TrainerSettings(
   private static final Option<ComputeType.Choice> PRECISION =
       Option.choice("precision", ComputeType.Choice.class, "the type to compute in")
           .orElse(ComputeType.Choice.AUTO);
+  private static final Option<KernelMode> KERNELS =
+      Option.choice(
+              "kernels",
+              KernelMode.class,
+              "on CUDA: fused kernels (fused fails without them) or plain LibTorch operators")
+          .orElse(KernelMode.AUTO);
   private static final Option<Integer> SEED =
       Option.integer("seed", "what parameters are drawn from").orElse(0);
   private static final Option<Integer> LOG_EVERY =
@@ -77,7 +86,7 @@ public record TrainerSettings(
       Option.integer("tokens", "how long the sample at the end is").atLeast(1).orElse(256);
 
   private static final List<Option<?>> OPTIONS =
-      List.of(STEPS, BATCH_SIZE, ACCUMULATE, PRECISION, SEED, LOG_EVERY);
+      List.of(STEPS, BATCH_SIZE, ACCUMULATE, PRECISION, KERNELS, SEED, LOG_EVERY);
 
   /**
    * Reads the object {@code trainer}.
@@ -95,6 +104,7 @@ public record TrainerSettings(
         main.get(BATCH_SIZE),
         main.get(ACCUMULATE),
         main.get(PRECISION),
+        main.get(KERNELS),
         main.get(SEED),
         main.get(LOG_EVERY),
         evaluation.get(EVALUATION_EVERY),
@@ -110,7 +120,7 @@ public record TrainerSettings(
     return Settings.read("trainer." + key, ConfigFiles.part(trainer, key), List.of(options));
   }
 
-  /** The tokens of one optimizer step, for sequences of a length. */
+  /** Returns the tokens of one optimizer step, for sequences of a length. */
   public long tokensPerStep(int sequenceLength) {
     return (long) batchSize * accumulate * sequenceLength;
   }

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Where a run stands, besides its tensors.
+ * The state of a run besides its tensors.
  *
  * @param step optimizer steps done
  * @param samples training windows used
@@ -23,6 +23,7 @@ record TrainerState(
     List<PluginId> plugins,
     Map<SitePath, PluginId> sites,
     List<String> unused) {
+  /** Returns the state as JSON values, which {@link #fromMap} reads. */
   Map<String, Object> toMap() {
     Map<String, String> siteTexts = new LinkedHashMap<>();
     sites.forEach((path, plugin) -> siteTexts.put(path.text(), plugin.toString()));

@@ -1,9 +1,10 @@
 package dev.hydra.trainer.run;
 
-/** Training cannot go on. The message is for users. */
+/** Says that training cannot go on. The message is for users. */
 public final class TrainingException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
+  /** Creates the exception with a message for users. */
   TrainingException(String message) {
     super(message);
   }

@@ -8,28 +8,28 @@ import java.nio.file.Path;
 /** Hears what happens in a run, on the training thread. */
 public interface TrainingListener {
   /**
-   * The first step is about to be taken, after a resume too; not heard in a run that has no step
-   * left to take. From now on components can be exchanged, from other threads.
+   * Hears that the first step is about to be taken, after a resume too; not heard in a run that has
+   * no step left to take. From now on components can be swapped, from other threads.
    *
-   * @param swapper what exchanges them until the last step; not to be closed
+   * @param swapper what swaps them until the last step; not to be closed
    */
   default void started(Swapper swapper) {}
 
-  /** A step is done. */
+  /** Hears that a step is done. */
   default void stepped(StepReport report) {}
 
-  /** The held-out text was scored after a step. */
+  /** Hears that the held-out text was scored after a step. */
   default void evaluated(long step, Score score) {}
 
-  /** A checkpoint is written. */
+  /** Hears that a checkpoint is written. */
   default void checkpointed(long step, Path folder) {}
 
-  /** Something went wrong that training survives. */
+  /** Hears that something went wrong that training survives. */
   default void warned(String message) {}
 
   /**
-   * A swap of components was prepared, made, refused or undone; also on the thread that prepares
-   * such.
+   * Hears that a swap of components was prepared, made, refused or rolled back; also on the thread
+   * that prepares such.
    */
   default void swapped(SwapReport report) {}
 }

@@ -12,14 +12,14 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.Layout;
 
 /**
- * Where the gradient of one parameter is added up.
+ * The buffers in which the gradient of one parameter is accumulated.
  *
  * @param working what backward adds to, in the type of the working copy; sparse for a table
- * @param mainGradient what the optimizer sees, in the master type; the same tensor where the types
- *     are equal
+ * @param mainGradient the main gradient, which the optimizer sees, in the master type; the same
+ *     tensor where the types are equal
  */
 record GradientBuffers(Tensor working, Tensor mainGradient) implements AutoCloseable {
-  /** New ones, which are from now on the parameter's. */
+  /** Creates the buffers, which are from now on the parameter's. */
   static GradientBuffers of(Parameter parameter) {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
@@ -34,7 +34,7 @@ record GradientBuffers(Tensor working, Tensor mainGradient) implements AutoClose
     }
   }
 
-  /** A sparse tensor like a table [rows, dim] that holds none of its rows. */
+  /** Returns a sparse tensor like a table [rows, dim] that holds none of its rows. */
   private static Tensor noRows(Tensor table) {
     TensorOptions options =
         Tensors.like(table, Tensors.type(table)).layout(new LayoutOptional(Layout.Sparse));

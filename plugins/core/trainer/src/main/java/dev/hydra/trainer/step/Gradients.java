@@ -19,8 +19,8 @@ import org.bytedeco.pytorch.Tensor;
  * The gradients of a model's trainable parameters, in fixed buffers.
  *
  * <p>Backward adds to the buffers of the working copies. Where these are bfloat16, what they hold
- * is added to float32 buffers after every backward, so that accumulation over many backwards does
- * not lose what is small; the optimizer sees float32 only.
+ * is added to float32 main gradients after every backward, so that accumulation over many backwards
+ * does not lose what is small; the optimizer sees float32 only.
  *
  * <p>The buffer of a {@linkplain dev.hydra.api.ParameterSpec#table table} is sparse: it holds the
  * rows that backwards have touched, each once.
@@ -41,11 +41,12 @@ final class Gradients implements AutoCloseable {
   private final IValue workingCopies;
   private final IValue masters;
 
+  /** Creates buffers for the trainable parameters of a store. */
   Gradients(ParameterStore store) {
     this(store, Map.of());
   }
 
-  /** The same with buffers that are there already, by the names of parameters; owns them. */
+  /** Takes buffers that are there already, by the names of parameters; owns them. */
   Gradients(ParameterStore store, Map<String, GradientBuffers> known) {
     List<Tensor> dense = new ArrayList<>();
     List<Tensor> working = new ArrayList<>();
@@ -84,25 +85,28 @@ final class Gradients implements AutoCloseable {
     masters = Operators.list(mastersOf);
   }
 
-  /** A parameter with its gradient, as the optimizer sees it. */
+  /** Returns a parameter with its gradient, as the optimizer sees it. */
   static OptimizedParameter optimized(Parameter parameter, GradientBuffers buffers) {
     return new OptimizedParameter(
         parameter.name(), parameter.master(), buffers.mainGradient(), parameter.spec().decay());
   }
 
-  /** What the optimizer works on. */
+  /** Returns the parameters that the optimizer works on. */
   List<OptimizedParameter> optimized() {
     return List.copyOf(optimized);
   }
 
-  /** Before the first backward of a step. */
+  /** Zeroes all gradients, before the first backward of a step. */
   void clear() {
     call(ZERO, denseBuffers);
     Scopes.run(() -> sparse.forEach(Tensor::zero_));
     Scopes.run(() -> tables.forEach(this::attach));
   }
 
-  /** A dense gradient, which has ended the step before, takes the place of a table's buffer. */
+  /**
+   * Puts a table's buffer back where a dense gradient, which ended the step before, is in its
+   * place.
+   */
   private void attach(Parameter table) {
     GradientBuffers own = buffers.get(table.name());
     if (own != null) {
@@ -111,7 +115,7 @@ final class Gradients implements AutoCloseable {
   }
 
   /**
-   * After every backward.
+   * Adds what a backward has left to the main gradients, after every backward.
    *
    * @throws IllegalStateException if a table was given a dense gradient
    */
@@ -123,7 +127,7 @@ final class Gradients implements AutoCloseable {
     Scopes.run(() -> tables.forEach(Gradients::coalesce));
   }
 
-  /** Adds up the rows of a table's gradient that are the same: backward only appends rows. */
+  /** Coalesces the rows of a table's gradient that are the same: backward only appends rows. */
   private static void coalesce(Parameter table) {
     Tensor gradient = table.working().grad();
     if (!gradient.is_sparse()) {
@@ -136,7 +140,7 @@ final class Gradients implements AutoCloseable {
     gradient.copy_(gradient.coalesce());
   }
 
-  /** After the optimizer's step: the working copies follow their masters. */
+  /** Copies masters to their working copies, after the optimizer's step. */
   void syncWorkingCopies() {
     if (copies) {
       call(COPY, workingCopies, masters, false);
@@ -150,12 +154,12 @@ final class Gradients implements AutoCloseable {
     }
   }
 
-  /** The buffers by the names of parameters. */
+  /** Returns the buffers by the names of parameters. */
   Map<String, GradientBuffers> buffers() {
     return Map.copyOf(buffers);
   }
 
-  /** Ends these, but not their buffers, for others to go on with. */
+  /** Closes these gradients but not their buffers, for others to go on with. */
   void release() {
     buffers.clear();
     close();

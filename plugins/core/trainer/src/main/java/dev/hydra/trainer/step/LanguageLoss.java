@@ -7,12 +7,12 @@ import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
-/** Next-token prediction. */
+/** The loss of next-token prediction. */
 public final class LanguageLoss {
   private LanguageLoss() {}
 
   /**
-   * The mean negative log-likelihood of every token of the windows but the first.
+   * Computes the mean negative log-likelihood of every token of the windows but the first.
    *
    * @param windows int64 [batch, time + 1] on the model's device
    * @return a scalar in nats, at least float32

@@ -5,15 +5,15 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * What a training step holds for some parameters, by their names.
+ * The entries that a training step holds for some parameters, by their names.
  *
- * @param gradients where their gradients are added up
- * @param states what the optimizer remembers of them
+ * @param gradients the buffers of their gradients
+ * @param states their optimizer states
  */
 public record OptimizerEntries(
     Map<String, GradientBuffers> gradients, Map<String, ParameterState> states)
     implements AutoCloseable {
-  /** These, and others in the place of those of the same names. */
+  /** Returns these entries, with others in the place of those of the same names. */
   OptimizerEntries with(OptimizerEntries others) {
     OptimizerEntries all = new OptimizerEntries(new HashMap<>(gradients), new HashMap<>(states));
     all.gradients.putAll(others.gradients);
@@ -21,7 +21,7 @@ public record OptimizerEntries(
     return all;
   }
 
-  /** Those of these that others have not. */
+  /** Returns those of these entries that others do not have. */
   OptimizerEntries without(OptimizerEntries others) {
     OptimizerEntries all = new OptimizerEntries(new HashMap<>(gradients), new HashMap<>(states));
     all.gradients.values().removeAll(others.gradients.values());

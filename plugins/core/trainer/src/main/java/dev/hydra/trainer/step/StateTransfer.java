@@ -14,7 +14,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The optimizer's state follows the parameters, as {@link ParameterState} says.
+ * Moves the optimizer state along with the parameters, as {@link ParameterState} says.
  *
  * @param mapping how parameters came from older ones
  * @param old the states of the older ones by their names
@@ -38,7 +38,7 @@ public record StateTransfer(ParameterMapping mapping, Map<String, ParameterState
     }
   }
 
-  /** Moves the part that goes with the elements of parameters; gives those that have it now. */
+  /** Moves the part that goes with the elements of parameters; returns those that have it now. */
   private Set<String> move(String part, Map<String, ParameterState> fresh) {
     Set<String> moved = new HashSet<>();
     mapping
@@ -55,7 +55,9 @@ public record StateTransfer(ParameterMapping mapping, Map<String, ParameterState
     return moved;
   }
 
-  /** The count of steps of what was made from several is that of the oldest that was trained. */
+  /**
+   * Sets the count of steps: of what was made from several, that of the oldest that was trained.
+   */
   private void count(String name, String part, @Nullable ParameterState fresh) {
     Optional<Tensor> latest = Optional.empty();
     for (String origin : mapping.origins(name)) {

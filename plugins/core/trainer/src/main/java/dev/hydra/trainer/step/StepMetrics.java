@@ -1,7 +1,7 @@
 package dev.hydra.trainer.step;
 
 /**
- * What one optimizer step measured.
+ * The metrics of one optimizer step.
  *
  * @param loss mean loss of its forwards, in nats per token
  * @param auxiliary mean sum of auxiliary losses

@@ -30,6 +30,7 @@ public final class TrainingStep implements AutoCloseable {
   private volatile long stateBytes;
   private Runnable beforeUpdate = () -> {};
 
+  /** Creates the step of a model, with a new optimizer for its trainable parameters. */
   public TrainingStep(Model model, OptimizerSettings settings) {
     this.model = model;
     this.settings = settings;
@@ -43,7 +44,7 @@ public final class TrainingStep implements AutoCloseable {
     return settings.clip(of.optimized().stream().map(OptimizedParameter::gradient).toList());
   }
 
-  /** Makes what is held for new parameters, as far as they are trained; owned by the caller. */
+  /** Creates the entries of new parameters, as far as they are trained; owned by the caller. */
   public OptimizerEntries entries(Collection<Parameter> parameters) {
     OptimizerEntries all = new OptimizerEntries(new HashMap<>(), new HashMap<>());
     try {
@@ -67,8 +68,8 @@ public final class TrainingStep implements AutoCloseable {
   /**
    * Goes on with the parameters that the model has now.
    *
-   * @param joining what is held for new ones
-   * @return what was held for those that are gone; owned by the caller
+   * @param joining the entries of new ones
+   * @return the entries of those that are gone; owned by the caller
    */
   public OptimizerEntries exchange(OptimizerEntries joining) {
     OptimizerEntries before = new OptimizerEntries(gradients.buffers(), optimizer.states());
@@ -90,16 +91,20 @@ public final class TrainingStep implements AutoCloseable {
     return of.states().values().stream().mapToLong(ParameterState::bytes).sum();
   }
 
-  /** The memory that the optimizer's state takes; of any thread. */
+  /** Returns the memory that the optimizer's state takes; of any thread. */
   public long stateBytes() {
     return stateBytes;
   }
 
+  /** Returns the optimizer, until the next {@link #exchange}. */
   public Optimizer optimizer() {
     return optimizer;
   }
 
-  /** Has something done once, before parameters and optimizer states change the next time. */
+  /**
+   * Registers an action that is run once, before parameters and optimizer states change the next
+   * time.
+   */
   public void beforeUpdate(Runnable action) {
     beforeUpdate = action;
   }
@@ -136,7 +141,7 @@ public final class TrainingStep implements AutoCloseable {
     }
   }
 
-  /** Adds a share of gradient and adjustments; gives that share of the losses, float32 [2]. */
+  /** Adds a share of gradient and adjustments; returns that share of the losses, float32 [2]. */
   private Tensor accumulate(Tensor windows, int forwards, Map<String, Tensor> adjustments) {
     try (ForwardContext forward = ForwardContext.training()) {
       Tensor tokens = windows.to(model.placement().device(), ScalarType.Long);

@@ -5,7 +5,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
-/** Does things beside a training, in order, so that it need not wait for them. */
+/** Runs work beside a training, in order, so that it need not wait for them. */
 final class Background implements Executor, AutoCloseable {
   private static final long IDLE_SECONDS = 1;
 

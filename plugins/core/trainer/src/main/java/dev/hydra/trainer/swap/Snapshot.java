@@ -25,8 +25,8 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Parameters, the optimizer's state and random numbers of one moment, in host memory: with AdamW 12
- * bytes for every trained element, 4 for every other. They are copied while a step's forwards and
+ * A snapshot of parameters, optimizer state and random numbers in host memory: with AdamW 12 bytes
+ * for every trained element, 4 for every other. They are copied while a step's forwards and
  * backwards run, which change neither: only the update has to wait.
  */
 final class Snapshot implements AutoCloseable {
@@ -37,7 +37,7 @@ final class Snapshot implements AutoCloseable {
   private CompletableFuture<Void> filled = CompletableFuture.completedFuture(null);
 
   /**
-   * An empty one.
+   * Creates an empty snapshot.
    *
    * @param store whose parameters it is for
    * @param stateBytes the size of the optimizer's state
@@ -53,7 +53,7 @@ final class Snapshot implements AutoCloseable {
     }
   }
 
-  /** Begins to note how things are: until {@link #await} is back, nothing may change. */
+  /** Begins to copy the present state: until {@link #await} is back, nothing may change. */
   void fill(ParameterStore store, Optimizer optimizer) {
     List<Parameter> all = List.copyOf(store.all());
     Map<String, ParameterState> now = optimizer.states();
@@ -83,9 +83,9 @@ final class Snapshot implements AutoCloseable {
   }
 
   /**
-   * Waits until all is noted.
+   * Waits until all is copied.
    *
-   * @throws IllegalStateException if that failed: the swap has to be undone
+   * @throws IllegalStateException if that failed: the swap has to be rolled back
    */
   void await() {
     try {
@@ -99,8 +99,8 @@ final class Snapshot implements AutoCloseable {
   }
 
   /**
-   * Makes things as they were; the same parameters must be there. Where noting them failed there
-   * was no update, so that they are.
+   * Restores the state that was copied; the same parameters must be there. Where copying failed
+   * there was no update, so that they are as they were.
    */
   void restore(ParameterStore store, Optimizer optimizer) {
     ended();
@@ -125,7 +125,7 @@ final class Snapshot implements AutoCloseable {
     to.load(from);
   }
 
-  /** Waits until nothing is noted any more: {@link #await} has told, if anybody needs to know. */
+  /** Waits until nothing is copied any more: {@link #await} has told, if anybody needs to know. */
   private void ended() {
     filled.exceptionally(failure -> null).join();
   }

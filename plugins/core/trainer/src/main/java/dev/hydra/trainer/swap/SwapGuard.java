@@ -15,29 +15,30 @@ final class SwapGuard {
   private final Deque<Double> before = new ArrayDeque<>();
   private int left;
 
+  /** Creates a guard that does not watch a swap yet. */
   SwapGuard(GuardSettings settings) {
     this.settings = settings;
   }
 
-  /** A swap was made. */
+  /** Begins to watch a swap that was made. */
   void begin() {
     left = settings.steps();
   }
 
-  /** It was undone or confirmed. */
+  /** Ends the watch: the swap was rolled back or confirmed. */
   void end() {
     left = 0;
   }
 
-  /** Whether it is watched. */
+  /** Says whether a swap is watched. */
   boolean watching() {
     return left > 0;
   }
 
   /**
-   * Takes note of a step.
+   * Judges the losses of a step.
    *
-   * @return why the swap must be undone, if it must
+   * @return why the swap must be rolled back, if it must
    */
   Optional<String> judge(StepMetrics measured) {
     double loss = measured.loss();

@@ -12,15 +12,15 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
- * Exchanges components of a training run while it goes on, on request of any thread but its own.
+ * Swaps components of a training run while it goes on, on request of any thread but its own.
  * Everything is noted in the run's journal.
  *
- * <p>For {@code trainer.swap.guard-steps} steps a swap is watched, and undone if a step fails, is
- * not finite or its loss is far above the mean of the 20 steps before. Then everything is as it was
- * when the swap was made: parameters, the optimizer's state, random numbers, and the place in the
- * training windows, so that those of the steps that were undone are taken again. As long as that
- * takes, a copy of all parameters and the optimizer's state lies in host memory (with AdamW 12
- * bytes for every trained element), parameters that the swap dropped stay on the device, and the
+ * <p>For {@code trainer.swap.guard-steps} steps a swap is watched, and rolled back if a step fails,
+ * is not finite or its loss is far above the mean of the 20 steps before. Then everything is as it
+ * was when the swap was made: parameters, the optimizer's state, random numbers, and the place in
+ * the training windows, so that those of the steps that were rolled back are taken again. As long
+ * as that takes, a copy of all parameters and the optimizer's state lies in host memory (with AdamW
+ * 12 bytes for every trained element), parameters that the swap dropped stay on the device, and the
  * old plugin stays in memory. The next swap ends the watch over the one before.
  */
 public final class Swaps implements AutoCloseable {
@@ -29,7 +29,7 @@ public final class Swaps implements AutoCloseable {
   private final SwapGuard guard;
 
   /**
-   * For a training.
+   * Creates the swaps of a training.
    *
    * @param windows what its steps are given, put back with the parameters
    * @param reported hears of everything, on the training thread or on that of requests
@@ -67,12 +67,12 @@ public final class Swaps implements AutoCloseable {
             });
   }
 
-  /** What exchanges the components. */
+  /** Returns the swapper of the components. */
   public Swapper swapper() {
     return swapper;
   }
 
-  /** Between two steps. */
+  /** Runs what waits for the boundary, between two steps. */
   public void boundary(long step) {
     if (!guard.watching()) {
       swapper.confirm();
@@ -89,27 +89,27 @@ public final class Swaps implements AutoCloseable {
             });
   }
 
-  /** After a step: undoes a swap that has made things worse; says whether it did. */
+  /** Rolls back, after a step, a swap that has made things worse; says whether it did. */
   public boolean rolledBack(long step, StepMetrics measured) {
     Optional<String> reason = guard.judge(measured);
     reason.ifPresent(
         why -> {
           guard.end();
-          swapper.rollback(step, why);
+          swapper.rollbackNow(step, why);
         });
     return reason.isPresent();
   }
 
   /**
-   * After a step or an evaluation that has failed: undoes the swap that is watched; says whether
-   * there was one.
+   * Rolls back, after a step or an evaluation that has failed, the swap that is watched; says
+   * whether there was one.
    */
   public boolean rolledBack(long step, Throwable failure) {
     if (!guard.watching()) {
       return false;
     }
     guard.end();
-    swapper.rollback(
+    swapper.rollbackNow(
         step,
         "it failed ("
             + failure.getClass().getSimpleName()

@@ -10,7 +10,7 @@ import dev.hydra.trainer.step.StateTransfer;
 import dev.hydra.trainer.step.TrainingStep;
 import org.jspecify.annotations.Nullable;
 
-/** A training's part in one swap: gradients and the optimizer's state follow the parameters. */
+/** A training's part in one swap: gradients and optimizer state follow the parameters. */
 final class TrainingParticipant implements SwapHost.Participant {
   private final Model model;
   private final TrainingStep training;
@@ -25,7 +25,7 @@ final class TrainingParticipant implements SwapHost.Participant {
   private long position;
 
   /**
-   * Allocates.
+   * Allocates the entries of new parameters.
    *
    * @param windows what the steps are given
    * @param snapshot what to keep to go back to, if anything; owned

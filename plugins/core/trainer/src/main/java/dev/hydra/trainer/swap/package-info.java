@@ -1,6 +1,4 @@
-/**
- * Exchanges components of a training while it goes on, guards the steps after it and rolls back.
- */
+/** Swaps components of a training while it goes on, guards the steps after it and rolls back. */
 @NullMarked
 package dev.hydra.trainer.swap;
 

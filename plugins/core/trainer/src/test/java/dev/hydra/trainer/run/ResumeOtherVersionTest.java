@@ -175,7 +175,7 @@ class ResumeOtherVersionTest {
       trainer.run(
           () -> {
             if (events.steps.size() == 2) {
-              SwapRequest request = SwapRequest.to(without).vanished(UnexpectedKeys.KEEP);
+              SwapRequest request = SwapRequest.to(without).withUnexpectedKeys(UnexpectedKeys.KEEP);
               assertFalse(Requests.swap(trainer, request).isDone(), "it waits for the boundary");
             }
             return events.steps.size() == 4;

@@ -155,7 +155,7 @@ class SwapTest {
                   SwapRequest.to(FreshPlugins.of(SparseGlobalFactory.class, "1." + step));
               reports.add(Requests.swap(trainer, next));
             } else if (step == 3) {
-              reports.add(Requests.ask(trainer.swapper()::pending, trainer.swapper()::rollBack));
+              reports.add(Requests.ask(trainer.swapper()::pending, trainer.swapper()::rollback));
             }
             return false;
           });

@@ -201,7 +201,7 @@ class SwapTrainingTest {
               switch (step) {
                 case 3, 7 ->
                     Requests.swap(trainer, SwapRequest.to(TestFeedForward.split("1." + step)));
-                case 5, 11 -> Requests.ask(trainer.swapper()::pending, trainer.swapper()::rollBack);
+                case 5, 11 -> Requests.ask(trainer.swapper()::pending, trainer.swapper()::rollback);
                 default -> CompletableFuture.failedFuture(new AssertionError());
               };
       trainer.run(
@@ -232,7 +232,7 @@ class SwapTrainingTest {
         Map.of(
             3,
             SwapRequest.configure(ConfigFactory.parseString(moe), "blocks.1.ffn")
-                .vanished(UnexpectedKeys.KEEP),
+                .withUnexpectedKeys(UnexpectedKeys.KEEP),
             5,
             SwapRequest.configure(ConfigFactory.parseString("window = 16"), "blocks.*.mixer"),
             6,

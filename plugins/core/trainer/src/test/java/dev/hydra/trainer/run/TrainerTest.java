@@ -149,9 +149,9 @@ class TrainerTest {
     for (int steps : new int[] {1, 3, 3}) {
       Events events = new Events();
       String overrides = "trainer.steps = " + steps;
+      boolean resumes = Files.exists(run);
       try (Trainer trainer = Trials.trainer(folder, run, overrides, events)) {
-        long done =
-            Files.exists(run.resolve("checkpoints")) ? trainer.resume(UnexpectedKeys.ERROR) : 0;
+        long done = resumes ? trainer.resume(UnexpectedKeys.ERROR) : 0;
         assertEquals(List.of(), events.started);
         trainer.run(() -> false);
         assertEquals(done < steps ? List.of(trainer.swapper()) : List.of(), events.started);

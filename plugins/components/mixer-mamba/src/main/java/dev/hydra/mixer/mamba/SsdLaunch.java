@@ -1,0 +1,353 @@
+package dev.hydra.mixer.mamba;
+
+import static dev.hydra.libtorch.kernels.Kernel.strided;
+
+import dev.hydra.libtorch.kernels.Kernel.Grid;
+import dev.hydra.libtorch.kernels.Kernels;
+import dev.hydra.libtorch.runtime.Tensors;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Launches the kernels of one SSD in their order. What each of them takes stands above it in its
+ * {@code .cu} file; nothing they write needs to be zero before.
+ */
+final class SsdLaunch {
+  private static final int HEADS_AT_ONCE = 32;
+  private static final int STEP_THREADS = 256;
+
+  /** Blocks per multiprocessor that fill the device, where two share one and where they do not. */
+  private static final double TWO = 1.9;
+
+  private static final double ONE = 0.9;
+
+  private final Kernels kernels;
+  private final SsdTiles tiles;
+  private final SsdInput in;
+  private final @Nullable Tensor documents;
+  private final float low;
+  private final float high;
+  private final long batch;
+  private final long time;
+  private final long heads;
+  private final long groups;
+  private final long shared;
+  private final long chunks;
+  private final long padded;
+
+  /** What depends on the steps alone, see {@code ssd_decay}. */
+  private record Decay(
+      Tensor step,
+      Tensor logs,
+      Tensor fromStart,
+      Tensor toEnd,
+      Tensor total,
+      @Nullable Tensor first) {}
+
+  /** What {@code ssd_backward_x} finds out per token and head. */
+  private record Flows(Tensor flow, Tensor kept, Tensor direct, Tensor skipped) {}
+
+  /**
+   * Gradients, but for that of the initial state, which is where it was asked to be.
+   *
+   * @param perHead those of a, bias and skip [3, heads]
+   */
+  record Gradients(Tensor x, Tensor dt, Tensor b, Tensor c, Tensor perHead) {}
+
+  /**
+   * Prepares to launch.
+   *
+   * @param in with rows that {@link FusedSsd#rows} made fit for the kernels
+   */
+  SsdLaunch(Kernels kernels, SsdTiles tiles, SsdInput in) {
+    this.kernels = kernels;
+    this.tiles = tiles;
+    this.in = in;
+    documents = in.documents().orElse(null);
+    low = (float) in.limits().low();
+    high = in.limits().high().orElse(Double.POSITIVE_INFINITY).floatValue();
+    batch = in.x().size(0);
+    time = in.x().size(1);
+    heads = in.x().size(2);
+    groups = in.b().size(2);
+    shared = heads / groups;
+    chunks = (time + tiles.chunk() - 1) / tiles.chunk();
+    padded = chunks * tiles.chunk();
+  }
+
+  Ssd.Output forward() {
+    Decay decay = decay();
+    Tensor y = like(in.x());
+    Tensor last = state();
+    if (tiles.onePass() && kernels.get("ssd_forward").fits()) {
+      Tensor scores = floats(batch, chunks, groups, tiles.scoreWords());
+      launch("ssd_scores", grid(groups), strided(in.b()), strided(in.c()), scores, time);
+      launch(
+          "ssd_forward",
+          new Grid(tiles.headDim() / tiles.forwardP(), heads, batch, 2 * tiles.threads()),
+          strided(in.x()),
+          strided(in.b()),
+          strided(in.c()),
+          decay.step,
+          decay.logs,
+          decay.toEnd,
+          decay.total,
+          decay.first,
+          scores,
+          in.skip(),
+          initial(),
+          strided(y),
+          null,
+          last,
+          time,
+          chunks,
+          shared);
+      return new Ssd.Output(y, last);
+    }
+    Tensor before = before(decay, last);
+    long splits = splits(chunks * groups * batch, TWO);
+    launch(
+        "ssd_output",
+        grid(groups * splits),
+        strided(in.x()),
+        strided(in.b()),
+        strided(in.c()),
+        decay.step,
+        decay.logs,
+        decay.first,
+        before,
+        in.skip(),
+        strided(y),
+        time,
+        heads,
+        shared,
+        splits);
+    return new Ssd.Output(y, last);
+  }
+
+  /**
+   * Computes gradients.
+   *
+   * @param dy the gradient of y, its rows fit for the kernels
+   * @param dLast the gradient of the last state, contiguous; zeros if null
+   * @param dInitial where to put the gradient of the initial state; nowhere if null
+   */
+  Gradients backward(Tensor dy, @Nullable Tensor dLast, @Nullable Tensor dInitial) {
+    Decay decay = decay();
+    Tensor before = before(decay, null);
+    Tensor after = sweep(decay, dy, in.c(), decay.fromStart, dLast, dInitial, true);
+
+    long scoreSplits = splits(chunks * groups * batch, ONE);
+    Tensor dx = like(in.x());
+    Tensor dScores = floats(scoreSplits, batch, chunks, groups, tiles.chunk(), tiles.chunk());
+    Flows flows = new Flows(perTile(), perTile(), perTile(), perTile());
+    launch(
+        "ssd_backward_x",
+        grid(groups * scoreSplits),
+        strided(in.x()),
+        strided(dy),
+        strided(in.b()),
+        strided(in.c()),
+        decay.step,
+        decay.logs,
+        decay.first,
+        after,
+        in.skip(),
+        strided(dx),
+        dScores,
+        flows.flow,
+        flows.kept,
+        flows.direct,
+        flows.skipped,
+        time,
+        heads,
+        shared,
+        scoreSplits);
+
+    long stateTiles = tiles.stateTiles();
+    long sumSplits = splits(2 * chunks * groups * stateTiles * batch, TWO);
+    Tensor sums = floats(2, sumSplits, batch, groups, padded, tiles.state());
+    Tensor carried = floats(batch, heads, tiles.channelTiles(), stateTiles, padded);
+    Tensor through = floats(batch, heads, tiles.channelTiles(), stateTiles, chunks);
+    launch(
+        "ssd_backward_states",
+        new Grid(chunks, groups * sumSplits * stateTiles, 2 * batch, tiles.threads()),
+        strided(in.x()),
+        strided(dy),
+        strided(in.c()),
+        decay.fromStart,
+        decay.toEnd,
+        before,
+        after,
+        sums,
+        carried,
+        through,
+        time,
+        heads,
+        shared,
+        sumSplits);
+
+    Tensor db = like(in.b());
+    Tensor dc = like(in.c());
+    launch(
+        "ssd_backward_projections",
+        grid(groups * stateTiles),
+        strided(in.b()),
+        strided(in.c()),
+        dScores,
+        scoreSplits,
+        sums,
+        sumSplits,
+        strided(db),
+        strided(dc),
+        time);
+    return steps(decay, flows, carried, through, dx, db, dc);
+  }
+
+  private Gradients steps(
+      Decay decay, Flows flows, Tensor carried, Tensor through, Tensor dx, Tensor db, Tensor dc) {
+    Tensor ddt = like(in.dt());
+    Tensor perChunk = floats(3, batch * chunks, heads);
+    launch(
+        "ssd_backward_steps",
+        stepGrid(),
+        strided(in.dt()),
+        in.a(),
+        in.bias(),
+        low,
+        high,
+        decay.step,
+        decay.total,
+        flows.flow,
+        flows.kept,
+        flows.direct,
+        flows.skipped,
+        carried,
+        through,
+        strided(ddt),
+        perChunk,
+        time,
+        heads);
+    Tensor perHead = floats(3, heads);
+    launch(
+        "ssd_backward_heads",
+        new Grid(headBlocks(), 3, 1, STEP_THREADS),
+        perChunk,
+        perHead,
+        batch * chunks,
+        heads);
+    return new Gradients(dx, ddt, db, dc, perHead);
+  }
+
+  private Decay decay() {
+    @Nullable Tensor first = documents == null ? null : empty(ScalarType.Int, batch, padded);
+    Decay decay =
+        new Decay(
+            perToken(), perToken(), perToken(), perToken(), floats(batch, heads, chunks), first);
+    launch(
+        "ssd_decay",
+        stepGrid(),
+        strided(in.dt()),
+        in.a(),
+        in.bias(),
+        documents,
+        low,
+        high,
+        decay.step,
+        decay.logs,
+        decay.fromStart,
+        decay.toEnd,
+        decay.total,
+        decay.first,
+        time,
+        heads);
+    return decay;
+  }
+
+  /** The states before chunks; the one after all of them goes to {@code last}. */
+  private Tensor before(Decay decay, @Nullable Tensor last) {
+    return sweep(decay, in.x(), in.b(), decay.toEnd, initial(), last, false);
+  }
+
+  private Tensor sweep(
+      Decay decay,
+      Tensor values,
+      Tensor keys,
+      Tensor weight,
+      @Nullable Tensor initial,
+      @Nullable Tensor last,
+      boolean backward) {
+    Tensor states =
+        empty(Tensors.type(in.x()), batch, chunks, heads, tiles.headDim(), tiles.state());
+    long parts = (long) (tiles.headDim() / tiles.sweepP()) * (tiles.state() / tiles.sweepN());
+    launch(
+        "ssd_states",
+        new Grid(parts, heads, batch, tiles.sweepThreads()),
+        strided(values),
+        strided(keys),
+        weight,
+        decay.total,
+        initial,
+        states,
+        last,
+        time,
+        chunks,
+        shared,
+        backward ? 1L : 0L);
+    return states;
+  }
+
+  private @Nullable Tensor initial() {
+    return in.initial().orElse(null);
+  }
+
+  private long splits(long blocks, double perMultiprocessor) {
+    return SsdTiles.splits(shared, blocks, perMultiprocessor * kernels.gpu().multiprocessors());
+  }
+
+  private Grid grid(long y) {
+    return new Grid(chunks, y, batch, tiles.threads());
+  }
+
+  private Grid stepGrid() {
+    return new Grid(chunks, headBlocks(), batch, STEP_THREADS);
+  }
+
+  private long headBlocks() {
+    return (heads + HEADS_AT_ONCE - 1) / HEADS_AT_ONCE;
+  }
+
+  private void launch(String kernel, Grid grid, @Nullable Object... arguments) {
+    kernels.get(kernel).launch(grid, arguments);
+  }
+
+  private Tensor perToken() {
+    return floats(batch, heads, padded);
+  }
+
+  private Tensor perTile() {
+    return floats(batch, heads, tiles.channelTiles(), padded);
+  }
+
+  /** Room for a state [batch, heads, headDim, state]. */
+  Tensor state() {
+    return floats(batch, heads, tiles.headDim(), tiles.state());
+  }
+
+  private Tensor like(Tensor other) {
+    return empty(Tensors.type(other), Tensors.sizes(other));
+  }
+
+  private Tensor floats(long... sizes) {
+    return empty(ScalarType.Float, sizes);
+  }
+
+  private Tensor empty(ScalarType type, long... sizes) {
+    try (TensorOptions options = Tensors.like(in.x(), type)) {
+      return torch.empty(sizes, options, null);
+    }
+  }
+}

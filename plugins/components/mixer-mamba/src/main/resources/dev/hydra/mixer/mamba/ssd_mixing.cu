@@ -1,0 +1,60 @@
+// What ssd_output, ssd_forward and ssd_backward_x do alike within a chunk.
+
+// The strip of 16 tokens that a warp takes. A strip has the more to do the later (or, backward, the earlier)
+// it is; warps w and w + 4 share a scheduler, so they take one from each end.
+__device__ __forceinline__ int strip_of(int warp) {
+  return warp < ROWS / 2 ? warp : ROWS + ROWS / 2 - 1 - warp;
+}
+
+// exp2(own log - log of another token) * step of that, for the elements of a 16 x 16 block: the decay
+// between its rows (here, here + 8) and its columns (token on), times C B^T. On the diagonal what
+// is later does not count; the difference is kept at 0 there, so that nothing overflows.
+template <bool DIAGONAL>
+__device__ __forceinline__ void mix(
+    Operand& mixing, const Operand& score, const float* log, const float* step, const float (&own)[2],
+    const int (&start)[2], int here, int token) {
+#pragma unroll
+  for (int e = 0; e < 4; e++) {  // register e: row here + 8 (e % 2), columns token + 8 (e / 2) and on
+    int column = token + 8 * (e / 2);
+    int row = here + 8 * (e % 2);
+    float2 other = *(const float2*)(log + column);
+    float2 size = *(const float2*)(step + column);
+    float a = own[e % 2] - other.x;
+    float z = own[e % 2] - other.y;
+    if (DIAGONAL) {
+      a = fminf(a, 0.0f);
+      z = fminf(z, 0.0f);
+    }
+    a = exp2_fast(a) * size.x;
+    z = exp2_fast(z) * size.y;
+    if (DIAGONAL && column > row) a = 0.0f;
+    if (DIAGONAL && column + 1 > row) z = 0.0f;
+#if DOCUMENTS
+    if (column < start[e % 2]) a = 0.0f;
+    if (column + 1 < start[e % 2]) z = 0.0f;
+#endif
+    set(mixing, e, a * low(score, e), z * high(score, e));
+  }
+}
+
+// sum += a strip of 16 tokens' C (or B) times a state's transpose. The operands of the next step are under
+// way while the tensor cores do this one.
+template <int COUNT, class AnyQueries, class AnyState>
+__device__ __forceinline__ void from_state(
+    Sums (&sum)[COUNT], const AnyQueries& queries, const AnyState& state, int strip, int lane) {
+  Operand left[2];
+  Operand right[2][COUNT];
+#pragma unroll
+  for (int step = -1; step < N / 16; step++) {
+    int next = step + 1;
+    if (next < N / 16) {
+      queries.a(left[next % 2], strip, 16 * next, lane);
+#pragma unroll
+      for (int p = 0; p < COUNT; p++) state.b(right[next % 2][p], 16 * p, 16 * next, lane);
+    }
+    if (step >= 0) {
+#pragma unroll
+      for (int p = 0; p < COUNT; p++) multiply(sum[p], left[step % 2], right[step % 2][p]);
+    }
+  }
+}

@@ -1,0 +1,91 @@
+package dev.hydra.libtorch.kernels;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Names the programs that an operator needs together: all are used, or none. A constant of the
+ * class that uses them:
+ *
+ * <pre>{@code
+ * private static final KernelSet KERNELS =
+ *     KernelSet.of(KernelSource.of(RmsNorm.class, "primitives.cu", "rms_norm.cu"));
+ * }</pre>
+ */
+public final class KernelSet {
+  private static final System.Logger LOG = System.getLogger(KernelSet.class.getName());
+
+  private final List<KernelSource> sources;
+  private final Map<Variant, Result> results = new ConcurrentHashMap<>();
+
+  private record Variant(int device, Map<String, Integer> macros) {}
+
+  /** What came of loading: kernels, or why there are none. */
+  private record Result(@Nullable Kernels kernels, @Nullable KernelException failure) {}
+
+  private KernelSet(List<KernelSource> sources) {
+    this.sources = sources;
+  }
+
+  /** Puts programs together. They may use the same macros, and are compiled side by side. */
+  public static KernelSet of(KernelSource... sources) {
+    return new KernelSet(List.of(sources));
+  }
+
+  /**
+   * Gives the kernels if they are to be used for a tensor: it is on a CUDA device of compute
+   * capability 8.0 or later, {@link KernelMode} allows it, and they can be compiled. That they
+   * cannot is said once and then not tried again.
+   *
+   * @param macros what is defined while they are compiled, besides the sources' own defaults
+   * @throws KernelException if they cannot be compiled and the mode is {@link KernelMode#FUSED}
+   */
+  public Optional<Kernels> usable(Tensor tensor, Map<String, Integer> macros) {
+    KernelMode mode = KernelMode.current();
+    if (mode == KernelMode.PLAIN || !tensor.is_cuda()) {
+      return Optional.empty();
+    }
+    Result result =
+        results.computeIfAbsent(new Variant(Gpu.indexOf(tensor), Map.copyOf(macros)), this::loaded);
+    if (result.failure != null && mode == KernelMode.FUSED) {
+      throw result.failure;
+    }
+    return Optional.ofNullable(result.kernels);
+  }
+
+  private Result loaded(Variant variant) {
+    try {
+      return new Result(load(Gpu.of(variant.device), variant.macros), null);
+    } catch (KernelException e) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "LibTorch's own operators are used instead of "
+              + names()
+              + ", which is slower: "
+              + String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
+      return new Result(null, e);
+    }
+  }
+
+  /** Compiles and loads them, whatever the mode is. */
+  Kernels load(Gpu gpu, Map<String, Integer> macros) {
+    if (!gpu.supported()) {
+      throw new KernelException(
+          "CUDA kernels need compute capability 8.0 or later; cuda:"
+              + gpu.index()
+              + " has "
+              + gpu.major()
+              + "."
+              + gpu.minor());
+    }
+    return new Kernels(gpu, KernelProgram.load(gpu, sources, macros), names());
+  }
+
+  private List<String> names() {
+    return sources.stream().map(KernelSource::name).toList();
+  }
+}

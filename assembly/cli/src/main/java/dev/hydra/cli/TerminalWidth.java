@@ -6,7 +6,9 @@ import java.time.Duration;
 import java.util.function.IntSupplier;
 import java.util.regex.Pattern;
 
-/** How many columns the terminal has, asked anew every few seconds, as windows change their size. */
+/**
+ * How many columns the terminal has, asked anew every few seconds, as windows change their size.
+ */
 final class TerminalWidth implements IntSupplier {
   /** What a terminal has that does not say. */
   static final int USUAL = 80;

@@ -34,8 +34,7 @@ final class TextArgument {
   /** Without a byte order mark, which some editors put before a text. */
   private static String decoded(String name, byte[] bytes) {
     try {
-      String text =
-          StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+      String text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
       return text.startsWith("\ufeff") ? text.substring(1) : text;
     } catch (CharacterCodingException e) {
       throw new UsageException(name + " is not text in UTF-8");

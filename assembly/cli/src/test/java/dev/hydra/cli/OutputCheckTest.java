@@ -34,7 +34,10 @@ class OutputCheckTest {
   void outputThatIsNotWrittenFailsEveryCommand() throws IOException {
     Path config = TinyModel.write(folder);
     Object[][] commands = {
-      {"config", "show", config}, {"inspect", config, "--json"}, {"plugins", "list"}, {"--version"},
+      {"config", "show", config},
+      {"inspect", config, "--json"},
+      {"plugins", "list"},
+      {"--version"},
       {"train", "--help"}
     };
     for (Object[] command : commands) {

@@ -66,8 +66,7 @@ record ElementPath(SetValue set) {
             ? known
             : ConfigValueFactory.fromMap(Map.of()).withOrigin(value.origin());
     String key = keys.get(0);
-    return object.withValue(
-        key, keys(object.get(key), keys.subList(1, keys.size()), after, value));
+    return object.withValue(key, keys(object.get(key), keys.subList(1, keys.size()), after, value));
   }
 
   private ConfigValue elements(@Nullable ConfigValue current, String rest, ConfigValue value) {

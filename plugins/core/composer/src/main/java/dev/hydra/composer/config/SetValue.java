@@ -52,9 +52,12 @@ record SetValue(String text, String key, String raw) {
     // Text is taken as it stands: HOCON would cut it at a comment, and refuse signs in it.
     return hocon(trimmed)
         .filter(value -> value.valueType() != ConfigValueType.STRING)
-        .filter(value -> trimmed.equals(value.valueType() == ConfigValueType.NULL
-            ? "null"
-            : value.atKey("v").getString("v")))
+        .filter(
+            value ->
+                trimmed.equals(
+                    value.valueType() == ConfigValueType.NULL
+                        ? "null"
+                        : value.atKey("v").getString("v")))
         .map(value -> value.withOrigin(origin()))
         .orElseGet(this::literal);
   }

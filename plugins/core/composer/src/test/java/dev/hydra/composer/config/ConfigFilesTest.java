@@ -118,8 +118,25 @@ class ConfigFilesTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "/a//b", "C# is", "", "https://host/a?b=c&d", "]", "[x", "{a", "a, b", "say \"no\" // now",
-        " kept ", "C:\\d", "1 # one", "[/a//b]", "${", "*", "x:y", "\"", "+1", "include \"x\""
+        "/a//b",
+        "C# is",
+        "",
+        "https://host/a?b=c&d",
+        "]",
+        "[x",
+        "{a",
+        "a, b",
+        "say \"no\" // now",
+        " kept ",
+        "C:\\d",
+        "1 # one",
+        "[/a//b]",
+        "${",
+        "*",
+        "x:y",
+        "\"",
+        "+1",
+        "include \"x\""
       })
   void valuesThatAreNotHoconAreTexts(String value) throws IOException {
     assertEquals(value, load("a = 1", "a=" + value).getValue("a").unwrapped());

@@ -32,6 +32,8 @@ public final class Main {
     Locale.setDefault(Locale.ROOT); // the same figures and names everywhere
     CommandLine line = new CommandLine(new HydraCommand(), commands);
     line.setCaseInsensitiveEnumValuesAllowed(true);
+    line.setExpandAtFiles(false); // a prompt may begin with @
+    line.setExecutionStrategy(new OutputCheck(line.getExecutionStrategy()));
     line.setExecutionExceptionHandler(new ExceptionHandler());
     line.setParameterExceptionHandler(ExceptionHandler::misused);
     return line;

@@ -12,11 +12,17 @@ import org.junit.jupiter.api.io.TempDir;
 class OutputCheckTest {
   @TempDir private Path folder;
 
-  /** A disk without room. */
-  private static final class Full extends Writer {
+  /** What takes nothing. */
+  private static final class Refusing extends Writer {
+    private final String why;
+
+    private Refusing(String why) {
+      this.why = why;
+    }
+
     @Override
     public void write(char[] text, int from, int length) throws IOException {
-      throw new IOException("No space left on device");
+      throw new IOException(why);
     }
 
     @Override
@@ -41,13 +47,20 @@ class OutputCheckTest {
       {"train", "--help"}
     };
     for (Object[] command : commands) {
-      run(new Full(), command).refused(1, "hydra: the output could not be written: ");
+      run(new Refusing("No space left on device"), command)
+          .refused(1, "hydra: the output could not be written: No space left on device");
     }
   }
 
   @Test
   void aCommandThatFailsKeepsItsCode() {
-    run(new Full(), "config", "show", "no-such-file").refused(2, "no-such-file");
+    run(new Refusing("No space left on device"), "config", "show", "no-such-file")
+        .refused(2, "no-such-file");
+  }
+
+  @Test
+  void aReaderThatHasSeenEnoughIsNotAFailure() {
+    assertThat(run(new Refusing("Broken pipe"), "plugins", "list").done().err()).isEmpty();
   }
 
   @Test

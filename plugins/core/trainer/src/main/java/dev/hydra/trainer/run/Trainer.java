@@ -386,7 +386,14 @@ public final class Trainer implements AutoCloseable {
     List<String> unused =
         model.parameters().all().stream().filter(Parameter::unused).map(Parameter::name).toList();
     return new TrainerState(
-        step, dataset.train().position(), compute(), plugins(), sites(), unused, Optional.of(text), Optional.of(nextRate()));
+        step,
+        dataset.train().position(),
+        compute(),
+        plugins(),
+        sites(),
+        unused,
+        Optional.of(text),
+        Optional.of(nextRate()));
   }
 
   private String newest() {

@@ -90,6 +90,7 @@ final class BenchTrainCommand implements Callable<Integer> {
             components,
             new Placement(device, ComputeType.choose(trainer.precision(), device)),
             OptimizerSettings.read(ConfigFiles.part(loaded, "optimizer"), plugins),
+            trainer.recompute(),
             steps);
     PrintWriter out = spec.commandLine().getOut();
     if (!json) {

@@ -5,6 +5,7 @@ import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelSummary;
 import dev.hydra.composer.model.Placement;
+import dev.hydra.composer.model.Recompute;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.CudaMemory;
@@ -35,6 +36,7 @@ public final class TrainingBench {
   private final Components components;
   private final Placement placement;
   private final OptimizerSettings optimizer;
+  private final Recompute recompute;
   private final int steps;
 
   /**
@@ -62,6 +64,7 @@ public final class TrainingBench {
    * Creates a benchmark.
    *
    * @param placement where to compute, and in which type
+   * @param recompute which blocks are computed again in backward
    * @param steps how many steps of each shape are timed
    */
   public TrainingBench(
@@ -69,11 +72,13 @@ public final class TrainingBench {
       Components components,
       Placement placement,
       OptimizerSettings optimizer,
+      Recompute recompute,
       int steps) {
     this.spec = spec;
     this.components = components;
     this.placement = placement;
     this.optimizer = optimizer;
+    this.recompute = recompute;
     this.steps = steps;
   }
 
@@ -83,7 +88,7 @@ public final class TrainingBench {
         shape,
         FORWARDS_OF_A_STEP,
         model -> {
-          TrainingStep step = new TrainingStep(model, optimizer);
+          TrainingStep step = new TrainingStep(model, optimizer, recompute);
           return new Pass() {
             @Override
             public void run(Tensor windows) {

@@ -26,6 +26,7 @@ public final class ForwardContext implements AutoCloseable {
   private @Nullable Map<String, Tensor> lossesOfPart;
   private final Map<String, Tensor> observations = new LinkedHashMap<>();
   private final Map<String, Tensor> adjustments = new LinkedHashMap<>();
+  private final Map<String, Tensor> shared = new LinkedHashMap<>();
   private boolean computed;
 
   private ForwardContext(
@@ -190,6 +191,12 @@ public final class ForwardContext implements AutoCloseable {
     }
   }
 
+  /** Returns what components share under a name, made by the first who asks; detached. */
+  Tensor shared(String name, Supplier<Tensor> maker) {
+    return shared.computeIfAbsent(
+        name, made -> Scopes.own(Scopes.keep(() -> maker.get().detach())));
+  }
+
   /** Adds an auxiliary loss, summed with those of its name, unless the forward is over. */
   void addLoss(String name, Tensor loss) {
     if (lossesOfPart != null) {
@@ -236,5 +243,7 @@ public final class ForwardContext implements AutoCloseable {
     adjustments.values().forEach(Tensor::close);
     adjustments.clear();
     forgetTokens();
+    shared.values().forEach(Tensor::close);
+    shared.clear();
   }
 }

@@ -1,5 +1,6 @@
 package dev.hydra.composer.model;
 
+import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.runtime.Scopes;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -25,6 +26,7 @@ public final class ForwardContext implements AutoCloseable {
   private final Map<String, Tensor> observations = new LinkedHashMap<>();
   private final Map<String, Tensor> adjustments = new LinkedHashMap<>();
   private boolean computed;
+  private @Nullable SitePath failed;
 
   private ForwardContext(
       boolean training, boolean observing, @Nullable ModelState state, @Nullable Tensor documents) {
@@ -102,6 +104,21 @@ public final class ForwardContext implements AutoCloseable {
    */
   public void finish() {
     computed = true;
+  }
+
+  /** Returns the site of the component that has thrown, the innermost; empty if none has. */
+  public Optional<SitePath> failed() {
+    return Optional.ofNullable(failed);
+  }
+
+  /** Runs a component, and remembers its site if it throws. */
+  <T> T at(SitePath site, Supplier<T> component) {
+    try {
+      return component.get();
+    } catch (RuntimeException e) {
+      failed = failed == null ? site : failed;
+      throw e;
+    }
   }
 
   /** Returns the padding of the prompt, bool [1, time], if it has any. */

@@ -25,6 +25,7 @@ public final class ForwardContext implements AutoCloseable {
   private final Map<String, Tensor> losses = new LinkedHashMap<>();
   private final Map<String, Tensor> observations = new LinkedHashMap<>();
   private final Map<String, Tensor> adjustments = new LinkedHashMap<>();
+  private final Map<String, Tensor> shared = new LinkedHashMap<>();
   private boolean computed;
   private @Nullable SitePath failed;
 
@@ -167,6 +168,12 @@ public final class ForwardContext implements AutoCloseable {
     return Optional.ofNullable(documents);
   }
 
+  /** Returns what components share under a name, made by the first who asks; detached. */
+  Tensor shared(String name, Supplier<Tensor> maker) {
+    return shared.computeIfAbsent(
+        name, made -> Scopes.own(Scopes.keep(() -> maker.get().detach())));
+  }
+
   /** Adds an auxiliary loss, summed with those of its name, unless the forward is over. */
   void addLoss(String name, Tensor loss) {
     add(losses, name, loss);
@@ -204,5 +211,7 @@ public final class ForwardContext implements AutoCloseable {
     observations.clear();
     adjustments.values().forEach(Tensor::close);
     adjustments.clear();
+    shared.values().forEach(Tensor::close);
+    shared.clear();
   }
 }

@@ -78,14 +78,20 @@ public final class ComponentSlot {
 
   /** Runs the layer that stands here in a scope of its own. */
   public Tensor forward(Tensor x, ForwardContext forward) {
-    return Scopes.keep(() -> ((Layer) site.component()).forward(x, new SitePass(forward, path)));
+    return forward.at(
+        path,
+        () ->
+            Scopes.keep(() -> ((Layer) site.component()).forward(x, new SitePass(forward, path))));
   }
 
   /** Runs whatever stands here: a router too, of which it returns the weights. */
   public Tensor run(Tensor x, ForwardContext forward) {
-    return role == Role.ROUTER
-        ? ((Router) site.component()).route(x, new SitePass(forward, path)).weights()
-        : forward(x, forward);
+    return role == Role.ROUTER ? route(x, forward).weights() : forward(x, forward);
+  }
+
+  private Routing route(Tensor x, ForwardContext forward) {
+    return forward.at(
+        path, () -> ((Router) site.component()).route(x, new SitePass(forward, path)));
   }
 
   /** Returns the component under the interface of its role, for a parent component. */
@@ -101,7 +107,7 @@ public final class ComponentSlot {
   private final class RouterHandle implements Router {
     @Override
     public Routing route(Tensor x, Pass pass) {
-      return ((Router) site.component()).route(x, new SitePass(of(pass), path));
+      return ComponentSlot.this.route(x, of(pass));
     }
 
     @Override

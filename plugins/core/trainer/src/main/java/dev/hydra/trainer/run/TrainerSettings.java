@@ -7,6 +7,7 @@ import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Recompute;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
+import dev.hydra.trainer.step.GraphMode;
 import dev.hydra.trainer.swap.GuardSettings;
 import java.util.List;
 
@@ -19,6 +20,7 @@ import java.util.List;
  * @param precision the compute type asked for
  * @param kernels whether CUDA kernels or LibTorch's operators compute what both can
  * @param recompute which blocks are computed again in backward
+ * @param graph whether steps are captured as CUDA graphs
  * @param seed what parameters are drawn from
  * @param logEvery steps from one line of metrics to the next
  * @param evaluateEvery steps from one evaluation to the next; 0: only at the end
@@ -36,6 +38,7 @@ public record TrainerSettings(
     ComputeType.Choice precision,
     KernelMode kernels,
     Recompute recompute,
+    GraphMode graph,
     int seed,
     int logEvery,
     int evaluateEvery,
@@ -67,6 +70,12 @@ public record TrainerSettings(
               "which blocks are computed again in backward, which takes less memory and more time:"
                   + " none, every second one (selective), or all (full)")
           .orElse(Recompute.NONE);
+  private static final Option<GraphMode> GRAPH =
+      Option.choice(
+              "graph",
+              GraphMode.class,
+              "on CUDA: capture the step once as a graph and replay it, or issue every operator")
+          .orElse(GraphMode.AUTO);
   private static final Option<Integer> SEED =
       Option.integer("seed", "what parameters are drawn from").orElse(0);
   private static final Option<Integer> LOG_EVERY =
@@ -96,7 +105,8 @@ public record TrainerSettings(
       Option.integer("tokens", "how long the sample at the end is").atLeast(1).orElse(256);
 
   private static final List<Option<?>> OPTIONS =
-      List.of(STEPS, BATCH_SIZE, ACCUMULATE, PRECISION, KERNELS, RECOMPUTE, SEED, LOG_EVERY);
+      List.of(
+          STEPS, BATCH_SIZE, ACCUMULATE, PRECISION, KERNELS, RECOMPUTE, GRAPH, SEED, LOG_EVERY);
 
   /**
    * Reads the object {@code trainer}.
@@ -116,6 +126,7 @@ public record TrainerSettings(
         main.get(PRECISION),
         main.get(KERNELS),
         main.get(RECOMPUTE),
+        main.get(GRAPH),
         main.get(SEED),
         main.get(LOG_EVERY),
         evaluation.get(EVALUATION_EVERY),

@@ -8,6 +8,7 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.trainer.run.Experiment;
+import java.io.IOException;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import picocli.CommandLine.Command;
@@ -37,7 +38,7 @@ final class ConfigCommand {
       name = "check",
       description = "Checks a configuration and all options of plugins in it; builds nothing.",
       mixinStandardHelpOptions = true)
-  int check(@Mixin ConfigArguments arguments) {
+  int check(@Mixin ConfigArguments arguments) throws IOException {
     var config = arguments.load();
     boolean experiment =
         config.hasPath("trainer") || config.hasPath("data") || config.hasPath("optimizer");
@@ -68,7 +69,7 @@ final class ConfigCommand {
       name = "show",
       description = "Prints a configuration with includes and substitutions resolved.",
       mixinStandardHelpOptions = true)
-  int show(@Mixin ConfigArguments arguments) {
+  int show(@Mixin ConfigArguments arguments) throws IOException {
     spec.commandLine().getOut().print(ConfigFiles.render(arguments.load()));
     spec.commandLine().getOut().flush();
     return 0;

@@ -2,6 +2,7 @@ package dev.hydra.cli;
 
 import dev.hydra.api.ConfigException;
 import dev.hydra.cli.common.UsageException;
+import dev.hydra.inference.NotFiniteException;
 import dev.hydra.libtorch.runtime.LibTorchException;
 import dev.hydra.trainer.run.TrainingException;
 import java.io.IOException;
@@ -9,6 +10,8 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
+import java.util.List;
+import java.util.Optional;
 import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
 
@@ -17,13 +20,47 @@ import picocli.CommandLine.ExitCode;
  * our own.
  */
 final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
+  /** Values of the configuration that elsewhere are often options of a command. */
+  private static final List<String> SETTINGS =
+      List.of(
+          "trainer.steps",
+          "trainer.batch-size",
+          "trainer.accumulate",
+          "trainer.precision",
+          "trainer.seed",
+          "data.files",
+          "data.sequence-length",
+          "data.validation-fraction",
+          "model.width",
+          "model.depth");
+
   /** Says what is wrong with arguments, and where to read on. */
   static int misused(CommandLine.ParameterException thrown, String[] arguments) {
     CommandLine line = thrown.getCommandLine();
     line.getErr().println("hydra: " + thrown.getMessage());
-    CommandLine.UnmatchedArgumentException.printSuggestions(thrown, line.getErr());
+    if (thrown instanceof CommandLine.UnmatchedArgumentException unmatched) {
+      String first = unmatched.getUnmatched().get(0);
+      Optional<String> setting = setting(line, first);
+      if (setting.isPresent()) {
+        line.getErr().println("This is a value of the configuration: --set " + setting.get());
+      } else {
+        CommandLine.UnmatchedArgumentException.printSuggestions(thrown, line.getErr());
+      }
+    }
     line.getErr().println("Try '" + line.getCommandSpec().qualifiedName() + " --help'.");
     return ExitCode.USAGE;
+  }
+
+  /** What an option would be that is not one, but a value of the configuration. */
+  private static Optional<String> setting(CommandLine line, String argument) {
+    if (line.getCommandSpec().findOption("--set") == null || !argument.startsWith("--")) {
+      return Optional.empty();
+    }
+    String name = argument.replaceFirst("=.*", "").substring(2);
+    return SETTINGS.stream()
+        .filter(path -> path.equals(name) || path.endsWith("." + name))
+        .findFirst()
+        .map(path -> path + "=VALUE");
   }
 
   @Override
@@ -37,7 +74,9 @@ final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
       line.getErr().println("hydra: " + file.getFile() + " " + problem(file));
       return ExitCode.SOFTWARE;
     }
-    if (thrown instanceof IOException || thrown instanceof TrainingException) {
+    if (thrown instanceof IOException
+        || thrown instanceof TrainingException
+        || thrown instanceof NotFiniteException) {
       line.getErr().println("hydra: " + thrown.getMessage());
       return ExitCode.SOFTWARE;
     }

@@ -70,12 +70,12 @@ final class ModelFolder {
     if (Files.exists(folder.resolve(Checkpoint.MODEL))) {
       Checkpoint checkpoint = new Checkpoint(folder);
       if (!checkpoint.imported()) {
-        checkpoint.verify();
+        checkpoint.verifyModel();
       }
       return checkpoint;
     }
     return new RunFolder(folder)
-        .latestIntact(damaged -> System.err.println("hydra: " + damaged))
+        .latestModel(damaged -> System.err.println("hydra: " + damaged))
         .orElseThrow(
             () ->
                 new IOException(

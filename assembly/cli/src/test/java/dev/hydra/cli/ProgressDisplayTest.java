@@ -7,12 +7,18 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ProgressDisplayTest {
   private final StringWriter screen = new StringWriter();
 
   private ProgressDisplay display(boolean terminal) {
-    return new ProgressDisplay(new PrintWriter(screen, true), terminal, 64);
+    return display(terminal, 120);
+  }
+
+  private ProgressDisplay display(boolean terminal, int columns) {
+    return new ProgressDisplay(new PrintWriter(screen, true), terminal, 64, () -> columns);
   }
 
   private static StepReport step(long step, double tokensPerSecond) {
@@ -47,6 +53,25 @@ class ProgressDisplayTest {
                 + "  64 tokens/s  0:06 left\nwarning: the disk is slow\n"
                 + "\r\u001b[K[########################] step 8/8  loss 0.693  1.000 bits/token"
                 + "  64 tokens/s  0:00 left\n");
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {40, 41, 50, 60, 79, 80, 97, 120})
+  void aLineFitsTheTerminal(int columns) {
+    try (ProgressDisplay display = display(true, columns)) {
+      display.stepped(
+          new StepReport(99_999, 100_000, Math.log(2), 0, 1, 1e-3, 64 * 1 / 3661.0 * 1e3));
+    }
+    String line = screen.toString().replace("\r\u001b[K", "").strip();
+    assertThat(line.length()).isLessThan(columns);
+    assertThat(line).contains("step 99,999/100,000  loss 0.693").containsPattern("  0:04( left)?$");
+  }
+
+  @Test
+  void theWidthIsThatOfTheTerminal() {
+    assertThat(TerminalWidth.columns("24 132\n")).isEqualTo(132);
+    assertThat(TerminalWidth.columns("0 0\n")).isEqualTo(TerminalWidth.USUAL);
+    assertThat(TerminalWidth.columns("")).isEqualTo(TerminalWidth.USUAL);
   }
 
   @Test

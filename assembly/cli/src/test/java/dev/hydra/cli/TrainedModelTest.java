@@ -5,7 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.jr.ob.JSON;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -122,6 +125,53 @@ class TrainedModelTest {
     assertThat((List<?>) json.get("logprobs"))
         .extracting(row -> ((List<?>) row).size())
         .isEqualTo(List.of(3, 0));
+  }
+
+  @Test
+  void promptsAndTokensComeFromFilesAndStandardInput() throws IOException {
+    Map<String, Object> expected = generated("", "-p", "one");
+    Path text = Files.writeString(folder.resolve("prompt.txt"), "\ufeffone");
+    Path ids = Files.writeString(folder.resolve("ids.json"), "[111,110,101]");
+    assertThat(generated("", "--prompt-file", text)).isEqualTo(expected);
+    assertThat(generated("one", "-p", "-")).isEqualTo(expected);
+    assertThat(generated("one", "--prompt-file", "-")).isEqualTo(expected);
+    assertThat(generated("[111,110,101]", "--tokens", "-")).isEqualTo(expected);
+    assertThat(generated("", "--tokens", ids)).isEqualTo(expected);
+    assertThat(generated("", "-p", "@" + text)).isNotEqualTo(expected); // taken as it stands
+    Object[] score = {"score", "--model", run, "--tokens", "-", "--json"};
+    assertThat(withInput("[[1,2,3]]", () -> json(score))).containsKey("logprobs");
+    run("generate", "--model", run, "--prompt-file", "nowhere").refused(2, "no file nowhere");
+    run("generate", "--model", run, "--tokens", "nowhere").refused(2, "--tokens must be an array");
+  }
+
+  private static Map<String, Object> generated(String input, String option, Object value)
+      throws IOException {
+    Object[] generate = {"generate", "--model", run, "-n", "5", "--json", option, value};
+    return withInput(input, () -> json(generate));
+  }
+
+  @FunctionalInterface
+  private interface Action {
+    Map<String, Object> run() throws IOException;
+  }
+
+  private static Map<String, Object> withInput(String text, Action action) throws IOException {
+    InputStream before = System.in;
+    System.setIn(new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)));
+    try {
+      return action.run();
+    } finally {
+      System.setIn(before);
+    }
+  }
+
+  @Test
+  void aRunIsInspectedAndItsConfigurationShown() {
+    assertThat(run("inspect", run).done().out())
+        .isEqualTo(run("inspect", run.resolve("config.conf")).done().out());
+    assertThat(run("config", "show", run.resolve("checkpoints/step-000002")).done().out())
+        .contains("mamba2");
+    run("inspect", folder).refused(1, "is neither a checkpoint nor a run folder");
   }
 
   @ParameterizedTest

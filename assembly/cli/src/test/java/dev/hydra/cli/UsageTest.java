@@ -22,6 +22,12 @@ class UsageTest {
         "'' | hydra needs a command",
         "trian | Unmatched argument at index 0: 'trian'",
         "train --stpes 3 | Unknown option: '--stpes'",
+        "train --steps 100 | --set trainer.steps=VALUE",
+        "train --lr 100 | Unknown option: '--lr'",
+        "train x --sequence-length=9 | --set data.sequence-length=VALUE",
+        "config shw | Did you mean: config show",
+        "plugins lst | Did you mean: plugins list",
+        "generate --model nowhere --prompt-file f -p a | give either --prompt or --tokens",
         "train | name a configuration, such as: hydra train quickstart",
         "train --resume | --resume needs --run-dir, the folder of the run to go on with",
         "train --resume --run-dir nowhere | there is no run in nowhere to resume",
@@ -66,6 +72,8 @@ class UsageTest {
   @ValueSource(
       strings = {
         "--help",
+        "help",
+        "help train",
         "train --help",
         "eval --help",
         "generate --help",

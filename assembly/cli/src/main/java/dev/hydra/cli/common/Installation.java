@@ -4,14 +4,20 @@ import com.typesafe.config.Config;
 import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueFactory;
 import com.typesafe.config.ConfigValueType;
+import dev.hydra.api.Names;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** Finds files of the user and of the installation. */
 public final class Installation {
+  private static final String ENDING = ".conf";
+
   private Installation() {}
 
   /** The folder of the installation; empty where the launcher was not used. */
@@ -34,7 +40,7 @@ public final class Installation {
     tried.add(Path.of(name));
     home().ifPresent(home -> tried.add(home.resolve("configs").resolve(name)));
     for (Path base : List.copyOf(tried)) {
-      tried.add(base.resolveSibling(base.getFileName() + ".conf"));
+      tried.add(base.resolveSibling(base.getFileName() + ENDING));
     }
     return tried.stream()
         .filter(Files::isRegularFile)
@@ -44,8 +50,28 @@ public final class Installation {
                 new UsageException(
                     "there is no configuration "
                         + name
-                        + "; looked for "
+                        + Names.nearest(name, known())
+                            .map(near -> "; did you mean " + near + "? Looked for ")
+                            .orElse("; looked for ")
                         + String.join(", ", tried.stream().map(Path::toString).toList())));
+  }
+
+  /** The names of the configurations that come with the installation. */
+  private static List<String> known() {
+    Path configs = home().map(home -> home.resolve("configs")).orElse(null);
+    if (configs == null || !Files.isDirectory(configs)) {
+      return List.of();
+    }
+    try (Stream<Path> files = Files.walk(configs)) {
+      return files
+          .map(file -> configs.relativize(file).toString())
+          .filter(file -> file.endsWith(ENDING))
+          .map(file -> file.substring(0, file.length() - ENDING.length()))
+          .sorted()
+          .toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** Where relative data files are looked for. */

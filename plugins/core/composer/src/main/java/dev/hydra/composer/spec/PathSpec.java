@@ -20,6 +20,7 @@ import java.util.Optional;
  * @param configPath where that stands
  * @param inputScale what its normed input is multiplied by
  * @param scale what its output is multiplied by, besides the gate
+ * @param recompute whether a training step computes it again in backward
  * @param gate how much of its output counts
  * @param at the blocks that have it; empty for all
  */
@@ -30,6 +31,7 @@ public record PathSpec(
     String configPath,
     double inputScale,
     double scale,
+    boolean recompute,
     GateSpec gate,
     Optional<Slice> at) {
   private static final List<Role> ROLES = List.of(Role.MIXER, Role.FEED_FORWARD, Role.MEMORY);
@@ -46,10 +48,15 @@ public record PathSpec(
       Option.decimal("input-scale", "fixed factor of the normed input").orElse(1.0);
   private static final Option<Double> SCALE =
       Option.decimal("scale", "fixed factor of the output, besides the gate").orElse(1.0);
+  private static final Option<Boolean> RECOMPUTE =
+      Option.flag(
+              "recompute",
+              "whether training computes it again in backward instead of keeping activations")
+          .orElse(false);
 
   /** Returns the options of a path, for documentation. */
   public static List<Option<?>> options() {
-    return List.of(NAME, INPUT_SCALE, SCALE);
+    return List.of(NAME, INPUT_SCALE, SCALE, RECOMPUTE);
   }
 
   /** Reads the paths of a block, in order. */
@@ -99,6 +106,7 @@ public record PathSpec(
         componentPath,
         settings.get(INPUT_SCALE),
         settings.get(SCALE),
+        settings.get(RECOMPUTE),
         config.hasPath("gate")
             ? GateSpec.read(config.getValue("gate"), settings.at("gate"))
             : topology.defaultGate(),
@@ -107,7 +115,7 @@ public record PathSpec(
 
   /** Returns this path with another component of its role. */
   PathSpec with(Config component) {
-    return new PathSpec(name, role, component, configPath, inputScale, scale, gate, at);
+    return new PathSpec(name, role, component, configPath, inputScale, scale, recompute, gate, at);
   }
 
   /**

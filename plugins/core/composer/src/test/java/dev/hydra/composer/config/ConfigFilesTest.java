@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -111,8 +112,104 @@ class ConfigFilesTest {
           "--set " + override + ": must be key=value, such as trainer.steps=100",
           refusal("a = 1", override));
     }
-    String refusal = refusal("a = 1", "a=]");
-    assertTrue(refusal.startsWith("--set a=]: 1: "), refusal);
+  }
+
+  /** HOCON would cut them off at a comment, or refuse the signs in them. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "/a//b",
+        "C# is",
+        "",
+        "https://host/a?b=c&d",
+        "]",
+        "[x",
+        "{a",
+        "a, b",
+        "say \"no\" // now",
+        " kept ",
+        "C:\\d",
+        "1 # one",
+        "[/a//b]",
+        "${",
+        "*",
+        "x:y",
+        "\"",
+        "+1",
+        "include \"x\""
+      })
+  void valuesThatAreNotHoconAreTexts(String value) throws IOException {
+    assertEquals(value, load("a = 1", "a=" + value).getValue("a").unwrapped());
+  }
+
+  @Test
+  void valuesThatAreHoconHaveTheirTypes() throws IOException {
+    assertEquals(5, load("a = 1", "a = 5").getValue("a").unwrapped());
+    assertEquals(1.5e-3, load("a = 1", "a=1.5e-3").getValue("a").unwrapped());
+    assertEquals(true, load("a = 1", "a=true").getValue("a").unwrapped());
+    assertEquals(List.of(1, "b"), load("a = 1", "a=[1, b]").getValue("a").unwrapped());
+    assertEquals("b # c", load("a = 1", "a=\"b # c\"").getString("a"));
+    assertEquals(2, load("a { b = 1, c = 2 }", "a={b=3}").getInt("a.c"));
+    assertEquals("null", load("a = 1", "a=null").root().get("a").render());
+    assertEquals("--set a=5", load("a = 1", "a=5").getValue("a").origin().description());
+  }
+
+  @Test
+  void textsOnTheCommandLineSubstitute() throws IOException {
+    Config config = load("root = /r, n = 5", "a=${root}//x #1", "b=${n}");
+    assertEquals("/r//x #1", config.getString("a"));
+    assertEquals(5, config.getValue("b").unwrapped());
+  }
+
+  private static final String PATHS =
+      "vars.w = 3, block.paths = [ { mixer { type = mamba2 } }, { ffn { type = moe, e = ${vars.w} } },"
+          + " { ffn = dense } ]\ncopy = ${block}\n";
+
+  @Test
+  void setsElementsOfLists() throws IOException {
+    Config config = load(PATHS, "block.paths[1].gate=none", "block.paths[dense].gate=${vars.w}");
+    assertEquals("none", config.getConfigList("block.paths").get(1).getString("gate"));
+    assertEquals(3, config.getConfigList("block.paths").get(1).getInt("ffn.e"));
+    assertEquals(3, config.getConfigList("block.paths").get(2).getInt("gate"));
+    assertEquals("none", config.getConfigList("copy.paths").get(1).getString("gate"));
+  }
+
+  @Test
+  void setsElementsOfListsThatAreSubstituted() throws IOException {
+    Config config = load(PATHS, "copy.paths[moe].ffn.e=7", "copy.paths[mixer].gate=${vars.w}");
+    assertEquals(7, config.getConfigList("copy.paths").get(1).getInt("ffn.e"));
+    assertEquals(3, config.getConfigList("copy.paths").get(0).getInt("gate"));
+    assertEquals(3, config.getConfigList("block.paths").get(1).getInt("ffn.e"));
+  }
+
+  @Test
+  void setsWhatASubstitutionBringsToAnElement() throws IOException {
+    String text = "m { type = moe, e = 1 }, paths = [ { ffn = ${m} }, ${n} ], n.mixer.type = attn";
+    Config config = load(text, "paths[0].ffn.e=2", "paths[attn].gate=none");
+    assertEquals("moe", config.getConfigList("paths").get(0).getString("ffn.type"));
+    assertEquals(2, config.getConfigList("paths").get(0).getInt("ffn.e"));
+    assertEquals("none", config.getConfigList("paths").get(1).getString("gate"));
+  }
+
+  @Test
+  void leavesElementsOut() throws IOException {
+    Config config = load(PATHS, "block.paths[moe]=off");
+    assertEquals(2, config.getConfigList("block.paths").size());
+    assertEquals("dense", config.getConfigList("block.paths").get(1).getString("ffn"));
+  }
+
+  @Test
+  void namesElementsThatAreNotThere() {
+    String there = "; there are [0] mamba2, [1] moe, [2]";
+    for (String chosen : List.of("3", "mo", "-1")) {
+      String override = "block.paths[" + chosen + "].gate=1";
+      assertTrue(
+          refusal(PATHS, override)
+              .startsWith("--set " + override + ": there is no element " + chosen + there),
+          refusal(PATHS, override));
+    }
+    assertTrue(refusal(PATHS, "block[0]=1").contains("no list"));
+    assertTrue(refusal(PATHS, "block.paths[0=1").contains("] is missing"));
   }
 
   @Test
@@ -124,9 +221,18 @@ class ConfigFilesTest {
   }
 
   @Test
-  void doesNotReadTheEnvironment() {
-    String refusal = refusal("a = ${PATH}");
-    assertTrue(refusal.contains("PATH"), refusal);
+  void substitutesFromTheEnvironment() throws IOException {
+    Map<String, String> variables = Map.of("STEPS", "12", "ROOT", "/r", "a", "hidden", "ID", "007");
+    Path main = file("main.conf", "a = 1, b = ${a}, c = ${?NONE}");
+    Config config =
+        ConfigFiles.load(
+            main, List.of("steps=${?STEPS}", "d=${ROOT}//x-${STEPS}", "e=${ID}"), variables::get);
+    assertEquals(12, config.getValue("steps").unwrapped());
+    assertEquals("/r//x-12", config.getString("d"));
+    assertEquals("007", config.getValue("e").unwrapped());
+    assertEquals(1, config.getInt("b"));
+    assertTrue(!config.hasPath("c"));
+    assertTrue(refusal("a = ${NOT_EXPORTED_ANYWHERE}").contains("NOT_EXPORTED_ANYWHERE"));
   }
 
   @Test

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 
 /**
  * A checkpoint: a folder of files and a manifest with the size and SHA-256 of each. It is written
@@ -82,6 +83,19 @@ public record Checkpoint(Path folder) {
    * @throws IOException saying what is damaged
    */
   public void verify() throws IOException {
+    verify(name -> true);
+  }
+
+  /**
+   * Checks what a trained model is used with: all but what only training needs, which may be gone.
+   *
+   * @throws IOException saying what is damaged
+   */
+  public void verifyModel() throws IOException {
+    verify(name -> !name.equals(OPTIMIZER) && !name.equals(RANDOM));
+  }
+
+  private void verify(Predicate<String> needed) throws IOException {
     Path manifest = folder.resolve(MANIFEST);
     if (!Files.isRegularFile(manifest)) {
       throw new IOException(folder + " is not a checkpoint: it has no " + MANIFEST);
@@ -96,6 +110,9 @@ public record Checkpoint(Path folder) {
       throw new IOException(manifest + " is damaged");
     }
     for (Map.Entry<String, Object> entry : entries.entrySet()) {
+      if (!needed.test(entry.getKey())) {
+        continue;
+      }
       Path file = folder.resolve(entry.getKey());
       if (!(entry.getValue() instanceof Map<?, ?> expected)) {
         throw new IOException(manifest + " is damaged");

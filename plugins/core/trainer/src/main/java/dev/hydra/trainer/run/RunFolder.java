@@ -121,11 +121,25 @@ public record RunFolder(Path path) {
    * @param damaged is told of every later one, which is damaged
    */
   public Optional<Checkpoint> latestIntact(Consumer<String> damaged) throws IOException {
+    return latest(Checkpoint::verify, damaged);
+  }
+
+  /** The newest checkpoint whose model is whole; what only training needs may be gone. */
+  public Optional<Checkpoint> latestModel(Consumer<String> damaged) throws IOException {
+    return latest(Checkpoint::verifyModel, damaged);
+  }
+
+  @FunctionalInterface
+  private interface Check {
+    void of(Checkpoint checkpoint) throws IOException;
+  }
+
+  private Optional<Checkpoint> latest(Check check, Consumer<String> damaged) throws IOException {
     List<Checkpoint> newestFirst = new ArrayList<>(checkpoints());
     Collections.reverse(newestFirst);
     for (Checkpoint checkpoint : newestFirst) {
       try {
-        checkpoint.verify();
+        check.of(checkpoint);
         return Optional.of(checkpoint);
       } catch (IOException e) {
         damaged.accept(String.valueOf(e.getMessage()));

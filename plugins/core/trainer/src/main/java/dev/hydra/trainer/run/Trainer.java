@@ -49,6 +49,7 @@ public final class Trainer implements AutoCloseable {
   private final RunLock lock;
   private final Swaps swaps;
   private final KernelMode.Setting kernels;
+  private final String text;
   private long step;
   private long savedStep = -1;
   private long clock;
@@ -78,6 +79,7 @@ public final class Trainer implements AutoCloseable {
     this.folder = folder;
     this.listener = new Listeners(List.of(listeners));
     this.learningRates = experiment.optimizer().learningRate(settings.steps());
+    text = ResumeChanges.fingerprint(dataset.corpus());
     folder.create();
     lock = RunLock.take(folder.path());
     log = new RunLog(folder, listener);
@@ -88,7 +90,7 @@ public final class Trainer implements AutoCloseable {
     try {
       model = Model.build(experiment.model(), components, precision, settings.seed());
       built = Optional.of(model);
-      training = new TrainingStep(model, experiment.optimizer());
+      training = new TrainingStep(model, experiment.optimizer(), settings.recompute());
     } catch (RuntimeException | Error e) {
       built.ifPresent(Model::close);
       kernels.close();
@@ -150,6 +152,10 @@ public final class Trainer implements AutoCloseable {
     if (!state.compute().equals(compute)) {
       warn("the checkpoint was computed in " + state.compute() + ", this run is in " + compute);
     }
+    ResumeChanges.inData(
+            state, text, checkpoint.file(Checkpoint.CONFIG).toFile(), experiment.config())
+        .forEach(this::warn);
+    ResumeChanges.inSteps(state, settings.steps(), nextRate()).ifPresent(this::warn);
     SwapReport.Parameters parameters = restored.parameters();
     log.event(
         "resume",
@@ -165,6 +171,11 @@ public final class Trainer implements AutoCloseable {
         "kept",
         parameters.kept());
     return step;
+  }
+
+  /** The learning rate of the next step; after the last step its own. */
+  private double nextRate() {
+    return learningRates.at(Math.min(step, settings.steps() - 1L));
   }
 
   /**
@@ -375,7 +386,14 @@ public final class Trainer implements AutoCloseable {
     List<String> unused =
         model.parameters().all().stream().filter(Parameter::unused).map(Parameter::name).toList();
     return new TrainerState(
-        step, dataset.train().position(), compute(), plugins(), sites(), unused);
+        step,
+        dataset.train().position(),
+        compute(),
+        plugins(),
+        sites(),
+        unused,
+        Optional.of(text),
+        Optional.of(nextRate()));
   }
 
   private String newest() {

@@ -3,6 +3,7 @@ package dev.hydra.trainer.step;
 import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Parameter;
+import dev.hydra.composer.model.Recompute;
 import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
@@ -24,15 +25,21 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 public final class TrainingStep implements AutoCloseable {
   private final Model model;
   private final OptimizerSettings settings;
+  private final Recompute recompute;
   private Gradients gradients;
   private GradientClip clip;
   private volatile Optimizer optimizer;
   private volatile long stateBytes;
   private Runnable beforeUpdate = () -> {};
 
-  /** Creates the step of a model, with a new optimizer for its trainable parameters. */
-  public TrainingStep(Model model, OptimizerSettings settings) {
+  /**
+   * Creates the step of a model, with a new optimizer for its trainable parameters.
+   *
+   * @param recompute which blocks are computed again in backward
+   */
+  public TrainingStep(Model model, OptimizerSettings settings, Recompute recompute) {
     this.model = model;
+    this.recompute = recompute;
     this.settings = settings;
     this.gradients = new Gradients(model.parameters());
     this.clip = clip(gradients);
@@ -143,7 +150,7 @@ public final class TrainingStep implements AutoCloseable {
 
   /** Adds a share of gradient and adjustments; returns that share of the losses, float32 [2]. */
   private Tensor accumulate(Tensor windows, int forwards, Map<String, Tensor> adjustments) {
-    try (ForwardContext forward = ForwardContext.training()) {
+    try (ForwardContext forward = ForwardContext.training().recomputing(recompute)) {
       Tensor tokens = windows.to(model.placement().device(), ScalarType.Long);
       Tensor loss = LanguageLoss.of(model, tokens, forward);
       forward.finish();

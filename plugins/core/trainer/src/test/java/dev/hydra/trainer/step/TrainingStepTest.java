@@ -14,6 +14,7 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.model.ParameterStore;
 import dev.hydra.composer.model.Placement;
+import dev.hydra.composer.model.Recompute;
 import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
@@ -44,7 +45,7 @@ class TrainingStepTest {
     Experiment experiment = Trials.experiment("");
     List<Tensor> windows = List.of(windows(1, 60), windows(2, 60), windows(3, 60));
     try (Model model = model(experiment, ScalarType.Float);
-        TrainingStep step = new TrainingStep(model, experiment.optimizer())) {
+        TrainingStep step = new TrainingStep(model, experiment.optimizer(), Recompute.NONE)) {
       double[] expected = new double[4];
       for (Tensor each : windows) {
         double[] delta = delta(model, each);
@@ -60,7 +61,7 @@ class TrainingStepTest {
   void beforeItUpdatesItDoesOnceWhatItIsTold() {
     Experiment experiment = Trials.experiment("");
     try (Model model = model(experiment, ScalarType.Float);
-        TrainingStep step = new TrainingStep(model, experiment.optimizer())) {
+        TrainingStep step = new TrainingStep(model, experiment.optimizer(), Recompute.NONE)) {
       Tensor weight = parameter(model, "norm.weight").master().detach();
       Tensor before = weight.clone();
       List<Boolean> same = new ArrayList<>();
@@ -84,7 +85,7 @@ class TrainingStepTest {
   void aStepThatIsNotFiniteAdjustsNothing() {
     Experiment experiment = Trials.experiment("");
     try (Model model = model(experiment, ScalarType.Float);
-        TrainingStep step = new TrainingStep(model, experiment.optimizer())) {
+        TrainingStep step = new TrainingStep(model, experiment.optimizer(), Recompute.NONE)) {
       parameter(model, "norm.weight").master().detach().fill_(new Scalar(Double.NaN));
       Tensor table = parameter(model, TABLE).master().detach().clone();
       step.run(i -> windows(i), 1, 1e-3);
@@ -144,7 +145,7 @@ class TrainingStepTest {
   void rowsThatNobodyReadsStay() {
     Experiment experiment = Trials.experiment("");
     try (Model model = model(experiment, ScalarType.Float);
-        TrainingStep step = new TrainingStep(model, experiment.optimizer())) {
+        TrainingStep step = new TrainingStep(model, experiment.optimizer(), Recompute.NONE)) {
       Tensor before = parameter(model, TABLE).master().detach().clone();
       step.run(i -> windows(i), 1, 1e-2);
       Tensor moved = parameter(model, TABLE).master().detach().ne(before).any(1);

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.model.Placement;
+import dev.hydra.composer.model.Recompute;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
@@ -39,7 +40,7 @@ class SnapshotTest {
   }
 
   private static TrainingStep training(Model model, String overrides) {
-    return new TrainingStep(model, Trials.experiment(overrides).optimizer());
+    return new TrainingStep(model, Trials.experiment(overrides).optimizer(), Recompute.NONE);
   }
 
   private static void step(TrainingStep training) {

@@ -76,7 +76,7 @@ class SwapRefusalTest {
                 site -> {
                   throw new UnsupportedOperationException("not today");
                 })),
-        "component running-sum at blocks.0.mixer cannot be created:"
+        "component running-sum (odd 2.0) at blocks.0.mixer cannot be created:"
             + " java.lang.UnsupportedOperationException: not today");
     refused(
         SwapRequest.to(

@@ -9,15 +9,16 @@ import picocli.CommandLine.Option;
 final class DeviceArgument {
   @Option(
       names = "--device",
-      paramLabel = "auto|cpu|cuda",
-      description = "Where to compute; auto takes a CUDA device if there is one (default: auto).")
-  private Devices.Choice choice = Devices.Choice.AUTO;
+      paramLabel = "auto|cpu|cuda|cuda:N",
+      description =
+          "Where to compute; auto takes the first CUDA device if there is one (default: auto).")
+  private String name = "auto";
 
   /** The device. */
   Device device() throws IOException {
     try {
-      return Devices.choose(choice);
-    } catch (IllegalStateException e) {
+      return Devices.choose(name);
+    } catch (IllegalStateException | IllegalArgumentException e) {
       throw new IOException(e.getMessage(), e);
     }
   }

@@ -59,7 +59,7 @@ final class DoctorCommand implements Callable<Integer> {
     }
     check("CPU", () -> trial(Devices.cpu()));
     if (Devices.cudaAvailable()) {
-      Device cuda = Devices.choose(Devices.Choice.CUDA);
+      Device cuda = Devices.choose("cuda");
       check("CUDA", () -> trial(cuda));
       check("CUDA kernels", () -> kernelTrial(cuda));
     } else {

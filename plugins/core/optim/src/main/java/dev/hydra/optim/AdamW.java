@@ -5,6 +5,7 @@ import dev.hydra.libtorch.runtime.Operators;
 import dev.hydra.libtorch.runtime.Operators.Operator;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -129,7 +130,7 @@ final class AdamW implements Optimizer {
 
   @Override
   public Map<String, ParameterState> states() {
-    return Map.copyOf(states);
+    return Collections.unmodifiableMap(new LinkedHashMap<>(states)); // Map.copyOf has no order
   }
 
   @Override

@@ -32,7 +32,10 @@ public interface Optimizer extends AutoCloseable {
     step();
   }
 
-  /** Returns the state of every parameter, by name: live, and owned by the optimizer. */
+  /**
+   * Returns the state of every parameter, by name, in the order of the parameters (checkpoints are
+   * written so): live, and owned by the optimizer.
+   */
   Map<String, ParameterState> states();
 
   /**

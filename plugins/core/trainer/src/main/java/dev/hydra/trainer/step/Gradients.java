@@ -8,6 +8,7 @@ import dev.hydra.libtorch.runtime.Operators.Operator;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.optim.OptimizedParameter;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -156,7 +157,7 @@ final class Gradients implements AutoCloseable {
 
   /** Returns the buffers by the names of parameters. */
   Map<String, GradientBuffers> buffers() {
-    return Map.copyOf(buffers);
+    return Collections.unmodifiableMap(new LinkedHashMap<>(buffers));
   }
 
   /** Closes these gradients but not their buffers, for others to go on with. */

@@ -1,6 +1,5 @@
 package dev.hydra.composer.model;
 
-import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.runtime.Scopes;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -29,7 +28,6 @@ public final class ForwardContext implements AutoCloseable {
   private final Map<String, Tensor> adjustments = new LinkedHashMap<>();
   private final Map<String, Tensor> shared = new LinkedHashMap<>();
   private boolean computed;
-  private @Nullable SitePath failed;
 
   private ForwardContext(
       boolean training,
@@ -125,21 +123,6 @@ public final class ForwardContext implements AutoCloseable {
    */
   public void finish() {
     computed = true;
-  }
-
-  /** Returns the site of the component that has thrown, the innermost; empty if none has. */
-  public Optional<SitePath> failed() {
-    return Optional.ofNullable(failed);
-  }
-
-  /** Runs a component, and remembers its site if it throws. */
-  <T> T at(SitePath site, Supplier<T> component) {
-    try {
-      return component.get();
-    } catch (RuntimeException e) {
-      failed = failed == null ? site : failed;
-      throw e;
-    }
   }
 
   /** Returns the padding of the prompt, bool [1, time], if it has any. */

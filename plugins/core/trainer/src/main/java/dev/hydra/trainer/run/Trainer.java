@@ -92,11 +92,7 @@ public final class Trainer implements AutoCloseable {
       built = Optional.of(model);
       training =
           new TrainingStep(
-              model,
-              experiment.optimizer(),
-              settings.recompute(),
-              settings.graph(),
-              this::warn);
+              model, experiment.optimizer(), settings.recompute(), settings.graph(), this::warn);
     } catch (RuntimeException | Error e) {
       built.ifPresent(Model::close);
       kernels.close();

@@ -4,6 +4,7 @@ import com.typesafe.config.Config;
 import dev.hydra.api.Option;
 import dev.hydra.api.Settings;
 import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.composer.config.OptionGroup;
 import dev.hydra.composer.model.Recompute;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
@@ -105,8 +106,21 @@ public record TrainerSettings(
       Option.integer("tokens", "how long the sample at the end is").atLeast(1).orElse(256);
 
   private static final List<Option<?>> OPTIONS =
-      List.of(
-          STEPS, BATCH_SIZE, ACCUMULATE, PRECISION, KERNELS, RECOMPUTE, GRAPH, SEED, LOG_EVERY);
+      List.of(STEPS, BATCH_SIZE, ACCUMULATE, PRECISION, KERNELS, RECOMPUTE, GRAPH, SEED, LOG_EVERY);
+  private static final List<Option<?>> EVALUATION = List.of(EVALUATION_EVERY, EVALUATION_WINDOWS);
+  private static final List<Option<?>> CHECKPOINT = List.of(CHECKPOINT_EVERY, CHECKPOINT_KEEP);
+  private static final List<Option<?>> SAMPLE = List.of(SAMPLE_PROMPT, SAMPLE_TOKENS);
+
+  /** Returns all options of {@code trainer}, for documentation. */
+  public static List<OptionGroup> documentation() {
+    return List.of(
+        new OptionGroup("trainer", "The run.", OPTIONS),
+        new OptionGroup(
+            "trainer.evaluation", "How the model is scored on held-out text.", EVALUATION),
+        new OptionGroup("trainer.checkpoint", "What is kept to go on from.", CHECKPOINT),
+        new OptionGroup("trainer.sample", "The text that is generated at the end.", SAMPLE),
+        GuardSettings.documentation());
+  }
 
   /**
    * Reads the object {@code trainer}.
@@ -116,9 +130,9 @@ public record TrainerSettings(
   public static TrainerSettings read(Config trainer) {
     Settings main =
         Settings.read("trainer", trainer, OPTIONS, "evaluation", "checkpoint", "sample", "swap");
-    Settings evaluation = part(trainer, "evaluation", EVALUATION_EVERY, EVALUATION_WINDOWS);
-    Settings checkpoint = part(trainer, "checkpoint", CHECKPOINT_EVERY, CHECKPOINT_KEEP);
-    Settings sample = part(trainer, "sample", SAMPLE_PROMPT, SAMPLE_TOKENS);
+    Settings evaluation = part(trainer, "evaluation", EVALUATION);
+    Settings checkpoint = part(trainer, "checkpoint", CHECKPOINT);
+    Settings sample = part(trainer, "sample", SAMPLE);
     return new TrainerSettings(
         main.get(STEPS),
         main.get(BATCH_SIZE),
@@ -138,8 +152,8 @@ public record TrainerSettings(
         GuardSettings.read(ConfigFiles.part(trainer, "swap")));
   }
 
-  private static Settings part(Config trainer, String key, Option<?>... options) {
-    return Settings.read("trainer." + key, ConfigFiles.part(trainer, key), List.of(options));
+  private static Settings part(Config trainer, String key, List<Option<?>> options) {
+    return Settings.read("trainer." + key, ConfigFiles.part(trainer, key), options);
   }
 
   /** Returns the tokens of one optimizer step, for sequences of a length. */

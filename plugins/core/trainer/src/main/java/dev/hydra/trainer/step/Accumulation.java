@@ -1,5 +1,6 @@
 package dev.hydra.trainer.step;
 
+import dev.hydra.composer.model.ComponentException;
 import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.autograd.Backward;
@@ -31,8 +32,8 @@ final class Accumulation {
       failedAt = Optional.empty();
       try {
         Scopes.run(() -> add(tokens, forward));
-      } catch (RuntimeException e) {
-        failedAt = forward.failed();
+      } catch (ComponentException e) {
+        failedAt = Optional.of(e.site());
         throw e;
       }
     }

@@ -45,7 +45,8 @@ class DeviceStepTest {
       Tensor master = gradients.optimized().get(0).master();
       parts =
           new StepParts(
-              model, Recompute.NONE,
+              model,
+              Recompute.NONE,
               gradients,
               settings.clip(
                   gradients.optimized().stream().map(OptimizedParameter::gradient).toList()),

@@ -158,6 +158,15 @@ public final class Option<T> {
         });
   }
 
+  /**
+   * Declares a value that its reader checks, as options cannot express its type.
+   *
+   * @param type the type in words
+   */
+  public static Option<ConfigValue> any(String name, String type, String doc) {
+    return of(name, type, doc, value -> value);
+  }
+
   /** Declares a list of texts; a single text is a list of one. */
   public static Option<List<String>> texts(String name, String doc) {
     return of(
@@ -248,6 +257,9 @@ public final class Option<T> {
   /** Returns this option with a default. */
   public Option<T> orElse(T value) {
     String text = value instanceof Enum<?> e ? e.name() : value.toString();
+    if (value instanceof Duration time) {
+      text = time.toMillis() % 1000 == 0 ? time.toSeconds() + " s" : time.toMillis() + " ms";
+    }
     return orElse(value, text.toLowerCase(Locale.ROOT).replace('_', '-'));
   }
 

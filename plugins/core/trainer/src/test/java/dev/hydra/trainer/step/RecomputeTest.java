@@ -57,7 +57,9 @@ class RecomputeTest {
   void nothingIsLeftBehind() {
     Experiment experiment = Trials.experiment("");
     try (Model model = model(experiment);
-        TrainingStep step = new TrainingStep(model, experiment.optimizer(), Recompute.FULL)) {
+        TrainingStep step =
+            new TrainingStep(
+                model, experiment.optimizer(), Recompute.FULL, GraphMode.OFF, warning -> {})) {
       step.run(RecomputeTest::windows, 2, 1e-3);
       step.run(RecomputeTest::windows, 2, 1e-3);
       long before = Scopes.liveHandles();
@@ -89,7 +91,9 @@ class RecomputeTest {
   private static Trained train(String overrides, Recompute recompute) {
     Experiment experiment = Trials.experiment(overrides);
     try (Model model = model(experiment);
-        TrainingStep step = new TrainingStep(model, experiment.optimizer(), recompute)) {
+        TrainingStep step =
+            new TrainingStep(
+                model, experiment.optimizer(), recompute, GraphMode.OFF, warning -> {})) {
       List<StepMetrics> metrics = new ArrayList<>();
       for (int i = 0; i < STEPS; i++) {
         int first = 2 * i;

@@ -14,7 +14,6 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.model.ParameterStore;
 import dev.hydra.composer.model.Placement;
-import dev.hydra.composer.model.Recompute;
 import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
@@ -45,7 +44,7 @@ class TrainingStepTest {
     Experiment experiment = Trials.experiment("");
     List<Tensor> windows = List.of(windows(1, 60), windows(2, 60), windows(3, 60));
     try (Model model = model(experiment, ScalarType.Float);
-        TrainingStep step = new TrainingStep(model, experiment.optimizer(), Recompute.NONE)) {
+        TrainingStep step = new TrainingStep(model, experiment.optimizer())) {
       double[] expected = new double[4];
       for (Tensor each : windows) {
         double[] delta = delta(model, each);
@@ -61,7 +60,7 @@ class TrainingStepTest {
   void beforeItUpdatesItDoesOnceWhatItIsTold() {
     Experiment experiment = Trials.experiment("");
     try (Model model = model(experiment, ScalarType.Float);
-        TrainingStep step = new TrainingStep(model, experiment.optimizer(), Recompute.NONE)) {
+        TrainingStep step = new TrainingStep(model, experiment.optimizer())) {
       Tensor weight = parameter(model, "norm.weight").master().detach();
       Tensor before = weight.clone();
       List<Boolean> same = new ArrayList<>();
@@ -85,7 +84,7 @@ class TrainingStepTest {
   void aStepThatIsNotFiniteAdjustsNothing() {
     Experiment experiment = Trials.experiment("");
     try (Model model = model(experiment, ScalarType.Float);
-        TrainingStep step = new TrainingStep(model, experiment.optimizer(), Recompute.NONE)) {
+        TrainingStep step = new TrainingStep(model, experiment.optimizer())) {
       parameter(model, "norm.weight").master().detach().fill_(new Scalar(Double.NaN));
       Tensor table = parameter(model, TABLE).master().detach().clone();
       step.run(i -> windows(i), 1, 1e-3);
@@ -101,14 +100,14 @@ class TrainingStepTest {
     try (Model one = model(experiment, ScalarType.Double);
         Model two = model(experiment, ScalarType.Double);
         Gradients gradients = new Gradients(two.parameters())) {
-      Tensor buffer = parameter(two, TABLE).working().grad();
+      Tensor buffer = main(gradients);
       for (int round = 0; round < 2; round++) {
         gradients.clear();
         assertEquals(0, buffer.values().size(0));
         for (int i = 0; i < 3; i++) {
           backward(one, windows(i));
           backward(two, windows(i));
-          gradients.collect();
+          collect(gradients);
         }
         Tensor expected = parameter(one, TABLE).working().grad().to_dense();
         assertTrue(buffer.is_coalesced());
@@ -121,6 +120,17 @@ class TrainingStepTest {
     }
   }
 
+  private static void collect(Gradients gradients) {
+    gradients.collect();
+    List<Gradients.TableRows> rows = gradients.takeRows();
+    gradients.addRows(rows);
+    rows.forEach(Gradients.TableRows::close);
+  }
+
+  private static Tensor main(Gradients gradients) {
+    return Objects.requireNonNull(gradients.buffers().get(TABLE)).mainGradient();
+  }
+
   @Test
   void aDenseGradientOfATableIsRefused() {
     Placement precision = new Placement(Devices.cpu(), ScalarType.Float);
@@ -129,7 +139,7 @@ class TrainingStepTest {
       try (Gradients gradients = new Gradients(store)) {
         Backward.run(table.sum());
         IllegalStateException thrown =
-            assertThrows(IllegalStateException.class, gradients::collect);
+            assertThrows(IllegalStateException.class, gradients::takeRows);
         assertThat(thrown.getMessage()).contains("facts is a table");
       }
     }
@@ -145,11 +155,11 @@ class TrainingStepTest {
   void rowsThatNobodyReadsStay() {
     Experiment experiment = Trials.experiment("");
     try (Model model = model(experiment, ScalarType.Float);
-        TrainingStep step = new TrainingStep(model, experiment.optimizer(), Recompute.NONE)) {
+        TrainingStep step = new TrainingStep(model, experiment.optimizer())) {
       Tensor before = parameter(model, TABLE).master().detach().clone();
       step.run(i -> windows(i), 1, 1e-2);
       Tensor moved = parameter(model, TABLE).master().detach().ne(before).any(1);
-      Tensor held = parameter(model, TABLE).working().grad().indices().select(0, 0);
+      Tensor held = step.gradient(TABLE).indices().select(0, 0);
       assertArrayEquals(Tensors.integers(held), Tensors.integers(moved.nonzero()));
       Map<String, Tensor> state = step.optimizer().exportState();
       Tensor moments = Objects.requireNonNull(state.get(TABLE + ".exp_avg")).ne(new Scalar(0));

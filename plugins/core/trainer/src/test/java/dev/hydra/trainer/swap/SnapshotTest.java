@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.model.Placement;
-import dev.hydra.composer.model.Recompute;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
@@ -40,7 +39,7 @@ class SnapshotTest {
   }
 
   private static TrainingStep training(Model model, String overrides) {
-    return new TrainingStep(model, Trials.experiment(overrides).optimizer(), Recompute.NONE);
+    return new TrainingStep(model, Trials.experiment(overrides).optimizer());
   }
 
   private static void step(TrainingStep training) {

@@ -45,7 +45,8 @@ import picocli.CommandLine.Spec;
     name = "train",
     description = {
       "Trains the model that a configuration describes.",
-      "Ctrl-C writes a checkpoint and ends with exit code 130; --resume goes on from there."
+      "Ctrl-C writes a checkpoint and ends with exit code 130; --resume goes on from there.",
+      "SIGUSR1 writes a checkpoint, and training goes on."
     },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
@@ -100,6 +101,13 @@ final class TrainCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     checkUse();
+    try (CheckpointSignal signal =
+        new CheckpointSignal(problem -> spec.commandLine().getErr().println("hydra: " + problem))) {
+      return train(signal);
+    }
+  }
+
+  private int train(CheckpointSignal signal) throws IOException {
     Path file =
         name == null && runDir != null
             ? new RunFolder(runDir).resumeConfig()
@@ -112,11 +120,12 @@ final class TrainCommand implements Callable<Integer> {
         runDir == null
             ? NewRunFolder.in(Path.of("runs"), defaultName())
             : NewRunFolder.at(runDir)) {
-      return train(begun.folder(), file, config, experiment, dataset, device);
+      return train(signal, begun.folder(), file, config, experiment, dataset, device);
     }
   }
 
   private int train(
+      CheckpointSignal signal,
       RunFolder folder,
       Path file,
       Config config,
@@ -137,6 +146,7 @@ final class TrainCommand implements Callable<Integer> {
       if (resume) {
         screen.println("resuming after step " + trainer.resume(policy));
       }
+      signal.asksFor(trainer::requestCheckpoint);
       Trainer.Outcome outcome;
       try (swaps) {
         outcome = trainer.run(interrupt::requested);

@@ -54,6 +54,7 @@ public final class Trainer implements AutoCloseable {
   private long savedStep = -1;
   private long clock;
   private long tokens;
+  private volatile boolean checkpointRequested;
 
   /** The outcome of a run. */
   public record Outcome(boolean interrupted, long step, Optional<Score> score) {}
@@ -110,6 +111,11 @@ public final class Trainer implements AutoCloseable {
   /** Returns the swapper of its components while it runs; not to be closed. */
   public Swapper swapper() {
     return swaps.swapper();
+  }
+
+  /** Asks for a checkpoint after the step that is being taken; from any thread. */
+  public void requestCheckpoint() {
+    checkpointRequested = true;
   }
 
   /** Returns the optimizer state; see {@link dev.hydra.optim.Optimizer#exportState}. */
@@ -277,7 +283,8 @@ public final class Trainer implements AutoCloseable {
       if (last || due(settings.logEvery())) {
         report(measured, learningRate);
       }
-      if (!last && due(settings.checkpointEvery())) {
+      if (!last && (checkpointRequested || due(settings.checkpointEvery()))) {
+        checkpointRequested = false;
         save(false);
       }
       if (!last && due(settings.evaluateEvery())) {

@@ -17,6 +17,7 @@ import dev.hydra.data.Tokenizer;
 import dev.hydra.inference.GenerationSettings;
 import dev.hydra.inference.Sampling;
 import dev.hydra.inference.TextGenerator;
+import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.run.Checkpoint;
 import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.RunFolder;
@@ -235,19 +236,23 @@ final class TrainCommand implements Callable<Integer> {
       Trainer.Outcome outcome,
       RunFolder folder) {
     PrintWriter out = spec.commandLine().getOut();
-    outcome
-        .score()
-        .ifPresent(
-            score ->
-                out.printf(
-                    "validation: %.4f bits per byte on %,d held-out bytes%n",
-                    score.bitsPerByte(), score.bytes()));
+    outcome.score().ifPresent(score -> out.println(validation(score, folder)));
     String prompt = experiment.trainer().samplePrompt();
     if (!prompt.isEmpty()) {
       out.println("sample: " + prompt + sample(experiment, tokenizer, model, prompt));
     }
     out.println("written to " + folder.path().toAbsolutePath().normalize());
     out.println("more text: hydra generate --model " + folder.path() + " --prompt \"...\"");
+  }
+
+  private static String validation(Score score, RunFolder folder) {
+    String bits = String.format("validation: %.4f bits per byte on ", score.bitsPerByte());
+    return score.bytes() == score.heldOut()
+        ? bits + String.format("%,d held-out bytes", score.bytes())
+        : bits
+            + String.format(
+                "%,d of %,d held-out bytes (all: hydra eval --model %s)",
+                score.bytes(), score.heldOut(), folder.path());
   }
 
   private static String sample(

@@ -239,6 +239,7 @@ public final class Trainer implements AutoCloseable {
     DurableFiles.write(folder.config(), config());
     log.forgetAfter(step);
     log.event("start", step, "plugins", texts(plugins()), "compute", compute());
+    experiment.optimizer().shortenedWarmup(settings.steps()).ifPresent(this::warn);
     try {
       if (step < settings.steps()) {
         listener.started(swapper());
@@ -249,7 +250,7 @@ public final class Trainer implements AutoCloseable {
     }
     save(true);
     Optional<Score> score =
-        step == settings.steps() ? evaluate(Integer.MAX_VALUE, stop) : Optional.empty();
+        step == settings.steps() ? evaluate(settings.finalWindows(), stop) : Optional.empty();
     boolean interrupted = stop.getAsBoolean();
     log.event(interrupted ? "interrupted" : "end", step);
     return new Outcome(interrupted, step, score);
@@ -316,7 +317,7 @@ public final class Trainer implements AutoCloseable {
       return Optional.empty();
     }
     long begin = System.nanoTime();
-    Optional<Score> scored = evaluator.score(windows, stop);
+    Optional<Score> scored = evaluator.score(windows, stop, listener::evaluating);
     scored.ifPresent(
         score -> {
           log.event("evaluation", step, "loss", score.loss(), "bits_per_byte", score.bitsPerByte());

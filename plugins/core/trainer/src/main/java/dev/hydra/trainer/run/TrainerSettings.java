@@ -20,7 +20,8 @@ import java.util.List;
  * @param seed what parameters are drawn from
  * @param logEvery steps from one line of metrics to the next
  * @param evaluateEvery steps from one evaluation to the next; 0: only at the end
- * @param evaluationWindows windows per evaluation, except the last one, which takes all
+ * @param evaluationWindows windows per evaluation, except the last one
+ * @param finalWindows windows of the last evaluation; {@link Integer#MAX_VALUE}: all
  * @param checkpointEvery steps from one checkpoint to the next; 0: only at the end
  * @param checkpointKeep how many checkpoints stay
  * @param samplePrompt what the sample at the end continues; empty: no sample
@@ -37,6 +38,7 @@ public record TrainerSettings(
     int logEvery,
     int evaluateEvery,
     int evaluationWindows,
+    int finalWindows,
     int checkpointEvery,
     int checkpointKeep,
     String samplePrompt,
@@ -69,9 +71,13 @@ public record TrainerSettings(
           .atLeast(0)
           .orElse(200);
   private static final Option<Integer> EVALUATION_WINDOWS =
-      Option.integer("windows", "windows per evaluation; the last one takes all")
+      Option.integer("windows", "windows per evaluation, except the last one")
           .atLeast(1)
           .orElse(64);
+  private static final Option<Integer> EVALUATION_FINAL =
+      Option.integer("final-windows", "windows of the last evaluation; 0: all that are held out")
+          .atLeast(0)
+          .orElse(256);
 
   private static final Option<Integer> CHECKPOINT_EVERY =
       Option.integer("every", "steps between checkpoints; 0: only at the end")
@@ -96,7 +102,9 @@ public record TrainerSettings(
   public static TrainerSettings read(Config trainer) {
     Settings main =
         Settings.read("trainer", trainer, OPTIONS, "evaluation", "checkpoint", "sample", "swap");
-    Settings evaluation = part(trainer, "evaluation", EVALUATION_EVERY, EVALUATION_WINDOWS);
+    Settings evaluation =
+        part(trainer, "evaluation", EVALUATION_EVERY, EVALUATION_WINDOWS, EVALUATION_FINAL);
+    int last = evaluation.get(EVALUATION_FINAL);
     Settings checkpoint = part(trainer, "checkpoint", CHECKPOINT_EVERY, CHECKPOINT_KEEP);
     Settings sample = part(trainer, "sample", SAMPLE_PROMPT, SAMPLE_TOKENS);
     return new TrainerSettings(
@@ -109,6 +117,7 @@ public record TrainerSettings(
         main.get(LOG_EVERY),
         evaluation.get(EVALUATION_EVERY),
         evaluation.get(EVALUATION_WINDOWS),
+        last == 0 ? Integer.MAX_VALUE : last,
         checkpoint.get(CHECKPOINT_EVERY),
         checkpoint.get(CHECKPOINT_KEEP),
         sample.get(SAMPLE_PROMPT),

@@ -20,6 +20,12 @@ final class TextFile {
    * @throws CorpusException if there is none, naming every path tried
    */
   static Path find(String name, List<Path> roots) {
+    if (name.contains("://")) {
+      throw new CorpusException(
+          "\""
+              + name
+              + "\" is an address, and only files are read; get it first, then name the file");
+    }
     Path path;
     try {
       path = Path.of(name);

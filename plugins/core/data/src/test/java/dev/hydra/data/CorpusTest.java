@@ -102,6 +102,7 @@ class CorpusTest {
   @Test
   void whatIsNoFileNameIsRefused() {
     assertRefused("cannot be a file name", "nul\0");
+    assertRefused("is an address, and only files are read", "https://example.com/text.gz");
   }
 
   @Test

@@ -90,6 +90,9 @@ final class BenchTrainCommand implements Callable<Integer> {
             components,
             new Placement(device, ComputeType.choose(trainer.precision(), device)),
             OptimizerSettings.read(ConfigFiles.part(loaded, "optimizer"), plugins),
+            trainer.recompute(),
+            trainer.graph(),
+            warning -> spec.commandLine().getErr().println("warning: " + warning),
             steps);
     PrintWriter out = spec.commandLine().getOut();
     if (!json) {

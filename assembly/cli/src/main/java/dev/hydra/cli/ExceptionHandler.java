@@ -12,6 +12,8 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -19,6 +21,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Model.ArgSpec;
+import picocli.CommandLine.Model.OptionSpec;
 
 /**
  * Says what went wrong: one message for mistakes and mishaps that users can mend, a stack trace for
@@ -48,7 +52,7 @@ final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
   /** Says what is wrong with arguments, and where to read on. */
   static int misused(CommandLine.ParameterException thrown, String[] arguments) {
     CommandLine line = thrown.getCommandLine();
-    line.getErr().println("hydra: " + thrown.getMessage());
+    line.getErr().println("hydra: " + namedAsInHelp(thrown));
     if (thrown instanceof CommandLine.UnmatchedArgumentException unmatched) {
       String first = unmatched.getUnmatched().get(0);
       Optional<String> setting = setting(line, first);
@@ -60,6 +64,29 @@ final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
     }
     line.getErr().println("Try '" + line.getCommandSpec().qualifiedName() + " --help'.");
     return ExitCode.USAGE;
+  }
+
+  /** The message, which picocli writes with the longest name of an option, not with the first. */
+  private static String namedAsInHelp(CommandLine.ParameterException thrown) {
+    List<ArgSpec> arguments = new ArrayList<>();
+    if (thrown.getArgSpec() != null) {
+      arguments.add(thrown.getArgSpec());
+    }
+    if (thrown instanceof CommandLine.MissingParameterException missing) {
+      arguments.addAll(missing.getMissing());
+    }
+    String message = String.valueOf(thrown.getMessage());
+    for (ArgSpec each : arguments) {
+      if (each instanceof OptionSpec option) {
+        String first =
+            Arrays.stream(option.names())
+                .filter(name -> name.startsWith("--"))
+                .findFirst()
+                .orElse(option.longestName());
+        message = message.replace("'" + option.longestName(), "'" + first);
+      }
+    }
+    return message;
   }
 
   /** What an option would be that is not one, but a value of the configuration. */

@@ -76,7 +76,9 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
   @Option(
       names = "--run-dir",
       paramLabel = "DIR",
-      description = "Where everything is written (default: runs/NAME-TIME).")
+      description =
+          "Where everything is written (default: runs/NAME-TIME, with -2 and so on after it if"
+              + " another run has that).")
   private @Nullable Path runDir;
 
   @Option(names = "--resume", description = "Goes on from the newest checkpoint in --run-dir.")
@@ -99,15 +101,33 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
 
   @Override
   public Integer call() throws IOException {
-    PrintWriter screen = spec.commandLine().getErr();
-    RunFolder folder = new RunFolder(runDir == null ? newRunDir() : runDir);
-    checkUse(folder);
-    Path file = name == null ? folder.resumeConfig() : Installation.findConfig(name);
+    checkUse();
+    Path file =
+        name == null && runDir != null
+            ? new RunFolder(runDir).resumeConfig()
+            : Installation.findConfig(String.valueOf(name));
     Config config = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
     Experiment experiment = Experiment.read(config, plugins.registry());
-    RunPlugins store = RunPlugins.of(folder.path(), config);
     Dataset dataset = experiment.data().open(Installation.dataRoots());
     Device device = deviceArgument.device();
+    try (NewRunFolder begun =
+        runDir == null
+            ? NewRunFolder.in(Path.of("runs"), defaultName())
+            : NewRunFolder.at(runDir)) {
+      return train(begun.folder(), file, config, experiment, dataset, device);
+    }
+  }
+
+  private int train(
+      RunFolder folder,
+      Path file,
+      Config config,
+      Experiment experiment,
+      Dataset dataset,
+      Device device)
+      throws IOException {
+    PrintWriter screen = spec.commandLine().getErr();
+    RunPlugins store = RunPlugins.of(folder.path(), config);
     ProgressDisplay display = display(screen, experiment);
     SwapChannel swaps = new SwapChannel(folder, plugins, store, display); // opens when it starts
     try (display;
@@ -127,10 +147,12 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
       interrupt.safe();
       if (outcome.interrupted()) {
         display.say(
-            "interrupted after step "
-                + outcome.step()
-                + "; go on with: hydra train --resume --run-dir "
-                + folder.path());
+            outcome.step() == 0
+                ? "interrupted before the first step: there is nothing to go on with"
+                : "interrupted after step "
+                    + outcome.step()
+                    + "; go on with: hydra train --resume --run-dir "
+                    + folder.path());
         return INTERRUPTED;
       }
       summarise(experiment, dataset.tokenizer(), trainer.model(), outcome, folder);
@@ -159,28 +181,32 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
         experiment.trainer().tokensPerStep(experiment.data().sequenceLength()));
   }
 
-  private void checkUse(RunFolder folder) throws IOException {
+  private void checkUse() throws IOException {
     if (resume && runDir == null) {
       throw new UsageException("--resume needs --run-dir, the folder of the run to go on with");
     }
     if (name == null && !resume) {
       throw new UsageException("name a configuration, such as: hydra train quickstart");
     }
-    if (resume && !folder.used()) {
-      throw new UsageException("there is no run in " + folder.path() + " to resume");
+    if (runDir == null) {
+      return;
     }
-    if (!resume && folder.used()) {
+    boolean used = new RunFolder(runDir).used();
+    if (resume && !used) {
+      throw new UsageException("there is no run in " + runDir + " to resume");
+    }
+    if (!resume && used) {
       throw new UsageException(
-          folder.path() + " holds a run already; add --resume, or choose another --run-dir");
+          runDir + " holds a run already; add --resume, or choose another --run-dir");
     }
   }
 
-  private Path newRunDir() {
-    String config = name == null ? "run" : String.valueOf(Path.of(name).getFileName());
+  private String defaultName() {
+    String config = String.valueOf(Path.of(String.valueOf(name)).getFileName());
     String time =
         LocalDateTime.now(ZoneId.systemDefault())
             .format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss"));
-    return Path.of("runs", config.replaceFirst("\\.conf$", "") + "-" + time);
+    return config.replaceFirst("\\.conf$", "") + "-" + time;
   }
 
   private static void announce(

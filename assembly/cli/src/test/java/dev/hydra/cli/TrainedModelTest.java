@@ -229,7 +229,7 @@ class TrainedModelTest {
   void anotherShapeThanTheCheckpointsIsRefused() {
     var outcome = run("generate", "--model", run, "--set", "model.width=24");
     assertThat(outcome.code()).isNotZero();
-    assertThat(outcome.err()).contains("shape");
+    assertThat(outcome.err()).contains("model.width is 16 in the checkpoint, 24 here");
   }
 
   private static Map<String, Object> json(Object... arguments) throws IOException {

@@ -34,7 +34,7 @@ class UsageTest {
         "train x --device tpu | Invalid value for option '--device': expected one of",
         "train no-such-conf | there is no configuration no-such-conf; looked for no-such-conf,"
             + " no-such-conf.conf",
-        "eval | Missing required option: '--run-dir=DIR'",
+        "eval | Missing required option: '--model=DIR'",
         "eval --model nowhere | there is no folder nowhere",
         "eval --model nowhere --windows 0 | --windows must be at least 1",
         "generate --model nowhere -p a --tokens [1] | give either --prompt or --tokens",
@@ -56,6 +56,25 @@ class UsageTest {
     outcome.refused(2, message);
     assertThat(outcome.err()).startsWith("hydra: ");
     assertThat(outcome.out()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "train x --run-dir=, Invalid value for option '--run-dir': it is empty; . is the working"
+        + " folder",
+    "eval --model=, Invalid value for option '--model'",
+    "generate --model=, Invalid value for option '--model'",
+    "plugins rollback --run=, Invalid value for option '--run'",
+    "score --model nowhere --tokens=, the name of the file is empty",
+  })
+  void anEmptyNameIsNotTheWorkingFolder(String arguments, String message) {
+    run((Object[]) arguments.split(" ")).refused(2, message);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"train", "inspect", "config show", "config check"})
+  void anEmptyNameIsNotAConfiguration(String command) {
+    run((Object[]) (command + " ").split(" ", -1)).refused(2, "of the configuration is empty");
   }
 
   @Test

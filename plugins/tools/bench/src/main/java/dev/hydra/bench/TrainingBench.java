@@ -5,17 +5,20 @@ import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelSummary;
 import dev.hydra.composer.model.Placement;
+import dev.hydra.composer.model.Recompute;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.CudaMemory;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.optim.OptimizerSettings;
+import dev.hydra.trainer.step.GraphMode;
 import dev.hydra.trainer.step.TrainingStep;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
+import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
 
 /** Times training steps of a model, or its forward alone, on random tokens. */
@@ -35,6 +38,9 @@ public final class TrainingBench {
   private final Components components;
   private final Placement placement;
   private final OptimizerSettings optimizer;
+  private final Recompute recompute;
+  private final GraphMode graph;
+  private final Consumer<String> warned;
   private final int steps;
 
   /**
@@ -62,6 +68,9 @@ public final class TrainingBench {
    * Creates a benchmark.
    *
    * @param placement where to compute, and in which type
+   * @param recompute which blocks are computed again in backward
+   * @param graph whether steps are captured as CUDA graphs
+   * @param warned is told why steps that should be captured cannot be
    * @param steps how many steps of each shape are timed
    */
   public TrainingBench(
@@ -69,11 +78,17 @@ public final class TrainingBench {
       Components components,
       Placement placement,
       OptimizerSettings optimizer,
+      Recompute recompute,
+      GraphMode graph,
+      Consumer<String> warned,
       int steps) {
     this.spec = spec;
     this.components = components;
     this.placement = placement;
     this.optimizer = optimizer;
+    this.recompute = recompute;
+    this.graph = graph;
+    this.warned = warned;
     this.steps = steps;
   }
 
@@ -83,7 +98,7 @@ public final class TrainingBench {
         shape,
         FORWARDS_OF_A_STEP,
         model -> {
-          TrainingStep step = new TrainingStep(model, optimizer);
+          TrainingStep step = new TrainingStep(model, optimizer, recompute, graph, warned);
           return new Pass() {
             @Override
             public void run(Tensor windows) {

@@ -20,8 +20,16 @@ public final class ComponentException extends IllegalStateException {
   private static final List<String> BELOW =
       List.of(LIBTORCH, "dev.hydra.libtorch.", "java.", "jdk.");
 
-  private ComponentException(String message, Throwable cause) {
+  private final transient SitePath site;
+
+  private ComponentException(String message, SitePath site, Throwable cause) {
     super(message, cause);
+    this.site = site;
+  }
+
+  /** Returns the site of the component. */
+  public SitePath site() {
+    return site;
   }
 
   /** Returns the exception for what a component threw while it ran. */
@@ -30,13 +38,14 @@ public final class ComponentException extends IllegalStateException {
     String where = own(trace).map(frame -> " in " + frame).orElse("");
     return new ComponentException(
         words(component, site) + " failed" + where + operator(trace) + ": " + readable(thrown),
+        site,
         thrown);
   }
 
   /** Returns the exception for what a factory threw. */
   static ComponentException creating(Registration component, SitePath site, Throwable thrown) {
     return new ComponentException(
-        words(component, site) + " cannot be created: " + readable(thrown), thrown);
+        words(component, site) + " cannot be created: " + readable(thrown), site, thrown);
   }
 
   private static String words(Registration component, SitePath site) {

@@ -21,6 +21,7 @@ import java.util.Optional;
  * @param configPath where that stands
  * @param inputScale what its normed input is multiplied by
  * @param scale what its output is multiplied by, besides the gate
+ * @param recompute whether a training step computes it again in backward
  * @param gate how much of its output counts
  * @param at the blocks that have it; empty for all
  */
@@ -31,6 +32,7 @@ public record PathSpec(
     String configPath,
     double inputScale,
     double scale,
+    boolean recompute,
     GateSpec gate,
     Optional<Slice> at) {
   private static final List<Role> ROLES = List.of(Role.MIXER, Role.FEED_FORWARD, Role.MEMORY);
@@ -47,6 +49,11 @@ public record PathSpec(
       Option.decimal("input-scale", "fixed factor of the normed input").orElse(1.0);
   private static final Option<Double> SCALE =
       Option.decimal("scale", "fixed factor of the output, besides the gate").orElse(1.0);
+  private static final Option<Boolean> RECOMPUTE =
+      Option.flag(
+              "recompute",
+              "whether training computes it again in backward instead of keeping activations")
+          .orElse(false);
 
   private static final Option<Optional<ConfigValue>> GATE =
       Option.any("gate", "number | learned | none", GateSpec.DOC)
@@ -63,7 +70,7 @@ public record PathSpec(
           Option.any(role.key(), "name or { type = name, options }", "the component")
               .optional("exactly one of mixer, ffn and memory"));
     }
-    options.addAll(List.of(NAME, AT, GATE, SCALE, INPUT_SCALE));
+    options.addAll(List.of(NAME, AT, GATE, SCALE, INPUT_SCALE, RECOMPUTE));
     return List.copyOf(options);
   }
 
@@ -116,6 +123,7 @@ public record PathSpec(
         componentPath,
         settings.get(INPUT_SCALE),
         settings.get(SCALE),
+        settings.get(RECOMPUTE),
         settings
             .get(GATE)
             .map(value -> GateSpec.read(value, settings.at(GATE.name())))
@@ -125,7 +133,7 @@ public record PathSpec(
 
   /** Returns this path with another component of its role. */
   PathSpec with(Config component) {
-    return new PathSpec(name, role, component, configPath, inputScale, scale, gate, at);
+    return new PathSpec(name, role, component, configPath, inputScale, scale, recompute, gate, at);
   }
 
   /**

@@ -90,7 +90,9 @@ public final class Trainer implements AutoCloseable {
     try {
       model = Model.build(experiment.model(), components, precision, settings.seed());
       built = Optional.of(model);
-      training = new TrainingStep(model, experiment.optimizer());
+      training =
+          new TrainingStep(
+              model, experiment.optimizer(), settings.recompute(), settings.graph(), this::warn);
     } catch (RuntimeException | Error e) {
       built.ifPresent(Model::close);
       kernels.close();
@@ -138,8 +140,10 @@ public final class Trainer implements AutoCloseable {
                 () ->
                     new IOException(
                         "there is no intact checkpoint in " + folder.path() + " to resume from"));
-    Checkpoints.Restored restored = checkpoints.restore(checkpoint, policy);
-    TrainerState state = restored.state();
+    TrainerState state = checkpoint.state();
+    ResumeChanges changes = ResumeChanges.since(checkpoint, state, folder, experiment.config());
+    changes.refuseFewer(settings.steps());
+    SwapReport.Parameters parameters = restore(checkpoint, state, policy);
     step = state.step();
     savedStep = step;
     folder.setAsideAfter(step);
@@ -152,11 +156,7 @@ public final class Trainer implements AutoCloseable {
     if (!state.compute().equals(compute)) {
       warn("the checkpoint was computed in " + state.compute() + ", this run is in " + compute);
     }
-    ResumeChanges.inData(
-            state, text, checkpoint.file(Checkpoint.CONFIG).toFile(), experiment.config())
-        .forEach(this::warn);
-    ResumeChanges.inSteps(state, settings.steps(), nextRate()).ifPresent(this::warn);
-    SwapReport.Parameters parameters = restored.parameters();
+    changes.all(text, settings.steps(), nextRate()).forEach(this::warn);
     log.event(
         "resume",
         step,
@@ -171,6 +171,15 @@ public final class Trainer implements AutoCloseable {
         "kept",
         parameters.kept());
     return step;
+  }
+
+  private SwapReport.Parameters restore(
+      Checkpoint checkpoint, TrainerState state, UnexpectedKeys policy) throws IOException {
+    try {
+      return checkpoints.restore(checkpoint, state, policy);
+    } catch (IOException e) {
+      throw checkpoint.unfit(experiment.config(), e);
+    }
   }
 
   /** The learning rate of the next step; after the last step its own. */

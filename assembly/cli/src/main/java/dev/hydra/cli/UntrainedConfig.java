@@ -28,7 +28,7 @@ final class UntrainedConfig {
       file = Installation.findConfig(name);
     } catch (UsageException e) {
       Path folder = Path.of(name);
-      throw Files.isDirectory(folder) ? ofFolder(folder) : e;
+      throw !name.isEmpty() && Files.isDirectory(folder) ? ofFolder(folder) : e;
     }
     Optional<Path> weights = weights(file.toAbsolutePath().getParent());
     if (weights.isPresent()) {

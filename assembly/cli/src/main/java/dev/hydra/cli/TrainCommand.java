@@ -114,7 +114,9 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
     Path file =
         name == null && runDir != null
             ? new RunFolder(runDir).resumeConfig()
-            : Installation.findConfig(String.valueOf(name));
+            : resume
+                ? Installation.findConfig(String.valueOf(name))
+                : UntrainedConfig.find(String.valueOf(name));
     Config config = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
     Experiment experiment = Experiment.read(config, plugins.registry());
     Dataset dataset = experiment.data().open(Installation.dataRoots());

@@ -113,7 +113,7 @@ class ProgressDisplayTest {
   /** The summary says it. */
   @Test
   void theLastEvaluationIsNotSaidTwice() {
-    Score score = new Score(Math.log(2), 1, 1);
+    Score score = new Score(Math.log(2), 1, 1, 1);
     try (ProgressDisplay display = display(false)) {
       display.stepped(step(4, 64));
       display.evaluated(4, score);

@@ -109,6 +109,24 @@ final class ProgressDisplay implements TrainingListener, Terminal, AutoCloseable
   }
 
   @Override
+  public synchronized void evaluating(int windows, int of) {
+    long now = System.nanoTime();
+    shownAt = shownAt == 0 ? now : shownAt;
+    if (now - shownAt < (terminal ? REWRITE_NANOS : PLAIN_NANOS)) {
+      return;
+    }
+    shownAt = now;
+    String done = String.format("held-out text: %,d of %,d windows", windows, of);
+    if (terminal) {
+      out.print("\r\u001b[K" + done.substring(0, Math.min(done.length(), width.getAsInt() - 1)));
+      out.flush();
+      onLine = true;
+    } else {
+      out.println(done);
+    }
+  }
+
+  @Override
   public synchronized void evaluated(long step, Score score) {
     if (finished) {
       return; // the summary says it

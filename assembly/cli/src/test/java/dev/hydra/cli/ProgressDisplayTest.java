@@ -69,6 +69,16 @@ class ProgressDisplayTest {
   }
 
   @Test
+  void anEvaluationShowsHowFarItIs() throws InterruptedException {
+    try (ProgressDisplay display = display(true, 24)) {
+      display.evaluating(0, 2048);
+      Thread.sleep(250); // more than from one line to the next
+      display.evaluating(1024, 2048);
+    }
+    assertThat(screen).hasToString("\r\u001b[Kheld-out text: 1,024 of\n");
+  }
+
+  @Test
   void theWidthIsThatOfTheTerminal() {
     assertThat(TerminalWidth.columns("24 132\n")).isEqualTo(132);
     assertThat(TerminalWidth.columns("0 0\n")).isEqualTo(TerminalWidth.USUAL);
@@ -103,7 +113,7 @@ class ProgressDisplayTest {
   /** The summary says it. */
   @Test
   void theLastEvaluationIsNotSaidTwice() {
-    Score score = new Score(Math.log(2), 1, 1);
+    Score score = new Score(Math.log(2), 1, 1, 1);
     try (ProgressDisplay display = display(false)) {
       display.stepped(step(4, 64));
       display.evaluated(4, score);

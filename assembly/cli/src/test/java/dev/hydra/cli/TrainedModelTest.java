@@ -77,6 +77,20 @@ class TrainedModelTest {
   }
 
   @Test
+  void theLastEvaluationIsBounded() throws IOException {
+    Path config = TinyModel.write(Files.createDirectories(folder.resolve("bounded")));
+    Path own = folder.resolve("bounded/run");
+    String limit = "trainer.evaluation.final-windows=";
+    Object[] train = {"train", config, "--run-dir", own, "--device", "cpu", "--set", limit + 4};
+    assertThat(run(train).done().out())
+        .contains("on 128 of 928 held-out bytes (all: hydra eval --model " + own + ")");
+    assertThat(run("eval", "--model", own).done().out()).contains("928 of 928 held-out bytes");
+    train[3] = folder.resolve("bounded/all");
+    train[7] = limit + 0;
+    assertThat(run(train).done().out()).contains("on 928 held-out bytes\n");
+  }
+
+  @Test
   void nothingHeldOutCannotBeScored() {
     run("eval", "--model", run, "--set", "data.validation-fraction=0")
         .refused(2, "nothing is held out; --set data.validation-fraction=0.05");

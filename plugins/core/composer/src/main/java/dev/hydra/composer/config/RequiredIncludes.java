@@ -11,26 +11,37 @@ import dev.hydra.api.ConfigException;
 import java.io.File;
 import java.io.FileNotFoundException;
 import java.net.URL;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 
 /**
  * Refuses an include that finds no file: HOCON itself leaves it out in silence, and what it should
  * have brought is then missed elsewhere. Refuses includes that are not files: a configuration must
- * not reach for the network.
+ * not reach for the network. Refuses a file that includes itself, which HOCON follows 50 times.
  *
  * @param finder what finds included files; the parser says it before the first include
+ * @param open the files that are being read, the innermost last
  */
-record RequiredIncludes(Optional<ConfigIncluder> finder)
+record RequiredIncludes(Optional<ConfigIncluder> finder, Deque<Path> open)
     implements ConfigIncluder, ConfigIncluderFile, ConfigIncluderURL, ConfigIncluderClasspath {
-  /** Creates an includer that does not know its finder yet. */
-  RequiredIncludes() {
-    this(Optional.empty());
+  private static final List<String> ENDINGS = List.of("", ".conf", ".json", ".properties");
+
+  /** Creates an includer for a file, which does not know its finder yet. */
+  RequiredIncludes(Path file) {
+    this(Optional.empty(), new ArrayDeque<>(List.of(file.toAbsolutePath().normalize())));
   }
 
   @Override
   public ConfigIncluder withFallback(ConfigIncluder fallback) {
-    return new RequiredIncludes(Optional.of(fallback));
+    return new RequiredIncludes(Optional.of(fallback), open);
   }
 
   @Override
@@ -43,7 +54,7 @@ record RequiredIncludes(Optional<ConfigIncluder> finder)
     return found(
         what,
         "cannot be read from beside the file that includes it",
-        () -> finder.orElseThrow().include(strict, what));
+        () -> inside(file(context, what), () -> finder.orElseThrow().include(strict, what)));
   }
 
   @Override
@@ -51,7 +62,12 @@ record RequiredIncludes(Optional<ConfigIncluder> finder)
     return found(
         what.toString(),
         "cannot be read",
-        () -> ConfigFactory.parseFile(what, context.parseOptions().setAllowMissing(false)).root());
+        () ->
+            inside(
+                Optional.of(what.toPath()),
+                () ->
+                    ConfigFactory.parseFile(what, context.parseOptions().setAllowMissing(false))
+                        .root()));
   }
 
   @Override
@@ -62,6 +78,42 @@ record RequiredIncludes(Optional<ConfigIncluder> finder)
   @Override
   public ConfigObject includeResources(ConfigIncludeContext context, String what) {
     throw onlyFiles(what);
+  }
+
+  /** The file that a name means beside the one that includes it. */
+  private static Optional<Path> file(ConfigIncludeContext context, String name) {
+    return ENDINGS.stream()
+        .map(ending -> context.relativeTo(name + ending))
+        .filter(Objects::nonNull)
+        .map(found -> found.origin().filename())
+        .filter(Objects::nonNull)
+        .map(Path::of)
+        .filter(Files::isRegularFile)
+        .findFirst();
+  }
+
+  /** Reads a file of which the parser must not find another one inside. */
+  private ConfigObject inside(Optional<Path> file, Supplier<ConfigObject> action) {
+    if (file.isEmpty()) {
+      return action.get(); // which says that it is not there
+    }
+    Path path = file.get().toAbsolutePath().normalize();
+    if (open.contains(path)) {
+      List<Path> cycle =
+          new ArrayList<>(open).subList(List.copyOf(open).indexOf(path), open.size());
+      throw new ConfigException(
+          path
+              + " includes itself: "
+              + cycle.stream().map(Path::toString).collect(Collectors.joining(" -> "))
+              + " -> "
+              + path);
+    }
+    open.addLast(path);
+    try {
+      return action.get();
+    } finally {
+      open.removeLast();
+    }
   }
 
   private static ConfigException onlyFiles(String what) {

@@ -66,6 +66,17 @@ class ConfigFilesTest {
   }
 
   @Test
+  void refusesACycleOfIncludesByNamingIt() throws IOException {
+    Path a = file("parts/a.conf", "include \"b\"");
+    Path b = file("parts/b.conf", "include file(\"" + a + "\")");
+    assertEquals(
+        a + " includes itself: " + a + " -> " + b + " -> " + a,
+        refusal("include \"parts/a.conf\""));
+    file("parts/twice.conf", "x = 1"); // the same file twice, one after the other, is no cycle
+    assertEquals(1, load("include \"parts/twice.conf\"\ninclude \"parts/twice.conf\"").getInt("x"));
+  }
+
+  @Test
   void includesAnAbsoluteFile() throws IOException {
     Path part = file("elsewhere/part.conf", "a = 7");
     assertEquals(7, load("include file(\"" + part + "\")").getInt("a"));
@@ -174,8 +185,9 @@ class ConfigFilesTest {
   }
 
   private static final String PATHS =
-      "vars.w = 3, block.paths = [ { mixer { type = mamba2 } }, { ffn { type = moe, e = ${vars.w} } },"
-          + " { ffn = dense } ]\ncopy = ${block}\n";
+      "vars.w = 3, block.paths = [ { mixer { type = mamba2 } }, { ffn { type = moe, e = ${vars.w} }"
+          + " }, { ffn = dense } ]\n"
+          + "copy = ${block}\n";
 
   @Test
   void setsElementsOfLists() throws IOException {

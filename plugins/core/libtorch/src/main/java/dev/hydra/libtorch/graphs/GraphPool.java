@@ -39,7 +39,9 @@ public final class GraphPool implements AutoCloseable {
     device = stream.device();
     allocator().emptyCache();
     id = MemPool.graph_pool_handle(true);
-    // JavaCPP would free it as that other pair, of vectors; its two numbers stay behind.
+    // JavaCPP would free it as that other pair, of vectors: neither a scope nor the garbage
+    // collector may. Its two numbers stay behind.
+    id.retainReference();
     id.deallocate(false);
     torch_cuda.createOrIncrefPool(device, id);
   }

@@ -37,7 +37,12 @@ class KernelSourceTest {
   void macrosThatItNeverMentionsAreLeftOut() {
     KernelSource source = KernelSource.of(KernelTrial.class, "trial.cu");
     assertEquals(
-        List.of("--gpu-architecture=sm_90a", "--std=c++17", "-Dcount=3", "-Dtwice=1"),
+        List.of(
+            "--gpu-architecture=sm_90a",
+            "--std=c++17",
+            "--device-as-default-execution-space",
+            "-Dcount=3",
+            "-Dtwice=1"),
         source.options(HOPPER, Map.of("twice", 1, "THRICE", 2, "count", 3)));
     assertEquals("--gpu-architecture=sm_86", source.options(AMPERE, Map.of()).get(0));
   }

@@ -6,6 +6,7 @@ import dev.hydra.api.Option;
 import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Site;
 import dev.hydra.libtorch.nn.Linear;
+import dev.hydra.libtorch.nn.Norms;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.List;
 import java.util.Optional;
@@ -124,7 +125,7 @@ final class Projections {
   }
 
   private Tensor norm(Tensor x, Optional<Tensor> weight) {
-    return weight.map(w -> Tensors.rmsNorm(Tensors.upcast(x), w, epsilon)).orElse(x);
+    return weight.map(w -> Norms.rms(x, w, epsilon, Tensors.type(w))).orElse(x);
   }
 
   /**

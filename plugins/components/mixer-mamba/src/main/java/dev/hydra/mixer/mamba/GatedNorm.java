@@ -33,11 +33,7 @@ record GatedNorm(Place place, Optional<RmsNorm> norm) {
 
   /** [batch, time, channels], twice, to the same. */
   Tensor forward(Tensor y, Tensor z) {
-    Tensor gate = torch.silu(z);
-    return place == Place.BEFORE_GATE ? normal(y).mul(gate) : normal(y.mul(gate));
-  }
-
-  private Tensor normal(Tensor y) {
-    return norm.map(n -> n.apply(y)).orElse(y);
+    return norm.map(n -> place == Place.BEFORE_GATE ? n.thenGated(y, z) : n.ofGated(y, z))
+        .orElseGet(() -> y.mul(torch.silu(z)));
   }
 }

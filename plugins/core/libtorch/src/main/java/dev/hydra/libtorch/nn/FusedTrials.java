@@ -63,6 +63,8 @@ public final class FusedTrials {
         });
     operators.put(
         "gated RMS norm", in -> new RmsNorm(scale(in[2]), 3, EPSILON).ofGated(in[0], in[1]));
+    operators.put("SwiGLU", in -> GatedActivation.SILU.apply(in[0], in[1]));
+    operators.put("GEGLU", in -> GatedActivation.GELU.ofHalves(Tensors.cat(-1, in[0], in[1])));
     return operators;
   }
 

@@ -65,7 +65,15 @@ public final class FusedTrials {
         "gated RMS norm", in -> new RmsNorm(scale(in[2]), 3, EPSILON).ofGated(in[0], in[1]));
     operators.put("SwiGLU", in -> GatedActivation.SILU.apply(in[0], in[1]));
     operators.put("GEGLU", in -> GatedActivation.GELU.ofHalves(Tensors.cat(-1, in[0], in[1])));
+    operators.put("rotary positions", in -> rotated(in[0]));
     return operators;
+  }
+
+  private static Tensor rotated(Tensor x) {
+    Tensor angles = Tensors.range(0, TIME * WIDTH / 8, x).view(1, TIME, 1, -1).to(Tensors.type(x));
+    return new Rotation(angles.cos(), angles.sin())
+        .apply(x.unflatten(2, 2, -1), Tensors.type(x))
+        .flatten(2, 3);
   }
 
   private static Tensor scale(Tensor weights) {

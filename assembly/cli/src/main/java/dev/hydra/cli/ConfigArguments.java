@@ -33,7 +33,7 @@ final class ConfigArguments {
   /** The file that is meant. */
   Path file() throws IOException {
     Path folder = Path.of(name);
-    if (!Files.isDirectory(folder)) {
+    if (name.isEmpty() || !Files.isDirectory(folder)) {
       return Installation.findConfig(name);
     }
     Path own = folder.resolve(Checkpoint.CONFIG);

@@ -61,7 +61,7 @@ final class DoctorCommand implements Callable<Integer> {
     }
     check("CPU", () -> trial(Devices.cpu()));
     if (Devices.cudaAvailable()) {
-      Device cuda = Devices.choose(Devices.Choice.CUDA);
+      Device cuda = Devices.choose("cuda");
       check("CUDA", () -> trial(cuda));
       check("CUDA kernels", () -> kernelTrial(cuda));
       check("CUDA operators", () -> operatorTrials(cuda));

@@ -9,6 +9,8 @@ import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.Locale;
 import picocli.CommandLine;
 
@@ -42,11 +44,24 @@ public final class Main {
     CommandLine line = new CommandLine(new HydraCommand(), commands);
     line.setCaseInsensitiveEnumValuesAllowed(true);
     line.setExpandAtFiles(false); // a prompt may begin with @
+    line.registerConverter(Path.class, Main::path);
     Output output = new Output(out);
     line.setOut(new PrintWriter(output, true));
     line.setExecutionStrategy(new OutputCheck(line.getExecutionStrategy(), output));
     line.setExecutionExceptionHandler(new ExceptionHandler());
     line.setParameterExceptionHandler(ExceptionHandler::misused);
     return line;
+  }
+
+  /** An empty name would be the working folder, and is a variable that was not set, most likely. */
+  private static Path path(String text) {
+    if (text.isEmpty()) {
+      throw new CommandLine.TypeConversionException("it is empty; . is the working folder");
+    }
+    try {
+      return Path.of(text);
+    } catch (InvalidPathException e) {
+      throw new CommandLine.TypeConversionException(e.getMessage());
+    }
   }
 }

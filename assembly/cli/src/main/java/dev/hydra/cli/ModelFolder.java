@@ -116,7 +116,10 @@ final class ModelFolder {
     Model model = Model.build(ModelSpec.read(config), components, new Placement(device, type), 0);
     try {
       ModelFiles.load(model, checkpoint.file(Checkpoint.MODEL));
-    } catch (IOException | RuntimeException e) {
+    } catch (IOException e) {
+      model.close();
+      throw checkpoint.unfit(config, e);
+    } catch (RuntimeException e) {
       model.close();
       throw e;
     }

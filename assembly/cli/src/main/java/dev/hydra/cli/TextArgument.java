@@ -21,6 +21,9 @@ final class TextArgument {
     if (file.equals(STDIN)) {
       return decoded("standard input", input.readAllBytes());
     }
+    if (file.isEmpty()) {
+      throw new UsageException("the name of the file is empty; - is standard input");
+    }
     Path path = Path.of(file);
     if (!Files.exists(path)) {
       throw new UsageException("there is no file " + file);

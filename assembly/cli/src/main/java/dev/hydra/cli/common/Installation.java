@@ -36,6 +36,9 @@ public final class Installation {
 
   /** A configuration: a file as named, or one of the installation, with or without its ending. */
   public static Path findConfig(String name) {
+    if (name.isEmpty()) {
+      throw new UsageException("the name of the configuration is empty");
+    }
     List<Path> tried = new ArrayList<>();
     tried.add(Path.of(name));
     home().ifPresent(home -> tried.add(home.resolve("configs").resolve(name)));

@@ -94,8 +94,16 @@ public final class Model implements AutoCloseable {
           ResidualStream stream =
               ResidualStream.of(
                   Tensors.scaled(embed(tokens).to(precision.master()), spec.embeddingScale()));
-          for (ResidualBlock block : blocks) {
-            stream = block.forward(stream, forward);
+          for (int i = 0; i < blocks.size(); i++) {
+            ResidualBlock block = blocks.get(i);
+            stream =
+                forward.recompute().covers(i)
+                    ? ResidualStream.of(
+                        Recomputation.run(
+                            forward,
+                            input -> block.forward(ResidualStream.of(input), forward).total(),
+                            stream.total()))
+                    : block.forward(stream, forward);
           }
           forward.state().ifPresent(state -> state.advance(tokens.size(1)));
           return norm.apply(stream, precision.compute()).normed();

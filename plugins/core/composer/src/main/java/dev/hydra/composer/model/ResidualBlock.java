@@ -17,7 +17,13 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /** One block of a model: its paths round the residual stream. */
 final class ResidualBlock {
   /** A path as built; in a parallel block all share one norm. */
-  private record Path(ComponentSlot slot, Norm norm, Gate gate, double inputScale, double scale) {
+  private record Path(
+      ComponentSlot slot,
+      Norm norm,
+      Gate gate,
+      double inputScale,
+      double scale,
+      boolean recompute) {
     /** Whether what its component computes is added as it is. */
     boolean plain() {
       return gate == Gate.NONE && scale == 1;
@@ -64,14 +70,15 @@ final class ResidualBlock {
               norm,
               gate,
               path.inputScale(),
-              path.scale()));
+              path.scale(),
+              path.recompute()));
     }
   }
 
   /** Maps the residual stream. */
   ResidualStream forward(ResidualStream stream, ForwardContext forward) {
     if (paths.isEmpty()) {
-      return stream;
+      return ResidualStream.keep(() -> stream.summed(stream.total()));
     }
     return ResidualStream.keep(
         () ->
@@ -105,7 +112,10 @@ final class ResidualBlock {
   /** What a path adds to the stream. */
   private static Tensor run(Path path, Tensor normed, Tensor input, ForwardContext forward) {
     Tensor scaled = Tensors.scaled(input, path.inputScale());
-    Tensor out = path.slot().forward(scaled, forward);
+    Tensor out =
+        path.recompute() && forward.isTraining()
+            ? Recomputation.run(forward, again -> path.slot().forward(again, forward), scaled)
+            : path.slot().forward(scaled, forward);
     if (path.plain()) {
       return out;
     }

@@ -58,13 +58,53 @@ public record RunFolder(Path path) {
     return path.resolve("journal.jsonl");
   }
 
-  private Path checkpointsFolder() {
+  /** Returns the folder of its checkpoints. */
+  public Path checkpointsFolder() {
     return path.resolve("checkpoints");
   }
 
   /** Returns the folder of the checkpoint after a step. */
   public Path checkpoint(long step) {
     return checkpointsFolder().resolve(String.format(Locale.ROOT, "step-%06d", step));
+  }
+
+  /**
+   * Makes a folder that no other process has, by a name or with {@code -2}, {@code -3} and so on
+   * after it.
+   *
+   * @param above the folder to make it in, which is made as well
+   * @throws IOException with a message for users
+   */
+  public static RunFolder unused(Path above, String name) throws IOException {
+    for (int i = 1; ; i++) {
+      Path path = above.resolve(i == 1 ? name : name + "-" + i);
+      try {
+        Files.createDirectories(above);
+      } catch (IOException e) {
+        throw unusable(path, e);
+      }
+      try {
+        return new RunFolder(Files.createDirectory(path)); // of two processes it fails in one
+      } catch (FileAlreadyExistsException taken) {
+        // the next one, then
+      } catch (IOException e) {
+        throw unusable(path, e);
+      }
+    }
+  }
+
+  private static IOException unusable(Path path, IOException e) {
+    return e instanceof FileAlreadyExistsException there
+        ? new IOException(
+            "the run folder " + path + " cannot be made: " + there.getFile() + " is not a folder",
+            e)
+        : new IOException(
+            "the run folder "
+                + path
+                + " cannot be written to ("
+                + e
+                + "); choose another with --run-dir",
+            e);
   }
 
   /**
@@ -79,18 +119,8 @@ public record RunFolder(Path path) {
       for (Path left : list(name -> name.startsWith(Checkpoint.INCOMPLETE))) {
         DurableFiles.delete(left); // of a process that was killed
       }
-    } catch (FileAlreadyExistsException e) {
-      throw new IOException(
-          "the run folder " + path + " cannot be made: " + e.getFile() + " is not a folder", e);
     } catch (IOException e) {
-      throw new IOException(
-          "the run folder "
-              + path
-              + " cannot be written to ("
-              + e
-              + "); choose another with"
-              + " --run-dir",
-          e);
+      throw unusable(path, e);
     }
   }
 

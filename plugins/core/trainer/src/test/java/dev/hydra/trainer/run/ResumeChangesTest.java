@@ -1,12 +1,16 @@
 package dev.hydra.trainer.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIOException;
 
+import dev.hydra.api.ConfigException;
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.trainer.run.Trials.Events;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -41,7 +45,9 @@ class ResumeChangesTest {
   @Test
   void nothingLeftToDoIsSaid() throws IOException {
     assertThat(resumed(HALF)).singleElement().asString().contains("nothing left to train");
-    assertThat(resumed("trainer.steps = 3")).singleElement().asString().contains("3 and 4 are");
+    assertThatExceptionOfType(ConfigException.class)
+        .isThrownBy(() -> resumed("trainer.steps = 3"))
+        .withMessageContaining("trainer.steps is 3, but 4 steps are done");
   }
 
   @Test
@@ -60,9 +66,37 @@ class ResumeChangesTest {
 
   @Test
   void aJumpOfTheLearningRateIsSaid() throws IOException {
-    assertThat(resumed("trainer.steps = 12"))
-        .singleElement()
-        .asString()
-        .contains("the learning rate goes on with");
+    String said = resumed("trainer.steps = 12").get(0);
+    assertThat(said).contains("the learning rate goes on with");
+    String remedy =
+        said.replaceFirst(".*For no jump: --set ", "").replace(" --set ", ", ").replace("=", " = ");
+    assertThat(resumed("trainer.steps = 12, " + remedy)).isEmpty();
+  }
+
+  @Test
+  void anEditedConfigurationIsSaidWithTheSideThatIsUsed() throws IOException {
+    Path config = folder.resolve("run/config.conf");
+    Files.writeString(config, "\ntrainer.batch-size = 7", StandardOpenOption.APPEND);
+    assertThat(resumed(HALF))
+        .anyMatch(
+            said ->
+                said.contains("config.conf was changed")
+                    && said.contains("trainer.batch-size is 7 there, 4 here."));
+    Files.writeString(config, "\n{", StandardOpenOption.APPEND);
+    assertThat(resumed(HALF)).anyMatch(said -> said.contains("config.conf is not used"));
+  }
+
+  @Test
+  void aModelThatCannotGoOnIsRefusedByItsKeys() {
+    assertThatIOException()
+        .isThrownBy(() -> resumed("trainer.steps = 8, model.width = 24"))
+        .withMessageContaining("model.width is 16 in the checkpoint, 24 here:")
+        .withMessageNotContaining("weight");
+  }
+
+  @Test
+  void aModelThatComputesSomethingElseIsSaid() throws IOException {
+    assertThat(resumed(HALF + ", model.logits-scale = 0.5"))
+        .anyMatch(said -> said.contains("model.logits-scale is not set in the checkpoint, 0.5"));
   }
 }

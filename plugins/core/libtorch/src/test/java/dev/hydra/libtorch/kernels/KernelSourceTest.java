@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import java.util.List;
 import java.util.Map;
@@ -25,6 +26,14 @@ class KernelSourceTest {
     assertEquals(
         "there is no nowhere.cu beside dev.hydra.libtorch.kernels.KernelTrial",
         missing.getMessage());
+  }
+
+  @Test
+  void partsThatOperatorsShareAreFoundFromAnyPackage() {
+    String text = KernelSource.of(Tensors.class, "primitives.cu", "vectors.cu").text();
+    assertTrue(text.contains("exp2_fast") && text.contains("struct bf16"), text);
+    assertThrows(
+        IllegalArgumentException.class, () -> KernelSource.of(Tensors.class, "nowhere.cu"));
   }
 
   @Test

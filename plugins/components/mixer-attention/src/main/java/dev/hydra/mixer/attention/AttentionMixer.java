@@ -99,6 +99,11 @@ final class AttentionMixer implements Mixer {
         return Attention.causal(x, attention.scale());
       }
     }
+    Optional<StridedAttention> fused =
+        StridedAttention.of(attention, pattern, x, kept.position(), starts);
+    if (fused.isPresent()) {
+      return fused.get().run(x);
+    }
     LocalAttention local = LocalAttention.of(attention, pattern.window(), x.q(), starts);
     BlockPlan plan = BlockPlan.of(pattern, kept.position(), x.time());
     boolean granted = plan.globals() > 0;

@@ -46,6 +46,11 @@ record SparsePattern(int window, int every, int globals) {
     return new SparsePattern(site.get(WINDOW), site.get(GLOBAL_EVERY), site.get(GLOBALS));
   }
 
+  /** Whether there are globals besides the window: position 0 at least. */
+  boolean hasGlobals() {
+    return globals != NONE;
+  }
+
   /** All that is before. */
   static SparsePattern full() {
     return local(Integer.MAX_VALUE);
@@ -61,7 +66,7 @@ record SparsePattern(int window, int every, int globals) {
    * position; negative if the window reaches the start, or if there are none.
    */
   long newest(long position) {
-    return globals == NONE ? -1 : Math.floorDiv(position - window, (long) every);
+    return hasGlobals() ? Math.floorDiv(position - window, (long) every) : -1;
   }
 
   /** How many globals the token at a position sees, position 0 included. */

@@ -2,6 +2,7 @@ package dev.hydra.cli;
 
 import dev.hydra.api.ConfigException;
 import dev.hydra.cli.common.UsageException;
+import dev.hydra.composer.model.ComponentException;
 import dev.hydra.inference.NotFiniteException;
 import dev.hydra.libtorch.runtime.LibTorchException;
 import dev.hydra.trainer.run.TrainingException;
@@ -10,10 +11,14 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Model.ArgSpec;
@@ -24,19 +29,11 @@ import picocli.CommandLine.Model.OptionSpec;
  * our own.
  */
 final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
-  /** Values of the configuration that elsewhere are often options of a command. */
-  private static final List<String> SETTINGS =
-      List.of(
-          "trainer.steps",
-          "trainer.batch-size",
-          "trainer.accumulate",
-          "trainer.precision",
-          "trainer.seed",
-          "data.files",
-          "data.sequence-length",
-          "data.validation-fraction",
-          "model.width",
-          "model.depth");
+  /** Lines of the native stack trace in a message of LibTorch. */
+  private static final Pattern NATIVE = Pattern.compile("^(Exception raised from |frame #\\d+: )");
+
+  /** The number of causes that are followed: they may go round in circles. */
+  private static final int CAUSES = 20;
 
   /** Says what is wrong with arguments, and where to read on. */
   static int misused(CommandLine.ParameterException thrown, String[] arguments) {
@@ -44,9 +41,9 @@ final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
     line.getErr().println("hydra: " + namedAsInHelp(thrown));
     if (thrown instanceof CommandLine.UnmatchedArgumentException unmatched) {
       String first = unmatched.getUnmatched().get(0);
-      Optional<String> setting = setting(line, first);
-      if (setting.isPresent()) {
-        line.getErr().println("This is a value of the configuration: --set " + setting.get());
+      Optional<String> meant = Hints.of(line.getCommandSpec(), first, List.of(arguments));
+      if (meant.isPresent()) {
+        line.getErr().println("Did you mean: " + meant.get());
       } else {
         CommandLine.UnmatchedArgumentException.printSuggestions(thrown, line.getErr());
       }
@@ -78,18 +75,6 @@ final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
     return message;
   }
 
-  /** What an option would be that is not one, but a value of the configuration. */
-  private static Optional<String> setting(CommandLine line, String argument) {
-    if (line.getCommandSpec().findOption("--set") == null || !argument.startsWith("--")) {
-      return Optional.empty();
-    }
-    String name = argument.replaceFirst("=.*", "").substring(2);
-    return SETTINGS.stream()
-        .filter(path -> path.equals(name) || path.endsWith("." + name))
-        .findFirst()
-        .map(path -> path + "=VALUE");
-  }
-
   @Override
   public int handleExecutionException(
       Exception thrown, CommandLine line, CommandLine.ParseResult result) {
@@ -107,10 +92,23 @@ final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
       line.getErr().println("hydra: " + thrown.getMessage());
       return ExitCode.SOFTWARE;
     }
-    line.getErr()
-        .println("hydra: failed: " + LibTorchException.readable(thrown) + "\nWhere it happened:");
-    thrown.printStackTrace(line.getErr());
+    boolean ofComponent = causes(thrown).anyMatch(ComponentException.class::isInstance);
+    String trace = ErrorLog.trace(thrown);
+    line.getErr().println("hydra: failed: " + LibTorchException.readable(thrown));
+    if (!ofComponent) {
+      line.getErr().println("Where it happened:");
+      trace.lines().filter(each -> !NATIVE.matcher(each).find()).forEach(line.getErr()::println);
+    }
+    if (ofComponent || LibTorchException.hasNativeTrace(trace)) {
+      Path folder = line.getCommand() instanceof ErrorLog.Folder own ? own.errors() : null;
+      ErrorLog.write(folder, thrown)
+          .ifPresent(file -> line.getErr().println("Every stack frame is in " + file));
+    }
     return ExitCode.SOFTWARE;
+  }
+
+  private static Stream<Throwable> causes(Throwable thrown) {
+    return Stream.<Throwable>iterate(thrown, Objects::nonNull, Throwable::getCause).limit(CAUSES);
   }
 
   /** What such an exception says by its type alone. */

@@ -51,7 +51,7 @@ import picocli.CommandLine.Spec;
     },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
-final class TrainCommand implements Callable<Integer> {
+final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
   private static final int INTERRUPTED = 130;
   private static final double SAMPLE_TEMPERATURE = 0.8;
 
@@ -95,6 +95,8 @@ final class TrainCommand implements Callable<Integer> {
               + " (default: error).")
   private UnexpectedKeys policy = UnexpectedKeys.ERROR;
 
+  private @Nullable Path errors;
+
   TrainCommand(PluginJars plugins) {
     this.plugins = plugins;
   }
@@ -112,7 +114,9 @@ final class TrainCommand implements Callable<Integer> {
     Path file =
         name == null && runDir != null
             ? new RunFolder(runDir).resumeConfig()
-            : Installation.findConfig(String.valueOf(name));
+            : resume
+                ? Installation.findConfig(String.valueOf(name))
+                : UntrainedConfig.find(String.valueOf(name));
     Config config = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
     Experiment experiment = Experiment.read(config, plugins.registry());
     Dataset dataset = experiment.data().open(Installation.dataRoots());
@@ -143,6 +147,7 @@ final class TrainCommand implements Callable<Integer> {
         Trainer trainer =
             new Trainer(
                 experiment, dataset, components(folder, config), device, folder, display, swaps)) {
+      errors = folder.path();
       announce(screen, file, trainer.model(), dataset, folder);
       if (resume) {
         screen.println("resuming after step " + trainer.resume(policy));
@@ -166,6 +171,12 @@ final class TrainCommand implements Callable<Integer> {
       summarise(experiment, dataset.tokenizer(), trainer.model(), outcome, folder);
     }
     return 0;
+  }
+
+  /** The run folder, once there is one. */
+  @Override
+  public @Nullable Path errors() {
+    return errors;
   }
 
   /** What the model is built from: a run that goes on has the plugins that it was swapped to. */

@@ -158,6 +158,18 @@ class TrainedModelTest {
     run("generate", "--model", run, "--tokens", "nowhere").refused(2, "--tokens must be an array");
   }
 
+  @Test
+  void generationSaysItsSpeedAndEchoes() throws IOException {
+    Object[] generate = {"generate", "--model", run, "-p", "one two", "-n", "5", "--echo"};
+    var outcome = run(generate).done();
+    assertThat(outcome.out()).startsWith("one two");
+    assertThat(outcome.err())
+        .matches("5 tokens, the first after [0-9.]+ s, then [0-9.,]+ tokens/s\n");
+    assertThat(generated("", "-p", "one")).doesNotContainKey("prompt");
+    assertThat(json("generate", "--model", run, "-p", "one", "-n", "1", "--json", "--echo"))
+        .containsEntry("prompt", List.of(111, 110, 101));
+  }
+
   private static Map<String, Object> generated(String input, String option, Object value)
       throws IOException {
     Object[] generate = {"generate", "--model", run, "-n", "5", "--json", option, value};

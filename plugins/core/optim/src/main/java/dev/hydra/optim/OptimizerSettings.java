@@ -11,6 +11,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 
 /** The configuration of the optimizer, the object {@code optimizer} of a training configuration. */
@@ -36,6 +37,8 @@ public final class OptimizerSettings {
       Option.decimal("clip", "the largest global norm of the gradients, or 0 for any")
           .atLeast(0.0)
           .orElse(1.0);
+  private static final List<Option<?>> BESIDE_TYPE =
+      List.of(LEARNING_RATE, WARMUP_STEPS, SCHEDULE, MIN_RATIO, CLIP);
 
   private final Choice<OptimizerFactory> optimizer;
   private final Choice<ScheduleFactory> schedule;
@@ -43,6 +46,11 @@ public final class OptimizerSettings {
   private OptimizerSettings(Choice<OptimizerFactory> optimizer, Choice<ScheduleFactory> schedule) {
     this.optimizer = optimizer;
     this.schedule = schedule;
+  }
+
+  /** Returns the options of {@code optimizer} without those of types, for documentation. */
+  public static List<Option<?>> options() {
+    return Stream.concat(Stream.of(TYPE), BESIDE_TYPE.stream()).toList();
   }
 
   /**
@@ -53,13 +61,7 @@ public final class OptimizerSettings {
    */
   public static OptimizerSettings read(Config config, PluginRegistry plugins) {
     Choice<OptimizerFactory> optimizer =
-        Choice.beside(
-            plugins,
-            OptimizerFactory.class,
-            PATH,
-            config,
-            TYPE,
-            List.of(LEARNING_RATE, WARMUP_STEPS, SCHEDULE, MIN_RATIO, CLIP));
+        Choice.beside(plugins, OptimizerFactory.class, PATH, config, TYPE, BESIDE_TYPE);
     Settings settings = optimizer.settings();
     return new OptimizerSettings(
         optimizer,

@@ -47,6 +47,25 @@ final class ProductKeys {
     Tensor halves =
         queries.view(tokens, heads, 2, half).permute(1, 2, 0, 3).reshape(2 * heads, tokens, half);
     Tensor scores = halves.bmm(subKeys.view(2 * heads, keys, half).transpose(1, 2));
+    return search(scores, topK);
+  }
+
+  /**
+   * Finds rows by scores of sub-keys, by a CUDA kernel where it can be used.
+   *
+   * @param scores [2 heads, tokens, keys]
+   */
+  static Hits search(Tensor scores, int topK) {
+    return FusedSearch.of(scores, topK)
+        .map(fused -> fused.search(scores))
+        .orElseGet(() -> plain(scores, topK));
+  }
+
+  /** Finds rows by LibTorch's operators. */
+  static Hits plain(Tensor scores, int topK) {
+    long heads = scores.size(0) / 2;
+    long tokens = scores.size(1);
+    long keys = scores.size(2);
     T_TensorTensor_T best = scores.topk(topK, -1, true, true);
     Tensor bestScores = best.get0().view(heads, 2, tokens, topK);
     Tensor bestKeys = best.get1().view(heads, 2, tokens, topK);

@@ -96,17 +96,23 @@ final class Mamba2 implements Mixer {
 
   private Projected project(Tensor x) {
     long inner = shape.inner();
-    Tensor all = inProjection.apply(x);
+    Tensor all = inProjection.applyAligned(x);
     if (multipliers.isEmpty()) {
-      TensorVector parts =
-          all.split_with_sizes(new long[] {inner, shape.convChannels(), shape.heads()}, -1);
+      TensorVector parts = split(all, inner, shape.convChannels(), shape.heads());
       return new Projected(parts.get(0), parts.get(1), parts.get(2));
     }
     long[] sizes = {inner, inner, shape.projections(), shape.projections(), shape.heads()};
-    TensorVector parts = all.split_with_sizes(sizes, -1);
+    TensorVector parts = split(all, sizes);
     Tensor[] scaled = new Tensor[sizes.length];
     Arrays.setAll(scaled, i -> Tensors.mul(parts.get(i), multipliers.get().get(i)));
     return new Projected(scaled[0], Tensors.cat(-1, scaled[1], scaled[2], scaled[3]), scaled[4]);
+  }
+
+  /** Splits off parts of these sizes, and what is left behind them. */
+  private static TensorVector split(Tensor all, long... sizes) {
+    long[] withRest = Arrays.copyOf(sizes, sizes.length + 1);
+    withRest[sizes.length] = all.size(-1) - Arrays.stream(sizes).sum();
+    return all.split_with_sizes(withRest, -1);
   }
 
   /** The state before the first token, where it is one for a whole row. */

@@ -9,6 +9,7 @@ import com.typesafe.config.ConfigIncluderURL;
 import com.typesafe.config.ConfigObject;
 import dev.hydra.api.ConfigException;
 import java.io.File;
+import java.io.FileNotFoundException;
 import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -119,12 +120,23 @@ record RequiredIncludes(Optional<ConfigIncluder> finder, Deque<Path> open)
     return new ConfigException("include \"" + what + "\": only files can be included");
   }
 
+  /**
+   * Why a file that is there cannot be read; of one that is not, the parser's words say nothing.
+   */
+  private static String reason(com.typesafe.config.ConfigException.IO e) {
+    Throwable cause = e.getCause();
+    return cause instanceof FileNotFoundException denied
+            && String.valueOf(denied.getMessage()).contains("denied")
+        ? ": it may not be read"
+        : ": it is not there";
+  }
+
   private static ConfigObject found(String what, String problem, Supplier<ConfigObject> action) {
     try {
       return action.get();
     } catch (com.typesafe.config.ConfigException.IO e) {
       ConfigException missing =
-          new ConfigException("include \"" + what + "\" " + problem + ": " + e.getMessage());
+          new ConfigException("include \"" + what + "\" " + problem + reason(e));
       missing.initCause(e);
       throw missing;
     }

@@ -92,8 +92,12 @@ public final class Model implements AutoCloseable {
         () -> {
           forward.about(tokens);
           Tensor x = Tensors.scaled(embed(tokens).to(precision.master()), spec.embeddingScale());
-          for (ResidualBlock block : blocks) {
-            x = block.forward(x, forward);
+          for (int i = 0; i < blocks.size(); i++) {
+            ResidualBlock block = blocks.get(i);
+            x =
+                forward.recompute().covers(i)
+                    ? Recomputation.run(forward, input -> block.forward(input, forward), x)
+                    : block.forward(x, forward);
           }
           forward.state().ifPresent(state -> state.advance(tokens.size(1)));
           return Tensors.cast(norm.apply(x), precision.compute());

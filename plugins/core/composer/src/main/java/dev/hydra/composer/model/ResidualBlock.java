@@ -16,7 +16,13 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /** One block of a model: its paths round the residual stream. */
 final class ResidualBlock {
   /** A path as built; in a parallel block all share one norm. */
-  private record Path(ComponentSlot slot, Norm norm, Gate gate, double inputScale, double scale) {}
+  private record Path(
+      ComponentSlot slot,
+      Norm norm,
+      Gate gate,
+      double inputScale,
+      double scale,
+      boolean recompute) {}
 
   private final Topology topology;
   private final ScalarType compute;
@@ -55,7 +61,8 @@ final class ResidualBlock {
               norm,
               gate,
               path.inputScale(),
-              path.scale()));
+              path.scale(),
+              path.recompute()));
     }
   }
 
@@ -89,7 +96,11 @@ final class ResidualBlock {
 
   private static Tensor run(Path path, Tensor normed, Tensor input, ForwardContext forward) {
     Tensor scaled = Tensors.scaled(input, path.inputScale());
-    Tensor y = Tensors.scaled(Tensors.upcast(path.slot().forward(scaled, forward)), path.scale());
+    Tensor output =
+        path.recompute() && forward.isTraining()
+            ? Recomputation.run(forward, again -> path.slot().forward(again, forward), scaled)
+            : path.slot().forward(scaled, forward);
+    Tensor y = Tensors.scaled(Tensors.upcast(output), path.scale());
     return path.gate().apply(y, normed, new SitePass(forward, path.slot().path()));
   }
 

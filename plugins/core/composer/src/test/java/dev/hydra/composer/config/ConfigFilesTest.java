@@ -1,5 +1,6 @@
 package dev.hydra.composer.config;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -44,7 +45,10 @@ class ConfigFilesTest {
   @Test
   void refusesIncludesOfMissingFiles() {
     String refusal = refusal("a = 1\ninclude \"parts/modl.conf\"");
-    assertTrue(refusal.startsWith("include \"parts/modl.conf\" cannot be read from"), refusal);
+    assertEquals(
+        "include \"parts/modl.conf\" cannot be read from beside the file that includes it: it is not"
+            + " there",
+        refusal);
     refusal = refusal("include file(\"" + folder.resolve("none.conf") + "\")");
     assertTrue(refusal.contains("none.conf\" cannot be read"), refusal);
   }
@@ -163,6 +167,14 @@ class ConfigFilesTest {
     assertEquals(2, load("a { b = 1, c = 2 }", "a={b=3}").getInt("a.c"));
     assertEquals("null", load("a = 1", "a=null").root().get("a").render());
     assertEquals("--set a=5", load("a = 1", "a=5").getValue("a").origin().description());
+    for (String value : List.of("[1, {c = 2}]", "{b = [2]}", "\"x\"")) {
+      Config config = load("a = 1", "z=" + value);
+      assertEquals("--set z=" + value, config.getValue("z").origin().description());
+    }
+    assertEquals(
+        "--set z={b = {c = 2}}",
+        load("a = 1", "z={b = {c = 2}}").getValue("z.b.c").origin().description());
+    assertThat(refusal("a = 1", "z=${none}")).startsWith("--set z=${none}: Could not resolve");
   }
 
   @Test

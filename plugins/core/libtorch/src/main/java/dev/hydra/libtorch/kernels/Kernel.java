@@ -2,7 +2,9 @@ package dev.hydra.libtorch.kernels;
 
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.StringJoiner;
+import java.util.concurrent.ConcurrentHashMap;
 import org.bytedeco.cuda.cudart.CUfunc_st;
 import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.javacpp.BytePointer;
@@ -58,6 +60,7 @@ public final class Kernel {
   private final int sharedBytes;
   private final BytePointer values = new BytePointer((long) MOST_ARGUMENTS * Long.BYTES);
   private final PointerPointer<Pointer> addresses = new PointerPointer<>(MOST_ARGUMENTS);
+  private final Map<Integer, Integer> resident = new ConcurrentHashMap<>();
 
   Kernel(Gpu gpu, String name, CUfunc_st function, int sharedBytes) {
     this.gpu = gpu;
@@ -77,6 +80,27 @@ public final class Kernel {
           name,
           "it may not have " + sharedBytes + " bytes of shared memory");
     }
+  }
+
+  /**
+   * Returns how many blocks of so many threads the whole device runs at the same time: as many as
+   * their registers and shared memory let be on a multiprocessor, times those there are.
+   */
+  public int blocksAtOnce(int threads) {
+    return resident.computeIfAbsent(
+            threads,
+            wanted -> {
+              int[] blocks = new int[1];
+              Driver.check(
+                  gpu.run(
+                      () ->
+                          cudart.cuOccupancyMaxActiveBlocksPerMultiprocessor(
+                              blocks, function, wanted, sharedBytes)),
+                  name,
+                  "how many blocks of " + wanted + " threads run at once cannot be found out");
+              return blocks[0];
+            })
+        * gpu.multiprocessors();
   }
 
   /** Says whether the device has the shared memory that a block of it takes. */

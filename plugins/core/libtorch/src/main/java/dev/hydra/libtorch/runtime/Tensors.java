@@ -174,11 +174,19 @@ public final class Tensors {
 
   /** Returns the single number in a tensor of any floating type. On a GPU this waits for it. */
   public static double number(Tensor tensor) {
+    HostWait.check(tensor);
     return tensor.to(ScalarType.Double).item_double();
   }
 
-  /** Copies a tensor of numbers to the heap. */
+  /** Returns the single number in a tensor of an integer type. On a GPU this waits for it. */
+  public static long integer(Tensor tensor) {
+    HostWait.check(tensor);
+    return tensor.item_long();
+  }
+
+  /** Copies a tensor of numbers to the heap. On a GPU this waits for it. */
   public static double[] numbers(Tensor tensor) {
+    HostWait.check(tensor);
     Tensor flat = tensor.detach().cpu().to(ScalarType.Double).contiguous().view(-1);
     double[] values = new double[(int) flat.numel()];
     if (values.length > 0) {
@@ -187,8 +195,9 @@ public final class Tensors {
     return values;
   }
 
-  /** Copies an integer tensor to the heap. */
+  /** Copies an integer tensor to the heap. On a GPU this waits for it. */
   public static long[] integers(Tensor tensor) {
+    HostWait.check(tensor);
     Tensor flat = tensor.detach().cpu().to(ScalarType.Long).contiguous().view(-1);
     long[] values = new long[(int) flat.numel()];
     if (values.length > 0) {
@@ -199,6 +208,7 @@ public final class Tensors {
 
   /** Says whether any element is true. On a GPU this waits for it. */
   public static boolean any(Tensor mask) {
+    HostWait.check(mask);
     return mask.any().item_bool();
   }
 }

@@ -91,7 +91,9 @@ public final class Trainer implements AutoCloseable {
     try {
       model = Model.build(experiment.model(), components, precision, settings.seed());
       built = Optional.of(model);
-      training = new TrainingStep(model, experiment.optimizer());
+      training =
+          new TrainingStep(
+              model, experiment.optimizer(), settings.recompute(), settings.graph(), this::warn);
     } catch (RuntimeException | Error e) {
       built.ifPresent(Model::close);
       kernels.close();

@@ -14,20 +14,21 @@ import org.bytedeco.pytorch.global.torch.Layout;
 /**
  * The buffers in which the gradient of one parameter is accumulated.
  *
- * @param working what backward adds to, in the type of the working copy; sparse for a table
+ * @param working what backward adds to, in the type of the working copy; of a table, whose rows
+ *     {@link Gradients#takeRows} takes, the main gradient
  * @param mainGradient the main gradient, which the optimizer sees, in the master type; the same
- *     tensor where the types are equal
+ *     tensor where the types are equal; sparse for a table
  */
 record GradientBuffers(Tensor working, Tensor mainGradient) implements AutoCloseable {
   /** Creates the buffers, which are from now on the parameter's. */
   static GradientBuffers of(Parameter parameter) {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
-      Tensor buffer =
-          Scopes.own(
-              parameter.spec().sparse()
-                  ? noRows(parameter.working())
-                  : torch.zeros_like(parameter.working()));
+      if (parameter.spec().sparse()) {
+        Tensor rows = Scopes.own(noRows(parameter.master()));
+        return new GradientBuffers(rows, rows);
+      }
+      Tensor buffer = Scopes.own(torch.zeros_like(parameter.working()));
       parameter.working().mutable_grad().put(buffer);
       return new GradientBuffers(
           buffer, parameter.copied() ? Scopes.own(torch.zeros_like(parameter.master())) : buffer);

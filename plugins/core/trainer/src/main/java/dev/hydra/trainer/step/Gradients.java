@@ -8,6 +8,7 @@ import dev.hydra.libtorch.runtime.Operators.Operator;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.optim.OptimizedParameter;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,8 +23,9 @@ import org.bytedeco.pytorch.Tensor;
  * is added to float32 main gradients after every backward, so that accumulation over many backwards
  * does not lose what is small; the optimizer sees float32 only.
  *
- * <p>The buffer of a {@linkplain dev.hydra.api.ParameterSpec#table table} is sparse: it holds the
- * rows that backwards have touched, each once.
+ * <p>The main gradient of a {@linkplain dev.hydra.api.ParameterSpec#table table} is sparse: it
+ * holds the rows that backwards have touched, each once. What a backward leaves of it is taken and
+ * added after each.
  */
 final class Gradients implements AutoCloseable {
   private static final Operator ZERO = Operators.find("aten::_foreach_zero_", "");
@@ -63,7 +65,7 @@ final class Gradients implements AutoCloseable {
       }
       buffers.put(parameter.name(), own);
       if (parameter.spec().sparse()) {
-        sparse.add(own.working());
+        sparse.add(own.mainGradient());
         tables.add(parameter);
       } else {
         dense.add(own.working());
@@ -99,37 +101,51 @@ final class Gradients implements AutoCloseable {
   /** Zeroes all gradients, before the first backward of a step. */
   void clear() {
     call(ZERO, denseBuffers);
-    Scopes.run(() -> sparse.forEach(Tensor::zero_));
-    Scopes.run(() -> tables.forEach(this::attach));
+    Scopes.run(
+        () -> {
+          sparse.forEach(Tensor::zero_);
+          tables.forEach(Gradients::detach); // of a step that has failed
+        });
   }
 
-  /**
-   * Puts a table's buffer back where a dense gradient, which ended the step before, is in its
-   * place.
-   */
-  private void attach(Parameter table) {
-    GradientBuffers own = buffers.get(table.name());
-    if (own != null) {
-      table.working().mutable_grad().put(own.working());
-    }
-  }
-
-  /**
-   * Adds what a backward has left to the main gradients, after every backward.
-   *
-   * @throws IllegalStateException if a table was given a dense gradient
-   */
+  /** Adds what a backward has left, but for tables, to the main gradients: after each backward. */
   void collect() {
     if (copies) {
       call(ADD, mainGradients, workingBuffers, 1L);
       call(ZERO, workingBuffers);
     }
-    Scopes.run(() -> tables.forEach(Gradients::coalesce));
   }
 
-  /** Coalesces the rows of a table's gradient that are the same: backward only appends rows. */
-  private static void coalesce(Parameter table) {
-    Tensor gradient = table.working().grad();
+  /** The rows that one backward has left of a table's gradient, in the order of their making. */
+  record TableRows(String table, Tensor rows) implements AutoCloseable {
+    @Override
+    public void close() {
+      rows.close();
+    }
+  }
+
+  /**
+   * Takes the rows that a backward has left of tables' gradients; owned by the caller.
+   *
+   * @throws IllegalStateException if a table was given a dense gradient
+   */
+  List<TableRows> takeRows() {
+    List<TableRows> all = new ArrayList<>();
+    Scopes.run(
+        () -> {
+          for (Parameter table : tables) {
+            Tensor gradient = table.working().grad();
+            if (gradient.defined()) {
+              check(table, gradient);
+              all.add(new TableRows(table.name(), Scopes.own(gradient)));
+              detach(table);
+            }
+          }
+        });
+    return all;
+  }
+
+  private static void check(Parameter table, Tensor gradient) {
     if (!gradient.is_sparse()) {
       throw new IllegalStateException(
           "parameter "
@@ -137,7 +153,36 @@ final class Gradients implements AutoCloseable {
               + " is a table, but its gradient is dense; look its rows up by an operator with a"
               + " sparse gradient, or do not declare it as a table");
     }
-    gradient.copy_(gradient.coalesce());
+  }
+
+  /** Leaves a table without a gradient: backward hands over the next one instead of adding it. */
+  private static void detach(Parameter table) {
+    table.working().mutable_grad().reset();
+  }
+
+  /** Adds rows to tables' main gradients, each row once. On a GPU this waits for their number. */
+  void addRows(List<TableRows> all) {
+    for (TableRows each : all) {
+      Scopes.run(
+          () -> {
+            Tensor main = mainGradient(each.table());
+            boolean first = main.values().size(0) == 0;
+            main.copy_((first ? each.rows() : main.add(each.rows())).coalesce());
+          });
+    }
+  }
+
+  private Tensor mainGradient(String parameter) {
+    GradientBuffers own = buffers.get(parameter);
+    if (own == null) {
+      throw new IllegalStateException("there is no gradient of " + parameter);
+    }
+    return own.mainGradient();
+  }
+
+  /** Says whether there are tables, whose gradients take host and device to and fro. */
+  boolean hasTables() {
+    return !tables.isEmpty();
   }
 
   /** Copies masters to their working copies, after the optimizer's step. */
@@ -156,7 +201,7 @@ final class Gradients implements AutoCloseable {
 
   /** Returns the buffers by the names of parameters. */
   Map<String, GradientBuffers> buffers() {
-    return Map.copyOf(buffers);
+    return Collections.unmodifiableMap(new LinkedHashMap<>(buffers));
   }
 
   /** Closes these gradients but not their buffers, for others to go on with. */

@@ -42,8 +42,7 @@ final class ChunkTopKRouter implements Router {
     Tensor logits = Tensors.linear(Tensors.upcast(x), weight);
     Steps steps = Steps.of(logits, chunk, pass);
     Tensor decided = decide(Tensors.cast(logits, ScalarType.Double), steps, pass);
-    Routing routing = choice.choose(Tensors.cast(decided, Tensors.type(logits)), pass);
-    return new Routing(steps.byToken(routing.experts()), steps.byToken(routing.weights()));
+    return choice.choose(Tensors.cast(decided, Tensors.type(logits)), steps.size(), pass);
   }
 
   /** The logits [batch, steps, experts] of the decision for each step's chunk. */

@@ -71,9 +71,4 @@ record Steps(int size, Tensor index, Tensor inDocument) {
     Tensor total = before.unsqueeze(1);
     return Tensors.cat(1, total, sums.add(total));
   }
-
-  /** Repeats what each step has [batch, steps, width] for its tokens: [batch, time, width]. */
-  Tensor byToken(Tensor rows) {
-    return size == 1 ? rows : rows.unsqueeze(2).expand(-1, -1, size, -1).flatten(1, 2);
-  }
 }

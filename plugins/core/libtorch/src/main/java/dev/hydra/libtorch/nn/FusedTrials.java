@@ -66,6 +66,7 @@ public final class FusedTrials {
     operators.put("SwiGLU", in -> GatedActivation.SILU.apply(in[0], in[1]));
     operators.put("GEGLU", in -> GatedActivation.GELU.ofHalves(Tensors.cat(-1, in[0], in[1])));
     operators.put("rotary positions", in -> rotated(in[0]));
+    operators.put("cross-entropy", in -> lost(in[0], in[1].reshape(-1, WIDTH)));
     return operators;
   }
 
@@ -74,6 +75,11 @@ public final class FusedTrials {
     return new Rotation(angles.cos(), angles.sin())
         .apply(x.unflatten(2, 2, -1), Tensors.type(x))
         .flatten(2, 3);
+  }
+
+  /** Every token has a class of its own. */
+  private static Tensor lost(Tensor hidden, Tensor weight) {
+    return LinearCrossEntropy.of(hidden, weight, 1, Tensors.range(0, BATCH * TIME, hidden));
   }
 
   private static Tensor scale(Tensor weights) {

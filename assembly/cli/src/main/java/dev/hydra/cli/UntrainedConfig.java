@@ -30,7 +30,7 @@ final class UntrainedConfig {
       Path folder = Path.of(name);
       throw !name.isEmpty() && Files.isDirectory(folder) ? ofFolder(folder) : e;
     }
-    Optional<Path> weights = weights(file.toAbsolutePath().getParent());
+    Optional<Path> weights = weights(file.toAbsolutePath().resolveSibling(""));
     if (weights.isPresent()) {
       throw new UsageException(
           weights.get()

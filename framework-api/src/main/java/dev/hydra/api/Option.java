@@ -5,6 +5,7 @@ import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigList;
 import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigParseOptions;
+import com.typesafe.config.ConfigRenderOptions;
 import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueType;
 import java.time.Duration;
@@ -202,7 +203,7 @@ public final class Option<T> {
             }
           } catch (com.typesafe.config.ConfigException e) {
             throw new Unreadable(
-                "must be a duration with its unit (such as 90 s), but is " + value.render(), e);
+                "must be a duration with its unit (such as 90 s), but is " + written(value), e);
           }
           throw wrong("a duration with its unit (such as 90 s)", value);
         });
@@ -369,6 +370,10 @@ public final class Option<T> {
   }
 
   private static Unreadable wrong(String expected, ConfigValue value) {
-    return new Unreadable("must be " + expected + ", but is " + value.render());
+    return new Unreadable("must be " + expected + ", but is " + written(value));
+  }
+
+  private static String written(ConfigValue value) {
+    return value.render(ConfigRenderOptions.concise());
   }
 }

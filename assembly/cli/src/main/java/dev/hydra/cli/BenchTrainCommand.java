@@ -1,6 +1,7 @@
 package dev.hydra.cli;
 
 import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.bench.Shape;
 import dev.hydra.bench.TrainingBench;
@@ -44,6 +45,9 @@ import picocli.CommandLine.Spec;
 final class BenchTrainCommand implements Callable<Integer> {
   private static final double GIB = 1L << 30;
 
+  /** A run must say how long it is; here --steps does. */
+  private static final Config STEPS = ConfigFactory.parseString("trainer.steps = 1");
+
   private final Components components;
   private final PluginRegistry plugins;
 
@@ -80,7 +84,7 @@ final class BenchTrainCommand implements Callable<Integer> {
       throw new UsageException("--steps must be at least 1");
     }
     List<Shape> asked = shapes.stream().map(BenchTrainCommand::shape).toList();
-    Config loaded = config.load();
+    Config loaded = config.load().withFallback(STEPS);
     ConfigFiles.allow(loaded, Experiment.PARTS);
     TrainerSettings trainer = TrainerSettings.read(ConfigFiles.part(loaded, "trainer"));
     Device device = deviceArgument.device();

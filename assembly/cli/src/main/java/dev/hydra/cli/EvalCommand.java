@@ -103,8 +103,14 @@ final class EvalCommand implements Callable<Integer> {
         spec.commandLine()
             .getOut()
             .printf(
-                "%s: loss %.4f nats per token, %.4f bits per byte, %,d tokens%n",
-                checkpoint.folder(), score.loss(), score.bitsPerByte(), score.tokens());
+                "%s: loss %.4f nats per token, %.4f bits per byte, %,d tokens, %,d of %,d held-out"
+                    + " bytes%n",
+                checkpoint.folder(),
+                score.loss(),
+                score.bitsPerByte(),
+                score.tokens(),
+                score.bytes(),
+                score.heldOut());
         observations.forEach(this::print);
       }
     }
@@ -114,8 +120,12 @@ final class EvalCommand implements Callable<Integer> {
   private record Result(Score score, Map<String, Observation> observations) {}
 
   private Result measure(Evaluator evaluator) {
-    Score score = evaluator.score(windows, () -> false).orElseThrow();
-    return new Result(score, observe ? evaluator.observe(windows) : Map.of());
+    boolean terminal = Boolean.getBoolean("hydra.terminal");
+    try (ProgressDisplay display = new ProgressDisplay(spec.commandLine().getErr(), terminal, 0)) {
+      Score score = evaluator.score(windows, () -> false, display::evaluating).orElseThrow();
+      return new Result(
+          score, observe ? evaluator.observe(windows, display::evaluating) : Map.of());
+    }
   }
 
   private void print(String name, Observation observation) {

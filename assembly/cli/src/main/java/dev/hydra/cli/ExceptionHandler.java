@@ -29,20 +29,6 @@ import picocli.CommandLine.Model.OptionSpec;
  * our own.
  */
 final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
-  /** Values of the configuration that elsewhere are often options of a command. */
-  private static final List<String> SETTINGS =
-      List.of(
-          "trainer.steps",
-          "trainer.batch-size",
-          "trainer.accumulate",
-          "trainer.precision",
-          "trainer.seed",
-          "data.files",
-          "data.sequence-length",
-          "data.validation-fraction",
-          "model.width",
-          "model.depth");
-
   /** Lines of the native stack trace in a message of LibTorch. */
   private static final Pattern NATIVE = Pattern.compile("^(Exception raised from |frame #\\d+: )");
 
@@ -55,9 +41,9 @@ final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
     line.getErr().println("hydra: " + namedAsInHelp(thrown));
     if (thrown instanceof CommandLine.UnmatchedArgumentException unmatched) {
       String first = unmatched.getUnmatched().get(0);
-      Optional<String> setting = setting(line, first);
-      if (setting.isPresent()) {
-        line.getErr().println("This is a value of the configuration: --set " + setting.get());
+      Optional<String> meant = Hints.of(line.getCommandSpec(), first, List.of(arguments));
+      if (meant.isPresent()) {
+        line.getErr().println("Did you mean: " + meant.get());
       } else {
         CommandLine.UnmatchedArgumentException.printSuggestions(thrown, line.getErr());
       }
@@ -87,18 +73,6 @@ final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
       }
     }
     return message;
-  }
-
-  /** What an option would be that is not one, but a value of the configuration. */
-  private static Optional<String> setting(CommandLine line, String argument) {
-    if (line.getCommandSpec().findOption("--set") == null || !argument.startsWith("--")) {
-      return Optional.empty();
-    }
-    String name = argument.replaceFirst("=.*", "").substring(2);
-    return SETTINGS.stream()
-        .filter(path -> path.equals(name) || path.endsWith("." + name))
-        .findFirst()
-        .map(path -> path + "=VALUE");
   }
 
   @Override

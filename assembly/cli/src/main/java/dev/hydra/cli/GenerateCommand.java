@@ -17,6 +17,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -97,6 +98,9 @@ final class GenerateCommand implements Callable<Integer> {
       description = "Another seed, another text (default: ${DEFAULT-VALUE}).")
   private long seed;
 
+  @Option(names = "--echo", description = "Prints the prompt, too.")
+  private boolean echo;
+
   @Option(names = "--json", description = "One JSON object with tokens and text.")
   private boolean json;
 
@@ -126,6 +130,10 @@ final class GenerateCommand implements Callable<Integer> {
       NotFiniteException.checkWeights(model);
       List<Integer> drawn = new ArrayList<>();
       TokenOutput output = new TokenOutput(tokenizer, json ? null : out);
+      GenerationSpeed speed = new GenerationSpeed(System::nanoTime);
+      if (echo && !json) {
+        Arrays.stream(start).forEach(output::accept);
+      }
       int vocabulary = tokenizer == null ? model.spec().vocabSize() : tokenizer.vocabSize();
       TextGenerator generator = new TextGenerator(model, vocabulary, settings);
       swaps.during(
@@ -145,6 +153,7 @@ final class GenerateCommand implements Callable<Integer> {
                             sampling,
                             token -> {
                               drawn.add(token);
+                              speed.drawn();
                               output.accept(token);
                               return !out.checkError();
                             });
@@ -153,12 +162,16 @@ final class GenerateCommand implements Callable<Integer> {
       Optional<String> text = output.finish();
       if (json) {
         Map<String, Object> line = new LinkedHashMap<>();
+        if (echo) {
+          line.put("prompt", Arrays.stream(start).boxed().toList());
+        }
         line.put("tokens", drawn);
         text.ifPresent(known -> line.put("text", known));
         out.println(Json.line(line));
       } else {
         out.println();
       }
+      speed.report().ifPresent(spec.commandLine().getErr()::println);
     }
     return 0;
   }

@@ -24,16 +24,15 @@ final class ProgressDisplay implements TrainingListener, Terminal, AutoCloseable
   private static final long REWRITE_NANOS = Duration.ofMillis(200).toNanos();
   private static final long PLAIN_NANOS = Duration.ofSeconds(10).toNanos();
 
-  /** How fast the smoothed speed follows the measured one, for the time left. */
-  private static final double SMOOTHING = 0.05;
-
   private final PrintWriter out;
   private final boolean terminal;
   private final long tokensPerStep;
   private final IntSupplier width;
   private long shownAt;
   private boolean onLine;
-  private double tokensPerSecond;
+  private boolean finished;
+  private final RecentSpeed speed = new RecentSpeed();
+  private long stepped;
 
   ProgressDisplay(PrintWriter out, boolean terminal, long tokensPerStep) {
     this(out, terminal, tokensPerStep, new TerminalWidth());
@@ -48,13 +47,13 @@ final class ProgressDisplay implements TrainingListener, Terminal, AutoCloseable
 
   @Override
   public synchronized void stepped(StepReport report) {
-    tokensPerSecond =
-        tokensPerSecond == 0
-            ? report.tokensPerSecond()
-            : tokensPerSecond + SMOOTHING * (report.tokensPerSecond() - tokensPerSecond);
+    long steps = stepped == 0 ? 1 : Math.max(1, report.step() - stepped); // since the last report
+    speed.add(steps * tokensPerStep, report.tokensPerSecond());
+    stepped = report.step();
     long now = System.nanoTime();
     boolean first = shownAt == 0;
     boolean last = report.step() == report.steps();
+    finished = last;
     if (!first && !last && now - shownAt < (terminal ? REWRITE_NANOS : PLAIN_NANOS)) {
       return;
     }
@@ -64,7 +63,7 @@ final class ProgressDisplay implements TrainingListener, Terminal, AutoCloseable
             String.format("step %,d/%,d", report.step(), report.steps()),
             String.format("loss %.3f", report.loss()),
             String.format("%.3f bits/token", report.loss() / Math.log(2)),
-            String.format("%,.0f tokens/s", tokensPerSecond),
+            String.format("%,.0f tokens/s", speed.tokensPerSecond()),
             left(report) + " left");
     if (terminal) {
       double done = (double) report.step() / report.steps();
@@ -97,7 +96,7 @@ final class ProgressDisplay implements TrainingListener, Terminal, AutoCloseable
   }
 
   private String left(StepReport report) {
-    double seconds = (report.steps() - report.step()) * tokensPerStep / tokensPerSecond;
+    double seconds = (report.steps() - report.step()) * tokensPerStep / speed.tokensPerSecond();
     Duration left = Duration.ofSeconds(Math.round(seconds));
     return left.toHours() > 0
         ? String.format("%d:%02d:%02d", left.toHours(), left.toMinutesPart(), left.toSecondsPart())
@@ -110,7 +109,28 @@ final class ProgressDisplay implements TrainingListener, Terminal, AutoCloseable
   }
 
   @Override
-  public void evaluated(long step, Score score) {
+  public synchronized void evaluating(int windows, int of) {
+    long now = System.nanoTime();
+    shownAt = shownAt == 0 ? now : shownAt;
+    if (now - shownAt < (terminal ? REWRITE_NANOS : PLAIN_NANOS)) {
+      return;
+    }
+    shownAt = now;
+    String done = String.format("held-out text: %,d of %,d windows", windows, of);
+    if (terminal) {
+      out.print("\r\u001b[K" + done.substring(0, Math.min(done.length(), width.getAsInt() - 1)));
+      out.flush();
+      onLine = true;
+    } else {
+      out.println(done);
+    }
+  }
+
+  @Override
+  public synchronized void evaluated(long step, Score score) {
+    if (finished) {
+      return; // the summary says it
+    }
     say(
         String.format(
             "step %,d: held-out text %.4f bits per byte (%,d bytes)",

@@ -17,6 +17,7 @@ import dev.hydra.data.Tokenizer;
 import dev.hydra.inference.GenerationSettings;
 import dev.hydra.inference.Sampling;
 import dev.hydra.inference.TextGenerator;
+import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.run.Checkpoint;
 import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.RunFolder;
@@ -45,7 +46,8 @@ import picocli.CommandLine.Spec;
     name = "train",
     description = {
       "Trains the model that a configuration describes.",
-      "Ctrl-C writes a checkpoint and ends with exit code 130; --resume goes on from there."
+      "Ctrl-C writes a checkpoint and ends with exit code 130; --resume goes on from there.",
+      "SIGUSR1 writes a checkpoint, and training goes on."
     },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
@@ -102,10 +104,19 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
   @Override
   public Integer call() throws IOException {
     checkUse();
+    try (CheckpointSignal signal =
+        new CheckpointSignal(problem -> spec.commandLine().getErr().println("hydra: " + problem))) {
+      return train(signal);
+    }
+  }
+
+  private int train(CheckpointSignal signal) throws IOException {
     Path file =
         name == null && runDir != null
             ? new RunFolder(runDir).resumeConfig()
-            : Installation.findConfig(String.valueOf(name));
+            : resume
+                ? Installation.findConfig(String.valueOf(name))
+                : UntrainedConfig.find(String.valueOf(name));
     Config config = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
     Experiment experiment = Experiment.read(config, plugins.registry());
     Dataset dataset = experiment.data().open(Installation.dataRoots());
@@ -114,11 +125,12 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
         runDir == null
             ? NewRunFolder.in(Path.of("runs"), defaultName())
             : NewRunFolder.at(runDir)) {
-      return train(begun.folder(), file, config, experiment, dataset, device);
+      return train(signal, begun.folder(), file, config, experiment, dataset, device);
     }
   }
 
   private int train(
+      CheckpointSignal signal,
       RunFolder folder,
       Path file,
       Config config,
@@ -140,6 +152,7 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
       if (resume) {
         screen.println("resuming after step " + trainer.resume(policy));
       }
+      signal.asksFor(trainer::requestCheckpoint);
       Trainer.Outcome outcome;
       try (swaps) {
         outcome = trainer.run(interrupt::requested);
@@ -234,19 +247,23 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
       Trainer.Outcome outcome,
       RunFolder folder) {
     PrintWriter out = spec.commandLine().getOut();
-    outcome
-        .score()
-        .ifPresent(
-            score ->
-                out.printf(
-                    "validation: %.4f bits per byte on %,d held-out bytes%n",
-                    score.bitsPerByte(), score.bytes()));
+    outcome.score().ifPresent(score -> out.println(validation(score, folder)));
     String prompt = experiment.trainer().samplePrompt();
     if (!prompt.isEmpty()) {
       out.println("sample: " + prompt + sample(experiment, tokenizer, model, prompt));
     }
     out.println("written to " + folder.path().toAbsolutePath().normalize());
     out.println("more text: hydra generate --model " + folder.path() + " --prompt \"...\"");
+  }
+
+  private static String validation(Score score, RunFolder folder) {
+    String bits = String.format("validation: %.4f bits per byte on ", score.bitsPerByte());
+    return score.bytes() == score.heldOut()
+        ? bits + String.format("%,d held-out bytes", score.bytes())
+        : bits
+            + String.format(
+                "%,d of %,d held-out bytes (all: hydra eval --model %s)",
+                score.bytes(), score.heldOut(), folder.path());
   }
 
   private static String sample(

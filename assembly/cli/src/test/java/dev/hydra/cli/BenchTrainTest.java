@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
@@ -58,6 +59,16 @@ class BenchTrainTest {
     String out =
         run("bench", "train", config, "--device=cpu", "--forward", "--steps=2").done().out();
     assertThat(out).startsWith("shape").contains("1x1024");
+  }
+
+  @Test
+  void aModelAloneWillDo() throws IOException {
+    Path alone = folder.resolve("alone.conf");
+    Files.writeString(
+        alone,
+        "model { vocab-size = 64, width = 16, depth = 1"
+            + ", block { paths = [ { ffn { type = swiglu, hidden = 16 } } ] } }");
+    run("bench", "train", alone, "--device=cpu", "--shape=2x8", "--steps=1").done();
   }
 
   @Test

@@ -77,6 +77,20 @@ class TrainedModelTest {
   }
 
   @Test
+  void theLastEvaluationIsBounded() throws IOException {
+    Path config = TinyModel.write(Files.createDirectories(folder.resolve("bounded")));
+    Path own = folder.resolve("bounded/run");
+    String limit = "trainer.evaluation.final-windows=";
+    Object[] train = {"train", config, "--run-dir", own, "--device", "cpu", "--set", limit + 4};
+    assertThat(run(train).done().out())
+        .contains("on 128 of 928 held-out bytes (all: hydra eval --model " + own + ")");
+    assertThat(run("eval", "--model", own).done().out()).contains("928 of 928 held-out bytes");
+    train[3] = folder.resolve("bounded/all");
+    train[7] = limit + 0;
+    assertThat(run(train).done().out()).contains("on 928 held-out bytes\n");
+  }
+
+  @Test
   void nothingHeldOutCannotBeScored() {
     run("eval", "--model", run, "--set", "data.validation-fraction=0")
         .refused(2, "nothing is held out; --set data.validation-fraction=0.05");
@@ -142,6 +156,18 @@ class TrainedModelTest {
     assertThat(withInput("[[1,2,3]]", () -> json(score))).containsKey("logprobs");
     run("generate", "--model", run, "--prompt-file", "nowhere").refused(2, "no file nowhere");
     run("generate", "--model", run, "--tokens", "nowhere").refused(2, "--tokens must be an array");
+  }
+
+  @Test
+  void generationSaysItsSpeedAndEchoes() throws IOException {
+    Object[] generate = {"generate", "--model", run, "-p", "one two", "-n", "5", "--echo"};
+    var outcome = run(generate).done();
+    assertThat(outcome.out()).startsWith("one two");
+    assertThat(outcome.err())
+        .matches("5 tokens, the first after [0-9.]+ s, then [0-9.,]+ tokens/s\n");
+    assertThat(generated("", "-p", "one")).doesNotContainKey("prompt");
+    assertThat(json("generate", "--model", run, "-p", "one", "-n", "1", "--json", "--echo"))
+        .containsEntry("prompt", List.of(111, 110, 101));
   }
 
   private static Map<String, Object> generated(String input, String option, Object value)

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Collectors;
 import java.util.zip.GZIPInputStream;
 
@@ -20,6 +21,12 @@ final class TextFile {
    * @throws CorpusException if there is none, naming every path tried
    */
   static Path find(String name, List<Path> roots) {
+    if (name.contains("://")) {
+      throw new CorpusException(
+          "\""
+              + name
+              + "\" is an address, and only files are read; get it first, then name the file");
+    }
     Path path;
     try {
       path = Path.of(name);
@@ -61,10 +68,15 @@ final class TextFile {
       bytes = Files.readAllBytes(file);
     } catch (IOException e) {
       throw new CorpusException(file + " cannot be read: " + e.getMessage(), e);
-    } catch (OutOfMemoryError e) {
-      throw tooLarge(file, e);
     }
-    return isGzip(bytes) ? unzip(file, bytes) : bytes;
+    boolean packed = isGzip(bytes);
+    byte[] text = packed ? unzip(file, bytes) : bytes;
+    FileKind.notText(text)
+        .ifPresent(
+            problem -> {
+              throw new CorpusException(file + (packed ? ", unpacked, " : " ") + problem);
+            });
+    return text;
   }
 
   /** Looks for the magic number of RFC 1952, section 2.3.1. */
@@ -82,14 +94,21 @@ final class TextFile {
     } catch (IOException e) {
       throw new CorpusException(
           file + " is a damaged gzip file (" + e.getMessage() + "); get or make it again", e);
-    } catch (OutOfMemoryError e) {
-      throw tooLarge(file, e);
     }
   }
 
-  private static CorpusException tooLarge(Path file, OutOfMemoryError cause) {
+  /** Says that there was no room for a text, or for the tokens of all texts so far. */
+  static CorpusException tooLarge(Path file, OutOfMemoryError cause) {
     return new CorpusException(
-        file + " does not fit into the Java heap; split it or raise -Xmx", cause);
+        String.format(
+            Locale.ROOT,
+            "%s (%,d MB) does not fit into memory: all text is held in the Java heap, which is %,d"
+                + " MB. HYDRA_JAVA_OPTS=-Xmx8g makes it 8 GB (a file may have 2 GB); or name less"
+                + " text",
+            file,
+            file.toFile().length() >> 20,
+            Runtime.getRuntime().maxMemory() >> 20),
+        cause);
   }
 
   /** Knows what GZIPInputStream ignores: bytes after the last member. */

@@ -33,9 +33,13 @@ public final class TextSourceFactory implements SourceFactory {
     List<Path> paths = files.stream().map(name -> TextFile.find(name, roots)).toList();
     long size = 0;
     for (Path path : paths) {
-      byte[] text = TextFile.read(path);
-      size += text.length;
-      sink.accept(text);
+      try {
+        byte[] text = TextFile.read(path);
+        size += text.length;
+        sink.accept(text);
+      } catch (OutOfMemoryError e) {
+        throw TextFile.tooLarge(path, e);
+      }
     }
     if (size == 0) {
       throw new CorpusException("the corpus is empty: no text in " + paths);

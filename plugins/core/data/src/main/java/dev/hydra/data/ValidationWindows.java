@@ -55,6 +55,22 @@ public final class ValidationWindows {
     return corpus.windows(starts, length + 1);
   }
 
+  /** Returns how many bytes the tokens that all windows predict stand for. */
+  public long bytes(Tokenizer tokenizer) {
+    int[] lengths = new int[tokenizer.vocabSize()];
+    for (int token = 0; token < lengths.length; token++) {
+      lengths[token] = tokenizer.bytes(token).length;
+    }
+    long bytes = 0;
+    for (int window = 0; window < count(); window++) {
+      int start = start(window);
+      for (int i = start + 1; i <= start + length; i++) {
+        bytes += lengths[corpus.token(i)];
+      }
+    }
+    return bytes;
+  }
+
   /** Returns where a window starts. */
   int start(int window) {
     return grid.start(grid.rangeOf(window), window);

@@ -1,12 +1,15 @@
 package dev.hydra.data;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
+import com.typesafe.config.ConfigFactory;
 import dev.hydra.api.ConfigException;
+import dev.hydra.api.Settings;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -17,6 +20,8 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class CorpusTest {
   private final Path folder;
@@ -59,9 +64,9 @@ class CorpusTest {
 
   @Test
   void everyByteValueSurvives() throws IOException {
-    byte[] all = new byte[256];
-    for (int i = 0; i < 256; i++) {
-      all[i] = (byte) i;
+    byte[] all = new byte[255];
+    for (int i = 0; i < 255; i++) {
+      all[i] = (byte) (i + 1); // a zero would not be text
     }
     write("all", all);
     assertArrayEquals(all, text(read("all")));
@@ -102,6 +107,54 @@ class CorpusTest {
   @Test
   void whatIsNoFileNameIsRefused() {
     assertRefused("cannot be a file name", "nul\0");
+    assertRefused("is an address, and only files are read", "https://example.com/text.gz");
+  }
+
+  /** A byte of each character. */
+  @ParameterizedTest
+  @CsvSource({
+    "'PK\003\004', a zip archive",
+    "'PAR1', a Parquet table",
+    "'\u0089PNG', a PNG image",
+    "'(\u00b5/\u00fd', compressed by zstd",
+    "'%PDF-1.7', a PDF document",
+    "'\u00ff\u00fea\000b\000', text in UTF-16",
+    "'abc\000def', is not text: it has a zero byte at 3 and begins with 61 62 63 00 64 65 66",
+  })
+  void whatIsNotTextIsRefusedByContent(String begin, String problem) throws IOException {
+    byte[] content = join(begin.getBytes(StandardCharsets.ISO_8859_1), Texts.words(3_000, 1));
+    write("some.txt", content);
+    assertRefused(problem, "some.txt");
+    write("some.gz", Texts.gzip(content));
+    assertRefused("some.gz, unpacked, is ", "some.gz");
+    assertRefused(problem, "some.gz");
+  }
+
+  @Test
+  void textWithoutAsciiIsText() throws IOException {
+    byte[] text = "Пк\u0001 é\n".repeat(100).getBytes(StandardCharsets.UTF_8);
+    write("text", text);
+    assertArrayEquals(text, text(read("text")));
+    write("latin", new byte[] {(byte) 0xe9, (byte) 0xfc, 10});
+    assertEquals(3, read("latin").size());
+  }
+
+  @Test
+  void aTextThatDoesNotFitIsRefusedWithARemedy() throws IOException {
+    write("large", Texts.words(3_000, 1));
+    SourceFactory factory = new TextSourceFactory();
+    Settings settings =
+        Settings.read("data", ConfigFactory.parseString("files = large"), factory.options());
+    Source source = factory.create(new SourceContext(settings, List.of(folder)));
+    assertThatThrownBy(
+            () ->
+                source.read(
+                    text -> {
+                      throw new OutOfMemoryError();
+                    }))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining("large (0 MB) does not fit into memory")
+        .hasMessageContaining("HYDRA_JAVA_OPTS=-Xmx");
   }
 
   @Test

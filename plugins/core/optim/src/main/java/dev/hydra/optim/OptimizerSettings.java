@@ -10,6 +10,7 @@ import dev.hydra.api.Settings;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 
@@ -91,23 +92,30 @@ public final class OptimizerSettings {
   }
 
   /**
-   * Returns the learning rates of a training.
+   * Says that the warm-up is longer than a training, which is then all warm-up.
    *
    * @param totalSteps the number of its steps, at least 1
-   * @throws ConfigException if the warm-up takes longer, or the schedule's options do not fit
+   */
+  public Optional<String> shortenedWarmup(long totalSteps) {
+    int warmup = optimizer.settings().get(WARMUP_STEPS);
+    return warmup <= totalSteps
+        ? Optional.empty()
+        : Optional.of(
+            String.format(
+                "optimizer.warmup-steps is %d, but the run has %d steps: the learning rate rises in"
+                    + " %d steps instead, and does not fall again",
+                warmup, totalSteps, totalSteps));
+  }
+
+  /**
+   * Returns the learning rates of a training. A warm-up that is longer than it takes all its steps.
+   *
+   * @param totalSteps the number of its steps, at least 1
+   * @throws ConfigException if the schedule's options do not fit
    */
   public LearningRate learningRate(long totalSteps) {
     Settings settings = optimizer.settings();
-    int warmup = settings.get(WARMUP_STEPS);
-    if (warmup > totalSteps) {
-      throw settings.invalid(
-          WARMUP_STEPS,
-          "a warm-up of "
-              + warmup
-              + " steps does not fit into a training of "
-              + totalSteps
-              + "; lower it or train longer");
-    }
+    long warmup = Math.min(settings.get(WARMUP_STEPS), totalSteps);
     ScheduleContext context =
         new ScheduleContext(
             schedule.settings(), settings.get(MIN_RATIO), Math.max(0, warmup - 1), totalSteps - 1);

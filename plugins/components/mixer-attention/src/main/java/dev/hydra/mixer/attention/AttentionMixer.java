@@ -9,7 +9,6 @@ import dev.hydra.api.Workload;
 import dev.hydra.libtorch.nn.Documents;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Optional;
-import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -28,8 +27,8 @@ final class AttentionMixer implements Mixer {
   static Cost cost(Site site, SparsePattern pattern, Workload work) {
     HeadShape shape = HeadShape.of(site);
     double tokens = work.tokens();
-    long end = work.context() + work.tokens();
-    double pairs = LongStream.range(work.context(), end).map(pattern::keys).sum();
+    long end = work.end();
+    double pairs = pattern.pairs(work.context(), end);
     KeptKeys after = new KeptKeys(pattern, end);
     double state = 2.0 * shape.keyWidth() * (after.recent() + after.globals());
     return Projections.cost(site, tokens)

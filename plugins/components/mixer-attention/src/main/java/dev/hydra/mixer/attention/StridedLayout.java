@@ -6,9 +6,8 @@ import org.bytedeco.pytorch.Tensor;
 /**
  * Lays queries out so that the strided positions that they see are a window. Where {@code every}
  * divides the window, the queries {@code every} apart, with the strided keys, are a sequence of
- * their own: query {@code block} of it sees the keys up to {@code block}, and queries that differ
- * in their place between two strided positions see the same, so that {@code place} is part of the
- * batch.
+ * their own: query {@code i} of it sees the keys up to {@code i}, and queries that differ in their
+ * place between two strided positions see the same, so that {@code place} is part of the batch.
  *
  * @param every distance of the strided positions
  * @param shift strided positions in a window

@@ -45,7 +45,7 @@ class StridedAttentionTest {
         assertEquals(t + 1 + 1000 * row, own.select(0, block).item_double());
         Tensor keys = cut.k().select(0, row * every + place);
         for (long m = 0; m <= block; m++) {
-          assertEquals(m * every + 1 + 1000 * row, keys.select(0, m).item_double());
+          assertEquals(m * every + 1 + 1000.0 * row, keys.select(0, m).item_double());
         }
       }
     }

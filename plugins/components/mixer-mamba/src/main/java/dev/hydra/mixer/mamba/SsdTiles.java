@@ -147,7 +147,7 @@ record SsdTiles(
    * @param multiprocessors of the device
    */
   static long segment(long sweeps, long chunks, int multiprocessors) {
-    long wanted = SWEEPS_AT_ONCE * multiprocessors / sweeps;
+    long wanted = (long) SWEEPS_AT_ONCE * multiprocessors / sweeps;
     long segments = Math.min(wanted, chunks / LEAST_SEGMENT);
     return segments < FEWEST_SEGMENTS ? chunks : (chunks + segments - 1) / segments;
   }

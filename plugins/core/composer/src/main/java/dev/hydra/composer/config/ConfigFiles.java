@@ -46,7 +46,7 @@ public final class ConfigFiles {
               file.toAbsolutePath().toFile(), // includes are sought beside it, so it needs a folder
               ConfigParseOptions.defaults()
                   .setAllowMissing(false)
-                  .setIncluder(new RequiredIncludes()));
+                  .setIncluder(new RequiredIncludes(file)));
       ConfigResolveOptions resolving =
           ConfigResolveOptions.noSystem().appendResolver(new Environment(environment));
       return overridden(config, overrides.stream().map(SetValue::of).toList(), resolving);

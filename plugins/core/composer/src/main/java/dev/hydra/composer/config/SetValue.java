@@ -2,6 +2,8 @@ package dev.hydra.composer.config;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigList;
+import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigOrigin;
 import com.typesafe.config.ConfigOriginFactory;
 import com.typesafe.config.ConfigParseOptions;
@@ -10,6 +12,7 @@ import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueFactory;
 import com.typesafe.config.ConfigValueType;
 import dev.hydra.api.ConfigException;
+import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -58,7 +61,6 @@ record SetValue(String text, String key, String raw) {
                     value.valueType() == ConfigValueType.NULL
                         ? "null"
                         : value.atKey("v").getString("v")))
-        .map(value -> value.withOrigin(origin()))
         .orElseGet(this::literal);
   }
 
@@ -102,10 +104,25 @@ record SetValue(String text, String key, String raw) {
 
   private Optional<ConfigValue> hocon(String value) {
     try {
-      return Optional.ofNullable(parsed("v = " + value).root().get("v"));
+      return Optional.ofNullable(parsed("v = " + value).root().get("v")).map(this::here);
     } catch (com.typesafe.config.ConfigException e) {
       return Optional.empty(); // then it is a text
     }
+  }
+
+  /** The value as one from the command line, which has no lines. */
+  private ConfigValue here(ConfigValue value) {
+    ConfigValue named = value;
+    if (value instanceof ConfigObject object) {
+      ConfigObject all = object;
+      for (Map.Entry<String, ConfigValue> each : object.entrySet()) {
+        all = all.withValue(each.getKey(), here(each.getValue()));
+      }
+      named = all;
+    } else if (value instanceof ConfigList list) {
+      named = ConfigValueFactory.fromIterable(list.stream().map(this::here).toList());
+    }
+    return named.withOrigin(origin());
   }
 
   private Config parsed(String hocon) {

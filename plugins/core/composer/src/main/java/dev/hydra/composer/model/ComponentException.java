@@ -22,9 +22,27 @@ public final class ComponentException extends IllegalStateException {
 
   private final transient SitePath site;
 
-  private ComponentException(String message, SitePath site, Throwable cause) {
-    super(message, cause);
+  private final String problem;
+
+  private ComponentException(
+      Registration component, SitePath site, String problem, Throwable cause) {
+    super(
+        "component "
+            + component.type()
+            + " ("
+            + component.plugin()
+            + ") at "
+            + site
+            + " "
+            + problem,
+        cause);
     this.site = site;
+    this.problem = problem;
+  }
+
+  /** Returns the message without what names the component, continuing "it". */
+  public String problem() {
+    return problem;
   }
 
   /** Returns the site of the component. */
@@ -37,19 +55,13 @@ public final class ComponentException extends IllegalStateException {
     StackTraceElement[] trace = thrown.getStackTrace();
     String where = own(trace).map(frame -> " in " + frame).orElse("");
     return new ComponentException(
-        words(component, site) + " failed" + where + operator(trace) + ": " + readable(thrown),
-        site,
-        thrown);
+        component, site, "failed" + where + operator(trace) + ": " + readable(thrown), thrown);
   }
 
   /** Returns the exception for what a factory threw. */
   static ComponentException creating(Registration component, SitePath site, Throwable thrown) {
     return new ComponentException(
-        words(component, site) + " cannot be created: " + readable(thrown), site, thrown);
-  }
-
-  private static String words(Registration component, SitePath site) {
-    return "component " + component.type() + " (" + component.plugin() + ") at " + site;
+        component, site, "cannot be created: " + readable(thrown), thrown);
   }
 
   private static Optional<String> own(StackTraceElement[] trace) {

@@ -15,11 +15,14 @@ interface Gate {
    */
   double LEARNED_BIAS = -2;
 
+  /** Leaves it as it is. */
+  Gate NONE = (y, normed, pass) -> y;
+
   /**
    * Scales the output of a path.
    *
    * @param y the path's output [batch, time, width] in the master type
-   * @param normed the path's input, in the master type
+   * @param normed the path's input; in the master type where a gate of the block is learned
    */
   Tensor apply(Tensor y, Tensor normed, SitePass pass);
 
@@ -39,7 +42,7 @@ interface Gate {
         return y.mul(beta);
       };
     }
-    return (y, normed, pass) -> y;
+    return NONE;
   }
 
   private static ParameterSpec scalar(String name, double value) {

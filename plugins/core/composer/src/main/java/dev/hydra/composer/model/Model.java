@@ -46,7 +46,7 @@ public final class Model implements AutoCloseable {
     for (int i = 0; i < spec.blocks().size(); i++) {
       blocks.add(
           new ResidualBlock(
-              spec, spec.blocks().get(i), context, own, precision.compute(), SitePath.block(i)));
+              spec, spec.blocks().get(i), context, own, precision, SitePath.block(i)));
     }
     this.norm = new Norm(spec, own.of(ModelPart.NORM), "norm");
     this.head =
@@ -91,16 +91,22 @@ public final class Model implements AutoCloseable {
     return Scopes.keep(
         () -> {
           forward.about(tokens);
-          Tensor x = Tensors.scaled(embed(tokens).to(precision.master()), spec.embeddingScale());
+          ResidualStream stream =
+              ResidualStream.of(
+                  Tensors.scaled(embed(tokens).to(precision.master()), spec.embeddingScale()));
           for (int i = 0; i < blocks.size(); i++) {
             ResidualBlock block = blocks.get(i);
-            x =
+            stream =
                 forward.recompute().covers(i)
-                    ? Recomputation.run(forward, input -> block.forward(input, forward), x)
-                    : block.forward(x, forward);
+                    ? ResidualStream.of(
+                        Recomputation.run(
+                            forward,
+                            input -> block.forward(ResidualStream.of(input), forward).total(),
+                            stream.total()))
+                    : block.forward(stream, forward);
           }
           forward.state().ifPresent(state -> state.advance(tokens.size(1)));
-          return Tensors.cast(norm.apply(x), precision.compute());
+          return norm.apply(stream, precision.compute()).normed();
         });
   }
 

@@ -1,11 +1,12 @@
 package dev.hydra.composer.model;
 
 import dev.hydra.composer.spec.BlockSpec;
+import dev.hydra.composer.spec.GateSpec;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.composer.spec.PathSpec;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.spec.Topology;
-import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.nn.Norms;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,10 +23,16 @@ final class ResidualBlock {
       Gate gate,
       double inputScale,
       double scale,
-      boolean recompute) {}
+      boolean recompute) {
+    /** Whether what its component computes is added as it is. */
+    boolean plain() {
+      return gate == Gate.NONE && scale == 1;
+    }
+  }
 
   private final Topology topology;
   private final ScalarType compute;
+  private final ScalarType normed;
   private final List<Path> paths = new ArrayList<>();
 
   /** Builds the paths of a block. */
@@ -34,10 +41,12 @@ final class ResidualBlock {
       BlockSpec spec,
       SiteContext context,
       PartParameters own,
-      ScalarType compute,
+      Placement precision,
       SitePath block) {
     this.topology = spec.topology();
-    this.compute = compute;
+    compute = precision.compute();
+    boolean gatesRead = spec.paths().stream().anyMatch(p -> p.gate() instanceof GateSpec.Learned);
+    normed = gatesRead ? precision.master() : compute;
     ParameterSource norms = own.of(ModelPart.NORM);
     ParameterSource gates = own.of(ModelPart.GATE);
     Optional<Norm> shared =
@@ -66,41 +75,51 @@ final class ResidualBlock {
     }
   }
 
-  /** Maps the residual stream [batch, time, width], in the master type. */
-  Tensor forward(Tensor x, ForwardContext forward) {
-    return Scopes.keep(
-        () -> topology == Topology.PARALLEL ? parallel(x, forward) : sequential(x, forward));
-  }
-
-  private Tensor parallel(Tensor x, ForwardContext forward) {
+  /** Maps the residual stream. */
+  ResidualStream forward(ResidualStream stream, ForwardContext forward) {
     if (paths.isEmpty()) {
-      return x.alias();
+      return ResidualStream.keep(() -> stream.summed(stream.total()));
     }
-    Tensor normed = paths.get(0).norm().apply(x);
-    Tensor input = Tensors.cast(normed, compute);
-    Tensor sum = x;
-    for (Path path : paths) {
-      sum = sum.add(run(path, normed, input, forward));
-    }
-    return sum;
+    return ResidualStream.keep(
+        () ->
+            topology == Topology.PARALLEL
+                ? parallel(stream, forward)
+                : sequential(stream, forward));
   }
 
-  private Tensor sequential(Tensor x, ForwardContext forward) {
-    Tensor stream = x.alias();
+  private ResidualStream parallel(ResidualStream before, ForwardContext forward) {
+    Norms.Summed summed = paths.get(0).norm().apply(before, normed);
+    Tensor input = Tensors.cast(summed.normed(), compute);
+    ResidualStream stream = before.summed(summed.sum());
     for (Path path : paths) {
-      Tensor normed = path.norm().apply(stream);
-      stream = stream.add(run(path, normed, Tensors.cast(normed, compute), forward));
+      Tensor sum = stream.total();
+      stream = new ResidualStream(sum, Optional.of(run(path, summed.normed(), input, forward)));
     }
     return stream;
   }
 
+  private ResidualStream sequential(ResidualStream before, ForwardContext forward) {
+    ResidualStream stream = before;
+    for (Path path : paths) {
+      Norms.Summed summed = path.norm().apply(stream, normed);
+      Tensor input = Tensors.cast(summed.normed(), compute);
+      Tensor y = run(path, summed.normed(), input, forward);
+      stream = new ResidualStream(stream.summed(summed.sum()).sum(), Optional.of(y));
+    }
+    return stream;
+  }
+
+  /** What a path adds to the stream. */
   private static Tensor run(Path path, Tensor normed, Tensor input, ForwardContext forward) {
     Tensor scaled = Tensors.scaled(input, path.inputScale());
-    Tensor output =
+    Tensor out =
         path.recompute() && forward.isTraining()
             ? Recomputation.run(forward, again -> path.slot().forward(again, forward), scaled)
             : path.slot().forward(scaled, forward);
-    Tensor y = Tensors.scaled(Tensors.upcast(output), path.scale());
+    if (path.plain()) {
+      return out;
+    }
+    Tensor y = Tensors.scaled(Tensors.upcast(out), path.scale());
     return path.gate().apply(y, normed, new SitePass(forward, path.slot().path()));
   }
 

@@ -1,5 +1,6 @@
 package dev.hydra.composer.config;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -44,7 +45,10 @@ class ConfigFilesTest {
   @Test
   void refusesIncludesOfMissingFiles() {
     String refusal = refusal("a = 1\ninclude \"parts/modl.conf\"");
-    assertTrue(refusal.startsWith("include \"parts/modl.conf\" cannot be read from"), refusal);
+    assertEquals(
+        "include \"parts/modl.conf\" cannot be read from beside the file that includes it: it is not"
+            + " there",
+        refusal);
     refusal = refusal("include file(\"" + folder.resolve("none.conf") + "\")");
     assertTrue(refusal.contains("none.conf\" cannot be read"), refusal);
   }
@@ -59,6 +63,17 @@ class ConfigFilesTest {
   void refusesIncludesThatAreNoFiles(String what) {
     String refusal = refusal("include " + what);
     assertTrue(refusal.contains("only files can be included"), refusal);
+  }
+
+  @Test
+  void refusesACycleOfIncludesByNamingIt() throws IOException {
+    Path a = file("parts/a.conf", "include \"b\"");
+    Path b = file("parts/b.conf", "include file(\"" + a + "\")");
+    assertEquals(
+        a + " includes itself: " + a + " -> " + b + " -> " + a,
+        refusal("include \"parts/a.conf\""));
+    file("parts/twice.conf", "x = 1"); // the same file twice, one after the other, is no cycle
+    assertEquals(1, load("include \"parts/twice.conf\"\ninclude \"parts/twice.conf\"").getInt("x"));
   }
 
   @Test
@@ -152,6 +167,14 @@ class ConfigFilesTest {
     assertEquals(2, load("a { b = 1, c = 2 }", "a={b=3}").getInt("a.c"));
     assertEquals("null", load("a = 1", "a=null").root().get("a").render());
     assertEquals("--set a=5", load("a = 1", "a=5").getValue("a").origin().description());
+    for (String value : List.of("[1, {c = 2}]", "{b = [2]}", "\"x\"")) {
+      Config config = load("a = 1", "z=" + value);
+      assertEquals("--set z=" + value, config.getValue("z").origin().description());
+    }
+    assertEquals(
+        "--set z={b = {c = 2}}",
+        load("a = 1", "z={b = {c = 2}}").getValue("z.b.c").origin().description());
+    assertThat(refusal("a = 1", "z=${none}")).startsWith("--set z=${none}: Could not resolve");
   }
 
   @Test
@@ -162,8 +185,9 @@ class ConfigFilesTest {
   }
 
   private static final String PATHS =
-      "vars.w = 3, block.paths = [ { mixer { type = mamba2 } }, { ffn { type = moe, e = ${vars.w} } },"
-          + " { ffn = dense } ]\ncopy = ${block}\n";
+      "vars.w = 3, block.paths = [ { mixer { type = mamba2 } }, { ffn { type = moe, e = ${vars.w} }"
+          + " }, { ffn = dense } ]\n"
+          + "copy = ${block}\n";
 
   @Test
   void setsElementsOfLists() throws IOException {

@@ -1,11 +1,9 @@
 package dev.hydra.libtorch.graphs;
 
 import org.bytedeco.cuda.cudart.CUgraphExec_st;
-import org.bytedeco.cuda.cudart.CUgraphNode_st;
 import org.bytedeco.cuda.cudart.CUgraph_st;
 import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.javacpp.SizeTPointer;
 
 /**
  * Work of a CUDA device that was captured once and is launched as a whole: the host no longer
@@ -15,7 +13,6 @@ import org.bytedeco.javacpp.SizeTPointer;
 public final class CudaGraph implements AutoCloseable {
   private final SideStream stream;
   private final CUgraphExec_st program = new CUgraphExec_st();
-  private long operations;
 
   private CudaGraph(SideStream stream) {
     this.stream = stream;
@@ -53,7 +50,6 @@ public final class CudaGraph implements AutoCloseable {
       CudaException.check(
           "cudaStreamEndCapture", cudart.cudaStreamEndCapture(stream.handle(), captured));
       try {
-        operations = count(captured);
         CudaException.check(
             "cudaGraphInstantiate", cudart.cudaGraphInstantiate(program, captured, 0));
       } finally {
@@ -69,18 +65,6 @@ public final class CudaGraph implements AutoCloseable {
       cudart.cudaGraphDestroy(captured);
     }
     cudart.cudaGetLastError(); // or the next check of LibTorch finds it
-  }
-
-  private static long count(CUgraph_st captured) {
-    SizeTPointer count = new SizeTPointer(1);
-    CudaException.check(
-        "cudaGraphGetNodes", cudart.cudaGraphGetNodes(captured, (CUgraphNode_st) null, count));
-    return count.get();
-  }
-
-  /** How many kernels, copies and the like it consists of. */
-  public long operations() {
-    return operations;
   }
 
   /** Launches it on its stream and does not wait; within {@link SideStream#call}. */

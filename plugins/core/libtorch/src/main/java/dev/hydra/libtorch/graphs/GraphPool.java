@@ -39,7 +39,10 @@ public final class GraphPool implements AutoCloseable {
     device = stream.device();
     allocator().emptyCache();
     id = MemPool.graph_pool_handle(true);
+    // JavaCPP would free it as that other pair, of vectors: neither a scope nor the garbage
+    // collector may. Its two numbers stay behind.
     id.retainReference();
+    id.deallocate(false);
     torch_cuda.createOrIncrefPool(device, id);
   }
 
@@ -64,7 +67,6 @@ public final class GraphPool implements AutoCloseable {
     while (torch_cuda.getPoolUseCount(device, id) > 0) { // one for each capture, and one
       allocator.releasePool(device, id);
     }
-    id.close();
     allocator.emptyCache();
   }
 }

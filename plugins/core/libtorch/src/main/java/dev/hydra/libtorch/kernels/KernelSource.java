@@ -70,6 +70,7 @@ public final class KernelSource {
     List<String> options = new ArrayList<>();
     options.add("--gpu-architecture=" + gpu.architecture());
     options.add("--std=c++17");
+    options.add("--device-as-default-execution-space"); // a lambda cannot say so portably
     new TreeMap<>(macros)
         .forEach(
             (macro, value) -> {

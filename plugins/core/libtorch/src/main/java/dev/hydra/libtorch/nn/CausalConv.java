@@ -41,7 +41,7 @@ public final class CausalConv {
     ConvInput in = new ConvInput(x, weight, bias, pass.documents(), past);
     Tensor y =
         FusedConv.of(in)
-            .map(fused -> fused.compute(masks(fused, pass)))
+            .map(fused -> fused.compute(in, masks(fused, pass)))
             .orElseGet(() -> ConvFunction.compute(in));
     pass.cache().ifPresent(cache -> cache.put(STATE, last(past.orElseThrow(), x)));
     return Padding.zeroed(y, pass);

@@ -9,9 +9,9 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Adds up what the blocks of a kernel left of a weight's gradient, in a fixed order. */
-final class ColumnSums {
-  /** The program, of the macro WEIGHT_BF16. */
-  static final KernelSource SOURCE =
+public final class ColumnSums {
+  /** The program; its macro WEIGHT_BF16 says the type of the sums, 0 (float32) unless set. */
+  public static final KernelSource SOURCE =
       KernelSource.of(ColumnSums.class, "primitives.cu", "vectors.cu", "column_sums.cu");
 
   private static final int COLUMNS = 32;
@@ -27,7 +27,7 @@ final class ColumnSums {
    * @param type of the result, which WEIGHT_BF16 says too
    * @return [columns]
    */
-  static Tensor of(Kernels kernels, Tensor partials, ScalarType type) {
+  public static Tensor of(Kernels kernels, Tensor partials, ScalarType type) {
     long columns = partials.size(1);
     Tensor sums = torch.empty(new long[] {columns}, Tensors.like(partials, type), null);
     kernels

@@ -4,7 +4,6 @@ import static dev.hydra.libtorch.kernels.Kernel.strided;
 
 import dev.hydra.libtorch.autograd.CustomFunction;
 import dev.hydra.libtorch.kernels.Kernel;
-import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.kernels.KernelSet;
 import dev.hydra.libtorch.kernels.KernelSource;
 import dev.hydra.libtorch.kernels.Kernels;
@@ -14,8 +13,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
@@ -48,7 +45,6 @@ final class FusedConv extends CustomFunction {
   private static final int BIAS = 2;
 
   private final Kernels kernels;
-  private final ConvInput in;
   private final int vector;
   private final boolean biased;
   private final boolean packed;
@@ -56,7 +52,6 @@ final class FusedConv extends CustomFunction {
 
   private FusedConv(Kernels kernels, ConvInput in, int vector) {
     this.kernels = kernels;
-    this.in = in;
     this.vector = vector;
     biased = in.bias().isPresent();
     packed = in.documents().isPresent();
@@ -69,20 +64,19 @@ final class FusedConv extends CustomFunction {
 
   /**
    * Chooses: gives the fused path if the inputs are on a CUDA device, of the types and within the
-   * limits of the kernels, and they are to be used there ({@link KernelMode}).
+   * limits of the kernels, and they are to be used there ({@link
+   * dev.hydra.libtorch.kernels.KernelMode}).
    *
    * @throws dev.hydra.libtorch.kernels.KernelException if they cannot be compiled and the mode
    *     insists on them
    */
-  static Optional<FusedConv> of(ConvInput given) {
-    if (!given.x().is_cuda()
-        || KernelMode.current() == KernelMode.PLAIN
-        || isInlined()
-        || !possible(given)) {
+  static Optional<FusedConv> of(ConvInput in) {
+    if (!Rows.wanted(in.x()) || !possible(in)) {
       return Optional.empty();
     }
-    ConvInput in = inRows(given);
-    int vector = Math.min(LARGEST_VECTOR, VectorSize.of(in.x().size(2), in.x()));
+    long channels = in.x().size(2);
+    int largest = VectorSize.of(Tensors.type(in.x()), channels, List.of(in.x()));
+    int vector = Math.min(LARGEST_VECTOR, largest);
     return KERNELS
         .usable(in.x(), macros(in, vector))
         .map(kernels -> new FusedConv(kernels, in, vector));
@@ -92,8 +86,8 @@ final class FusedConv extends CustomFunction {
     ScalarType type = Tensors.type(in.x());
     ScalarType weights = Tensors.type(in.weight());
     long taps = in.weight().size(2);
-    return isKernelType(type)
-        && isKernelType(weights)
+    return Rows.isKernelType(type)
+        && Rows.isKernelType(weights)
         && in.bias().map(bias -> Tensors.type(bias) == weights).orElse(true)
         && in.past().map(past -> Tensors.type(past) == type).orElse(true)
         && taps >= LEAST_TAPS
@@ -102,25 +96,22 @@ final class FusedConv extends CustomFunction {
         && ConvStrips.possible(in.x().size(0), in.x().size(1), FORWARD_THREADS);
   }
 
-  private static boolean isKernelType(ScalarType type) {
-    return type == ScalarType.Float || type == ScalarType.BFloat16;
-  }
-
-  private static ConvInput inRows(ConvInput in) {
-    return VectorSize.hasRows(in.x())
-        ? in
-        : new ConvInput(in.x().contiguous(), in.weight(), in.bias(), in.documents(), in.past());
-  }
-
   private static Map<String, Integer> macros(ConvInput in, int vector) {
     return Map.of(
-        "ELEMENT_BF16", Tensors.type(in.x()) == ScalarType.BFloat16 ? 1 : 0,
-        "WEIGHT_BF16", Tensors.type(in.weight()) == ScalarType.BFloat16 ? 1 : 0,
-        "TAPS", (int) in.weight().size(2),
-        "VECTOR", vector,
-        "BIAS", in.bias().isPresent() ? 1 : 0,
-        "DOCUMENTS", in.documents().isPresent() ? 1 : 0,
-        "PAST", in.past().isPresent() ? 1 : 0);
+        "ELEMENT_BF16",
+        Rows.bf16(Tensors.type(in.x())),
+        "WEIGHT_BF16",
+        Rows.bf16(Tensors.type(in.weight())),
+        "TAPS",
+        (int) in.weight().size(2),
+        "VECTOR",
+        vector,
+        "BIAS",
+        in.bias().isPresent() ? 1 : 0,
+        "DOCUMENTS",
+        in.documents().isPresent() ? 1 : 0,
+        "PAST",
+        in.past().isPresent() ? 1 : 0);
   }
 
   /**
@@ -129,7 +120,7 @@ final class FusedConv extends CustomFunction {
    */
   Tensor masks(Tensor documents) {
     Tensor numbers = documents.contiguous();
-    Tensor masks = empty(numbers, ScalarType.Byte, Tensors.sizes(numbers));
+    Tensor masks = Rows.empty(numbers, ScalarType.Byte, Tensors.sizes(numbers));
     kernels
         .get("document_masks")
         .launch(
@@ -142,11 +133,12 @@ final class FusedConv extends CustomFunction {
   }
 
   /**
-   * Computes [batch, time, channels] of the input that it was chosen for.
+   * Computes [batch, time, channels].
    *
+   * @param in the input that it was chosen for
    * @param masks {@link #masks} of the documents, if there are any
    */
-  Tensor compute(Optional<Tensor> masks) {
+  Tensor compute(ConvInput in, Optional<Tensor> masks) {
     List<Tensor> inputs = new ArrayList<>(List.of(in.x(), in.weight()));
     in.bias().ifPresent(inputs::add);
     masks.ifPresent(inputs::add);
@@ -157,13 +149,14 @@ final class FusedConv extends CustomFunction {
   @Override
   protected Tensor[] forward(Context context, Tensor... inputs) {
     Tensor[] fit = inputs.clone();
+    fit[X] = VectorSize.hasRows(inputs[X]) ? inputs[X] : inputs[X].contiguous();
     fit[WEIGHT] = inputs[WEIGHT].contiguous();
     if (biased) {
       fit[BIAS] = inputs[BIAS].contiguous();
     }
     context.save(fit);
     Tensor x = fit[X];
-    Tensor y = empty(x, Tensors.type(x), Tensors.sizes(x));
+    Tensor y = Rows.empty(x, Tensors.type(x), Tensors.sizes(x));
     Kernel kernel = kernels.get("causal_conv_forward");
     int taps = (int) fit[WEIGHT].size(2);
     ConvStrips strips = strips(x, kernel, FORWARD_THREADS, taps - 1);
@@ -195,13 +188,13 @@ final class FusedConv extends CustomFunction {
     Tensor x = saved[X];
     Tensor weight = saved[WEIGHT];
     Tensor dy = VectorSize.fit(vector, gradients.of(0));
-    Tensor dx = empty(x, Tensors.type(x), Tensors.sizes(x));
+    Tensor dx = Rows.empty(x, Tensors.type(x), Tensors.sizes(x));
     Kernel kernel = kernels.get("causal_conv_backward");
     int taps = (int) weight.size(2);
     ConvStrips strips = strips(x, kernel, BACKWARD_THREADS, 2 * taps - 2);
     long ofWeight = x.size(2) * taps;
     long ofBias = biased ? x.size(2) : 0;
-    Tensor partials = empty(x, ScalarType.Float, strips.grid().y(), ofWeight + ofBias);
+    Tensor partials = Rows.empty(x, ScalarType.Float, strips.grid().y(), ofWeight + ofBias);
     @Nullable Tensor past = past(saved);
     kernel.launch(
         strips.grid(),
@@ -247,11 +240,5 @@ final class FusedConv extends CustomFunction {
 
   private static long stride(@Nullable Tensor tensor, int dim) {
     return tensor == null ? 0 : tensor.stride(dim);
-  }
-
-  private static Tensor empty(Tensor like, ScalarType type, long... sizes) {
-    try (TensorOptions options = Tensors.like(like, type)) {
-      return torch.empty(sizes, options, null);
-    }
   }
 }

@@ -20,6 +20,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /** Tries the operators of CUDA kernels in this package, forward and backward, on a device. */
 public final class FusedTrials {
   private static final double BOUND = 1e-4;
+  private static final double EPSILON = 1e-5;
   private static final long BATCH = 2;
   private static final long TIME = 50;
   private static final long WIDTH = 48;
@@ -53,7 +54,30 @@ public final class FusedTrials {
   private static Map<String, Function<Tensor[], Tensor>> operators() {
     Map<String, Function<Tensor[], Tensor>> operators = new LinkedHashMap<>();
     operators.put("causal convolution", in -> convolved(in[0], in[2]));
+    operators.put(
+        "RMS norm of a sum",
+        in -> {
+          Norms.Summed summed =
+              Norms.rmsOfSum(in[0], in[1], scale(in[2]), EPSILON, Tensors.type(in[0]));
+          return summed.normed().add(summed.sum());
+        });
+    operators.put(
+        "gated RMS norm", in -> new RmsNorm(scale(in[2]), 3, EPSILON).ofGated(in[0], in[1]));
+    operators.put("SwiGLU", in -> GatedActivation.SILU.apply(in[0], in[1]));
+    operators.put("GEGLU", in -> GatedActivation.GELU.ofHalves(Tensors.cat(-1, in[0], in[1])));
+    operators.put("rotary positions", in -> rotated(in[0]));
     return operators;
+  }
+
+  private static Tensor rotated(Tensor x) {
+    Tensor angles = Tensors.range(0, TIME * WIDTH / 8, x).view(1, TIME, 1, -1).to(Tensors.type(x));
+    return new Rotation(angles.cos(), angles.sin())
+        .apply(x.unflatten(2, 2, -1), Tensors.type(x))
+        .flatten(2, 3);
+  }
+
+  private static Tensor scale(Tensor weights) {
+    return weights.select(2, 0).flatten();
   }
 
   private static Tensor convolved(Tensor x, Tensor weight) {
@@ -64,7 +88,7 @@ public final class FusedTrials {
     }
     ConvInput in = new ConvInput(x, weight, Optional.empty(), documents, Optional.empty());
     return FusedConv.of(in)
-        .map(fused -> fused.compute(documents.map(fused::masks)))
+        .map(fused -> fused.compute(in, documents.map(fused::masks)))
         .orElseGet(() -> ConvFunction.compute(in));
   }
 

@@ -1,7 +1,9 @@
 package dev.hydra.libtorch.nn;
 
+import java.util.List;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * How many neighbouring elements a thread of a kernel reads or writes at once, the kernels' VECTOR:
@@ -13,21 +15,20 @@ final class VectorSize {
   private VectorSize() {}
 
   /**
-   * Returns the largest that fits.
+   * Returns the largest that fits. What has no rows does not count: it is copied before it is used.
    *
-   * @param row how many elements lie side by side in a row, or in the part of one that is computed
-   *     on its own
-   * @param first the elements that 16 bytes are counted in
-   * @param others what is accessed likewise, of this or another type
+   * @param type the elements that 16 bytes are counted in
+   * @param width how many elements lie side by side in a row, or in the part of one that is
+   *     computed on its own
+   * @param tensors what is accessed so, of this or another type
    */
-  static int of(long row, Tensor first, Tensor... others) {
-    int size = BYTES / (int) first.element_size();
-    while (row % size != 0) {
+  static int of(ScalarType type, long width, List<Tensor> tensors) {
+    int size = type == ScalarType.BFloat16 ? BYTES / 2 : BYTES / 4;
+    while (width % size != 0) {
       size /= 2;
     }
-    size = within(size, first);
-    for (Tensor other : others) {
-      size = within(size, other);
+    for (Tensor tensor : tensors) {
+      size = hasRows(tensor) ? within(size, tensor) : size;
     }
     return size;
   }

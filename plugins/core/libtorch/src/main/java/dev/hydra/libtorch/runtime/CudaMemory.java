@@ -2,6 +2,7 @@ package dev.hydra.libtorch.runtime;
 
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.cuda.DeviceStats;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch_cuda;
 
 /** Measures the memory that LibTorch's allocator has given out on a CUDA device. */
@@ -13,6 +14,7 @@ public final class CudaMemory {
    * given back to the device first.
    */
   public static void reset(Device device) {
+    Scopes.run(() -> torch.empty(1).to(device, torch.ScalarType.Float)); // the first use starts it
     torch_cuda.getAllocator().emptyCache();
     torch_cuda.getAllocator().resetPeakStats(device.index());
   }

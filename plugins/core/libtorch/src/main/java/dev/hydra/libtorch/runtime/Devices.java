@@ -55,6 +55,11 @@ public final class Devices {
     return new Device(CUDA + ":" + index);
   }
 
+  /** Says whether {@link #choose} knows a name, on any machine. */
+  public static boolean isName(String name) {
+    return NAME.matcher(name).matches();
+  }
+
   /** Returns the CPU. */
   public static Device cpu() {
     return new Device("cpu");

@@ -1,7 +1,8 @@
 // Elements in memory (float32 or bfloat16) and the vectors of them, at most 16 bytes an access, that
 // a thread reads and writes. Arithmetic is float32 throughout.
 //
-// Chosen by the host when it compiles, each 0 or 1: ELEMENT_BF16, WEIGHT_BF16, STREAM_BF16.
+// Chosen by the host when it compiles, each 0 or 1: ELEMENT_BF16, WEIGHT_BF16, STREAM_BF16,
+// INPUT_BF16.
 
 struct bf16 {
   unsigned short bits;
@@ -25,9 +26,13 @@ struct Choose<1> {
 #ifndef STREAM_BF16
 #define STREAM_BF16 ELEMENT_BF16
 #endif
+#ifndef INPUT_BF16
+#define INPUT_BF16 ELEMENT_BF16
+#endif
 typedef Choose<ELEMENT_BF16>::type Element;  // activations and their gradients
 typedef Choose<WEIGHT_BF16>::type Weight;    // weights and their gradients
 typedef Choose<STREAM_BF16>::type Stream;    // the residual stream and its gradient
+typedef Choose<INPUT_BF16>::type Input;      // inputs of another type than what is made of them
 
 __device__ __forceinline__ float to_float(float x) { return x; }
 __device__ __forceinline__ float to_float(bf16 x) { return __uint_as_float((unsigned)x.bits << 16); }

@@ -80,7 +80,7 @@ class FusedConvTest {
 
   private static Tensor fused(ConvInput in) {
     FusedConv conv = FusedConv.of(in).orElseThrow();
-    return conv.compute(in.documents().map(conv::masks));
+    return conv.compute(in, in.documents().map(conv::masks));
   }
 
   @Test

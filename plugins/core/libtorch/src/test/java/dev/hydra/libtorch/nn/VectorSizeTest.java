@@ -4,7 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
+import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -13,28 +15,33 @@ import org.junit.jupiter.api.extension.ExtendWith;
 
 @ExtendWith(InScope.class)
 class VectorSizeTest {
+  private static int size(long width, Tensor... tensors) {
+    return VectorSize.of(Tensors.type(tensors[0]), width, List.of(tensors));
+  }
+
   private static Tensor bf16(long... sizes) {
     return torch.zeros(sizes).to(ScalarType.BFloat16);
   }
 
   @Test
   void sixteenBytesWhereAllIsAligned() {
-    assertEquals(8, VectorSize.of(64, bf16(3, 64)));
-    assertEquals(4, VectorSize.of(64, torch.zeros(3, 64)));
-    assertEquals(8, VectorSize.of(64, bf16(3, 64), torch.zeros(3, 64)));
+    assertEquals(8, size(64, bf16(3, 64)));
+    assertEquals(4, size(64, torch.zeros(3, 64)));
+    assertEquals(8, size(64, bf16(3, 64), torch.zeros(3, 64)));
   }
 
   @Test
   void rowsStridesAndAddressesLimitIt() {
-    assertEquals(2, VectorSize.of(6, bf16(3, 6)));
-    assertEquals(1, VectorSize.of(64, bf16(3, 65).narrow(1, 0, 64)));
-    assertEquals(4, VectorSize.of(64, bf16(3, 80).narrow(1, 4, 64)));
-    assertEquals(2, VectorSize.of(64, bf16(3, 64), bf16(3, 66).narrow(1, 2, 64)));
+    assertEquals(2, size(6, bf16(3, 6)));
+    assertEquals(1, size(64, bf16(3, 65).narrow(1, 0, 64)));
+    assertEquals(4, size(64, bf16(3, 80).narrow(1, 4, 64)));
+    assertEquals(2, size(64, bf16(3, 64), bf16(3, 66).narrow(1, 2, 64)));
+    assertEquals(8, size(64, bf16(3, 64), bf16(64, 3).t()), "what has no rows is copied");
   }
 
   @Test
   void theStrideOfASingleRowDoesNotMatter() {
-    assertEquals(8, VectorSize.of(64, bf16(1, 65).narrow(1, 0, 64)));
+    assertEquals(8, size(64, bf16(1, 65).narrow(1, 0, 64)));
   }
 
   @Test

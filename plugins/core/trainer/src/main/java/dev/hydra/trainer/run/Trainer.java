@@ -54,6 +54,7 @@ public final class Trainer implements AutoCloseable {
   private long savedStep = -1;
   private long clock;
   private long tokens;
+  private volatile boolean checkpointRequested;
 
   /** The outcome of a run. */
   public record Outcome(boolean interrupted, long step, Optional<Score> score) {}
@@ -112,6 +113,11 @@ public final class Trainer implements AutoCloseable {
   /** Returns the swapper of its components while it runs; not to be closed. */
   public Swapper swapper() {
     return swaps.swapper();
+  }
+
+  /** Asks for a checkpoint after the step that is being taken; from any thread. */
+  public void requestCheckpoint() {
+    checkpointRequested = true;
   }
 
   /** Returns the optimizer state; see {@link dev.hydra.optim.Optimizer#exportState}. */
@@ -235,6 +241,7 @@ public final class Trainer implements AutoCloseable {
     DurableFiles.write(folder.config(), config());
     log.forgetAfter(step);
     log.event("start", step, "plugins", texts(plugins()), "compute", compute());
+    experiment.optimizer().shortenedWarmup(settings.steps()).ifPresent(this::warn);
     try {
       if (step < settings.steps()) {
         listener.started(swapper());
@@ -245,7 +252,7 @@ public final class Trainer implements AutoCloseable {
     }
     save(true);
     Optional<Score> score =
-        step == settings.steps() ? evaluate(Integer.MAX_VALUE, stop) : Optional.empty();
+        step == settings.steps() ? evaluate(settings.finalWindows(), stop) : Optional.empty();
     boolean interrupted = stop.getAsBoolean();
     log.event(interrupted ? "interrupted" : "end", step);
     return new Outcome(interrupted, step, score);
@@ -279,7 +286,8 @@ public final class Trainer implements AutoCloseable {
       if (last || due(settings.logEvery())) {
         report(measured, learningRate);
       }
-      if (!last && due(settings.checkpointEvery())) {
+      if (!last && (checkpointRequested || due(settings.checkpointEvery()))) {
+        checkpointRequested = false;
         save(false);
       }
       if (!last && due(settings.evaluateEvery())) {
@@ -311,7 +319,7 @@ public final class Trainer implements AutoCloseable {
       return Optional.empty();
     }
     long begin = System.nanoTime();
-    Optional<Score> scored = evaluator.score(windows, stop);
+    Optional<Score> scored = evaluator.score(windows, stop, listener::evaluating);
     scored.ifPresent(
         score -> {
           log.event("evaluation", step, "loss", score.loss(), "bits_per_byte", score.bitsPerByte());

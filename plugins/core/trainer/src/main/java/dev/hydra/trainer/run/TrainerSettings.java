@@ -25,7 +25,8 @@ import java.util.List;
  * @param seed what parameters are drawn from
  * @param logEvery steps from one line of metrics to the next
  * @param evaluateEvery steps from one evaluation to the next; 0: only at the end
- * @param evaluationWindows windows per evaluation, except the last one, which takes all
+ * @param evaluationWindows windows per evaluation, except the last one
+ * @param finalWindows windows of the last evaluation; {@link Integer#MAX_VALUE}: all
  * @param checkpointEvery steps from one checkpoint to the next; 0: only at the end
  * @param checkpointKeep how many checkpoints stay
  * @param samplePrompt what the sample at the end continues; empty: no sample
@@ -44,6 +45,7 @@ public record TrainerSettings(
     int logEvery,
     int evaluateEvery,
     int evaluationWindows,
+    int finalWindows,
     int checkpointEvery,
     int checkpointKeep,
     String samplePrompt,
@@ -89,9 +91,13 @@ public record TrainerSettings(
           .atLeast(0)
           .orElse(200);
   private static final Option<Integer> EVALUATION_WINDOWS =
-      Option.integer("windows", "windows per evaluation; the last one takes all")
+      Option.integer("windows", "windows per evaluation, except the last one")
           .atLeast(1)
           .orElse(64);
+  private static final Option<Integer> EVALUATION_FINAL =
+      Option.integer("final-windows", "windows of the last evaluation; 0: all that are held out")
+          .atLeast(0)
+          .orElse(256);
 
   private static final Option<Integer> CHECKPOINT_EVERY =
       Option.integer("every", "steps between checkpoints; 0: only at the end")
@@ -107,7 +113,8 @@ public record TrainerSettings(
 
   private static final List<Option<?>> OPTIONS =
       List.of(STEPS, BATCH_SIZE, ACCUMULATE, PRECISION, KERNELS, RECOMPUTE, GRAPH, SEED, LOG_EVERY);
-  private static final List<Option<?>> EVALUATION = List.of(EVALUATION_EVERY, EVALUATION_WINDOWS);
+  private static final List<Option<?>> EVALUATION = 
+      List.of(EVALUATION_EVERY, EVALUATION_WINDOWS, EVALUATION_FINAL);
   private static final List<Option<?>> CHECKPOINT = List.of(CHECKPOINT_EVERY, CHECKPOINT_KEEP);
   private static final List<Option<?>> SAMPLE = List.of(SAMPLE_PROMPT, SAMPLE_TOKENS);
 
@@ -131,6 +138,7 @@ public record TrainerSettings(
     Settings main =
         Settings.read("trainer", trainer, OPTIONS, "evaluation", "checkpoint", "sample", "swap");
     Settings evaluation = part(trainer, "evaluation", EVALUATION);
+    int last = evaluation.get(EVALUATION_FINAL);
     Settings checkpoint = part(trainer, "checkpoint", CHECKPOINT);
     Settings sample = part(trainer, "sample", SAMPLE);
     return new TrainerSettings(
@@ -145,6 +153,7 @@ public record TrainerSettings(
         main.get(LOG_EVERY),
         evaluation.get(EVALUATION_EVERY),
         evaluation.get(EVALUATION_WINDOWS),
+        last == 0 ? Integer.MAX_VALUE : last,
         checkpoint.get(CHECKPOINT_EVERY),
         checkpoint.get(CHECKPOINT_KEEP),
         sample.get(SAMPLE_PROMPT),

@@ -10,7 +10,6 @@ import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -99,9 +98,7 @@ final class DeviceStep implements StepPlan {
     if (!fits) {
       drop();
       forwards = count;
-      try (Device device = parts.model().placement().device()) {
-        tokens = Scopes.own(window.to(device, ScalarType.Long));
-      }
+      tokens = Scopes.own(window.to(parts.model().placement().device(), ScalarType.Long));
     }
   }
 

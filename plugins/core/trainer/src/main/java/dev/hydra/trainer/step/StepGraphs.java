@@ -90,13 +90,9 @@ final class StepGraphs implements AutoCloseable {
     LOG.log(
         System.Logger.Level.DEBUG,
         () ->
-            "captured a step of "
-                + (accumulate == null ? 0 : accumulate.operations())
-                + " operations and "
-                + (update == null
-                    ? "an update by the host"
-                    : update.operations() + " of the update")
-                + " in "
+            "captured a step"
+                + (update == null ? ", but for its update" : "")
+                + ", in "
                 + nanos / 1_000_000
                 + " ms");
   }

@@ -7,6 +7,7 @@ import dev.hydra.bench.Shape;
 import dev.hydra.bench.TrainingBench;
 import dev.hydra.bench.TrainingBench.Row;
 import dev.hydra.cli.common.Json;
+import dev.hydra.cli.common.Terminal;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Components;
@@ -88,6 +89,7 @@ final class BenchTrainCommand implements Callable<Integer> {
     ConfigFiles.allow(loaded, Experiment.PARTS);
     TrainerSettings trainer = TrainerSettings.read(ConfigFiles.part(loaded, "trainer"));
     Device device = deviceArgument.device();
+    Terminal screen = spec.commandLine().getErr()::println;
     TrainingBench bench =
         new TrainingBench(
             ModelSpec.read(loaded),
@@ -96,7 +98,7 @@ final class BenchTrainCommand implements Callable<Integer> {
             OptimizerSettings.read(ConfigFiles.part(loaded, "optimizer"), plugins),
             trainer.recompute(),
             trainer.graph(),
-            warning -> spec.commandLine().getErr().println("warning: " + warning),
+            screen::warned,
             steps);
     PrintWriter out = spec.commandLine().getOut();
     if (!json) {

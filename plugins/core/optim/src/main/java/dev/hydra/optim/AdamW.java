@@ -9,6 +9,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.IValue;
@@ -40,6 +41,7 @@ final class AdamW implements Optimizer {
   private final Map<String, ParameterState> states = new LinkedHashMap<>();
   private final IValue steps;
   private final List<FusedAdamW> groups;
+  private final List<OptimizedParameter> dense;
   private final List<OptimizedParameter> tables;
 
   /**
@@ -63,16 +65,19 @@ final class AdamW implements Optimizer {
       ParameterState own = known.get(parameter.name());
       states.put(parameter.name(), own == null ? initialState(parameter) : own);
     }
-    steps =
-        Operators.list(states.values().stream().map(state -> Moments.of(state).step()).toList());
     tables = parameters.stream().filter(p -> p.gradient().is_sparse()).toList();
+    dense = parameters.stream().filter(p -> !p.gradient().is_sparse()).toList();
+    steps = steps(parameters);
     groups =
         Stream.of(true, false)
-            .map(decay -> parameters.stream().filter(p -> p.decay() == decay))
-            .map(members -> members.filter(p -> !p.gradient().is_sparse()).toList())
+            .map(decay -> dense.stream().filter(p -> p.decay() == decay).toList())
             .filter(members -> !members.isEmpty())
             .map(this::group)
             .toList();
+  }
+
+  private IValue steps(List<OptimizedParameter> of) {
+    return Operators.list(of.stream().map(each -> momentsOf(each.name()).step()).toList());
   }
 
   private FusedAdamW group(List<OptimizedParameter> members) {
@@ -121,6 +126,24 @@ final class AdamW implements Optimizer {
   private void update(@Nullable Tensor skip) {
     groups.forEach(group -> group.update(learningRate, skip));
     tables.forEach(table -> Scopes.run(() -> updateRows(table, skip)));
+  }
+
+  @Override
+  public Optional<FusedUpdate> fused(double maxNorm) {
+    List<ParameterRecords.Member> members =
+        Stream.concat(dense.stream(), tables.stream())
+            .map(
+                each ->
+                    new ParameterRecords.Member(
+                        each, momentsOf(each.name()), each.decay() ? constants.weightDecay() : 0))
+            .toList();
+    return dense.isEmpty()
+        ? Optional.empty()
+        : AdamWKernels.of(dense.get(0).master())
+            .map(
+                kernels ->
+                    new AdamWUpdate(
+                        kernels, members, dense.size(), constants, learningRate, maxNorm));
   }
 
   /** Updates only the rows that a sparse gradient holds, taken out and put back. */

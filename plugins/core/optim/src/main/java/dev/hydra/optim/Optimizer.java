@@ -5,6 +5,7 @@ import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -37,6 +38,17 @@ public interface Optimizer extends AutoCloseable {
     if (Tensors.number(skip) == 0) {
       step();
     }
+  }
+
+  /**
+   * Prepares updates that clip gradients, make steps and write working copies together, in as few
+   * passes over memory as there can be; to be closed before this optimizer.
+   *
+   * @param maxNorm the largest global norm of gradients that is left alone; infinite for any
+   * @return nothing where there is no such way on the device of the parameters
+   */
+  default Optional<FusedUpdate> fused(double maxNorm) {
+    return Optional.empty();
   }
 
   /** Sets the learning rate and makes a step. */

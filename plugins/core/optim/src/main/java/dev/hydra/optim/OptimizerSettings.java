@@ -85,10 +85,20 @@ public final class OptimizerSettings {
     return optimizer.create(factory -> factory.create(context));
   }
 
+  /** See {@link OptimizerFactory#takesWorkingGradients}. */
+  public boolean takesWorkingGradients(Tensor master) {
+    return optimizer.create(factory -> factory.takesWorkingGradients(master));
+  }
+
+  /** Returns the largest global norm of gradients that is left alone; infinite for any. */
+  public double maxNorm() {
+    double norm = optimizer.settings().get(CLIP);
+    return norm == 0 ? Double.POSITIVE_INFINITY : norm;
+  }
+
   /** Creates the clip of these gradients, to be closed by the caller. */
   public GradientClip clip(Collection<Tensor> gradients) {
-    double norm = optimizer.settings().get(CLIP);
-    return new GradientClip(gradients, norm == 0 ? Double.POSITIVE_INFINITY : norm);
+    return new GradientClip(gradients, maxNorm());
   }
 
   /**

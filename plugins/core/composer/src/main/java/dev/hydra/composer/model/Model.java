@@ -125,6 +125,11 @@ public final class Model implements AutoCloseable {
     return Scopes.keep(() -> Tensors.scaled(Tensors.linear(hidden, head), spec.logitsScale()));
   }
 
+  /** Returns the weight of the head, [vocabSize, width] in the compute type. */
+  public Tensor head() {
+    return head;
+  }
+
   /** Returns the spec that the model was built from. */
   public ModelSpec spec() {
     return spec;

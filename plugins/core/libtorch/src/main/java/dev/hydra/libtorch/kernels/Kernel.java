@@ -121,7 +121,8 @@ public final class Kernel {
    *
    * @param arguments in the order of its parameters: tensors (or null for none) for pointers, of
    *     which shapes and strides are the caller's to check, {@link #strided} ones for a pointer and
-   *     strides, {@code Integer} for int, {@code Long} for long long, {@code Float} for float
+   *     strides, {@code Integer} for int, {@code Long} for long long, {@code Float} for float,
+   *     {@code Double} for double
    * @throws KernelException if the driver refuses, with all that it was given
    */
   public synchronized void launch(Grid grid, @Nullable Object... arguments) {
@@ -192,6 +193,8 @@ public final class Kernel {
       values.putLong(offset, number);
     } else if (argument instanceof Float number) {
       values.putFloat(offset, number);
+    } else if (argument instanceof Double number) {
+      values.putDouble(offset, number);
     } else {
       throw new IllegalArgumentException(
           name + " cannot take a " + argument.getClass().getName() + " for an argument");

@@ -13,6 +13,10 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Abbreviates what is clumsy to say with LibTorch's own signatures. */
 public final class Tensors {
+  /** The gradient of a table of embeddings: rows are sorted first, and nothing is atomic. */
+  private static final Operators.Operator SUM_ROWS =
+      Operators.find("aten::embedding_dense_backward", "");
+
   private Tensors() {}
 
   /** Returns the element type, as a constant that {@code ==} and {@code switch} understand. */
@@ -169,6 +173,22 @@ public final class Tensors {
     try (Scalar start = new Scalar(from);
         Scalar end = new Scalar(to)) {
       return torch.arange(start, end, like(like, ScalarType.Long));
+    }
+  }
+
+  /**
+   * Adds rows to those of a table, in place and in a fixed order, which {@code index_add_} does not
+   * have on CUDA.
+   *
+   * @param table [rows, width]
+   * @param rows int64 [n]: where each goes; several may go to one
+   * @param values [n, width] in the type of the table
+   */
+  public static void addRows(Tensor table, Tensor rows, Tensor values) {
+    if (table.is_cuda()) {
+      table.add_(SUM_ROWS.call(values, rows, table.size(0), -1L, false)[0]);
+    } else {
+      table.index_add_(0, rows, values);
     }
   }
 

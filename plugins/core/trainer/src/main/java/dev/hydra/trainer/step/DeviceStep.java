@@ -6,6 +6,7 @@ import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -17,8 +18,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A step on CUDA, over buffers that stay the same. The device decides whether to update; the host
- * waits once, for the metrics (and where there are tables for the number of rows that a forward has
- * read). After some steps of one shape the step is captured as CUDA graphs, which launch the same
+ * waits once, for the metrics (and where tables' gradients are added up, for the number of their
+ * rows). After some steps of one shape the step is captured as CUDA graphs, which launch the same
  * operators on the same tensors without the host: results are the same, bit for bit.
  */
 final class DeviceStep implements StepPlan {
@@ -32,6 +33,7 @@ final class DeviceStep implements StepPlan {
   private int forwards;
   private int steady;
   private @Nullable StepGraphs graphs;
+  private List<Gradients.TableRows> rows = List.of();
 
   /**
    * Creates the plan of a model on a CUDA device.
@@ -68,8 +70,9 @@ final class DeviceStep implements StepPlan {
       inputs.beforeUpdate().run();
       parts.optimizer().learningRate(inputs.learningRate());
       if (graphs == null || !graphs.update()) {
-        update(parts, metrics);
+        update(parts, metrics, tables(parts));
       }
+      forget();
       double[] measured = Tensors.numbers(metrics);
       steady++;
       return new StepMetrics(measured[0], measured[1], measured[2]);
@@ -103,9 +106,12 @@ final class DeviceStep implements StepPlan {
   }
 
   private void begin(StepParts parts, Accumulation accumulation) {
+    forget(); // of a step that has failed
     if (stream != null && steady == WARM_UP) { // once: what cannot be captured is not tried again
-      graphs = StepGraphs.capture(stream, parts, accumulation, buffer(), metrics, warned);
+      graphs =
+          StepGraphs.capture(stream, parts, accumulation, buffer(), metrics, direct(parts), warned);
     }
+    parts.gradients().clearTables();
     if (graphs == null) {
       parts.clear();
     } else {
@@ -115,26 +121,55 @@ final class DeviceStep implements StepPlan {
 
   private void accumulate(StepParts parts, Accumulation accumulation) {
     if (graphs != null) {
-      graphs.accumulate(parts.gradients());
-      return;
+      graphs.accumulate();
+      rows = graphs.rows();
+    } else {
+      forget();
+      accumulation.run(buffer());
+      rows = parts.gradients().takeRows();
     }
-    accumulation.run(buffer());
-    List<Gradients.TableRows> rows = parts.gradients().takeRows();
-    parts.gradients().addRows(rows);
-    rows.forEach(Gradients.TableRows::close);
+    if (!direct(parts)) {
+      parts.gradients().addRows(rows);
+    }
   }
 
-  /** Clips, decides on the device whether all is finite, and updates if it is. */
-  static void update(StepParts parts, Tensor metrics) {
+  /** Says whether the update takes the rows of tables as the one backward has left them. */
+  private boolean direct(StepParts parts) {
+    return forwards == 1 && parts.fused().isPresent();
+  }
+
+  /** The gradients of tables, for the update. */
+  private Map<String, Tensor> tables(StepParts parts) {
+    return direct(parts) ? Gradients.TableRows.byTable(rows) : parts.gradients().ofTables();
+  }
+
+  private void forget() {
+    if (graphs == null) { // or they are the graphs'
+      rows.forEach(Gradients.TableRows::close);
+    }
+    rows = List.of();
+  }
+
+  /**
+   * Clips, decides on the device whether all is finite, and updates if it is.
+   *
+   * @param tables the gradients of tables, by the names of parameters
+   */
+  static void update(StepParts parts, Tensor metrics, Map<String, Tensor> tables) {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
       ScalarType type = Tensors.type(metrics);
-      Tensor norm = parts.clip().clip();
+      Tensor norm =
+          parts.fused().isPresent() ? parts.fused().get().norm(tables) : parts.clip().clip();
       Tensor losses = parts.sums().losses();
       metrics.copy_(Tensors.cat(0, Tensors.cast(losses, type), Tensors.cast(norm, type).view(1)));
       Tensor skip = torch.isfinite(metrics).all().logical_not();
-      parts.optimizer().stepUnless(skip.to(ScalarType.Float));
-      parts.gradients().syncWorkingCopies();
+      if (parts.fused().isPresent()) {
+        parts.fused().get().step(skip.to(ScalarType.Float));
+      } else {
+        parts.optimizer().stepUnless(skip.to(ScalarType.Float));
+        parts.gradients().syncWorkingCopies();
+      }
       parts.sums().adjustUnless(skip, parts.model().parameters());
     }
   }
@@ -145,6 +180,7 @@ final class DeviceStep implements StepPlan {
   }
 
   private void drop() {
+    forget();
     Optional.ofNullable(graphs).ifPresent(StepGraphs::close);
     graphs = null;
     Optional.ofNullable(tokens).ifPresent(Tensor::close);

@@ -6,12 +6,15 @@ import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Operators;
 import dev.hydra.libtorch.runtime.Operators.Operator;
 import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.optim.OptimizedParameter;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.Tensor;
@@ -21,7 +24,8 @@ import org.bytedeco.pytorch.Tensor;
  *
  * <p>Backward adds to the buffers of the working copies. Where these are bfloat16, what they hold
  * is added to float32 main gradients after every backward, so that accumulation over many backwards
- * does not lose what is small; the optimizer sees float32 only.
+ * does not lose what is small; the optimizer sees float32 only. Where a step has one backward and
+ * the optimizer takes bfloat16, there are no main gradients.
  *
  * <p>The main gradient of a {@linkplain dev.hydra.api.ParameterSpec#table table} is sparse: it
  * holds the rows that backwards have touched, each once. What a backward leaves of it is taken and
@@ -36,23 +40,29 @@ final class Gradients implements AutoCloseable {
   private final Map<String, GradientBuffers> buffers = new LinkedHashMap<>();
   private final List<Tensor> sparse = new ArrayList<>();
   private final List<Parameter> tables = new ArrayList<>();
-  private final IValue denseBuffers;
+  private final List<IValue> denseBuffers;
   private final boolean copies;
+  private final boolean separate;
   private final IValue workingBuffers;
   private final IValue mainGradients;
   private final IValue workingCopies;
   private final IValue masters;
 
-  /** Creates buffers for the trainable parameters of a store. */
+  /** Creates buffers for the trainable parameters of a store, with main gradients. */
   Gradients(ParameterStore store) {
-    this(store, Map.of());
+    this(store, Map.of(), true);
   }
 
-  /** Takes buffers that are there already, by the names of parameters; owns them. */
-  Gradients(ParameterStore store, Map<String, GradientBuffers> known) {
+  /**
+   * Takes buffers that are there already, by the names of parameters; owns them.
+   *
+   * @param main whether gradients are added up in the master type; if not, the optimizer sees what
+   *     the one backward of a step has left
+   */
+  Gradients(ParameterStore store, Map<String, GradientBuffers> known, boolean main) {
     List<Tensor> dense = new ArrayList<>();
     List<Tensor> working = new ArrayList<>();
-    List<Tensor> main = new ArrayList<>();
+    List<Tensor> mainOf = new ArrayList<>();
     List<Tensor> copiesOf = new ArrayList<>();
     List<Tensor> mastersOf = new ArrayList<>();
     for (Parameter parameter : store.all()) {
@@ -60,9 +70,7 @@ final class Gradients implements AutoCloseable {
         continue;
       }
       GradientBuffers own = known.get(parameter.name());
-      if (own == null) {
-        own = GradientBuffers.of(parameter);
-      }
+      own = own == null ? GradientBuffers.of(parameter, main) : own.fit(parameter, main);
       buffers.put(parameter.name(), own);
       if (parameter.spec().sparse()) {
         sparse.add(own.mainGradient());
@@ -70,19 +78,29 @@ final class Gradients implements AutoCloseable {
       } else {
         dense.add(own.working());
       }
-      if (parameter.copied()) {
+      if (own.separate()) {
         dense.add(own.mainGradient());
         working.add(own.working());
-        main.add(own.mainGradient());
+        mainOf.add(own.mainGradient());
+      }
+      if (parameter.copied()) {
         copiesOf.add(parameter.working());
         mastersOf.add(parameter.master());
       }
       optimized.add(optimized(parameter, own));
     }
-    copies = !working.isEmpty();
-    denseBuffers = Operators.list(dense);
+    copies = !copiesOf.isEmpty();
+    separate = !working.isEmpty();
+    // By type: LibTorch goes through a list of several types tensor by tensor.
+    denseBuffers =
+        dense.stream()
+            .collect(Collectors.groupingBy(Tensors::type, LinkedHashMap::new, Collectors.toList()))
+            .values()
+            .stream()
+            .map(Operators::list)
+            .toList();
     workingBuffers = Operators.list(working);
-    mainGradients = Operators.list(main);
+    mainGradients = Operators.list(mainOf);
     workingCopies = Operators.list(copiesOf);
     masters = Operators.list(mastersOf);
   }
@@ -90,7 +108,11 @@ final class Gradients implements AutoCloseable {
   /** Returns a parameter with its gradient, as the optimizer sees it. */
   static OptimizedParameter optimized(Parameter parameter, GradientBuffers buffers) {
     return new OptimizedParameter(
-        parameter.name(), parameter.master(), buffers.mainGradient(), parameter.spec().decay());
+        parameter.name(),
+        parameter.master(),
+        buffers.mainGradient(),
+        parameter.copied() ? Optional.of(parameter.working()) : Optional.empty(),
+        parameter.spec().decay());
   }
 
   /** Returns the parameters that the optimizer works on. */
@@ -98,9 +120,16 @@ final class Gradients implements AutoCloseable {
     return List.copyOf(optimized);
   }
 
-  /** Zeroes all gradients, before the first backward of a step. */
+  /** Zeroes all gradients but those of tables, before the first backward of a step. */
   void clear() {
-    call(ZERO, denseBuffers);
+    denseBuffers.forEach(buffers -> call(ZERO, buffers));
+  }
+
+  /**
+   * Empties the gradients of tables, before the first backward of a step. That is the host's work:
+   * how many rows a sparse tensor has is not on the device.
+   */
+  void clearTables() {
     Scopes.run(
         () -> {
           sparse.forEach(Tensor::zero_);
@@ -110,7 +139,7 @@ final class Gradients implements AutoCloseable {
 
   /** Adds what a backward has left, but for tables, to the main gradients: after each backward. */
   void collect() {
-    if (copies) {
+    if (separate) {
       call(ADD, mainGradients, workingBuffers, 1L);
       call(ZERO, workingBuffers);
     }
@@ -118,6 +147,11 @@ final class Gradients implements AutoCloseable {
 
   /** The rows that one backward has left of a table's gradient, in the order of their making. */
   record TableRows(String table, Tensor rows) implements AutoCloseable {
+    /** Returns the rows of each table, by the names of parameters. */
+    static Map<String, Tensor> byTable(List<TableRows> all) {
+      return all.stream().collect(Collectors.toMap(TableRows::table, TableRows::rows));
+    }
+
     @Override
     public void close() {
       rows.close();
@@ -172,6 +206,13 @@ final class Gradients implements AutoCloseable {
     }
   }
 
+  /** Returns the main gradients of tables, by the names of parameters. */
+  Map<String, Tensor> ofTables() {
+    Map<String, Tensor> all = new LinkedHashMap<>();
+    tables.forEach(table -> all.put(table.name(), mainGradient(table.name())));
+    return all;
+  }
+
   private Tensor mainGradient(String parameter) {
     GradientBuffers own = buffers.get(parameter);
     if (own == null) {
@@ -180,7 +221,7 @@ final class Gradients implements AutoCloseable {
     return own.mainGradient();
   }
 
-  /** Says whether there are tables, whose gradients take host and device to and fro. */
+  /** Says whether there are tables. */
   boolean hasTables() {
     return !tables.isEmpty();
   }
@@ -212,8 +253,8 @@ final class Gradients implements AutoCloseable {
 
   @Override
   public void close() {
-    for (IValue list :
-        List.of(denseBuffers, workingBuffers, mainGradients, workingCopies, masters)) {
+    denseBuffers.forEach(IValue::close);
+    for (IValue list : List.of(workingBuffers, mainGradients, workingCopies, masters)) {
       list.close();
     }
     buffers.values().forEach(GradientBuffers::close);

@@ -13,6 +13,7 @@ final class HostStep implements StepPlan {
   @Override
   public StepMetrics run(StepParts parts, Inputs inputs) {
     try (PointerScope scope = new PointerScope()) {
+      parts.gradients().clearTables();
       parts.clear();
       Accumulation accumulation = new Accumulation(parts, inputs.forwards());
       Device device = parts.model().placement().device();

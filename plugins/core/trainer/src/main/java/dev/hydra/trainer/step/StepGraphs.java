@@ -10,8 +10,9 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A step as CUDA graphs: what begins it, a forward with its backward, and the update. Rows of
- * tables are added by the host between them, as their number is known to the device only.
+ * A step as CUDA graphs: what begins it, a forward with its backward, and the update. Where rows of
+ * tables are added up, the host does that between them, as their number is known to the device
+ * only.
  */
 final class StepGraphs implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(StepGraphs.class.getName());
@@ -31,6 +32,7 @@ final class StepGraphs implements AutoCloseable {
    *
    * @param tokens what the forward reads
    * @param metrics what the update writes
+   * @param direct whether the update takes the rows of tables as the one backward has left them
    * @param warned is told where and why that is not possible
    * @return null if forward and backward cannot be captured
    */
@@ -40,6 +42,7 @@ final class StepGraphs implements AutoCloseable {
       Accumulation accumulation,
       Tensor tokens,
       Tensor metrics,
+      boolean direct,
       Consumer<String> warned) {
     StepGraphs graphs = new StepGraphs(stream);
     long start = System.nanoTime();
@@ -65,7 +68,7 @@ final class StepGraphs implements AutoCloseable {
               + "); trainer.graph = off says that this is meant");
       return null;
     }
-    if (!parts.gradients().hasTables()) {
+    if (direct || !parts.gradients().hasTables()) {
       graphs.captureUpdate(stream, parts, metrics, warned);
     }
     graphs.log(System.nanoTime() - start);
@@ -75,7 +78,11 @@ final class StepGraphs implements AutoCloseable {
   private void captureUpdate(
       SideStream stream, StepParts parts, Tensor metrics, Consumer<String> warned) {
     try {
-      update = CudaGraph.capture(stream, pool, () -> DeviceStep.update(parts, metrics));
+      update =
+          CudaGraph.capture(
+              stream,
+              pool,
+              () -> DeviceStep.update(parts, metrics, Gradients.TableRows.byTable(rows)));
     } catch (RuntimeException e) {
       warned.accept(
           "the update of the optimizer "
@@ -103,9 +110,13 @@ final class StepGraphs implements AutoCloseable {
   }
 
   /** Runs forward and backward, over the tokens that are in the buffer now. */
-  void accumulate(Gradients gradients) {
+  void accumulate() {
     launch(accumulate);
-    gradients.addRows(rows);
+  }
+
+  /** What {@link #accumulate} leaves of the gradients of tables; not to be closed. */
+  List<Gradients.TableRows> rows() {
+    return rows;
   }
 
   /** Runs the update; says whether that is captured. */

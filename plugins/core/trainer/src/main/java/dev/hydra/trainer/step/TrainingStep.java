@@ -3,6 +3,7 @@ package dev.hydra.trainer.step;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.model.Recompute;
+import dev.hydra.optim.FusedUpdate;
 import dev.hydra.optim.GradientClip;
 import dev.hydra.optim.OptimizedParameter;
 import dev.hydra.optim.Optimizer;
@@ -11,6 +12,7 @@ import dev.hydra.optim.ParameterState;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
 import org.bytedeco.pytorch.Tensor;
@@ -21,6 +23,8 @@ public final class TrainingStep implements AutoCloseable {
   private final OptimizerSettings settings;
   private final Recompute recompute;
   private final StepPlan plan;
+  private final boolean takesWorking;
+  private boolean mainGradients;
   private volatile StepParts parts;
   private volatile long stateBytes;
   private Runnable beforeUpdate = () -> {};
@@ -49,19 +53,33 @@ public final class TrainingStep implements AutoCloseable {
     this.model = model;
     this.settings = settings;
     this.recompute = recompute;
-    Gradients gradients = new Gradients(model.parameters());
-    Tensor master = gradients.optimized().get(0).master();
-    this.parts = parts(gradients, Map.of(), new StepSums(master));
+    Tensor master = trained(model).master();
+    this.takesWorking = master.is_cuda() && settings.takesWorkingGradients(master);
+    this.mainGradients = !takesWorking;
+    this.parts =
+        parts(
+            new Gradients(model.parameters(), Map.of(), mainGradients),
+            Map.of(),
+            new StepSums(master));
     this.stateBytes = bytes(optimizer());
     this.plan =
         master.is_cuda() ? new DeviceStep(master, graph == GraphMode.AUTO, warned) : new HostStep();
+  }
+
+  private static Parameter trained(Model model) {
+    return model.parameters().all().stream()
+        .filter(each -> each.spec().trainable())
+        .findFirst()
+        .orElseThrow(() -> new IllegalArgumentException("the model has nothing to train"));
   }
 
   private StepParts parts(Gradients gradients, Map<String, ParameterState> known, StepSums sums) {
     GradientClip clip =
         settings.clip(gradients.optimized().stream().map(OptimizedParameter::gradient).toList());
     Optimizer optimizer = settings.optimizer(gradients.optimized(), known);
-    return new StepParts(model, recompute, gradients, clip, optimizer, sums);
+    Optional<FusedUpdate> fused =
+        takesWorking ? optimizer.fused(settings.maxNorm()) : Optional.empty();
+    return new StepParts(model, recompute, gradients, clip, optimizer, fused, sums);
   }
 
   /** Creates the entries of new parameters, as far as they are trained; owned by the caller. */
@@ -70,7 +88,7 @@ public final class TrainingStep implements AutoCloseable {
     try {
       for (Parameter parameter : parameters) {
         if (parameter.spec().trainable()) {
-          GradientBuffers buffers = GradientBuffers.of(parameter);
+          GradientBuffers buffers = GradientBuffers.of(parameter, mainGradients);
           all.gradients().put(parameter.name(), buffers);
           all.states()
               .put(
@@ -96,16 +114,30 @@ public final class TrainingStep implements AutoCloseable {
     StepParts old = parts;
     OptimizerEntries before =
         new OptimizerEntries(old.gradients().buffers(), old.optimizer().states());
-    OptimizerEntries known = before.with(joining);
-    StepParts now =
-        parts(new Gradients(model.parameters(), known.gradients()), known.states(), old.sums());
-    old.gradients().release();
-    old.clip().close();
-    old.optimizer().release();
-    parts = now;
+    StepParts now = take(before.with(joining));
     stateBytes = bytes(now.optimizer());
     return before.without(
         new OptimizerEntries(now.gradients().buffers(), now.optimizer().states()));
+  }
+
+  /** Works with these entries from now on, as far as the model has their parameters. */
+  private StepParts take(OptimizerEntries known) {
+    StepParts old = parts;
+    Gradients gradients = new Gradients(model.parameters(), known.gradients(), mainGradients);
+    StepParts now = parts(gradients, known.states(), old.sums());
+    old.release();
+    parts = now;
+    return now;
+  }
+
+  /** Makes main gradients where several backwards are added up, and frees them where not. */
+  private void fit(int forwards) {
+    boolean needed = forwards > 1 || !takesWorking;
+    if (needed != mainGradients) {
+      plan.changed();
+      mainGradients = needed;
+      take(new OptimizerEntries(parts.gradients().buffers(), parts.optimizer().states()));
+    }
   }
 
   /**
@@ -146,6 +178,7 @@ public final class TrainingStep implements AutoCloseable {
    * @param forwards how many forwards the gradient is averaged over
    */
   public StepMetrics run(IntFunction<Tensor> windows, int forwards, double learningRate) {
+    fit(forwards);
     return plan.run(
         parts, new StepPlan.Inputs(windows, forwards, learningRate, this::runBeforeUpdate));
   }
@@ -173,9 +206,6 @@ public final class TrainingStep implements AutoCloseable {
   @Override
   public void close() {
     plan.close();
-    parts.optimizer().close();
-    parts.clip().close();
-    parts.gradients().close();
-    parts.sums().close();
+    parts.close();
   }
 }

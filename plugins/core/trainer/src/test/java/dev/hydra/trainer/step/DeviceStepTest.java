@@ -15,6 +15,7 @@ import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.Trials;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -51,6 +52,7 @@ class DeviceStepTest {
               settings.clip(
                   gradients.optimized().stream().map(OptimizedParameter::gradient).toList()),
               settings.optimizer(gradients.optimized(), Map.of()),
+              Optional.empty(),
               new StepSums(master));
       plan = device ? new DeviceStep(master, false, warning -> {}) : new HostStep();
     }
@@ -79,10 +81,7 @@ class DeviceStepTest {
     @Override
     public void close() {
       plan.close();
-      parts.optimizer().close();
-      parts.clip().close();
-      parts.gradients().close();
-      parts.sums().close();
+      parts.close();
       model.close();
     }
   }

@@ -103,6 +103,7 @@ class TrainingStepTest {
       Tensor buffer = main(gradients);
       for (int round = 0; round < 2; round++) {
         gradients.clear();
+        gradients.clearTables();
         assertEquals(0, buffer.values().size(0));
         for (int i = 0; i < 3; i++) {
           backward(one, windows(i));

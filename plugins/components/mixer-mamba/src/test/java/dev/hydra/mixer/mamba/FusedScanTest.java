@@ -29,7 +29,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Tag("cuda")
 @EnabledIf("dev.hydra.libtorch.runtime.Devices#cudaAvailable")
 class FusedScanTest {
-  private static final Device CPU = new Device("cpu");
 
   private final RandomInput random = new RandomInput();
 
@@ -58,7 +57,8 @@ class FusedScanTest {
   void agreesWithFloat64AndThePlainPath(
       int batch, int time, int channels, int state, boolean packed, boolean continued) {
     Numbers numbers = numbers(batch, time, channels, state, packed, continued);
-    Map<String, Tensor> exact = run(numbers, CPU, ScalarType.Double, FusedScanTest::plain);
+    Map<String, Tensor> exact =
+        run(numbers, new Device("cpu"), ScalarType.Double, FusedScanTest::plain);
     Device cuda = new Device("cuda");
     for (ScalarType type : new ScalarType[] {ScalarType.BFloat16, ScalarType.Float}) {
       boolean fp32 = type == ScalarType.Float;
@@ -79,8 +79,8 @@ class FusedScanTest {
     assertTrue(FusedScan.of(input(16, ScalarType.BFloat16)).isPresent());
     assertTrue(FusedScan.of(input(12, ScalarType.Float)).isEmpty(), "a state of 12");
     assertTrue(FusedScan.of(input(16, ScalarType.Double)).isEmpty(), "float64");
-    CustomFunction.inlined(
-        () -> assertTrue(FusedScan.of(input(16, ScalarType.Float)).isEmpty(), "inlined"));
+    ScanInput good = input(16, ScalarType.Float);
+    CustomFunction.inlined(() -> assertTrue(FusedScan.of(good).isEmpty(), "inlined"));
     try (KernelMode.Setting plain = KernelMode.PLAIN.set()) {
       assertTrue(FusedScan.of(input(16, ScalarType.Float)).isEmpty(), "plain");
     }
@@ -159,7 +159,8 @@ class FusedScanTest {
     found.put("the gradient of b", selected.grad().narrow(2, 3, state));
     found.put("the gradient of c", selected.grad().narrow(2, 3 + state, state));
     initial.ifPresent(i -> found.put("the gradient of the initial state", i.grad()));
-    found.replaceAll((what, value) -> value.detach().to(CPU, ScalarType.Double).clone());
+    found.replaceAll(
+        (what, value) -> value.detach().to(new Device("cpu"), ScalarType.Double).clone());
     return found;
   }
 

@@ -12,12 +12,13 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /**
  * Routes chunks of tokens by what came before them.
  *
- * <p>A mean of hidden states is only ever mapped to logits, and the map is linear: so the logits of
- * single tokens are averaged instead, [experts] numbers a token where hidden states have [width].
- * Sums are differences of running sums, in float64 so that nothing is lost in them.
+ * <p>A mean of hidden states is only ever mapped to logits, and the map is linear: so sums of
+ * logits are kept instead, [experts] numbers where hidden states have [width]. Sums are differences
+ * of running sums, in float64 so that nothing is lost in them.
  *
- * <p>Where chunks begin at multiples of their length, there is one decision for each; else (packed
- * documents, forwards that begin or end inside a chunk) each token looks up that of its chunk.
+ * <p>Where chunks begin at multiples of their length, there is one decision for each, and on CUDA
+ * only the sums of their hidden states are mapped; else (packed documents, forwards that begin or
+ * end inside a chunk) each token looks up that of its chunk.
  */
 final class ChunkTopKRouter implements Router {
   private final Tensor weight;
@@ -39,17 +40,37 @@ final class ChunkTopKRouter implements Router {
 
   @Override
   public Routing route(Tensor x, Pass pass) {
-    Tensor logits = Tensors.linear(Tensors.upcast(x), weight);
-    Steps steps = Steps.of(logits, chunk, pass);
-    Tensor decided = decide(Tensors.cast(logits, ScalarType.Double), steps, pass);
-    return choice.choose(Tensors.cast(decided, Tensors.type(logits)), steps.size(), pass);
+    Steps steps = Steps.of(x, chunk, pass);
+    Tensor sums;
+    Tensor own;
+    if (steps.size() > 1 && x.is_cuda()) {
+      Tensor[] parts = new ChunkSums(chunk, summary == Summary.FIRST_TOKEN).apply(x);
+      sums = logits(parts[0]);
+      own = logits(parts[1]);
+    } else {
+      Tensor logits = logits(x);
+      sums = steps.sums(logits);
+      own = Tensors.every(logits, 1, 0, steps.size());
+    }
+    Tensor decided = decide(sums, own, steps, pass);
+    return choice.choose(Tensors.cast(decided, Tensors.type(weight)), steps.size(), pass);
   }
 
-  /** The logits [batch, steps, experts] of the decision for each step's chunk. */
-  private Tensor decide(Tensor logits, Steps steps, Pass pass) {
+  /** In float64 what is computed in at least float32. */
+  private Tensor logits(Tensor x) {
+    return Tensors.cast(Tensors.linear(Tensors.upcast(x), weight), ScalarType.Double);
+  }
+
+  /**
+   * The logits [batch, steps, experts] of the decision for each step's chunk.
+   *
+   * @param logits their sum over each step [batch, steps, experts]
+   * @param own those of the first token of each step, or of the first step only where no other's
+   *     can matter
+   */
+  private Tensor decide(Tensor logits, Tensor own, Steps steps, Pass pass) {
     ChunkState state = ChunkState.before(logits, pass);
-    Tensor sums = steps.runningSums(logits, state.total());
-    Tensor own = Tensors.every(logits, 1, 0, steps.size());
+    Tensor sums = Steps.runningSums(logits, state.total());
     Tensor candidates =
         switch (summary) {
           case FIRST_TOKEN -> own;

@@ -58,15 +58,19 @@ record Steps(int size, Tensor index, Tensor inDocument) {
     }
   }
 
+  /** The sums over each step of rows [batch, time, width]: [batch, steps, width]. */
+  Tensor sums(Tensor rows) {
+    return size == 1 ? rows : rows.unflatten(1, -1, size).sum(2);
+  }
+
   /**
    * The sum of all rows before each step, and after the last: [batch, steps + 1, width]. The scan
    * runs along the last dimension in memory: along another one CUDA has a thread for each sum only.
    *
-   * @param rows [batch, time, width]
+   * @param steps their sums [batch, steps, width]
    * @param before what came before the forward [batch, width]
    */
-  Tensor runningSums(Tensor rows, Tensor before) {
-    Tensor steps = size == 1 ? rows : rows.unflatten(1, -1, size).sum(2);
+  static Tensor runningSums(Tensor steps, Tensor before) {
     Tensor sums = steps.transpose(1, 2).contiguous().cumsum(-1).transpose(1, 2);
     Tensor total = before.unsqueeze(1);
     return Tensors.cat(1, total, sums.add(total));

@@ -26,7 +26,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Tag("cuda")
 @EnabledIf("dev.hydra.libtorch.runtime.Devices#cudaAvailable")
 class FusedDispatchTest {
-  private static final Device CUDA = new Device("cuda");
 
   @ParameterizedTest
   @CsvSource({
@@ -43,7 +42,7 @@ class FusedDispatchTest {
         KernelMode.Setting kernels = KernelMode.FUSED.set()) {
       // Some name an expert that does not exist.
       Tensor chosen = torch.randint(experts + 1, new long[] {decisions, k}).to(ScalarType.Long);
-      Tensor onDevice = chosen.to(CUDA, ScalarType.Long);
+      Tensor onDevice = chosen.to(new Device("cuda"), ScalarType.Long);
       assertTrue(FusedPlaces.of(onDevice, experts).isPresent());
       ExpertDispatch fused = ExpertDispatch.of(onDevice, experts, 3);
       ExpertDispatch plain = ExpertDispatch.sorted(chosen, experts, 3);
@@ -135,11 +134,11 @@ class FusedDispatchTest {
   void whatTheyCannotComputeIsLeftToThePlainPath() {
     try (PointerScope scope = new PointerScope();
         KernelMode.Setting kernels = KernelMode.FUSED.set()) {
-      Tensor rows = torch.ones(3, 12).to(CUDA, ScalarType.BFloat16);
+      Tensor rows = torch.ones(3, 12).to(new Device("cuda"), ScalarType.BFloat16);
       assertTrue(FusedDispatch.of(rows).isEmpty());
       assertTrue(FusedDispatch.of(rows.narrow(1, 0, 8)).isPresent());
       assertTrue(FusedDispatch.of(rows.narrow(1, 0, 8).to(ScalarType.Double)).isEmpty());
-      Tensor chosen = torch.zeros(4, 2).to(CUDA, ScalarType.Long);
+      Tensor chosen = torch.zeros(4, 2).to(new Device("cuda"), ScalarType.Long);
       assertTrue(FusedPlaces.of(chosen, 257).isEmpty());
       CustomFunction.inlined(
           () -> {

@@ -19,8 +19,6 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * the CPU: results and gradients, of inputs that bfloat16 holds exactly.
  */
 final class Twins {
-  private static final Device CUDA = new Device("cuda");
-  private static final Device CPU = new Device("cpu");
 
   private final Map<String, Tensor> elements = new LinkedHashMap<>();
   private final Map<String, Tensor> weights = new LinkedHashMap<>();
@@ -59,18 +57,18 @@ final class Twins {
 
   /** Compares, with activations and parameters in these types. */
   void check(Operator fused, Operator plain, ScalarType element, ScalarType weight) {
-    Map<String, Tensor> exact = run(plain, CPU, ScalarType.Double, ScalarType.Double);
+    Map<String, Tensor> exact = run(plain, new Device("cpu"), ScalarType.Double, ScalarType.Double);
     Map<String, Tensor> twin;
     try (KernelMode.Setting kernels = KernelMode.PLAIN.set()) {
-      twin = run(plain, CUDA, element, weight);
+      twin = run(plain, new Device("cuda"), element, weight);
     }
     try (KernelMode.Setting kernels = KernelMode.FUSED.set()) {
-      Map<String, Tensor> found = run(fused, CUDA, element, weight);
+      Map<String, Tensor> found = run(fused, new Device("cuda"), element, weight);
       boolean fp32 = element == ScalarType.Float;
       String types = element + " with parameters in " + weight;
       near(found, exact, fp32 ? 2e-5 : 6e-3, types + " against float64");
       near(found, twin, fp32 ? 4e-5 : 4e-2, types + " against the plain twin");
-      Map<String, Tensor> again = run(fused, CUDA, element, weight);
+      Map<String, Tensor> again = run(fused, new Device("cuda"), element, weight);
       found.forEach((what, value) -> assertTrue(value.equal(again.get(what)), what + " changed"));
     }
   }
@@ -96,7 +94,8 @@ final class Twins {
             found.put("the gradient of " + name, leaf.grad());
           }
         });
-    found.replaceAll((what, value) -> value.detach().to(CPU, ScalarType.Double).clone());
+    found.replaceAll(
+        (what, value) -> value.detach().to(new Device("cpu"), ScalarType.Double).clone());
     return found;
   }
 

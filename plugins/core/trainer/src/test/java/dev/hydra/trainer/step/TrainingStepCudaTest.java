@@ -150,6 +150,21 @@ class TrainingStepCudaTest {
   }
 
   @Test
+  void anOptimizerThatWaitsStaysOutsideOfTheGraph() {
+    String momentum = DENSE + "optimizer.type = momentum";
+    try (Run eager = new Run(momentum, ScalarType.BFloat16, GraphMode.OFF);
+        Run graph = new Run(momentum, ScalarType.BFloat16, GraphMode.AUTO)) {
+      for (int i = 0; i < 2 * ENOUGH; i++) {
+        assertEquals(eager.step(i, 64, 1), graph.step(i, 64, 1), "step " + i);
+      }
+      assertTrue(graph.step.captured());
+      assertEquals(1, graph.warnings.size(), graph.warnings.toString());
+      assertTrue(graph.warnings.get(0).contains("optimizer"), graph.warnings.get(0));
+      DeviceStepTest.assertSame(eager.contents(), graph.contents());
+    }
+  }
+
+  @Test
   void anotherShapeIsRunAsItIsAndCapturedAgain() {
     try (Run eager = new Run(DENSE, ScalarType.BFloat16, GraphMode.OFF);
         Run graph = new Run(DENSE, ScalarType.BFloat16, GraphMode.AUTO)) {

@@ -41,7 +41,7 @@ class FusedProductKeysTest {
     "2, 3, 1, 1"
   })
   void searchAgreesWithFloat64AndThePlainPath(int heads, int tokens, int keys, int topK) {
-    Tensor scores = rounded(random.values(2L * heads, tokens, keys), ScalarType.Float);
+    Tensor scores = exactScores(heads, tokens, keys);
     Tensor direction = random.values(heads, tokens, topK);
     Map<String, Tensor> exact =
         search(KernelMode.PLAIN, scores, direction, "cpu", ScalarType.Double, topK);
@@ -51,6 +51,16 @@ class FusedProductKeysTest {
         search(KernelMode.FUSED, scores, direction, "cuda", ScalarType.Float, topK);
     near(fused, exact, 1e-5);
     near(fused, plain, 1e-5);
+  }
+
+  /**
+   * Ranks, those of the first half 101 apart and of the second 103, all times 2^-9: float32 holds
+   * every sum, and those that count are different, so that all types choose the same rows.
+   */
+  private Tensor exactScores(int heads, int tokens, int keys) {
+    Tensor ranks = random.values(heads, 2, tokens, keys).argsort(-1, false);
+    Tensor steps = Tensor.create(new double[] {101.0 / 512, 103.0 / 512}).view(1, 2, 1, 1);
+    return ranks.mul(steps).flatten(0, 1);
   }
 
   private static Map<String, Tensor> search(

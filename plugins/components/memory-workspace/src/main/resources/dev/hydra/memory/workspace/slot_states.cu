@@ -16,7 +16,7 @@
 typedef long long Long;
 static_assert(DIM % 32 == 0, "see above");
 
-constexpr int AHEAD = 8;
+constexpr int AHEAD = 16;
 constexpr int THREADS = 128;
 
 extern "C" __global__ void __launch_bounds__(THREADS) slot_states(

@@ -30,7 +30,7 @@ record SsdTiles(
   private static final long LEAST_SEGMENT = 4;
 
   /** Fewer segments do not make up for walking over each of them twice. */
-  private static final long FEWEST_SEGMENTS = 3;
+  private static final long FEWEST_SEGMENTS = 4;
 
   private static final int LEAST_SWEEP_P = 32;
   private static final int LEAST_SWEEP_N = 64;

@@ -6,6 +6,7 @@ import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.composer.spec.PathSpec;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.spec.Topology;
+import dev.hydra.libtorch.nn.FusedGatedSum;
 import dev.hydra.libtorch.nn.Norms;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
@@ -92,8 +93,7 @@ final class ResidualBlock {
     Tensor input = Tensors.cast(summed.normed(), compute);
     ResidualStream stream = before.summed(summed.sum());
     for (Path path : paths) {
-      Tensor sum = stream.total();
-      stream = new ResidualStream(sum, Optional.of(run(path, summed.normed(), input, forward)));
+      stream = added(path, stream.total(), summed.normed(), input, forward);
     }
     return stream;
   }
@@ -103,24 +103,32 @@ final class ResidualBlock {
     for (Path path : paths) {
       Norms.Summed summed = path.norm().apply(stream, normed);
       Tensor input = Tensors.cast(summed.normed(), compute);
-      Tensor y = run(path, summed.normed(), input, forward);
-      stream = new ResidualStream(stream.summed(summed.sum()).sum(), Optional.of(y));
+      Tensor sum = stream.summed(summed.sum()).sum();
+      stream = added(path, sum, summed.normed(), input, forward);
     }
     return stream;
   }
 
-  /** What a path adds to the stream. */
-  private static Tensor run(Path path, Tensor normed, Tensor input, ForwardContext forward) {
+  /** The stream with what a path adds to it. */
+  private static ResidualStream added(
+      Path path, Tensor sum, Tensor normed, Tensor input, ForwardContext forward) {
     Tensor scaled = Tensors.scaled(input, path.inputScale());
     Tensor out =
         path.recompute() && forward.isTraining()
             ? Recomputation.run(forward, again -> path.slot().forward(again, forward), scaled)
             : path.slot().forward(scaled, forward);
     if (path.plain()) {
-      return out;
+      return new ResidualStream(sum, Optional.of(out));
+    }
+    if (path.gate() instanceof Gate.Scalar gate) {
+      Optional<Tensor> fused = FusedGatedSum.compute(sum, out, gate.factor(), path.scale());
+      if (fused.isPresent()) {
+        return ResidualStream.of(fused.get());
+      }
     }
     Tensor y = Tensors.scaled(Tensors.upcast(out), path.scale());
-    return path.gate().apply(y, normed, new SitePass(forward, path.slot().path()));
+    SitePass pass = new SitePass(forward, path.slot().path());
+    return new ResidualStream(sum, Optional.of(path.gate().apply(y, normed, pass)));
   }
 
   /** Returns the slots of its paths, in order. */

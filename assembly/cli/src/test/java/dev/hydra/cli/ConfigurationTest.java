@@ -165,7 +165,6 @@ class ConfigurationTest {
               block.paths = [
                 { mixer { type = mamba2, state = 8, head-dim = 8 } }
                 { mixer { type = mamba, state = 8 } }
-                { mixer { type = gated-deltanet, heads = 2, head-dim = 8 } }
                 { mixer { type = full, heads = 2 } }
                 { mixer { type = sliding-window, heads = 2 } }
                 { mixer { type = sparse-global, heads = 2 } }

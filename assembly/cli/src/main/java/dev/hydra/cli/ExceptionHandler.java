@@ -92,6 +92,11 @@ final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
       line.getErr().println("hydra: " + thrown.getMessage());
       return ExitCode.SOFTWARE;
     }
+    Optional<String> memory = CudaOutOfMemory.message(causes(thrown));
+    if (memory.isPresent()) {
+      line.getErr().println("hydra: " + memory.get());
+      return ExitCode.SOFTWARE;
+    }
     boolean ofComponent = causes(thrown).anyMatch(ComponentException.class::isInstance);
     String trace = ErrorLog.trace(thrown);
     line.getErr().println("hydra: failed: " + LibTorchException.readable(thrown));

@@ -61,6 +61,22 @@ class ExceptionHandlerTest {
         .isEqualTo("hydra: f cannot be used: DirectoryNotEmptyException");
   }
 
+  /** The text is LibTorch's. */
+  @Test
+  void aDeviceWithoutMemoryIsOneMessageWithTheRemedy() {
+    RuntimeException refused =
+        new RuntimeException(
+            "CUDA out of memory. Tried to allocate 1.54 GiB. GPU 1 has a total capacity of 79.18 GiB"
+                + " of which 871.25 MiB is free. Process 7 has 78.32 GiB memory in use.\n"
+                + "Exception raised from malloc at CUDACachingAllocator.cpp:1\nframe #0: x");
+    assertThat(said(1, new IllegalStateException("component m at blocks.0.mixer failed", refused)))
+        .isEqualTo(
+            "hydra: CUDA out of memory: 1.54 GiB more were needed, and cuda:1 has 871.25 MiB of"
+                + " 79.18 GiB free. Less is taken with a smaller trainer.batch-size (and"
+                + " trainer.accumulate for the same batch in all), a shorter data.sequence-length,"
+                + " or trainer.recompute = full; hydra inspect counts the memory of a model");
+  }
+
   @Test
   void ourOwnMistakesComeWithATrace() {
     assertThat(said(1, new IllegalStateException("impossible")))

@@ -181,7 +181,7 @@ final class FusedNorm extends CustomFunction {
     long rows = sum.size(0);
     long channels = sum.size(1);
     long[] sizes = Tensors.sizes(arrived);
-    Tensor dSum = Rows.empty(sum, Tensors.type(sum), sizes);
+    Tensor dSum = Split.room(sum);
     boolean apart = inputType != Tensors.type(sum);
     @Nullable Tensor dx = apart ? Rows.empty(sum, inputType, sizes) : null;
     Kernel kernel = backward.get("rms_norm_backward");
@@ -201,17 +201,16 @@ final class FusedNorm extends CustomFunction {
         weight,
         own ? (long) width : 0L,
         factor,
-        dSum,
-        channels,
+        strided(dSum),
         dx,
         channels,
         partials,
         rows,
         groups,
         width);
-    gradients.give(0, dx == null ? dSum : dx);
+    gradients.give(0, dx == null ? dSum.view(sizes) : dx);
     if (summed) {
-      gradients.give(1, dSum);
+      gradients.give(1, dSum.view(sizes));
     }
     if (weight != null && partials != null) {
       Tensor perWeight = own ? partials : partials.view(-1, width);

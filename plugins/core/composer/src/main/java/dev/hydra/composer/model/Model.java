@@ -106,7 +106,7 @@ public final class Model implements AutoCloseable {
                     : block.forward(stream, forward);
           }
           forward.state().ifPresent(state -> state.advance(tokens.size(1)));
-          return norm.apply(stream, precision.compute()).normed();
+          return norm.apply(stream, precision.compute(), precision.compute()).normed();
         });
   }
 

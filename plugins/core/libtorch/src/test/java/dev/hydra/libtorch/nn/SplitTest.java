@@ -121,8 +121,9 @@ class SplitTest {
     FiniteDifferences.checkFunction(
         x -> {
           Tensor[] parts = Split.of(x[0], 2, 3);
+          // Backward goes from the last to the first.
           return new Tensor[] {
-            square(parts[0]), square(parts[0]), parts[0].exp(), square(parts[1]), parts[1].exp()
+            parts[0].exp(), square(parts[0]), square(parts[0]), square(parts[1]), parts[1].exp()
           };
         },
         parameter(3, 5));
@@ -130,12 +131,13 @@ class SplitTest {
 
   @Test
   void roomThatIsTakenForNothingDoesNoHarm() {
-    Tensor leaf = parameter(3, 5);
+    Tensor leaf = parameter(1, 5); // of one row, so that LibTorch keeps gradients where they are
     Tensor[] parts = Split.of(leaf, 2, 3);
+    Tensor elsewhere = parts[0].detach().set_requires_grad(true);
     Tensor loss = square(parts[0]).sum().add(square(parts[1]).sum());
-    Tensor elsewhere = square(parts[0].detach().set_requires_grad(true)); // the first in backward
-    loss.add(elsewhere.sum()).backward();
+    loss.add(Tensors.mul(square(elsewhere), 3).sum()).backward(); // elsewhere comes first
     assertClose(Tensors.mul(leaf, 2), leaf.grad());
+    assertClose(Tensors.mul(elsewhere, 6), elsewhere.grad());
   }
 
   @Test

@@ -81,7 +81,8 @@ public final class Split extends CustomFunction {
   @Override
   protected Tensor[] forward(Context context, Tensor... inputs) {
     Tensor[] parts = cut(inputs[0]);
-    if (inputs[0].is_contiguous()
+    if (inputs[0].numel() > 0
+        && inputs[0].is_contiguous()
         && address(inputs[0]) % ALIGNMENT == 0
         && context.atEnd(this::end)) {
       context.save(inputs[0]); // while this lives no other tensor has its addresses
@@ -199,13 +200,14 @@ public final class Split extends CustomFunction {
   }
 
   private static boolean isSame(Tensor a, Tensor b) {
-    boolean same = address(a) == address(b) && Arrays.equals(Tensors.sizes(a), Tensors.sizes(b));
+    boolean same = Arrays.equals(Tensors.sizes(a), Tensors.sizes(b)) && address(a) == address(b);
     for (int dim = 0; same && dim < a.dim(); dim++) {
       same = a.size(dim) == 1 || a.stride(dim) == b.stride(dim);
     }
     return same && Tensors.type(a) == Tensors.type(b);
   }
 
+  /** The address of the first element, of which there must be one. */
   private static long address(Tensor tensor) {
     try (Pointer data = tensor.data_ptr()) {
       return data.address();

@@ -18,6 +18,7 @@ struct Row {
   Vector<Copy, VECTOR> dcopy[ITEMS];
 #endif
   Vector<Stream, VECTOR> h[ITEMS];
+  float inverse;
 
   __device__ __forceinline__ void gradient(int i, float (&to)[VECTOR]) const {
     dy[i].unpack(to);
@@ -62,6 +63,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) rms_norm_backwar
 
   auto fetch = [&](long long row) {
     Row fetched;
+    fetched.inverse = row < rows ? rstd[row * groups + group] : 0.f;
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {
       bool some = row < rows && columns[i] < width;
@@ -89,7 +91,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) rms_norm_backwar
       after[i] = some ? load<VECTOR>(dh_after + row * dh_after_row + columns[i])
                       : zeros<Stream, VECTOR>();
     }
-    float inverse = row < rows ? rstd[row * groups + group] : 0.f;
+    float inverse = now.inverse;
     float dot = 0.f;
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {

@@ -203,6 +203,14 @@ class SplitTest {
   }
 
   @Test
+  void nothingMayBeSplitToo() {
+    Tensor leaf = parameter(0, 5);
+    Tensor[] parts = Split.of(leaf, 2, 3);
+    square(parts[0]).sum().add(square(parts[1]).sum()).backward();
+    assertEquals(0, leaf.grad().numel());
+  }
+
+  @Test
   void partsLargerThanTheWholeAreRefused() {
     Tensor whole = normal(2, 5);
     String message =

@@ -1,6 +1,7 @@
 package dev.hydra.cli;
 
 import dev.hydra.api.PluginRegistry;
+import dev.hydra.cli.common.Installation;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
@@ -38,12 +39,12 @@ final class ConfigCommand {
       description = "Checks a configuration and all options of plugins in it; builds nothing.",
       mixinStandardHelpOptions = true)
   int check(@Mixin ConfigArguments arguments) {
-    var config = arguments.load();
+    var config = Installation.withAbsoluteData(arguments.load(), arguments.file());
     boolean experiment =
         config.hasPath("trainer") || config.hasPath("data") || config.hasPath("optimizer");
     ModelSpec model;
     if (experiment) {
-      model = Experiment.read(config, plugins).model();
+      model = Experiment.read(config, plugins, Installation.dataRoots()).model();
     } else {
       ConfigFiles.allow(config, Experiment.PARTS);
       model = ModelSpec.read(config);

@@ -67,7 +67,7 @@ final class EvalCommand implements Callable<Integer> {
     }
     Checkpoint checkpoint = folder.checkpoint();
     Config config = folder.config(checkpoint);
-    Experiment experiment = Experiment.read(config, plugins.registry());
+    Experiment experiment = Experiment.read(config, plugins.registry(), Installation.dataRoots());
     Dataset dataset = experiment.data().open(Installation.dataRoots());
     Device device = deviceArgument.device();
     try (Model model =

@@ -156,7 +156,7 @@ final class GenerateCommand implements Callable<Integer> {
     if (tokenizer == null) {
       throw new UsageException("this model has no tokenizer; give --tokens, not --prompt");
     }
-    return tokenizer.encode(prompt == null ? "\n" : prompt);
+    return tokenizer.encodePrompt(prompt == null ? "\n" : prompt);
   }
 
   private static <T> T usage(java.util.function.Supplier<T> action) {

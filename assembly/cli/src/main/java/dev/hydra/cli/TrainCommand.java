@@ -101,8 +101,9 @@ final class TrainCommand implements Callable<Integer> {
     RunFolder folder = new RunFolder(runDir == null ? newRunDir() : runDir);
     checkUse(folder);
     Path file = name == null ? folder.resumeConfig() : Installation.findConfig(name);
-    Config config = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
-    Experiment experiment = Experiment.read(config, plugins.registry());
+    Config read = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
+    Config config = resume ? CarriedTokenizer.in(read, folder.path()) : read;
+    Experiment experiment = Experiment.read(config, plugins.registry(), Installation.dataRoots());
     RunPlugins store = RunPlugins.of(folder.path(), config);
     Dataset dataset = experiment.data().open(Installation.dataRoots());
     Device device = deviceArgument.device();
@@ -216,11 +217,11 @@ final class TrainCommand implements Callable<Integer> {
 
   private static String sample(
       Experiment experiment, Tokenizer tokenizer, Model model, String prompt) {
-    StreamingDecoder decoder = new StreamingDecoder(tokenizer);
+    StreamingDecoder decoder = tokenizer.streamingDecoder();
     StringBuilder text = new StringBuilder();
     new TextGenerator(model, tokenizer.vocabSize(), GenerationSettings.NONE)
         .generate(
-            tokenizer.encode(prompt),
+            tokenizer.encodePrompt(prompt),
             experiment.trainer().sampleTokens(),
             new Sampling(SAMPLE_TEMPERATURE, 0, 1, experiment.trainer().seed()),
             token -> {

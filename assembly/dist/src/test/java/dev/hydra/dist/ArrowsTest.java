@@ -73,6 +73,9 @@ class ArrowsTest {
     rules.put(
         "composer.swap", with(libtorch, "composer.config", "composer.spec", "composer.model"));
     rules.put("data..", libtorch);
+    rules.put("chat", new String[] {"api", "chat.jinja"});
+    rules.put("chat.jinja", new String[] {"api"});
+    rules.put("tokenizer.hf", with(libtorch, "data"));
     rules.put("optim..", libtorch);
     rules.put("inference..", with(libtorch, "composer..", "data.."));
     String[] core = with(libtorch, "composer..", "data..", "optim..", "inference..");

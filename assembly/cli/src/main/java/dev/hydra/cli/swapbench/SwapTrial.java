@@ -85,7 +85,7 @@ public final class SwapTrial implements TrainingListener {
 
   /** Trains; gives the plugins of the sites at the end, by path. */
   Map<SitePath, SwapReport.Version> run() throws IOException {
-    Experiment experiment = Experiment.read(config, plugins.registry());
+    Experiment experiment = Experiment.read(config, plugins.registry(), Installation.dataRoots());
     ExecutorService clients = Executors.newCachedThreadPool();
     SwapChannel channel =
         new SwapChannel(folder, plugins, RunPlugins.of(folder.path(), config), line -> {});

@@ -9,6 +9,7 @@ import dev.hydra.api.Registration;
 import dev.hydra.api.Settings;
 import java.nio.file.Path;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** The configuration of the data, the object {@code data} of a training configuration. */
 public final class DataSettings {
@@ -17,7 +18,7 @@ public final class DataSettings {
       Option.text("source", "where the text comes from; its own options stand beside these")
           .orElse("text");
   private static final Option<Config> TOKENIZER =
-      Option.plugin("tokenizer", "byte", "what makes tokens of the text");
+      Option.plugin("tokenizer", "bytes", "what makes tokens of the text");
   private static final Option<Integer> SEQUENCE_LENGTH =
       Option.integer("sequence-length", "tokens to predict in a window").atLeast(1).orElse(256);
   private static final Option<Double> VALIDATION_FRACTION =
@@ -30,6 +31,7 @@ public final class DataSettings {
   private final Choice<SourceFactory> source;
   private final Choice<TokenizerFactory> tokenizer;
   private final Settings settings;
+  private @Nullable Tokenizer known;
 
   private DataSettings(Choice<SourceFactory> source, Choice<TokenizerFactory> tokenizer) {
     this.source = source;
@@ -72,9 +74,21 @@ public final class DataSettings {
     return settings.get(SEQUENCE_LENGTH);
   }
 
-  /** Returns the tokenizer. */
-  public Tokenizer tokenizer() {
-    return tokenizer.create(factory -> factory.create(tokenizer.settings()));
+  /**
+   * Returns the tokenizer, created at the first call.
+   *
+   * @param roots the folders in which relative file names are looked for, in order
+   * @throws ConfigException if its files cannot be read, or are not what they should be
+   */
+  public Tokenizer tokenizer(List<Path> roots) {
+    Tokenizer created = known;
+    if (created == null) {
+      created =
+          tokenizer.create(
+              factory -> factory.create(new TokenizerContext(tokenizer.settings(), roots)));
+      known = created;
+    }
+    return created;
   }
 
   /**
@@ -85,7 +99,7 @@ public final class DataSettings {
    *     the configuration that asks for it
    */
   public Dataset open(List<Path> roots) {
-    Tokenizer tokens = tokenizer();
+    Tokenizer tokens = tokenizer(roots);
     Source text = source.create(factory -> factory.create(new SourceContext(settings, roots)));
     Corpus corpus = CorpusException.blamed(settings, SOURCE, () -> Corpus.read(text, tokens));
     Split split = Split.of(corpus.size(), settings.get(VALIDATION_FRACTION));

@@ -7,13 +7,13 @@ import dev.hydra.api.ConfigException;
 import dev.hydra.api.Factory;
 import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Option;
-import dev.hydra.api.Settings;
 import dev.hydra.data.ByteTokenizerFactory;
 import dev.hydra.data.Source;
 import dev.hydra.data.SourceContext;
 import dev.hydra.data.SourceFactory;
 import dev.hydra.data.TextSourceFactory;
 import dev.hydra.data.Tokenizer;
+import dev.hydra.data.TokenizerContext;
 import dev.hydra.data.TokenizerFactory;
 import dev.hydra.optim.ConstantScheduleFactory;
 import dev.hydra.optim.CosineScheduleFactory;
@@ -213,7 +213,7 @@ class PlantedKindsTest {
     }
 
     @Override
-    public Tokenizer create(Settings settings) {
+    public Tokenizer create(TokenizerContext from) {
       return new Tokenizer() {
         @Override
         public int vocabSize() {

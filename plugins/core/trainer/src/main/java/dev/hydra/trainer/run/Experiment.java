@@ -9,6 +9,7 @@ import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.data.DataSettings;
 import dev.hydra.inference.GenerationSettings;
 import dev.hydra.optim.OptimizerSettings;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -37,20 +38,23 @@ public record Experiment(
    * Reads and checks every part.
    *
    * @param plugins where tokenizer, source, optimizer and schedule are found
+   * @param roots the folders in which relative names of data files are looked for, in order
    * @throws ConfigException for the first mistake, with file, line and path
    */
-  public static Experiment read(Config config, PluginRegistry plugins) {
-    ConfigFiles.allow(config, PARTS);
+  public static Experiment read(Config written, PluginRegistry plugins, List<Path> roots) {
+    ConfigFiles.allow(written, PARTS);
+    DataSettings data = DataSettings.read(ConfigFiles.part(written, "data"), plugins);
+    Config config = VocabularySize.resolve(written, () -> data.tokenizer(roots));
     Experiment experiment =
         new Experiment(
             config,
             ModelSpec.read(config),
-            DataSettings.read(ConfigFiles.part(config, "data"), plugins),
+            data,
             OptimizerSettings.read(ConfigFiles.part(config, "optimizer"), plugins),
             TrainerSettings.read(ConfigFiles.part(config, "trainer")),
             GenerationSettings.read(ConfigFiles.part(config, "generation")));
     var unused = experiment.optimizer().learningRate(experiment.trainer().steps());
-    int vocabulary = experiment.data().tokenizer().vocabSize();
+    int vocabulary = data.tokenizer(roots).vocabSize();
     if (experiment.model().vocabSize() < vocabulary) {
       throw new ConfigException(
           config.getValue("model").origin(),
@@ -59,7 +63,7 @@ public record Experiment(
               + experiment.model().vocabSize()
               + ", but the tokenizer has "
               + vocabulary
-              + " tokens");
+              + " tokens; vocab-size = tokenizer takes it from there");
     }
     return experiment;
   }

@@ -12,6 +12,7 @@ import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.data.Dataset;
+import dev.hydra.data.TokenizerFiles;
 import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
@@ -80,6 +81,7 @@ public final class Trainer implements AutoCloseable {
     this.learningRates = experiment.optimizer().learningRate(settings.steps());
     folder.create();
     lock = RunLock.take(folder.path());
+    TokenizerFiles.copy(dataset.tokenizer(), folder.tokenizer());
     log = new RunLog(folder, listener);
     RandomState.seed(settings.seed());
     Placement precision = new Placement(device, ComputeType.choose(settings.precision(), device));

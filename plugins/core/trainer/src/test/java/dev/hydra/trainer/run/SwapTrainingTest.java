@@ -264,7 +264,8 @@ class SwapTrainingTest {
     assertEquals(Files.readString(saved), Files.readString(folder.resolve("parts/config.conf")));
     assertThat(Files.readString(saved)).contains("moe");
     Experiment experiment =
-        Experiment.read(ConfigFactory.parseFile(saved.toFile()).resolve(), Trials.PLUGINS);
+        Experiment.read(
+            ConfigFactory.parseFile(saved.toFile()).resolve(), Trials.PLUGINS, java.util.List.of());
     Events second = new Events();
     try (Trainer trainer =
         new Trainer(

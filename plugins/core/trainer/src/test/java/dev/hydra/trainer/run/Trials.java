@@ -91,7 +91,7 @@ public final class Trials {
   public static Experiment experiment(String overrides) {
     Config config =
         ConfigFactory.parseString(overrides).withFallback(ConfigFactory.parseString(CONFIG));
-    return Experiment.read(config.resolve(), PLUGINS);
+    return Experiment.read(config.resolve(), PLUGINS, java.util.List.of());
   }
 
   /** A trainer for the corpus in {@code folder}. */

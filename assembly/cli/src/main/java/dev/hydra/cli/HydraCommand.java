@@ -28,6 +28,7 @@ import picocli.CommandLine.Spec;
       GenerateCommand.class,
       ScoreCommand.class,
       InspectCommand.class,
+      TokenizerCommand.class,
       ImportCommand.class,
       ExportCommand.class,
       ConfigCommand.class,

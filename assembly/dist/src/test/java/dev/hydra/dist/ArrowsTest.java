@@ -87,7 +87,7 @@ class ArrowsTest {
     rules.put("tck..", with(core, "trainer.."));
     rules.put("bench..", with(core, "trainer.."));
     rules.put("swapproof..", libtorch);
-    String[] tools = with(core, "trainer..", "huggingface..", "tck..", "bench..");
+    String[] tools = with(core, "trainer..", "huggingface..", "tck..", "bench..", "chat");
     rules.put("launcher..", new String[] {"api", "api.host"});
     rules.put("cli.common", tools);
     rules.put("cli.scaffold", with(tools, "cli.common"));

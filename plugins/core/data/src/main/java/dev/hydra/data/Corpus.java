@@ -19,7 +19,18 @@ public final class Corpus {
    */
   public static Corpus read(Source source, Tokenizer tokenizer) {
     Tokens tokens = Tokens.forVocabulary(tokenizer.vocabSize());
-    source.read(text -> tokenizer.encode(text, tokens));
+    source.read(
+        new TextSink() {
+          @Override
+          public void accept(byte[] text) {
+            tokenizer.encode(text, tokens);
+          }
+
+          @Override
+          public void endOfDocument() {
+            tokenizer.endOfText().ifPresent(tokens);
+          }
+        });
     if (tokens.size() == 0) {
       throw new CorpusException("the corpus is empty: the source gives no text");
     }

@@ -1,17 +1,15 @@
 package dev.hydra.data;
 
-import java.util.function.Consumer;
-
 /** A text to train on. Reading it again gives the same. */
 @FunctionalInterface
 public interface Source {
   /**
    * Reads the whole text.
    *
-   * @param sink receives the text in order, UTF-8, in pieces that end where characters end; with
-   *     nothing between them
+   * @param sink receives the text in order, UTF-8, in pieces that end where characters end, with
+   *     nothing between them, and is told where documents end
    * @throws dev.hydra.api.ConfigException if it cannot be read to its end, naming the line of the
    *     configuration that is to blame; see {@link dev.hydra.api.Settings#invalid}
    */
-  void read(Consumer<byte[]> sink);
+  void read(TextSink sink);
 }

@@ -23,6 +23,6 @@ public record TokenizerContext(Settings settings, List<Path> roots) {
    */
   public Path file(dev.hydra.api.Option<String> option) {
     return CorpusException.blamed(
-        settings, option, () -> TextFile.find(settings.get(option), roots));
+        settings, option, () -> FileNames.file(settings.get(option), roots));
   }
 }

@@ -6,7 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
+import com.github.luben.zstd.Zstd;
+import com.typesafe.config.ConfigFactory;
 import dev.hydra.api.ConfigException;
+import dev.hydra.api.Settings;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -64,7 +67,8 @@ class CorpusTest {
       all[i] = (byte) i;
     }
     write("all", all);
-    assertArrayEquals(all, text(read("all")));
+    assertArrayEquals(all, text(corpus("files = all, encoding = any")));
+    assertRefused("all is not UTF-8: byte 128 is 0x80; convert it", "all");
   }
 
   @Test
@@ -105,9 +109,64 @@ class CorpusTest {
   }
 
   @Test
-  void aFolderIsRefused() throws IOException {
-    Files.createDirectory(folder.resolve("sub"));
-    assertRefused("sub is not a file", "sub");
+  void foldersAndPatternsMeanTheirFilesInOrder() throws IOException {
+    Files.createDirectories(folder.resolve("sub/deep"));
+    assertRefused("there is no file in the folder", "sub");
+    assertRefused("no file matches \"sub/*.txt\"", "sub/*.txt");
+    write("sub/b.txt", "b".getBytes(StandardCharsets.UTF_8));
+    write("sub/a.txt", "a".getBytes(StandardCharsets.UTF_8));
+    write("sub/.hidden", "h".getBytes(StandardCharsets.UTF_8));
+    write("sub/deep/c.md", "c".getBytes(StandardCharsets.UTF_8));
+    assertEquals("abc", new String(text(read("sub")), StandardCharsets.UTF_8));
+    assertEquals("abab", new String(text(read("sub/*.txt", "sub/[ab].*")), StandardCharsets.UTF_8));
+    assertEquals("c", new String(text(read("sub/**.md")), StandardCharsets.UTF_8));
+  }
+
+  @Test
+  void zstdIsReadAndATruncatedOneRefused() throws IOException {
+    byte[] text = Texts.words(100_000, 1);
+    byte[] packed = Zstd.compress(text);
+    write("packed", join(packed, packed));
+    assertArrayEquals(join(text, text), text(read("packed")));
+    write("cut", Arrays.copyOf(packed, packed.length / 2));
+    assertRefused("cut is a damaged zstd file", "cut");
+  }
+
+  @Test
+  void aByteOrderMarkIsLeftOutAndOtherEncodingsAreRefused() throws IOException {
+    write("marked", "\ufeffa\r\nb".getBytes(StandardCharsets.UTF_8));
+    assertEquals("a\r\nb", new String(text(read("marked")), StandardCharsets.UTF_8));
+    write("utf16", "\ufeffab".getBytes(StandardCharsets.UTF_16BE));
+    assertRefused("utf16 is in UTF-16, not text: use UTF-8", "utf16");
+    write("latin1", "caf\u00e9 au".getBytes(StandardCharsets.ISO_8859_1));
+    assertRefused("latin1 is not UTF-8: byte 3 is 0xe9", "latin1");
+  }
+
+  @Test
+  void whatIsNotTextIsRefusedWithWhatToAskFor() throws IOException {
+    write("data", "PAR1....PAR1".getBytes(StandardCharsets.US_ASCII));
+    assertRefused("data is a Parquet file, not text: use source = parquet, column = NAME", "data");
+    write("lines", "{\"text\":\"a\"}\n{\"text\":\"b\"}\n".getBytes(StandardCharsets.UTF_8));
+    assertRefused("lines holds JSON lines, not text: use source = jsonl, field = NAME", "lines");
+    write("code", "{ int a; }\n{ int b; }\n".getBytes(StandardCharsets.UTF_8));
+    assertEquals(22, read("code").size());
+  }
+
+  /** Characters of all lengths at the border of the pieces that are read. */
+  @Test
+  void charactersStayWholeInLargeFiles() throws IOException {
+    StringBuilder text = new StringBuilder();
+    while (text.length() < 1_200_000) {
+      text.append("a\u00e9\u20ac\ud83d\ude00");
+    }
+    byte[] utf8 = text.toString().getBytes(StandardCharsets.UTF_8);
+    write("large", utf8);
+    TextReader.read(
+        folder.resolve("large"),
+        piece ->
+            assertArrayEquals(
+                piece, new String(piece, StandardCharsets.UTF_8).getBytes(StandardCharsets.UTF_8)));
+    assertArrayEquals(utf8, text(read("large")));
   }
 
   @Test
@@ -161,6 +220,14 @@ class CorpusTest {
   private void assertRefused(String problem, String... files) {
     String message = assertThrows(ConfigException.class, () -> read(files)).toString();
     assertThat(message).contains(problem);
+  }
+
+  private Corpus corpus(String options) {
+    SourceFactory factory = new TextSourceFactory();
+    Settings settings =
+        Settings.read("data", ConfigFactory.parseString(options), factory.options());
+    return Corpus.read(
+        factory.create(new SourceContext(settings, List.of(folder))), new ByteTokenizer());
   }
 
   private Corpus read(String... files) {

@@ -87,11 +87,10 @@ final class Pieces {
 
   /**
    * Says whether the pre-tokenizers cut here. A space belongs to what follows it, so they cut
-   * before one in front of ASCII text, unless that begins an added token, which takes no space; white space
-   * before it is a piece of its own. They cut
-   * between letters or digits and a line break, but not between a punctuation mark and one; between
-   * a single line break and ASCII text; and between a letter and a mark, except an apostrophe and
-   * those that added tokens are made of.
+   * before one in front of ASCII text, unless that begins an added token, which takes no space;
+   * white space before it is a piece of its own. They cut between letters or digits and a line
+   * break, but not between a punctuation mark and one; between a single line break and ASCII text;
+   * and between a letter and a mark, except an apostrophe and those that added tokens are made of.
    */
   private boolean isCut(String text, int at) {
     char before = text.charAt(at - 1);

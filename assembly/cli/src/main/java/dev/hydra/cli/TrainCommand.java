@@ -105,7 +105,8 @@ final class TrainCommand implements Callable<Integer> {
     Config config = resume ? CarriedTokenizer.in(read, folder.path()) : read;
     Experiment experiment = Experiment.read(config, plugins.registry(), Installation.dataRoots());
     RunPlugins store = RunPlugins.of(folder.path(), config);
-    Dataset dataset = experiment.data().open(Installation.dataRoots());
+    Dataset dataset =
+        experiment.data().open(Installation.dataRoots(), new TokenizingProgress(screen));
     Device device = deviceArgument.device();
     ProgressDisplay display = display(screen, experiment);
     SwapChannel swaps = new SwapChannel(folder, plugins, store, display); // opens when it starts

@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** Creates sources that read one field of JSON lines; every line is a document. */
@@ -44,9 +45,25 @@ public final class JsonLinesSourceFactory implements SourceFactory {
 
   @Override
   public Source create(SourceContext from) {
-    return sink ->
-        CorpusException.blamed(
-            from.settings(), FILES, () -> new Reading(from, sink).all(from.roots()));
+    return new Source() {
+      @Override
+      public void read(TextSink sink) {
+        long unused =
+            CorpusException.blamed(
+                from.settings(), FILES, () -> new Reading(from, sink).all(from.roots()));
+      }
+
+      @Override
+      public Optional<SourceFiles> files() {
+        return Optional.of(
+            new SourceFiles(
+                CorpusException.blamed(
+                    from.settings(),
+                    FILES,
+                    () -> FileNames.find(from.settings().get(FILES), from.roots())),
+                "jsonl " + from.settings().get(FIELD) + " " + from.settings().get(ON_ERROR)));
+      }
+    };
   }
 
   /** One reading of all files. */

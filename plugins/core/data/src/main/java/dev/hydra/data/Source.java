@@ -1,5 +1,7 @@
 package dev.hydra.data;
 
+import java.util.Optional;
+
 /** A text to train on. Reading it again gives the same. */
 @FunctionalInterface
 public interface Source {
@@ -12,4 +14,14 @@ public interface Source {
    *     configuration that is to blame; see {@link dev.hydra.api.Settings#invalid}
    */
   void read(TextSink sink);
+
+  /**
+   * Says which files it reads, and how: then what is made of them can be kept. Nothing if it reads
+   * something else.
+   *
+   * @throws dev.hydra.api.ConfigException if they cannot be found
+   */
+  default Optional<SourceFiles> files() {
+    return Optional.empty();
+  }
 }

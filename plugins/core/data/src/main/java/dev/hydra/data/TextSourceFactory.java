@@ -4,6 +4,7 @@ import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Option;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 
 /** Creates sources that read text files, plain, gzip or zstd, told apart by content. */
 @HydraPlugin("text")
@@ -38,7 +39,25 @@ public final class TextSourceFactory implements SourceFactory {
   @Override
   public Source create(SourceContext from) {
     boolean checked = from.settings().get(ENCODING) == Encoding.UTF_8;
-    return sink -> CorpusException.blamed(from.settings(), FILES, () -> read(from, checked, sink));
+    return new Source() {
+      @Override
+      public void read(TextSink sink) {
+        long unused =
+            CorpusException.blamed(
+                from.settings(), FILES, () -> TextSourceFactory.read(from, checked, sink));
+      }
+
+      @Override
+      public Optional<SourceFiles> files() {
+        return Optional.of(
+            new SourceFiles(
+                CorpusException.blamed(
+                    from.settings(),
+                    FILES,
+                    () -> FileNames.find(from.settings().get(FILES), from.roots())),
+                "text " + from.settings().get(ENCODING)));
+      }
+    };
   }
 
   /** Reads the files in order and returns the number of bytes. */

@@ -30,7 +30,7 @@ public final class ValidationWindows {
           "no piece of the text held out has the "
               + (length + 1L)
               + " tokens of a window (the longest has "
-              + ranges.stream().mapToInt(Range::size).max().orElse(0)
+              + ranges.stream().mapToLong(Range::size).max().orElse(0)
               + "); hold out more, or use more text or a shorter sequence");
     }
   }
@@ -48,7 +48,7 @@ public final class ValidationWindows {
    * @param size how many windows
    */
   public Tensor batch(int first, int size) {
-    int[] starts = new int[Math.min(size, count() - first)];
+    long[] starts = new long[Math.min(size, count() - first)];
     for (int i = 0; i < starts.length; i++) {
       starts[i] = start(first + i);
     }
@@ -56,7 +56,7 @@ public final class ValidationWindows {
   }
 
   /** Returns where a window starts. */
-  int start(int window) {
+  long start(int window) {
     return grid.start(grid.rangeOf(window), window);
   }
 }

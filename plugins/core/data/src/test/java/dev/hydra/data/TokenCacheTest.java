@@ -1,6 +1,7 @@
 package dev.hydra.data;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -16,6 +17,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntConsumer;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -79,13 +81,17 @@ class TokenCacheTest {
         .get(source, source.files().orElseThrow(), tokenizer, bytes -> {});
   }
 
-  private static void assertSame(Corpus wanted, TokenSequence found) {
-    assertEquals(wanted.size(), found.size());
+  private static void assertSame(Texts wanted, TokenSequence found) {
     long[] all = new long[(int) found.size()];
     found.read(0, all, 0, all.length);
-    for (int i = 0; i < all.length; i++) {
-      assertEquals(wanted.token(i), all[i]);
+    LongStream.Builder ids = LongStream.builder();
+    for (byte[] document : wanted.documents()) {
+      for (byte each : document) {
+        ids.add(each);
+      }
+      ids.add(256);
     }
+    assertArrayEquals(ids.build().toArray(), all);
   }
 
   private List<Path> shards() throws IOException {
@@ -95,14 +101,25 @@ class TokenCacheTest {
   }
 
   @Test
+  void memoryHoldsTheSame() throws IOException {
+    Texts source = source(3, 100_000);
+    Corpus heap = Corpus.read(source, new Ending());
+    Corpus shards = new Corpus(cached(source, new Ending()));
+    assertEquals(300_003, heap.size());
+    for (int i = 0; i < 300_003; i++) {
+      assertEquals(heap.token(i), shards.token(i));
+    }
+  }
+
+  @Test
   void shardsHoldTheTokensThatMemoryWouldHold() throws IOException {
     Texts source = source(3, 12_000_000);
     Ending tokenizer = new Ending();
     TokenSequence made = cached(source, tokenizer);
     assertEquals(3, shards().size());
-    assertSame(Corpus.read(source, new Ending()), made);
+    assertSame(source, made);
     int encoded = tokenizer.pieces.get();
-    assertSame(Corpus.read(source, new Ending()), cached(source, tokenizer));
+    assertSame(source, cached(source, tokenizer));
     assertEquals(encoded, tokenizer.pieces.get(), "nothing is encoded a second time");
     long[] across = new long[7];
     long border = Files.size(shards().get(0)) / 2;
@@ -122,11 +139,11 @@ class TokenCacheTest {
     Files.delete(complete); // as after a kill
     Files.delete(shards().get(1));
     Ending second = new Ending();
-    assertSame(Corpus.read(source, new Ending()), cached(source, second));
+    assertSame(source, cached(source, second));
     assertTrue(second.pieces.get() > 0 && second.pieces.get() < first.pieces.get());
     Files.write(shards().get(2), new byte[10]);
     Ending third = new Ending();
-    assertSame(Corpus.read(source, new Ending()), cached(source, third));
+    assertSame(source, cached(source, third));
     assertTrue(third.pieces.get() > 0 && third.pieces.get() < first.pieces.get());
     assertTrue(Files.exists(complete));
   }

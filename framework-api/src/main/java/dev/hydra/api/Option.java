@@ -5,6 +5,7 @@ import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigList;
 import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigParseOptions;
+import com.typesafe.config.ConfigRenderOptions;
 import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueType;
 import java.time.Duration;
@@ -158,6 +159,15 @@ public final class Option<T> {
         });
   }
 
+  /**
+   * Declares a value that its reader checks, as options cannot express its type.
+   *
+   * @param type the type in words
+   */
+  public static Option<ConfigValue> any(String name, String type, String doc) {
+    return of(name, type, doc, value -> value);
+  }
+
   /** Declares a list of texts; a single text is a list of one. */
   public static Option<List<String>> texts(String name, String doc) {
     return of(
@@ -193,7 +203,7 @@ public final class Option<T> {
             }
           } catch (com.typesafe.config.ConfigException e) {
             throw new Unreadable(
-                "must be a duration with its unit (such as 90 s), but is " + value.render(), e);
+                "must be a duration with its unit (such as 90 s), but is " + written(value), e);
           }
           throw wrong("a duration with its unit (such as 90 s)", value);
         });
@@ -248,6 +258,9 @@ public final class Option<T> {
   /** Returns this option with a default. */
   public Option<T> orElse(T value) {
     String text = value instanceof Enum<?> e ? e.name() : value.toString();
+    if (value instanceof Duration time) {
+      text = time.toMillis() % 1000 == 0 ? time.toSeconds() + " s" : time.toMillis() + " ms";
+    }
     return orElse(value, text.toLowerCase(Locale.ROOT).replace('_', '-'));
   }
 
@@ -357,6 +370,10 @@ public final class Option<T> {
   }
 
   private static Unreadable wrong(String expected, ConfigValue value) {
-    return new Unreadable("must be " + expected + ", but is " + value.render());
+    return new Unreadable("must be " + expected + ", but is " + written(value));
+  }
+
+  private static String written(ConfigValue value) {
+    return value.render(ConfigRenderOptions.concise());
   }
 }

@@ -1,6 +1,7 @@
 package dev.hydra.api;
 
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.osgi.annotation.versioning.ProviderType;
 
@@ -22,6 +23,15 @@ public interface Pass {
    * with a cache. Empty if every row is one document.
    */
   Optional<Tensor> documents();
+
+  /**
+   * Returns what components share in one forward because it depends on nothing but the pass, such
+   * as masks made of {@link #documents}: the first who asks makes it. It lives as long as the
+   * forward and has no gradient.
+   *
+   * @param name what it is; who uses the same name means the same
+   */
+  Tensor shared(String name, Supplier<Tensor> maker);
 
   /**
    * Returns the padding of a prompt, at the start of a cache of one row: bool [1, time], true for

@@ -18,4 +18,9 @@ public record Workload(long tokens, long context) {
   public static Workload sequence(long tokens) {
     return new Workload(tokens, 0);
   }
+
+  /** Returns the tokens in the state afterwards, or the largest number if they are more. */
+  public long end() {
+    return tokens > Long.MAX_VALUE - context ? Long.MAX_VALUE : context + tokens;
+  }
 }

@@ -10,8 +10,8 @@ import picocli.CommandLine.Spec;
     name = "bench",
     description = "Measures how fast things are on this machine.",
     mixinStandardHelpOptions = true,
-    synopsisSubcommandLabel = "components | swap",
-    subcommands = {BenchComponentsCommand.class, BenchSwapCommand.class})
+    synopsisSubcommandLabel = "components | swap | train",
+    subcommands = {BenchComponentsCommand.class, BenchSwapCommand.class, BenchTrainCommand.class})
 final class BenchCommand implements Runnable {
   @Spec
   @SuppressWarnings("NullAway.Init") // set by picocli

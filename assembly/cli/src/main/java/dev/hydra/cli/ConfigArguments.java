@@ -3,6 +3,9 @@ package dev.hydra.cli;
 import com.typesafe.config.Config;
 import dev.hydra.cli.common.Installation;
 import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.trainer.run.Checkpoint;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,8 +18,9 @@ final class ConfigArguments {
       index = "0",
       paramLabel = "CONF",
       description =
-          "A configuration file, or the name of one that comes with the installation, such as"
-              + " quickstart or models/hydra-tiny.")
+          "A configuration file, the name of one that comes with the installation, such as"
+              + " quickstart or models/hydra-tiny, or the folder of a run, a checkpoint or an"
+              + " imported model.")
   @SuppressWarnings("NullAway.Init") // set by picocli
   private String name;
 
@@ -27,12 +31,17 @@ final class ConfigArguments {
   private List<String> overrides = new ArrayList<>();
 
   /** The file that is meant. */
-  Path file() {
-    return Installation.findConfig(name);
+  Path file() throws IOException {
+    Path folder = Path.of(name);
+    if (name.isEmpty() || !Files.isDirectory(folder)) {
+      return Installation.findConfig(name);
+    }
+    Path own = folder.resolve(Checkpoint.CONFIG);
+    return Files.exists(own) ? own : ModelFolder.checkpoint(folder).file(Checkpoint.CONFIG);
   }
 
   /** The resolved configuration. */
-  Config load() {
+  Config load() throws IOException {
     return ConfigFiles.load(file(), overrides);
   }
 }

@@ -1,19 +1,28 @@
 package dev.hydra.cli;
 
+import dev.hydra.api.Names;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.cli.common.Installation;
+import dev.hydra.cli.common.UsageException;
+import dev.hydra.cli.plugins.RunPlugins;
 import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.composer.config.OptionGroup;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.trainer.run.Experiment;
+import java.io.IOException;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** Checks and shows configurations. */
@@ -21,7 +30,7 @@ import picocli.CommandLine.Spec;
     name = "config",
     description = "Checks and shows configurations.",
     mixinStandardHelpOptions = true,
-    synopsisSubcommandLabel = "check|show")
+    synopsisSubcommandLabel = "check|show|options")
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class ConfigCommand {
   private final Components components;
@@ -38,7 +47,7 @@ final class ConfigCommand {
       name = "check",
       description = "Checks a configuration and all options of plugins in it; builds nothing.",
       mixinStandardHelpOptions = true)
-  int check(@Mixin ConfigArguments arguments) {
+  int check(@Mixin ConfigArguments arguments) throws IOException {
     var config = Installation.withAbsoluteData(arguments.load(), arguments.file());
     boolean experiment =
         config.hasPath("trainer") || config.hasPath("data") || config.hasPath("optimizer");
@@ -69,9 +78,46 @@ final class ConfigCommand {
       name = "show",
       description = "Prints a configuration with includes and substitutions resolved.",
       mixinStandardHelpOptions = true)
-  int show(@Mixin ConfigArguments arguments) {
+  int show(@Mixin ConfigArguments arguments) throws IOException {
     spec.commandLine().getOut().print(ConfigFiles.render(arguments.load()));
     spec.commandLine().getOut().flush();
+    return 0;
+  }
+
+  @Command(
+      name = "options",
+      description = {
+        "Prints every option that a configuration may have, as tables in Markdown.",
+        "Those of components and other plugins: hydra plugins describe TYPE."
+      },
+      mixinStandardHelpOptions = true)
+  int options(
+      @Parameters(
+              arity = "0..1",
+              defaultValue = "",
+              paramLabel = "PART",
+              description =
+                  "model, data, optimizer, trainer, generation or plugins, or an object in one,"
+                      + " such as trainer.swap (default: all).")
+          String part) {
+    List<OptionGroup> all =
+        Stream.concat(Experiment.documentation().stream(), Stream.of(RunPlugins.documentation()))
+            .toList();
+    List<OptionGroup> chosen =
+        all.stream()
+            .filter(
+                group ->
+                    part.isEmpty()
+                        || group.path().equals(part)
+                        || group.path().startsWith(part + "."))
+            .toList();
+    if (chosen.isEmpty()) {
+      throw new UsageException(
+          Names.unknown("part", part, all.stream().map(OptionGroup::path).toList()));
+    }
+    var out = spec.commandLine().getOut();
+    out.print(chosen.stream().map(OptionGroup::markdown).collect(Collectors.joining("\n")));
+    out.flush();
     return 0;
   }
 }

@@ -3,21 +3,37 @@ package dev.hydra.cli;
 import dev.hydra.libtorch.runtime.Devices;
 import java.io.IOException;
 import org.bytedeco.pytorch.Device;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
 
 /** Chooses the device. */
 final class DeviceArgument {
   @Option(
       names = "--device",
-      paramLabel = "auto|cpu|cuda",
-      description = "Where to compute; auto takes a CUDA device if there is one (default: auto).")
-  private Devices.Choice choice = Devices.Choice.AUTO;
+      paramLabel = "auto|cpu|cuda|cuda:N",
+      converter = Name.class,
+      description =
+          "Where to compute; auto takes the first CUDA device if there is one (default: auto).")
+  private String name = "auto";
+
+  /** Refuses a name that no machine has a device of, before anything is read. */
+  static final class Name implements ITypeConverter<String> {
+    @Override
+    public String convert(String name) {
+      if (!Devices.isName(name)) {
+        throw new TypeConversionException(
+            "expected one of auto, cpu, cuda and cuda:N but was '" + name + "'");
+      }
+      return name;
+    }
+  }
 
   /** The device. */
   Device device() throws IOException {
     try {
-      return Devices.choose(choice);
-    } catch (IllegalStateException e) {
+      return Devices.choose(name);
+    } catch (IllegalStateException | IllegalArgumentException e) {
       throw new IOException(e.getMessage(), e);
     }
   }

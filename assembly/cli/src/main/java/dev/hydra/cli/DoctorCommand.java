@@ -3,12 +3,14 @@ package dev.hydra.cli;
 import dev.hydra.api.host.NativeLibraries;
 import dev.hydra.composer.model.Components;
 import dev.hydra.libtorch.kernels.KernelTrial;
+import dev.hydra.libtorch.nn.FusedTrials;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.LibTorchException;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
@@ -59,9 +61,10 @@ final class DoctorCommand implements Callable<Integer> {
     }
     check("CPU", () -> trial(Devices.cpu()));
     if (Devices.cudaAvailable()) {
-      Device cuda = Devices.choose(Devices.Choice.CUDA);
+      Device cuda = Devices.choose("cuda");
       check("CUDA", () -> trial(cuda));
       check("CUDA kernels", () -> kernelTrial(cuda));
+      check("CUDA operators", () -> operatorTrials(cuda));
     } else {
       line(
           "--",
@@ -92,6 +95,12 @@ final class DoctorCommand implements Callable<Integer> {
     return String.format(
         "NVRTC %s compiled one for %s and it ran, in %.2f s; compiled ones are kept in %s",
         report.compiler(), report.architecture(), report.seconds(), report.cache());
+  }
+
+  private static String operatorTrials(Device device) {
+    return FusedTrials.run(device).stream()
+        .map(report -> String.format("%s (off by %.0e)", report.operator(), report.error()))
+        .collect(Collectors.joining(", ", "", " agree with LibTorch's own"));
   }
 
   /** The gradient of sum((x W^T)^2) with respect to W is 2 (x W^T)^T x. */

@@ -7,6 +7,7 @@ import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.composer.model.Model;
 import dev.hydra.data.Dataset;
+import dev.hydra.inference.NotFiniteException;
 import dev.hydra.trainer.evaluation.Evaluator;
 import dev.hydra.trainer.evaluation.Observation;
 import dev.hydra.trainer.evaluation.Score;
@@ -72,6 +73,7 @@ final class EvalCommand implements Callable<Integer> {
     Device device = deviceArgument.device();
     try (Model model =
         ModelFolder.load(checkpoint, config, plugins, device, precision.on(device))) {
+      NotFiniteException.checkWeights(model);
       Evaluator plain = new Evaluator(model, dataset, experiment.trainer().batchSize());
       if (!plain.possible()) {
         throw new UsageException("nothing is held out; --set data.validation-fraction=0.05");
@@ -84,6 +86,7 @@ final class EvalCommand implements Callable<Integer> {
               spec,
               swapper -> measure(swapper.map(plain::swapping).orElse(plain)));
       Score score = result.score();
+      NotFiniteException.check("the loss", score.loss());
       Map<String, Observation> observations = result.observations();
       if (json) {
         Map<String, Object> line = new LinkedHashMap<>();
@@ -100,8 +103,14 @@ final class EvalCommand implements Callable<Integer> {
         spec.commandLine()
             .getOut()
             .printf(
-                "%s: loss %.4f nats per token, %.4f bits per byte, %,d tokens%n",
-                checkpoint.folder(), score.loss(), score.bitsPerByte(), score.tokens());
+                "%s: loss %.4f nats per token, %.4f bits per byte, %,d tokens, %,d of %,d held-out"
+                    + " bytes%n",
+                checkpoint.folder(),
+                score.loss(),
+                score.bitsPerByte(),
+                score.tokens(),
+                score.bytes(),
+                score.heldOut());
         observations.forEach(this::print);
       }
     }
@@ -111,8 +120,12 @@ final class EvalCommand implements Callable<Integer> {
   private record Result(Score score, Map<String, Observation> observations) {}
 
   private Result measure(Evaluator evaluator) {
-    Score score = evaluator.score(windows, () -> false).orElseThrow();
-    return new Result(score, observe ? evaluator.observe(windows) : Map.of());
+    boolean terminal = Boolean.getBoolean("hydra.terminal");
+    try (ProgressDisplay display = new ProgressDisplay(spec.commandLine().getErr(), terminal, 0)) {
+      Score score = evaluator.score(windows, () -> false, display::evaluating).orElseThrow();
+      return new Result(
+          score, observe ? evaluator.observe(windows, display::evaluating) : Map.of());
+    }
   }
 
   private void print(String name, Observation observation) {

@@ -71,12 +71,12 @@ final class ModelFolder {
     if (Files.exists(folder.resolve(Checkpoint.MODEL))) {
       Checkpoint checkpoint = new Checkpoint(folder);
       if (!checkpoint.imported()) {
-        checkpoint.verify();
+        checkpoint.verifyModel();
       }
       return checkpoint;
     }
     return new RunFolder(folder)
-        .latestIntact(damaged -> System.err.println("hydra: " + damaged))
+        .latestModel(damaged -> System.err.println("hydra: " + damaged))
         .orElseThrow(
             () ->
                 new IOException(
@@ -120,7 +120,10 @@ final class ModelFolder {
     Model model = Model.build(ModelSpec.read(config), components, new Placement(device, type), 0);
     try {
       ModelFiles.load(model, checkpoint.file(Checkpoint.MODEL));
-    } catch (IOException | RuntimeException e) {
+    } catch (IOException e) {
+      model.close();
+      throw checkpoint.unfit(config, e);
+    } catch (RuntimeException e) {
       model.close();
       throw e;
     }

@@ -5,13 +5,11 @@ import dev.hydra.cli.common.Json;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.composer.model.Model;
+import dev.hydra.inference.NotFiniteException;
 import dev.hydra.inference.SequenceScorer;
 import dev.hydra.trainer.run.Checkpoint;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.charset.CharacterCodingException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -47,8 +45,8 @@ final class ScoreCommand implements Callable<Integer> {
       names = "--tokens",
       required = true,
       paramLabel = "FILE",
-      description = "A JSON file: an array of arrays of token ids.")
-  private Path tokens;
+      description = "A JSON file: an array of arrays of token ids; - reads standard input.")
+  private String tokens;
 
   @Option(
       names = "--json",
@@ -68,6 +66,7 @@ final class ScoreCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     try (Model model =
         ModelFolder.load(checkpoint, config, plugins, device, precision.on(device))) {
+      NotFiniteException.checkWeights(model);
       SequenceScorer scorer = new SequenceScorer(model);
       List<double[]> scores = new ArrayList<>();
       for (int i = 0; i < sequences.length; i++) {
@@ -100,15 +99,7 @@ final class ScoreCommand implements Callable<Integer> {
   }
 
   private int[][] sequences() throws IOException {
-    if (!Files.isRegularFile(tokens)) {
-      throw new UsageException("there is no file " + tokens);
-    }
-    int[][] sequences;
-    try {
-      sequences = TokenIds.rows(tokens.toString(), Files.readString(tokens));
-    } catch (CharacterCodingException e) {
-      throw new UsageException(tokens + " is not text in UTF-8");
-    }
+    int[][] sequences = TokenIds.rows(tokens, TextArgument.read(tokens, System.in));
     if (Arrays.stream(sequences).noneMatch(sequence -> sequence.length > 1)) {
       throw new UsageException(
           tokens + " has nothing to score: a sequence needs at least two tokens");

@@ -30,11 +30,14 @@ import picocli.CommandLine.Spec;
     description = {
       "Swaps components of a running training for those of another version of their plugin, for"
           + " other options or another type, between two steps.",
-      "Exit code 0: done; 1: refused, and the training goes on as it was."
+      "Exit code 0: done; 1: refused, and the training goes on as it was; 3: with --wait, rolled"
+          + " back."
     },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class SwapCommand implements Callable<Integer> {
+  private static final int ROLLED_BACK = 3;
+
   @Spec private CommandSpec spec;
   @Mixin private ControlClient client;
 
@@ -95,7 +98,14 @@ final class SwapCommand implements Callable<Integer> {
   @Option(names = "--dry-run", description = "Builds and probes, and changes nothing.")
   private boolean dryRun;
 
-  @Option(names = "--json", description = "One JSON object.")
+  @Option(
+      names = "--wait",
+      description =
+          "Waits until the swap is confirmed, as its guard is over (trainer.swap.guard-steps and"
+              + " guard-time), or rolled back, which is exit code 3.")
+  private boolean awaitVerdict;
+
+  @Option(names = "--json", description = "One JSON object; with --wait a second one.")
   private boolean json;
 
   @Override
@@ -103,7 +113,14 @@ final class SwapCommand implements Callable<Integer> {
     Duration allowed = Duration.ofMillis((long) (1000 * limit));
     SwapOrder order =
         new SwapOrder(
-            Optional.ofNullable(jar), sites, options(), unexpectedKeys, state, allowed, dryRun);
+            Optional.ofNullable(jar),
+            sites,
+            options(),
+            unexpectedKeys,
+            state,
+            allowed,
+            dryRun,
+            awaitVerdict);
     if (allowed.isZero() || allowed.isNegative()) {
       throw new UsageException("--limit must be more than 0 seconds");
     }
@@ -116,8 +133,14 @@ final class SwapCommand implements Callable<Integer> {
     if (!order.config().isEmpty() && sites.isEmpty()) {
       throw new UsageException("--set and --config need --sites");
     }
-    show(spec, client.ask(order.json()), json);
-    return 0;
+    if (!awaitVerdict || dryRun) {
+      show(spec, client.ask(order.json()), json);
+      return 0;
+    }
+    Map<String, Object> verdict = client.ask(order.json(), swapped -> show(spec, swapped, json));
+    PrintWriter out = spec.commandLine().getOut();
+    out.println(json ? Json.line(verdict) : SwapText.verdict(verdict));
+    return SwapText.stays(verdict) ? 0 : ROLLED_BACK;
   }
 
   private String options() throws IOException {

@@ -17,6 +17,7 @@ import dev.hydra.data.Tokenizer;
 import dev.hydra.inference.GenerationSettings;
 import dev.hydra.inference.Sampling;
 import dev.hydra.inference.TextGenerator;
+import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.run.Checkpoint;
 import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.RunFolder;
@@ -45,11 +46,12 @@ import picocli.CommandLine.Spec;
     name = "train",
     description = {
       "Trains the model that a configuration describes.",
-      "Ctrl-C writes a checkpoint and ends with exit code 130; --resume goes on from there."
+      "Ctrl-C writes a checkpoint and ends with exit code 130; --resume goes on from there.",
+      "SIGUSR1 writes a checkpoint, and training goes on."
     },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
-final class TrainCommand implements Callable<Integer> {
+final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
   private static final int INTERRUPTED = 130;
   private static final double SAMPLE_TEMPERATURE = 0.8;
 
@@ -76,7 +78,9 @@ final class TrainCommand implements Callable<Integer> {
   @Option(
       names = "--run-dir",
       paramLabel = "DIR",
-      description = "Where everything is written (default: runs/NAME-TIME).")
+      description =
+          "Where everything is written (default: runs/NAME-TIME, with -2 and so on after it if"
+              + " another run has that).")
   private @Nullable Path runDir;
 
   @Option(names = "--resume", description = "Goes on from the newest checkpoint in --run-dir.")
@@ -91,23 +95,55 @@ final class TrainCommand implements Callable<Integer> {
               + " (default: error).")
   private UnexpectedKeys policy = UnexpectedKeys.ERROR;
 
+  private @Nullable Path errors;
+
   TrainCommand(PluginJars plugins) {
     this.plugins = plugins;
   }
 
   @Override
   public Integer call() throws IOException {
-    PrintWriter screen = spec.commandLine().getErr();
-    RunFolder folder = new RunFolder(runDir == null ? newRunDir() : runDir);
-    checkUse(folder);
-    Path file = name == null ? folder.resumeConfig() : Installation.findConfig(name);
+    checkUse();
+    try (CheckpointSignal signal =
+        new CheckpointSignal(problem -> spec.commandLine().getErr().println("hydra: " + problem))) {
+      return train(signal);
+    }
+  }
+
+  private int train(CheckpointSignal signal) throws IOException {
+    Path file =
+        name == null && runDir != null
+            ? new RunFolder(runDir).resumeConfig()
+            : resume
+                ? Installation.findConfig(String.valueOf(name))
+                : UntrainedConfig.find(String.valueOf(name));
     Config read = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
-    Config config = resume ? CarriedTokenizer.in(read, folder.path()) : read;
+    Config config = resume && runDir != null ? CarriedTokenizer.in(read, runDir) : read;
     Experiment experiment = Experiment.read(config, plugins.registry(), Installation.dataRoots());
-    RunPlugins store = RunPlugins.of(folder.path(), config);
     Dataset dataset =
-        experiment.data().open(Installation.dataRoots(), new TokenizingProgress(screen));
+        experiment
+            .data()
+            .open(Installation.dataRoots(), new TokenizingProgress(spec.commandLine().getErr()));
     Device device = deviceArgument.device();
+    try (NewRunFolder begun =
+        runDir == null
+            ? NewRunFolder.in(Path.of("runs"), defaultName())
+            : NewRunFolder.at(runDir)) {
+      return train(signal, begun.folder(), file, config, experiment, dataset, device);
+    }
+  }
+
+  private int train(
+      CheckpointSignal signal,
+      RunFolder folder,
+      Path file,
+      Config config,
+      Experiment experiment,
+      Dataset dataset,
+      Device device)
+      throws IOException {
+    PrintWriter screen = spec.commandLine().getErr();
+    RunPlugins store = RunPlugins.of(folder.path(), config);
     ProgressDisplay display = display(screen, experiment);
     SwapChannel swaps = new SwapChannel(folder, plugins, store, display); // opens when it starts
     try (display;
@@ -115,10 +151,12 @@ final class TrainCommand implements Callable<Integer> {
         Trainer trainer =
             new Trainer(
                 experiment, dataset, components(folder, config), device, folder, display, swaps)) {
+      errors = folder.path();
       announce(screen, file, trainer.model(), dataset, folder);
       if (resume) {
         screen.println("resuming after step " + trainer.resume(policy));
       }
+      signal.asksFor(trainer::requestCheckpoint);
       Trainer.Outcome outcome;
       try (swaps) {
         outcome = trainer.run(interrupt::requested);
@@ -126,15 +164,23 @@ final class TrainCommand implements Callable<Integer> {
       interrupt.safe();
       if (outcome.interrupted()) {
         display.say(
-            "interrupted after step "
-                + outcome.step()
-                + "; go on with: hydra train --resume --run-dir "
-                + folder.path());
+            outcome.step() == 0
+                ? "interrupted before the first step: there is nothing to go on with"
+                : "interrupted after step "
+                    + outcome.step()
+                    + "; go on with: hydra train --resume --run-dir "
+                    + folder.path());
         return INTERRUPTED;
       }
       summarise(experiment, dataset.tokenizer(), trainer.model(), outcome, folder);
     }
     return 0;
+  }
+
+  /** The run folder, once there is one. */
+  @Override
+  public @Nullable Path errors() {
+    return errors;
   }
 
   /** What the model is built from: a run that goes on has the plugins that it was swapped to. */
@@ -152,28 +198,32 @@ final class TrainCommand implements Callable<Integer> {
         experiment.trainer().tokensPerStep(experiment.data().sequenceLength()));
   }
 
-  private void checkUse(RunFolder folder) throws IOException {
+  private void checkUse() throws IOException {
     if (resume && runDir == null) {
       throw new UsageException("--resume needs --run-dir, the folder of the run to go on with");
     }
     if (name == null && !resume) {
       throw new UsageException("name a configuration, such as: hydra train quickstart");
     }
-    if (resume && !folder.used()) {
-      throw new UsageException("there is no run in " + folder.path() + " to resume");
+    if (runDir == null) {
+      return;
     }
-    if (!resume && folder.used()) {
+    boolean used = new RunFolder(runDir).used();
+    if (resume && !used) {
+      throw new UsageException("there is no run in " + runDir + " to resume");
+    }
+    if (!resume && used) {
       throw new UsageException(
-          folder.path() + " holds a run already; add --resume, or choose another --run-dir");
+          runDir + " holds a run already; add --resume, or choose another --run-dir");
     }
   }
 
-  private Path newRunDir() {
-    String config = name == null ? "run" : String.valueOf(Path.of(name).getFileName());
+  private String defaultName() {
+    String config = String.valueOf(Path.of(String.valueOf(name)).getFileName());
     String time =
         LocalDateTime.now(ZoneId.systemDefault())
             .format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss"));
-    return Path.of("runs", config.replaceFirst("\\.conf$", "") + "-" + time);
+    return config.replaceFirst("\\.conf$", "") + "-" + time;
   }
 
   private static void announce(
@@ -201,19 +251,23 @@ final class TrainCommand implements Callable<Integer> {
       Trainer.Outcome outcome,
       RunFolder folder) {
     PrintWriter out = spec.commandLine().getOut();
-    outcome
-        .score()
-        .ifPresent(
-            score ->
-                out.printf(
-                    "validation: %.4f bits per byte on %,d held-out bytes%n",
-                    score.bitsPerByte(), score.bytes()));
+    outcome.score().ifPresent(score -> out.println(validation(score, folder)));
     String prompt = experiment.trainer().samplePrompt();
     if (!prompt.isEmpty()) {
       out.println("sample: " + prompt + sample(experiment, tokenizer, model, prompt));
     }
     out.println("written to " + folder.path().toAbsolutePath().normalize());
     out.println("more text: hydra generate --model " + folder.path() + " --prompt \"...\"");
+  }
+
+  private static String validation(Score score, RunFolder folder) {
+    String bits = String.format("validation: %.4f bits per byte on ", score.bitsPerByte());
+    return score.bytes() == score.heldOut()
+        ? bits + String.format("%,d held-out bytes", score.bytes())
+        : bits
+            + String.format(
+                "%,d of %,d held-out bytes (all: hydra eval --model %s)",
+                score.bytes(), score.heldOut(), folder.path());
   }
 
   private static String sample(

@@ -8,6 +8,7 @@ import dev.hydra.api.Registration;
 import dev.hydra.cli.common.Json;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.PluginJars;
+import dev.hydra.composer.model.ComponentException;
 import dev.hydra.libtorch.runtime.LibTorchException;
 import dev.hydra.tck.Check;
 import dev.hydra.tck.Conformance;
@@ -173,6 +174,8 @@ final class VerifyCommand implements Callable<Integer> {
       return Optional.of(String.valueOf(e.getMessage()));
     } catch (ConfigException e) {
       return Optional.of("it refuses options that it took before: " + e.getMessage());
+    } catch (ComponentException e) {
+      return Optional.of("it " + e.problem());
     } catch (RuntimeException | LinkageError | AssertionError | StackOverflowError e) {
       return Optional.of("it throws " + LibTorchException.readable(e));
     }

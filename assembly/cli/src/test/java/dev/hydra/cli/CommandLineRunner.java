@@ -45,9 +45,8 @@ public final class CommandLineRunner {
               throw new AssertionError(warning);
             });
     CommandLine line =
-        Main.commandLine(new Commands(new FixedPlugins(plugins), NativeFiles.unchecked()));
+        Main.commandLine(new Commands(new FixedPlugins(plugins), NativeFiles.unchecked()), out);
     StringWriter err = new StringWriter();
-    line.setOut(new PrintWriter(out, true));
     line.setErr(new PrintWriter(err, true));
     String[] texts = new String[arguments.length];
     for (int i = 0; i < texts.length; i++) {

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -79,7 +80,8 @@ class ConfigurationTest {
         "trainer.steps=0 | trainer.steps",
         "model.width=-1 | model.width",
         "model.block.paths=[{mixer=mamba3}] | unknown mixer type \"mamba3\"; did you mean \"mamba",
-        "model.block.paths=[{ffn{type=swiglu,hiden=3}}] | unknown key \"hiden\"; did you mean \"hidden\"?",
+        "model.block.paths=[{ffn{type=swiglu,hiden=3}}] | unknown key \"hiden\"; did you mean"
+            + " \"hidden\"?",
         "optimizer.type=adamv | adamw",
         "surprise=1 | surprise",
         "trainer.steps | --set trainer.steps",
@@ -149,5 +151,34 @@ class ConfigurationTest {
 
   private static long number(Object object, String key) {
     return ((Number) ((Map<?, ?>) object).get(key)).longValue();
+  }
+
+  @Test
+  @Timeout(60)
+  void costsAtAnyLengthAreNumbers() throws IOException {
+    Path config =
+        Files.writeString(
+            folder.resolve("all.conf"),
+            """
+            model {
+              width = 16, depth = 2
+              block.paths = [
+                { mixer { type = mamba2, state = 8, head-dim = 8 } }
+                { mixer { type = mamba, state = 8 } }
+                { mixer { type = full, heads = 2 } }
+                { mixer { type = sliding-window, heads = 2 } }
+                { mixer { type = sparse-global, heads = 2 } }
+                { ffn { type = moe, experts = 4, hidden = 16
+                        router { type = chunk-topk, chunk = 8, top-k = 2 } } }
+                { memory { type = workspace, slots = 4, dim = 8, heads = 2, chunk = 7 } }
+                { memory { type = pkm, keys = 8, key-dim = 8, value-dim = 16, heads = 2, top-k = 2 } }
+              ]
+            }
+            """);
+    String out =
+        run("inspect", config, "--json", "--lengths", "1000000000000,9223372036854775807")
+            .done()
+            .out();
+    assertThat(out).doesNotContain(":-").doesNotContainIgnoringCase("nan", "infinity");
   }
 }

@@ -11,8 +11,11 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
+import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
@@ -58,6 +61,22 @@ class ExceptionHandlerTest {
         .isEqualTo("hydra: f cannot be used: DirectoryNotEmptyException");
   }
 
+  /** The text is LibTorch's. */
+  @Test
+  void aDeviceWithoutMemoryIsOneMessageWithTheRemedy() {
+    RuntimeException refused =
+        new RuntimeException(
+            "CUDA out of memory. Tried to allocate 1.54 GiB. GPU 1 has a total capacity of 79.18 GiB"
+                + " of which 871.25 MiB is free. Process 7 has 78.32 GiB memory in use.\n"
+                + "Exception raised from malloc at CUDACachingAllocator.cpp:1\nframe #0: x");
+    assertThat(said(1, new IllegalStateException("component m at blocks.0.mixer failed", refused)))
+        .isEqualTo(
+            "hydra: CUDA out of memory: 1.54 GiB more were needed, and cuda:1 has 871.25 MiB of"
+                + " 79.18 GiB free. Less is taken with a smaller trainer.batch-size (and"
+                + " trainer.accumulate for the same batch in all), a shorter data.sequence-length,"
+                + " or trainer.recompute = full; hydra inspect counts the memory of a model");
+  }
+
   @Test
   void ourOwnMistakesComeWithATrace() {
     assertThat(said(1, new IllegalStateException("impossible")))
@@ -65,13 +84,35 @@ class ExceptionHandlerTest {
         .contains("impossible", "Where it happened:", "at dev.hydra.cli.ExceptionHandlerTest");
   }
 
-  /** LibTorch's messages carry a trace in C++, which is for nobody. */
+  @Command
+  private record InFolder(Exception thrown, Path errors)
+      implements java.util.concurrent.Callable<Integer>, ErrorLog.Folder {
+    @Override
+    public Integer call() throws Exception {
+      throw thrown;
+    }
+  }
+
+  /** LibTorch's messages carry a trace in C++, which is for few. */
   @Test
-  void tracesOfNativeCodeAreCutOff() {
-    String said =
-        said(
-            1,
-            new RuntimeException("sizes differ\nException raised from f at g.cpp:1\nframe #0: h"));
+  void tracesOfNativeCodeGoToAFile(@TempDir Path folder) throws IOException {
+    StringWriter err = new StringWriter();
+    CommandLine line =
+        new CommandLine(
+            new InFolder(
+                new RuntimeException(
+                    "sizes differ\nException raised from f at g.cpp:1\nframe #0: h"),
+                folder));
+    line.setErr(new PrintWriter(err));
+    line.setExecutionExceptionHandler(new ExceptionHandler());
+    assertThat(line.execute()).isEqualTo(1);
+    String said = err.toString();
     assertThat(said.lines().findFirst()).contains("hydra: failed: sizes differ");
+    assertThat(said).doesNotContain("frame #0", "g.cpp");
+    try (var files = Files.list(folder)) {
+      Path file = files.findFirst().orElseThrow();
+      assertThat(said.strip()).endsWith("Every stack frame is in " + file);
+      assertThat(Files.readString(file)).contains("frame #0: h", "ExceptionHandlerTest");
+    }
   }
 }

@@ -2,17 +2,24 @@ package dev.hydra.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.run.StepReport;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ProgressDisplayTest {
   private final StringWriter screen = new StringWriter();
 
   private ProgressDisplay display(boolean terminal) {
-    return new ProgressDisplay(new PrintWriter(screen, true), terminal, 64);
+    return display(terminal, 120);
+  }
+
+  private ProgressDisplay display(boolean terminal, int columns) {
+    return new ProgressDisplay(new PrintWriter(screen, true), terminal, 64, () -> columns);
   }
 
   private static StepReport step(long step, double tokensPerSecond) {
@@ -47,6 +54,73 @@ class ProgressDisplayTest {
                 + "  64 tokens/s  0:06 left\nwarning: the disk is slow\n"
                 + "\r\u001b[K[########################] step 8/8  loss 0.693  1.000 bits/token"
                 + "  64 tokens/s  0:00 left\n");
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {40, 41, 50, 60, 79, 80, 97, 120})
+  void aLineFitsTheTerminal(int columns) {
+    try (ProgressDisplay display = display(true, columns)) {
+      display.stepped(
+          new StepReport(99_999, 100_000, Math.log(2), 0, 1, 1e-3, 64 * 1 / 3661.0 * 1e3));
+    }
+    String line = screen.toString().replace("\r\u001b[K", "").strip();
+    assertThat(line.length()).isLessThan(columns);
+    assertThat(line).contains("step 99,999/100,000  loss 0.693").containsPattern("  0:04( left)?$");
+  }
+
+  @Test
+  void anEvaluationShowsHowFarItIs() throws InterruptedException {
+    try (ProgressDisplay display = display(true, 24)) {
+      display.evaluating(0, 2048);
+      Thread.sleep(250); // more than from one line to the next
+      display.evaluating(1024, 2048);
+    }
+    assertThat(screen).hasToString("\r\u001b[Kheld-out text: 1,024 of\n");
+  }
+
+  @Test
+  void theWidthIsThatOfTheTerminal() {
+    assertThat(TerminalWidth.columns("24 132\n")).isEqualTo(132);
+    assertThat(TerminalWidth.columns("0 0\n")).isEqualTo(TerminalWidth.USUAL);
+    assertThat(TerminalWidth.columns("")).isEqualTo(TerminalWidth.USUAL);
+  }
+
+  /** The first step, which loads and compiles, is forgotten. */
+  @Test
+  void theSpeedIsThatOfTheLastSeconds() {
+    try (ProgressDisplay display = display(false)) {
+      display.stepped(new StepReport(1, 1000, 1, 0, 1, 1e-3, 64 / 30.0));
+      for (int step = 2; step < 1000; step++) {
+        display.stepped(new StepReport(step, 1000, 1, 0, 1, 1e-3, 6400));
+      }
+      display.stepped(new StepReport(1000, 1000, 1, 0, 1, 1e-3, 640));
+    }
+    assertThat(screen.toString().lines().reduce((a, b) -> b).orElseThrow())
+        .as("990 of 0.01 s, one of 0.1 s")
+        .contains("  6,342 tokens/s  ");
+  }
+
+  /** Where log-every is more than 1, a report is about several steps. */
+  @Test
+  void reportsMayBeRare() {
+    try (ProgressDisplay display = display(false)) {
+      display.stepped(new StepReport(1, 101, 1, 0, 1, 1e-3, 64 / 2.0));
+      display.stepped(new StepReport(101, 101, 1, 0, 1, 1e-3, 64 * 100 / 6.0));
+    }
+    assertThat(screen.toString()).contains("step 101/101").contains("  808 tokens/s  ");
+  }
+
+  /** The summary says it. */
+  @Test
+  void theLastEvaluationIsNotSaidTwice() {
+    Score score = new Score(Math.log(2), 1, 1, 1);
+    try (ProgressDisplay display = display(false)) {
+      display.stepped(step(4, 64));
+      display.evaluated(4, score);
+      display.stepped(step(8, 64));
+      display.evaluated(8, score);
+    }
+    assertThat(screen.toString()).containsOnlyOnce("held-out").contains("step 4: held-out text");
   }
 
   @Test

@@ -5,7 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.jr.ob.JSON;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -74,6 +77,20 @@ class TrainedModelTest {
   }
 
   @Test
+  void theLastEvaluationIsBounded() throws IOException {
+    Path config = TinyModel.write(Files.createDirectories(folder.resolve("bounded")));
+    Path own = folder.resolve("bounded/run");
+    String limit = "trainer.evaluation.final-windows=";
+    Object[] train = {"train", config, "--run-dir", own, "--device", "cpu", "--set", limit + 4};
+    assertThat(run(train).done().out())
+        .contains("on 128 of 928 held-out bytes (all: hydra eval --model " + own + ")");
+    assertThat(run("eval", "--model", own).done().out()).contains("928 of 928 held-out bytes");
+    train[3] = folder.resolve("bounded/all");
+    train[7] = limit + 0;
+    assertThat(run(train).done().out()).contains("on 928 held-out bytes\n");
+  }
+
+  @Test
   void nothingHeldOutCannotBeScored() {
     run("eval", "--model", run, "--set", "data.validation-fraction=0")
         .refused(2, "nothing is held out; --set data.validation-fraction=0.05");
@@ -124,6 +141,65 @@ class TrainedModelTest {
         .isEqualTo(List.of(3, 0));
   }
 
+  @Test
+  void promptsAndTokensComeFromFilesAndStandardInput() throws IOException {
+    Map<String, Object> expected = generated("", "-p", "one");
+    Path text = Files.writeString(folder.resolve("prompt.txt"), "\ufeffone");
+    Path ids = Files.writeString(folder.resolve("ids.json"), "[111,110,101]");
+    assertThat(generated("", "--prompt-file", text)).isEqualTo(expected);
+    assertThat(generated("one", "-p", "-")).isEqualTo(expected);
+    assertThat(generated("one", "--prompt-file", "-")).isEqualTo(expected);
+    assertThat(generated("[111,110,101]", "--tokens", "-")).isEqualTo(expected);
+    assertThat(generated("", "--tokens", ids)).isEqualTo(expected);
+    assertThat(generated("", "-p", "@" + text)).isNotEqualTo(expected); // taken as it stands
+    Object[] score = {"score", "--model", run, "--tokens", "-", "--json"};
+    assertThat(withInput("[[1,2,3]]", () -> json(score))).containsKey("logprobs");
+    run("generate", "--model", run, "--prompt-file", "nowhere").refused(2, "no file nowhere");
+    run("generate", "--model", run, "--tokens", "nowhere").refused(2, "--tokens must be an array");
+  }
+
+  @Test
+  void generationSaysItsSpeedAndEchoes() throws IOException {
+    Object[] generate = {"generate", "--model", run, "-p", "one two", "-n", "5", "--echo"};
+    var outcome = run(generate).done();
+    assertThat(outcome.out()).startsWith("one two");
+    assertThat(outcome.err())
+        .matches("5 tokens, the first after [0-9.]+ s, then [0-9.,]+ tokens/s\n");
+    assertThat(generated("", "-p", "one")).doesNotContainKey("prompt");
+    assertThat(json("generate", "--model", run, "-p", "one", "-n", "1", "--json", "--echo"))
+        .containsEntry("prompt", List.of(111, 110, 101));
+  }
+
+  private static Map<String, Object> generated(String input, String option, Object value)
+      throws IOException {
+    Object[] generate = {"generate", "--model", run, "-n", "5", "--json", option, value};
+    return withInput(input, () -> json(generate));
+  }
+
+  @FunctionalInterface
+  private interface Action {
+    Map<String, Object> run() throws IOException;
+  }
+
+  private static Map<String, Object> withInput(String text, Action action) throws IOException {
+    InputStream before = System.in;
+    System.setIn(new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)));
+    try {
+      return action.run();
+    } finally {
+      System.setIn(before);
+    }
+  }
+
+  @Test
+  void aRunIsInspectedAndItsConfigurationShown() {
+    assertThat(run("inspect", run).done().out())
+        .isEqualTo(run("inspect", run.resolve("config.conf")).done().out());
+    assertThat(run("config", "show", run.resolve("checkpoints/step-000002")).done().out())
+        .contains("mamba2");
+    run("inspect", folder).refused(1, "is neither a checkpoint nor a run folder");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -167,7 +243,7 @@ class TrainedModelTest {
   void anotherShapeThanTheCheckpointsIsRefused() {
     var outcome = run("generate", "--model", run, "--set", "model.width=24");
     assertThat(outcome.code()).isNotZero();
-    assertThat(outcome.err()).contains("shape");
+    assertThat(outcome.err()).contains("model.width is 16 in the checkpoint, 24 here");
   }
 
   private static Map<String, Object> json(Object... arguments) throws IOException {

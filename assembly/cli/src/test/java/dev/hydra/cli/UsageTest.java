@@ -22,13 +22,31 @@ class UsageTest {
         "'' | hydra needs a command",
         "trian | Unmatched argument at index 0: 'trian'",
         "train --stpes 3 | Unknown option: '--stpes'",
+        "train --steps 100 | Did you mean: --set trainer.steps=100",
+        "train x --lr 1e-4 | Did you mean: --set optimizer.learning-rate=1e-4",
+        "train x --learning_rate=1 | Did you mean: --set optimizer.learning-rate=1",
+        "train x --batch-size 8 --resume | Did you mean: --set trainer.batch-size=8",
+        "train x -b 8 | Did you mean: --set trainer.batch-size=8",
+        "train x --seed | Did you mean: --set trainer.seed=VALUE",
+        "train x --epochs 3 | Did you mean: --set trainer.steps=3",
+        "train x trainer.steps=3 | Did you mean: --set trainer.steps=3",
+        "train x steps=3 | Did you mean: --set trainer.steps=3",
+        "train x --guard-steps 3 | Did you mean: --set trainer.swap.guard-steps=3",
+        "train x --output d | Did you mean: --run-dir d",
+        "train --config x.conf | Did you mean: CONF, without a name before it",
+        "generate --model x --max-new-tokens 3 | Did you mean: --max-tokens 3",
+        "doctor --steps 3 | Unknown options: '--steps', '3'",
+        "train x --sequence-length=9 | Did you mean: --set data.sequence-length=9",
+        "config shw | Did you mean: config show",
+        "plugins lst | Did you mean: plugins list",
+        "generate --model nowhere --prompt-file f -p a | give either --prompt or --tokens",
         "train | name a configuration, such as: hydra train quickstart",
         "train --resume | --resume needs --run-dir, the folder of the run to go on with",
         "train --resume --run-dir nowhere | there is no run in nowhere to resume",
         "train x --device tpu | Invalid value for option '--device': expected one of",
         "train no-such-conf | there is no configuration no-such-conf; looked for no-such-conf,"
             + " no-such-conf.conf",
-        "eval | Missing required option: '--run-dir=DIR'",
+        "eval | Missing required option: '--model=DIR'",
         "eval --model nowhere | there is no folder nowhere",
         "eval --model nowhere --windows 0 | --windows must be at least 1",
         "generate --model nowhere -p a --tokens [1] | give either --prompt or --tokens",
@@ -52,6 +70,25 @@ class UsageTest {
     assertThat(outcome.out()).isEmpty();
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "train x --run-dir=, Invalid value for option '--run-dir': it is empty; . is the working"
+        + " folder",
+    "eval --model=, Invalid value for option '--model'",
+    "generate --model=, Invalid value for option '--model'",
+    "plugins rollback --run=, Invalid value for option '--run'",
+    "score --model nowhere --tokens=, the name of the file is empty",
+  })
+  void anEmptyNameIsNotTheWorkingFolder(String arguments, String message) {
+    run((Object[]) arguments.split(" ")).refused(2, message);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"train", "inspect", "config show", "config check"})
+  void anEmptyNameIsNotAConfiguration(String command) {
+    run((Object[]) (command + " ").split(" ", -1)).refused(2, "of the configuration is empty");
+  }
+
   @Test
   void misspeltCommandsAndOptionsAreGivenHelp() {
     assertThat(run("trian").err())
@@ -66,6 +103,8 @@ class UsageTest {
   @ValueSource(
       strings = {
         "--help",
+        "help",
+        "help train",
         "train --help",
         "eval --help",
         "generate --help",

@@ -65,7 +65,10 @@ class ArrowsTest {
     rules.put("libtorch.runtime", new String[] {"api"});
     rules.put("libtorch.safetensors", new String[] {"api", "libtorch.runtime", "libtorch.io"});
     rules.put("libtorch.autograd", new String[] {"api", "libtorch.runtime"});
-    rules.put("libtorch.nn", new String[] {"api", "libtorch.runtime", "libtorch.autograd"});
+    rules.put(
+        "libtorch.nn",
+        new String[] {"api", "libtorch.runtime", "libtorch.autograd", "libtorch.kernels"});
+    rules.put("libtorch.graphs", new String[] {"api", "libtorch.runtime"});
     rules.put("libtorch.kernels", new String[] {"api", "libtorch.runtime", "libtorch.io"});
     rules.put("composer.config", new String[] {"api"});
     rules.put("composer.spec", new String[] {"api", "composer.config"});

@@ -48,7 +48,9 @@ class BrokenPluginsIT {
     TestBundle bundle = TestBundle.plugin("bad", ProbeFactory.class);
     bundle.headers().keySet().removeIf(header -> !header.equals("Manifest-Version"));
     bundle.writeTo(broken);
-    assertSkipped("it is not an OSGi bundle");
+    assertSkipped(
+        "it is not an OSGi bundle, as plugins are: its manifest has no Bundle-SymbolicName; see"
+            + " hydra plugins new");
   }
 
   @Test

@@ -36,6 +36,10 @@ class EnvironmentIT {
     "GREP_OPTIONS, --color=always",
     "POSIXLY_CORRECT, 1",
     "TMPDIR, /nowhere",
+    "TZ, Nowhere/None",
+    "CLASSPATH, /nowhere",
+    "OMP_NUM_THREADS, abc",
+    "COLUMNS, abc",
     "LC_ALL, xx_YY.UTF-8"
   })
   void aVariableOfTheShellChangesNothing(String name, String value) throws Exception {

@@ -82,6 +82,14 @@ class LauncherIT {
     Hydra.Result result = hydra.with("HYDRA_PLUGINS", missing).run();
     assertEquals(1, result.exitCode());
     assertEquals(1, result.err().size());
-    assertThat(result.err().get(0)).as(result.toString()).contains(missing.toString());
+    assertThat(result.err().get(0))
+        .as(result.toString())
+        .contains(
+            "HYDRA_PLUGINS must name a folder with plugins, but " + missing + " is not there");
+    Path file = Files.createFile(folder.resolve("plugin.jar"));
+    assertThat(hydra.with("HYDRA_PLUGINS", file).run().err())
+        .singleElement()
+        .asString()
+        .contains(file + " is a file; name the folder that it is in");
   }
 }

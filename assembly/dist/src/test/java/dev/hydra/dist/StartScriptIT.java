@@ -84,6 +84,18 @@ class StartScriptIT {
   }
 
   @Test
+  void saysThatTheWorkingFolderIsGone() throws Exception {
+    String gone = "mkdir gone && cd gone && rmdir ../gone && exec '" + Hydra.HOME + "/bin/hydra'";
+    Hydra.Result result =
+        new Hydra(Path.of("/bin/sh"), folder)
+            .in(folder)
+            .with("JAVA_HOME", javaThatPrints("17"))
+            .run("-c", gone);
+    assertEquals(1, result.exitCode(), result.toString());
+    assertThat(result.err()).anyMatch(said -> said.startsWith("hydra: the working folder is gone"));
+  }
+
+  @Test
   void optionsOfTheUserWin() throws Exception {
     List<String> out =
         hydra

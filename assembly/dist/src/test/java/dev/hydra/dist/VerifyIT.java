@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.example.hydra.ema.EmaFactory;
 import dev.hydra.dist.probe.ExplodingFactory;
 import dev.hydra.dist.probe.PeekingFactory;
+import dev.hydra.dist.probe.ThrowingFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -80,6 +81,29 @@ class VerifyIT {
             "token by token = whole",
             "packed = separate documents"),
         failed);
+  }
+
+  /** What LibTorch refuses is said in one line for each check, without native frames. */
+  @Test
+  void aMixerThatThrowsIsToldWhereItDoes() throws Exception {
+    Path jar = folder.resolve("throwing.jar");
+    TestBundle.plugin("throwing", ThrowingFactory.class)
+        .with(
+            "Import-Package",
+            "dev.hydra.api,org.bytedeco.javacpp,"
+                + "org.bytedeco.pytorch;version=\"[2.10,2.11)\",org.bytedeco.pytorch.global")
+        .writeTo(jar);
+    Hydra.Result result = verify(jar);
+    assertEquals(1, result.exitCode(), result.toString());
+    assertThat(result.out())
+        .as(result.toString())
+        .anyMatch(
+            line ->
+                line.contains("shape and type")
+                    && line.contains("it failed in ThrowingFactory.")
+                    && line.contains("operator view: "))
+        .noneMatch(line -> line.contains("frame #") || line.contains("Exception raised"));
+    assertThat(result.err()).isEmpty();
   }
 
   @Test

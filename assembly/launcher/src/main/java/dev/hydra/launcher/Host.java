@@ -46,6 +46,7 @@ final class Host implements AutoCloseable {
    */
   static Host start(Path home, Optional<Path> extra, Natives natives, Consumer<String> warnings)
       throws IOException {
+    extra.ifPresent(Host::checkFolder);
     Framework framework =
         ServiceLoader.load(FrameworkFactory.class)
             .findFirst()
@@ -67,6 +68,17 @@ final class Host implements AutoCloseable {
     framework.getBundleContext().registerService(PluginInstaller.class, host::add, null);
     framework.getBundleContext().registerService(NativeLibraries.class, natives::check, null);
     return host;
+  }
+
+  private static void checkFolder(Path extra) {
+    if (!Files.isDirectory(extra)) {
+      throw new StartException(
+          "HYDRA_PLUGINS must name a folder with plugins, but "
+              + extra
+              + (Files.exists(extra)
+                  ? " is a file; name the folder that it is in"
+                  : " is not there; make it, or unset HYDRA_PLUGINS"));
+    }
   }
 
   private static Map<String, String> configuration(Path home) throws IOException {
@@ -138,7 +150,11 @@ final class Host implements AutoCloseable {
         return Optional.of(bundle);
       }
       bundle.uninstall();
-      warnings.accept(Problem.skipped(location, "it is not an OSGi bundle"));
+      warnings.accept(
+          Problem.skipped(
+              location,
+              "it is not an OSGi bundle, as plugins are: its manifest has no Bundle-SymbolicName; see"
+                  + " hydra plugins new"));
     } catch (BundleException | IOException e) {
       warnings.accept(Problem.skipped(location, "it cannot be read: " + Problem.rootCause(e)));
     }

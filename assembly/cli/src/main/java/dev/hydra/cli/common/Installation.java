@@ -5,6 +5,9 @@ import com.typesafe.config.ConfigList;
 import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueFactory;
+import dev.hydra.api.Names;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,10 +15,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Finds files of the user and of the installation. */
 public final class Installation {
+  private static final String ENDING = ".conf";
   private static final Set<String> FILE_KEYS = Set.of("file", "files", "validation-files");
 
   private Installation() {}
@@ -36,11 +41,14 @@ public final class Installation {
 
   /** A configuration: a file as named, or one of the installation, with or without its ending. */
   public static Path findConfig(String name) {
+    if (name.isEmpty()) {
+      throw new UsageException("the name of the configuration is empty");
+    }
     List<Path> tried = new ArrayList<>();
     tried.add(Path.of(name));
     home().ifPresent(home -> tried.add(home.resolve("configs").resolve(name)));
     for (Path base : List.copyOf(tried)) {
-      tried.add(base.resolveSibling(base.getFileName() + ".conf"));
+      tried.add(base.resolveSibling(base.getFileName() + ENDING));
     }
     return tried.stream()
         .filter(Files::isRegularFile)
@@ -50,8 +58,28 @@ public final class Installation {
                 new UsageException(
                     "there is no configuration "
                         + name
-                        + "; looked for "
+                        + Names.nearest(name, known())
+                            .map(near -> "; did you mean " + near + "? Looked for ")
+                            .orElse("; looked for ")
                         + String.join(", ", tried.stream().map(Path::toString).toList())));
+  }
+
+  /** The names of the configurations that come with the installation. */
+  private static List<String> known() {
+    Path configs = home().map(home -> home.resolve("configs")).orElse(null);
+    if (configs == null || !Files.isDirectory(configs)) {
+      return List.of();
+    }
+    try (Stream<Path> files = Files.walk(configs)) {
+      return files
+          .map(file -> configs.relativize(file).toString())
+          .filter(file -> file.endsWith(ENDING))
+          .map(file -> file.substring(0, file.length() - ENDING.length()))
+          .sorted()
+          .toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** Where relative data files are looked for. */

@@ -2,6 +2,7 @@ package dev.hydra.cli.plugins;
 
 import com.typesafe.config.Config;
 import dev.hydra.api.PluginId;
+import dev.hydra.composer.config.OptionGroup;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.io.Sha256;
@@ -52,6 +53,11 @@ public record RunPlugins(Path run, TrustedJars trusted) {
   /** For a run with a configuration, whose part {@code plugins} counts. */
   public static RunPlugins of(Path run, Config config) {
     return new RunPlugins(run, TrustedJars.read(config));
+  }
+
+  /** The options of the part {@code plugins} of a configuration. */
+  public static OptionGroup documentation() {
+    return TrustedJars.documentation();
   }
 
   private Path folder() {

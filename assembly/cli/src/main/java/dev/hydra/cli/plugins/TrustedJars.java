@@ -4,6 +4,7 @@ import com.typesafe.config.Config;
 import dev.hydra.api.Option;
 import dev.hydra.api.Settings;
 import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.composer.config.OptionGroup;
 import dev.hydra.libtorch.io.Sha256;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -40,10 +41,16 @@ record TrustedJars(Optional<Set<String>> hashes, Optional<Set<String>> signers) 
         .optional("any");
   }
 
+  private static final List<Option<?>> OPTIONS = List.of(TRUSTED, SIGNERS);
+
+  /** The options of {@code plugins}, for documentation. */
+  static OptionGroup documentation() {
+    return new OptionGroup(PART, "Which jars a running model may be swapped to.", OPTIONS);
+  }
+
   /** Reads the part {@code plugins} of a configuration. */
   static TrustedJars read(Config config) {
-    Settings settings =
-        Settings.read(PART, ConfigFiles.part(config, PART), List.of(TRUSTED, SIGNERS));
+    Settings settings = Settings.read(PART, ConfigFiles.part(config, PART), OPTIONS);
     return new TrustedJars(
         settings.get(TRUSTED).map(TreeSet::new), settings.get(SIGNERS).map(TreeSet::new));
   }

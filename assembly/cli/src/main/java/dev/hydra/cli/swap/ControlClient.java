@@ -26,6 +26,13 @@ public final class ControlClient {
       description = "The folder of the running training (default: the only one in runs/).")
   private @Nullable Path run;
 
+  /** Hears what is said before an answer. */
+  @FunctionalInterface
+  public interface Early {
+    /** Takes a part of what is said. */
+    void said(Map<String, Object> part) throws IOException;
+  }
+
   /** Whether a training was named. */
   public boolean named() {
     return run != null;
@@ -37,11 +44,21 @@ public final class ControlClient {
    * @throws IOException if there is none, or it is a refusal, saying why
    */
   public Map<String, Object> ask(Map<String, ?> request) throws IOException {
+    return ask(request, early -> {});
+  }
+
+  /**
+   * Sends a request and waits for the answer.
+   *
+   * @param early hears what is said before it
+   * @throws IOException if there is none, or it is a refusal, saying why
+   */
+  public Map<String, Object> ask(Map<String, ?> request, Early early) throws IOException {
     Path folder = run == null ? only() : run;
     if (!Files.isDirectory(folder)) {
       throw new UsageException("there is no run folder " + folder);
     }
-    Map<String, Object> answer = ask(folder, request);
+    Map<String, Object> answer = ask(folder, request, early);
     if ("refused".equals(answer.get("status"))) {
       throw new IOException("refused: " + answer.get("reason"));
     }
@@ -54,19 +71,26 @@ public final class ControlClient {
    * @throws IOException if there is none
    */
   public static Map<String, Object> ask(Path folder, Map<String, ?> request) throws IOException {
-    String answer;
+    return ask(folder, request, early -> {});
+  }
+
+  private static Map<String, Object> ask(Path folder, Map<String, ?> request, Early early)
+      throws IOException {
     try (SocketChannel channel = new ControlSocket(folder).connect();
         OutputStream out = Channels.newOutputStream(channel);
         BufferedReader in =
             new BufferedReader(
                 new InputStreamReader(Channels.newInputStream(channel), StandardCharsets.UTF_8))) {
       out.write((Json.line(request) + "\n").getBytes(StandardCharsets.UTF_8));
-      answer = in.readLine();
+      for (String line = in.readLine(); line != null; line = in.readLine()) {
+        Map<String, Object> answer = JSON.std.mapFrom(line);
+        if (!Boolean.TRUE.equals(answer.remove(ControlServer.MORE))) {
+          return answer;
+        }
+        early.said(answer);
+      }
     }
-    if (answer == null) {
-      throw new IOException("the training in " + folder + " has ended before it answered");
-    }
-    return JSON.std.mapFrom(answer);
+    throw new IOException("the training in " + folder + " has ended before it answered");
   }
 
   private static Path only() throws IOException {

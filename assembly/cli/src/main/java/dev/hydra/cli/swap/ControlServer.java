@@ -7,6 +7,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.nio.channels.Channels;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
@@ -16,13 +17,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.function.Function;
+import java.util.function.Consumer;
 
 /**
  * Answers requests over a {@link ControlSocket}, one JSON object a line each way. Clients that say
  * nothing, talk nonsense or die concern nobody else.
  */
 final class ControlServer implements AutoCloseable {
+  /** Whether another line follows as part of the same answer. */
+  static final String MORE = "more";
+
   private static final int LONGEST_LINE = 1 << 20;
 
   /** How long the last answers may take when the run has ended. */
@@ -30,17 +34,27 @@ final class ControlServer implements AutoCloseable {
 
   private final ControlSocket socket;
   private final ServerSocketChannel channel;
-  private final Function<Map<String, Object>, Map<String, ?>> answers;
+  private final Answers answers;
   private final Map<SocketChannel, Thread> clients = new ConcurrentHashMap<>();
   private final Thread acceptor;
+
+  /** Answers requests. */
+  @FunctionalInterface
+  interface Answers {
+    /**
+     * Answers a request.
+     *
+     * @param early takes what can be said before the answer, marked with {@link #MORE}
+     */
+    Map<String, ?> of(Map<String, Object> request, Consumer<Map<String, ?>> early);
+  }
 
   /**
    * Begins to listen.
    *
    * @param answers called on a thread of each client
    */
-  ControlServer(ControlSocket socket, Function<Map<String, Object>, Map<String, ?>> answers)
-      throws IOException {
+  ControlServer(ControlSocket socket, Answers answers) throws IOException {
     this.socket = socket;
     this.answers = answers;
     channel = socket.listen();
@@ -72,18 +86,26 @@ final class ControlServer implements AutoCloseable {
         InputStream in = new BufferedInputStream(Channels.newInputStream(client));
         OutputStream out = Channels.newOutputStream(client)) {
       for (String line = line(in); !line.isEmpty(); line = line(in)) {
-        out.write((Json.line(answer(line)) + "\n").getBytes(StandardCharsets.UTF_8));
+        write(out, answer(line, early -> write(out, early)));
       }
-    } catch (IOException e) {
+    } catch (IOException | UncheckedIOException e) {
       // It has gone, and will not be told.
     } finally {
       clients.remove(client);
     }
   }
 
-  private Map<String, ?> answer(String line) {
+  private static void write(OutputStream out, Map<String, ?> line) {
     try {
-      return answers.apply(JSON.std.mapFrom(line));
+      out.write((Json.line(line) + "\n").getBytes(StandardCharsets.UTF_8));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private Map<String, ?> answer(String line, Consumer<Map<String, ?>> early) {
+    try {
+      return answers.of(JSON.std.mapFrom(line), early);
     } catch (IOException e) {
       return Map.of("status", "refused", "reason", "the request is not a JSON object");
     }

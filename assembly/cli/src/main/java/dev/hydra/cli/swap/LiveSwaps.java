@@ -7,6 +7,7 @@ import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.cli.plugins.RunPlugins;
 import dev.hydra.composer.swap.SwapRefusedException;
 import dev.hydra.composer.swap.SwapReport;
+import dev.hydra.composer.swap.SwapVerdict;
 import dev.hydra.composer.swap.Swapper;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -17,10 +18,12 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
@@ -56,25 +59,48 @@ final class LiveSwaps {
     swapper.whenReleased(this::tidy);
   }
 
-  /** Answers a request of a client. */
-  Map<String, ?> answer(Map<String, Object> request) {
+  /**
+   * Answers a request of a client.
+   *
+   * @param early hears what can be said before the answer
+   */
+  Map<String, ?> answer(Map<String, Object> request, Consumer<Map<String, ?>> early) {
     String what = String.valueOf(request.get("do"));
     return switch (what) {
-      case "swap" -> swap(request);
+      case "swap" -> swap(request, early);
       case "rollback" -> inTurn(() -> SwapText.json(swapper.rollback()));
       case "list" -> Map.of("status", "listed", "sites", SwapText.json(swapper.list()));
       default -> SwapText.refused("there is no request " + what);
     };
   }
 
-  private Map<String, ?> swap(Map<String, Object> request) {
+  private Map<String, ?> swap(Map<String, Object> request, Consumer<Map<String, ?>> early) {
     SwapOrder order;
     try {
       order = SwapOrder.read(request);
     } catch (IllegalArgumentException e) {
       return SwapText.refused("the request cannot be read: " + e.getMessage());
     }
-    return swap(order, "command");
+    return order.awaitVerdict() ? watched(order, early) : swap(order, "command");
+  }
+
+  /** Swaps, tells of it, and waits until the swap is confirmed or rolled back. */
+  private Map<String, ?> watched(SwapOrder order, Consumer<Map<String, ?>> early) {
+    CompletableFuture<CompletableFuture<SwapVerdict>> verdict = new CompletableFuture<>();
+    Map<String, ?> answer =
+        inTurn(
+            () -> {
+              Map<String, ?> performed = perform(order, "command");
+              verdict.complete(swapper.verdict()); // in the same turn, it is that of this swap
+              return performed;
+            });
+    if (!"switched".equals(answer.get("status"))) {
+      return answer;
+    }
+    Map<String, Object> first = new LinkedHashMap<>(answer);
+    first.put(ControlServer.MORE, true);
+    early.accept(first);
+    return SwapText.json(verdict.thenCompose(it -> it).join()); // complete when the run ends
   }
 
   /**

@@ -24,6 +24,7 @@ import java.util.Optional;
  * @param state what becomes of a decoding state that does not fit
  * @param limit how long building and probing may take
  * @param dryRun whether to build and probe only
+ * @param awaitVerdict whether to wait until the swap is confirmed or rolled back
  */
 public record SwapOrder(
     Optional<Path> jar,
@@ -32,7 +33,8 @@ public record SwapOrder(
     SwapRequest.UnexpectedKeys unexpectedKeys,
     SwapRequest.State state,
     Duration limit,
-    boolean dryRun) {
+    boolean dryRun,
+    boolean awaitVerdict) {
   /** A plugin for all sites of its types. */
   public static SwapOrder of(Path jar) {
     return new SwapOrder(
@@ -42,6 +44,7 @@ public record SwapOrder(
         SwapRequest.UnexpectedKeys.ERROR,
         SwapRequest.State.REFUSE,
         SwapRequest.LIMIT,
+        false,
         false);
   }
 
@@ -63,7 +66,8 @@ public record SwapOrder(
         SwapRequest.State.valueOf(constant(json, "state", "refuse")),
         Duration.ofMillis(
             (long) (1000 * Json.number(json, "limit_seconds", SwapRequest.LIMIT.toSeconds()))),
-        Boolean.TRUE.equals(json.get("dry_run")));
+        Boolean.TRUE.equals(json.get("dry_run")),
+        Boolean.TRUE.equals(json.get("wait")));
   }
 
   private static String constant(Map<String, Object> json, String key, String otherwise) {
@@ -81,6 +85,7 @@ public record SwapOrder(
     json.put("state", state.name().toLowerCase(Locale.ROOT));
     json.put("limit_seconds", limit.toMillis() / 1e3);
     json.put("dry_run", dryRun);
+    json.put("wait", awaitVerdict);
     return json;
   }
 

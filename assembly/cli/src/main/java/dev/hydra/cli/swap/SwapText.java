@@ -3,6 +3,7 @@ package dev.hydra.cli.swap;
 import dev.hydra.cli.common.Json;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.swap.SwapReport;
+import dev.hydra.composer.swap.SwapVerdict;
 import dev.hydra.trainer.run.SwapEvent;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -13,6 +14,8 @@ import java.util.Optional;
 
 /** What became of a swap, for screens and for programs. */
 public final class SwapText {
+  private static final String CONFIRMED = "confirmed";
+
   private SwapText() {}
 
   /** One line for the screen of the training; nothing while there is no result. */
@@ -26,7 +29,12 @@ public final class SwapText {
       case SWITCHED ->
           Optional.of(
               String.format(
-                  Locale.ROOT, "%sswapped %s, pause %.1f ms", step, sites(report), millis(report)));
+                      Locale.ROOT,
+                      "%sswapped %s, pause %.1f ms",
+                      step,
+                      sites(report),
+                      millis(report))
+                  + report.guard().map(guard -> "; on guard for " + words(guard)).orElse(""));
     };
   }
 
@@ -37,12 +45,46 @@ public final class SwapText {
   private static String sites(SwapReport report) {
     Map<String, List<String>> same = new LinkedHashMap<>();
     for (SwapReport.Site site : report.sites()) {
-      same.computeIfAbsent(site.from() + " -> " + site.to(), key -> new ArrayList<>())
-          .add(site.path().text());
+      same.computeIfAbsent(change(site), key -> new ArrayList<>()).add(site.path().text());
     }
     List<String> parts = new ArrayList<>();
     same.forEach((change, paths) -> parts.add(String.join(", ", paths) + ": " + change));
     return String.join("; ", parts);
+  }
+
+  private static String change(SwapReport.Site site) {
+    return change(
+        site.from().toString(),
+        site.to().toString(),
+        site.changes().stream().map(Object::toString).toList());
+  }
+
+  /** The components, once if they are the same, and the options that differ. */
+  private static String change(String from, String to, List<String> options) {
+    boolean same = from.equals(to);
+    String what = same ? from : from + " -> " + to;
+    if (options.isEmpty()) {
+      return same ? what + ", built anew" : what;
+    }
+    return what + ", " + String.join(", ", options);
+  }
+
+  private static String words(SwapReport.Guard guard) {
+    return words(guard.steps(), guard.time().toMillis() / 1e3);
+  }
+
+  private static String words(double steps, double seconds) {
+    return String.format(Locale.ROOT, "%,.0f steps", steps)
+        + (seconds > 0 ? String.format(Locale.ROOT, " and at least %,.0f s", seconds) : "");
+  }
+
+  /** How a watch over a swap ended, as the last answer to a client. */
+  static Map<String, Object> json(SwapVerdict verdict) {
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("status", verdict.stays() ? CONFIRMED : "rolled_back");
+    json.put("step", verdict.step());
+    json.put("reason", verdict.reason());
+    return json;
   }
 
   /** An answer to a client. */
@@ -67,6 +109,20 @@ public final class SwapText {
     return Map.of("status", "refused", "reason", reason);
   }
 
+  /** How a watch over a swap ended, for people. */
+  public static String verdict(Map<String, ?> answer) {
+    return (stays(answer) ? "confirmed" : "rolled back")
+        + " after step "
+        + answer.get("step")
+        + ": "
+        + answer.get("reason");
+  }
+
+  /** Whether the watch over a swap ended well. */
+  public static boolean stays(Map<String, ?> verdict) {
+    return CONFIRMED.equals(verdict.get("status"));
+  }
+
   /** An answer as lines for people. */
   public static List<String> lines(Map<String, ?> answer) {
     List<String> lines = new ArrayList<>();
@@ -79,7 +135,15 @@ public final class SwapText {
     lines.add(what + answer.get("step"));
     for (Object each : Json.list(answer, "sites")) {
       Map<?, ?> site = (Map<?, ?>) each;
-      lines.add("  " + site.get("site") + ": " + site.get("from") + " -> " + site.get("to"));
+      List<String> options =
+          site.get("changes") instanceof List<?> changes
+              ? changes.stream().map(String::valueOf).toList()
+              : List.of();
+      lines.add(
+          "  "
+              + site.get("site")
+              + ": "
+              + change(String.valueOf(site.get("from")), String.valueOf(site.get("to")), options));
     }
     List<String> parameters = new ArrayList<>();
     for (String kind : List.of("carried", "migrated", "initialised", "dropped", "kept")) {
@@ -101,6 +165,13 @@ public final class SwapText {
             "pause %.1f ms, in all %.1f ms",
             Json.number(answer, "pause_ms"),
             Json.number(answer, "total_ms")));
+    if ("switched".equals(answer.get("status")) && answer.containsKey("guard_steps")) {
+      lines.add(
+          "on guard for "
+              + words(Json.number(answer, "guard_steps"), Json.number(answer, "guard_seconds"))
+              + ": it is rolled back if a step fails or the loss jumps; hydra plugins rollback"
+              + " undoes it as long");
+    }
     return lines;
   }
 }

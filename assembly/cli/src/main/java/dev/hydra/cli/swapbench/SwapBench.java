@@ -217,6 +217,7 @@ public final class SwapBench {
         SwapRequest.UnexpectedKeys.DROP,
         SwapRequest.State.REFUSE,
         SwapRequest.LIMIT,
+        false,
         false);
   }
 
@@ -314,6 +315,7 @@ public final class SwapBench {
         SwapRequest.UnexpectedKeys.DROP,
         SwapRequest.State.REFUSE,
         Duration.ofSeconds(1),
+        false,
         false);
   }
 

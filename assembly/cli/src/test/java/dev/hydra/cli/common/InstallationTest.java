@@ -44,7 +44,8 @@ class InstallationTest {
   void whatIsNotFoundIsSaidWithWhereItWasSought() {
     assertThatThrownBy(() -> Installation.findConfig("models/tinny"))
         .isInstanceOf(UsageException.class)
-        .hasMessageContaining("there is no configuration models/tinny; looked for ")
+        .hasMessageContaining(
+            "there is no configuration models/tinny; did you mean models/tiny? Looked for ")
         .hasMessageContaining(home.resolve("configs/models/tinny.conf").toString());
   }
 

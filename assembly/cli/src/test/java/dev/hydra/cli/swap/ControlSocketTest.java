@@ -35,7 +35,8 @@ class ControlSocketTest {
   Path folder;
 
   private ControlServer echo() throws IOException {
-    return new ControlServer(new ControlSocket(folder), request -> Map.of("echo", request));
+    return new ControlServer(
+        new ControlSocket(folder), (request, early) -> Map.of("echo", request));
   }
 
   @Test
@@ -152,7 +153,7 @@ class ControlSocketTest {
     ControlServer server =
         new ControlServer(
             new ControlSocket(folder),
-            request -> {
+            (request, early) -> {
               asked.countDown();
               await(end);
               return Map.of("status", "late");

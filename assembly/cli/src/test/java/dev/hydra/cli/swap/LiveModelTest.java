@@ -138,6 +138,39 @@ class LiveModelTest {
     assertThat(events()).containsSubsequence("swap", "rollback");
   }
 
+  /** The option that changed is said, and the version once. */
+  @Test
+  void theOptionThatChangedIsSaid() throws Exception {
+    assertThat(run(wider(live, 24)).done().out())
+        .containsPattern("(?m)^  blocks\\.0\\.ffn: swiglu \\([^()]*\\), hidden \\d+ -> 24$");
+    end();
+    assertThat(generating.get().err()).contains("), hidden ");
+  }
+
+  @Test
+  void waitIsForTheVerdict() throws Exception {
+    var undone = CompletableFuture.supplyAsync(() -> run(wider(live, 24, "--wait")));
+    while (!events().contains("swap")) {
+      Thread.sleep(10);
+    }
+    assertThat(undone).isNotDone();
+    run("plugins", "rollback", "--run", live).done();
+    undone.get().refused(3, "");
+    assertThat(undone.get().out())
+        .startsWith("swapped after step ")
+        .containsPattern("rolled back after step \\d+: asked for\n$");
+    var confirmed = CompletableFuture.supplyAsync(() -> run(wider(live, 32, "--wait", "--json")));
+    while (events().stream().filter("swap"::equals).count() < 2) {
+      Thread.sleep(10);
+    }
+    run(wider(live, 40)).done();
+    assertThat(confirmed.get().done().out())
+        .contains("\"status\":\"switched\"", "\"status\":\"confirmed\"", "another swap")
+        .doesNotContain("\"more\"");
+    run("plugins", "swap", "--run", live, "--sites", "blocks.*.ffn", "--set", "hidden=8", "--wait")
+        .refused(1, "--policy drop");
+  }
+
   /** One after the other, and each is answered about itself. */
   @Test
   void requestsAtOnceAreServedInTurn() throws Exception {

@@ -31,6 +31,28 @@ class SwapTextTest {
             "pause 1.2 ms, in all 310.0 ms");
   }
 
+  @Test
+  void theSameVersionIsSaidOnceAndWhatChanged() throws IOException {
+    assertThat(
+            SwapText.lines(
+                JSON.std.mapFrom(
+                    """
+                    {"status": "switched", "step": 12, "pause_ms": 1, "total_ms": 2,
+                     "guard_steps": 50, "guard_seconds": 30,
+                     "sites": [{"site": "blocks.0.mixer", "from": "ema (a 1)", "to": "ema (a 1)",
+                                "changes": ["kernel 3 -> 5", "bias false -> true"]},
+                               {"site": "blocks.1.mixer", "from": "ema (a 1)", "to": "ema (a 1)",
+                                "changes": []}]}
+                    """)))
+        .containsExactly(
+            "swapped after step 12",
+            "  blocks.0.mixer: ema (a 1), kernel 3 -> 5, bias false -> true",
+            "  blocks.1.mixer: ema (a 1), built anew",
+            "pause 1.0 ms, in all 2.0 ms",
+            "on guard for 50 steps and at least 30 s: it is rolled back if a step fails or the loss"
+                + " jumps; hydra plugins rollback undoes it as long");
+  }
+
   @ParameterizedTest
   @CsvSource({
     "switched, swapped after step 3",

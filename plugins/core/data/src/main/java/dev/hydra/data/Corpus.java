@@ -44,6 +44,11 @@ public final class Corpus {
     return (int) one[0];
   }
 
+  /** Reads as many tokens from an index on as an array takes. */
+  void read(long from, long[] into) {
+    tokens.read(from, into, 0, into.length);
+  }
+
   /**
    * Returns the {@code width} tokens from each start on: int64 [starts.length, width] on the CPU.
    */

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.LongConsumer;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** The configuration of the data, the object {@code data} of a training configuration. */
@@ -33,6 +34,8 @@ public final class DataSettings {
           .orElse(0.05);
   private static final Option<Integer> SEED =
       Option.integer("seed", "selects the order of the training windows").orElse(0);
+  private static final List<Option<?>> BESIDE_SOURCE =
+      List.of(TOKENIZER, SEQUENCE_LENGTH, VALIDATION_FRACTION, SEED);
 
   private final Choice<SourceFactory> source;
   private final Choice<TokenizerFactory> tokenizer;
@@ -45,6 +48,11 @@ public final class DataSettings {
     this.settings = source.settings();
   }
 
+  /** Returns the options of {@code data} without those of sources, for documentation. */
+  public static List<Option<?>> options() {
+    return Stream.concat(Stream.of(SOURCE), BESIDE_SOURCE.stream()).toList();
+  }
+
   /**
    * Reads the object {@code data}.
    *
@@ -53,13 +61,7 @@ public final class DataSettings {
    */
   public static DataSettings read(Config data, PluginRegistry plugins) {
     Choice<SourceFactory> source =
-        Choice.beside(
-            plugins,
-            SourceFactory.class,
-            PATH,
-            data,
-            SOURCE,
-            List.of(TOKENIZER, SEQUENCE_LENGTH, VALIDATION_FRACTION, SEED));
+        Choice.beside(plugins, SourceFactory.class, PATH, data, SOURCE, BESIDE_SOURCE);
     Settings settings = source.settings();
     return new DataSettings(
         source,

@@ -70,6 +70,12 @@ final class FileNames {
   }
 
   private static List<Path> candidates(String name, List<Path> roots) {
+    if (name.contains("://")) {
+      throw new CorpusException(
+          "\""
+              + name
+              + "\" is an address, and only files are read; get it first, then name the file");
+    }
     Path path;
     try {
       path = Path.of(name);

@@ -76,17 +76,25 @@ public final class TextReader {
 
   /** Says what is wrong with a file that ends or goes on where it should not. */
   static CorpusException damaged(Path file, IOException cause) {
-    String kind = "cannot be read to its end";
-    try (InputStream in = Files.newInputStream(file)) {
-      kind =
-          Format.of(in.readNBytes(Format.BYTES))
-              .map(format -> "is a damaged " + format.name().toLowerCase(Locale.ROOT) + " file")
-              .orElse(kind);
-    } catch (IOException unreadable) {
-      cause.addSuppressed(unreadable);
-    }
+    String kind =
+        packed(file)
+            .map(format -> "is a damaged " + format.name().toLowerCase(Locale.ROOT) + " file")
+            .orElse("cannot be read to its end");
     return new CorpusException(
         file + " " + kind + " (" + cause.getMessage() + "); get or make it again", cause);
+  }
+
+  private static boolean isPacked(Path file) {
+    return packed(file).isPresent();
+  }
+
+  /** Returns how a file is packed, as far as it can be read. */
+  private static Optional<Format> packed(Path file) {
+    try (InputStream in = Files.newInputStream(file)) {
+      return Format.of(in.readNBytes(Format.BYTES));
+    } catch (IOException unreadable) {
+      return Optional.empty();
+    }
   }
 
   private static byte[] joined(byte[] left, byte[] more) {
@@ -96,10 +104,10 @@ public final class TextReader {
   }
 
   private static byte[] withoutMark(Path file, byte[] start) {
-    Format.of(start)
+    FileKind.notText(start)
         .ifPresent(
-            format -> {
-              throw new CorpusException(format.refusal(file));
+            problem -> {
+              throw new CorpusException(file + (isPacked(file) ? ", unpacked, " : " ") + problem);
             });
     boolean marked = start.length >= 3 && Arrays.equals(MARK, Arrays.copyOf(start, 3));
     return marked ? Arrays.copyOfRange(start, 3, start.length) : start;
@@ -123,8 +131,6 @@ public final class TextReader {
         return new StrictGzip(in);
       } else if (format.isPresent() && format.get() == Format.ZSTD) {
         return new ZstdInputStream(in);
-      } else if (format.isPresent()) {
-        throw new CorpusException(format.get().refusal(file));
       }
       return in;
     } catch (IOException | RuntimeException e) {

@@ -55,6 +55,23 @@ public final class ValidationWindows {
     return corpus.windows(starts, length + 1);
   }
 
+  /** Returns how many bytes the tokens that all windows predict stand for. */
+  public long bytes(Tokenizer tokenizer) {
+    int[] lengths = new int[tokenizer.vocabSize()];
+    for (int token = 0; token < lengths.length; token++) {
+      lengths[token] = tokenizer.bytes(token).length;
+    }
+    long bytes = 0;
+    long[] predicted = new long[length];
+    for (int window = 0; window < count(); window++) {
+      corpus.read(start(window) + 1, predicted);
+      for (long token : predicted) {
+        bytes += lengths[(int) token];
+      }
+    }
+    return bytes;
+  }
+
   /** Returns where a window starts. */
   long start(int window) {
     return grid.start(grid.rangeOf(window), window);

@@ -20,6 +20,8 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class CorpusTest {
   private final Path folder;
@@ -62,13 +64,13 @@ class CorpusTest {
 
   @Test
   void everyByteValueSurvives() throws IOException {
-    byte[] all = new byte[256];
-    for (int i = 0; i < 256; i++) {
-      all[i] = (byte) i;
+    byte[] all = new byte[255];
+    for (int i = 0; i < 255; i++) {
+      all[i] = (byte) (i + 1); // a zero would not be text
     }
     write("all", all);
     assertArrayEquals(all, text(corpus("files = all, encoding = any")));
-    assertRefused("all is not UTF-8: byte 128 is 0x80; convert it", "all");
+    assertRefused("all is not UTF-8: byte 127 is 0x80; convert it", "all");
   }
 
   @Test
@@ -106,6 +108,35 @@ class CorpusTest {
   @Test
   void whatIsNoFileNameIsRefused() {
     assertRefused("cannot be a file name", "nul\0");
+    assertRefused("is an address, and only files are read", "https://example.com/text.gz");
+  }
+
+  /** A byte of each character. */
+  @ParameterizedTest
+  @CsvSource({
+    "'PK\003\004', a zip archive",
+    "'PAR1', a Parquet table",
+    "'\u0089PNG', a PNG image",
+    "'%PDF-1.7', a PDF document",
+    "'\u00ff\u00fea\000b\000', text in UTF-16",
+    "'abc\000def', is not text: it has a zero byte at 3 and begins with 61 62 63 00 64 65 66",
+  })
+  void whatIsNotTextIsRefusedByContent(String begin, String problem) throws IOException {
+    byte[] content = join(begin.getBytes(StandardCharsets.ISO_8859_1), Texts.words(3_000, 1));
+    write("some.txt", content);
+    assertRefused(problem, "some.txt");
+    write("some.gz", Texts.gzip(content));
+    assertRefused("some.gz, unpacked, is ", "some.gz");
+    assertRefused(problem, "some.gz");
+  }
+
+  @Test
+  void textWithoutAsciiIsText() throws IOException {
+    byte[] text = "Пк\u0001 é\n".repeat(100).getBytes(StandardCharsets.UTF_8);
+    write("text", text);
+    assertArrayEquals(text, text(read("text")));
+    write("latin", new byte[] {(byte) 0xe9, (byte) 0xfc, 10});
+    assertEquals(3, corpus("files = latin, encoding = any").size());
   }
 
   @Test
@@ -137,7 +168,7 @@ class CorpusTest {
     write("marked", "\ufeffa\r\nb".getBytes(StandardCharsets.UTF_8));
     assertEquals("a\r\nb", new String(text(read("marked")), StandardCharsets.UTF_8));
     write("utf16", "\ufeffab".getBytes(StandardCharsets.UTF_16BE));
-    assertRefused("utf16 is in UTF-16, not text: use UTF-8", "utf16");
+    assertRefused("utf16 is text in UTF-16, not plain text; convert it", "utf16");
     write("latin1", "caf\u00e9 au".getBytes(StandardCharsets.ISO_8859_1));
     assertRefused("latin1 is not UTF-8: byte 3 is 0xe9", "latin1");
   }
@@ -145,7 +176,7 @@ class CorpusTest {
   @Test
   void whatIsNotTextIsRefusedWithWhatToAskFor() throws IOException {
     write("data", "PAR1....PAR1".getBytes(StandardCharsets.US_ASCII));
-    assertRefused("data is a Parquet file, not text: use source = parquet, column = NAME", "data");
+    assertRefused("data is a Parquet table, not plain text; write the column", "data");
     write("lines", "{\"text\":\"a\"}\n{\"text\":\"b\"}\n".getBytes(StandardCharsets.UTF_8));
     assertRefused("lines holds JSON lines, not text: use source = jsonl, field = NAME", "lines");
     write("code", "{ int a; }\n{ int b; }\n".getBytes(StandardCharsets.UTF_8));

@@ -4,6 +4,7 @@ import com.typesafe.config.Config;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.Option;
 import dev.hydra.api.Settings;
+import dev.hydra.composer.config.OptionGroup;
 import java.util.List;
 import java.util.Optional;
 
@@ -26,9 +27,11 @@ public record GenerationSettings(List<Integer> endTokens, Optional<Integer> padd
   /** Settings in which no token has a meaning of its own. */
   public static final GenerationSettings NONE = new GenerationSettings(List.of(), Optional.empty());
 
-  /** Returns the options that the object may hold. */
-  public static List<Option<?>> options() {
-    return List.of(END_TOKENS, PADDING_TOKEN);
+  private static final List<Option<?>> OPTIONS = List.of(END_TOKENS, PADDING_TOKEN);
+
+  /** Returns the options of {@code generation}, for documentation. */
+  public static OptionGroup documentation() {
+    return new OptionGroup("generation", "What tokens mean when text is generated.", OPTIONS);
   }
 
   /**
@@ -37,7 +40,7 @@ public record GenerationSettings(List<Integer> endTokens, Optional<Integer> padd
    * @throws ConfigException if it holds anything wrong
    */
   public static GenerationSettings read(Config generation) {
-    Settings settings = Settings.read("generation", generation, options());
+    Settings settings = Settings.read("generation", generation, OPTIONS);
     return new GenerationSettings(settings.get(END_TOKENS), settings.get(PADDING_TOKEN));
   }
 }

@@ -26,6 +26,7 @@ public final class SequenceScorer {
    * in nats.
    *
    * @throws IllegalArgumentException if the sequence is empty or has a token that the model lacks
+   * @throws NotFiniteException if any of them is NaN or infinite
    */
   public double[] logProbabilities(int[] tokens) {
     checkTokens(tokens, model.spec().vocabSize());
@@ -44,6 +45,7 @@ public final class SequenceScorer {
         System.arraycopy(part, 0, result, (int) from, part.length);
       }
     }
+    NotFiniteException.check("log-probabilities", result);
     return result;
   }
 

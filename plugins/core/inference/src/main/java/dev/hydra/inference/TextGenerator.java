@@ -50,6 +50,7 @@ public final class TextGenerator {
    * @param tokens how many to draw
    * @param sink is given every token as it is drawn; false ends the generation
    * @throws IllegalArgumentException if the prompt is empty or has a token that the model lacks
+   * @throws NotFiniteException if a logit is NaN or infinite
    */
   public void generate(int[] prompt, int tokens, Sampling sampling, IntPredicate sink) {
     SequenceScorer.checkTokens(prompt, vocabulary);
@@ -91,7 +92,9 @@ public final class TextGenerator {
       }
       Tensor hidden = model.hidden(input, forward);
       Tensor last = Tensors.slice(hidden, 1, tokens.length - 1, tokens.length);
-      return Tensors.numbers(Tensors.slice(model.logits(last), 2, 0, vocabulary));
+      double[] logits = Tensors.numbers(Tensors.slice(model.logits(last), 2, 0, vocabulary));
+      NotFiniteException.check("logits", logits);
+      return logits;
     }
   }
 }

@@ -5,22 +5,25 @@ import dev.hydra.libtorch.runtime.Operators;
 import dev.hydra.libtorch.runtime.Operators.Operator;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2), through
  * LibTorch's fused operator: one call for the parameters with decay and one for those without.
  *
  * <p>The learning rate and the step counts are tensors on the parameters' device. A CUDA graph that
- * has captured {@link #step()} therefore sees what {@link #learningRate} sets between replays.
+ * has captured {@link #stepUnless} therefore sees what {@link #learningRate} sets between replays.
  * Every parameter counts its own steps, so one that joins later starts with its own bias
  * correction.
  *
@@ -31,12 +34,14 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  */
 final class AdamW implements Optimizer {
   private static final Operator COUNT = Operators.find("aten::_foreach_add_", "Scalar");
+  private static final Operator COUNT_BY = Operators.find("aten::_foreach_add_", "Tensor");
 
   private final Constants constants;
   private final Tensor learningRate;
   private final Map<String, ParameterState> states = new LinkedHashMap<>();
   private final IValue steps;
   private final List<FusedAdamW> groups;
+  private final List<OptimizedParameter> dense;
   private final List<OptimizedParameter> tables;
 
   /**
@@ -60,16 +65,19 @@ final class AdamW implements Optimizer {
       ParameterState own = known.get(parameter.name());
       states.put(parameter.name(), own == null ? initialState(parameter) : own);
     }
-    steps =
-        Operators.list(states.values().stream().map(state -> Moments.of(state).step()).toList());
     tables = parameters.stream().filter(p -> p.gradient().is_sparse()).toList();
+    dense = parameters.stream().filter(p -> !p.gradient().is_sparse()).toList();
+    steps = steps(parameters);
     groups =
         Stream.of(true, false)
-            .map(decay -> parameters.stream().filter(p -> p.decay() == decay))
-            .map(members -> members.filter(p -> !p.gradient().is_sparse()).toList())
+            .map(decay -> dense.stream().filter(p -> p.decay() == decay).toList())
             .filter(members -> !members.isEmpty())
             .map(this::group)
             .toList();
+  }
+
+  private IValue steps(List<OptimizedParameter> of) {
+    return Operators.list(of.stream().map(each -> momentsOf(each.name()).step()).toList());
   }
 
   private FusedAdamW group(List<OptimizedParameter> members) {
@@ -102,13 +110,44 @@ final class AdamW implements Optimizer {
     try (Grad off = Grad.off();
         PointerScope scope = new PointerScope()) {
       COUNT.call(steps, 1.0);
-      groups.forEach(group -> group.update(learningRate));
-      tables.forEach(table -> Scopes.run(() -> updateRows(table)));
+      update(null);
     }
   }
 
+  @Override
+  public void stepUnless(Tensor skip) {
+    try (Grad off = Grad.off();
+        PointerScope scope = new PointerScope()) {
+      COUNT_BY.call(steps, Tensors.add(skip.neg(), 1.0), 1.0);
+      update(skip);
+    }
+  }
+
+  private void update(@Nullable Tensor skip) {
+    groups.forEach(group -> group.update(learningRate, skip));
+    tables.forEach(table -> Scopes.run(() -> updateRows(table, skip)));
+  }
+
+  @Override
+  public Optional<FusedUpdate> fused(double maxNorm) {
+    List<ParameterRecords.Member> members =
+        Stream.concat(dense.stream(), tables.stream())
+            .map(
+                each ->
+                    new ParameterRecords.Member(
+                        each, momentsOf(each.name()), each.decay() ? constants.weightDecay() : 0))
+            .toList();
+    return dense.isEmpty()
+        ? Optional.empty()
+        : AdamWKernels.of(dense.get(0).master())
+            .map(
+                kernels ->
+                    new AdamWUpdate(
+                        kernels, members, dense.size(), constants, learningRate, maxNorm));
+  }
+
   /** Updates only the rows that a sparse gradient holds, taken out and put back. */
-  private void updateRows(OptimizedParameter parameter) {
+  private void updateRows(OptimizedParameter parameter, @Nullable Tensor skip) {
     FusedAdamW.Member table = member(parameter);
     Tensor rows = table.gradient().indices().select(0, 0);
     FusedAdamW.Member touched =
@@ -120,7 +159,7 @@ final class AdamW implements Optimizer {
                 table.moments().average().index_select(0, rows),
                 table.moments().square().index_select(0, rows)));
     try (FusedAdamW update = FusedAdamW.of(List.of(touched), parameter.decay(), constants)) {
-      update.update(learningRate);
+      update.update(learningRate, skip);
     }
     table.master().index_copy_(0, rows, touched.master());
     table.moments().average().index_copy_(0, rows, touched.moments().average());
@@ -129,7 +168,7 @@ final class AdamW implements Optimizer {
 
   @Override
   public Map<String, ParameterState> states() {
-    return Map.copyOf(states);
+    return Collections.unmodifiableMap(new LinkedHashMap<>(states)); // Map.copyOf has no order
   }
 
   @Override

@@ -3,6 +3,7 @@ package dev.hydra.optim;
 import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Option;
 import java.util.List;
+import org.bytedeco.pytorch.Tensor;
 
 /** Creates {@link AdamW} optimizers. */
 @HydraPlugin("adamw")
@@ -31,6 +32,11 @@ public final class AdamWFactory implements OptimizerFactory {
   @Override
   public List<Option<?>> options() {
     return List.of(BETA1, BETA2, EPS, WEIGHT_DECAY);
+  }
+
+  @Override
+  public boolean takesWorkingGradients(Tensor master) {
+    return AdamWKernels.of(master).isPresent();
   }
 
   @Override

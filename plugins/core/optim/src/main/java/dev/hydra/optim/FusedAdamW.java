@@ -7,6 +7,7 @@ import java.util.function.Function;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /** One call of LibTorch's fused operator, its arguments made once. */
 record FusedAdamW(
@@ -41,8 +42,12 @@ record FusedAdamW(
     return Operators.list(members.stream().map(part).toList());
   }
 
-  /** Updates parameters and moments. */
-  void update(Tensor learningRate) {
+  /**
+   * Updates parameters and moments.
+   *
+   * @param skip on their device, float32 without dimensions: 1 to change nothing; null to go on
+   */
+  void update(Tensor learningRate, @Nullable Tensor skip) {
     UPDATE.call(
         masters,
         gradients,
@@ -58,7 +63,7 @@ record FusedAdamW(
         false,
         false,
         null,
-        null);
+        skip);
   }
 
   @Override

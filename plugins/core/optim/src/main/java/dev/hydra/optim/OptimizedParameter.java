@@ -2,6 +2,7 @@ package dev.hydra.optim;
 
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -11,19 +12,28 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param name its name in the model
  * @param master its value, float32 (or float64), changed in place
  * @param gradient its gradient, of the same shape and type; the same tensor at every step. A sparse
- *     one (COO, rows by their numbers) is coalesced whenever a step is made
+ *     one (COO, rows by their numbers) is coalesced whenever a step is made. It is in bfloat16 only
+ *     where the factory {@linkplain OptimizerFactory#takesWorkingGradients takes} that
+ * @param copy its working copy in bfloat16, if it has one
  * @param decay whether weight decay applies
  */
-public record OptimizedParameter(String name, Tensor master, Tensor gradient, boolean decay) {
+public record OptimizedParameter(
+    String name, Tensor master, Tensor gradient, Optional<Tensor> copy, boolean decay) {
   /** Checks shape and type. */
   public OptimizedParameter {
     ScalarType type = Tensors.type(master);
     if (type != ScalarType.Float && type != ScalarType.Double) {
       throw new IllegalArgumentException(name + " is optimized in float32, but is " + type);
     }
-    if (Tensors.type(gradient) != type
-        || !Arrays.equals(Tensors.sizes(gradient), Tensors.sizes(master))) {
+    ScalarType given = Tensors.type(gradient);
+    boolean typesFit = given == type || (copy.isPresent() && given == Tensors.type(copy.get()));
+    if (!typesFit || !Arrays.equals(Tensors.sizes(gradient), Tensors.sizes(master))) {
       throw new IllegalArgumentException(name + " and its gradient must be of one shape and type");
     }
+  }
+
+  /** Describes a parameter without a working copy. */
+  public OptimizedParameter(String name, Tensor master, Tensor gradient, boolean decay) {
+    this(name, master, gradient, Optional.empty(), decay);
   }
 }

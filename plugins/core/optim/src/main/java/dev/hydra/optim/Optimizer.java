@@ -5,6 +5,7 @@ import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -26,13 +27,40 @@ public interface Optimizer extends AutoCloseable {
    */
   void step();
 
+  /**
+   * Makes a step, or changes nothing, step counts included, as a number on the device says. One
+   * that does not override this waits for the device, and so cannot be captured in a CUDA graph.
+   *
+   * @param skip on the device of the parameters, float32 without dimensions: 0 to make the step, 1
+   *     to leave everything as it is
+   */
+  default void stepUnless(Tensor skip) {
+    if (Tensors.number(skip) == 0) {
+      step();
+    }
+  }
+
+  /**
+   * Prepares updates that clip gradients, make steps and write working copies together, in as few
+   * passes over memory as there can be; to be closed before this optimizer.
+   *
+   * @param maxNorm the largest global norm of gradients that is left alone; infinite for any
+   * @return nothing where there is no such way on the device of the parameters
+   */
+  default Optional<FusedUpdate> fused(double maxNorm) {
+    return Optional.empty();
+  }
+
   /** Sets the learning rate and makes a step. */
   default void step(double rate) {
     learningRate(rate);
     step();
   }
 
-  /** Returns the state of every parameter, by name: live, and owned by the optimizer. */
+  /**
+   * Returns the state of every parameter, by name, in the order of the parameters (checkpoints are
+   * written so): live, and owned by the optimizer.
+   */
   Map<String, ParameterState> states();
 
   /**

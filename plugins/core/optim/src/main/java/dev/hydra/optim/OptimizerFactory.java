@@ -2,6 +2,7 @@ package dev.hydra.optim;
 
 import dev.hydra.api.Factory;
 import dev.hydra.api.FactoryKind;
+import org.bytedeco.pytorch.Tensor;
 import org.osgi.annotation.versioning.ConsumerType;
 
 /**
@@ -10,4 +11,15 @@ import org.osgi.annotation.versioning.ConsumerType;
  */
 @ConsumerType
 @FactoryKind("optimizer")
-public interface OptimizerFactory extends Factory<OptimizerContext, Optimizer> {}
+public interface OptimizerFactory extends Factory<OptimizerContext, Optimizer> {
+  /**
+   * Says whether its optimizers make {@linkplain Optimizer#fused fused updates} of parameters like
+   * this one. Then gradients that come from one backward are handed to them as it left them, in the
+   * type of the working copies, and no others are kept.
+   *
+   * @param master float32 or float64, on the device
+   */
+  default boolean takesWorkingGradients(Tensor master) {
+    return false;
+  }
+}

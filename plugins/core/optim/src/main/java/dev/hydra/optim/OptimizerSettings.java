@@ -10,6 +10,8 @@ import dev.hydra.api.Settings;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 
 /** The configuration of the optimizer, the object {@code optimizer} of a training configuration. */
@@ -35,6 +37,8 @@ public final class OptimizerSettings {
       Option.decimal("clip", "the largest global norm of the gradients, or 0 for any")
           .atLeast(0.0)
           .orElse(1.0);
+  private static final List<Option<?>> BESIDE_TYPE =
+      List.of(LEARNING_RATE, WARMUP_STEPS, SCHEDULE, MIN_RATIO, CLIP);
 
   private final Choice<OptimizerFactory> optimizer;
   private final Choice<ScheduleFactory> schedule;
@@ -42,6 +46,11 @@ public final class OptimizerSettings {
   private OptimizerSettings(Choice<OptimizerFactory> optimizer, Choice<ScheduleFactory> schedule) {
     this.optimizer = optimizer;
     this.schedule = schedule;
+  }
+
+  /** Returns the options of {@code optimizer} without those of types, for documentation. */
+  public static List<Option<?>> options() {
+    return Stream.concat(Stream.of(TYPE), BESIDE_TYPE.stream()).toList();
   }
 
   /**
@@ -52,13 +61,7 @@ public final class OptimizerSettings {
    */
   public static OptimizerSettings read(Config config, PluginRegistry plugins) {
     Choice<OptimizerFactory> optimizer =
-        Choice.beside(
-            plugins,
-            OptimizerFactory.class,
-            PATH,
-            config,
-            TYPE,
-            List.of(LEARNING_RATE, WARMUP_STEPS, SCHEDULE, MIN_RATIO, CLIP));
+        Choice.beside(plugins, OptimizerFactory.class, PATH, config, TYPE, BESIDE_TYPE);
     Settings settings = optimizer.settings();
     return new OptimizerSettings(
         optimizer,
@@ -82,30 +85,47 @@ public final class OptimizerSettings {
     return optimizer.create(factory -> factory.create(context));
   }
 
+  /** See {@link OptimizerFactory#takesWorkingGradients}. */
+  public boolean takesWorkingGradients(Tensor master) {
+    return optimizer.create(factory -> factory.takesWorkingGradients(master));
+  }
+
+  /** Returns the largest global norm of gradients that is left alone; infinite for any. */
+  public double maxNorm() {
+    double norm = optimizer.settings().get(CLIP);
+    return norm == 0 ? Double.POSITIVE_INFINITY : norm;
+  }
+
   /** Creates the clip of these gradients, to be closed by the caller. */
   public GradientClip clip(Collection<Tensor> gradients) {
-    double norm = optimizer.settings().get(CLIP);
-    return new GradientClip(gradients, norm == 0 ? Double.POSITIVE_INFINITY : norm);
+    return new GradientClip(gradients, maxNorm());
   }
 
   /**
-   * Returns the learning rates of a training.
+   * Says that the warm-up is longer than a training, which is then all warm-up.
    *
    * @param totalSteps the number of its steps, at least 1
-   * @throws ConfigException if the warm-up takes longer, or the schedule's options do not fit
+   */
+  public Optional<String> shortenedWarmup(long totalSteps) {
+    int warmup = optimizer.settings().get(WARMUP_STEPS);
+    return warmup <= totalSteps
+        ? Optional.empty()
+        : Optional.of(
+            String.format(
+                "optimizer.warmup-steps is %d, but the run has %d steps: the learning rate rises in"
+                    + " %d steps instead, and does not fall again",
+                warmup, totalSteps, totalSteps));
+  }
+
+  /**
+   * Returns the learning rates of a training. A warm-up that is longer than it takes all its steps.
+   *
+   * @param totalSteps the number of its steps, at least 1
+   * @throws ConfigException if the schedule's options do not fit
    */
   public LearningRate learningRate(long totalSteps) {
     Settings settings = optimizer.settings();
-    int warmup = settings.get(WARMUP_STEPS);
-    if (warmup > totalSteps) {
-      throw settings.invalid(
-          WARMUP_STEPS,
-          "a warm-up of "
-              + warmup
-              + " steps does not fit into a training of "
-              + totalSteps
-              + "; lower it or train longer");
-    }
+    long warmup = Math.min(settings.get(WARMUP_STEPS), totalSteps);
     ScheduleContext context =
         new ScheduleContext(
             schedule.settings(), settings.get(MIN_RATIO), Math.max(0, warmup - 1), totalSteps - 1);

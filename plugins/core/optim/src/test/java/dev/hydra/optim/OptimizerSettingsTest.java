@@ -1,5 +1,6 @@
 package dev.hydra.optim;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -106,7 +107,8 @@ class OptimizerSettingsTest {
             + " Known: every, type",
         "\nschedule { type = stepwise\nevry = 3 }");
     assertRefused(
-        "test.conf: 2: optimizer.schedule: needs a type, one of: constant, cosine, linear, stepwise",
+        "test.conf: 2: optimizer.schedule: needs a type, one of: constant, cosine, linear,"
+            + " stepwise",
         "\nschedule { every = 3 }");
     assertRefused(
         "test.conf: 2: optimizer.schedule: must be a name or an object { type = ... }, but is true",
@@ -132,13 +134,14 @@ class OptimizerSettingsTest {
   }
 
   @Test
-  void aWarmUpLongerThanTheTrainingIsRefused() {
-    ConfigException refused =
-        assertThrows(ConfigException.class, () -> read("\nwarmup-steps = 200").learningRate(100));
-    assertEquals(
-        "test.conf: 2: optimizer.warmup-steps: a warm-up of 200 steps does not fit into a training"
-            + " of 100; lower it or train longer",
-        refused.getMessage());
+  void aWarmUpLongerThanTheTrainingTakesAllOfItAndThatIsSaid() {
+    OptimizerSettings settings = read("learning-rate = 1, warmup-steps = 200");
+    LearningRate rates = settings.learningRate(100);
+    assertEquals(0.01, rates.at(0), 1e-12);
+    assertEquals(1, rates.at(99), 1e-12);
+    assertThat(settings.shortenedWarmup(100).orElseThrow())
+        .startsWith("optimizer.warmup-steps is 200, but the run has 100 steps");
+    assertThat(settings.shortenedWarmup(200)).isEmpty();
   }
 
   private static double clippedNorm(OptimizerSettings settings) {

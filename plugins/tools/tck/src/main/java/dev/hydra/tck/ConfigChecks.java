@@ -4,6 +4,7 @@ import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueFactory;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.Option;
+import dev.hydra.libtorch.runtime.LibTorchException;
 import java.util.List;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -33,7 +34,8 @@ final class ConfigChecks {
     } catch (ConfigException refused) {
       return;
     } catch (RuntimeException | LinkageError e) {
-      throw new ContractViolation(what + " is not refused by a ConfigException: " + e);
+      throw new ContractViolation(
+          what + " is not refused by a ConfigException: " + LibTorchException.readable(e));
     } catch (ContractViolation e) {
       throw new ContractViolation(what + " is accepted, but then " + e.getMessage());
     }

@@ -48,7 +48,7 @@ final class CudaChecks {
   }
 
   private static void near(Subject subject, ScalarType type, double bound) {
-    Device device = Devices.choose(Devices.Choice.CUDA);
+    Device device = Devices.choose("cuda");
     subject.use(
         type,
         cpu ->

@@ -29,6 +29,7 @@ record OptimizerChecks(OptimizerFactory factory, Settings settings) {
     return List.of(
         check("a quadratic is lowered", this::quadratic),
         check("a learning rate of zero changes nothing", this::zeroRate),
+        check("a step that is skipped changes nothing", this::skipped),
         check("the same steps again", this::determinism),
         check("state moves", this::stateMoves),
         check("state is taken over", this::takenOver),
@@ -80,6 +81,33 @@ record OptimizerChecks(OptimizerFactory factory, Settings settings) {
       optimizer.step(0);
     }
     problem.same(untouched, "a step at a learning rate of zero");
+  }
+
+  private void skipped() {
+    Quadratic usual = new Quadratic();
+    Quadratic asked = new Quadratic();
+    try (Optimizer first = optimizer(usual, Map.of());
+        Optimizer second = optimizer(asked, Map.of())) {
+      steps(first, usual, 5);
+      second.learningRate(RATE);
+      for (int i = 0; i < 5; i++) {
+        asked.gradients();
+        second.stepUnless(torch.zeros());
+      }
+      usual.same(asked, "5 steps that are not skipped");
+      Map<String, Tensor> before = new LinkedHashMap<>();
+      second.exportState().forEach((name, tensor) -> before.put(name, tensor.clone()));
+      asked.gradients();
+      second.stepUnless(torch.ones());
+      usual.same(asked, "a step that is skipped");
+      second
+          .exportState()
+          .forEach(
+              (name, tensor) ->
+                  ContractViolation.unless(
+                      tensor.equal(before.get(name)),
+                      "state " + name + " is changed by a step that is skipped"));
+    }
   }
 
   private void determinism() {

@@ -26,6 +26,7 @@ import org.junit.jupiter.api.Test;
 class PlantedOptimizersTest {
   private static final String QUADRATIC = "a quadratic is lowered";
   private static final String ZERO_RATE = "a learning rate of zero changes nothing";
+  private static final String SKIPPED = "a step that is skipped changes nothing";
   private static final String MOVES = "state moves";
   private static final String TAKEN_OVER = "state is taken over";
   private static final String ROWS = "rows of a sparse gradient";
@@ -67,6 +68,19 @@ class PlantedOptimizersTest {
               }
             },
         ZERO_RATE);
+  }
+
+  @Test
+  void oneThatDoesNotSkip() {
+    assertFails(
+        from ->
+            new Momentum(from) {
+              @Override
+              public void stepUnless(Tensor skip) {
+                step();
+              }
+            },
+        SKIPPED);
   }
 
   @Test

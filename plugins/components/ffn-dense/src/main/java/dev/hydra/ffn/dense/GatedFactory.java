@@ -7,15 +7,14 @@ import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
 import dev.hydra.api.Workload;
+import dev.hydra.libtorch.nn.GatedActivation;
 import java.util.List;
-import java.util.function.UnaryOperator;
-import org.bytedeco.pytorch.Tensor;
 
 /** What the gated feed-forwards share: all but the activation of the gate. */
 abstract class GatedFactory implements ComponentFactory<FeedForward> {
-  private final UnaryOperator<Tensor> activation;
+  private final GatedActivation activation;
 
-  GatedFactory(UnaryOperator<Tensor> activation) {
+  GatedFactory(GatedActivation activation) {
     this.activation = activation;
   }
 
@@ -35,7 +34,8 @@ abstract class GatedFactory implements ComponentFactory<FeedForward> {
   }
 
   /**
-   * Three products. Kept: the input, the gate before and after activation, up, and their product.
+   * Three products. Kept: the input, the gate before and after activation, up, and their product;
+   * where CUDA kernels compute the gate, not that after activation.
    */
   @Override
   public final Cost cost(Site site, Workload work) {

@@ -3,9 +3,8 @@ package dev.hydra.ffn.dense;
 import dev.hydra.api.FeedForward;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Site;
+import dev.hydra.libtorch.nn.GatedActivation;
 import dev.hydra.libtorch.nn.Linear;
-import dev.hydra.libtorch.runtime.Tensors;
-import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -16,20 +15,20 @@ final class GatedFeedForward implements FeedForward {
   private final Linear gate;
   private final Linear up;
   private final Linear down;
-  private final UnaryOperator<Tensor> activation;
+  private final GatedActivation activation;
+  private final double multiplier;
 
-  GatedFeedForward(Site site, UnaryOperator<Tensor> activation) {
+  GatedFeedForward(Site site, GatedActivation activation) {
     int hidden = DenseOptions.gatedHidden(site);
     gate = Linear.inner(site, "gate_proj", hidden, site.width(), site.get(DenseOptions.BIAS));
     up = Linear.inner(site, "up_proj", hidden, site.width(), site.get(DenseOptions.BIAS));
     down = Linear.outer(site, "down_proj", site.width(), hidden, site.get(DenseOptions.BIAS));
-    double multiplier = site.get(DenseOptions.GATE_MULTIPLIER);
-    this.activation =
-        multiplier == 1 ? activation : x -> activation.apply(Tensors.mul(x, multiplier));
+    multiplier = site.get(DenseOptions.GATE_MULTIPLIER);
+    this.activation = activation;
   }
 
   @Override
   public Tensor forward(Tensor x, Pass pass) {
-    return down.apply(activation.apply(gate.apply(x)).mul(up.apply(x)));
+    return down.apply(activation.apply(gate.apply(x), up.apply(x), multiplier));
   }
 }

@@ -1,7 +1,7 @@
 package dev.hydra.ffn.dense;
 
 import dev.hydra.api.HydraPlugin;
-import org.bytedeco.pytorch.global.torch;
+import dev.hydra.libtorch.nn.GatedActivation;
 
 /**
  * A feed-forward gated by the exact GELU: {@code (gelu(x G) * (x U)) D}.
@@ -12,6 +12,6 @@ import org.bytedeco.pytorch.global.torch;
 public final class GegluFactory extends GatedFactory {
   /** For the registry. */
   public GegluFactory() {
-    super(torch::gelu);
+    super(GatedActivation.GELU);
   }
 }

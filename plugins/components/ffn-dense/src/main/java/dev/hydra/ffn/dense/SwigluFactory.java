@@ -1,7 +1,7 @@
 package dev.hydra.ffn.dense;
 
 import dev.hydra.api.HydraPlugin;
-import org.bytedeco.pytorch.global.torch;
+import dev.hydra.libtorch.nn.GatedActivation;
 
 /**
  * The feed-forward of Llama and most models since: {@code (silu(x G) * (x U)) D}.
@@ -13,6 +13,6 @@ import org.bytedeco.pytorch.global.torch;
 public final class SwigluFactory extends GatedFactory {
   /** For the registry. */
   public SwigluFactory() {
-    super(torch::silu);
+    super(GatedActivation.SILU);
   }
 }

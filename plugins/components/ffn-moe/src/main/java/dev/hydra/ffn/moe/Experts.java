@@ -1,5 +1,6 @@
 package dev.hydra.ffn.moe;
 
+import dev.hydra.libtorch.nn.GatedActivation;
 import dev.hydra.libtorch.nn.GroupedLinear;
 import org.bytedeco.pytorch.Tensor;
 
@@ -17,7 +18,7 @@ record Experts(Tensor gateUp, Tensor down) {
    * @param ends int32 [experts]: where the rows of each expert end
    */
   Tensor forward(Tensor rows, Tensor ends) {
-    Tensor hidden = SwiGlu.activate(GroupedLinear.apply(rows, gateUp, ends));
+    Tensor hidden = GatedActivation.SILU.ofHalves(GroupedLinear.apply(rows, gateUp, ends));
     return GroupedLinear.apply(hidden, down, ends);
   }
 

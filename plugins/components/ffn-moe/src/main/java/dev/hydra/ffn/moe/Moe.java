@@ -25,15 +25,13 @@ final class Moe implements FeedForward {
   public Tensor forward(Tensor x, Pass pass) {
     Routing routing = router.route(x, pass);
     Tensor tokens = x.reshape(-1, x.size(2));
-    ExpertDispatch dispatch = ExpertDispatch.of(routing.experts().flatten(0, 1), experts.count());
+    ExpertDispatch dispatch = ExpertDispatch.of(routing, experts.count());
     if (pass.observing()) {
       pass.observe("dropped", dispatch.dropped());
     }
     Tensor computed = experts.forward(dispatch.spread(tokens), dispatch.ends());
-    Tensor sum = dispatch.combine(computed, routing.weights().flatten(0, 1));
-    if (shared.isPresent()) {
-      sum = sum.add(shared.get().forward(tokens));
-    }
-    return Tensors.cast(sum, Tensors.type(x)).view(Tensors.sizes(x));
+    return dispatch
+        .combine(computed, routing.weights(), shared.map(each -> each.forward(tokens)))
+        .view(Tensors.sizes(x));
   }
 }

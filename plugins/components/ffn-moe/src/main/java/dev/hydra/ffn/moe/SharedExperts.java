@@ -1,5 +1,6 @@
 package dev.hydra.ffn.moe;
 
+import dev.hydra.libtorch.nn.GatedActivation;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
 
@@ -12,6 +13,6 @@ import org.bytedeco.pytorch.Tensor;
 record SharedExperts(Tensor gateUp, Tensor down) {
   /** From [rows, width] to [rows, width]. */
   Tensor forward(Tensor rows) {
-    return Tensors.linear(SwiGlu.activate(Tensors.linear(rows, gateUp)), down);
+    return Tensors.linear(GatedActivation.SILU.ofHalves(Tensors.linear(rows, gateUp)), down);
   }
 }

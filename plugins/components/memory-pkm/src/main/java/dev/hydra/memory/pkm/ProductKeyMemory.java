@@ -9,8 +9,6 @@ import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptional;
-import org.bytedeco.pytorch.global.torch;
 
 /**
  * Product-key memory (Lample et al. 2019, arXiv 1907.05242): each head of each token reads the
@@ -39,7 +37,6 @@ import org.bytedeco.pytorch.global.torch;
  */
 final class ProductKeyMemory implements Memory {
   private static final double EPSILON = 1e-6;
-  private static final long SUM_OF_BAG = 0;
 
   private final int heads;
   private final int keyDim;
@@ -106,7 +103,9 @@ final class ProductKeyMemory implements Memory {
     if (pass.observing()) {
       observe(hits, pass);
     }
-    Tensor read = Tensors.cast(read(hits, batch * time), Tensors.type(x));
+    Tensor rows = hits.rows().transpose(0, 1).flatten(1, 2);
+    Tensor weights = hits.weights().transpose(0, 1).flatten(1, 2);
+    Tensor read = TableRead.of(values, rows, weights, Tensors.type(x));
     return Tensors.linear(read, out).view(batch, time, -1);
   }
 
@@ -114,18 +113,6 @@ final class ProductKeyMemory implements Memory {
   private Tensor queries(Tensor x) {
     Tensor raw = Tensors.upcast(Tensors.linear(x, query)).view(-1, heads, keyDim);
     return queryNorm.map(scale -> Tensors.rmsNorm(raw, EPSILON).mul(scale)).orElse(raw);
-  }
-
-  /** The weighted sum over heads and rows [tokens, valueDim], without a copy of the rows. */
-  private Tensor read(ProductKeys.Hits hits, long tokens) {
-    Tensor rows = hits.rows().transpose(0, 1).flatten();
-    Tensor weights = hits.weights().transpose(0, 1).flatten();
-    Tensor offsets = Tensors.mul(Tensors.range(0, tokens, rows), rows.numel() / tokens);
-    try (TensorOptional scale = new TensorOptional(weights)) {
-      return torch
-          .embedding_bag(values, rows, offsets, false, SUM_OF_BAG, true, scale, false)
-          .get0();
-    }
   }
 
   /** How evenly this pass used the rows, as the paper measures it: usage and KL. */

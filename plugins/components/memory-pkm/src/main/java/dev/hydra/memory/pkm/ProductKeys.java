@@ -20,6 +20,9 @@ final class ProductKeys {
    */
   record Hits(Tensor rows, Tensor weights) {}
 
+  private static final long MOST_PIECES = 16;
+  private static final long SHORTEST_PIECE = 256;
+
   private final Tensor subKeys;
   private final int topK;
 
@@ -46,7 +49,55 @@ final class ProductKeys {
     long half = subKeys.size(3);
     Tensor halves =
         queries.view(tokens, heads, 2, half).permute(1, 2, 0, 3).reshape(2 * heads, tokens, half);
-    Tensor scores = halves.bmm(subKeys.view(2 * heads, keys, half).transpose(1, 2));
+    return search(scores(halves, subKeys.view(2 * heads, keys, half).transpose(1, 2)), topK);
+  }
+
+  /**
+   * The products [2 heads, tokens, keys] of halves of queries [2 heads, tokens, half] and sub-keys
+   * [2 heads, half, keys].
+   */
+  private static Tensor scores(Tensor halves, Tensor keys) {
+    return halves.is_cuda() ? inPieces(halves, keys, pieces(halves.size(1))) : halves.bmm(keys);
+  }
+
+  /**
+   * Multiplies pieces of the tokens on their own: the gradient of the keys, a small matrix that all
+   * tokens are summed into, would be the work of a few blocks of threads.
+   */
+  static Tensor inPieces(Tensor halves, Tensor keys, long pieces) {
+    if (pieces == 1) {
+      return halves.bmm(keys);
+    }
+    Tensor cut = halves.unflatten(1, pieces, -1).flatten(0, 1);
+    Tensor repeated = keys.unsqueeze(1).expand(-1, pieces, -1, -1).flatten(0, 1);
+    return cut.bmm(repeated).unflatten(0, -1, pieces).flatten(1, 2);
+  }
+
+  /** As many pieces, up to 16, as divide the tokens into long ones. */
+  private static long pieces(long tokens) {
+    long pieces = MOST_PIECES;
+    while (pieces > 1 && (tokens % pieces != 0 || tokens / pieces < SHORTEST_PIECE)) {
+      pieces /= 2;
+    }
+    return pieces;
+  }
+
+  /**
+   * Finds rows by scores of sub-keys, by a CUDA kernel where it can be used.
+   *
+   * @param scores [2 heads, tokens, keys]
+   */
+  static Hits search(Tensor scores, int topK) {
+    return FusedSearch.of(scores, topK)
+        .map(fused -> fused.search(scores))
+        .orElseGet(() -> plain(scores, topK));
+  }
+
+  /** Finds rows by LibTorch's operators. */
+  static Hits plain(Tensor scores, int topK) {
+    long heads = scores.size(0) / 2;
+    long tokens = scores.size(1);
+    long keys = scores.size(2);
     T_TensorTensor_T best = scores.topk(topK, -1, true, true);
     Tensor bestScores = best.get0().view(heads, 2, tokens, topK);
     Tensor bestKeys = best.get1().view(heads, 2, tokens, topK);

@@ -2,6 +2,7 @@ package dev.hydra.memory.pkm;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
@@ -10,7 +11,10 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -49,6 +53,30 @@ class ProductKeysTest {
             }
           }
         });
+  }
+
+  /** Results and gradients do not depend on how tokens are cut for the product. */
+  @Test
+  void productsInPiecesAreThoseOfAll() {
+    Scopes.run(
+        () -> {
+          Tensor direction = torch.randn(2, 12, 5);
+          Tensor[] all = products(1, direction);
+          Tensor[] pieces = products(4, direction);
+          for (int i = 0; i < all.length; i++) {
+            assertTrue(all[i].allclose(pieces[i], 1e-5, 1e-6, false), "result " + i);
+          }
+        });
+  }
+
+  private static Tensor[] products(long pieces, Tensor direction) {
+    Tensor halves = torch.linspace(new Scalar(-1), new Scalar(2), 72).view(2, 12, 3);
+    Tensor keys = torch.linspace(new Scalar(1), new Scalar(-3), 30).view(2, 3, 5);
+    Tensor x = halves.square().sin().set_requires_grad(true);
+    Tensor w = keys.square().cos().set_requires_grad(true);
+    Tensor y = ProductKeys.inPieces(x, w, pieces);
+    y.mul(direction).sum().backward();
+    return new Tensor[] {y.detach(), new Tensor(x.grad()), new Tensor(w.grad())};
   }
 
   private List<Integer> bestRows(int head, int token, int topK) {

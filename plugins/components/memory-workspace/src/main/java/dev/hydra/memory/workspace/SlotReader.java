@@ -4,6 +4,7 @@ import dev.hydra.api.Init;
 import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Site;
+import dev.hydra.libtorch.nn.Norms;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
 
@@ -59,7 +60,7 @@ final class SlotReader {
     long length = chunks == 1 ? time : chunk;
     Tensor queries =
         Tensors.pad(Tensors.linear(x, query), 1, before, chunks * length - before - time);
-    Tensor content = Tensors.cast(Tensors.rmsNorm(states, norm, EPSILON), Tensors.type(x));
+    Tensor content = Norms.rms(states, norm, EPSILON, Tensors.type(x));
     Tensor keys = Tensors.linear(content, key).add(address);
     Tensor values = byHead(content, batch * chunks);
     Tensor read =

@@ -13,10 +13,10 @@ final class SlotWriter {
   /**
    * What each chunk writes, in float32 at least.
    *
-   * @param gate how far each slot is overwritten [batch, chunks, slots, 1], between 0 and 1
-   * @param content what with [batch, chunks, slots, dim], between -1 and 1
+   * @param gate how far each slot is overwritten [batch, chunks, slots], between 0 and 1
+   * @param summary what each slot found [batch, chunks, slots, dim]; its tanh is written
    */
-  record Writes(Tensor gate, Tensor content) {}
+  record Writes(Tensor gate, Tensor summary) {}
 
   // The binary logarithm of the gates in a new model: half of the first slot is overwritten by each
   // chunk, a 32nd part of the last one.
@@ -61,8 +61,7 @@ final class SlotWriter {
     Tensor values = byHead(Tensors.linear(x, value));
     Tensor read = Tensors.cast(weights, Tensors.type(x)).matmul(values);
     Tensor summary = Tensors.upcast(read.transpose(2, 3).flatten(3, 4));
-    Tensor open = summary.mul(gate).sum(-1).add(gateBias).sigmoid().unsqueeze(-1);
-    return new Writes(open, summary.tanh());
+    return new Writes(summary.mul(gate).sum(-1).add(gateBias).sigmoid(), summary);
   }
 
   /** [batch, chunks * chunk, heads * n] to [batch, chunks, heads, chunk, n]. */

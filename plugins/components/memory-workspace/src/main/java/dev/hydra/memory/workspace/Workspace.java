@@ -10,7 +10,6 @@ import dev.hydra.libtorch.nn.DocumentChunks;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 
 /**
  * Slots that the tokens of a sequence write and read. A sequence is cut into chunks from its start.
@@ -38,7 +37,7 @@ import org.bytedeco.pytorch.global.torch;
  *
  * <ul>
  *   <li>What a slot looks for, and its gate, do not depend on what it holds. Thus (4) is linear in
- *       M: everything but (4) is computed for all chunks at once, and (4) by {@link Recurrence}.
+ *       M: everything but (4) is computed for all chunks at once, and (4) by {@link SlotStates}.
  *   <li>One gate forgets and writes, as in the GRU (arXiv 1406.1078), where LM2 has two: a slot
  *       stays between -1 and 1 (or its initial value) however long the sequence is.
  *   <li>Keys for reading have a learned address {@code r_s} beside the content, so that a token can
@@ -116,8 +115,8 @@ final class Workspace implements Memory {
    * The slots before the first chunk and after each of the {@code writing} chunks that x begins
    * with: [batch, writing + 1, slots, dim].
    *
-   * @param first bool [batch, chunks]: the chunks that begin with the initial slots, whatever was
-   *     written before
+   * @param first bool [batch, chunks]: the chunks that begin with the slots {@code before} the
+   *     first, whatever was written since
    */
   private Tensor states(Tensor x, long writing, Tensor before, Optional<Tensor> first, Pass pass) {
     if (writing == 0) {
@@ -127,13 +126,6 @@ final class Workspace implements Memory {
     if (pass.observing()) {
       pass.observe("write-gate", writes.gate().mean());
     }
-    Tensor keep = Tensors.add(writes.gate().neg(), 1);
-    Tensor update = writes.gate().mul(writes.content());
-    if (first.isPresent()) {
-      Tensor reset = Tensors.slice(first.get(), 1, 1, writing + 1).unsqueeze(-1).unsqueeze(-1);
-      keep = Tensors.maskedFill(keep, reset, 0);
-      update = torch.where(reset, initial, update);
-    }
-    return Recurrence.states(keep, update, before);
+    return SlotStates.of(writes, before, first.map(each -> Tensors.slice(each, 1, 1, writing + 1)));
   }
 }

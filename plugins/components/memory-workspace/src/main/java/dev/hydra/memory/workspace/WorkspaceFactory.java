@@ -57,11 +57,11 @@ public final class WorkspaceFactory implements ComponentFactory<Memory> {
     double slots = site.get(SLOTS);
     double dim = site.get(DIM);
     double heads = site.get(HEADS);
-    long chunk = site.get(CHUNK);
+    double chunk = site.get(CHUNK);
     double tokens = work.tokens();
-    long filled = work.context() % chunk + work.tokens();
-    long written = filled / chunk;
-    long found = (filled + chunk - 1) / chunk;
+    double filled = work.context() % site.get(CHUNK) + tokens;
+    double written = Math.floor(filled / chunk);
+    double found = Math.ceil(filled / chunk);
 
     double slotElements = slots * dim;
 
@@ -79,7 +79,7 @@ public final class WorkspaceFactory implements ComponentFactory<Memory> {
             + 4 * tokens * slotElements
             + 2 * tokens * dim * width;
     double readKept = tokens * (2 * width + 2 * dim + heads * slots + 1) + 3 * found * slotElements;
-    double state = slotElements + (double) (filled % chunk) * width;
+    double state = slotElements + filled % chunk * width;
     return new Cost(writeFlops + readFlops, writeKept + readKept, state, 0);
   }
 }

@@ -9,7 +9,6 @@ import dev.hydra.api.Workload;
 import dev.hydra.libtorch.nn.Documents;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Optional;
-import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -28,8 +27,8 @@ final class AttentionMixer implements Mixer {
   static Cost cost(Site site, SparsePattern pattern, Workload work) {
     HeadShape shape = HeadShape.of(site);
     double tokens = work.tokens();
-    long end = work.context() + work.tokens();
-    double pairs = LongStream.range(work.context(), end).map(pattern::keys).sum();
+    long end = work.end();
+    double pairs = pattern.pairs(work.context(), end);
     KeptKeys after = new KeptKeys(pattern, end);
     double state = 2.0 * shape.keyWidth() * (after.recent() + after.globals());
     return Projections.cost(site, tokens)
@@ -99,6 +98,11 @@ final class AttentionMixer implements Mixer {
       if (starts.isEmpty() && pattern.isFull(kept.position(), x.time())) {
         return Attention.causal(x, attention.scale());
       }
+    }
+    Optional<StridedAttention> fused =
+        StridedAttention.of(attention, pattern, x, kept.position(), starts);
+    if (fused.isPresent()) {
+      return fused.get().run(x);
     }
     LocalAttention local = LocalAttention.of(attention, pattern.window(), x.q(), starts);
     BlockPlan plan = BlockPlan.of(pattern, kept.position(), x.time());

@@ -85,8 +85,8 @@ record GlobalBlocks(BlockPlan plan, BlockIndex index, long first, long end) {
   void place(Qkv gradients, Qkv sums) {
     Tensor rows = rows(sums);
     Tensors.slice(sums.q(), 1, from(), to()).copy_(joined(gradients.q()));
-    table(sums.k()).index_add_(0, rows, table(gradients.k().contiguous()));
-    table(sums.v()).index_add_(0, rows, table(gradients.v().contiguous()));
+    Tensors.addRows(table(sums.k()), rows, table(gradients.k().contiguous()));
+    Tensors.addRows(table(sums.v()), rows, table(gradients.v().contiguous()));
   }
 
   /** Where the globals stand in the {@link #table} of the keys. */

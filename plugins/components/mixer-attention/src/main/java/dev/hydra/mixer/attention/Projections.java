@@ -6,6 +6,8 @@ import dev.hydra.api.Option;
 import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Site;
 import dev.hydra.libtorch.nn.Linear;
+import dev.hydra.libtorch.nn.Norms;
+import dev.hydra.libtorch.nn.Rotation;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.List;
 import java.util.Optional;
@@ -104,12 +106,13 @@ final class Projections {
     Tensor q = norm(heads(query.apply(x), shape.heads()), queryNorm);
     Tensor k = norm(heads(key.apply(x), shape.kvHeads()), keyNorm);
     Tensor v = heads(value.apply(x), shape.kvHeads());
-    if (rope.dims() > 0) {
-      Rope.Rotation rotation = rope.at(positions, Tensors.type(Tensors.upcast(x)));
-      q = rotation.apply(q);
-      k = rotation.apply(k);
-    }
     ScalarType type = Attention.type(x);
+    if (rope.dims() > 0) {
+      ScalarType wide = Tensors.type(x) == ScalarType.Double ? ScalarType.Double : ScalarType.Float;
+      Rotation rotation = rope.at(positions, wide);
+      q = rotation.apply(q, type);
+      k = rotation.apply(k, type);
+    }
     return new Qkv(Tensors.cast(q, type), Tensors.cast(k, type), Tensors.cast(v, type));
   }
 
@@ -124,7 +127,7 @@ final class Projections {
   }
 
   private Tensor norm(Tensor x, Optional<Tensor> weight) {
-    return weight.map(w -> Tensors.rmsNorm(Tensors.upcast(x), w, epsilon)).orElse(x);
+    return weight.map(w -> Norms.rms(x, w, epsilon, Tensors.type(w))).orElse(x);
   }
 
   /**

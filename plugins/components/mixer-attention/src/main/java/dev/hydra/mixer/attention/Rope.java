@@ -2,6 +2,7 @@ package dev.hydra.mixer.attention;
 
 import dev.hydra.api.Option;
 import dev.hydra.api.Site;
+import dev.hydra.libtorch.nn.Rotation;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.List;
 import java.util.Optional;
@@ -30,22 +31,6 @@ record Rope(int dims, double theta, Optional<RopeScaling> scaling) {
 
   static final List<Option<?>> OPTIONS =
       Stream.concat(Stream.of(ROPE_DIM, ROPE_THETA), RopeScaling.OPTIONS.stream()).toList();
-
-  /** One rotation per token: cosines and sines [rows, time, 1, dims / 2]. */
-  record Rotation(Tensor cos, Tensor sin) {
-    /** Rotates x [batch, time, heads, headDim]; the result is at least float32. */
-    Tensor apply(Tensor x) {
-      long half = cos.size(3);
-      Tensor wide = Tensors.upcast(x);
-      Tensor first = Tensors.slice(wide, 3, 0, half);
-      Tensor second = Tensors.slice(wide, 3, half, 2 * half);
-      Tensor turnedFirst = first.mul(cos).sub(second.mul(sin));
-      Tensor turnedSecond = second.mul(cos).add(first.mul(sin));
-      return 2 * half == x.size(3)
-          ? Tensors.cat(3, turnedFirst, turnedSecond)
-          : Tensors.cat(3, turnedFirst, turnedSecond, Tensors.slice(wide, 3, 2 * half, x.size(3)));
-    }
-  }
 
   static Rope of(Site site, int headDim) {
     Optional<Integer> chosen = site.get(ROPE_DIM);

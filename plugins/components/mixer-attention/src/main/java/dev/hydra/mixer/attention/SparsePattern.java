@@ -46,6 +46,11 @@ record SparsePattern(int window, int every, int globals) {
     return new SparsePattern(site.get(WINDOW), site.get(GLOBAL_EVERY), site.get(GLOBALS));
   }
 
+  /** Whether there are globals besides the window: position 0 at least. */
+  boolean hasGlobals() {
+    return globals != NONE;
+  }
+
   /** All that is before. */
   static SparsePattern full() {
     return local(Integer.MAX_VALUE);
@@ -61,7 +66,7 @@ record SparsePattern(int window, int every, int globals) {
    * position; negative if the window reaches the start, or if there are none.
    */
   long newest(long position) {
-    return globals == NONE ? -1 : Math.floorDiv(position - window, (long) every);
+    return hasGlobals() ? Math.floorDiv(position - window, (long) every) : -1;
   }
 
   /** How many globals the token at a position sees, position 0 included. */
@@ -70,9 +75,27 @@ record SparsePattern(int window, int every, int globals) {
     return newest < 0 ? 0 : 1 + Math.min(newest, globals);
   }
 
-  /** How many keys the token at a position sees. */
-  long keys(long position) {
-    return Math.min(position + 1, window) + globals(position);
+  /** How many keys the tokens at positions {@code from .. to - 1} see, all together. */
+  double pairs(long from, long to) {
+    long inWindow = Math.max(from, Math.min(window, to)); // before it, tokens see all
+    double pairs = (inWindow - from) * ((double) from + 1 + inWindow) / 2;
+    pairs += (double) (to - inWindow) * window;
+    if (globals == NONE) {
+      return pairs;
+    }
+    long first = Math.max(0, from - window);
+    long end = Math.max(0, to - window);
+    long growing = Math.max(first, Math.min((long) every * globals, end)); // then all are in sight
+    return pairs
+        + (end - first) // position 0
+        + (strided(growing) - strided(first))
+        + (double) (end - growing) * globals;
+  }
+
+  /** The sum of {@code floor(n / every)} over all n below an end. */
+  private double strided(long end) {
+    double whole = Math.floorDiv(end, (long) every);
+    return every * whole * (whole - 1) / 2 + Math.floorMod(end, (long) every) * whole;
   }
 
   /** Whether tokens see all before them, so that plain causal attention will do. */

@@ -9,6 +9,7 @@ import dev.hydra.api.StateCache;
 import dev.hydra.libtorch.nn.CausalConv;
 import dev.hydra.libtorch.nn.DynamicsInit;
 import dev.hydra.libtorch.nn.Linear;
+import dev.hydra.libtorch.nn.Norms;
 import dev.hydra.libtorch.nn.Padding;
 import dev.hydra.libtorch.nn.RmsNorm;
 import dev.hydra.libtorch.runtime.Tensors;
@@ -81,9 +82,11 @@ final class GatedDeltaNet implements Mixer {
             Tensors.upcast(rates.get(0).flatten(2, 3)),
             pass.documents(),
             pass.cache().flatMap(cache -> cache.get(STATE)));
-    Tensor y = norm.apply(apply(input, pass.cache()));
-    Tensor gate = torch.silu(projected.get(3).flatten(2, 3));
-    return outProjection.apply(y.flatten(2, 3).mul(gate));
+    Tensor y = apply(input, pass.cache()).flatten(2, 3).unflatten(-1, shape.heads(), values);
+    Tensor gate = projected.get(3);
+    // Kernels read it in place; a CPU computes silu faster where all of it is contiguous.
+    Tensor z = gate.is_cuda() ? gate : gate.contiguous();
+    return outProjection.apply(norm.thenGated(y, z).flatten(2, 3));
   }
 
   /** A projection of x, cut into parts [batch, time, heads, size] as each key head has them. */
@@ -94,10 +97,10 @@ final class GatedDeltaNet implements Mixer {
   /** Queries or keys [batch, time, keys] of a length [batch, time, valueHeads, headDim]. */
   private Tensor heads(Tensor tensor, double length) {
     long dim = shape.headDim();
-    Tensor apart = tensor.unflatten(-1, shape.heads(), dim);
-    // Of root mean square 1, so of length sqrt(dim).
-    Tensor unit = Tensors.rmsNorm(apart, LENGTH_EPSILON / dim);
-    Tensor scaled = Tensors.mul(unit, length / Math.sqrt(dim));
+    // Of root mean square 1 they would be of length sqrt(dim).
+    Tensor scaled =
+        Norms.rms(tensor, dim, length / Math.sqrt(dim), LENGTH_EPSILON / dim)
+            .unflatten(-1, shape.heads(), dim);
     return shape.shared() == 1
         ? scaled
         : scaled.unsqueeze(3).expand(-1, -1, -1, shape.shared(), -1).flatten(2, 3);

@@ -7,7 +7,6 @@ import dev.hydra.api.Routing;
 import dev.hydra.api.Site;
 import dev.hydra.libtorch.nn.ExpertDispatch;
 import dev.hydra.libtorch.nn.GroupedLinear;
-import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
@@ -40,8 +39,7 @@ record ExpertProjections(
   @Override
   public Projections of(Tensor hidden, Pass pass) {
     Routing routing = router.route(hidden, pass);
-    ExpertDispatch dispatch = ExpertDispatch.of(routing.experts().flatten(0, 1), in.size(0));
-    return new Routed(dispatch, routing.weights().flatten(0, 1));
+    return new Routed(ExpertDispatch.of(routing, in.size(0)), routing.weights());
   }
 
   /** The projections of tokens that have been routed. */
@@ -74,8 +72,7 @@ record ExpertProjections(
     private Tensor mix(Tensor x, Tensor matrices) {
       Tensor rows = dispatch.spread(x.flatten(0, 1));
       Tensor computed = GroupedLinear.apply(rows, matrices, dispatch.ends());
-      Tensor sum = dispatch.combine(computed, weights);
-      return Tensors.cast(sum, Tensors.type(x)).view(x.size(0), x.size(1), -1);
+      return dispatch.combine(computed, weights, Optional.empty()).view(x.size(0), x.size(1), -1);
     }
   }
 }

@@ -1,10 +1,10 @@
 package dev.hydra.mixer.mamba;
 
 import dev.hydra.api.Site;
+import dev.hydra.libtorch.nn.GatedActivation;
 import dev.hydra.libtorch.nn.RmsNorm;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 
 /**
  * Gates with {@code silu(z)} and norms by root mean square: after the gate (arXiv 2405.21060,
@@ -33,11 +33,7 @@ record GatedNorm(Place place, Optional<RmsNorm> norm) {
 
   /** [batch, time, channels], twice, to the same. */
   Tensor forward(Tensor y, Tensor z) {
-    Tensor gate = torch.silu(z);
-    return place == Place.BEFORE_GATE ? normal(y).mul(gate) : normal(y.mul(gate));
-  }
-
-  private Tensor normal(Tensor y) {
-    return norm.map(n -> n.apply(y)).orElse(y);
+    return norm.map(n -> place == Place.BEFORE_GATE ? n.thenGated(y, z) : n.ofGated(y, z))
+        .orElseGet(() -> GatedActivation.SILU.apply(z, y));
   }
 }

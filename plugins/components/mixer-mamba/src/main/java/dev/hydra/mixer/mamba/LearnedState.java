@@ -35,7 +35,8 @@ record LearnedState(Tensor state) {
   Tensor read(ScanInput in, Tensor documents) {
     // Sums over all documents: float64 keeps their differences exact.
     Tensor logs = Decays.bounded(in.dt().mul(in.a())).to(ScalarType.Double);
-    Tensor after = logs.cumsum(1);
+    // Along the last dimension in memory, where CUDA has more than a thread for each sum.
+    Tensor after = logs.transpose(1, 2).contiguous().cumsum(-1).transpose(1, 2);
     Tensor starts = Documents.starts(documents).unsqueeze(-1).expand_as(after);
     Tensor decay = after.sub(after.sub(logs).gather(1, starts)).exp();
 

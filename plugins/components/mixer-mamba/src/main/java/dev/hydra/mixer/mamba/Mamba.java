@@ -8,6 +8,7 @@ import dev.hydra.api.Site;
 import dev.hydra.api.StateCache;
 import dev.hydra.libtorch.nn.CausalConv;
 import dev.hydra.libtorch.nn.DynamicsInit;
+import dev.hydra.libtorch.nn.GatedActivation;
 import dev.hydra.libtorch.nn.Linear;
 import dev.hydra.libtorch.nn.Padding;
 import dev.hydra.libtorch.nn.RmsNorm;
@@ -79,7 +80,7 @@ final class Mamba implements Mixer {
             pass.documents(),
             pass.cache().flatMap(cache -> cache.get(STATE)));
     Tensor y = scan(input, pass.cache()).addcmul(values, Tensors.cast(skip, Tensors.type(x)));
-    return outProjection.apply(y.mul(torch.silu(projected.get(1))));
+    return outProjection.apply(GatedActivation.SILU.apply(projected.get(1), y));
   }
 
   private static Tensor normed(Optional<RmsNorm> norm, Tensor x) {

@@ -96,17 +96,33 @@ final class Mamba2 implements Mixer {
 
   private Projected project(Tensor x) {
     long inner = shape.inner();
-    Tensor all = inProjection.apply(x);
+    Tensor all = inProjection.applyAligned(x);
     if (multipliers.isEmpty()) {
-      TensorVector parts =
-          all.split_with_sizes(new long[] {inner, shape.convChannels(), shape.heads()}, -1);
-      return new Projected(parts.get(0), parts.get(1), parts.get(2));
+      Tensor[] parts = split(all, inner, shape.convChannels(), shape.heads());
+      return new Projected(parts[0], parts[1], parts[2]);
     }
     long[] sizes = {inner, inner, shape.projections(), shape.projections(), shape.heads()};
-    TensorVector parts = all.split_with_sizes(sizes, -1);
+    Tensor[] parts = split(all, sizes);
     Tensor[] scaled = new Tensor[sizes.length];
-    Arrays.setAll(scaled, i -> Tensors.mul(parts.get(i), multipliers.get().get(i)));
+    Arrays.setAll(scaled, i -> Tensors.mul(parts[i], multipliers.get().get(i)));
     return new Projected(scaled[0], Tensors.cat(-1, scaled[1], scaled[2], scaled[3]), scaled[4]);
+  }
+
+  /**
+   * Splits off parts of these sizes. What is left behind them belongs to the last one until it is
+   * split off: their gradients are put together faster where rows are multiples of 16 bytes.
+   */
+  private static Tensor[] split(Tensor all, long... sizes) {
+    int last = sizes.length - 1;
+    long[] withRest = sizes.clone();
+    withRest[last] += all.size(-1) - Arrays.stream(sizes).sum();
+    TensorVector found = all.split_with_sizes(withRest, -1);
+    Tensor[] parts = new Tensor[sizes.length];
+    Arrays.setAll(parts, found::get);
+    if (withRest[last] > sizes[last]) {
+      parts[last] = parts[last].narrow(-1, 0, sizes[last]);
+    }
+    return parts;
   }
 
   /** The state before the first token, where it is one for a whole row. */

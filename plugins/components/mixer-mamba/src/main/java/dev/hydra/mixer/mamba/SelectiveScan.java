@@ -27,14 +27,17 @@ final class SelectiveScan {
   record Output(Tensor y, Tensor state) {}
 
   /**
-   * Computes any number of tokens, in chunks.
+   * Computes any number of tokens: by CUDA kernels where they can be used, else {@link
+   * ChunkedScan}.
    *
    * @param in x and dt [batch, time, inner], a [inner, state], b and c [batch, time, state], the
    *     initial state [batch, inner, state]
-   * @param chunk the tokens whose states exist at the same time
+   * @param chunk the tokens whose states exist at the same time on the plain path
    */
   static Output chunked(ScanInput in, int chunk) {
-    return ChunkedScan.compute(in, chunk);
+    return FusedScan.of(in)
+        .map(fused -> fused.compute(in))
+        .orElseGet(() -> ChunkedScan.compute(in, chunk));
   }
 
   /** Computes a single token, for decoding. */

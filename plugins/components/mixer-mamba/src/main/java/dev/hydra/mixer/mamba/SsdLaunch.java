@@ -283,20 +283,35 @@ final class SsdLaunch {
     Tensor states =
         empty(Tensors.type(in.x()), batch, chunks, heads, tiles.headDim(), tiles.state());
     long parts = (long) (tiles.headDim() / tiles.sweepP()) * (tiles.state() / tiles.sweepN());
-    launch(
-        "ssd_states",
-        new Grid(parts, heads, batch, tiles.sweepThreads()),
-        strided(values),
-        strided(keys),
-        weight,
-        decay.total,
-        initial,
-        states,
-        last,
-        time,
-        chunks,
-        shared,
-        backward ? 1L : 0L);
+    long length = SsdTiles.segment(parts * heads * batch, chunks, kernels.gpu().multiprocessors());
+    long segments = (chunks + length - 1) / length;
+    @Nullable Tensor sums = null;
+    @Nullable Tensor passings = null;
+    if (segments > 1) {
+      sums = floats(batch, heads, segments, tiles.headDim(), tiles.state());
+      passings = floats(batch, heads, segments);
+    }
+    for (boolean gather : segments > 1 ? new boolean[] {true, false} : new boolean[] {false}) {
+      launch(
+          "ssd_states",
+          new Grid(parts * (gather ? segments - 1 : segments), heads, batch, tiles.sweepThreads()),
+          strided(values),
+          strided(keys),
+          weight,
+          decay.total,
+          initial,
+          states,
+          last,
+          time,
+          chunks,
+          shared,
+          backward ? 1L : 0L,
+          segments,
+          length,
+          gather ? 1L : 0L,
+          sums,
+          passings);
+    }
     return states;
   }
 

@@ -23,6 +23,15 @@ record SsdTiles(
   /** The share of the multiprocessors that must have a block for the device to count as full. */
   private static final double FULL = 0.9;
 
+  /** Blocks of a sweep that a multiprocessor has room for, in the sizes that need segments. */
+  private static final int SWEEPS_AT_ONCE = 3;
+
+  /** Chunks of a segment below which filling and emptying its pipeline is most of the work. */
+  private static final long LEAST_SEGMENT = 4;
+
+  /** Fewer segments do not make up for walking over each of them twice. */
+  private static final long FEWEST_SEGMENTS = 4;
+
   private static final int LEAST_SWEEP_P = 32;
   private static final int LEAST_SWEEP_N = 64;
 
@@ -127,6 +136,20 @@ record SsdTiles(
     long fewest = Math.min(heads, (long) Math.ceil(wanted / blocks));
     long perSplit = (heads + fewest - 1) / fewest;
     return (heads + perSplit - 1) / perSplit;
+  }
+
+  /**
+   * How many chunks are a segment of a sweep over time: all, unless that leaves most of the device
+   * idle.
+   *
+   * @param sweeps blocks, one for each tile of states of each head of each sequence
+   * @param chunks of a sequence
+   * @param multiprocessors of the device
+   */
+  static long segment(long sweeps, long chunks, int multiprocessors) {
+    long wanted = (long) SWEEPS_AT_ONCE * multiprocessors / sweeps;
+    long segments = Math.min(wanted, chunks / LEAST_SEGMENT);
+    return segments < FEWEST_SEGMENTS ? chunks : (chunks + segments - 1) / segments;
   }
 
   /** What the kernels are compiled with. */

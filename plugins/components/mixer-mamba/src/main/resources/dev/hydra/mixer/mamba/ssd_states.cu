@@ -9,10 +9,13 @@
 //   last = sum
 //
 // States are independent per channel and state element, so blocks may take tiles of SWEEP_P x SWEEP_N
-// of them: smaller ones when batch * heads alone do not fill the device.
+// of them: smaller ones when batch * heads alone do not fill the device. If they still do not, time is
+// cut into segments, each walked over twice: at first all begin with zeros (the first one with
+// `initial`) and leave only what they come to, in `sums`, and by how much they let pass what is
+// before, in `passings`; then each begins with what those before it left.
 //
-// Launch: grid ((HEAD_DIM / SWEEP_P) * (STATE / SWEEP_N), heads, batch), SWEEP_THREADS =
-// SWEEP_P / 16 * (SWEEP_N / sweep::WIDTH) * 32 threads, dynamic shared memory
+// Launch: grid ((HEAD_DIM / SWEEP_P) * (STATE / SWEEP_N) * segments (the last not at first), heads,
+// batch), SWEEP_THREADS = SWEEP_P / 16 * (SWEEP_N / sweep::WIDTH) * 32 threads, dynamic shared memory
 // SWEEP_STAGES * (PARTS * 128 * (SWEEP_P + SWEEP_N + 16) + 256) bytes.
 //
 //   v        [batch, time, heads, HEAD_DIM], strides v_batch, v_time, v_head, 1
@@ -23,6 +26,8 @@
 //   last     [batch, heads, HEAD_DIM, STATE] fp32 or null
 //   shared   heads per group
 //   backward 0 or 1
+//   segments as many as `length` chunks, the last at least one, make of all; gather 1 at first, else 0
+//   sums     [batch, heads, segments, HEAD_DIM, STATE] fp32, passings [batch, heads, segments]
 #ifndef SWEEP_P
 #define SWEEP_P PT
 #endif
@@ -86,7 +91,8 @@ extern "C" __device__ const int ssd_states_bytes = SWEEP_STAGES * sweep::STAGE;
 extern "C" __global__ void __launch_bounds__(sweep::WORKERS) ssd_states(
     const Element* v, Long v_batch, Long v_time, Long v_head, const Element* k, Long k_batch,
     Long k_time, Long k_group, const float* weight, const float* total, const float* initial,
-    Element* states, float* last, Long time, Long chunks, Long shared, Long backward) {
+    Element* states, float* last, Long time, Long chunks, Long shared, Long backward, Long segments,
+    Long length, Long gather, float* sums, float* passings) {
   using namespace sweep;
   int thread = threadIdx.x;
   int lane = thread & 31;
@@ -96,18 +102,23 @@ extern "C" __global__ void __launch_bounds__(sweep::WORKERS) ssd_states(
   Long heads = gridDim.y;
   Long head = blockIdx.y;
   Long row = blockIdx.z;
-  int p0 = blockIdx.x % (P / SWEEP_P) * SWEEP_P;
-  int n0 = blockIdx.x / (P / SWEEP_P) * SWEEP_N;
+  constexpr int TILES_OF_HEAD = (P / SWEEP_P) * (N / SWEEP_N);
+  int tile = blockIdx.x % TILES_OF_HEAD;
+  int segment = blockIdx.x / TILES_OF_HEAD;
+  int p0 = tile % (P / SWEEP_P) * SWEEP_P;
+  int n0 = tile / (P / SWEEP_P) * SWEEP_N;
   v += row * v_batch + head * v_head + p0;
   k += row * k_batch + head / shared * k_group + n0;
   weight += (row * heads + head) * chunks * Q;
   total += (row * heads + head) * chunks;
 
-  int fetches = (int)(chunks * PARTS_OF_CHUNK);
+  int from = (int)(segment * length);
+  int until = (int)(from + length < chunks ? from + length : chunks);
+  int fetches = (until - from) * PARTS_OF_CHUNK;
   auto fetch = [&](int i) {
     if (i < fetches) {
       char* stage = SHARED + i % SWEEP_STAGES * STAGE;
-      int z = i / PARTS_OF_CHUNK;
+      int z = from + i / PARTS_OF_CHUNK;
       if (backward) z = (int)chunks - 1 - z;
       Long t = (Long)z * Q + i % PARTS_OF_CHUNK * TOKENS;
       Long rest = time - t;
@@ -121,30 +132,47 @@ extern "C" __global__ void __launch_bounds__(sweep::WORKERS) ssd_states(
     copies_commit();
   };
 
-  Long own = ((row * heads + head) * P + p0 + channel + (lane >> 2)) * N + n0 + column;
+  // Of this lane the elements of a state [HEAD_DIM, STATE].
+  auto each = [&](auto&& visit) {
+    Long own = (Long)(p0 + channel + (lane >> 2)) * N + n0 + column;
+#pragma unroll
+    for (int i = 0; i < 2 * TILES; i++) {
+#pragma unroll
+      for (int e = 0; e < 4; e++) visit(own + (e / 2 * 8) * N + 8 * i + 2 * (lane & 3) + e % 2, i, e);
+    }
+  };
+  Long sequence = row * heads + head;
   Sums sum[TILES];
-#pragma unroll
-  for (int i = 0; i < 2 * TILES; i++) {
-#pragma unroll
-    for (int e = 0; e < 4; e++) {
-      Long at = own + (e / 2 * 8) * N + 8 * i + 2 * (lane & 3) + e % 2;
-      sum[i / 2][i % 2][e] = initial == nullptr ? 0.0f : initial[at];
+  each([&](Long at, int i, int e) {
+    sum[i / 2][i % 2][e] = initial == nullptr || segment > 0 ? 0.0f : initial[sequence * P * N + at];
+  });
+  if (!gather) {
+    for (int s = 0; s < segment; s++) {
+      float decay = passings[sequence * segments + s];
+      each([&](Long at, int i, int e) {
+        float& value = sum[i / 2][i % 2][e];
+        value = value * decay + sums[(sequence * segments + s) * P * N + at];
+      });
     }
   }
 #pragma unroll
   for (int i = 0; i < SWEEP_STAGES - 1; i++) fetch(i);
-  float passing = total[backward ? chunks - 1 : 0];
+  float passing = total[backward ? chunks - 1 - from : from];
+  float passing_all = 1.0f;
   for (int i = 0; i < fetches; i++) {
     copies_wait<SWEEP_STAGES - 2>();
     __syncthreads();
     fetch(i + SWEEP_STAGES - 1);
     if (i % PARTS_OF_CHUNK == 0) {
-      int z = i / PARTS_OF_CHUNK;
+      int z = from + i / PARTS_OF_CHUNK;
       if (backward) z = (int)chunks - 1 - z;
-      Element* to = states + (((row * chunks + z) * heads + head) * P + p0 + channel + (lane >> 2)) * N
-          + n0 + column;
-      store_row<TILES>(to, sum, 0, true, lane);
-      store_row<TILES>(to + 8 * N, sum, 1, true, lane);
+      if (!gather) {
+        Element* to = states + (((row * chunks + z) * heads + head) * P + p0 + channel + (lane >> 2)) * N
+            + n0 + column;
+        store_row<TILES>(to, sum, 0, true, lane);
+        store_row<TILES>(to + 8 * N, sum, 1, true, lane);
+      }
+      passing_all *= passing;
 #pragma unroll
       for (int j = 0; j < 2 * TILES; j++) {
 #pragma unroll
@@ -159,13 +187,8 @@ extern "C" __global__ void __launch_bounds__(sweep::WORKERS) ssd_states(
     const float* weights = (const float*)(stage + Values::BYTES + Keys::BYTES);
     add_products<TOKENS>(sum, values, keys, weights, channel, column, lane);
   }
-  if (last == nullptr) return;
-#pragma unroll
-  for (int i = 0; i < 2 * TILES; i++) {
-#pragma unroll
-    for (int e = 0; e < 4; e++) {
-      Long at = own + (e / 2 * 8) * N + 8 * i + 2 * (lane & 3) + e % 2;
-      last[at] = sum[i / 2][i % 2][e];
-    }
-  }
+  float* to = gather ? sums + (sequence * segments + segment) * P * N
+      : last != nullptr && segment == segments - 1 ? last + sequence * P * N : nullptr;
+  if (to != nullptr) each([&](Long at, int i, int e) { to[at] = sum[i / 2][i % 2][e]; });
+  if (gather && tile == 0 && thread == 0) passings[sequence * segments + segment] = passing_all;
 }

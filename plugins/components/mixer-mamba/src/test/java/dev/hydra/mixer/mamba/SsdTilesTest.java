@@ -63,6 +63,22 @@ class SsdTilesTest {
   }
 
   @Test
+  void fewSweepsAreCutIntoSegments() {
+    assertEquals(8, SsdTiles.segment(48, 64, H100));
+    assertEquals(64, SsdTiles.segment(128, 64, H100));
+    assertEquals(9, SsdTiles.segment(1, 9, H100));
+    assertEquals(12, SsdTiles.segment(1, 12, H100));
+    assertEquals(4, SsdTiles.segment(1, 16, H100));
+    for (long sweeps = 1; sweeps < 400; sweeps++) {
+      for (long chunks = 1; chunks < 70; chunks++) {
+        long length = SsdTiles.segment(sweeps, chunks, H100);
+        long segments = (chunks + length - 1) / length;
+        assertTrue(length >= 1 && (segments - 1) * length < chunks, sweeps + ", " + chunks);
+      }
+    }
+  }
+
+  @Test
   void macrosSayAllOfIt() {
     assertEquals(
         Map.of(

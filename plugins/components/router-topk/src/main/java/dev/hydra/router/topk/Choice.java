@@ -63,14 +63,19 @@ record Choice(int topK, Score score, boolean normalize, Balance balance, Optiona
     return topK;
   }
 
-  /** Chooses by the logits [batch, time, experts], and reports losses and load to the pass. */
-  Routing choose(Tensor logits, Pass pass) {
+  /**
+   * Chooses, and reports losses and load to the pass.
+   *
+   * @param logits [batch, time / span, experts]
+   * @param span tokens that each row of them is for
+   */
+  Routing choose(Tensor logits, int span, Pass pass) {
     Tensor scores = score.of(logits);
     Tensor preferred = bias.isPresent() ? bias.get().add(scores) : scores.detach();
     Tensor experts = preferred.topk(topK, -1, true, true).get1();
     Tensor weights = scores.gather(-1, experts);
     balance.report(logits, scores, experts, pass);
     bias.ifPresent(known -> known.adjust(Load.counts(experts, scores), experts.numel(), pass));
-    return new Routing(experts, normalize ? Score.normalize(weights) : weights);
+    return new Routing(experts, normalize ? Score.normalize(weights) : weights, span);
   }
 }

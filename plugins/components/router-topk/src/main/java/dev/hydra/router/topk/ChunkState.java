@@ -44,16 +44,17 @@ record ChunkState(Tensor decision, Tensor total, Tensor mark) {
   /**
    * Leaves the state after a forward.
    *
-   * @param decided the logits that each token was decided by [batch, time, experts]
-   * @param sums the sums of all logits before each token and after the last one
+   * @param decided the logits that each step was decided by [batch, steps, experts]
+   * @param sums the sums of all logits before each step and after the last one
    */
-  void leave(Tensor decided, Tensor sums, int chunk, StateCache cache) {
-    long last = decided.size(1) - 1;
+  void leave(Tensor decided, Tensor sums, Steps steps, int chunk, StateCache cache) {
+    long count = decided.size(1);
+    long last = count * steps.size() - 1;
     long lastChunk = last - (cache.position() + last) % chunk;
-    cache.put(DECISION, decided.select(1, last).clone());
-    cache.put(TOTAL, sums.select(1, last + 1).clone());
+    cache.put(DECISION, decided.select(1, count - 1).clone());
+    cache.put(TOTAL, sums.select(1, count).clone());
     if (lastChunk >= 0) {
-      cache.put(MARK, sums.select(1, lastChunk).clone());
+      cache.put(MARK, sums.select(1, lastChunk / steps.size()).clone());
     }
   }
 }

@@ -18,7 +18,7 @@ final class TopKRouter implements Router {
 
   @Override
   public Routing route(Tensor x, Pass pass) {
-    return choice.choose(Tensors.linear(Tensors.upcast(x), weight), pass);
+    return choice.choose(Tensors.linear(Tensors.upcast(x), weight), 1, pass);
   }
 
   @Override

@@ -46,6 +46,21 @@ class ChunkTopKRouterTest {
 
   @ParameterizedTest
   @EnumSource
+  void decidesForWholeChunksAsForTokens(Summary summary) {
+    double[][] tokens = Arrays.copyOf(X, 5 * CHUNK);
+    double[][] expected = naive().chunks(tokens, new int[tokens.length], CHUNK, summary);
+    try (PointerScope scope = new PointerScope();
+        StandaloneComponent router = build(CHUNK, summary);
+        ForwardContext forward = ForwardContext.evaluation()) {
+      double[][] actual = Routers.route(router, tokens, forward);
+      for (int t = 0; t < tokens.length; t++) {
+        assertArrayEquals(expected[t], actual[t], EXACT, "token " + t);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
   void startsAnewInEachDocument(Summary summary) {
     // Lengths 1, 4, 9, 2, 7: shorter than a chunk, exactly one, several and a rest.
     int[] documents = {3, 4, 4, 4, 4, 6, 6, 6, 6, 6, 6, 6, 6, 6, 7, 7, 9, 9, 9, 9, 9, 9, 9};
@@ -77,7 +92,17 @@ class ChunkTopKRouterTest {
   @ParameterizedTest
   @EnumSource
   void continuesFromItsState(Summary summary) {
-    int[] lengths = {3, 1, 4, 1, 9, 2, 1, 2};
+    continues(summary, 3, 1, 4, 1, 9, 2, 1, 2);
+  }
+
+  /** Whole chunks are decided one by one, what is left of one token by token. */
+  @ParameterizedTest
+  @EnumSource
+  void continuesWithWholeChunks(Summary summary) {
+    continues(summary, 8, 4, 3, 1, 4, 3);
+  }
+
+  private static void continues(Summary summary, int... lengths) {
     double[][] expected = naive().chunks(X, new int[TIME], CHUNK, summary);
     try (PointerScope scope = new PointerScope();
         StandaloneComponent router = build(CHUNK, summary);

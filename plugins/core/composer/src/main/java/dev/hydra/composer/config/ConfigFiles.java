@@ -10,22 +10,33 @@ import dev.hydra.api.ConfigException;
 import dev.hydra.api.Names;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /** Reads configuration files: HOCON with includes, substitutions and overrides. */
 public final class ConfigFiles {
   private ConfigFiles() {}
 
   /**
-   * Reads and resolves a file.
+   * Reads and resolves a file. What a substitution does not find there is sought in the
+   * environment.
    *
    * @param file the file; its includes are relative to it
-   * @param overrides {@code key=value} each, stronger than the file, the last one strongest
+   * @param overrides {@code key=value} each, stronger than the file, the last one strongest; a key
+   *     may go through elements of lists, such as {@code model.block.paths[1].gate}
    * @throws ConfigException for a missing file, included ones too, a mistake in the syntax or an
    *     unknown substitution
    */
   public static Config load(Path file, List<String> overrides) {
+    return load(file, overrides, System::getenv);
+  }
+
+  static Config load(
+      Path file, List<String> overrides, UnaryOperator<@Nullable String> environment) {
     if (!Files.isRegularFile(file)) {
       throw new ConfigException("there is no configuration file " + file.toAbsolutePath());
     }
@@ -35,11 +46,10 @@ public final class ConfigFiles {
               file.toAbsolutePath().toFile(), // includes are sought beside it, so it needs a folder
               ConfigParseOptions.defaults()
                   .setAllowMissing(false)
-                  .setIncluder(new RequiredIncludes()));
-      for (String override : overrides) {
-        config = override(override).withFallback(config);
-      }
-      return config.resolve(ConfigResolveOptions.noSystem());
+                  .setIncluder(new RequiredIncludes(file)));
+      ConfigResolveOptions resolving =
+          ConfigResolveOptions.noSystem().appendResolver(new Environment(environment));
+      return overridden(config, overrides.stream().map(SetValue::of).toList(), resolving);
     } catch (com.typesafe.config.ConfigException e) {
       ConfigException readable = new ConfigException(String.valueOf(e.getMessage()));
       readable.initCause(e);
@@ -47,13 +57,30 @@ public final class ConfigFiles {
     }
   }
 
-  private static Config override(String text) {
-    int equals = text.indexOf('=');
-    if (equals < 1) {
-      throw new ConfigException("--set " + text + ": must be key=value, such as trainer.steps=100");
+  /** Elements of a list that comes from a substitution are there only once that is resolved. */
+  private static Config overridden(
+      Config file, List<SetValue> overrides, ConfigResolveOptions resolving) {
+    Config config = file;
+    List<SetValue> later = new ArrayList<>();
+    for (SetValue override : overrides) {
+      if (!override.element()) {
+        config = override.config().withFallback(config);
+        continue;
+      }
+      try {
+        config = new ElementPath(override).in(config.root(), override.value()).toConfig();
+      } catch (com.typesafe.config.ConfigException.NotResolved e) {
+        later.add(override);
+      }
     }
-    return ConfigFactory.parseString(
-        text, ConfigParseOptions.defaults().setOriginDescription("--set " + text));
+    config = config.resolve(resolving);
+    for (SetValue override : later) {
+      ConfigValue value =
+          Objects.requireNonNull(
+              override.value().atKey("v").resolveWith(config, resolving).root().get("v"));
+      config = new ElementPath(override).in(config.root(), value).toConfig();
+    }
+    return config;
   }
 
   /**

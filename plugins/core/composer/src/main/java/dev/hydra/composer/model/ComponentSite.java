@@ -66,8 +66,7 @@ public final class ComponentSite implements Site {
     } catch (ConfigException e) {
       throw e;
     } catch (RuntimeException | LinkageError e) {
-      throw new IllegalStateException(
-          "component " + type() + " at " + path() + " cannot be created: " + e, e);
+      throw ComponentException.creating(registration, place.path(), e);
     }
     if (!place.role().type().isInstance(created)) {
       throw new IllegalStateException(

@@ -18,6 +18,7 @@ import dev.hydra.libtorch.runtime.Scopes;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -78,14 +79,30 @@ public final class ComponentSlot {
 
   /** Runs the layer that stands here in a scope of its own. */
   public Tensor forward(Tensor x, ForwardContext forward) {
-    return Scopes.keep(() -> ((Layer) site.component()).forward(x, new SitePass(forward, path)));
+    return running(
+        now ->
+            Scopes.keep(() -> ((Layer) now.component()).forward(x, new SitePass(forward, path))));
+  }
+
+  /** Runs code of the component, so that what it throws says where. */
+  private <T> T running(Function<ComponentSite, T> code) {
+    ComponentSite now = site;
+    try {
+      return code.apply(now);
+    } catch (ConfigException | ComponentException e) {
+      throw e;
+    } catch (RuntimeException | LinkageError | AssertionError | StackOverflowError e) {
+      throw ComponentException.running(now.registration(), path, e);
+    }
+  }
+
+  private Routing route(Tensor x, ForwardContext forward) {
+    return running(now -> ((Router) now.component()).route(x, new SitePass(forward, path)));
   }
 
   /** Runs whatever stands here: a router too, of which it returns the weights. */
   public Tensor run(Tensor x, ForwardContext forward) {
-    return role == Role.ROUTER
-        ? ((Router) site.component()).route(x, new SitePass(forward, path)).weights()
-        : forward(x, forward);
+    return role == Role.ROUTER ? route(x, forward).weights() : forward(x, forward);
   }
 
   /** Returns the component under the interface of its role, for a parent component. */
@@ -101,7 +118,7 @@ public final class ComponentSlot {
   private final class RouterHandle implements Router {
     @Override
     public Routing route(Tensor x, Pass pass) {
-      return ((Router) site.component()).route(x, new SitePass(of(pass), path));
+      return ComponentSlot.this.route(x, of(pass));
     }
 
     @Override

@@ -19,34 +19,42 @@ public final class ForwardContext implements AutoCloseable {
   private final boolean observing;
   private final @Nullable ModelState state;
   private final @Nullable Tensor documents;
+  private final Recompute recompute;
   private @Nullable Tensor tokens;
   private @Nullable Tensor padding;
   private final Map<String, Tensor> losses = new LinkedHashMap<>();
+  private @Nullable Map<String, Tensor> lossesOfPart;
   private final Map<String, Tensor> observations = new LinkedHashMap<>();
   private final Map<String, Tensor> adjustments = new LinkedHashMap<>();
+  private final Map<String, Tensor> shared = new LinkedHashMap<>();
   private boolean computed;
 
   private ForwardContext(
-      boolean training, boolean observing, @Nullable ModelState state, @Nullable Tensor documents) {
+      boolean training,
+      boolean observing,
+      @Nullable ModelState state,
+      @Nullable Tensor documents,
+      Recompute recompute) {
     this.training = training;
     this.observing = observing;
     this.state = state;
     this.documents = documents;
+    this.recompute = recompute;
   }
 
   /** Creates a context for a training step over whole sequences. */
   public static ForwardContext training() {
-    return new ForwardContext(true, false, null, null);
+    return new ForwardContext(true, false, null, null, Recompute.NONE);
   }
 
   /** Creates a context for an evaluation over whole sequences. */
   public static ForwardContext evaluation() {
-    return new ForwardContext(false, false, null, null);
+    return new ForwardContext(false, false, null, null, Recompute.NONE);
   }
 
   /** Returns a new context like this one, continuing from a state and leaving the new one in it. */
   public ForwardContext with(ModelState newState) {
-    return new ForwardContext(training, observing, newState, documents);
+    return new ForwardContext(training, observing, newState, documents, recompute);
   }
 
   /**
@@ -54,12 +62,17 @@ public final class ForwardContext implements AutoCloseable {
    * of each token.
    */
   public ForwardContext withDocuments(Tensor newDocuments) {
-    return new ForwardContext(training, observing, state, newDocuments);
+    return new ForwardContext(training, observing, state, newDocuments, recompute);
   }
 
   /** Returns a new context like this one, asking components for their observations. */
   public ForwardContext observing() {
-    return new ForwardContext(training, true, state, documents);
+    return new ForwardContext(training, true, state, documents, recompute);
+  }
+
+  /** Returns a new context like this one, with some blocks computed again in backward. */
+  public ForwardContext recomputing(Recompute which) {
+    return new ForwardContext(training, observing, state, documents, which);
   }
 
   /** Returns the auxiliary losses by {@code site.name}, scalars with gradient. */
@@ -78,13 +91,21 @@ public final class ForwardContext implements AutoCloseable {
   }
 
   /**
-   * Says which tokens this forward is about. A {@link Model} does so itself; the caller keeps the
-   * tensor alive.
+   * Says which tokens this forward is about. A {@link Model} does so itself. They are kept, for a
+   * backward that computes parts again.
    *
    * @param newTokens int64 [batch, time]
    */
   public void about(Tensor newTokens) {
-    tokens = newTokens;
+    forgetTokens();
+    tokens = Scopes.own(newTokens);
+  }
+
+  private void forgetTokens() {
+    if (tokens != null) {
+      tokens.close();
+      tokens = null;
+    }
   }
 
   /**
@@ -150,9 +171,39 @@ public final class ForwardContext implements AutoCloseable {
     return Optional.ofNullable(documents);
   }
 
+  /** Says which blocks are computed again in backward. */
+  Recompute recompute() {
+    return recompute;
+  }
+
+  /**
+   * Runs a part of this forward whose auxiliary losses go elsewhere, even if the forward is over.
+   *
+   * @param into takes them by name; owned by the caller
+   */
+  Tensor collectingLosses(Map<String, Tensor> into, Supplier<Tensor> part) {
+    Map<String, Tensor> outer = lossesOfPart;
+    lossesOfPart = into;
+    try {
+      return part.get();
+    } finally {
+      lossesOfPart = outer;
+    }
+  }
+
+  /** Returns what components share under a name, made by the first who asks; detached. */
+  Tensor shared(String name, Supplier<Tensor> maker) {
+    return shared.computeIfAbsent(
+        name, made -> Scopes.own(Scopes.keep(() -> maker.get().detach())));
+  }
+
   /** Adds an auxiliary loss, summed with those of its name, unless the forward is over. */
   void addLoss(String name, Tensor loss) {
-    add(losses, name, loss);
+    if (lossesOfPart != null) {
+      sum(lossesOfPart, name, loss);
+    } else {
+      add(losses, name, loss);
+    }
   }
 
   /** Adds an adjustment, detached and summed with those of its parameter, likewise. */
@@ -167,9 +218,13 @@ public final class ForwardContext implements AutoCloseable {
 
   private void add(Map<String, Tensor> sums, String name, Tensor value) {
     if (!computed) {
-      Tensor before = sums.get(name);
-      replace(sums, name, before == null ? value : before.add(value));
+      sum(sums, name, value);
     }
+  }
+
+  private static void sum(Map<String, Tensor> sums, String name, Tensor value) {
+    Tensor before = sums.get(name);
+    replace(sums, name, before == null ? value : before.add(value));
   }
 
   private static void replace(Map<String, Tensor> map, String name, Tensor value) {
@@ -187,5 +242,8 @@ public final class ForwardContext implements AutoCloseable {
     observations.clear();
     adjustments.values().forEach(Tensor::close);
     adjustments.clear();
+    forgetTokens();
+    shared.values().forEach(Tensor::close);
+    shared.clear();
   }
 }

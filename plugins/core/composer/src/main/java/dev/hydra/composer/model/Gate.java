@@ -15,11 +15,26 @@ interface Gate {
    */
   double LEARNED_BIAS = -2;
 
+  /** Leaves it as it is. */
+  Gate NONE = (y, normed, pass) -> y;
+
+  /**
+   * The same factor for all tokens.
+   *
+   * @param factor [1], in the master type
+   */
+  record Scalar(Tensor factor) implements Gate {
+    @Override
+    public Tensor apply(Tensor y, Tensor normed, SitePass pass) {
+      return y.mul(factor);
+    }
+  }
+
   /**
    * Scales the output of a path.
    *
    * @param y the path's output [batch, time, width] in the master type
-   * @param normed the path's input, in the master type
+   * @param normed the path's input; in the master type where a gate of the block is learned
    */
   Tensor apply(Tensor y, Tensor normed, SitePass pass);
 
@@ -27,7 +42,7 @@ interface Gate {
   static Gate of(GateSpec spec, ParameterSource parameters, String path, int width) {
     if (spec instanceof GateSpec.Scalar scalar) {
       Tensor gate = parameters.borrow(path, scalar(path, scalar.initial()));
-      return (y, normed, pass) -> y.mul(gate);
+      return new Scalar(gate);
     } else if (spec instanceof GateSpec.Learned) {
       Tensor weight =
           parameters.borrow(
@@ -39,7 +54,7 @@ interface Gate {
         return y.mul(beta);
       };
     }
-    return (y, normed, pass) -> y;
+    return NONE;
   }
 
   private static ParameterSpec scalar(String name, double value) {

@@ -46,7 +46,7 @@ public final class Model implements AutoCloseable {
     for (int i = 0; i < spec.blocks().size(); i++) {
       blocks.add(
           new ResidualBlock(
-              spec, spec.blocks().get(i), context, own, precision.compute(), SitePath.block(i)));
+              spec, spec.blocks().get(i), context, own, precision, SitePath.block(i)));
     }
     this.norm = new Norm(spec, own.of(ModelPart.NORM), "norm");
     this.head =
@@ -91,12 +91,22 @@ public final class Model implements AutoCloseable {
     return Scopes.keep(
         () -> {
           forward.about(tokens);
-          Tensor x = Tensors.scaled(embed(tokens).to(precision.master()), spec.embeddingScale());
-          for (ResidualBlock block : blocks) {
-            x = block.forward(x, forward);
+          ResidualStream stream =
+              ResidualStream.of(
+                  Tensors.scaled(embed(tokens).to(precision.master()), spec.embeddingScale()));
+          for (int i = 0; i < blocks.size(); i++) {
+            ResidualBlock block = blocks.get(i);
+            stream =
+                forward.recompute().covers(i)
+                    ? ResidualStream.of(
+                        Recomputation.run(
+                            forward,
+                            input -> block.forward(ResidualStream.of(input), forward).total(),
+                            stream.total()))
+                    : block.forward(stream, forward);
           }
           forward.state().ifPresent(state -> state.advance(tokens.size(1)));
-          return Tensors.cast(norm.apply(x), precision.compute());
+          return norm.apply(stream, precision.compute()).normed();
         });
   }
 
@@ -113,6 +123,11 @@ public final class Model implements AutoCloseable {
    */
   public Tensor logits(Tensor hidden) {
     return Scopes.keep(() -> Tensors.scaled(Tensors.linear(hidden, head), spec.logitsScale()));
+  }
+
+  /** Returns the weight of the head, [vocabSize, width] in the compute type. */
+  public Tensor head() {
+    return head;
   }
 
   /** Returns the spec that the model was built from. */

@@ -6,10 +6,12 @@ import dev.hydra.libtorch.safetensors.TensorInfo;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
@@ -20,6 +22,7 @@ import org.bytedeco.pytorch.Tensor;
 public final class ModelFiles {
   private static final String UNUSED = "hydra.unused";
   private static final String SEPARATOR = "\n";
+  private static final int LISTED = 4;
 
   private ModelFiles() {}
 
@@ -42,7 +45,7 @@ public final class ModelFiles {
    * Reads all parameters.
    *
    * @throws IOException if the file is damaged, or lacks or has more than the model's parameters,
-   *     listing them; the model is then unchanged
+   *     listing the first of them; the model is then unchanged
    */
   public static void load(Model model, Path file) throws IOException {
     try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
@@ -73,12 +76,18 @@ public final class ModelFiles {
       throw new IOException(
           file
               + " does not fit the model; missing: "
-              + missing
+              + first(missing)
               + ", of another shape: "
-              + misshapen
+              + first(misshapen)
               + ", not in the model: "
-              + found.keySet());
+              + first(found.keySet()));
     }
+  }
+
+  /** A model has hundreds of parameters; the first tell what is wrong. */
+  private static String first(Collection<String> names) {
+    String listed = names.stream().limit(LISTED).collect(Collectors.joining(", ", "[", "]"));
+    return names.size() > LISTED ? listed + " and " + (names.size() - LISTED) + " more" : listed;
   }
 
   private static List<String> unused(SafetensorsFile tensors) {

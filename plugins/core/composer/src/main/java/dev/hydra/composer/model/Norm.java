@@ -4,12 +4,14 @@ import dev.hydra.api.Init;
 import dev.hydra.api.ParameterSpec;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.composer.spec.NormKind;
+import dev.hydra.libtorch.nn.Norms;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/** A norm over the width, computed and kept in the master type. */
+/** A norm of the residual stream over its width, computed in the master type. */
 final class Norm {
   private final NormKind kind;
   private final double epsilon;
@@ -31,17 +33,24 @@ final class Norm {
     return ParameterSpec.of(name, init, width).inFp32();
   }
 
-  /** Normalises [..., width] in the master type. */
-  Tensor apply(Tensor x) {
+  /** Adds to the stream [..., width] what is to be added, and normalises it into a type. */
+  Norms.Summed apply(ResidualStream stream, ScalarType type) {
     if (kind == NormKind.RMSNORM) {
-      return Tensors.rmsNorm(x, weight, epsilon);
+      return stream
+          .addend()
+          .map(y -> Norms.rmsOfSum(stream.sum(), y, weight, epsilon, type))
+          .orElseGet(
+              () -> new Norms.Summed(stream.sum(), Norms.rms(stream.sum(), weight, epsilon, type)));
     }
-    return torch.layer_norm(
-        x,
-        new long[] {x.size(-1)},
-        new TensorOptional(weight),
-        new TensorOptional(bias),
-        epsilon,
-        true);
+    Tensor x = stream.total();
+    Tensor normed =
+        torch.layer_norm(
+            x,
+            new long[] {x.size(-1)},
+            new TensorOptional(weight),
+            new TensorOptional(bias),
+            epsilon,
+            true);
+    return new Norms.Summed(x, Tensors.cast(normed, type));
   }
 }

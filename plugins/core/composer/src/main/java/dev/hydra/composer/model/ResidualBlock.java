@@ -1,11 +1,13 @@
 package dev.hydra.composer.model;
 
 import dev.hydra.composer.spec.BlockSpec;
+import dev.hydra.composer.spec.GateSpec;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.composer.spec.PathSpec;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.spec.Topology;
-import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.nn.FusedGatedSum;
+import dev.hydra.libtorch.nn.Norms;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,10 +18,22 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /** One block of a model: its paths round the residual stream. */
 final class ResidualBlock {
   /** A path as built; in a parallel block all share one norm. */
-  private record Path(ComponentSlot slot, Norm norm, Gate gate, double inputScale, double scale) {}
+  private record Path(
+      ComponentSlot slot,
+      Norm norm,
+      Gate gate,
+      double inputScale,
+      double scale,
+      boolean recompute) {
+    /** Whether what its component computes is added as it is. */
+    boolean plain() {
+      return gate == Gate.NONE && scale == 1;
+    }
+  }
 
   private final Topology topology;
   private final ScalarType compute;
+  private final ScalarType normed;
   private final List<Path> paths = new ArrayList<>();
 
   /** Builds the paths of a block. */
@@ -28,10 +42,12 @@ final class ResidualBlock {
       BlockSpec spec,
       SiteContext context,
       PartParameters own,
-      ScalarType compute,
+      Placement precision,
       SitePath block) {
     this.topology = spec.topology();
-    this.compute = compute;
+    compute = precision.compute();
+    boolean gatesRead = spec.paths().stream().anyMatch(p -> p.gate() instanceof GateSpec.Learned);
+    normed = gatesRead ? precision.master() : compute;
     ParameterSource norms = own.of(ModelPart.NORM);
     ParameterSource gates = own.of(ModelPart.GATE);
     Optional<Norm> shared =
@@ -55,42 +71,64 @@ final class ResidualBlock {
               norm,
               gate,
               path.inputScale(),
-              path.scale()));
+              path.scale(),
+              path.recompute()));
     }
   }
 
-  /** Maps the residual stream [batch, time, width], in the master type. */
-  Tensor forward(Tensor x, ForwardContext forward) {
-    return Scopes.keep(
-        () -> topology == Topology.PARALLEL ? parallel(x, forward) : sequential(x, forward));
-  }
-
-  private Tensor parallel(Tensor x, ForwardContext forward) {
+  /** Maps the residual stream. */
+  ResidualStream forward(ResidualStream stream, ForwardContext forward) {
     if (paths.isEmpty()) {
-      return x.alias();
+      return ResidualStream.keep(() -> stream.summed(stream.total()));
     }
-    Tensor normed = paths.get(0).norm().apply(x);
-    Tensor input = Tensors.cast(normed, compute);
-    Tensor sum = x;
-    for (Path path : paths) {
-      sum = sum.add(run(path, normed, input, forward));
-    }
-    return sum;
+    return ResidualStream.keep(
+        () ->
+            topology == Topology.PARALLEL
+                ? parallel(stream, forward)
+                : sequential(stream, forward));
   }
 
-  private Tensor sequential(Tensor x, ForwardContext forward) {
-    Tensor stream = x.alias();
+  private ResidualStream parallel(ResidualStream before, ForwardContext forward) {
+    Norms.Summed summed = paths.get(0).norm().apply(before, normed);
+    Tensor input = Tensors.cast(summed.normed(), compute);
+    ResidualStream stream = before.summed(summed.sum());
     for (Path path : paths) {
-      Tensor normed = path.norm().apply(stream);
-      stream = stream.add(run(path, normed, Tensors.cast(normed, compute), forward));
+      stream = added(path, stream.total(), summed.normed(), input, forward);
     }
     return stream;
   }
 
-  private static Tensor run(Path path, Tensor normed, Tensor input, ForwardContext forward) {
+  private ResidualStream sequential(ResidualStream before, ForwardContext forward) {
+    ResidualStream stream = before;
+    for (Path path : paths) {
+      Norms.Summed summed = path.norm().apply(stream, normed);
+      Tensor input = Tensors.cast(summed.normed(), compute);
+      Tensor sum = stream.summed(summed.sum()).sum();
+      stream = added(path, sum, summed.normed(), input, forward);
+    }
+    return stream;
+  }
+
+  /** The stream with what a path adds to it. */
+  private static ResidualStream added(
+      Path path, Tensor sum, Tensor normed, Tensor input, ForwardContext forward) {
     Tensor scaled = Tensors.scaled(input, path.inputScale());
-    Tensor y = Tensors.scaled(Tensors.upcast(path.slot().forward(scaled, forward)), path.scale());
-    return path.gate().apply(y, normed, new SitePass(forward, path.slot().path()));
+    Tensor out =
+        path.recompute() && forward.isTraining()
+            ? Recomputation.run(forward, again -> path.slot().forward(again, forward), scaled)
+            : path.slot().forward(scaled, forward);
+    if (path.plain()) {
+      return new ResidualStream(sum, Optional.of(out));
+    }
+    if (path.gate() instanceof Gate.Scalar gate) {
+      Optional<Tensor> fused = FusedGatedSum.compute(sum, out, gate.factor(), path.scale());
+      if (fused.isPresent()) {
+        return ResidualStream.of(fused.get());
+      }
+    }
+    Tensor y = Tensors.scaled(Tensors.upcast(out), path.scale());
+    SitePass pass = new SitePass(forward, path.slot().path());
+    return new ResidualStream(sum, Optional.of(path.gate().apply(y, normed, pass)));
   }
 
   /** Returns the slots of its paths, in order. */

@@ -4,6 +4,7 @@ import dev.hydra.api.Pass;
 import dev.hydra.api.StateCache;
 import dev.hydra.composer.spec.SitePath;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 
 /** A {@link ForwardContext} as the component at one site sees it. */
@@ -26,6 +27,11 @@ public record SitePass(ForwardContext forward, SitePath site) implements Pass {
   @Override
   public Optional<Tensor> documents() {
     return forward.documents();
+  }
+
+  @Override
+  public Tensor shared(String name, Supplier<Tensor> maker) {
+    return forward.shared(name, maker);
   }
 
   @Override

@@ -69,7 +69,7 @@ public final class StandaloneComponent implements AutoCloseable {
     }
     return Scopes.keep(
         () -> {
-          Routing routing = router().route(x, new SitePass(forward, PATH));
+          Routing routing = router().route(x, new SitePass(forward, PATH)).byToken();
           Tensor weights = routing.weights();
           Tensor none = torch.zeros(new long[] {x.size(0), x.size(1), outputs}, weights.options());
           return advance(none.scatter(-1, routing.experts(), weights), x, forward);
@@ -81,9 +81,10 @@ public final class StandaloneComponent implements AutoCloseable {
     slot = maker.get();
   }
 
-  /** Returns the routing of a router as it gives it; a state is not moved on. */
+  /** Returns the routing of a router for each token; a state is not moved on. */
   public Routing route(Tensor x, ForwardContext forward) {
-    return forward.about(() -> tokens(x), () -> router().route(x, new SitePass(forward, PATH)));
+    return forward.about(
+        () -> tokens(x), () -> router().route(x, new SitePass(forward, PATH)).byToken());
   }
 
   /**

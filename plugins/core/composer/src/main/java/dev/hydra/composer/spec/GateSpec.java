@@ -5,6 +5,9 @@ import dev.hydra.api.ConfigException;
 
 /** A gate as configured: how much of a path's output is added to the residual stream. */
 public sealed interface GateSpec {
+  /** What a value may be, in words. */
+  String DOC = "a number (the first value of a learned scalar), learned (a gate per token) or none";
+
   /** No gate: all of the output is added. */
   record None() implements GateSpec {}
 
@@ -29,10 +32,6 @@ public sealed interface GateSpec {
       return new None();
     }
     throw new ConfigException(
-        value.origin(),
-        path,
-        "must be a number (the first value of a learned scalar), learned (a gate per token) or"
-            + " none, but is "
-            + value.render());
+        value.origin(), path, "must be " + DOC + ", but is " + value.render());
   }
 }

@@ -7,6 +7,7 @@ import com.typesafe.config.ConfigValueType;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.Option;
 import dev.hydra.api.Settings;
+import dev.hydra.composer.config.OptionGroup;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -65,18 +66,50 @@ public record ModelSpec(
       Option.choice("topology", Topology.class, "how paths are put together")
           .orElse(Topology.SEQUENTIAL);
 
-  /** Returns the options of {@code model}, for documentation. */
-  public static List<Option<?>> options() {
+  private static final Option<Optional<ConfigValue>> BLOCK =
+      Option.any("block", "object", "what a block is made of").optional("or else a list of blocks");
+  private static final Option<Optional<ConfigValue>> STACK =
+      Option.any("stack", "list of objects", "different blocks on top of each other")
+          .optional("or else block");
+  private static final Option<Optional<ConfigValue>> BLOCKS =
+      Option.any(
+              "blocks", "list of objects", "a sequence of blocks, each of them an object as block")
+          .optional("block");
+  private static final Option<Optional<ConfigValue>> PATHS =
+      Option.any("paths", "list of objects", "the paths round the residual stream")
+          .optional("required");
+
+  private static final List<Option<?>> OPTIONS =
+      List.of(
+          VOCAB_SIZE,
+          WIDTH,
+          DEPTH,
+          BLOCK,
+          STACK,
+          NORM,
+          NORM_EPSILON,
+          EMBEDDING_SCALE,
+          LOGITS_SCALE,
+          PADDING_TOKEN,
+          TIE_EMBEDDINGS);
+  private static final List<Option<?>> ENTRY_OPTIONS = List.of(REPEAT, BLOCK, BLOCKS);
+  private static final List<Option<?>> BLOCK_OPTIONS = List.of(TOPOLOGY, PATHS);
+
+  /** Returns all options of {@code model}, for documentation. */
+  public static List<OptionGroup> documentation() {
     return List.of(
-        VOCAB_SIZE,
-        WIDTH,
-        DEPTH,
-        NORM,
-        NORM_EPSILON,
-        EMBEDDING_SCALE,
-        LOGITS_SCALE,
-        PADDING_TOKEN,
-        TIE_EMBEDDINGS);
+        new OptionGroup(
+            "model",
+            "An embedding, blocks, a final norm and a head. The blocks are `block`, `depth` times,"
+                + " or a `stack`.",
+            OPTIONS),
+        new OptionGroup(
+            "model.stack[]",
+            "An entry of the stack: a block, or a sequence of blocks, `repeat` times.",
+            ENTRY_OPTIONS),
+        new OptionGroup(
+            "model.block", "What a block is made of; those of a stack, too.", BLOCK_OPTIONS),
+        PathSpec.documentation());
   }
 
   /**
@@ -94,7 +127,7 @@ public record ModelSpec(
       throw new ConfigException(root.getValue("model").origin(), "model", "must be an object");
     }
     Config model = object.toConfig();
-    Settings settings = Settings.read("model", model, options(), "block", "stack");
+    Settings settings = Settings.read("model", model, OPTIONS);
     return new ModelSpec(
         settings.get(VOCAB_SIZE),
         settings.get(WIDTH),
@@ -157,7 +190,7 @@ public record ModelSpec(
 
   /** Reads an entry of a stack: a block, or a sequence of blocks, so many times. */
   private static List<BlockSpec> repeated(Config entry, String path) {
-    int count = Settings.read(path, entry, List.of(REPEAT), "block", "blocks").get(REPEAT);
+    int count = Settings.read(path, entry, ENTRY_OPTIONS).get(REPEAT);
     if (entry.hasPath("block") == entry.hasPath("blocks")) {
       throw new ConfigException(
           entry.origin(), path, "needs either block or blocks, a list of blocks in turn");
@@ -184,7 +217,7 @@ public record ModelSpec(
       throw new ConfigException(value.origin(), path, "must be an object { paths = [ ... ] }");
     }
     Config config = object.toConfig();
-    Topology topology = Settings.read(path, config, List.of(TOPOLOGY), "paths").get(TOPOLOGY);
+    Topology topology = Settings.read(path, config, BLOCK_OPTIONS).get(TOPOLOGY);
     List<PathSpec> paths =
         PathSpec.readAll(
             configs(config, "paths", path + ".paths"), path + ".paths", topology, count);

@@ -7,6 +7,7 @@ import dev.hydra.api.ConfigException;
 import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.api.Settings;
+import dev.hydra.composer.config.OptionGroup;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -20,6 +21,7 @@ import java.util.Optional;
  * @param configPath where that stands
  * @param inputScale what its normed input is multiplied by
  * @param scale what its output is multiplied by, besides the gate
+ * @param recompute whether a training step computes it again in backward
  * @param gate how much of its output counts
  * @param at the blocks that have it; empty for all
  */
@@ -30,6 +32,7 @@ public record PathSpec(
     String configPath,
     double inputScale,
     double scale,
+    boolean recompute,
     GateSpec gate,
     Optional<Slice> at) {
   private static final List<Role> ROLES = List.of(Role.MIXER, Role.FEED_FORWARD, Role.MEMORY);
@@ -46,10 +49,37 @@ public record PathSpec(
       Option.decimal("input-scale", "fixed factor of the normed input").orElse(1.0);
   private static final Option<Double> SCALE =
       Option.decimal("scale", "fixed factor of the output, besides the gate").orElse(1.0);
+  private static final Option<Boolean> RECOMPUTE =
+      Option.flag(
+              "recompute",
+              "whether training computes it again in backward instead of keeping activations")
+          .orElse(false);
+
+  private static final Option<Optional<ConfigValue>> GATE =
+      Option.any("gate", "number | learned | none", GateSpec.DOC)
+          .optional("1.0 in a parallel block, none in a sequential one");
+  private static final Option<Optional<ConfigValue>> AT =
+      Option.any("at", "slice", "the blocks that have the path, such as \"5\", \"2:6\" or \"3::4\"")
+          .optional("all");
+  private static final List<Option<?>> OPTIONS = options();
+
+  private static List<Option<?>> options() {
+    List<Option<?>> options = new ArrayList<>();
+    for (Role role : ROLES) {
+      options.add(
+          Option.any(role.key(), "name or { type = name, options }", "the component")
+              .optional("exactly one of mixer, ffn and memory"));
+    }
+    options.addAll(List.of(NAME, AT, GATE, SCALE, INPUT_SCALE, RECOMPUTE));
+    return List.copyOf(options);
+  }
 
   /** Returns the options of a path, for documentation. */
-  public static List<Option<?>> options() {
-    return List.of(NAME, INPUT_SCALE, SCALE);
+  static OptionGroup documentation() {
+    return new OptionGroup(
+        "model.block.paths[]",
+        "A path of a block: a component, where it stands and how it is gated.",
+        OPTIONS);
   }
 
   /** Reads the paths of a block, in order. */
@@ -72,8 +102,7 @@ public record PathSpec(
   private static PathSpec read(
       Config config, String path, Topology topology, int blocks, List<PathSpec> before) {
     List<Role> roles = ROLES.stream().filter(role -> config.hasPath(role.key())).toList();
-    Settings settings =
-        Settings.read(path, config, options(), "mixer", "ffn", "memory", "gate", "at");
+    Settings settings = Settings.read(path, config, OPTIONS);
     if (roles.size() != 1) {
       throw new ConfigException(
           config.origin(), path, "needs exactly one of mixer, ffn and memory");
@@ -81,15 +110,10 @@ public record PathSpec(
     Role role = roles.get(0);
     ConfigValue component = config.getValue(role.key());
     String componentPath = settings.at(role.key());
-    Optional<Slice> at =
-        config.hasPath("at")
-            ? Optional.of(Slice.read(config.getValue("at"), settings.at("at")))
-            : Optional.empty();
+    Optional<Slice> at = settings.get(AT).map(value -> Slice.read(value, settings.at(AT.name())));
     if (at.isPresent() && !at.get().fits(blocks)) {
-      throw new ConfigException(
-          config.getValue("at").origin(),
-          settings.at("at"),
-          "chooses a block that is not there; there are " + blocks + ", from 0");
+      throw settings.invalid(
+          AT, "chooses a block that is not there; there are " + blocks + ", from 0");
     }
     long same = before.stream().filter(other -> other.role() == role).count();
     return new PathSpec(
@@ -99,15 +123,17 @@ public record PathSpec(
         componentPath,
         settings.get(INPUT_SCALE),
         settings.get(SCALE),
-        config.hasPath("gate")
-            ? GateSpec.read(config.getValue("gate"), settings.at("gate"))
-            : topology.defaultGate(),
+        settings.get(RECOMPUTE),
+        settings
+            .get(GATE)
+            .map(value -> GateSpec.read(value, settings.at(GATE.name())))
+            .orElse(topology.defaultGate()),
         at);
   }
 
   /** Returns this path with another component of its role. */
   PathSpec with(Config component) {
-    return new PathSpec(name, role, component, configPath, inputScale, scale, gate, at);
+    return new PathSpec(name, role, component, configPath, inputScale, scale, recompute, gate, at);
   }
 
   /**

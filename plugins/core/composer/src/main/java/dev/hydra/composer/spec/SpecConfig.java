@@ -54,6 +54,7 @@ public final class SpecConfig {
     entry.put(path.role().key(), path.config().root().unwrapped());
     entry.put("input-scale", path.inputScale());
     entry.put("scale", path.scale());
+    entry.put("recompute", path.recompute());
     entry.put("gate", gate(path.gate()));
     return entry;
   }

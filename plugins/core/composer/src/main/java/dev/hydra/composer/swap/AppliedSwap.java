@@ -51,7 +51,7 @@ record AppliedSwap(
               sites,
               layouts,
               policy,
-              "roll the swap back between texts, or swap back and let it be reset");
+              "roll the swap back between texts, or swap back with --state reset");
       participant.rolledBack();
       forget.run();
     } catch (RuntimeException | Error e) {

@@ -230,10 +230,19 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
           new SwapReport.Site(
               target.slot().path(),
               SwapReport.Version.of(target.slot().site().registration()),
-              SwapReport.Version.of(target.fresh().site().registration())));
+              SwapReport.Version.of(target.fresh().site().registration()),
+              OptionChanges.between(target.slot().site(), target.fresh().site())));
     }
     return new SwapReport(
-        request.describe(), SwapReport.Status.PREPARED, "", 0, sites, names(), 0, 0);
+        request.describe(),
+        SwapReport.Status.PREPARED,
+        "",
+        0,
+        sites,
+        names(),
+        0,
+        0,
+        Optional.empty());
   }
 
   private SwapReport.Parameters names() {

@@ -87,7 +87,8 @@ final class ParameterPlan {
       throw new SwapRefusedException(
           "the new component does not ask for parameter "
               + name
-              + "; say whether such parameters are to be dropped or kept");
+              + "; with --policy drop such parameters go, with --policy keep they stay in checkpoints"
+              + " without use");
     }
   }
 
@@ -105,7 +106,7 @@ final class ParameterPlan {
               + old.spec().shape()
               + ", and the new component asks for "
               + same.spec().shape()
-              + "; it can only be dropped and begin anew");
+              + "; with --policy drop it begins anew");
     }
     dropped.add(old.name());
   }

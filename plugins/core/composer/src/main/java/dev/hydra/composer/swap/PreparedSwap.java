@@ -69,7 +69,7 @@ final class PreparedSwap implements AutoCloseable {
             candidate.components(),
             layouts,
             request.state(),
-            "let it be reset, or swap between texts");
+            "with --state reset the site forgets the tokens so far; or swap between texts");
     participant.begin();
     ModelRevision before = model.exchange(candidate.revision());
     try {

@@ -124,7 +124,7 @@ final class Probe {
       return y;
     }
     Router router = (Router) slot.handle();
-    Routing routing = router.route(x, new SitePass(forward, slot.path()));
+    Routing routing = router.route(x, new SitePass(forward, slot.path())).byToken();
     shape(routing.experts(), "what the router chooses", x.size(0), time, router.topK());
     shape(routing.weights(), "what the router weights", x.size(0), time, router.topK());
     finite(routing.weights(), "a weight of the router");

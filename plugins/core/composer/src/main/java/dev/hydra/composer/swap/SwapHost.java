@@ -2,6 +2,7 @@ package dev.hydra.composer.swap;
 
 import dev.hydra.composer.model.Parameter;
 import java.util.Map;
+import java.util.Optional;
 
 /** The host of a model, which runs it and holds something for each of its parameters. */
 public interface SwapHost {
@@ -57,6 +58,11 @@ public interface SwapHost {
   /** Says whether a swap can be rolled back until {@link Swapper#confirm}. */
   default boolean canRollBack() {
     return false;
+  }
+
+  /** Returns how long swaps are watched by the host; empty if they are not. */
+  default Optional<SwapReport.Guard> guard() {
+    return Optional.empty();
   }
 
   /** Returns a host that holds nothing. */

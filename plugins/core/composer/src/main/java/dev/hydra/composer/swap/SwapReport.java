@@ -3,7 +3,9 @@ package dev.hydra.composer.swap;
 import dev.hydra.api.PluginId;
 import dev.hydra.api.Registration;
 import dev.hydra.composer.spec.SitePath;
+import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The outcome of a {@link SwapRequest}. It holds texts and numbers only, nothing of a plugin.
@@ -17,6 +19,7 @@ import java.util.List;
  * @param parameters what became of their parameters
  * @param pauseNanos how long the model stood still
  * @param totalNanos from the request to its end
+ * @param guard how long a swap that is in place is watched; empty if it is not
  */
 public record SwapReport(
     String request,
@@ -26,7 +29,8 @@ public record SwapReport(
     List<Site> sites,
     Parameters parameters,
     long pauseNanos,
-    long totalNanos) {
+    long totalNanos,
+    Optional<Guard> guard) {
   /** The status with which a request ended. */
   public enum Status {
     /** Built and probed, and nothing more was asked for. */
@@ -45,13 +49,40 @@ public record SwapReport(
    * @param path the site
    * @param from the component before
    * @param to the component after
+   * @param changes the options whose values differ
    */
-  public record Site(SitePath path, Version from, Version to) {
+  public record Site(SitePath path, Version from, Version to, List<OptionChange> changes) {
     /** Returns the change back. */
     Site reversed() {
-      return new Site(path, to, from);
+      return new Site(path, to, from, changes.stream().map(OptionChange::reversed).toList());
     }
   }
+
+  /**
+   * An option of a component, before and after.
+   *
+   * @param option its name, such as {@code state} or {@code router.top-k}
+   * @param from the value before, as it is written
+   * @param to the value after
+   */
+  public record OptionChange(String option, String from, String to) {
+    OptionChange reversed() {
+      return new OptionChange(option, to, from);
+    }
+
+    @Override
+    public String toString() {
+      return option + " " + from + " -> " + to;
+    }
+  }
+
+  /**
+   * How long a swap is watched, and can be rolled back: until both are over.
+   *
+   * @param steps steps of the owner
+   * @param time time from the swap on
+   */
+  public record Guard(int steps, Duration time) {}
 
   /**
    * A component type of a plugin.
@@ -98,7 +129,13 @@ public record SwapReport(
   /** Returns this report with the status, step and times of the end. */
   SwapReport at(Status newStatus, long newStep, long newPause, long newTotal) {
     return new SwapReport(
-        request, newStatus, reason, newStep, sites, parameters, newPause, newTotal);
+        request, newStatus, reason, newStep, sites, parameters, newPause, newTotal, guard);
+  }
+
+  /** Returns this report of a swap that is watched so long. */
+  SwapReport guarded(Optional<Guard> watched) {
+    return new SwapReport(
+        request, status, reason, step, sites, parameters, pauseNanos, totalNanos, watched);
   }
 
   /** Reports the rollback of this swap. */
@@ -111,12 +148,21 @@ public record SwapReport(
         sites.stream().map(Site::reversed).toList(),
         Parameters.NONE,
         newPause,
-        newTotal);
+        newTotal,
+        Optional.empty());
   }
 
   /** Reports a refusal, in which no site changed. */
   static SwapReport refused(String request, String reason, long step, long totalNanos) {
     return new SwapReport(
-        request, Status.REFUSED, reason, step, List.of(), Parameters.NONE, 0, totalNanos);
+        request,
+        Status.REFUSED,
+        reason,
+        step,
+        List.of(),
+        Parameters.NONE,
+        0,
+        totalNanos,
+        Optional.empty());
   }
 }

@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +32,7 @@ public final class Swapper implements AutoCloseable {
   private final SwapQueue queue = new SwapQueue();
   private final List<Parameter> retired = new ArrayList<>();
   private volatile @Nullable AppliedSwap last;
+  private volatile CompletableFuture<SwapVerdict> verdict = new CompletableFuture<>();
   private volatile @Nullable Thread owner;
   private volatile long step;
   private volatile ModelState.@Nullable Extent decoded;
@@ -87,15 +89,16 @@ public final class Swapper implements AutoCloseable {
       long begin) {
     long pauseBegin = System.nanoTime();
     AppliedSwap done = prepared.put(model, request, state);
-    confirm();
-    if (host.canRollBack()) {
-      last = done;
-    } else {
-      done.confirm();
-      released();
+    confirm("another swap was put in place", now);
+    verdict = new CompletableFuture<>();
+    last = done;
+    if (!host.canRollBack()) {
+      confirm("swaps are not guarded", now);
     }
     long end = System.nanoTime();
-    return done.report().at(Status.SWITCHED, now, end - pauseBegin, end - begin);
+    return done.report()
+        .at(Status.SWITCHED, now, end - pauseBegin, end - begin)
+        .guarded(host.guard());
   }
 
   /** Rolls back the last swap, if it is not confirmed yet; waits for the boundary. */
@@ -129,6 +132,7 @@ public final class Swapper implements AutoCloseable {
     }
     retired.addAll(done.rollback(state)); // a request in the making may build on them
     last = null;
+    verdict.complete(new SwapVerdict(false, reason, now));
     released();
     long end = System.nanoTime();
     return done.report().rolledBack(reason, now, end - begin, end - begin);
@@ -136,14 +140,29 @@ public final class Swapper implements AutoCloseable {
 
   /**
    * Confirms the last swap: what is kept to roll it back goes. For the thread that runs the model.
+   *
+   * @param reason why, in words
    */
-  public void confirm() {
+  public void confirm(String reason) {
+    confirm(reason, step);
+  }
+
+  private void confirm(String reason, long now) {
     AppliedSwap done = last;
     if (done != null) {
       done.confirm();
       last = null;
+      verdict.complete(new SwapVerdict(true, reason, now));
       released();
     }
+  }
+
+  /**
+   * Returns what becomes of the swap that was put in place last, complete as soon as it is
+   * confirmed or rolled back. In the turn of a request that is its own swap.
+   */
+  public CompletableFuture<SwapVerdict> verdict() {
+    return verdict.copy();
   }
 
   /**
@@ -293,7 +312,7 @@ public final class Swapper implements AutoCloseable {
   @Override
   public void close() {
     queue.close();
-    confirm();
+    confirm("the run has ended");
     retired.forEach(Parameter::close);
     retired.clear();
   }

@@ -1,5 +1,6 @@
 package dev.hydra.composer.config;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -9,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -43,7 +45,10 @@ class ConfigFilesTest {
   @Test
   void refusesIncludesOfMissingFiles() {
     String refusal = refusal("a = 1\ninclude \"parts/modl.conf\"");
-    assertTrue(refusal.startsWith("include \"parts/modl.conf\" cannot be read from"), refusal);
+    assertEquals(
+        "include \"parts/modl.conf\" cannot be read from beside the file that includes it: it is not"
+            + " there",
+        refusal);
     refusal = refusal("include file(\"" + folder.resolve("none.conf") + "\")");
     assertTrue(refusal.contains("none.conf\" cannot be read"), refusal);
   }
@@ -58,6 +63,17 @@ class ConfigFilesTest {
   void refusesIncludesThatAreNoFiles(String what) {
     String refusal = refusal("include " + what);
     assertTrue(refusal.contains("only files can be included"), refusal);
+  }
+
+  @Test
+  void refusesACycleOfIncludesByNamingIt() throws IOException {
+    Path a = file("parts/a.conf", "include \"b\"");
+    Path b = file("parts/b.conf", "include file(\"" + a + "\")");
+    assertEquals(
+        a + " includes itself: " + a + " -> " + b + " -> " + a,
+        refusal("include \"parts/a.conf\""));
+    file("parts/twice.conf", "x = 1"); // the same file twice, one after the other, is no cycle
+    assertEquals(1, load("include \"parts/twice.conf\"\ninclude \"parts/twice.conf\"").getInt("x"));
   }
 
   @Test
@@ -111,8 +127,113 @@ class ConfigFilesTest {
           "--set " + override + ": must be key=value, such as trainer.steps=100",
           refusal("a = 1", override));
     }
-    String refusal = refusal("a = 1", "a=]");
-    assertTrue(refusal.startsWith("--set a=]: 1: "), refusal);
+  }
+
+  /** HOCON would cut them off at a comment, or refuse the signs in them. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "/a//b",
+        "C# is",
+        "",
+        "https://host/a?b=c&d",
+        "]",
+        "[x",
+        "{a",
+        "a, b",
+        "say \"no\" // now",
+        " kept ",
+        "C:\\d",
+        "1 # one",
+        "[/a//b]",
+        "${",
+        "*",
+        "x:y",
+        "\"",
+        "+1",
+        "include \"x\""
+      })
+  void valuesThatAreNotHoconAreTexts(String value) throws IOException {
+    assertEquals(value, load("a = 1", "a=" + value).getValue("a").unwrapped());
+  }
+
+  @Test
+  void valuesThatAreHoconHaveTheirTypes() throws IOException {
+    assertEquals(5, load("a = 1", "a = 5").getValue("a").unwrapped());
+    assertEquals(1.5e-3, load("a = 1", "a=1.5e-3").getValue("a").unwrapped());
+    assertEquals(true, load("a = 1", "a=true").getValue("a").unwrapped());
+    assertEquals(List.of(1, "b"), load("a = 1", "a=[1, b]").getValue("a").unwrapped());
+    assertEquals("b # c", load("a = 1", "a=\"b # c\"").getString("a"));
+    assertEquals(2, load("a { b = 1, c = 2 }", "a={b=3}").getInt("a.c"));
+    assertEquals("null", load("a = 1", "a=null").root().get("a").render());
+    assertEquals("--set a=5", load("a = 1", "a=5").getValue("a").origin().description());
+    for (String value : List.of("[1, {c = 2}]", "{b = [2]}", "\"x\"")) {
+      Config config = load("a = 1", "z=" + value);
+      assertEquals("--set z=" + value, config.getValue("z").origin().description());
+    }
+    assertEquals(
+        "--set z={b = {c = 2}}",
+        load("a = 1", "z={b = {c = 2}}").getValue("z.b.c").origin().description());
+    assertThat(refusal("a = 1", "z=${none}")).startsWith("--set z=${none}: Could not resolve");
+  }
+
+  @Test
+  void textsOnTheCommandLineSubstitute() throws IOException {
+    Config config = load("root = /r, n = 5", "a=${root}//x #1", "b=${n}");
+    assertEquals("/r//x #1", config.getString("a"));
+    assertEquals(5, config.getValue("b").unwrapped());
+  }
+
+  private static final String PATHS =
+      "vars.w = 3, block.paths = [ { mixer { type = mamba2 } }, { ffn { type = moe, e = ${vars.w} }"
+          + " }, { ffn = dense } ]\n"
+          + "copy = ${block}\n";
+
+  @Test
+  void setsElementsOfLists() throws IOException {
+    Config config = load(PATHS, "block.paths[1].gate=none", "block.paths[dense].gate=${vars.w}");
+    assertEquals("none", config.getConfigList("block.paths").get(1).getString("gate"));
+    assertEquals(3, config.getConfigList("block.paths").get(1).getInt("ffn.e"));
+    assertEquals(3, config.getConfigList("block.paths").get(2).getInt("gate"));
+    assertEquals("none", config.getConfigList("copy.paths").get(1).getString("gate"));
+  }
+
+  @Test
+  void setsElementsOfListsThatAreSubstituted() throws IOException {
+    Config config = load(PATHS, "copy.paths[moe].ffn.e=7", "copy.paths[mixer].gate=${vars.w}");
+    assertEquals(7, config.getConfigList("copy.paths").get(1).getInt("ffn.e"));
+    assertEquals(3, config.getConfigList("copy.paths").get(0).getInt("gate"));
+    assertEquals(3, config.getConfigList("block.paths").get(1).getInt("ffn.e"));
+  }
+
+  @Test
+  void setsWhatASubstitutionBringsToAnElement() throws IOException {
+    String text = "m { type = moe, e = 1 }, paths = [ { ffn = ${m} }, ${n} ], n.mixer.type = attn";
+    Config config = load(text, "paths[0].ffn.e=2", "paths[attn].gate=none");
+    assertEquals("moe", config.getConfigList("paths").get(0).getString("ffn.type"));
+    assertEquals(2, config.getConfigList("paths").get(0).getInt("ffn.e"));
+    assertEquals("none", config.getConfigList("paths").get(1).getString("gate"));
+  }
+
+  @Test
+  void leavesElementsOut() throws IOException {
+    Config config = load(PATHS, "block.paths[moe]=off");
+    assertEquals(2, config.getConfigList("block.paths").size());
+    assertEquals("dense", config.getConfigList("block.paths").get(1).getString("ffn"));
+  }
+
+  @Test
+  void namesElementsThatAreNotThere() {
+    String there = "; there are [0] mamba2, [1] moe, [2]";
+    for (String chosen : List.of("3", "mo", "-1")) {
+      String override = "block.paths[" + chosen + "].gate=1";
+      assertTrue(
+          refusal(PATHS, override)
+              .startsWith("--set " + override + ": there is no element " + chosen + there),
+          refusal(PATHS, override));
+    }
+    assertTrue(refusal(PATHS, "block[0]=1").contains("no list"));
+    assertTrue(refusal(PATHS, "block.paths[0=1").contains("] is missing"));
   }
 
   @Test
@@ -124,9 +245,18 @@ class ConfigFilesTest {
   }
 
   @Test
-  void doesNotReadTheEnvironment() {
-    String refusal = refusal("a = ${PATH}");
-    assertTrue(refusal.contains("PATH"), refusal);
+  void substitutesFromTheEnvironment() throws IOException {
+    Map<String, String> variables = Map.of("STEPS", "12", "ROOT", "/r", "a", "hidden", "ID", "007");
+    Path main = file("main.conf", "a = 1, b = ${a}, c = ${?NONE}");
+    Config config =
+        ConfigFiles.load(
+            main, List.of("steps=${?STEPS}", "d=${ROOT}//x-${STEPS}", "e=${ID}"), variables::get);
+    assertEquals(12, config.getValue("steps").unwrapped());
+    assertEquals("/r//x-12", config.getString("d"));
+    assertEquals("007", config.getValue("e").unwrapped());
+    assertEquals(1, config.getInt("b"));
+    assertTrue(!config.hasPath("c"));
+    assertTrue(refusal("a = ${NOT_EXPORTED_ANYWHERE}").contains("NOT_EXPORTED_ANYWHERE"));
   }
 
   @Test

@@ -1,5 +1,6 @@
 package dev.hydra.composer.model;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -10,7 +11,10 @@ import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Init;
 import dev.hydra.api.Mixer;
 import dev.hydra.api.Option;
+import dev.hydra.api.Pass;
 import dev.hydra.api.Role;
+import dev.hydra.api.Router;
+import dev.hydra.api.Routing;
 import dev.hydra.api.Site;
 import dev.hydra.api.Workload;
 import dev.hydra.composer.spec.ModelSpec;
@@ -19,11 +23,12 @@ import dev.hydra.testing.Handles;
 import dev.hydra.testing.InScope;
 import java.util.List;
 import java.util.function.Function;
+import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** Components that cannot be created. */
+/** Components that cannot be created, or throw when they run. */
 @ExtendWith(InScope.class)
 class ComponentFailureTest {
   /** Takes a parameter, then creates whatever a test wants. */
@@ -59,6 +64,60 @@ class ComponentFailureTest {
         .close();
   }
 
+  private static final String PLUGIN = "dev.hydra.composer.model unversioned";
+
+  /** What is thrown by a model with this component, when it runs. */
+  private static IllegalStateException running(String paths, Role role, Object component) {
+    ModelSpec spec =
+        ModelSpec.read(
+            Texts.config("model { width = 6, depth = 2, block.paths = [\n" + paths + "\n] }"));
+    try (Model model =
+            Model.build(
+                spec,
+                Models.components(new OddFactory(role, site -> component)),
+                new Placement(Devices.cpu(), ScalarType.Float),
+                Models.SEED);
+        ForwardContext forward = ForwardContext.evaluation()) {
+      return assertThrows(
+          IllegalStateException.class, () -> model.hidden(Models.tokens(1, 2), forward));
+    }
+  }
+
+  @Test
+  void whatRunsNamesSitePluginOperatorAndPlace() {
+    Mixer mixer = (x, pass) -> x.matmul(x);
+    IllegalStateException e = running("{ mixer = odd, at = 1 }", Role.MIXER, mixer);
+    assertThat(e.getMessage())
+        .startsWith(
+            "component odd (" + PLUGIN + ") at blocks.1.mixer failed in ComponentFailureTest.")
+        .contains("(ComponentFailureTest.java:", "), operator matmul: ")
+        .doesNotContain("Exception raised from", "frame #");
+    assertThat(e.getCause()).hasMessageContaining("Exception raised from");
+  }
+
+  /** What a child throws is told of the child, once. */
+  @Test
+  void aFailingChildIsNamed() {
+    Router router =
+        new Router() {
+          @Override
+          public Routing route(Tensor x, Pass pass) {
+            throw new UnsupportedOperationException("no way");
+          }
+
+          @Override
+          public int topK() {
+            return 1;
+          }
+        };
+    assertThat(running("{ ffn { type = scales, router.type = odd } }", Role.ROUTER, router))
+        .hasMessageMatching(
+            "component odd \\("
+                + PLUGIN
+                + "\\) at blocks\\.0\\.ffn\\.router failed in .*:"
+                + " java\\.lang\\.UnsupportedOperationException: no way");
+  }
+
   private static IllegalStateException failure(String paths, ComponentFactory<?> factory) {
     return assertThrows(IllegalStateException.class, () -> build(paths, factory));
   }
@@ -74,7 +133,9 @@ class ComponentFailureTest {
                 site -> {
                   throw cause;
                 }));
-    assertEquals("component odd at blocks.1.mixer2 cannot be created: " + cause, e.getMessage());
+    assertEquals(
+        "component odd (" + PLUGIN + ") at blocks.1.mixer2 cannot be created: " + cause,
+        e.getMessage());
     assertSame(cause, e.getCause());
   }
 
@@ -89,7 +150,9 @@ class ComponentFailureTest {
                   throw new NoClassDefFoundError("com/example/Gone");
                 }));
     assertEquals(
-        "component odd at blocks.0.mixer cannot be created: java.lang.NoClassDefFoundError:"
+        "component odd ("
+            + PLUGIN
+            + ") at blocks.0.mixer cannot be created: java.lang.NoClassDefFoundError:"
             + " com/example/Gone",
         e.getMessage());
   }

@@ -268,6 +268,25 @@ class SwapHostTest {
     }
   }
 
+  @Test
+  void everySwapHasAVerdict() {
+    try (Owner owner = new Owner(model(), new Stubborn(new AtomicInteger(1)), Long.MAX_VALUE)) {
+      assertTrue(owner.swap(SwapRequest.to(sum("1"))).switched());
+      var first = owner.swapper.verdict();
+      assertFalse(first.isDone());
+      assertTrue(owner.swap(SwapRequest.to(sum("2"))).switched());
+      assertTrue(first.join().stays());
+      assertEquals("another swap was put in place", first.join().reason());
+      var second = owner.swapper.verdict();
+      owner.swapper.rollbackNow(7, "test");
+      assertEquals(new SwapVerdict(false, "test", 7), second.join());
+      assertTrue(owner.swap(SwapRequest.to(sum("3"))).switched());
+      var third = owner.swapper.verdict();
+      owner.swapper.close();
+      assertEquals("the run has ended", third.join().reason());
+    }
+  }
+
   private static <T> T inTurn(Owner owner, Supplier<T> task) {
     return CompletableFuture.supplyAsync(() -> owner.swapper.inTurn(task)).join();
   }
@@ -298,7 +317,7 @@ class SwapHostTest {
       assertEquals(2, inTurn(owner, told::size), "when it is undone");
       assertThat(told.get(1)).contains("sums 1").doesNotContain("sums 2");
       assertTrue(owner.swap(SwapRequest.to(sum("3"))).switched());
-      owner.swapper.confirm();
+      owner.swapper.confirm("asked for");
       assertEquals(3, inTurn(owner, told::size), "when it is confirmed");
       assertThat(told.get(2)).as(told.toString()).doesNotContain("sums 1");
       assertThat(threads).doesNotContain(Thread.currentThread());

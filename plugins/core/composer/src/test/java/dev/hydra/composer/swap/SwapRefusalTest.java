@@ -76,7 +76,7 @@ class SwapRefusalTest {
                 site -> {
                   throw new UnsupportedOperationException("not today");
                 })),
-        "component running-sum at blocks.0.mixer cannot be created:"
+        "component running-sum (odd 2.0) at blocks.0.mixer cannot be created:"
             + " java.lang.UnsupportedOperationException: not today");
     refused(
         SwapRequest.to(
@@ -203,7 +203,7 @@ class SwapRefusalTest {
         SwapRequest.to(taking("weight", 3)), "parameter blocks.0.mixer.weight has shape [4, 4]");
     refused(
         SwapRequest.to(OddMixer.of(site -> (x, pass) -> x)),
-        "does not ask for parameter blocks.0.mixer.weight; say whether");
+        "does not ask for parameter blocks.0.mixer.weight; with --policy drop");
   }
 
   @Test

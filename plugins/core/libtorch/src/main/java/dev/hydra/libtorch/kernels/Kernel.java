@@ -2,7 +2,9 @@ package dev.hydra.libtorch.kernels;
 
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.StringJoiner;
+import java.util.concurrent.ConcurrentHashMap;
 import org.bytedeco.cuda.cudart.CUfunc_st;
 import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.javacpp.BytePointer;
@@ -58,6 +60,7 @@ public final class Kernel {
   private final int sharedBytes;
   private final BytePointer values = new BytePointer((long) MOST_ARGUMENTS * Long.BYTES);
   private final PointerPointer<Pointer> addresses = new PointerPointer<>(MOST_ARGUMENTS);
+  private final Map<Integer, Integer> resident = new ConcurrentHashMap<>();
 
   Kernel(Gpu gpu, String name, CUfunc_st function, int sharedBytes) {
     this.gpu = gpu;
@@ -79,6 +82,27 @@ public final class Kernel {
     }
   }
 
+  /**
+   * Returns how many blocks of so many threads the whole device runs at the same time: as many as
+   * their registers and shared memory let be on a multiprocessor, times those there are.
+   */
+  public int blocksAtOnce(int threads) {
+    return resident.computeIfAbsent(
+            threads,
+            wanted -> {
+              int[] blocks = new int[1];
+              Driver.check(
+                  gpu.run(
+                      () ->
+                          cudart.cuOccupancyMaxActiveBlocksPerMultiprocessor(
+                              blocks, function, wanted, sharedBytes)),
+                  name,
+                  "how many blocks of " + wanted + " threads run at once cannot be found out");
+              return blocks[0];
+            })
+        * gpu.multiprocessors();
+  }
+
   /** Says whether the device has the shared memory that a block of it takes. */
   public boolean fits() {
     return sharedBytes <= gpu.sharedBytes();
@@ -97,7 +121,8 @@ public final class Kernel {
    *
    * @param arguments in the order of its parameters: tensors (or null for none) for pointers, of
    *     which shapes and strides are the caller's to check, {@link #strided} ones for a pointer and
-   *     strides, {@code Integer} for int, {@code Long} for long long, {@code Float} for float
+   *     strides, {@code Integer} for int, {@code Long} for long long, {@code Float} for float,
+   *     {@code Double} for double
    * @throws KernelException if the driver refuses, with all that it was given
    */
   public synchronized void launch(Grid grid, @Nullable Object... arguments) {
@@ -168,6 +193,8 @@ public final class Kernel {
       values.putLong(offset, number);
     } else if (argument instanceof Float number) {
       values.putFloat(offset, number);
+    } else if (argument instanceof Double number) {
+      values.putDouble(offset, number);
     } else {
       throw new IllegalArgumentException(
           name + " cannot take a " + argument.getClass().getName() + " for an argument");

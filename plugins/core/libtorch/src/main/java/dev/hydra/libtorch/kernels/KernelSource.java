@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Holds a CUDA C++ program that is in resources of a jar. It is compiled at first use, once for
@@ -23,9 +24,11 @@ public final class KernelSource {
   }
 
   /**
-   * Reads a program.
+   * Reads a program. Parts that operators share are in this package, and found wherever the owner
+   * is: {@code primitives.cu}, then {@code vectors.cu} (elements in memory), {@code activations.cu}
+   * and {@code reductions.cu}.
    *
-   * @param owner the class beside which its files are
+   * @param owner the class beside which its own files are
    * @param files their names; compiled as one text in this order
    * @throws IllegalArgumentException if one is missing
    */
@@ -38,7 +41,9 @@ public final class KernelSource {
   }
 
   private static String read(Class<?> owner, String file) {
-    try (InputStream in = owner.getResourceAsStream(file)) {
+    try (@Nullable InputStream own = owner.getResourceAsStream(file);
+        @Nullable InputStream shared = KernelSource.class.getResourceAsStream(file)) {
+      @Nullable InputStream in = own != null ? own : shared;
       if (in == null) {
         throw new IllegalArgumentException("there is no " + file + " beside " + owner.getName());
       }
@@ -65,6 +70,7 @@ public final class KernelSource {
     List<String> options = new ArrayList<>();
     options.add("--gpu-architecture=" + gpu.architecture());
     options.add("--std=c++17");
+    options.add("--device-as-default-execution-space"); // a lambda cannot say so portably
     new TreeMap<>(macros)
         .forEach(
             (macro, value) -> {

@@ -38,9 +38,18 @@ public final class CausalConv {
    */
   public Tensor forward(Tensor x, Pass pass) {
     Optional<Tensor> past = pass.cache().map(cache -> past(cache, x));
-    Tensor y = ConvFunction.compute(x, weight, bias, pass.documents(), past);
+    ConvInput in = new ConvInput(x, weight, bias, pass.documents(), past);
+    Tensor y =
+        FusedConv.of(in)
+            .map(fused -> fused.compute(in, masks(fused, pass)))
+            .orElseGet(() -> ConvFunction.compute(in));
     pass.cache().ifPresent(cache -> cache.put(STATE, last(past.orElseThrow(), x)));
     return Padding.zeroed(y, pass);
+  }
+
+  /** Returns the masks of the pass's documents, made once for all convolutions. */
+  private static Optional<Tensor> masks(FusedConv fused, Pass pass) {
+    return pass.documents().map(d -> pass.shared("conv.masks", () -> fused.masks(d)));
   }
 
   /** Returns the inputs before x [batch, kernel - 1, channels]. */

@@ -16,8 +16,8 @@ public record Chunks(long length, long count, long size) {
    * padded.
    */
   public static Chunks of(long length, long limit) {
-    long count = (length + limit - 1) / limit;
-    return new Chunks(length, count, (length + count - 1) / count);
+    long count = (length - 1) / limit + 1;
+    return new Chunks(length, count, (length - 1) / count + 1);
   }
 
   /** Splits [batch, length, ...] into [batch, count, size, ...]. */

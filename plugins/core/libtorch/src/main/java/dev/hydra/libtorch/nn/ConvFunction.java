@@ -27,27 +27,14 @@ final class ConvFunction extends CustomFunction {
     this.continued = continued;
   }
 
-  /**
-   * Convolves along time.
-   *
-   * @param x [batch, time, channels]
-   * @param weight [channels, 1, kernel]
-   * @param bias [channels]
-   * @param documents int64 [batch, time], see {@link dev.hydra.api.Pass#documents}
-   * @param past the inputs before x [batch, kernel - 1, channels], a constant; zeros if empty
-   * @return [batch, time, channels]
-   */
-  static Tensor compute(
-      Tensor x,
-      Tensor weight,
-      Optional<Tensor> bias,
-      Optional<Tensor> documents,
-      Optional<Tensor> past) {
-    List<Tensor> inputs = new ArrayList<>(List.of(x, weight));
-    bias.ifPresent(inputs::add);
-    documents.ifPresent(inputs::add);
-    past.ifPresent(inputs::add);
-    return new ConvFunction(bias.isPresent(), documents.isPresent(), past.isPresent())
+  /** Convolves along time: [batch, time, channels] to the same. */
+  static Tensor compute(ConvInput in) {
+    List<Tensor> inputs = new ArrayList<>(List.of(in.x(), in.weight()));
+    in.bias().ifPresent(inputs::add);
+    in.documents().ifPresent(inputs::add);
+    in.past().ifPresent(inputs::add);
+    return new ConvFunction(
+            in.bias().isPresent(), in.documents().isPresent(), in.past().isPresent())
         .apply(inputs.toArray(Tensor[]::new))[0];
   }
 
@@ -71,6 +58,9 @@ final class ConvFunction extends CustomFunction {
     }
     context.save(x, inputs[WEIGHT], y);
     documents.ifPresent(context::save);
+    if (continued) {
+      context.save(inputs[inputs.length - 1]);
+    }
     return new Tensor[] {torch.silu(y)};
   }
 
@@ -92,6 +82,11 @@ final class ConvFunction extends CustomFunction {
         dTaps[tap] = overTime(later.mul(x.narrow(1, 0, time - back)));
       } else {
         dTaps[tap] = torch.zeros_like(taps[back]);
+      }
+      if (continued) {
+        long reach = Math.min(back, time);
+        Tensor past = context.saved(packed ? 4 : 3).narrow(1, tap, reach);
+        dTaps[tap] = dTaps[tap].add(overTime(dy.narrow(1, 0, reach).mul(past)));
       }
     }
     gradients.give(X, dx);

@@ -31,7 +31,7 @@ public record DocumentChunks(int chunk, Tensor places, Tensor first) {
         Scalar one = new Scalar(1L)) {
       Tensor offset = position.remainder(size);
       Tensor number = offset.eq(zero).cumsum(1).sub(one);
-      long chunks = number.max().item_long() + 1;
+      long chunks = Tensors.integer(number.max()) + 1;
       Tensor row = Tensors.mul(Tensors.range(0, batch, documents), chunks).unsqueeze(1);
       Tensor places = Tensors.mul(number.add(row), chunk).add(offset).flatten();
       Tensor first =

@@ -4,6 +4,7 @@ import dev.hydra.api.Init;
 import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Site;
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -22,11 +23,43 @@ public record RmsNorm(Tensor weight, long groups, double epsilon) {
 
   /** Normalises [..., channels] to the same. */
   public Tensor apply(Tensor x) {
-    Tensor scale = Tensors.cast(weight, Tensors.type(x));
-    if (groups == 1) {
-      return Tensors.rmsNorm(x, scale, epsilon);
-    }
-    Tensor grouped = x.unflatten(-1, groups, x.size(-1) / groups);
-    return Tensors.rmsNorm(grouped, epsilon).flatten(-2, -1).mul(scale);
+    return Norms.of(input(x));
+  }
+
+  /**
+   * Normalises what {@code silu(z)} has gated: {@code norm(x silu(z))}.
+   *
+   * @param x [..., channels]
+   * @param z of the same shape
+   */
+  public Tensor ofGated(Tensor x, Tensor z) {
+    return gated(x, z, false);
+  }
+
+  /**
+   * Normalises, then gates: {@code norm(x) silu(z)}.
+   *
+   * @param x [..., n * channels]: with one group of channels, n of them side by side are normalised
+   *     each on its own, by the same weights
+   * @param z of the same shape
+   */
+  public Tensor thenGated(Tensor x, Tensor z) {
+    return gated(x, z, true);
+  }
+
+  private Tensor gated(Tensor x, Tensor z, boolean normFirst) {
+    GatedNormInput in = new GatedNormInput(input(x), z, normFirst);
+    return FusedGatedNorm.of(in).map(fused -> fused.compute(in)).orElseGet(in::plain);
+  }
+
+  private NormInput input(Tensor x) {
+    return new NormInput(
+        x,
+        Optional.empty(),
+        Optional.of(weight),
+        weight.size(0) / groups,
+        1,
+        epsilon,
+        Tensors.type(x));
   }
 }

@@ -3,6 +3,8 @@ package dev.hydra.libtorch.runtime;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.global.torch;
@@ -10,31 +12,52 @@ import org.bytedeco.pytorch.global.torch_cuda;
 
 /** Chooses where tensors live. */
 public final class Devices {
+  private static final String CUDA = "cuda";
+
+  /** A number has three digits at most: LibTorch counts devices in a byte. */
+  private static final Pattern NAME = Pattern.compile("auto|cpu|cuda(:(?<number>\\d{1,3}))?");
+
   private Devices() {}
 
-  /** The device that a user asks for. */
-  public enum Choice {
-    /** CUDA if there is a usable GPU, else the CPU. */
-    AUTO,
-    /** The CPU. */
-    CPU,
-    /** The first CUDA device. */
-    CUDA
-  }
-
   /**
-   * Returns the device for a choice.
+   * Returns the device that a user names: {@code auto} is the first CUDA device, or the CPU where
+   * there is none; {@code cpu}; {@code cuda}, the first one; {@code cuda:1} and so on. A CUDA
+   * device becomes the calling thread's current one, whose random generator {@link RandomState}
+   * keeps.
    *
-   * @throws IllegalStateException if CUDA is asked for and there is none, saying why
+   * @throws IllegalStateException if there is no such device here, saying which there are
+   * @throws IllegalArgumentException if the name is not one of a device
    */
-  public static Device choose(Choice choice) {
-    boolean cuda = choice != Choice.CPU && cudaAvailable();
-    if (choice == Choice.CUDA && !cuda) {
+  public static Device choose(String name) {
+    Matcher matcher = NAME.matcher(name);
+    if (!matcher.matches()) {
+      throw new IllegalArgumentException(
+          "\"" + name + "\" is not a device: auto, cpu, cuda and cuda:N are");
+    }
+    boolean asked = name.startsWith(CUDA);
+    if (!asked && (name.equals("cpu") || !cudaAvailable())) {
+      return cpu();
+    }
+    if (!cudaAvailable()) {
       throw new IllegalStateException(
-          "CUDA was asked for, but LibTorch finds no CUDA device. Run `hydra doctor`; the CUDA"
+          name
+              + " was asked for, but LibTorch finds no CUDA device. Run `hydra doctor`; the CUDA"
               + " build of this distribution is made with `mvn -Pgpu package`.");
     }
-    return cuda ? new Device("cuda:0") : cpu();
+    int count = torch_cuda.device_count();
+    String number = matcher.group("number");
+    int index = number == null ? 0 : Integer.parseInt(number);
+    if (index >= count) {
+      throw new IllegalStateException(
+          name + " was asked for, but the last of the CUDA devices here is cuda:" + (count - 1));
+    }
+    torch_cuda.set_device((byte) index);
+    return new Device(CUDA + ":" + index);
+  }
+
+  /** Says whether {@link #choose} knows a name, on any machine. */
+  public static boolean isName(String name) {
+    return NAME.matcher(name).matches();
   }
 
   /** Returns the CPU. */

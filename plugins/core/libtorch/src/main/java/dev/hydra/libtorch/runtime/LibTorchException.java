@@ -23,6 +23,11 @@ public final class LibTorchException extends RuntimeException {
     return new LibTorchException(readable(thrown), thrown);
   }
 
+  /** Says whether a text has a native stack trace. */
+  public static boolean hasNativeTrace(String text) {
+    return TRACES.stream().anyMatch(text::contains);
+  }
+
   /** Returns the part of an exception's message that is for users, on its own. */
   public static String readable(Throwable thrown) {
     @Nullable String message = thrown.getMessage();

@@ -66,6 +66,7 @@ public final class Operators {
      * Calls the operator with every argument of the schema, in order: tensors, {@link #list lists},
      * numbers, booleans, texts, or null for None.
      *
+     * @throws LibTorchException if LibTorch refuses, naming the operator
      * @return the result tensors, those of lists one by one, owned by the scope round this call
      */
     public Tensor[] call(@Nullable Object... arguments) {
@@ -75,7 +76,11 @@ public final class Operators {
             for (Object argument : arguments) {
               stack.push_back(value(argument));
             }
-            handle.callBoxed(stack);
+            try {
+              handle.callBoxed(stack);
+            } catch (RuntimeException e) {
+              throw new LibTorchException(name + ": " + LibTorchException.readable(e), e);
+            }
             return results(stack);
           });
     }

@@ -18,11 +18,16 @@ public record RandomState(Tensor cpu, Optional<Tensor> cuda) {
     torch.manual_seed(seed);
   }
 
-  /** Returns a copy of the present state, owned by the scope round this call. */
+  /**
+   * Returns a copy of the present state, owned by the scope round this call. Without that of CUDA
+   * while a CUDA graph is captured: LibTorch refuses to draw random numbers there.
+   */
   public static RandomState save() {
     return new RandomState(
         cpuGenerator().get_state(),
-        Devices.cudaAvailable() ? Optional.of(cudaGenerator().get_state()) : Optional.empty());
+        Devices.cudaAvailable() && !HostWait.capturing()
+            ? Optional.of(cudaGenerator().get_state())
+            : Optional.empty());
   }
 
   /** Makes this the present state. What was saved on CUDA is left aside where there is none. */

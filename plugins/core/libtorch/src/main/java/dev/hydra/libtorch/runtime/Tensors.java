@@ -13,6 +13,10 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Abbreviates what is clumsy to say with LibTorch's own signatures. */
 public final class Tensors {
+  /** The gradient of a table of embeddings: rows are sorted first, and nothing is atomic. */
+  private static final Operators.Operator SUM_ROWS =
+      Operators.find("aten::embedding_dense_backward", "");
+
   private Tensors() {}
 
   /** Returns the element type, as a constant that {@code ==} and {@code switch} understand. */
@@ -172,13 +176,37 @@ public final class Tensors {
     }
   }
 
+  /**
+   * Adds rows to those of a table, in place and in a fixed order, which {@code index_add_} does not
+   * have on CUDA.
+   *
+   * @param table [rows, width]
+   * @param rows int64 [n]: where each goes; several may go to one
+   * @param values [n, width] in the type of the table
+   */
+  public static void addRows(Tensor table, Tensor rows, Tensor values) {
+    if (table.is_cuda()) {
+      table.add_(SUM_ROWS.call(values, rows, table.size(0), -1L, false)[0]);
+    } else {
+      table.index_add_(0, rows, values);
+    }
+  }
+
   /** Returns the single number in a tensor of any floating type. On a GPU this waits for it. */
   public static double number(Tensor tensor) {
+    HostWait.check(tensor);
     return tensor.to(ScalarType.Double).item_double();
   }
 
-  /** Copies a tensor of numbers to the heap. */
+  /** Returns the single number in a tensor of an integer type. On a GPU this waits for it. */
+  public static long integer(Tensor tensor) {
+    HostWait.check(tensor);
+    return tensor.item_long();
+  }
+
+  /** Copies a tensor of numbers to the heap. On a GPU this waits for it. */
   public static double[] numbers(Tensor tensor) {
+    HostWait.check(tensor);
     Tensor flat = tensor.detach().cpu().to(ScalarType.Double).contiguous().view(-1);
     double[] values = new double[(int) flat.numel()];
     if (values.length > 0) {
@@ -187,8 +215,9 @@ public final class Tensors {
     return values;
   }
 
-  /** Copies an integer tensor to the heap. */
+  /** Copies an integer tensor to the heap. On a GPU this waits for it. */
   public static long[] integers(Tensor tensor) {
+    HostWait.check(tensor);
     Tensor flat = tensor.detach().cpu().to(ScalarType.Long).contiguous().view(-1);
     long[] values = new long[(int) flat.numel()];
     if (values.length > 0) {
@@ -199,6 +228,7 @@ public final class Tensors {
 
   /** Says whether any element is true. On a GPU this waits for it. */
   public static boolean any(Tensor mask) {
+    HostWait.check(mask);
     return mask.any().item_bool();
   }
 }

@@ -60,6 +60,16 @@ class KernelCudaTest {
   }
 
   @Test
+  void blocksThatRunAtOnceAreCounted() {
+    Tensor x = random(2);
+    Kernel kernel = kernels(x, "test_kernels.cu").get("scaled_sums");
+    int processors = Gpu.of(x).multiprocessors();
+    // It takes 64 KiB of shared memory, of which a multiprocessor has 100 to 228.
+    assertTrue(kernel.blocksAtOnce(32) >= processors && kernel.blocksAtOnce(32) <= 3 * processors);
+    assertEquals(0, kernel.blocksAtOnce(32) % processors);
+  }
+
+  @Test
   void wrongArgumentsAreNamed() {
     Tensor x = random(4, 4);
     Kernel kernel = kernels(x, "test_kernels.cu").get("scaled_sums");

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import java.util.List;
 import java.util.Map;
@@ -28,6 +29,14 @@ class KernelSourceTest {
   }
 
   @Test
+  void partsThatOperatorsShareAreFoundFromAnyPackage() {
+    String text = KernelSource.of(Tensors.class, "primitives.cu", "vectors.cu").text();
+    assertTrue(text.contains("exp2_fast") && text.contains("struct bf16"), text);
+    assertThrows(
+        IllegalArgumentException.class, () -> KernelSource.of(Tensors.class, "nowhere.cu"));
+  }
+
+  @Test
   void linesAreThoseOfTheFiles() {
     String text = KernelSource.of(KernelTrial.class, "trial.cu", "trial.cu").text();
     assertEquals(2, text.split("#line 1 \"trial.cu\"\n", -1).length - 1);
@@ -37,7 +46,12 @@ class KernelSourceTest {
   void macrosThatItNeverMentionsAreLeftOut() {
     KernelSource source = KernelSource.of(KernelTrial.class, "trial.cu");
     assertEquals(
-        List.of("--gpu-architecture=sm_90a", "--std=c++17", "-Dcount=3", "-Dtwice=1"),
+        List.of(
+            "--gpu-architecture=sm_90a",
+            "--std=c++17",
+            "--device-as-default-execution-space",
+            "-Dcount=3",
+            "-Dtwice=1"),
         source.options(HOPPER, Map.of("twice", 1, "THRICE", 2, "count", 3)));
     assertEquals("--gpu-architecture=sm_86", source.options(AMPERE, Map.of()).get(0));
   }

@@ -6,6 +6,7 @@ import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.FiniteDifferences;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.Samples;
+import java.util.List;
 import java.util.Optional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -52,7 +53,7 @@ class ConvFunctionTest {
       Optional<Tensor> bias,
       Optional<Tensor> documents,
       Optional<Tensor> past) {
-    return ConvFunction.compute(x, weight, bias, documents, past);
+    return ConvFunction.compute(new ConvInput(x, weight, bias, documents, past));
   }
 
   private static void assertSame(Tensor beforeSilu, Tensor actual) {
@@ -95,5 +96,18 @@ class ConvFunctionTest {
         x,
         weight,
         bias);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 9})
+  void inputsBeforeTheFirstCountInTheGradientOfTheWeight(int time) {
+    Tensor past = Samples.normal(BATCH, 3, CHANNELS);
+    Tensor documents = Tensors.range(0, time, past).floor_divide(new Scalar(4L)).repeat(BATCH, 1);
+    for (Optional<Tensor> packed : List.of(Optional.<Tensor>empty(), Optional.of(documents))) {
+      FiniteDifferences.checkFunction(
+          in -> new Tensor[] {convolved(in[0], in[1], Optional.empty(), packed, Optional.of(past))},
+          Samples.parameter(BATCH, time, CHANNELS),
+          Samples.parameter(CHANNELS, 1, 4));
+    }
   }
 }

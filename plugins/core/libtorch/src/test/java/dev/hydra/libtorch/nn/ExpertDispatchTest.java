@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import org.bytedeco.javacpp.PointerScope;
@@ -56,7 +57,7 @@ class ExpertDispatchTest {
       Tensor weights = Tensor.create(new double[] {1, 10, 1, 10, 1, 10, 1, 10, 1, 10}, 5, 2);
       assertArrayEquals(
           new double[] {2 + 10, 5 + 20, 1 + 20, 3 + 50, 2 + 30},
-          Tensors.numbers(dispatch.combine(expert, weights)));
+          Tensors.numbers(dispatch.combine(expert, weights, Optional.empty())));
     }
   }
 
@@ -67,12 +68,47 @@ class ExpertDispatchTest {
       Tensor weights = random(5, 2).set_requires_grad(true);
       Tensor direction = random(5, WIDTH);
       ExpertDispatch dispatch = dispatch();
-      dispatch.combine(dispatch.spread(tokens), weights).mul(direction).sum().backward();
+      dispatch
+          .combine(dispatch.spread(tokens), weights, Optional.empty())
+          .mul(direction)
+          .sum()
+          .backward();
 
       // Nothing happens to the rows, so the sum is tokens * (sum of weights).
       assertClose(direction.mul(weights.detach().sum(1).unsqueeze(1)), tokens.grad());
       assertClose(direction.mul(tokens.detach()).sum(1).unsqueeze(1).expand(5, 2), weights.grad());
     }
+  }
+
+  /** Tokens that share a decision go where each would go by its own, in one piece. */
+  @Test
+  void decisionsForSeveralTokensAreThoseOfEach() {
+    try (PointerScope scope = new PointerScope()) {
+      int span = 4;
+      long[] flat = CHOSEN.stream().flatMapToLong(Arrays::stream).toArray();
+      Tensor chosen = Tensor.create(flat, CHOSEN.size(), 2);
+      Tensor weights = random(CHOSEN.size(), 2);
+      Tensor tokens = random(CHOSEN.size() * span, WIDTH);
+      Tensor other = random(CHOSEN.size() * span, WIDTH);
+      ExpertDispatch shared = ExpertDispatch.of(chosen, 6, span);
+      ExpertDispatch own = ExpertDispatch.of(repeated(chosen, span), 6, 1);
+      assertArrayEquals(Tensors.integers(own.ends()), Tensors.integers(shared.ends()));
+      assertEquals(Tensors.number(own.dropped()), Tensors.number(shared.dropped()));
+      Tensor each = repeated(weights, span);
+      assertClose(
+          own.combine(experts(own.spread(tokens), own), each, Optional.of(other)),
+          shared.combine(experts(shared.spread(tokens), shared), weights, Optional.of(other)));
+    }
+  }
+
+  private static Tensor repeated(Tensor rows, int times) {
+    return rows.unsqueeze(1).expand(-1, times, -1).flatten(0, 1);
+  }
+
+  /** Rows times the number of their expert. */
+  private static Tensor experts(Tensor rows, ExpertDispatch dispatch) {
+    Tensor place = Tensors.range(0, rows.size(0), rows).unsqueeze(1);
+    return rows.mul(place.ge(dispatch.ends()).sum(1).unsqueeze(1));
   }
 
   /** An expert that does not exist computes nothing, and that is seen. */
@@ -81,7 +117,7 @@ class ExpertDispatchTest {
     try (PointerScope scope = new PointerScope()) {
       assertEquals(0, Tensors.number(dispatch().dropped()));
       Tensor chosen = Tensor.create(new long[] {0, 1, 4, 1, 2, 3, 5, 0}, 4, 2);
-      assertEquals(0.25, Tensors.number(ExpertDispatch.of(chosen, 4).dropped()), 1e-6);
+      assertEquals(0.25, Tensors.number(ExpertDispatch.of(chosen, 4, 1).dropped()), 1e-6);
     }
   }
 
@@ -91,7 +127,7 @@ class ExpertDispatchTest {
 
   private static ExpertDispatch dispatch() {
     long[] flat = CHOSEN.stream().flatMapToLong(Arrays::stream).toArray();
-    return ExpertDispatch.of(Tensor.create(flat, CHOSEN.size(), 2), 6);
+    return ExpertDispatch.of(Tensor.create(flat, CHOSEN.size(), 2), 6, 1);
   }
 
   private static Tensor tokens() {

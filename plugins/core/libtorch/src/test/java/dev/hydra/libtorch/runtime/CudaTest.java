@@ -14,6 +14,7 @@ import dev.hydra.libtorch.autograd.LiveCalls;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.Samples;
 import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -91,5 +92,22 @@ class CudaTest {
     Tensor first = torch.randn_like(x);
     state.restore();
     assertTrue(first.equal(torch.randn_like(x)));
+  }
+
+  @Test
+  void rowsAreAddedInAFixedOrder() {
+    Tensor values = Samples.normal(20_000, 6).to(new Device("cuda"), ScalarType.Float);
+    Tensor rows = Tensors.range(0, 20_000, values).remainder(new Scalar(7L)).contiguous();
+    Tensor table = torch.ones(9, 6).to(new Device("cuda"), ScalarType.Float);
+    Tensor first = table.clone();
+    Tensors.addRows(first, rows, values);
+    Tensor expected = table.cpu().to(ScalarType.Double);
+    expected.index_add_(0, rows.cpu(), values.cpu().to(ScalarType.Double));
+    assertTrue(first.cpu().to(ScalarType.Double).allclose(expected, 1e-4, 1e-3, false));
+    for (int i = 0; i < 10; i++) {
+      Tensor again = table.clone();
+      Tensors.addRows(again, rows, values);
+      assertTrue(again.equal(first));
+    }
   }
 }

@@ -24,6 +24,14 @@ public final class Evaluator {
   private final Dataset dataset;
   private final int batchSize;
   private final @Nullable Swapper swapper;
+  private long heldOutBytes; // 0: not counted yet
+
+  /** Hears how far an evaluation is. */
+  @FunctionalInterface
+  public interface Progress {
+    /** Hears that some windows have been scored, of those to be scored. */
+    void evaluating(int windows, int of);
+  }
 
   /**
    * Creates an evaluator over the held-out part of a dataset, {@code batchSize} windows at a time.
@@ -55,10 +63,11 @@ public final class Evaluator {
    *
    * @param limit at most so many windows, at least 1; rounded up to whole batches
    * @param stop asked before every batch
+   * @param progress hears before every batch how much is done
    * @return the score; empty if it was stopped
    * @throws IllegalStateException if nothing is held out
    */
-  public Optional<Score> score(int limit, BooleanSupplier stop) {
+  public Optional<Score> score(int limit, BooleanSupplier stop, Progress progress) {
     if (!possible()) {
       throw new IllegalStateException("nothing is held out; raise data.validation-fraction");
     }
@@ -71,6 +80,7 @@ public final class Evaluator {
       if (stop.getAsBoolean()) {
         return Optional.empty();
       }
+      progress.evaluating(i * batchSize, Math.min(wanted * batchSize, windows.count()));
       boundary(i);
       int batch = (int) ((long) i * batches / wanted);
       try (PointerScope scope = new PointerScope();
@@ -87,7 +97,7 @@ public final class Evaluator {
         bytes += bytes(targets);
       }
     }
-    return Optional.of(new Score(sum / tokens, tokens, bytes));
+    return Optional.of(new Score(sum / tokens, tokens, bytes, heldOut()));
   }
 
   /**
@@ -95,14 +105,16 @@ public final class Evaluator {
    * windows spread evenly over the held-out text.
    *
    * @param limit at most so many windows, at least 1; rounded up to whole batches
+   * @param progress hears before every batch how much is done
    * @return the observations by {@code site.name}
    */
-  public Map<String, Observation> observe(int limit) {
+  public Map<String, Observation> observe(int limit, Progress progress) {
     Map<String, Observation> all = new TreeMap<>();
     int batches = batches(windows.count());
     int wanted = batches(Math.min(limit, windows.count()));
     for (int i = 0; i < wanted; i++) {
       int before = i;
+      progress.evaluating(i * batchSize, Math.min(wanted * batchSize, windows.count()));
       boundary(i);
       try (PointerScope scope = new PointerScope();
           ForwardContext forward = ForwardContext.evaluation().observing();
@@ -118,6 +130,13 @@ public final class Evaluator {
       }
     }
     return all;
+  }
+
+  private long heldOut() {
+    if (heldOutBytes == 0) {
+      heldOutBytes = windows.bytes(dataset.tokenizer());
+    }
+    return heldOutBytes;
   }
 
   private void boundary(int batch) {

@@ -1,7 +1,10 @@
 package dev.hydra.trainer.run;
 
 import com.fasterxml.jackson.jr.ob.JSON;
+import com.typesafe.config.Config;
 import dev.hydra.api.PluginId;
+import dev.hydra.composer.config.ConfigChange;
+import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.io.Sha256;
@@ -10,7 +13,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
 
 /**
  * A checkpoint: a folder of files and a manifest with the size and SHA-256 of each. It is written
@@ -32,6 +38,7 @@ public record Checkpoint(Path folder) {
   /** The resolved configuration. */
   public static final String CONFIG = "config.conf";
 
+  private static final int NAMED_CHANGES = 5;
   private static final String MANIFEST = "manifest.json";
   static final String INCOMPLETE = ".incomplete-";
 
@@ -82,6 +89,19 @@ public record Checkpoint(Path folder) {
    * @throws IOException saying what is damaged
    */
   public void verify() throws IOException {
+    verify(name -> true);
+  }
+
+  /**
+   * Checks what a trained model is used with: all but what only training needs, which may be gone.
+   *
+   * @throws IOException saying what is damaged
+   */
+  public void verifyModel() throws IOException {
+    verify(name -> !name.equals(OPTIMIZER) && !name.equals(RANDOM));
+  }
+
+  private void verify(Predicate<String> needed) throws IOException {
     Path manifest = folder.resolve(MANIFEST);
     if (!Files.isRegularFile(manifest)) {
       throw new IOException(folder + " is not a checkpoint: it has no " + MANIFEST);
@@ -96,6 +116,9 @@ public record Checkpoint(Path folder) {
       throw new IOException(manifest + " is damaged");
     }
     for (Map.Entry<String, Object> entry : entries.entrySet()) {
+      if (!needed.test(entry.getKey())) {
+        continue;
+      }
       Path file = folder.resolve(entry.getKey());
       if (!(entry.getValue() instanceof Map<?, ?> expected)) {
         throw new IOException(manifest + " is damaged");
@@ -126,6 +149,45 @@ public record Checkpoint(Path folder) {
    */
   public Map<SitePath, PluginId> sites() throws IOException {
     return imported() ? Map.of() : state().sites();
+  }
+
+  /** Returns the configuration that it was made with. */
+  Config config() {
+    return ConfigFiles.load(file(CONFIG), List.of());
+  }
+
+  /** Says what changed since a checkpoint, the first few of it. */
+  static Optional<String> changes(List<ConfigChange> changes) {
+    if (changes.isEmpty()) {
+      return Optional.empty();
+    }
+    String named =
+        changes.stream()
+            .limit(NAMED_CHANGES)
+            .map(ConfigChange::sinceCheckpoint)
+            .collect(Collectors.joining("; "));
+    int more = changes.size() - NAMED_CHANGES;
+    return Optional.of(more > 0 ? named + "; and " + more + " more" : named);
+  }
+
+  /**
+   * Says why its parameters do not fit a model, by what is other in the model's configuration.
+   *
+   * @param here the configuration of the model
+   * @param problem what was found when they were read, for files
+   * @return an exception for users; the problem itself if the configuration is the same
+   */
+  public IOException unfit(Config here, IOException problem) {
+    return changes(ConfigChange.under("model", config(), here))
+        .map(
+            changed ->
+                new IOException(
+                    changed
+                        + ": the parameters in "
+                        + folder
+                        + " do not fit such a model; leave it as it was, or train anew",
+                    problem))
+        .orElse(problem);
   }
 
   /** Reads the state of the run. */

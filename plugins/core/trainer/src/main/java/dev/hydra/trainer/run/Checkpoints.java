@@ -67,17 +67,16 @@ final class Checkpoints {
     return checkpoint;
   }
 
-  /** The result of restoring a checkpoint. */
-  record Restored(TrainerState state, SwapReport.Parameters parameters) {}
-
   /**
    * Restores model, optimizer and random generators from a checkpoint.
    *
+   * @param state what it says of the run
    * @param policy what becomes of parameters that another version of a plugin does not ask for
+   * @return what became of the parameters
    * @throws IOException if it does not fit the model
    */
-  Restored restore(Checkpoint checkpoint, UnexpectedKeys policy) throws IOException {
-    TrainerState state = checkpoint.state();
+  SwapReport.Parameters restore(Checkpoint checkpoint, TrainerState state, UnexpectedKeys policy)
+      throws IOException {
     keepUnused(checkpoint, state);
     try (PointerScope scope = new PointerScope()) {
       CheckpointMigration restoration =
@@ -89,7 +88,7 @@ final class Checkpoints {
         throw new IOException(checkpoint.file(Checkpoint.RANDOM) + " lacks " + CPU);
       }
       new RandomState(cpu, Optional.ofNullable(random.get(CUDA))).restore();
-      return new Restored(state, restoration.parameters());
+      return restoration.parameters();
     }
   }
 

@@ -5,6 +5,7 @@ import dev.hydra.api.ConfigException;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.api.Registration;
 import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.composer.config.OptionGroup;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.data.DataSettings;
 import dev.hydra.inference.GenerationSettings;
@@ -33,6 +34,30 @@ public record Experiment(
   /** The parts that a configuration file may have. */
   public static final List<String> PARTS =
       List.of("model", "data", "optimizer", "trainer", "generation", "plugins");
+
+  /**
+   * Returns the options of the parts, for documentation; those of plugins are with the plugins, and
+   * the part {@code plugins} belongs to who swaps them.
+   */
+  public static List<OptionGroup> documentation() {
+    return Stream.of(
+            ModelSpec.documentation(),
+            List.of(
+                new OptionGroup(
+                    "data",
+                    "The text and what is made of it. The options of the source stand beside"
+                        + " these: `hydra plugins describe text`.",
+                    DataSettings.options()),
+                new OptionGroup(
+                    "optimizer",
+                    "The optimizer and its learning rates. The options of the type stand beside"
+                        + " these: `hydra plugins describe adamw`.",
+                    OptimizerSettings.options())),
+            TrainerSettings.documentation(),
+            List.of(GenerationSettings.documentation()))
+        .flatMap(List::stream)
+        .toList();
+  }
 
   /**
    * Reads and checks every part.

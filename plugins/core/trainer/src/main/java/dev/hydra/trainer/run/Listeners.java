@@ -19,6 +19,11 @@ record Listeners(List<TrainingListener> all) implements TrainingListener {
   }
 
   @Override
+  public void evaluating(int windows, int of) {
+    all.forEach(each -> each.evaluating(windows, of));
+  }
+
+  @Override
   public void evaluated(long step, Score score) {
     all.forEach(each -> each.evaluated(step, score));
   }

@@ -64,13 +64,53 @@ public record RunFolder(Path path) {
     return path.resolve("tokenizer");
   }
 
-  private Path checkpointsFolder() {
+  /** Returns the folder of its checkpoints. */
+  public Path checkpointsFolder() {
     return path.resolve("checkpoints");
   }
 
   /** Returns the folder of the checkpoint after a step. */
   public Path checkpoint(long step) {
     return checkpointsFolder().resolve(String.format(Locale.ROOT, "step-%06d", step));
+  }
+
+  /**
+   * Makes a folder that no other process has, by a name or with {@code -2}, {@code -3} and so on
+   * after it.
+   *
+   * @param above the folder to make it in, which is made as well
+   * @throws IOException with a message for users
+   */
+  public static RunFolder unused(Path above, String name) throws IOException {
+    for (int i = 1; ; i++) {
+      Path path = above.resolve(i == 1 ? name : name + "-" + i);
+      try {
+        Files.createDirectories(above);
+      } catch (IOException e) {
+        throw unusable(path, e);
+      }
+      try {
+        return new RunFolder(Files.createDirectory(path)); // of two processes it fails in one
+      } catch (FileAlreadyExistsException taken) {
+        // the next one, then
+      } catch (IOException e) {
+        throw unusable(path, e);
+      }
+    }
+  }
+
+  private static IOException unusable(Path path, IOException e) {
+    return e instanceof FileAlreadyExistsException there
+        ? new IOException(
+            "the run folder " + path + " cannot be made: " + there.getFile() + " is not a folder",
+            e)
+        : new IOException(
+            "the run folder "
+                + path
+                + " cannot be written to ("
+                + e
+                + "); choose another with --run-dir",
+            e);
   }
 
   /**
@@ -85,18 +125,8 @@ public record RunFolder(Path path) {
       for (Path left : list(name -> name.startsWith(Checkpoint.INCOMPLETE))) {
         DurableFiles.delete(left); // of a process that was killed
       }
-    } catch (FileAlreadyExistsException e) {
-      throw new IOException(
-          "the run folder " + path + " cannot be made: " + e.getFile() + " is not a folder", e);
     } catch (IOException e) {
-      throw new IOException(
-          "the run folder "
-              + path
-              + " cannot be written to ("
-              + e
-              + "); choose another with"
-              + " --run-dir",
-          e);
+      throw unusable(path, e);
     }
   }
 
@@ -127,11 +157,25 @@ public record RunFolder(Path path) {
    * @param damaged is told of every later one, which is damaged
    */
   public Optional<Checkpoint> latestIntact(Consumer<String> damaged) throws IOException {
+    return latest(Checkpoint::verify, damaged);
+  }
+
+  /** The newest checkpoint whose model is whole; what only training needs may be gone. */
+  public Optional<Checkpoint> latestModel(Consumer<String> damaged) throws IOException {
+    return latest(Checkpoint::verifyModel, damaged);
+  }
+
+  @FunctionalInterface
+  private interface Check {
+    void of(Checkpoint checkpoint) throws IOException;
+  }
+
+  private Optional<Checkpoint> latest(Check check, Consumer<String> damaged) throws IOException {
     List<Checkpoint> newestFirst = new ArrayList<>(checkpoints());
     Collections.reverse(newestFirst);
     for (Checkpoint checkpoint : newestFirst) {
       try {
-        checkpoint.verify();
+        check.of(checkpoint);
         return Optional.of(checkpoint);
       } catch (IOException e) {
         damaged.accept(String.valueOf(e.getMessage()));

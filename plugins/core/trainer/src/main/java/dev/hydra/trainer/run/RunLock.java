@@ -4,27 +4,41 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import org.jspecify.annotations.Nullable;
 
 /** Keeps a folder to one process; a process that dies lets go. */
 public final class RunLock implements AutoCloseable {
+  private static final String FILE = ".lock";
+
+  private final Path file;
   private final FileChannel channel;
 
-  private RunLock(FileChannel channel) {
+  private RunLock(Path file, FileChannel channel) {
+    this.file = file;
     this.channel = channel;
+  }
+
+  /** Another process has the folder. */
+  public static final class TakenException extends IOException {
+    private static final long serialVersionUID = 1;
+
+    TakenException(Path folder) {
+      super("another process is using " + folder + "; wait for its end, or choose another folder");
+    }
   }
 
   /**
    * Locks the folder.
    *
-   * @throws IOException if another process has it
+   * @throws TakenException if another process has it
    */
   public static RunLock take(Path folder) throws IOException {
+    Path file = folder.resolve(FILE);
     FileChannel channel =
-        FileChannel.open(
-            folder.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     @Nullable FileLock lock;
     try {
       lock = channel.tryLock();
@@ -33,10 +47,14 @@ public final class RunLock implements AutoCloseable {
     }
     if (lock == null) {
       channel.close();
-      throw new IOException(
-          "another process is using " + folder + "; wait for its end, or choose another folder");
+      throw new TakenException(folder);
     }
-    return new RunLock(channel);
+    return new RunLock(file, channel);
+  }
+
+  /** Deletes the file that holds the lock, so that the folder can be deleted. */
+  public void delete() throws IOException {
+    Files.deleteIfExists(file);
   }
 
   @Override

@@ -32,6 +32,13 @@ public record SwapEvent(String name, Map<String, Object> details) {
     details.put("kept", parameters.kept());
     details.put("pause_ms", report.pauseNanos() / 1e6);
     details.put("total_ms", report.totalNanos() / 1e6);
+    report
+        .guard()
+        .ifPresent(
+            guard -> {
+              details.put("guard_steps", guard.steps());
+              details.put("guard_seconds", guard.time().toMillis() / 1e3);
+            });
     return new SwapEvent(name, details);
   }
 
@@ -40,6 +47,7 @@ public record SwapEvent(String name, Map<String, Object> details) {
     line.put("site", site.path().text());
     line.put("from", site.from().toString());
     line.put("to", site.to().toString());
+    line.put("changes", site.changes().stream().map(Object::toString).toList());
     return line;
   }
 }

@@ -50,10 +50,12 @@ public final class Trainer implements AutoCloseable {
   private final RunLock lock;
   private final Swaps swaps;
   private final KernelMode.Setting kernels;
+  private final String text;
   private long step;
   private long savedStep = -1;
   private long clock;
   private long tokens;
+  private volatile boolean checkpointRequested;
 
   /** The outcome of a run. */
   public record Outcome(boolean interrupted, long step, Optional<Score> score) {}
@@ -79,6 +81,7 @@ public final class Trainer implements AutoCloseable {
     this.folder = folder;
     this.listener = new Listeners(List.of(listeners));
     this.learningRates = experiment.optimizer().learningRate(settings.steps());
+    text = ResumeChanges.fingerprint(dataset.corpus());
     folder.create();
     lock = RunLock.take(folder.path());
     TokenizerFiles.copy(dataset.tokenizer(), folder.tokenizer());
@@ -90,7 +93,9 @@ public final class Trainer implements AutoCloseable {
     try {
       model = Model.build(experiment.model(), components, precision, settings.seed());
       built = Optional.of(model);
-      training = new TrainingStep(model, experiment.optimizer());
+      training =
+          new TrainingStep(
+              model, experiment.optimizer(), settings.recompute(), settings.graph(), this::warn);
     } catch (RuntimeException | Error e) {
       built.ifPresent(Model::close);
       kernels.close();
@@ -110,6 +115,11 @@ public final class Trainer implements AutoCloseable {
   /** Returns the swapper of its components while it runs; not to be closed. */
   public Swapper swapper() {
     return swaps.swapper();
+  }
+
+  /** Asks for a checkpoint after the step that is being taken; from any thread. */
+  public void requestCheckpoint() {
+    checkpointRequested = true;
   }
 
   /** Returns the optimizer state; see {@link dev.hydra.optim.Optimizer#exportState}. */
@@ -138,8 +148,10 @@ public final class Trainer implements AutoCloseable {
                 () ->
                     new IOException(
                         "there is no intact checkpoint in " + folder.path() + " to resume from"));
-    Checkpoints.Restored restored = checkpoints.restore(checkpoint, policy);
-    TrainerState state = restored.state();
+    TrainerState state = checkpoint.state();
+    ResumeChanges changes = ResumeChanges.since(checkpoint, state, folder, experiment.config());
+    changes.refuseFewer(settings.steps());
+    SwapReport.Parameters parameters = restore(checkpoint, state, policy);
     step = state.step();
     savedStep = step;
     folder.setAsideAfter(step);
@@ -152,7 +164,7 @@ public final class Trainer implements AutoCloseable {
     if (!state.compute().equals(compute)) {
       warn("the checkpoint was computed in " + state.compute() + ", this run is in " + compute);
     }
-    SwapReport.Parameters parameters = restored.parameters();
+    changes.all(text, settings.steps(), nextRate()).forEach(this::warn);
     log.event(
         "resume",
         step,
@@ -167,6 +179,20 @@ public final class Trainer implements AutoCloseable {
         "kept",
         parameters.kept());
     return step;
+  }
+
+  private SwapReport.Parameters restore(
+      Checkpoint checkpoint, TrainerState state, UnexpectedKeys policy) throws IOException {
+    try {
+      return checkpoints.restore(checkpoint, state, policy);
+    } catch (IOException e) {
+      throw checkpoint.unfit(experiment.config(), e);
+    }
+  }
+
+  /** The learning rate of the next step; after the last step its own. */
+  private double nextRate() {
+    return learningRates.at(Math.min(step, settings.steps() - 1L));
   }
 
   /**
@@ -217,6 +243,7 @@ public final class Trainer implements AutoCloseable {
     DurableFiles.write(folder.config(), config());
     log.forgetAfter(step);
     log.event("start", step, "plugins", texts(plugins()), "compute", compute());
+    experiment.optimizer().shortenedWarmup(settings.steps()).ifPresent(this::warn);
     try {
       if (step < settings.steps()) {
         listener.started(swapper());
@@ -227,7 +254,7 @@ public final class Trainer implements AutoCloseable {
     }
     save(true);
     Optional<Score> score =
-        step == settings.steps() ? evaluate(Integer.MAX_VALUE, stop) : Optional.empty();
+        step == settings.steps() ? evaluate(settings.finalWindows(), stop) : Optional.empty();
     boolean interrupted = stop.getAsBoolean();
     log.event(interrupted ? "interrupted" : "end", step);
     return new Outcome(interrupted, step, score);
@@ -261,7 +288,8 @@ public final class Trainer implements AutoCloseable {
       if (last || due(settings.logEvery())) {
         report(measured, learningRate);
       }
-      if (!last && due(settings.checkpointEvery())) {
+      if (!last && (checkpointRequested || due(settings.checkpointEvery()))) {
+        checkpointRequested = false;
         save(false);
       }
       if (!last && due(settings.evaluateEvery())) {
@@ -293,7 +321,7 @@ public final class Trainer implements AutoCloseable {
       return Optional.empty();
     }
     long begin = System.nanoTime();
-    Optional<Score> scored = evaluator.score(windows, stop);
+    Optional<Score> scored = evaluator.score(windows, stop, listener::evaluating);
     scored.ifPresent(
         score -> {
           log.event("evaluation", step, "loss", score.loss(), "bits_per_byte", score.bitsPerByte());
@@ -377,7 +405,14 @@ public final class Trainer implements AutoCloseable {
     List<String> unused =
         model.parameters().all().stream().filter(Parameter::unused).map(Parameter::name).toList();
     return new TrainerState(
-        step, dataset.train().position(), compute(), plugins(), sites(), unused);
+        step,
+        dataset.train().position(),
+        compute(),
+        plugins(),
+        sites(),
+        unused,
+        Optional.of(text),
+        Optional.of(nextRate()));
   }
 
   private String newest() {

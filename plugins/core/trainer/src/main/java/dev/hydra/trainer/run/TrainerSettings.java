@@ -4,8 +4,11 @@ import com.typesafe.config.Config;
 import dev.hydra.api.Option;
 import dev.hydra.api.Settings;
 import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.composer.config.OptionGroup;
+import dev.hydra.composer.model.Recompute;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
+import dev.hydra.trainer.step.GraphMode;
 import dev.hydra.trainer.swap.GuardSettings;
 import java.util.List;
 
@@ -17,10 +20,13 @@ import java.util.List;
  * @param accumulate forwards per optimizer step
  * @param precision the compute type asked for
  * @param kernels whether CUDA kernels or LibTorch's operators compute what both can
+ * @param recompute which blocks are computed again in backward
+ * @param graph whether steps are captured as CUDA graphs
  * @param seed what parameters are drawn from
  * @param logEvery steps from one line of metrics to the next
  * @param evaluateEvery steps from one evaluation to the next; 0: only at the end
- * @param evaluationWindows windows per evaluation, except the last one, which takes all
+ * @param evaluationWindows windows per evaluation, except the last one
+ * @param finalWindows windows of the last evaluation; {@link Integer#MAX_VALUE}: all
  * @param checkpointEvery steps from one checkpoint to the next; 0: only at the end
  * @param checkpointKeep how many checkpoints stay
  * @param samplePrompt what the sample at the end continues; empty: no sample
@@ -33,10 +39,13 @@ public record TrainerSettings(
     int accumulate,
     ComputeType.Choice precision,
     KernelMode kernels,
+    Recompute recompute,
+    GraphMode graph,
     int seed,
     int logEvery,
     int evaluateEvery,
     int evaluationWindows,
+    int finalWindows,
     int checkpointEvery,
     int checkpointKeep,
     String samplePrompt,
@@ -57,6 +66,19 @@ public record TrainerSettings(
               KernelMode.class,
               "on CUDA: fused kernels (fused fails without them) or plain LibTorch operators")
           .orElse(KernelMode.AUTO);
+  private static final Option<Recompute> RECOMPUTE =
+      Option.choice(
+              "recompute",
+              Recompute.class,
+              "which blocks are computed again in backward, which takes less memory and more time:"
+                  + " none, every second one (selective), or all (full)")
+          .orElse(Recompute.NONE);
+  private static final Option<GraphMode> GRAPH =
+      Option.choice(
+              "graph",
+              GraphMode.class,
+              "on CUDA: capture the step once as a graph and replay it, or issue every operator")
+          .orElse(GraphMode.AUTO);
   private static final Option<Integer> SEED =
       Option.integer("seed", "what parameters are drawn from").orElse(0);
   private static final Option<Integer> LOG_EVERY =
@@ -69,9 +91,13 @@ public record TrainerSettings(
           .atLeast(0)
           .orElse(200);
   private static final Option<Integer> EVALUATION_WINDOWS =
-      Option.integer("windows", "windows per evaluation; the last one takes all")
+      Option.integer("windows", "windows per evaluation, except the last one")
           .atLeast(1)
           .orElse(64);
+  private static final Option<Integer> EVALUATION_FINAL =
+      Option.integer("final-windows", "windows of the last evaluation; 0: all that are held out")
+          .atLeast(0)
+          .orElse(256);
 
   private static final Option<Integer> CHECKPOINT_EVERY =
       Option.integer("every", "steps between checkpoints; 0: only at the end")
@@ -86,7 +112,22 @@ public record TrainerSettings(
       Option.integer("tokens", "how long the sample at the end is").atLeast(1).orElse(256);
 
   private static final List<Option<?>> OPTIONS =
-      List.of(STEPS, BATCH_SIZE, ACCUMULATE, PRECISION, KERNELS, SEED, LOG_EVERY);
+      List.of(STEPS, BATCH_SIZE, ACCUMULATE, PRECISION, KERNELS, RECOMPUTE, GRAPH, SEED, LOG_EVERY);
+  private static final List<Option<?>> EVALUATION =
+      List.of(EVALUATION_EVERY, EVALUATION_WINDOWS, EVALUATION_FINAL);
+  private static final List<Option<?>> CHECKPOINT = List.of(CHECKPOINT_EVERY, CHECKPOINT_KEEP);
+  private static final List<Option<?>> SAMPLE = List.of(SAMPLE_PROMPT, SAMPLE_TOKENS);
+
+  /** Returns all options of {@code trainer}, for documentation. */
+  public static List<OptionGroup> documentation() {
+    return List.of(
+        new OptionGroup("trainer", "The run.", OPTIONS),
+        new OptionGroup(
+            "trainer.evaluation", "How the model is scored on held-out text.", EVALUATION),
+        new OptionGroup("trainer.checkpoint", "What is kept to go on from.", CHECKPOINT),
+        new OptionGroup("trainer.sample", "The text that is generated at the end.", SAMPLE),
+        GuardSettings.documentation());
+  }
 
   /**
    * Reads the object {@code trainer}.
@@ -96,19 +137,23 @@ public record TrainerSettings(
   public static TrainerSettings read(Config trainer) {
     Settings main =
         Settings.read("trainer", trainer, OPTIONS, "evaluation", "checkpoint", "sample", "swap");
-    Settings evaluation = part(trainer, "evaluation", EVALUATION_EVERY, EVALUATION_WINDOWS);
-    Settings checkpoint = part(trainer, "checkpoint", CHECKPOINT_EVERY, CHECKPOINT_KEEP);
-    Settings sample = part(trainer, "sample", SAMPLE_PROMPT, SAMPLE_TOKENS);
+    Settings evaluation = part(trainer, "evaluation", EVALUATION);
+    int last = evaluation.get(EVALUATION_FINAL);
+    Settings checkpoint = part(trainer, "checkpoint", CHECKPOINT);
+    Settings sample = part(trainer, "sample", SAMPLE);
     return new TrainerSettings(
         main.get(STEPS),
         main.get(BATCH_SIZE),
         main.get(ACCUMULATE),
         main.get(PRECISION),
         main.get(KERNELS),
+        main.get(RECOMPUTE),
+        main.get(GRAPH),
         main.get(SEED),
         main.get(LOG_EVERY),
         evaluation.get(EVALUATION_EVERY),
         evaluation.get(EVALUATION_WINDOWS),
+        last == 0 ? Integer.MAX_VALUE : last,
         checkpoint.get(CHECKPOINT_EVERY),
         checkpoint.get(CHECKPOINT_KEEP),
         sample.get(SAMPLE_PROMPT),
@@ -116,8 +161,8 @@ public record TrainerSettings(
         GuardSettings.read(ConfigFiles.part(trainer, "swap")));
   }
 
-  private static Settings part(Config trainer, String key, Option<?>... options) {
-    return Settings.read("trainer." + key, ConfigFiles.part(trainer, key), List.of(options));
+  private static Settings part(Config trainer, String key, List<Option<?>> options) {
+    return Settings.read("trainer." + key, ConfigFiles.part(trainer, key), options);
   }
 
   /** Returns the tokens of one optimizer step, for sequences of a length. */

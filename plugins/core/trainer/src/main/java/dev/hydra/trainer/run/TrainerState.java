@@ -5,6 +5,7 @@ import dev.hydra.composer.spec.SitePath;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The state of a run besides its tensors.
@@ -15,6 +16,8 @@ import java.util.Map;
  * @param plugins the plugins that the run uses, sorted
  * @param sites the plugin of every site, by the site's path
  * @param unused the parameters that no component asks for
+ * @param text the {@link ResumeChanges#fingerprint} of the text; older checkpoints have none
+ * @param nextRate the learning rate that the next step was to have; older checkpoints have none
  */
 record TrainerState(
     long step,
@@ -22,24 +25,23 @@ record TrainerState(
     String compute,
     List<PluginId> plugins,
     Map<SitePath, PluginId> sites,
-    List<String> unused) {
+    List<String> unused,
+    Optional<String> text,
+    Optional<Double> nextRate) {
   /** Returns the state as JSON values, which {@link #fromMap} reads. */
   Map<String, Object> toMap() {
     Map<String, String> siteTexts = new LinkedHashMap<>();
     sites.forEach((path, plugin) -> siteTexts.put(path.text(), plugin.toString()));
-    return Map.of(
-        "step",
-        step,
-        "samples",
-        samples,
-        "compute",
-        compute,
-        "plugins",
-        plugins.stream().map(PluginId::toString).toList(),
-        "sites",
-        siteTexts,
-        "unused",
-        unused);
+    Map<String, Object> map = new LinkedHashMap<>();
+    map.put("step", step);
+    map.put("samples", samples);
+    map.put("compute", compute);
+    map.put("plugins", plugins.stream().map(PluginId::toString).toList());
+    map.put("sites", siteTexts);
+    map.put("unused", unused);
+    text.ifPresent(known -> map.put("text", known));
+    nextRate.ifPresent(known -> map.put("next_learning_rate", known));
+    return map;
   }
 
   /**
@@ -61,7 +63,11 @@ record TrainerState(
           compute,
           plugins.stream().map(String::valueOf).map(PluginId::parse).toList(),
           plugins(sites),
-          unused.stream().map(String::valueOf).toList());
+          unused.stream().map(String::valueOf).toList(),
+          Optional.ofNullable(map.get("text")).map(String::valueOf),
+          map.get("next_learning_rate") instanceof Number rate
+              ? Optional.of(rate.doubleValue())
+              : Optional.empty());
     }
     throw new IllegalArgumentException(
         "step, samples, compute, plugins, sites or unused is missing");

@@ -14,24 +14,49 @@ import org.bytedeco.pytorch.global.torch.Layout;
 /**
  * The buffers in which the gradient of one parameter is accumulated.
  *
- * @param working what backward adds to, in the type of the working copy; sparse for a table
- * @param mainGradient the main gradient, which the optimizer sees, in the master type; the same
- *     tensor where the types are equal
+ * @param working what backward adds to, in the type of the working copy; of a table, whose rows
+ *     {@link Gradients#takeRows} takes, the main gradient
+ * @param mainGradient what the optimizer sees, sparse for a table: in the master type, or the same
+ *     tensor as the other where the types are equal or one backward is all that there is to add
  */
 record GradientBuffers(Tensor working, Tensor mainGradient) implements AutoCloseable {
-  /** Creates the buffers, which are from now on the parameter's. */
-  static GradientBuffers of(Parameter parameter) {
+  /**
+   * Creates the buffers, which are from now on the parameter's.
+   *
+   * @param main whether gradients are added up in the master type
+   */
+  static GradientBuffers of(Parameter parameter, boolean main) {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
-      Tensor buffer =
-          Scopes.own(
-              parameter.spec().sparse()
-                  ? noRows(parameter.working())
-                  : torch.zeros_like(parameter.working()));
+      if (parameter.spec().sparse()) {
+        Tensor rows = Scopes.own(noRows(parameter.master()));
+        return new GradientBuffers(rows, rows);
+      }
+      Tensor buffer = Scopes.own(torch.zeros_like(parameter.working()));
       parameter.working().mutable_grad().put(buffer);
-      return new GradientBuffers(
-          buffer, parameter.copied() ? Scopes.own(torch.zeros_like(parameter.master())) : buffer);
+      return new GradientBuffers(buffer, buffer).fit(parameter, main);
     }
+  }
+
+  /** Returns these buffers, with a main gradient of its own made or freed as it is needed. */
+  GradientBuffers fit(Parameter parameter, boolean main) {
+    boolean needed = main && parameter.copied() && !parameter.spec().sparse();
+    if (needed == separate()) {
+      return this;
+    }
+    if (separate()) {
+      mainGradient.close();
+      return new GradientBuffers(working, working);
+    }
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      return new GradientBuffers(working, Scopes.own(torch.zeros_like(parameter.master())));
+    }
+  }
+
+  /** Says whether the main gradient is a tensor of its own. */
+  boolean separate() {
+    return Tensors.type(mainGradient) != Tensors.type(working);
   }
 
   /** Returns a sparse tensor like a table [rows, dim] that holds none of its rows. */
@@ -43,7 +68,7 @@ record GradientBuffers(Tensor working, Tensor mainGradient) implements AutoClose
 
   @Override
   public void close() {
-    if (Tensors.type(mainGradient) != Tensors.type(working)) {
+    if (separate()) {
       mainGradient.close();
     }
     working.close();

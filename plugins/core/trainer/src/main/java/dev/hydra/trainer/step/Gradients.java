@@ -6,11 +6,15 @@ import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Operators;
 import dev.hydra.libtorch.runtime.Operators.Operator;
 import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.optim.OptimizedParameter;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.Tensor;
@@ -20,10 +24,12 @@ import org.bytedeco.pytorch.Tensor;
  *
  * <p>Backward adds to the buffers of the working copies. Where these are bfloat16, what they hold
  * is added to float32 main gradients after every backward, so that accumulation over many backwards
- * does not lose what is small; the optimizer sees float32 only.
+ * does not lose what is small; the optimizer sees float32 only. Where a step has one backward and
+ * the optimizer takes bfloat16, there are no main gradients.
  *
- * <p>The buffer of a {@linkplain dev.hydra.api.ParameterSpec#table table} is sparse: it holds the
- * rows that backwards have touched, each once.
+ * <p>The main gradient of a {@linkplain dev.hydra.api.ParameterSpec#table table} is sparse: it
+ * holds the rows that backwards have touched, each once. What a backward leaves of it is taken and
+ * added after each.
  */
 final class Gradients implements AutoCloseable {
   private static final Operator ZERO = Operators.find("aten::_foreach_zero_", "");
@@ -34,23 +40,29 @@ final class Gradients implements AutoCloseable {
   private final Map<String, GradientBuffers> buffers = new LinkedHashMap<>();
   private final List<Tensor> sparse = new ArrayList<>();
   private final List<Parameter> tables = new ArrayList<>();
-  private final IValue denseBuffers;
+  private final List<IValue> denseBuffers;
   private final boolean copies;
+  private final boolean separate;
   private final IValue workingBuffers;
   private final IValue mainGradients;
   private final IValue workingCopies;
   private final IValue masters;
 
-  /** Creates buffers for the trainable parameters of a store. */
+  /** Creates buffers for the trainable parameters of a store, with main gradients. */
   Gradients(ParameterStore store) {
-    this(store, Map.of());
+    this(store, Map.of(), true);
   }
 
-  /** Takes buffers that are there already, by the names of parameters; owns them. */
-  Gradients(ParameterStore store, Map<String, GradientBuffers> known) {
+  /**
+   * Takes buffers that are there already, by the names of parameters; owns them.
+   *
+   * @param main whether gradients are added up in the master type; if not, the optimizer sees what
+   *     the one backward of a step has left
+   */
+  Gradients(ParameterStore store, Map<String, GradientBuffers> known, boolean main) {
     List<Tensor> dense = new ArrayList<>();
     List<Tensor> working = new ArrayList<>();
-    List<Tensor> main = new ArrayList<>();
+    List<Tensor> mainOf = new ArrayList<>();
     List<Tensor> copiesOf = new ArrayList<>();
     List<Tensor> mastersOf = new ArrayList<>();
     for (Parameter parameter : store.all()) {
@@ -58,29 +70,37 @@ final class Gradients implements AutoCloseable {
         continue;
       }
       GradientBuffers own = known.get(parameter.name());
-      if (own == null) {
-        own = GradientBuffers.of(parameter);
-      }
+      own = own == null ? GradientBuffers.of(parameter, main) : own.fit(parameter, main);
       buffers.put(parameter.name(), own);
       if (parameter.spec().sparse()) {
-        sparse.add(own.working());
+        sparse.add(own.mainGradient());
         tables.add(parameter);
       } else {
         dense.add(own.working());
       }
-      if (parameter.copied()) {
+      if (own.separate()) {
         dense.add(own.mainGradient());
         working.add(own.working());
-        main.add(own.mainGradient());
+        mainOf.add(own.mainGradient());
+      }
+      if (parameter.copied()) {
         copiesOf.add(parameter.working());
         mastersOf.add(parameter.master());
       }
       optimized.add(optimized(parameter, own));
     }
-    copies = !working.isEmpty();
-    denseBuffers = Operators.list(dense);
+    copies = !copiesOf.isEmpty();
+    separate = !working.isEmpty();
+    // By type: LibTorch goes through a list of several types tensor by tensor.
+    denseBuffers =
+        dense.stream()
+            .collect(Collectors.groupingBy(Tensors::type, LinkedHashMap::new, Collectors.toList()))
+            .values()
+            .stream()
+            .map(Operators::list)
+            .toList();
     workingBuffers = Operators.list(working);
-    mainGradients = Operators.list(main);
+    mainGradients = Operators.list(mainOf);
     workingCopies = Operators.list(copiesOf);
     masters = Operators.list(mastersOf);
   }
@@ -88,7 +108,11 @@ final class Gradients implements AutoCloseable {
   /** Returns a parameter with its gradient, as the optimizer sees it. */
   static OptimizedParameter optimized(Parameter parameter, GradientBuffers buffers) {
     return new OptimizedParameter(
-        parameter.name(), parameter.master(), buffers.mainGradient(), parameter.spec().decay());
+        parameter.name(),
+        parameter.master(),
+        buffers.mainGradient(),
+        parameter.copied() ? Optional.of(parameter.working()) : Optional.empty(),
+        parameter.spec().decay());
   }
 
   /** Returns the parameters that the optimizer works on. */
@@ -96,40 +120,66 @@ final class Gradients implements AutoCloseable {
     return List.copyOf(optimized);
   }
 
-  /** Zeroes all gradients, before the first backward of a step. */
+  /** Zeroes all gradients but those of tables, before the first backward of a step. */
   void clear() {
-    call(ZERO, denseBuffers);
-    Scopes.run(() -> sparse.forEach(Tensor::zero_));
-    Scopes.run(() -> tables.forEach(this::attach));
+    denseBuffers.forEach(buffers -> call(ZERO, buffers));
   }
 
   /**
-   * Puts a table's buffer back where a dense gradient, which ended the step before, is in its
-   * place.
+   * Empties the gradients of tables, before the first backward of a step. That is the host's work:
+   * how many rows a sparse tensor has is not on the device.
    */
-  private void attach(Parameter table) {
-    GradientBuffers own = buffers.get(table.name());
-    if (own != null) {
-      table.working().mutable_grad().put(own.working());
-    }
+  void clearTables() {
+    Scopes.run(
+        () -> {
+          sparse.forEach(Tensor::zero_);
+          tables.forEach(Gradients::detach); // of a step that has failed
+        });
   }
 
-  /**
-   * Adds what a backward has left to the main gradients, after every backward.
-   *
-   * @throws IllegalStateException if a table was given a dense gradient
-   */
+  /** Adds what a backward has left, but for tables, to the main gradients: after each backward. */
   void collect() {
-    if (copies) {
+    if (separate) {
       call(ADD, mainGradients, workingBuffers, 1L);
       call(ZERO, workingBuffers);
     }
-    Scopes.run(() -> tables.forEach(Gradients::coalesce));
   }
 
-  /** Coalesces the rows of a table's gradient that are the same: backward only appends rows. */
-  private static void coalesce(Parameter table) {
-    Tensor gradient = table.working().grad();
+  /** The rows that one backward has left of a table's gradient, in the order of their making. */
+  record TableRows(String table, Tensor rows) implements AutoCloseable {
+    /** Returns the rows of each table, by the names of parameters. */
+    static Map<String, Tensor> byTable(List<TableRows> all) {
+      return all.stream().collect(Collectors.toMap(TableRows::table, TableRows::rows));
+    }
+
+    @Override
+    public void close() {
+      rows.close();
+    }
+  }
+
+  /**
+   * Takes the rows that a backward has left of tables' gradients; owned by the caller.
+   *
+   * @throws IllegalStateException if a table was given a dense gradient
+   */
+  List<TableRows> takeRows() {
+    List<TableRows> all = new ArrayList<>();
+    Scopes.run(
+        () -> {
+          for (Parameter table : tables) {
+            Tensor gradient = table.working().grad();
+            if (gradient.defined()) {
+              check(table, gradient);
+              all.add(new TableRows(table.name(), Scopes.own(gradient)));
+              detach(table);
+            }
+          }
+        });
+    return all;
+  }
+
+  private static void check(Parameter table, Tensor gradient) {
     if (!gradient.is_sparse()) {
       throw new IllegalStateException(
           "parameter "
@@ -137,7 +187,43 @@ final class Gradients implements AutoCloseable {
               + " is a table, but its gradient is dense; look its rows up by an operator with a"
               + " sparse gradient, or do not declare it as a table");
     }
-    gradient.copy_(gradient.coalesce());
+  }
+
+  /** Leaves a table without a gradient: backward hands over the next one instead of adding it. */
+  private static void detach(Parameter table) {
+    table.working().mutable_grad().reset();
+  }
+
+  /** Adds rows to tables' main gradients, each row once. On a GPU this waits for their number. */
+  void addRows(List<TableRows> all) {
+    for (TableRows each : all) {
+      Scopes.run(
+          () -> {
+            Tensor main = mainGradient(each.table());
+            boolean first = main.values().size(0) == 0;
+            main.copy_((first ? each.rows() : main.add(each.rows())).coalesce());
+          });
+    }
+  }
+
+  /** Returns the main gradients of tables, by the names of parameters. */
+  Map<String, Tensor> ofTables() {
+    Map<String, Tensor> all = new LinkedHashMap<>();
+    tables.forEach(table -> all.put(table.name(), mainGradient(table.name())));
+    return all;
+  }
+
+  private Tensor mainGradient(String parameter) {
+    GradientBuffers own = buffers.get(parameter);
+    if (own == null) {
+      throw new IllegalStateException("there is no gradient of " + parameter);
+    }
+    return own.mainGradient();
+  }
+
+  /** Says whether there are tables. */
+  boolean hasTables() {
+    return !tables.isEmpty();
   }
 
   /** Copies masters to their working copies, after the optimizer's step. */
@@ -156,7 +242,7 @@ final class Gradients implements AutoCloseable {
 
   /** Returns the buffers by the names of parameters. */
   Map<String, GradientBuffers> buffers() {
-    return Map.copyOf(buffers);
+    return Collections.unmodifiableMap(new LinkedHashMap<>(buffers));
   }
 
   /** Closes these gradients but not their buffers, for others to go on with. */
@@ -167,8 +253,8 @@ final class Gradients implements AutoCloseable {
 
   @Override
   public void close() {
-    for (IValue list :
-        List.of(denseBuffers, workingBuffers, mainGradients, workingCopies, masters)) {
+    denseBuffers.forEach(IValue::close);
+    for (IValue list : List.of(workingBuffers, mainGradients, workingCopies, masters)) {
       list.close();
     }
     buffers.values().forEach(GradientBuffers::close);

@@ -2,10 +2,10 @@ package dev.hydra.trainer.step;
 
 import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.Model;
+import dev.hydra.libtorch.nn.LinearCrossEntropy;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 
 /** The loss of next-token prediction. */
 public final class LanguageLoss {
@@ -22,10 +22,8 @@ public final class LanguageLoss {
         () -> {
           long time = windows.size(1) - 1;
           Tensor hidden = model.hidden(Tensors.slice(windows, 1, 0, time), forward);
-          Tensor logits = Tensors.upcast(model.logits(hidden));
           Tensor targets = Tensors.slice(windows, 1, 1, time + 1);
-          return torch.cross_entropy_loss(
-              logits.view(-1, model.spec().vocabSize()), targets.reshape(-1));
+          return LinearCrossEntropy.of(hidden, model.head(), model.spec().logitsScale(), targets);
         });
   }
 }

@@ -1,11 +1,9 @@
 package dev.hydra.trainer.step;
 
-import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Parameter;
-import dev.hydra.libtorch.autograd.Backward;
-import dev.hydra.libtorch.runtime.Scopes;
-import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.composer.model.Recompute;
+import dev.hydra.optim.FusedUpdate;
 import dev.hydra.optim.GradientClip;
 import dev.hydra.optim.OptimizedParameter;
 import dev.hydra.optim.Optimizer;
@@ -13,35 +11,75 @@ import dev.hydra.optim.OptimizerSettings;
 import dev.hydra.optim.ParameterState;
 import java.util.Collection;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.IntFunction;
-import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** One optimizer step: forwards and backwards, clipping, the update. */
 public final class TrainingStep implements AutoCloseable {
   private final Model model;
   private final OptimizerSettings settings;
-  private Gradients gradients;
-  private GradientClip clip;
-  private volatile Optimizer optimizer;
+  private final Recompute recompute;
+  private final StepPlan plan;
+  private final boolean takesWorking;
+  private boolean mainGradients;
+  private volatile StepParts parts;
   private volatile long stateBytes;
   private Runnable beforeUpdate = () -> {};
 
-  /** Creates the step of a model, with a new optimizer for its trainable parameters. */
+  /**
+   * Creates the step of a model, with a new optimizer for its trainable parameters, of which
+   * nothing is captured and nothing computed again.
+   */
   public TrainingStep(Model model, OptimizerSettings settings) {
-    this.model = model;
-    this.settings = settings;
-    this.gradients = new Gradients(model.parameters());
-    this.clip = clip(gradients);
-    this.optimizer = settings.optimizer(gradients.optimized(), Map.of());
-    this.stateBytes = bytes(optimizer);
+    this(model, settings, Recompute.NONE, GraphMode.OFF, warning -> {});
   }
 
-  private GradientClip clip(Gradients of) {
-    return settings.clip(of.optimized().stream().map(OptimizedParameter::gradient).toList());
+  /**
+   * Creates the step of a model, with a new optimizer for its trainable parameters.
+   *
+   * @param recompute which blocks are computed again in backward
+   * @param graph whether the step is captured as a CUDA graph
+   * @param warned is told why a step that should be cannot be
+   */
+  public TrainingStep(
+      Model model,
+      OptimizerSettings settings,
+      Recompute recompute,
+      GraphMode graph,
+      Consumer<String> warned) {
+    this.model = model;
+    this.settings = settings;
+    this.recompute = recompute;
+    Tensor master = trained(model).master();
+    this.takesWorking = master.is_cuda() && settings.takesWorkingGradients(master);
+    this.mainGradients = !takesWorking;
+    this.parts =
+        parts(
+            new Gradients(model.parameters(), Map.of(), mainGradients),
+            Map.of(),
+            new StepSums(master));
+    this.stateBytes = bytes(optimizer());
+    this.plan =
+        master.is_cuda() ? new DeviceStep(master, graph == GraphMode.AUTO, warned) : new HostStep();
+  }
+
+  private static Parameter trained(Model model) {
+    return model.parameters().all().stream()
+        .filter(each -> each.spec().trainable())
+        .findFirst()
+        .orElseThrow(() -> new IllegalArgumentException("the model has nothing to train"));
+  }
+
+  private StepParts parts(Gradients gradients, Map<String, ParameterState> known, StepSums sums) {
+    GradientClip clip =
+        settings.clip(gradients.optimized().stream().map(OptimizedParameter::gradient).toList());
+    Optimizer optimizer = settings.optimizer(gradients.optimized(), known);
+    Optional<FusedUpdate> fused =
+        takesWorking ? optimizer.fused(settings.maxNorm()) : Optional.empty();
+    return new StepParts(model, recompute, gradients, clip, optimizer, fused, sums);
   }
 
   /** Creates the entries of new parameters, as far as they are trained; owned by the caller. */
@@ -50,12 +88,12 @@ public final class TrainingStep implements AutoCloseable {
     try {
       for (Parameter parameter : parameters) {
         if (parameter.spec().trainable()) {
-          GradientBuffers buffers = GradientBuffers.of(parameter);
+          GradientBuffers buffers = GradientBuffers.of(parameter, mainGradients);
           all.gradients().put(parameter.name(), buffers);
           all.states()
               .put(
                   parameter.name(),
-                  optimizer.initialState(Gradients.optimized(parameter, buffers)));
+                  optimizer().initialState(Gradients.optimized(parameter, buffers)));
         }
       }
     } catch (RuntimeException | Error e) { // the memory may not be enough
@@ -72,19 +110,43 @@ public final class TrainingStep implements AutoCloseable {
    * @return the entries of those that are gone; owned by the caller
    */
   public OptimizerEntries exchange(OptimizerEntries joining) {
-    OptimizerEntries before = new OptimizerEntries(gradients.buffers(), optimizer.states());
-    OptimizerEntries known = before.with(joining);
-    Gradients newGradients = new Gradients(model.parameters(), known.gradients());
-    GradientClip newClip = clip(newGradients);
-    Optimizer newOptimizer = settings.optimizer(newGradients.optimized(), known.states());
-    gradients.release();
-    clip.close();
-    optimizer.release();
-    gradients = newGradients;
-    clip = newClip;
-    optimizer = newOptimizer;
-    stateBytes = bytes(newOptimizer);
-    return before.without(new OptimizerEntries(gradients.buffers(), optimizer.states()));
+    changed();
+    StepParts old = parts;
+    OptimizerEntries before =
+        new OptimizerEntries(old.gradients().buffers(), old.optimizer().states());
+    StepParts now = take(before.with(joining));
+    stateBytes = bytes(now.optimizer());
+    return before.without(
+        new OptimizerEntries(now.gradients().buffers(), now.optimizer().states()));
+  }
+
+  /** Works with these entries from now on, as far as the model has their parameters. */
+  private StepParts take(OptimizerEntries known) {
+    StepParts old = parts;
+    Gradients gradients = new Gradients(model.parameters(), known.gradients(), mainGradients);
+    StepParts now = parts(gradients, known.states(), old.sums());
+    old.release();
+    parts = now;
+    return now;
+  }
+
+  /** Makes main gradients where several backwards are added up, and frees them where not. */
+  private void fit(int forwards) {
+    boolean needed = forwards > 1 || !takesWorking;
+    if (needed != mainGradients) {
+      plan.changed();
+      mainGradients = needed;
+      take(new OptimizerEntries(parts.gradients().buffers(), parts.optimizer().states()));
+    }
+  }
+
+  /**
+   * Forgets what has been captured of the model, whose components are others now. To be called at
+   * every swap, and before any tensor of the model is freed.
+   */
+  public void changed() {
+    plan.changed();
+    parts.sums().forget();
   }
 
   private static long bytes(Optimizer of) {
@@ -98,7 +160,7 @@ public final class TrainingStep implements AutoCloseable {
 
   /** Returns the optimizer, until the next {@link #exchange}. */
   public Optimizer optimizer() {
-    return optimizer;
+    return parts.optimizer();
   }
 
   /**
@@ -116,68 +178,34 @@ public final class TrainingStep implements AutoCloseable {
    * @param forwards how many forwards the gradient is averaged over
    */
   public StepMetrics run(IntFunction<Tensor> windows, int forwards, double learningRate) {
-    Map<String, Tensor> adjustments = new LinkedHashMap<>();
-    try (PointerScope scope = new PointerScope()) {
-      gradients.clear();
-      Tensor losses = Tensors.zeros(anyMaster(), ScalarType.Float, 2);
-      for (int i = 0; i < forwards; i++) {
-        int number = i;
-        losses.add_(Scopes.keep(() -> accumulate(windows.apply(number), forwards, adjustments)));
-      }
-      Tensor norm = clip.clip();
-      double[] measured = Tensors.numbers(losses);
-      double gradientNorm = Tensors.number(norm);
-      if (Double.isFinite(measured[0] + measured[1] + gradientNorm)) {
-        Runnable first = beforeUpdate;
-        beforeUpdate = () -> {};
-        first.run();
-        optimizer.step(learningRate);
-        gradients.syncWorkingCopies();
-        adjustments.forEach(model.parameters()::adjust);
-      }
-      return new StepMetrics(measured[0], measured[1], gradientNorm);
-    } finally {
-      adjustments.values().forEach(Tensor::close);
-    }
+    fit(forwards);
+    return plan.run(
+        parts, new StepPlan.Inputs(windows, forwards, learningRate, this::runBeforeUpdate));
   }
 
-  /** Adds a share of gradient and adjustments; returns that share of the losses, float32 [2]. */
-  private Tensor accumulate(Tensor windows, int forwards, Map<String, Tensor> adjustments) {
-    try (ForwardContext forward = ForwardContext.training()) {
-      Tensor tokens = windows.to(model.placement().device(), ScalarType.Long);
-      Tensor loss = LanguageLoss.of(model, tokens, forward);
-      forward.finish();
-      Tensor auxiliary = Tensors.zeros(loss);
-      for (Tensor each : forward.losses().values()) {
-        auxiliary = auxiliary.add(each);
-      }
-      Backward.run(Tensors.mul(loss.add(auxiliary), 1.0 / forwards));
-      gradients.collect();
-      forward
-          .adjustments()
-          .forEach((name, delta) -> add(adjustments, name, Tensors.mul(delta, 1.0 / forwards)));
-      Tensor both = Tensors.stack(0, loss.detach(), auxiliary.detach());
-      return Tensors.mul(both, 1.0 / forwards).to(ScalarType.Float);
-    }
+  /** Returns the gradient of a parameter as the optimizer saw it last. */
+  Tensor gradient(String parameter) {
+    return parts.gradients().optimized().stream()
+        .filter(each -> each.name().equals(parameter))
+        .findFirst()
+        .orElseThrow()
+        .gradient();
   }
 
-  private static void add(Map<String, Tensor> sums, String name, Tensor summand) {
-    Tensor sum = sums.get(name);
-    if (sum == null) {
-      sums.put(name, Scopes.own(summand));
-    } else {
-      Scopes.run(() -> sum.add_(summand));
-    }
+  private void runBeforeUpdate() {
+    Runnable first = beforeUpdate;
+    beforeUpdate = () -> {};
+    first.run();
   }
 
-  private Tensor anyMaster() {
-    return gradients.optimized().get(0).master();
+  /** Says whether steps are replayed from CUDA graphs now. */
+  public boolean captured() {
+    return plan instanceof DeviceStep device && device.captured();
   }
 
   @Override
   public void close() {
-    optimizer.close();
-    clip.close();
-    gradients.close();
+    plan.close();
+    parts.close();
   }
 }

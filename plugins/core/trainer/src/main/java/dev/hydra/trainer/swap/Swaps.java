@@ -15,13 +15,14 @@ import java.util.function.Consumer;
  * Swaps components of a training run while it goes on, on request of any thread but its own.
  * Everything is noted in the run's journal.
  *
- * <p>For {@code trainer.swap.guard-steps} steps a swap is watched, and rolled back if a step fails,
- * is not finite or its loss is far above the mean of the 20 steps before. Then everything is as it
- * was when the swap was made: parameters, the optimizer's state, random numbers, and the place in
- * the training windows, so that those of the steps that were rolled back are taken again. As long
- * as that takes, a copy of all parameters and the optimizer's state lies in host memory (with AdamW
- * 12 bytes for every trained element), parameters that the swap dropped stay on the device, and the
- * old plugin stays in memory. The next swap ends the watch over the one before.
+ * <p>For {@code trainer.swap.guard-steps} steps, and {@code guard-time} at least, a swap is
+ * watched, and rolled back if a step fails or is not finite, or if, in those steps, the loss is far
+ * above the mean of the 20 steps before. Then everything is as it was when the swap was made:
+ * parameters, the optimizer's state, random numbers, and the place in the training windows, so that
+ * those of the steps that were rolled back are taken again. As long as that takes, a copy of all
+ * parameters and the optimizer's state lies in host memory (with AdamW 12 bytes for every trained
+ * element), parameters that the swap dropped stay on the device, and the old plugin stays in
+ * memory. The next swap ends the watch over the one before.
  */
 public final class Swaps implements AutoCloseable {
   private final Background background = new Background();
@@ -64,6 +65,13 @@ public final class Swaps implements AutoCloseable {
               public boolean canRollBack() {
                 return canRollBack;
               }
+
+              @Override
+              public Optional<SwapReport.Guard> guard() {
+                return canRollBack
+                    ? Optional.of(new SwapReport.Guard(settings.steps(), settings.time()))
+                    : Optional.empty();
+              }
             });
   }
 
@@ -75,7 +83,7 @@ public final class Swaps implements AutoCloseable {
   /** Runs what waits for the boundary, between two steps. */
   public void boundary(long step) {
     if (!guard.watching()) {
-      swapper.confirm();
+      swapper.confirm("its guard is over");
     }
     swapper
         .boundary(step)

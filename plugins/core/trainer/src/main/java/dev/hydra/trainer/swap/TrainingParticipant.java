@@ -63,6 +63,7 @@ final class TrainingParticipant implements SwapHost.Participant {
 
   @Override
   public void switched() {
+    training.changed();
     if (change.parametersChange()) {
       resting = training.exchange(resting);
     }

@@ -34,6 +34,22 @@ class CheckpointTest {
     assertThat(message(checkpoint)).contains("is not a checkpoint");
   }
 
+  @Test
+  void theModelIsWholeWithoutWhatOnlyTrainingNeeds() throws IOException {
+    Checkpoint checkpoint =
+        Checkpoint.write(
+            new RunFolder(folder).checkpoint(1),
+            side -> {
+              Files.writeString(side.resolve(Checkpoint.MODEL), "weights");
+              Files.writeString(side.resolve(Checkpoint.OPTIMIZER), "moments");
+            });
+    Files.delete(checkpoint.file(Checkpoint.OPTIMIZER));
+    assertThat(new RunFolder(folder).latestModel(damaged -> {})).contains(checkpoint);
+    assertThat(new RunFolder(folder).latestIntact(damaged -> {})).isEmpty();
+    Files.writeString(checkpoint.file(Checkpoint.MODEL), "other");
+    assertThat(new RunFolder(folder).latestModel(damaged -> {})).isEmpty();
+  }
+
   private static String message(Checkpoint checkpoint) {
     return String.valueOf(assertThrows(IOException.class, checkpoint::verify).getMessage());
   }

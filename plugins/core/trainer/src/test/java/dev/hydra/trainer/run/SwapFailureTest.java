@@ -12,6 +12,7 @@ import dev.hydra.api.Migration;
 import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Registration;
 import dev.hydra.api.Site;
+import dev.hydra.composer.model.ComponentException;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.SwapReport.Status;
@@ -191,13 +192,17 @@ class SwapFailureTest {
             x -> {
               throw new UnsupportedOperationException("not four rows");
             });
-    assertThrows(
-        UnsupportedOperationException.class,
-        () ->
-            train(
-                OVERRIDES + "trainer.swap.guard-steps = 0",
-                TestFeedForward.fused("1.0"),
-                SwapRequest.to(failing)));
+    ComponentException thrown =
+        assertThrows(
+            ComponentException.class,
+            () ->
+                train(
+                    OVERRIDES + "trainer.swap.guard-steps = 0",
+                    TestFeedForward.fused("1.0"),
+                    SwapRequest.to(failing)));
+    assertThat(thrown)
+        .hasCauseInstanceOf(UnsupportedOperationException.class)
+        .hasMessageContaining("test-ffn (test-plugin 2.0) at blocks.0.ffn failed in ");
   }
 
   /** Adds rows of a table, the gradient of which is sparse where the batch has so many rows. */

@@ -219,7 +219,7 @@ class SwapTest {
       trainer.run(() -> false);
       Dataset dataset = Trials.experiment("").data().open(List.of(folder));
       Evaluator evaluator = new Evaluator(trainer.model(), dataset, 4);
-      double plain = evaluator.score(40, () -> false).orElseThrow().loss();
+      double plain = evaluator.score(40, () -> false, (done, of) -> {}).orElseThrow().loss();
       List<CompletableFuture<SwapReport>> reports = new ArrayList<>();
       int[] batch = {0};
       double swapped =
@@ -235,7 +235,8 @@ class SwapTest {
                               () -> swapper.swap(SwapRequest.to(FreshPlugins.all("2", PLUGINS)))));
                     }
                     return false;
-                  })
+                  },
+                  (done, of) -> {})
               .orElseThrow()
               .loss();
       assertEquals(plain, swapped);

@@ -191,7 +191,7 @@ class SwapTrainingTest {
 
   @Test
   void aSwapIsUndoneOnRequestWhileItIsGuarded() throws IOException {
-    String overrides = TEST + "trainer { steps = 12, swap.guard-steps = 3 }";
+    String overrides = TEST + "trainer { steps = 12, swap { guard-steps = 3, guard-time = 0 s } }";
     Events events = new Events();
     Map<Integer, Map<String, double[]>> contents = new TreeMap<>();
     List<CompletableFuture<SwapReport>> reports = new ArrayList<>();

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -23,7 +24,9 @@ class TrainerStateTest {
           "Float",
           List.of(MIXER),
           Map.of(new SitePath("blocks.0.mixer"), MIXER),
-          List.of("blocks.0.mixer.old"));
+          List.of("blocks.0.mixer.old"),
+          Optional.of("5-0000abcd"),
+          Optional.of(0.25));
 
   @Test
   void itsPluginsAreTextsInTheFile() throws IOException {

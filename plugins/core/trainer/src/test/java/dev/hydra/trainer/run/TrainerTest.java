@@ -275,7 +275,7 @@ class TrainerTest {
     try (Trainer other = Trials.trainer(folder, run, "model.width = 32", new Events())) {
       IOException thrown =
           assertThrows(IOException.class, () -> other.resume(UnexpectedKeys.ERROR));
-      assertThat(thrown.getMessage()).contains("does not fit the model");
+      assertThat(thrown.getMessage()).contains("do not fit such a model");
     }
     assertEquals(before, Files.readString(run.resolve("config.conf")));
   }

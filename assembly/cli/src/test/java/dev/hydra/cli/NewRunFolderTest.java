@@ -1,0 +1,105 @@
+package dev.hydra.cli;
+
+import static dev.hydra.cli.CommandLineRunner.run;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIOException;
+
+import dev.hydra.trainer.run.RunFolder;
+import dev.hydra.trainer.run.RunLock;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Folders of runs that begin, and of those that do not. */
+class NewRunFolderTest {
+  @TempDir Path folder;
+
+  @Test
+  void runsOfTheSameSecondHaveFoldersOfTheirOwn() throws Exception {
+    Path runs = folder.resolve("runs");
+    Callable<Path> claim = () -> NewRunFolder.in(runs, "tiny-20260101-000000").folder().path();
+    var threads = Executors.newFixedThreadPool(4);
+    try {
+      List<String> names =
+          threads.invokeAll(List.of(claim, claim, claim, claim)).stream()
+              .map(each -> get(each).getFileName().toString())
+              .sorted()
+              .toList();
+      assertThat(names)
+          .containsExactly(
+              "tiny-20260101-000000",
+              "tiny-20260101-000000-2",
+              "tiny-20260101-000000-3",
+              "tiny-20260101-000000-4");
+    } finally {
+      threads.shutdown();
+    }
+  }
+
+  private static Path get(Future<Path> claimed) {
+    try {
+      return claimed.get();
+    } catch (InterruptedException | ExecutionException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "model.block.paths[0].mixer.head-dim=7", // found when the model is built
+        "model.width=0", // found before
+      })
+  void aRefusedRunLeavesNoFolder(String mistake) throws Exception {
+    Path config = TinyModel.write(folder);
+    Path run = folder.resolve("a/b/run");
+    assertThat(run("train", config, "--run-dir", run, "--set", mistake).code()).isNotZero();
+    assertThat(folder.resolve("a")).doesNotExist();
+    Path there = Files.createDirectories(folder.resolve("there"));
+    assertThat(run("train", config, "--run-dir", there, "--set", mistake).code()).isNotZero();
+    assertThat(there).isEmptyDirectory();
+  }
+
+  @Test
+  void whatIsNotEmptyStays() throws Exception {
+    Path path = folder.resolve("run");
+    try (NewRunFolder begun = NewRunFolder.at(path)) {
+      begun.folder().create();
+      Files.writeString(path.resolve("notes.txt"), "mine");
+    }
+    assertThat(path.resolve("notes.txt")).exists();
+  }
+
+  @Test
+  void whatAnotherProcessUsesStays() throws Exception {
+    Path path = folder.resolve("run");
+    NewRunFolder begun = NewRunFolder.at(path);
+    begun.folder().create();
+    try (RunLock other = RunLock.take(path)) {
+      begun.close();
+      assertThat(path.resolve("checkpoints")).isEmptyDirectory();
+    }
+    begun.close();
+    assertThat(path).doesNotExist();
+  }
+
+  @Test
+  void aFolderThatCannotBeMadeIsSaid() throws Exception {
+    Path file = Files.writeString(folder.resolve("runs"), "");
+    assertThatIOException()
+        .isThrownBy(() -> RunFolder.unused(file, "a"))
+        .withMessageContaining("runs is not a folder");
+    try (Stream<Path> left = Files.list(folder)) {
+      assertThat(left).containsExactly(file);
+    }
+  }
+}

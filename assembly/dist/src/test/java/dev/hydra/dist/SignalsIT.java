@@ -1,0 +1,55 @@
+package dev.hydra.dist;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What signals do to a training. */
+class SignalsIT {
+  @TempDir Path folder;
+
+  private RunningTraining training() throws Exception {
+    return RunningTraining.start(folder, "run", "--set", "trainer.checkpoint.every=0");
+  }
+
+  private static void send(String signal, RunningTraining training) throws Exception {
+    String pid = String.valueOf(training.process().pid());
+    assertThat(new ProcessBuilder("kill", "-" + signal, pid).start().waitFor()).isZero();
+  }
+
+  @Test
+  void usr1WritesACheckpointAndTrainingGoesOn() throws Exception {
+    try (RunningTraining training = training()) {
+      training.advance(2);
+      send("USR1", training);
+      training.until("there is a checkpoint", () -> training.journal("checkpoint").size() == 1);
+      training.advance(5);
+      send("USR1", training);
+      training.until("there is another", () -> training.journal("checkpoint").size() == 2);
+      training.advance(5);
+      List<Map<String, Object>> written = training.journal("checkpoint");
+      training.kill(); // as at the end of the job's time
+      long last = ((Number) written.get(1).get("step")).longValue();
+      try (RunningTraining resumed = training.resume()) {
+        assertThat(resumed.screen()).contains("resuming after step " + last);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"INT, 130", "TERM, 143", "HUP, 129"})
+  void othersWriteACheckpointAndEndTheRun(String signal, int code) throws Exception {
+    try (RunningTraining training = training()) {
+      training.advance(2);
+      send(signal, training);
+      assertThat(training.process().waitFor()).isEqualTo(code);
+      assertThat(training.journal("checkpoint")).hasSize(1);
+    }
+  }
+}

@@ -1,0 +1,152 @@
+// Reads weighted rows of a table, and gives the gradients of weights and table without atomics.
+//
+// Compile-time options (-D):
+//   DIM       columns of the table, a multiple of 4, at most 4096
+//   READS     rows that a token reads
+//   OUT_BF16  1: what is read and its gradient are bf16, else fp32
+//
+//   table    fp32 [rows, DIM]
+//   rows     int64 [tokens, READS], weights fp32 [tokens, READS]
+//   out      [tokens, DIM]: sum over r of weights[r] * table[rows[r]]
+typedef long long Long;
+#if OUT_BF16
+typedef unsigned short Element;
+#else
+typedef float Element;
+#endif
+
+constexpr int VECTORS = DIM / 4;         // of 4 columns: each has a thread
+constexpr int TOGETHER = VECTORS >= 128 ? 1 : (127 + VECTORS) / VECTORS;
+constexpr int THREADS = VECTORS * TOGETHER;
+static_assert(DIM % 4 == 0 && DIM <= 4096, "see above");
+
+__device__ __forceinline__ float4 load(const float* from) { return *(const float4*)from; }
+
+__device__ __forceinline__ float4 load(const unsigned short* from) {
+  uint2 packed = *(const uint2*)from;
+  return make_float4(__uint_as_float(packed.x << 16), __uint_as_float(packed.x & 0xffff0000u),
+                     __uint_as_float(packed.y << 16), __uint_as_float(packed.y & 0xffff0000u));
+}
+
+__device__ __forceinline__ void store(float* to, float4 value) { *(float4*)to = value; }
+
+__device__ __forceinline__ unsigned pack_bf16(float low, float high) {
+  unsigned packed;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(high), "f"(low));
+  return packed;
+}
+
+__device__ __forceinline__ void store(unsigned short* to, float4 value) {
+  *(uint2*)to = make_uint2(pack_bf16(value.x, value.y), pack_bf16(value.z, value.w));
+}
+
+__device__ __forceinline__ void add(float4& sum, float weight, float4 value) {
+  sum.x += weight * value.x;
+  sum.y += weight * value.y;
+  sum.z += weight * value.z;
+  sum.w += weight * value.w;
+}
+
+// Launch: grid (tokens / TOGETHER, rounded up), THREADS threads.
+extern "C" __global__ void __launch_bounds__(THREADS) pkm_read(
+    const float* table, const Long* rows, const float* weights, Element* out, Long tokens) {
+  Long token = (Long)blockIdx.x * TOGETHER + threadIdx.x / VECTORS;
+  if (token >= tokens) return;
+  int column = threadIdx.x % VECTORS * 4;
+  rows += token * READS;
+  weights += token * READS;
+  float4 sum = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+#pragma unroll 8
+  for (int r = 0; r < READS; r++) add(sum, weights[r], load(table + rows[r] * DIM + column));
+  store(out + token * DIM + column, sum);
+}
+
+// Launch: grid (tokens), 128 threads; a warp takes every fourth row of a token.
+//
+//   gradient   Element [tokens, DIM], of out
+//   gradients  fp32 [tokens, READS], of the weights: <gradient, table[rows[r]]>
+extern "C" __global__ void __launch_bounds__(128) pkm_read_weights(
+    const float* table, const Long* rows, const Element* gradient, float* gradients) {
+  constexpr int STEPS = (DIM + 127) / 128;
+  int lane = threadIdx.x & 31;
+  Long token = blockIdx.x;
+  gradient += token * DIM;
+  for (int r = threadIdx.x >> 5; r < READS; r += 4) {
+    const float* row = table + rows[token * READS + r] * DIM;
+    float sum = 0.0f;
+#pragma unroll 4
+    for (int step = 0; step < STEPS; step++) {
+      int column = 128 * step + 4 * lane;
+      if (DIM % 128 == 0 || column < DIM) {
+        float4 a = load(gradient + column);
+        float4 b = load(row + column);
+        sum += a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
+      }
+    }
+#pragma unroll
+    for (int mask = 16; mask > 0; mask /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, mask);
+    if (lane == 0) gradients[token * READS + r] = sum;
+  }
+}
+
+// Where a new row begins among the sorted ones.
+//
+// Launch: grid (reads / 256, rounded up), 256 threads.
+//
+//   sorted  int32 [reads]: the rows of all reads, in order
+//   first   int32 [reads]: 1 where a row is another one than the one before, and at the first
+extern "C" __global__ void __launch_bounds__(256) pkm_first(const int* sorted, int* first, Long reads) {
+  Long at = (Long)blockIdx.x * 256 + threadIdx.x;
+  if (at < reads) first[at] = at == 0 || sorted[at] != sorted[at - 1];
+}
+
+// Numbers the different rows.
+//
+// Launch: grid (reads / 256, rounded up), 256 threads.
+//
+//   counts  int64 [reads]: the running sum of `first`
+//   begins  int64 [slots + 1]: where the reads of each row begin, and where those of the last one end;
+//           what is behind that is left alone
+extern "C" __global__ void __launch_bounds__(256) pkm_begins(
+    const int* first, const Long* counts, Long* begins, Long reads) {
+  Long at = (Long)blockIdx.x * 256 + threadIdx.x;
+  if (at >= reads) return;
+  if (first[at]) begins[counts[at] - 1] = at;
+  if (at == reads - 1) begins[counts[at]] = reads;
+}
+
+// The gradient of the table: of the slots each that a row was numbered for has its sum, the others
+// repeat rows with zeros, so that how many there are need not be known by the host.
+//
+// Launch: grid (slots), COPIES * VECTORS threads.
+//
+//   order     int64 [reads]: token * READS + r of each sorted read
+//   gradient  Element [tokens, DIM], of out
+//   indices   int64 [slots], values fp32 [slots, DIM]
+constexpr int COPIES = VECTORS >= 256 ? 1 : 256 / VECTORS;
+extern "C" __global__ void __launch_bounds__(COPIES * VECTORS) pkm_rows(
+    const int* sorted, const Long* order, const Long* counts, const Long* begins, const float* weights,
+    const Element* gradient, Long* indices, float* values, Long reads) {
+  __shared__ float4 sums[COPIES * VECTORS];
+  Long slot = blockIdx.x;
+  Long used = counts[reads - 1];
+  int copy = threadIdx.x / VECTORS;
+  int vector = threadIdx.x % VECTORS;
+  float4 sum = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+  if (slot < used) {
+    Long end = begins[slot + 1];
+#pragma unroll 4
+    for (Long at = begins[slot] + copy; at < end; at += COPIES) {
+      Long read = order[at];
+      add(sum, weights[read], load(gradient + read / READS * DIM + 4 * vector));
+    }
+  }
+  sums[threadIdx.x] = sum;
+  __syncthreads();
+  if (copy == 0) {
+#pragma unroll
+    for (int other = 1; other < COPIES; other++) add(sum, 1.0f, sums[other * VECTORS + vector]);
+    store(values + slot * DIM + 4 * vector, sum);
+  }
+  if (threadIdx.x == 0) indices[slot] = sorted[begins[slot % used]];
+}

@@ -1,0 +1,185 @@
+package dev.hydra.memory.pkm;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.hydra.libtorch.autograd.Backward;
+import dev.hydra.libtorch.autograd.CustomFunction;
+import dev.hydra.libtorch.kernels.KernelMode;
+import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.InScope;
+import dev.hydra.testing.RandomInput;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The CUDA kernels against the plain path on the same device, and against float64. */
+@ExtendWith(InScope.class)
+@Tag("cuda")
+@EnabledIf("dev.hydra.libtorch.runtime.Devices#cudaAvailable")
+class FusedProductKeysTest {
+  private final RandomInput random = new RandomInput();
+
+  @ParameterizedTest
+  @CsvSource({
+    // heads, tokens, keys, topK
+    "4, 300, 128, 4",
+    "2, 77, 512, 32",
+    "1, 5, 9, 9",
+    "3, 33, 40, 7",
+    "1, 9, 1000, 32",
+    "2, 3, 1, 1"
+  })
+  void searchAgreesWithFloat64AndThePlainPath(int heads, int tokens, int keys, int topK) {
+    Tensor scores = exactScores(heads, tokens, keys);
+    Tensor direction = random.values(heads, tokens, topK);
+    Map<String, Tensor> exact =
+        search(KernelMode.PLAIN, scores, direction, "cpu", ScalarType.Double, topK);
+    Map<String, Tensor> plain =
+        search(KernelMode.PLAIN, scores, direction, "cuda", ScalarType.Float, topK);
+    Map<String, Tensor> fused =
+        search(KernelMode.FUSED, scores, direction, "cuda", ScalarType.Float, topK);
+    near(fused, exact, 1e-5);
+    near(fused, plain, 1e-5);
+  }
+
+  /**
+   * Ranks, those of the first half 101 apart and of the second 103, all times 2^-9: float32 holds
+   * every sum, and those that count are different, so that all types choose the same rows.
+   */
+  private Tensor exactScores(int heads, int tokens, int keys) {
+    Tensor ranks = random.values(heads, 2, tokens, keys).argsort(-1, false);
+    Tensor steps = Tensor.create(new double[] {101.0 / 512, 103.0 / 512}).view(1, 2, 1, 1);
+    return ranks.mul(steps).flatten(0, 1);
+  }
+
+  private static Map<String, Tensor> search(
+      KernelMode mode, Tensor scores, Tensor direction, String device, ScalarType type, int topK) {
+    try (KernelMode.Setting kernels = mode.set()) {
+      Tensor leaf = leaf(scores, device, type);
+      assertEquals(mode == KernelMode.FUSED, FusedSearch.of(leaf, topK).isPresent());
+      ProductKeys.Hits hits = ProductKeys.search(leaf, topK);
+      Backward.run(hits.weights().mul(direction.to(new Device(device), type)).sum());
+      return host(
+          Map.of(
+              "rows", hits.rows(), "weights", hits.weights(), "gradient of scores", leaf.grad()));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    // rows of the table, of which so many are read, columns, tokens, reads of each
+    "16384, 16384, 128, 500, 16",
+    "1024, 40, 512, 90, 128",
+    "100, 100, 36, 7, 3",
+    "9, 1, 4, 1, 1",
+    "70000, 70000, 12, 1000, 8"
+  })
+  void readsAgreeWithFloat64AndThePlainPath(int rows, int read, int dim, int tokens, int reads) {
+    Tensor table = rounded(random.values(rows, dim), ScalarType.Float);
+    Tensor weights = rounded(random.values(tokens, reads), ScalarType.Float);
+    Tensor chosen =
+        Tensors.mul(random.values(tokens, reads).abs(), read / 1.8)
+            .floor()
+            .to(ScalarType.Long)
+            .clamp_max(new Scalar(read - 1L));
+    for (ScalarType type : new ScalarType[] {ScalarType.Float, ScalarType.BFloat16}) {
+      Tensor direction = rounded(random.values(tokens, dim), type);
+      Read work = new Read(table, chosen, weights, direction);
+      double bound = type == ScalarType.Float ? 1e-5 : 1e-2;
+      Map<String, Tensor> fused = work.run(KernelMode.FUSED, "cuda", ScalarType.Float, type);
+      near(fused, work.run(KernelMode.PLAIN, "cpu", ScalarType.Double, ScalarType.Double), bound);
+      near(fused, work.run(KernelMode.PLAIN, "cuda", ScalarType.Float, type), bound);
+      work.run(KernelMode.FUSED, "cuda", ScalarType.Float, type)
+          .forEach((what, again) -> assertTrue(again.equal(fused.get(what)), what + " changed"));
+    }
+  }
+
+  private record Read(Tensor table, Tensor rows, Tensor weights, Tensor direction) {
+    Map<String, Tensor> run(KernelMode mode, String device, ScalarType type, ScalarType outType) {
+      try (KernelMode.Setting kernels = mode.set()) {
+        Tensor values = leaf(table, device, type);
+        Tensor scale = leaf(weights, device, type);
+        Tensor places = rows.to(new Device(device), ScalarType.Long);
+        assertEquals(
+            mode == KernelMode.FUSED, FusedTableRead.of(values, places, outType).isPresent());
+        Tensor out = TableRead.of(values, places, scale, outType);
+        Backward.run(out.mul(direction.to(new Device(device), outType)).sum());
+        assertTrue(values.grad().is_sparse());
+        return host(
+            Map.of(
+                "out", out,
+                "gradient of weights", scale.grad(),
+                "gradient of the table", values.grad().to_dense()));
+      }
+    }
+  }
+
+  /** It has an entry for each row that was read, not for each read. */
+  @Test
+  void theGradientIsNoLargerThanTheTable() {
+    try (KernelMode.Setting kernels = KernelMode.FUSED.set()) {
+      Tensor table = leaf(random.values(10, 8), "cuda", ScalarType.Float);
+      Tensor rows = torch.zeros(50, 4).to(new Device("cuda"), ScalarType.Long);
+      Tensor weights = torch.ones(50, 4).to(new Device("cuda"), ScalarType.Float);
+      Backward.run(TableRead.of(table, rows, weights, ScalarType.Float).sum());
+      Tensor gradient = table.grad();
+      assertEquals(10, gradient._nnz());
+      assertEquals(200, Tensors.number(gradient.to_dense().select(0, 0).max()));
+      assertEquals(1, gradient.coalesce()._nnz());
+    }
+  }
+
+  @Test
+  void whatTheyCannotComputeIsLeftToThePlainPath() {
+    Tensor scores = torch.ones(2, 3, 40).to(new Device("cuda"), ScalarType.Float);
+    Tensor table = torch.ones(40, 8).to(new Device("cuda"), ScalarType.Float);
+    Tensor rows = torch.zeros(3, 2).to(new Device("cuda"), ScalarType.Long);
+    try (KernelMode.Setting kernels = KernelMode.FUSED.set()) {
+      assertTrue(FusedSearch.of(scores, 33).isEmpty());
+      assertTrue(FusedSearch.of(scores.to(ScalarType.Double), 3).isEmpty());
+      assertTrue(FusedTableRead.of(table.narrow(1, 0, 6), rows, ScalarType.Float).isEmpty());
+      assertTrue(FusedTableRead.of(table, rows, ScalarType.Half).isEmpty());
+      CustomFunction.inlined(
+          () -> {
+            assertTrue(FusedSearch.of(scores, 3).isEmpty());
+            assertTrue(FusedTableRead.of(table, rows, ScalarType.Float).isEmpty());
+          });
+    }
+  }
+
+  private static Tensor rounded(Tensor values, ScalarType type) {
+    return values.to(type).to(ScalarType.Double);
+  }
+
+  private static Tensor leaf(Tensor values, String device, ScalarType type) {
+    return values.to(new Device(device), type).clone().detach().set_requires_grad(true);
+  }
+
+  private static Map<String, Tensor> host(Map<String, Tensor> found) {
+    Map<String, Tensor> copies = new LinkedHashMap<>();
+    found.forEach(
+        (what, value) ->
+            copies.put(what, value.detach().to(new Device("cpu"), ScalarType.Double).clone()));
+    return copies;
+  }
+
+  private static void near(Map<String, Tensor> actual, Map<String, Tensor> expected, double bound) {
+    expected.forEach(
+        (what, value) -> {
+          double norm = Tensors.number(value.norm());
+          double error = Tensors.number(actual.get(what).sub(value).norm());
+          assertTrue(error <= bound * norm, what + " is off by " + error / norm);
+        });
+  }
+}

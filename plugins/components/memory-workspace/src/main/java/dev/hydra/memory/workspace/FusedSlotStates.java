@@ -1,0 +1,139 @@
+package dev.hydra.memory.workspace;
+
+import dev.hydra.libtorch.autograd.CustomFunction;
+import dev.hydra.libtorch.kernels.Kernel.Grid;
+import dev.hydra.libtorch.kernels.KernelSet;
+import dev.hydra.libtorch.kernels.KernelSource;
+import dev.hydra.libtorch.kernels.Kernels;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The slots after each chunk by one CUDA kernel, in which every element of a slot walks over the
+ * chunks, and one for backward. Its twin is {@link SlotStates#plain}.
+ */
+final class FusedSlotStates extends CustomFunction {
+  private static final KernelSet KERNELS =
+      KernelSet.of(KernelSource.of(FusedSlotStates.class, "slot_states.cu"));
+
+  private static final int WARP = 32;
+  private static final int THREADS = 128;
+  private static final int SUMMARY = 0;
+  private static final int GATE = 1;
+  private static final int BEFORE = 2;
+  private static final int RESET = 3;
+
+  private final Kernels kernels;
+  private final boolean resets;
+
+  private FusedSlotStates(Kernels kernels, boolean resets) {
+    this.kernels = kernels;
+    this.resets = resets;
+  }
+
+  /** What has been found to be possible. */
+  record Choice(Kernels kernels) {
+    /** Computes {@link SlotStates#of}. */
+    Tensor compute(SlotWriter.Writes writes, Tensor before, Optional<Tensor> reset) {
+      List<Tensor> inputs = new ArrayList<>(List.of(writes.summary(), writes.gate(), before));
+      reset.ifPresent(inputs::add);
+      return new FusedSlotStates(kernels, reset.isPresent())
+          .apply(inputs.toArray(Tensor[]::new))[0];
+    }
+  }
+
+  /**
+   * Chooses: gives the fused path where all is float32 on a CUDA device, the size of a slot a
+   * multiple of 32, and kernels are to be used there.
+   */
+  static Optional<Choice> of(SlotWriter.Writes writes, Tensor before) {
+    Tensor summary = writes.summary();
+    if (!summary.is_cuda()
+        || isInlined()
+        || Tensors.type(summary) != ScalarType.Float
+        || Tensors.type(writes.gate()) != ScalarType.Float
+        || Tensors.type(before) != ScalarType.Float
+        || summary.numel() == 0
+        || summary.size(3) % WARP != 0) {
+      return Optional.empty();
+    }
+    return KERNELS.usable(summary, Map.of("DIM", (int) summary.size(3))).map(Choice::new);
+  }
+
+  @Override
+  protected Tensor[] forward(Context context, Tensor... inputs) {
+    Tensor[] fit = new Tensor[inputs.length];
+    for (int i = 0; i < inputs.length; i++) {
+      fit[i] = inputs[i].contiguous();
+    }
+    Tensor summary = fit[SUMMARY];
+    long batch = summary.size(0);
+    long chunks = summary.size(1);
+    long slots = summary.size(2);
+    Tensor states = empty(summary, batch, chunks + 1, slots, summary.size(3));
+    kernels
+        .get("slot_states")
+        .launch(
+            grid(fit[BEFORE]),
+            summary,
+            fit[GATE],
+            fit[BEFORE],
+            resets ? fit[RESET] : null,
+            states,
+            fit[BEFORE].numel(),
+            (int) chunks,
+            (int) slots);
+    context.save(fit);
+    context.save(states);
+    return new Tensor[] {states};
+  }
+
+  @Override
+  protected void backward(Context context, Gradients gradients) {
+    Tensor summary = context.saved(SUMMARY);
+    Tensor gate = context.saved(GATE);
+    @Nullable Tensor reset = resets ? context.saved(RESET) : null;
+    Tensor states = context.saved(resets ? RESET + 1 : RESET);
+    Tensor ofSummary = torch.empty_like(summary);
+    Tensor before = context.saved(BEFORE);
+    Tensor ofBefore = torch.empty_like(before);
+    long dim = summary.size(3);
+    Tensor products = empty(summary, summary.size(0), summary.size(1), summary.size(2), dim / WARP);
+    kernels
+        .get("slot_states_backward")
+        .launch(
+            grid(before),
+            gradients.of(0).contiguous(),
+            states,
+            summary,
+            gate,
+            reset,
+            ofSummary,
+            products,
+            ofBefore,
+            before.numel(),
+            (int) summary.size(1),
+            (int) summary.size(2));
+    gradients.give(SUMMARY, ofSummary);
+    gradients.give(GATE, products.sum(-1));
+    gradients.give(BEFORE, ofBefore);
+  }
+
+  private static Grid grid(Tensor before) {
+    return Grid.of((before.numel() + THREADS - 1) / THREADS, THREADS);
+  }
+
+  private static Tensor empty(Tensor like, long... sizes) {
+    try (TensorOptions options = Tensors.like(like, ScalarType.Float)) {
+      return torch.empty(sizes, options, null);
+    }
+  }
+}

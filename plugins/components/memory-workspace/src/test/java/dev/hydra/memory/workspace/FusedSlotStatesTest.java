@@ -1,0 +1,110 @@
+package dev.hydra.memory.workspace;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.hydra.libtorch.autograd.Backward;
+import dev.hydra.libtorch.autograd.CustomFunction;
+import dev.hydra.libtorch.kernels.KernelMode;
+import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.InScope;
+import dev.hydra.testing.RandomInput;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The CUDA kernels against the plain path on the same device, and against float64. */
+@ExtendWith(InScope.class)
+@Tag("cuda")
+@EnabledIf("dev.hydra.libtorch.runtime.Devices#cudaAvailable")
+class FusedSlotStatesTest {
+  private final RandomInput random = new RandomInput();
+
+  @ParameterizedTest
+  @CsvSource({
+    // batch, chunks, slots, dim; packed
+    "2, 255, 64, 128, false",
+    "1, 1, 3, 32, false",
+    "3, 8, 5, 96, true",
+    "2, 37, 7, 512, true"
+  })
+  void agreesWithFloat64AndThePlainPath(int batch, int chunks, int slots, int dim, boolean packed) {
+    Map<String, Tensor> given = new TreeMap<>();
+    given.put("summary", random.values(batch, chunks, slots, dim));
+    given.put("gate", random.values(batch, chunks, slots).sigmoid());
+    given.put("before", random.values(batch, slots, dim));
+    given.put("direction", random.values(batch, chunks + 1L, slots, dim));
+    given.replaceAll((what, value) -> value.to(ScalarType.Float).to(ScalarType.Double));
+    try (Scalar often = new Scalar(1.3)) {
+      Optional<Tensor> reset =
+          packed ? Optional.of(random.values(batch, chunks).gt(often)) : Optional.empty();
+      Map<String, Tensor> fused = run(KernelMode.FUSED, "cuda", ScalarType.Float, given, reset);
+      near(fused, run(KernelMode.PLAIN, "cpu", ScalarType.Double, given, reset));
+      near(fused, run(KernelMode.PLAIN, "cuda", ScalarType.Float, given, reset));
+      run(KernelMode.FUSED, "cuda", ScalarType.Float, given, reset)
+          .forEach((what, again) -> assertTrue(again.equal(fused.get(what)), what + " changed"));
+    }
+  }
+
+  private static Map<String, Tensor> run(
+      KernelMode mode,
+      String device,
+      ScalarType type,
+      Map<String, Tensor> given,
+      Optional<Tensor> reset) {
+    Device on = new Device(device);
+    try (KernelMode.Setting kernels = mode.set()) {
+      Map<String, Tensor> found = new TreeMap<>();
+      for (String what : new String[] {"summary", "gate", "before"}) {
+        found.put(what, given.get(what).to(on, type).clone().detach().set_requires_grad(true));
+      }
+      SlotWriter.Writes writes = new SlotWriter.Writes(found.get("gate"), found.get("summary"));
+      assertEquals(
+          mode == KernelMode.FUSED, FusedSlotStates.of(writes, found.get("before")).isPresent());
+      Tensor states =
+          SlotStates.of(
+              writes, found.get("before"), reset.map(each -> each.to(on, ScalarType.Bool)));
+      Backward.run(states.mul(given.get("direction").to(on, type)).sum());
+      found.replaceAll((what, leaf) -> leaf.grad());
+      found.put("states", states);
+      found.replaceAll(
+          (what, value) -> value.detach().to(new Device("cpu"), ScalarType.Double).clone());
+      return found;
+    }
+  }
+
+  @Test
+  void whatItCannotComputeIsLeftToThePlainPath() {
+    Tensor summary = torch.ones(1, 2, 3, 48).to(new Device("cuda"), ScalarType.Float);
+    Tensor gate = summary.select(3, 0).contiguous();
+    Tensor before = summary.select(1, 0).contiguous();
+    try (KernelMode.Setting kernels = KernelMode.FUSED.set()) {
+      assertTrue(FusedSlotStates.of(new SlotWriter.Writes(gate, summary), before).isEmpty());
+      Tensor fitting = summary.narrow(3, 0, 32);
+      SlotWriter.Writes writes = new SlotWriter.Writes(gate, fitting);
+      Tensor start = before.narrow(2, 0, 32);
+      assertTrue(FusedSlotStates.of(writes, start).isPresent());
+      CustomFunction.inlined(() -> assertTrue(FusedSlotStates.of(writes, start).isEmpty()));
+    }
+  }
+
+  private static void near(Map<String, Tensor> actual, Map<String, Tensor> expected) {
+    expected.forEach(
+        (what, value) -> {
+          double norm = Tensors.number(value.norm());
+          double error = Tensors.number(actual.get(what).sub(value).norm());
+          assertTrue(error <= 2e-5 * norm, what + " is off by " + error / norm);
+        });
+  }
+}

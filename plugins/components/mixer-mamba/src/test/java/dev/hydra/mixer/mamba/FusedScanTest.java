@@ -1,0 +1,181 @@
+package dev.hydra.mixer.mamba;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.hydra.libtorch.autograd.Backward;
+import dev.hydra.libtorch.autograd.CustomFunction;
+import dev.hydra.libtorch.kernels.KernelMode;
+import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.InScope;
+import dev.hydra.testing.RandomInput;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The CUDA kernels against the plain path on the same device, and against float64. */
+@ExtendWith(InScope.class)
+@Tag("cuda")
+@EnabledIf("dev.hydra.libtorch.runtime.Devices#cudaAvailable")
+class FusedScanTest {
+
+  private final RandomInput random = new RandomInput();
+
+  /** Numbers of one case in float64, those that kernels get in bfloat16 rounded to it. */
+  private record Numbers(
+      Tensor x,
+      Tensor dt,
+      Tensor a,
+      Tensor selected,
+      Optional<Tensor> documents,
+      Optional<Tensor> initial,
+      Tensor dy,
+      Tensor dLast) {}
+
+  @ParameterizedTest
+  @CsvSource({
+    // batch, time, channels, state; packed, continued
+    "1, 1, 3, 4, false, false",
+    "2, 37, 20, 16, true, false",
+    "1, 48, 33, 16, false, true",
+    "2, 19, 7, 8, false, true",
+    "1, 70, 9, 32, true, true",
+    "3, 500, 256, 16, true, false",
+    "1, 2048, 96, 16, false, true"
+  })
+  void agreesWithFloat64AndThePlainPath(
+      int batch, int time, int channels, int state, boolean packed, boolean continued) {
+    Numbers numbers = numbers(batch, time, channels, state, packed, continued);
+    Map<String, Tensor> exact =
+        run(numbers, new Device("cpu"), ScalarType.Double, FusedScanTest::plain);
+    Device cuda = new Device("cuda");
+    for (ScalarType type : new ScalarType[] {ScalarType.BFloat16, ScalarType.Float}) {
+      boolean fp32 = type == ScalarType.Float;
+      Map<String, Tensor> fused = run(numbers, cuda, type, FusedScanTest::fused);
+      near(fused, exact, fp32 ? 1e-4 : 1e-2, type + " against float64");
+      near(
+          fused,
+          run(numbers, cuda, type, FusedScanTest::plain),
+          fp32 ? 2e-4 : 2e-2,
+          type + " against the plain path");
+      Map<String, Tensor> again = run(numbers, cuda, type, FusedScanTest::fused);
+      fused.forEach((what, value) -> assertTrue(value.equal(again.get(what)), what + " changed"));
+    }
+  }
+
+  @Test
+  void whatItCannotComputeIsLeftToThePlainPath() {
+    assertTrue(FusedScan.of(input(16, ScalarType.BFloat16)).isPresent());
+    assertTrue(FusedScan.of(input(12, ScalarType.Float)).isEmpty(), "a state of 12");
+    assertTrue(FusedScan.of(input(16, ScalarType.Double)).isEmpty(), "float64");
+    ScanInput good = input(16, ScalarType.Float);
+    CustomFunction.inlined(() -> assertTrue(FusedScan.of(good).isEmpty(), "inlined"));
+    try (KernelMode.Setting plain = KernelMode.PLAIN.set()) {
+      assertTrue(FusedScan.of(input(16, ScalarType.Float)).isEmpty(), "plain");
+    }
+  }
+
+  private ScanInput input(int state, ScalarType type) {
+    ScanInput[] seen = new ScanInput[1];
+    run(
+        numbers(1, 5, 8, state, false, false),
+        new Device("cuda"),
+        type,
+        in -> {
+          seen[0] = in;
+          return plain(in);
+        });
+    return seen[0];
+  }
+
+  private static SelectiveScan.Output plain(ScanInput in) {
+    return ChunkedScan.compute(in, 32);
+  }
+
+  private static SelectiveScan.Output fused(ScanInput in) {
+    try (KernelMode.Setting kernels = KernelMode.FUSED.set()) {
+      return FusedScan.of(in).orElseThrow().compute(in);
+    }
+  }
+
+  private Numbers numbers(
+      int batch, int time, int channels, int state, boolean packed, boolean continued) {
+    return new Numbers(
+        rounded(random.values(batch, time, channels + 3)),
+        torch.softplus(Tensors.add(random.values(batch, time, channels), -2)),
+        random.values(channels, state).exp().neg(),
+        rounded(random.values(batch, time, 3 + 2 * state)),
+        packed ? Optional.of(random.documents(batch, time)) : Optional.empty(),
+        continued ? Optional.of(random.values(batch, channels, state)) : Optional.empty(),
+        rounded(random.values(batch, time, channels)),
+        random.values(batch, channels, state));
+  }
+
+  private static Tensor rounded(Tensor tensor) {
+    return tensor.to(ScalarType.BFloat16).to(ScalarType.Double);
+  }
+
+  /** Outputs and gradients; x, b and c are parts of wider tensors. */
+  private static Map<String, Tensor> run(
+      Numbers numbers, Device on, ScalarType type, Function<ScanInput, SelectiveScan.Output> scan) {
+    ScalarType steps = type == ScalarType.Double ? ScalarType.Double : ScalarType.Float;
+    Tensor x = leaf(numbers.x, on, type);
+    Tensor dt = leaf(numbers.dt, on, steps);
+    Tensor a = leaf(numbers.a, on, steps);
+    Tensor selected = leaf(numbers.selected, on, type);
+    Optional<Tensor> initial = numbers.initial.map(i -> leaf(i, on, steps));
+    long state = numbers.a.size(1);
+    SelectiveScan.Output out =
+        scan.apply(
+            new ScanInput(
+                x.narrow(2, 2, numbers.dt.size(2)),
+                dt,
+                a,
+                selected.narrow(2, 3, state),
+                selected.narrow(2, 3 + state, state),
+                numbers.documents.map(d -> d.to(on, ScalarType.Long)),
+                initial));
+    Tensor loss = out.y().to(ScalarType.Double).mul(numbers.dy.to(on, ScalarType.Double)).sum();
+    Tensor dLast = numbers.dLast.to(on, ScalarType.Double);
+    Backward.run(loss.add(out.state().to(ScalarType.Double).mul(dLast).sum()));
+
+    Map<String, Tensor> found = new LinkedHashMap<>();
+    found.put("y", out.y());
+    found.put("the last state", out.state());
+    found.put("the gradient of x", x.grad());
+    found.put("the gradient of dt", dt.grad());
+    found.put("the gradient of a", a.grad());
+    found.put("the gradient of b", selected.grad().narrow(2, 3, state));
+    found.put("the gradient of c", selected.grad().narrow(2, 3 + state, state));
+    initial.ifPresent(i -> found.put("the gradient of the initial state", i.grad()));
+    found.replaceAll(
+        (what, value) -> value.detach().to(new Device("cpu"), ScalarType.Double).clone());
+    return found;
+  }
+
+  private static Tensor leaf(Tensor values, Device on, ScalarType type) {
+    return values.to(on, type).clone().detach().set_requires_grad(true);
+  }
+
+  private static void near(
+      Map<String, Tensor> actual, Map<String, Tensor> expected, double bound, String how) {
+    assertEquals(expected.keySet(), actual.keySet());
+    expected.forEach(
+        (what, value) -> {
+          double norm = Tensors.number(value.norm());
+          double error = Tensors.number(actual.get(what).sub(value).norm());
+          assertTrue(error <= bound * norm, what + ", " + how + ": off by " + error / norm);
+        });
+  }
+}

@@ -1,0 +1,13 @@
+/**
+ * Captures work of a CUDA device as a graph and replays it: {@link
+ * dev.hydra.libtorch.graphs.CudaGraph}, on a {@link dev.hydra.libtorch.graphs.SideStream} of its
+ * own, in the memory of a {@link dev.hydra.libtorch.graphs.GraphPool}.
+ */
+@Export
+@NullMarked
+@Version("0.1.0")
+package dev.hydra.libtorch.graphs;
+
+import org.jspecify.annotations.NullMarked;
+import org.osgi.annotation.bundle.Export;
+import org.osgi.annotation.versioning.Version;

@@ -1,0 +1,43 @@
+package dev.hydra.libtorch.nn;
+
+import dev.hydra.libtorch.kernels.Kernel.Grid;
+import dev.hydra.libtorch.kernels.KernelSource;
+import dev.hydra.libtorch.kernels.Kernels;
+import dev.hydra.libtorch.runtime.Tensors;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** Adds up what the blocks of a kernel left of a weight's gradient, in a fixed order. */
+public final class ColumnSums {
+  /** The program; its macro WEIGHT_BF16 says the type of the sums, 0 (float32) unless set. */
+  public static final KernelSource SOURCE =
+      KernelSource.of(ColumnSums.class, "primitives.cu", "vectors.cu", "column_sums.cu");
+
+  private static final int COLUMNS = 32;
+  private static final int THREADS = 256;
+
+  private ColumnSums() {}
+
+  /**
+   * Adds up rows.
+   *
+   * @param kernels those of a set that has {@link #SOURCE}
+   * @param partials float32 [rows, columns], contiguous
+   * @param type of the result, which WEIGHT_BF16 says too
+   * @return [columns]
+   */
+  public static Tensor of(Kernels kernels, Tensor partials, ScalarType type) {
+    long columns = partials.size(1);
+    Tensor sums = torch.empty(new long[] {columns}, Tensors.like(partials, type), null);
+    kernels
+        .get("column_sums")
+        .launch(
+            Grid.of((columns + COLUMNS - 1) / COLUMNS, THREADS),
+            partials,
+            (int) partials.size(0),
+            columns,
+            sums);
+    return sums;
+  }
+}

@@ -1,0 +1,58 @@
+package dev.hydra.libtorch.nn;
+
+import dev.hydra.libtorch.runtime.Tensors;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+
+/**
+ * Activations of a gate that scales what goes through it (Shazeer 2020, arXiv 2002.05202): {@code
+ * f(gate) * up}, by CUDA kernels where they can be used.
+ */
+public enum GatedActivation {
+  /** {@code x sigmoid(x)}: SwiGLU. */
+  SILU,
+  /** {@code x} times the normal distribution up to x, exactly: GEGLU. */
+  GELU;
+
+  /**
+   * Computes {@code f(gate) * up}.
+   *
+   * @param gate [..., hidden]
+   * @param up of the same shape
+   */
+  public Tensor apply(Tensor gate, Tensor up) {
+    return apply(gate, up, 1);
+  }
+
+  /** Computes {@code f(multiplier * gate) * up}. */
+  public Tensor apply(Tensor gate, Tensor up, double multiplier) {
+    return FusedGate.of(this, gate, up, multiplier)
+        .map(fused -> fused.compute(gate, up))
+        .orElseGet(() -> plain(gate, up, multiplier));
+  }
+
+  /**
+   * Computes {@code f(gate) * up} of both in one tensor.
+   *
+   * @param gateUp [..., 2 hidden], the gate first
+   * @return [..., hidden]
+   */
+  public Tensor ofHalves(Tensor gateUp) {
+    return FusedGate.of(this, gateUp)
+        .map(fused -> fused.compute(gateUp))
+        .orElseGet(() -> plainOfHalves(gateUp));
+  }
+
+  /** Computes {@link #apply} by LibTorch's operators. */
+  Tensor plain(Tensor gate, Tensor up, double multiplier) {
+    Tensor scaled = Tensors.scaled(gate, multiplier);
+    return (this == SILU ? torch.silu(scaled) : torch.gelu(scaled)).mul(up);
+  }
+
+  /** Computes {@link #ofHalves} by LibTorch's operators. */
+  Tensor plainOfHalves(Tensor gateUp) {
+    TensorVector halves = gateUp.chunk(2, -1);
+    return plain(halves.get(0), halves.get(1), 1);
+  }
+}

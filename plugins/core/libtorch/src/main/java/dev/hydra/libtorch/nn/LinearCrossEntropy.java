@@ -1,0 +1,42 @@
+package dev.hydra.libtorch.nn;
+
+import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/** Computes the cross-entropy of a linear map: of the head of a language model. */
+public final class LinearCrossEntropy {
+  /** The target that does not count, as in PyTorch. */
+  static final long IGNORED = -100;
+
+  private LinearCrossEntropy() {}
+
+  /**
+   * Computes the mean over the targets of {@code -log softmax(scale * W h)[target]}. On CUDA the
+   * logits stay in the type of the hidden states, and their gradient takes their place.
+   *
+   * @param hidden [..., width]
+   * @param weight [classes, width]
+   * @param scale what logits are multiplied by
+   * @param targets int64 [...]: classes, or -100 for none
+   * @return a scalar in nats, at least float32
+   */
+  public static Tensor of(Tensor hidden, Tensor weight, double scale, Tensor targets) {
+    return Scopes.keep(
+        () -> {
+          Tensor flat = targets.reshape(-1);
+          Optional<FusedCrossEntropy> fused = FusedCrossEntropy.of(hidden, weight, scale);
+          return fused.isPresent()
+              ? fused.get().compute(hidden, weight, flat)
+              : plain(hidden, weight, scale, flat);
+        });
+  }
+
+  /** The same by LibTorch's operators, logits in float32 at least. */
+  static Tensor plain(Tensor hidden, Tensor weight, double scale, Tensor targets) {
+    Tensor logits = Tensors.upcast(Tensors.scaled(Tensors.linear(hidden, weight), scale));
+    return torch.cross_entropy_loss(logits.view(-1, weight.size(0)), targets);
+  }
+}

@@ -1,0 +1,79 @@
+package dev.hydra.libtorch.nn;
+
+import dev.hydra.libtorch.kernels.Kernel;
+import dev.hydra.libtorch.kernels.Kernel.Grid;
+import java.util.Map;
+
+/**
+ * How the norms' kernels cut their work: a unit is what is normalised together, one group of
+ * channels of one row.
+ *
+ * @param vector channels that a thread accesses at once
+ * @param lanes threads of a unit: a power of two up to 32, or a multiple of 32 up to 1024
+ * @param items vectors of a thread
+ * @param units units of a block
+ * @param resident blocks that a multiprocessor is to hold, which caps a thread's registers
+ */
+record NormUnits(int vector, int lanes, int items, int units, int resident) {
+  private static final int WARP = 32;
+  private static final int MOST_LANES = 1024;
+  private static final int THREADS = 256;
+
+  /**
+   * Cuts.
+   *
+   * @param width channels of a group
+   * @param floats what a thread is to hold
+   * @param threads threads that a multiprocessor is to hold
+   */
+  static NormUnits of(long width, int vector, int floats, int threads) {
+    int vectors = (int) ceil(width, vector);
+    int wanted = (int) ceil(vectors, Math.max(1, floats / vector));
+    int lanes =
+        wanted >= WARP
+            ? (int) Math.min(MOST_LANES, ceil(wanted, WARP) * WARP)
+            : Math.max(1, 2 * Integer.highestOneBit(wanted - 1));
+    int units = Math.max(1, THREADS / lanes);
+    while (lanes * units % WARP != 0) {
+      units++;
+    }
+    int resident = Math.max(1, threads / (lanes * units));
+    return new NormUnits(vector, lanes, (int) ceil(vectors, lanes), units, resident);
+  }
+
+  /** Threads of a block. */
+  int threads() {
+    return lanes * units;
+  }
+
+  /** What the kernels are compiled with, besides types. */
+  Map<String, Integer> macros() {
+    return Map.of(
+        "VECTOR", vector,
+        "LANES", lanes,
+        "ITEMS", items,
+        "THREADS", threads(),
+        "RESIDENT", resident);
+  }
+
+  /**
+   * Lays out a grid: blocks along rows, groups across.
+   *
+   * @param times as many times the blocks that run at once, evened out so that all have as many
+   *     rows
+   */
+  Grid grid(Kernel kernel, long rows, long groups, int times) {
+    return grid(kernel.blocksAtOnce(threads()), rows, groups, times);
+  }
+
+  /** The same for a device that runs so many blocks at once. */
+  Grid grid(long atOnce, long rows, long groups, int times) {
+    long all = ceil(rows, units);
+    long most = Math.min(all, Math.max(1, times * atOnce / groups));
+    return new Grid(ceil(all, ceil(all, most)), groups, 1, threads());
+  }
+
+  private static long ceil(long number, long divisor) {
+    return (number + divisor - 1) / divisor;
+  }
+}

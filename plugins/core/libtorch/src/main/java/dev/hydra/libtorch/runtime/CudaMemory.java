@@ -1,0 +1,28 @@
+package dev.hydra.libtorch.runtime;
+
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.cuda.DeviceStats;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch_cuda;
+
+/** Measures the memory that LibTorch's allocator has given out on a CUDA device. */
+public final class CudaMemory {
+  private CudaMemory() {}
+
+  /**
+   * Begins to measure the peak anew, from what is allocated now; what the allocator keeps unused is
+   * given back to the device first.
+   */
+  public static void reset(Device device) {
+    Scopes.run(() -> torch.empty(1).to(device, torch.ScalarType.Float)); // the first use starts it
+    torch_cuda.getAllocator().emptyCache();
+    torch_cuda.getAllocator().resetPeakStats(device.index());
+  }
+
+  /** Returns the most bytes that tensors had at one time since {@link #reset}. */
+  public static long peak(Device device) {
+    try (DeviceStats stats = torch_cuda.getAllocator().getDeviceStats(device.index())) {
+      return stats.allocated_bytes().peak();
+    }
+  }
+}

@@ -1,0 +1,66 @@
+// The gate of a gated feed-forward: out = f(multiplier * gate) * up, where f is
+// ACTIVATION 0: silu (SwiGLU), 1: gelu by erf (GEGLU). gate and up may be halves of
+// one tensor (row strides), and so may their gradients. Backward computes f again from gate.
+//
+// A thread takes one vector of VECTOR elements: hidden, the strides and the addresses must be
+// multiples of it.
+// Grid: ceil(rows * (hidden / VECTOR) / THREADS), rows * hidden / VECTOR below 2^32.
+
+#define THREADS 256  // FusedGate launches so many
+
+struct Curve {
+  float value, slope;
+};
+
+__device__ __forceinline__ Curve activation(float x) {
+  Curve at;
+  if (ACTIVATION == 0) {
+    float s = sigmoid(x);
+    at.value = x * s;
+    at.slope = silu_slope(x, s);
+  } else {
+    float cdf = 0.5f * (1.f + erff(0.7071067811865476f * x));
+    at.value = x * cdf;
+    at.slope = cdf + x * 0.3989422804014327f * exp2_fast(-0.5f * LOG2_E * x * x);
+  }
+  return at;
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS) gated_activation_forward(
+    const Element* __restrict__ gate, long long gate_row, const Element* __restrict__ up,
+    long long up_row, float multiplier, Element* __restrict__ out, long long out_row, long long rows,
+    int hidden) {
+  unsigned vectors = hidden / VECTOR, i = blockIdx.x * THREADS + threadIdx.x;
+  long long row = i / vectors;
+  int column = (i - (unsigned)row * vectors) * VECTOR;
+  if (row >= rows) return;
+  float g[VECTOR], u[VECTOR];
+  load_floats<VECTOR>(gate + row * gate_row + column, g);
+  load_floats<VECTOR>(up + row * up_row + column, u);
+#pragma unroll
+  for (int v = 0; v < VECTOR; v++) u[v] *= activation(multiplier * g[v]).value;
+  store(out + row * out_row + column, u);
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS) gated_activation_backward(
+    const Element* __restrict__ dout, long long dout_row, const Element* __restrict__ gate,
+    long long gate_row, const Element* __restrict__ up, long long up_row, float multiplier,
+    Element* __restrict__ dgate, long long dgate_row, Element* __restrict__ dup, long long dup_row,
+    long long rows, int hidden) {
+  unsigned vectors = hidden / VECTOR, i = blockIdx.x * THREADS + threadIdx.x;
+  long long row = i / vectors;
+  int column = (i - (unsigned)row * vectors) * VECTOR;
+  if (row >= rows) return;
+  float d[VECTOR], g[VECTOR], u[VECTOR];
+  load_floats<VECTOR>(dout + row * dout_row + column, d);
+  load_floats<VECTOR>(gate + row * gate_row + column, g);
+  load_floats<VECTOR>(up + row * up_row + column, u);
+#pragma unroll
+  for (int v = 0; v < VECTOR; v++) {
+    Curve at = activation(multiplier * g[v]);
+    g[v] = d[v] * u[v] * at.slope * multiplier;
+    u[v] = d[v] * at.value;
+  }
+  store(dgate + row * dgate_row + column, g);
+  store(dup + row * dup_row + column, u);
+}

@@ -1,0 +1,171 @@
+package dev.hydra.optim;
+
+import dev.hydra.libtorch.kernels.Kernel;
+import dev.hydra.libtorch.kernels.Kernel.Grid;
+import dev.hydra.libtorch.kernels.KernelSet;
+import dev.hydra.libtorch.kernels.KernelSource;
+import dev.hydra.libtorch.kernels.Kernels;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** Launches the CUDA kernels of {@link AdamWUpdate}; shapes are the caller's to check. */
+final class AdamWKernels {
+  /** Elements that a block takes; a multiple of 4. */
+  static final int CHUNK = 8192;
+
+  private static final int THREADS = 512;
+  private static final int RATE_THREADS = 128;
+
+  /** A block has a row, and rows are short. */
+  private static final int TABLE_THREADS = 128;
+
+  private static final KernelSet KERNELS =
+      KernelSet.of(
+          program("block_sum.cu", "gradient_norm.cu"), program("adamw_element.cu", "adamw.cu"));
+  private static final KernelSet TABLE_KERNELS =
+      KernelSet.of(program("block_sum.cu", "adamw_element.cu", "table_adamw.cu"));
+
+  private final Kernel gradientSquares;
+  private final Kernel gradientVerdict;
+  private final Kernel adamwRates;
+  private final Kernel adamwUpdate;
+  private final Kernel tableSquares;
+  private final Kernel tableUpdate;
+
+  private AdamWKernels(Kernels kernels, Kernels tables) {
+    gradientSquares = kernels.get("gradient_squares");
+    gradientVerdict = kernels.get("gradient_verdict");
+    adamwRates = kernels.get("adamw_rates");
+    adamwUpdate = kernels.get("adamw_update");
+    tableSquares = tables.get("table_squares");
+    tableUpdate = tables.get("table_update");
+  }
+
+  private static KernelSource program(String... own) {
+    return KernelSource.of(
+        AdamWKernels.class,
+        Stream.concat(Stream.of("primitives.cu", "vectors.cu", "parameters.cu"), Arrays.stream(own))
+            .toArray(String[]::new));
+  }
+
+  /** Loads them if they are to be used for parameters like this one. */
+  static Optional<AdamWKernels> of(Tensor master) {
+    if (Tensors.type(master) != ScalarType.Float) {
+      return Optional.empty();
+    }
+    Optional<Kernels> tables = TABLE_KERNELS.usable(master, Map.of("THREADS", TABLE_THREADS));
+    return KERNELS
+        .usable(master, Map.of("THREADS", THREADS))
+        .flatMap(kernels -> tables.map(more -> new AdamWKernels(kernels, more)));
+  }
+
+  /**
+   * Sums the squares of every chunk of the gradients.
+   *
+   * @param partials float64, at least one for each chunk
+   */
+  void squares(ParameterRecords on, Tensor partials) {
+    gradientSquares.launch(
+        Grid.of(on.chunkCount(), THREADS), on.records(), on.chunks(), CHUNK, partials);
+  }
+
+  /**
+   * Judges the gradient.
+   *
+   * @param partials float64 [n]: sums of squares
+   * @param verdict 16 bytes, see parameters.cu
+   */
+  void verdict(Tensor partials, double maxNorm, Tensor verdict) {
+    gradientVerdict.launch(
+        Grid.of(1, THREADS), partials, (int) partials.size(0), 1f, (float) maxNorm, null, verdict);
+  }
+
+  /** Counts the steps and computes what they are corrected by: rates float32 [parameters, 2]. */
+  void rates(
+      ParameterRecords on,
+      Tensor verdict,
+      Tensor learningRate,
+      AdamW.Constants constants,
+      Tensor rates) {
+    adamwRates.launch(
+        Grid.of((on.count() + RATE_THREADS - 1) / RATE_THREADS, RATE_THREADS),
+        on.records(),
+        on.count(),
+        verdict,
+        learningRate,
+        constants.beta1(),
+        constants.beta2(),
+        rates);
+  }
+
+  /** Changes parameters, moments and working copies. */
+  void update(
+      ParameterRecords on,
+      Tensor verdict,
+      Tensor learningRate,
+      AdamW.Constants constants,
+      Tensor rates) {
+    adamwUpdate.launch(
+        Grid.of(on.chunkCount(), THREADS),
+        on.records(),
+        on.chunks(),
+        CHUNK,
+        verdict,
+        learningRate,
+        rates,
+        (float) constants.beta1(),
+        (float) (1 - constants.beta1()),
+        (float) constants.beta2(),
+        (float) (1 - constants.beta2()),
+        (float) constants.epsilon());
+  }
+
+  /** Sums the squares of every row of a table's gradient: partials float64 [entries]. */
+  void squares(TableRows rows, Tensor partials) {
+    tableSquares.launch(
+        Grid.of(rows.count(), TABLE_THREADS),
+        rows.sorted(),
+        rows.order(),
+        rows.values(),
+        rows.count(),
+        rows.width(),
+        partials);
+  }
+
+  /**
+   * Changes the rows of a table that its gradient holds, and their moments.
+   *
+   * @param which the number of the table's record
+   */
+  void update(
+      ParameterRecords on,
+      int which,
+      TableRows rows,
+      Tensor verdict,
+      Tensor learningRate,
+      AdamW.Constants constants,
+      Tensor rates) {
+    tableUpdate.launch(
+        Grid.of(rows.count(), TABLE_THREADS),
+        on.records(),
+        which,
+        rows.sorted(),
+        rows.order(),
+        rows.values(),
+        rows.count(),
+        rows.width(),
+        verdict,
+        learningRate,
+        rates,
+        (float) constants.beta1(),
+        (float) (1 - constants.beta1()),
+        (float) constants.beta2(),
+        (float) (1 - constants.beta2()),
+        (float) constants.epsilon());
+  }
+}

@@ -1,0 +1,52 @@
+package dev.hydra.optim;
+
+import dev.hydra.libtorch.runtime.Operators;
+import dev.hydra.libtorch.runtime.Operators.Operator;
+import dev.hydra.libtorch.runtime.Scopes;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.BoolOptional;
+import org.bytedeco.pytorch.T_TensorTensor_T;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * The entries of a table's sparse gradient, sorted by row as the kernels of {@link AdamWKernels}
+ * need them. The host does not learn which rows there are.
+ *
+ * @param sorted int64 [entries]: the rows, ascending
+ * @param order int64 [entries]: which entry each was; entries of one row stay in order
+ * @param values float32 [entries, width], contiguous
+ */
+record TableRows(Tensor sorted, Tensor order, Tensor values) implements AutoCloseable {
+  private static final Operator INDICES = Operators.find("aten::_indices", "");
+  private static final Operator VALUES = Operators.find("aten::_values", "");
+
+  /** Sorts the entries of a gradient, which need not be coalesced. */
+  static TableRows of(Tensor gradient) {
+    try (PointerScope scope = new PointerScope();
+        BoolOptional stable = new BoolOptional(true)) {
+      Tensor rows = INDICES.call(gradient)[0].select(0, 0).contiguous();
+      T_TensorTensor_T sorted = rows.sort(stable, 0, false);
+      return new TableRows(
+          Scopes.own(sorted.get0()),
+          Scopes.own(sorted.get1()),
+          Scopes.own(VALUES.call(gradient)[0].contiguous()));
+    }
+  }
+
+  /** How many entries there are. */
+  int count() {
+    return Math.toIntExact(sorted.size(0));
+  }
+
+  /** The columns of the table. */
+  long width() {
+    return values.size(1);
+  }
+
+  @Override
+  public void close() {
+    sorted.close();
+    order.close();
+    values.close();
+  }
+}

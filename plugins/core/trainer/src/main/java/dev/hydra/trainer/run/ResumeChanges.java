@@ -1,0 +1,164 @@
+package dev.hydra.trainer.run;
+
+import com.typesafe.config.Config;
+import dev.hydra.api.ConfigException;
+import dev.hydra.composer.config.ConfigChange;
+import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.data.Corpus;
+import java.math.BigDecimal;
+import java.math.MathContext;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.zip.CRC32C;
+
+/**
+ * Finds what is not as it was in the checkpoint that a run goes on from, in words for users.
+ *
+ * @param folder the folder of the run
+ * @param before the configuration of the checkpoint
+ * @param state what else it says of the run
+ * @param here the configuration that the run goes on with
+ */
+record ResumeChanges(RunFolder folder, Config before, TrainerState state, Config here) {
+  private static final int TOKENS_AT_ONCE = 1 << 14;
+  private static final String MODEL = "model";
+  private static final String DATA = "data";
+
+  /** Files may lie elsewhere; whether their text is the same is told by its fingerprint. */
+  private static final String FILES = "data.files";
+
+  /** Less is rounding. */
+  private static final double RATE_TOLERANCE = 1e-6;
+
+  private static final MathContext RATE_DIGITS = new MathContext(7);
+
+  /** Finds changes since a checkpoint. */
+  static ResumeChanges since(
+      Checkpoint checkpoint, TrainerState state, RunFolder folder, Config here) {
+    return new ResumeChanges(folder, checkpoint.config(), state, here);
+  }
+
+  /** A short text that another sequence of tokens hardly shares. */
+  static String fingerprint(Corpus corpus) {
+    CRC32C sum = new CRC32C();
+    ByteBuffer buffer = ByteBuffer.allocate(Integer.BYTES * TOKENS_AT_ONCE);
+    for (int i = 0; i < corpus.size(); i++) {
+      if (!buffer.hasRemaining()) {
+        sum.update(buffer.flip());
+        buffer.clear();
+      }
+      buffer.putInt(corpus.token(i));
+    }
+    sum.update(buffer.flip());
+    return "%d-%08x".formatted(corpus.size(), sum.getValue());
+  }
+
+  /** All but what plugins and precision are; nothing if all is the same. */
+  List<String> all(String text, int steps, double nextRate) {
+    List<String> changes = new ArrayList<>(inData(text));
+    inModel().ifPresent(changes::add);
+    edited().ifPresent(changes::add);
+    inSteps(steps, nextRate).ifPresent(changes::add);
+    return changes;
+  }
+
+  private List<String> inData(String text) {
+    List<String> changes = new ArrayList<>();
+    if (state.text().filter(old -> !old.equals(text)).isPresent()) {
+      changes.add(
+          "the text has changed since the checkpoint: windows are others now, and text that was"
+              + " held out may be trained on. Restore the text, or train in a new --run-dir");
+    }
+    for (ConfigChange change : ConfigChange.under(DATA, before, here)) {
+      if (!change.key().startsWith(FILES)) {
+        changes.add(
+            change.sinceCheckpoint()
+                + ": windows and held-out text may be others; leave it as it was, or train in a"
+                + " new --run-dir");
+      }
+    }
+    return changes;
+  }
+
+  /** What changed in the model although all parameters fit. */
+  private Optional<String> inModel() {
+    return Checkpoint.changes(ConfigChange.under(MODEL, before, here))
+        .map(changes -> changes + ": the model computes something else with the same parameters");
+  }
+
+  /** That the configuration in the run folder was edited, and is not what the run goes on with. */
+  private Optional<String> edited() {
+    Path file = folder.config();
+    if (!Files.exists(file)) {
+      return Optional.empty();
+    }
+    Config edited;
+    try {
+      edited = ConfigFiles.load(file, List.of());
+    } catch (ConfigException e) {
+      return Optional.of(file + " is not used, as the checkpoint has its own: " + e.getMessage());
+    }
+    List<String> keys =
+        ConfigChange.between(before, edited).stream().map(ConfigChange::key).toList();
+    String unused =
+        ConfigChange.between(edited, here).stream()
+            .filter(change -> keys.contains(change.key()))
+            .map(change -> change.key() + " is " + change.before() + " there, " + change.now())
+            .collect(Collectors.joining(" here; "));
+    return unused.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            String.format(
+                "%s was changed, but the run goes on with the checkpoint's own configuration:"
+                    + " %s here. To use it: hydra train %s --resume --run-dir %s",
+                file, unused, file, folder.path()));
+  }
+
+  /**
+   * Refuses to go back.
+   *
+   * @throws ConfigException if more steps are done than the run is to have
+   */
+  void refuseFewer(int steps) {
+    if (state.step() > steps) {
+      throw new ConfigException(
+          String.format(
+              "trainer.steps is %d, but %d steps are done: a run cannot go back. To leave it:"
+                  + " nothing needs to be done; to go on: --set trainer.steps=N",
+              steps, state.step()));
+    }
+  }
+
+  /** That no step is left, or that the learning rate of the next one is not what was planned. */
+  private Optional<String> inSteps(int steps, double nextRate) {
+    if (state.step() == steps) {
+      return Optional.of(
+          String.format(
+              "all %d steps are done: there is nothing left to train; for more:"
+                  + " --set trainer.steps=N",
+              steps));
+    }
+    return state
+        .nextRate()
+        .filter(planned -> Math.abs(nextRate - planned) > RATE_TOLERANCE * planned)
+        .map(
+            planned ->
+                String.format(
+                        Locale.ROOT,
+                        "the learning rate goes on with %.3g, where the checkpoint had %.3g:"
+                            + " trainer.steps or the optimizer's settings are others",
+                        nextRate,
+                        planned)
+                    + (planned > 0
+                        ? ". For no jump: --set optimizer.schedule=constant"
+                            + " --set optimizer.learning-rate="
+                            + new BigDecimal(planned, RATE_DIGITS).stripTrailingZeros()
+                        : ""));
+  }
+}

@@ -1,0 +1,202 @@
+package dev.hydra.trainer.step;
+
+import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.graphs.SideStream;
+import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A step on CUDA, over buffers that stay the same. The device decides whether to update; the host
+ * waits once, for the metrics (and where tables' gradients are added up, for the number of their
+ * rows). After some steps of one shape the step is captured as CUDA graphs, which launch the same
+ * operators on the same tensors without the host: results are the same, bit for bit.
+ */
+final class DeviceStep implements StepPlan {
+  /** Steps before a capture: libraries set themselves up at first use, which cannot be captured. */
+  private static final int WARM_UP = 3;
+
+  private final Tensor metrics;
+  private final @Nullable SideStream stream;
+  private final Consumer<String> warned;
+  private @Nullable Tensor tokens;
+  private int forwards;
+  private int steady;
+  private @Nullable StepGraphs graphs;
+  private List<Gradients.TableRows> rows = List.of();
+
+  /**
+   * Creates the plan of a model on a CUDA device.
+   *
+   * @param like a master parameter
+   * @param captured whether to capture graphs
+   * @param warned is told why a step cannot be captured
+   */
+  DeviceStep(Tensor like, boolean captured, Consumer<String> warned) {
+    this.warned = warned;
+    try (PointerScope scope = new PointerScope()) {
+      metrics = Scopes.own(Tensors.zeros(like, 3));
+      stream = captured ? new SideStream(like.device()) : null;
+    }
+  }
+
+  @Override
+  public StepMetrics run(StepParts parts, Inputs inputs) {
+    Supplier<StepMetrics> step = () -> step(parts, inputs);
+    return stream == null ? step.get() : stream.call(step);
+  }
+
+  private StepMetrics step(StepParts parts, Inputs inputs) {
+    try (PointerScope scope = new PointerScope()) {
+      Accumulation accumulation = new Accumulation(parts, inputs.forwards());
+      for (int i = 0; i < inputs.forwards(); i++) {
+        int number = i;
+        Scopes.run(() -> load(parts, inputs, number));
+        if (i == 0) {
+          begin(parts, accumulation);
+        }
+        accumulate(parts, accumulation);
+      }
+      inputs.beforeUpdate().run();
+      parts.optimizer().learningRate(inputs.learningRate());
+      if (graphs == null || !graphs.update()) {
+        update(parts, metrics, tables(parts));
+      }
+      forget();
+      double[] measured = Tensors.numbers(metrics);
+      steady++;
+      return new StepMetrics(measured[0], measured[1], measured[2]);
+    }
+  }
+
+  private void load(StepParts parts, Inputs inputs, int number) {
+    Tensor window = inputs.windows().apply(number);
+    fit(parts, window, inputs.forwards());
+    buffer().copy_(window);
+  }
+
+  private Tensor buffer() {
+    if (tokens == null) {
+      throw new IllegalStateException("the step has no tokens yet");
+    }
+    return tokens;
+  }
+
+  /** Makes room for windows of another shape, or another number of them. */
+  private void fit(StepParts parts, Tensor window, int count) {
+    boolean fits =
+        tokens != null
+            && forwards == count
+            && Arrays.equals(Tensors.sizes(tokens), Tensors.sizes(window));
+    if (!fits) {
+      drop();
+      forwards = count;
+      tokens = Scopes.own(window.to(parts.model().placement().device(), ScalarType.Long));
+    }
+  }
+
+  private void begin(StepParts parts, Accumulation accumulation) {
+    forget(); // of a step that has failed
+    if (stream != null && steady == WARM_UP) { // once: what cannot be captured is not tried again
+      graphs =
+          StepGraphs.capture(stream, parts, accumulation, buffer(), metrics, direct(parts), warned);
+    }
+    parts.gradients().clearTables();
+    if (graphs == null) {
+      parts.clear();
+    } else {
+      graphs.begin();
+    }
+  }
+
+  private void accumulate(StepParts parts, Accumulation accumulation) {
+    if (graphs != null) {
+      graphs.accumulate();
+      rows = graphs.rows();
+    } else {
+      forget();
+      accumulation.run(buffer());
+      rows = parts.gradients().takeRows();
+    }
+    if (!direct(parts)) {
+      parts.gradients().addRows(rows);
+    }
+  }
+
+  /** Says whether the update takes the rows of tables as the one backward has left them. */
+  private boolean direct(StepParts parts) {
+    return forwards == 1 && parts.fused().isPresent();
+  }
+
+  /** The gradients of tables, for the update. */
+  private Map<String, Tensor> tables(StepParts parts) {
+    return direct(parts) ? Gradients.TableRows.byTable(rows) : parts.gradients().ofTables();
+  }
+
+  private void forget() {
+    if (graphs == null) { // or they are the graphs'
+      rows.forEach(Gradients.TableRows::close);
+    }
+    rows = List.of();
+  }
+
+  /**
+   * Clips, decides on the device whether all is finite, and updates if it is.
+   *
+   * @param tables the gradients of tables, by the names of parameters
+   */
+  static void update(StepParts parts, Tensor metrics, Map<String, Tensor> tables) {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      ScalarType type = Tensors.type(metrics);
+      Tensor norm =
+          parts.fused().isPresent() ? parts.fused().get().norm(tables) : parts.clip().clip();
+      Tensor losses = parts.sums().losses();
+      metrics.copy_(Tensors.cat(0, Tensors.cast(losses, type), Tensors.cast(norm, type).view(1)));
+      Tensor skip = torch.isfinite(metrics).all().logical_not();
+      if (parts.fused().isPresent()) {
+        parts.fused().get().step(skip.to(ScalarType.Float));
+      } else {
+        parts.optimizer().stepUnless(skip.to(ScalarType.Float));
+        parts.gradients().syncWorkingCopies();
+      }
+      parts.sums().adjustUnless(skip, parts.model().parameters());
+    }
+  }
+
+  /** Says whether steps are replayed now. */
+  boolean captured() {
+    return graphs != null;
+  }
+
+  private void drop() {
+    forget();
+    Optional.ofNullable(graphs).ifPresent(StepGraphs::close);
+    graphs = null;
+    Optional.ofNullable(tokens).ifPresent(Tensor::close);
+    tokens = null;
+    steady = 0;
+  }
+
+  @Override
+  public void changed() {
+    drop();
+  }
+
+  @Override
+  public void close() {
+    drop();
+    metrics.close();
+    Optional.ofNullable(stream).ifPresent(SideStream::close);
+  }
+}

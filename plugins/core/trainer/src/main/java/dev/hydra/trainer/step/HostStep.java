@@ -1,0 +1,46 @@
+package dev.hydra.trainer.step;
+
+import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.List;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** A step in which the host looks at the results and decides whether to update. */
+final class HostStep implements StepPlan {
+  @Override
+  public StepMetrics run(StepParts parts, Inputs inputs) {
+    try (PointerScope scope = new PointerScope()) {
+      parts.gradients().clearTables();
+      parts.clear();
+      Accumulation accumulation = new Accumulation(parts, inputs.forwards());
+      Device device = parts.model().placement().device();
+      for (int i = 0; i < inputs.forwards(); i++) {
+        int number = i;
+        Scopes.run(
+            () -> accumulation.run(inputs.windows().apply(number).to(device, ScalarType.Long)));
+        List<Gradients.TableRows> rows = parts.gradients().takeRows();
+        parts.gradients().addRows(rows);
+        rows.forEach(Gradients.TableRows::close);
+      }
+      Tensor norm = parts.clip().clip();
+      double[] losses = Tensors.numbers(parts.sums().losses());
+      StepMetrics measured = new StepMetrics(losses[0], losses[1], Tensors.number(norm));
+      if (measured.finite()) {
+        inputs.beforeUpdate().run();
+        parts.optimizer().step(inputs.learningRate());
+        parts.gradients().syncWorkingCopies();
+        parts.sums().adjust(parts.model().parameters());
+      }
+      return measured;
+    }
+  }
+
+  @Override
+  public void changed() {}
+
+  @Override
+  public void close() {}
+}

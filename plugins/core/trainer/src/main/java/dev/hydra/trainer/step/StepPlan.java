@@ -1,0 +1,25 @@
+package dev.hydra.trainer.step;
+
+import java.util.function.IntFunction;
+import org.bytedeco.pytorch.Tensor;
+
+/** How a step is made on a kind of device. */
+interface StepPlan extends AutoCloseable {
+  /** What a step is given. */
+  record Inputs(
+      IntFunction<Tensor> windows, int forwards, double learningRate, Runnable beforeUpdate) {}
+
+  /**
+   * Takes a step; see {@link TrainingStep#run}.
+   *
+   * @param inputs the action among them is run before anything is changed, even if what would
+   *     change is not finite
+   */
+  StepMetrics run(StepParts parts, Inputs inputs);
+
+  /** Forgets what is known of components and parameters: they are others now. */
+  void changed();
+
+  @Override
+  void close();
+}

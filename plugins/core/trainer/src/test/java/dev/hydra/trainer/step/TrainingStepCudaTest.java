@@ -1,0 +1,235 @@
+package dev.hydra.trainer.step;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.Placement;
+import dev.hydra.composer.model.Recompute;
+import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.testing.InScope;
+import dev.hydra.trainer.run.Experiment;
+import dev.hydra.trainer.run.Trials;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.bytedeco.cuda.global.cudart;
+import org.bytedeco.javacpp.SizeTPointer;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.bytedeco.pytorch.global.torch_cuda;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** Steps replayed from CUDA graphs against steps issued operator by operator. */
+@ExtendWith(InScope.class)
+@Tag("cuda")
+@EnabledIf("dev.hydra.libtorch.runtime.Devices#cudaAvailable")
+class TrainingStepCudaTest {
+  /** Steps after which a step is captured, whatever went before. */
+  private static final int ENOUGH = 6;
+
+  /** Without a table: the update is captured too. */
+  private static final String DENSE =
+      """
+      model.block.paths = [
+        { mixer { type = mamba2, state = 16, head-dim = 16, chunk = 16 } }
+        { mixer { type = sparse-global, heads = 2, window = 8, global-every = 4 }, at = 1 }
+        { ffn { type = moe, experts = 4, hidden = 16,
+                router { type = chunk-topk, chunk = 8, top-k = 2, bias-rate = 0.01 } }, gate = 0.5 }
+        { memory { type = workspace, slots = 4, dim = 16, heads = 2, chunk = 8 }, gate = learned }
+      ]
+      model.width = 32
+      """;
+
+  private static final String WITH_TABLE =
+      """
+      model.width = 32
+      model.block.paths = [
+        { mixer { type = mamba2, state = 16, head-dim = 16, chunk = 16 } }
+        { memory { type = pkm, keys = 8, key-dim = 8, value-dim = 16, heads = 2, top-k = 2 },
+          gate = learned, at = 1 }
+      ]
+      """;
+
+  /** A model and its step. */
+  private static final class Run implements AutoCloseable {
+    final List<String> warnings = new ArrayList<>();
+    final Model model;
+    final TrainingStep step;
+
+    Run(String overrides, ScalarType compute, GraphMode graph) {
+      Experiment experiment = Trials.experiment(overrides);
+      model =
+          Model.build(
+              experiment.model(),
+              Trials.COMPONENTS,
+              new Placement(new Device("cuda:0"), compute),
+              1);
+      step = new TrainingStep(model, experiment.optimizer(), Recompute.NONE, graph, warnings::add);
+    }
+
+    StepMetrics step(long number, int time, int forwards) {
+      return step.run(i -> windows(100 * number + i, time), forwards, 1e-2);
+    }
+
+    Map<String, Tensor> contents() {
+      Map<String, Tensor> all = new LinkedHashMap<>();
+      model
+          .parameters()
+          .all()
+          .forEach(
+              each -> {
+                all.put(each.name(), each.master().detach().clone());
+                all.put(each.name() + " working", each.working().detach().clone());
+              });
+      step.optimizer().exportState().forEach((name, each) -> all.put(name, each.clone()));
+      return all;
+    }
+
+    @Override
+    public void close() {
+      step.close();
+      model.close();
+    }
+  }
+
+  private static Tensor windows(long seed, int time) {
+    return Tensor.create(new Random(seed).longs(2L * (time + 1), 0, 256).toArray(), 2, time + 1);
+  }
+
+  /** Takes the same steps in both ways; both must have everything the same. */
+  private static void compare(String overrides, int forwards) {
+    try (Run eager = new Run(overrides, ScalarType.BFloat16, GraphMode.OFF);
+        Run graph = new Run(overrides, ScalarType.BFloat16, GraphMode.AUTO)) {
+      for (int i = 0; i < 2 * ENOUGH; i++) {
+        assertEquals(eager.step(i, 64, forwards), graph.step(i, 64, forwards), "step " + i);
+      }
+      assertEquals(List.of(), graph.warnings);
+      assertTrue(graph.step.captured());
+      assertFalse(eager.step.captured());
+      DeviceStepTest.assertSame(eager.contents(), graph.contents());
+    }
+  }
+
+  @Test
+  void aReplayedStepIsTheSameBitForBit() {
+    compare(DENSE, 1);
+  }
+
+  @Test
+  void alsoOverSeveralForwards() {
+    compare(DENSE, 3);
+  }
+
+  @Test
+  void alsoWithATable() {
+    compare(WITH_TABLE, 1);
+    compare(WITH_TABLE, 2);
+  }
+
+  @Test
+  void whatWaitsForTheDeviceIsNamedAndTrainingGoesOn() {
+    String wide = DENSE + "model.block.paths = [{ ffn { type = moe, experts = 4, hidden = 12 } }]";
+    try (Run run = new Run(wide, ScalarType.BFloat16, GraphMode.AUTO)) {
+      for (int i = 0; i < ENOUGH; i++) {
+        assertTrue(run.step(i, 64, 1).finite());
+      }
+      assertEquals(1, run.warnings.size(), run.warnings.toString());
+      assertTrue(run.warnings.get(0).contains("blocks.0.ffn"), run.warnings.get(0));
+      assertTrue(run.warnings.get(0).contains("trainer.graph = off"), run.warnings.get(0));
+      assertFalse(run.step.captured());
+    }
+  }
+
+  @Test
+  void anOptimizerThatWaitsStaysOutsideOfTheGraph() {
+    String momentum = DENSE + "optimizer.type = momentum";
+    try (Run eager = new Run(momentum, ScalarType.BFloat16, GraphMode.OFF);
+        Run graph = new Run(momentum, ScalarType.BFloat16, GraphMode.AUTO)) {
+      for (int i = 0; i < 2 * ENOUGH; i++) {
+        assertEquals(eager.step(i, 64, 1), graph.step(i, 64, 1), "step " + i);
+      }
+      assertTrue(graph.step.captured());
+      assertEquals(1, graph.warnings.size(), graph.warnings.toString());
+      assertTrue(graph.warnings.get(0).contains("optimizer"), graph.warnings.get(0));
+      DeviceStepTest.assertSame(eager.contents(), graph.contents());
+    }
+  }
+
+  @Test
+  void anotherShapeIsRunAsItIsAndCapturedAgain() {
+    try (Run eager = new Run(DENSE, ScalarType.BFloat16, GraphMode.OFF);
+        Run graph = new Run(DENSE, ScalarType.BFloat16, GraphMode.AUTO)) {
+      int[] times = {64, 48, 64};
+      for (int i = 0; i < times.length * ENOUGH; i++) {
+        int time = times[i / ENOUGH];
+        assertEquals(eager.step(i, time, 1), graph.step(i, time, 1), "step " + i);
+        assertEquals(i % ENOUGH >= 3, graph.step.captured(), "step " + i);
+      }
+      DeviceStepTest.assertSame(eager.contents(), graph.contents());
+    }
+  }
+
+  @Test
+  void aStepThatIsNotFiniteLeavesEverythingAsItWas() {
+    for (GraphMode mode : GraphMode.values()) {
+      try (Run run = new Run(DENSE, ScalarType.BFloat16, mode)) {
+        for (int i = 0; i < ENOUGH; i++) {
+          run.step(i, 64, 1);
+        }
+        Tensor weight = run.model.parameters().byName().get("norm.weight").working().detach();
+        Tensor good = weight.clone();
+        weight.fill_(new Scalar(Double.NaN));
+        Map<String, Tensor> before = run.contents();
+        assertFalse(run.step(ENOUGH, 64, 1).finite());
+        before.keySet().removeIf(name -> name.startsWith("norm.weight"));
+        Map<String, Tensor> after = run.contents();
+        after.keySet().retainAll(before.keySet());
+        DeviceStepTest.assertSame(before, after);
+        weight.copy_(good);
+        assertTrue(run.step(ENOUGH + 1, 64, 1).finite());
+        assertEquals(mode == GraphMode.AUTO, run.step.captured());
+      }
+    }
+  }
+
+  @Test
+  void capturedAgainAndAgainItTakesNoMoreMemoryAndNoHandles() {
+    try (Run run = new Run(DENSE, ScalarType.BFloat16, GraphMode.AUTO)) {
+      long free = 0;
+      long handles = 0;
+      for (int round = 0; round < 20; round++) {
+        for (int i = 0; i < ENOUGH; i++) {
+          run.step(i, 64, 1);
+        }
+        assertTrue(run.step.captured());
+        run.step.changed();
+        torch_cuda.getAllocator().emptyCache();
+        System.gc();
+        if (round == 4) {
+          free = freeBytes();
+          handles = Scopes.liveHandles();
+        }
+      }
+      assertTrue(freeBytes() >= free - (8 << 20), free + " bytes free before, " + freeBytes());
+      assertTrue(
+          Scopes.liveHandles() <= handles + 20, handles + " before, " + Scopes.liveHandles());
+    }
+  }
+
+  private static long freeBytes() {
+    try (SizeTPointer free = new SizeTPointer(1);
+        SizeTPointer total = new SizeTPointer(1)) {
+      cudart.cudaMemGetInfo(free, total);
+      return free.get();
+    }
+  }
+}

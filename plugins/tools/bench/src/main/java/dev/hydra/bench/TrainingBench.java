@@ -1,0 +1,226 @@
+package dev.hydra.bench;
+
+import dev.hydra.composer.model.Components;
+import dev.hydra.composer.model.ForwardContext;
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.ModelSummary;
+import dev.hydra.composer.model.Placement;
+import dev.hydra.composer.model.Recompute;
+import dev.hydra.composer.spec.ModelSpec;
+import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.runtime.CudaMemory;
+import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.optim.OptimizerSettings;
+import dev.hydra.trainer.step.GraphMode;
+import dev.hydra.trainer.step.TrainingStep;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalDouble;
+import java.util.OptionalLong;
+import java.util.function.Consumer;
+import org.bytedeco.pytorch.Tensor;
+
+/** Times training steps of a model, or its forward alone, on random tokens. */
+public final class TrainingBench {
+  /** Batches that are taken in turn, so that no step sees what the one before saw. */
+  private static final int BATCHES = 8;
+
+  /** Steps before the timed ones: caches are filled, and the step is captured where it can be. */
+  private static final int WARM_UP = 5;
+
+  private static final double LEARNING_RATE = 1e-4;
+
+  /** Of forward and backward together, counted in forwards (arXiv 2001.08361, section 2.1). */
+  private static final int FORWARDS_OF_A_STEP = 3;
+
+  private final ModelSpec spec;
+  private final Components components;
+  private final Placement placement;
+  private final OptimizerSettings optimizer;
+  private final Recompute recompute;
+  private final GraphMode graph;
+  private final Consumer<String> warned;
+  private final int steps;
+
+  /**
+   * One line of a table.
+   *
+   * @param shape the batch
+   * @param step how long a step took, in seconds
+   * @param tokensPerSecond of all timed steps together
+   * @param mfu the model's FLOPs a second as a part of the device's peak; empty where that is not
+   *     known
+   * @param peakBytes the most memory taken: on CUDA what tensors had, on the CPU what became
+   *     resident; empty where it cannot be measured
+   * @param firstStepSeconds from the beginning of building the model to the end of the first step:
+   *     compiling kernels is part of it, the start of the process is not
+   */
+  public record Row(
+      Shape shape,
+      Timing step,
+      double tokensPerSecond,
+      OptionalDouble mfu,
+      OptionalLong peakBytes,
+      double firstStepSeconds) {}
+
+  /**
+   * Creates a benchmark.
+   *
+   * @param placement where to compute, and in which type
+   * @param recompute which blocks are computed again in backward
+   * @param graph whether steps are captured as CUDA graphs
+   * @param warned is told why steps that should be captured cannot be
+   * @param steps how many steps of each shape are timed
+   */
+  public TrainingBench(
+      ModelSpec spec,
+      Components components,
+      Placement placement,
+      OptimizerSettings optimizer,
+      Recompute recompute,
+      GraphMode graph,
+      Consumer<String> warned,
+      int steps) {
+    this.spec = spec;
+    this.components = components;
+    this.placement = placement;
+    this.optimizer = optimizer;
+    this.recompute = recompute;
+    this.graph = graph;
+    this.warned = warned;
+    this.steps = steps;
+  }
+
+  /** Times training steps: forward, backward, clipping and the update. */
+  public Row train(Shape shape) {
+    return run(
+        shape,
+        FORWARDS_OF_A_STEP,
+        model -> {
+          TrainingStep step = new TrainingStep(model, optimizer, recompute, graph, warned);
+          return new Pass() {
+            @Override
+            public void run(Tensor windows) {
+              step.run(i -> windows, 1, LEARNING_RATE); // waits for the device
+            }
+
+            @Override
+            public void close() {
+              step.close();
+            }
+          };
+        });
+  }
+
+  /** Times the forward to the logits, without gradients. */
+  public Row forward(Shape shape) {
+    return run(
+        shape,
+        1,
+        model ->
+            windows ->
+                Scopes.run(
+                    () -> {
+                      try (Grad off = Grad.off();
+                          ForwardContext forward = ForwardContext.evaluation()) {
+                        Tensor tokens =
+                            Tensors.slice(windows, 1, 0, shape.tokens())
+                                .to(placement.device(), windows.scalar_type());
+                        Tensor logits = model.logits(model.hidden(tokens, forward));
+                        Tensors.number(logits.view(-1).narrow(0, 0, 1).sum()); // waits for it
+                      }
+                    }));
+  }
+
+  /** What is timed, with what it needs; it waits for its device. */
+  @FunctionalInterface
+  private interface Pass extends AutoCloseable {
+    void run(Tensor windows);
+
+    @Override
+    default void close() {}
+  }
+
+  @FunctionalInterface
+  private interface PassOf {
+    Pass of(Model model);
+  }
+
+  private Row run(Shape shape, int forwards, PassOf passOf) {
+    Row[] row = new Row[1];
+    boolean cuda = placement.device().is_cuda();
+    if (cuda) {
+      CudaMemory.reset(placement.device());
+    }
+    OptionalLong resident =
+        ProcessMemory.peakDuring(() -> row[0] = measured(shape, forwards, passOf));
+    OptionalLong peak = cuda ? OptionalLong.of(CudaMemory.peak(placement.device())) : resident;
+    Row without = row[0];
+    return new Row(
+        shape,
+        without.step(),
+        without.tokensPerSecond(),
+        without.mfu(),
+        peak,
+        without.firstStepSeconds());
+  }
+
+  private Row measured(Shape shape, int forwards, PassOf passOf) {
+    List<Tensor> batches = batches(shape);
+    long begin = System.nanoTime();
+    try (Model model = Model.build(spec, components, placement, 0);
+        Pass pass = passOf.of(model)) {
+      pass.run(batches.get(0));
+      double first = since(begin);
+      for (int i = 1; i < WARM_UP; i++) {
+        pass.run(batches.get(i % BATCHES));
+      }
+      double[] seconds = new double[steps];
+      long start = System.nanoTime();
+      for (int i = 0; i < steps; i++) {
+        long from = System.nanoTime();
+        pass.run(batches.get(i % BATCHES));
+        seconds[i] = since(from);
+      }
+      double tokensPerSecond = steps * shape.size() / since(start);
+      return new Row(
+          shape,
+          Timing.of(seconds),
+          tokensPerSecond,
+          mfu(model, shape, forwards * tokensPerSecond),
+          OptionalLong.empty(),
+          first);
+    } finally {
+      batches.forEach(Tensor::close);
+    }
+  }
+
+  private OptionalDouble mfu(Model model, Shape shape, double forwardTokensPerSecond) {
+    OptionalDouble peak = PeakFlops.of(placement.device(), placement.compute());
+    if (peak.isEmpty()) {
+      return peak;
+    }
+    double flops =
+        ModelSummary.of(model, placement.compute(), List.of((long) shape.tokens()))
+            .lengths()
+            .get(0)
+            .forwardFlopsPerToken();
+    return OptionalDouble.of(flops * forwardTokensPerSecond / peak.getAsDouble());
+  }
+
+  private List<Tensor> batches(Shape shape) {
+    Inputs inputs = new Inputs(placement);
+    List<Tensor> batches = new ArrayList<>();
+    for (int i = 0; i < BATCHES; i++) {
+      try (Tensor onDevice = inputs.tokens(spec.vocabSize(), shape.batch(), shape.tokens() + 1L)) {
+        batches.add(onDevice.cpu()); // as a dataset gives them
+      }
+    }
+    return batches;
+  }
+
+  private static double since(long nanos) {
+    return (System.nanoTime() - nanos) / 1e9;
+  }
+}

@@ -69,8 +69,8 @@ class InstallationTest {
         .isEqualTo(List.of(text.toString(), "kjv.txt"));
     Config one = ConfigFactory.parseString("data.files = text.txt");
     assertThat(
-            Installation.withAbsoluteData(one, home.resolve("a.conf")).getStringList("data.files"))
-        .isEqualTo(List.of(text.toString()));
+            Installation.withAbsoluteData(one, home.resolve("a.conf")).getString("data.files"))
+        .isEqualTo(text.toString());
     Config none = ConfigFactory.parseString("model.width = 1");
     assertThat(Installation.withAbsoluteData(none, home.resolve("a.conf"))).isEqualTo(none);
   }

@@ -37,6 +37,11 @@ public final class Corpus {
     return tokens.size();
   }
 
+  /** Returns a short text that another sequence of tokens hardly shares. */
+  public String fingerprint() {
+    return tokens.fingerprint();
+  }
+
   /** Returns the token at an index. */
   public int token(long index) {
     long[] one = new long[1];

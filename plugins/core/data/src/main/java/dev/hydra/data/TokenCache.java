@@ -16,6 +16,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.LongConsumer;
+import java.util.stream.IntStream;
 
 /**
  * Texts that were made tokens once, in a folder of the user: by what the files hold, how they are
@@ -88,8 +89,11 @@ final class TokenCache {
     if (all == 0) {
       throw new CorpusException("the corpus is empty: the source gives no text");
     }
+    List<Path> files = IntStream.range(0, counts.size()).mapToObj(i -> shard(own, i)).toList();
+    String fingerprint = new TokenShards(format, files, counts, Optional.empty()).fingerprint();
     DurableFiles.write(
-        own.resolve(COMPLETE), JSON.std.asString(Map.of("tokens", all, "shards", counts)) + "\n");
+        own.resolve(COMPLETE),
+        JSON.std.asString(Map.of("fingerprint", fingerprint, "shards", counts)) + "\n");
     return read(own, format)
         .orElseThrow(() -> new IOException(own + " is not what was written to it"));
   }
@@ -105,6 +109,8 @@ final class TokenCache {
     } catch (com.fasterxml.jackson.core.JsonProcessingException damaged) {
       return Optional.empty();
     }
+    Optional<String> fingerprint =
+        complete.get("fingerprint") instanceof String text ? Optional.of(text) : Optional.empty();
     List<Path> files = new ArrayList<>();
     List<Long> counts = new ArrayList<>();
     for (Object each : complete.get("shards") instanceof List<?> list ? list : List.of()) {
@@ -117,7 +123,9 @@ final class TokenCache {
       files.add(file);
       counts.add(count);
     }
-    return files.isEmpty() ? Optional.empty() : Optional.of(new TokenShards(format, files, counts));
+    return files.isEmpty()
+        ? Optional.empty()
+        : Optional.of(new TokenShards(format, files, counts, fingerprint));
   }
 
   static Path shard(Path own, int number) {

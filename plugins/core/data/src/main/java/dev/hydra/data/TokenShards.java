@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * Tokens in files, of which only what is asked for is read: neither the heap nor the resident
@@ -21,14 +22,18 @@ final class TokenShards implements TokenSequence {
   private final ShardFormat format;
   private final List<Path> files;
   private final long[] ends;
+  private final Optional<String> fingerprint;
   private final Map<Integer, RandomAccessFile> open = new LinkedHashMap<>(16, 0.75f, true);
 
   /**
    * Opens shards.
    *
    * @param counts how many tokens each has
+   * @param fingerprint what {@link #fingerprint} gives, if it was kept
    */
-  TokenShards(ShardFormat format, List<Path> files, List<Long> counts) {
+  TokenShards(
+      ShardFormat format, List<Path> files, List<Long> counts, Optional<String> fingerprint) {
+    this.fingerprint = fingerprint;
     this.format = format;
     this.files = List.copyOf(files);
     this.ends = new long[counts.size()];
@@ -42,6 +47,11 @@ final class TokenShards implements TokenSequence {
   @Override
   public long size() {
     return ends.length == 0 ? 0 : ends[ends.length - 1];
+  }
+
+  @Override
+  public String fingerprint() {
+    return fingerprint.orElseGet(TokenSequence.super::fingerprint);
   }
 
   @Override

@@ -106,6 +106,8 @@ class TokenCacheTest {
     Corpus heap = Corpus.read(source, new Ending());
     Corpus shards = new Corpus(cached(source, new Ending()));
     assertEquals(300_003, heap.size());
+    assertEquals(heap.fingerprint(), shards.fingerprint());
+    assertEquals(heap.fingerprint(), new Corpus(cached(source, new Ending())).fingerprint());
     for (int i = 0; i < 300_003; i++) {
       assertEquals(heap.token(i), shards.token(i));
     }

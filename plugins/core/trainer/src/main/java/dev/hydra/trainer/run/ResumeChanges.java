@@ -4,10 +4,8 @@ import com.typesafe.config.Config;
 import dev.hydra.api.ConfigException;
 import dev.hydra.composer.config.ConfigChange;
 import dev.hydra.composer.config.ConfigFiles;
-import dev.hydra.data.Corpus;
 import java.math.BigDecimal;
 import java.math.MathContext;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -15,7 +13,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Collectors;
-import java.util.zip.CRC32C;
 
 /**
  * Finds what is not as it was in the checkpoint that a run goes on from, in words for users.
@@ -26,7 +23,6 @@ import java.util.zip.CRC32C;
  * @param here the configuration that the run goes on with
  */
 record ResumeChanges(RunFolder folder, Config before, TrainerState state, Config here) {
-  private static final int TOKENS_AT_ONCE = 1 << 14;
   private static final String MODEL = "model";
   private static final String DATA = "data";
 
@@ -42,21 +38,6 @@ record ResumeChanges(RunFolder folder, Config before, TrainerState state, Config
   static ResumeChanges since(
       Checkpoint checkpoint, TrainerState state, RunFolder folder, Config here) {
     return new ResumeChanges(folder, checkpoint.config(), state, here);
-  }
-
-  /** A short text that another sequence of tokens hardly shares. */
-  static String fingerprint(Corpus corpus) {
-    CRC32C sum = new CRC32C();
-    ByteBuffer buffer = ByteBuffer.allocate(Integer.BYTES * TOKENS_AT_ONCE);
-    for (int i = 0; i < corpus.size(); i++) {
-      if (!buffer.hasRemaining()) {
-        sum.update(buffer.flip());
-        buffer.clear();
-      }
-      buffer.putInt(corpus.token(i));
-    }
-    sum.update(buffer.flip());
-    return "%d-%08x".formatted(corpus.size(), sum.getValue());
   }
 
   /** All but what plugins and precision are; nothing if all is the same. */

@@ -81,7 +81,7 @@ public final class Trainer implements AutoCloseable {
     this.folder = folder;
     this.listener = new Listeners(List.of(listeners));
     this.learningRates = experiment.optimizer().learningRate(settings.steps());
-    text = ResumeChanges.fingerprint(dataset.corpus());
+    text = dataset.corpus().fingerprint();
     folder.create();
     lock = RunLock.take(folder.path());
     TokenizerFiles.copy(dataset.tokenizer(), folder.tokenizer());

@@ -16,7 +16,8 @@ import java.util.Optional;
  * @param plugins the plugins that the run uses, sorted
  * @param sites the plugin of every site, by the site's path
  * @param unused the parameters that no component asks for
- * @param text the {@link ResumeChanges#fingerprint} of the text; older checkpoints have none
+ * @param text the {@link dev.hydra.data.Corpus#fingerprint} of the text; older checkpoints have
+ *     none
  * @param nextRate the learning rate that the next step was to have; older checkpoints have none
  */
 record TrainerState(

@@ -47,7 +47,7 @@ final class BenchTrainCommand implements Callable<Integer> {
   private static final double GIB = 1L << 30;
 
   /** A run must say how long it is; here --steps does. */
-  private static final Config STEPS = ConfigFactory.parseString("trainer.steps = 1");
+  private static final String STEPS = "trainer.steps = 1";
 
   private final Components components;
   private final PluginRegistry plugins;
@@ -85,7 +85,7 @@ final class BenchTrainCommand implements Callable<Integer> {
       throw new UsageException("--steps must be at least 1");
     }
     List<Shape> asked = shapes.stream().map(BenchTrainCommand::shape).toList();
-    Config loaded = config.load().withFallback(STEPS);
+    Config loaded = config.load().withFallback(ConfigFactory.parseString(STEPS));
     ConfigFiles.allow(loaded, Experiment.PARTS);
     TrainerSettings trainer = TrainerSettings.read(ConfigFiles.part(loaded, "trainer"));
     Device device = deviceArgument.device();

@@ -168,10 +168,6 @@ class ConfigurationTest {
                 { mixer { type = full, heads = 2 } }
                 { mixer { type = sliding-window, heads = 2 } }
                 { mixer { type = sparse-global, heads = 2 } }
-                { ffn { type = moe, experts = 4, hidden = 16
-                        router { type = chunk-topk, chunk = 8, top-k = 2 } } }
-                { memory { type = workspace, slots = 4, dim = 8, heads = 2, chunk = 7 } }
-                { memory { type = pkm, keys = 8, key-dim = 8, value-dim = 16, heads = 2, top-k = 2 } }
               ]
             }
             """);

@@ -295,6 +295,14 @@ class CommandLineIT {
     assertEquals(parameters, sum);
   }
 
+  @Test
+  void costsAtAnyLengthAreNumbers() throws Exception {
+    String lengths = "1000000000000,9223372036854775807";
+    String account =
+        String.join("\n", ok("inspect", "models/hydra-29m", "--json", "--lengths", lengths).out());
+    assertThat(account).doesNotContain(":-").doesNotContainIgnoringCase("nan", "infinity");
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"tiny", "29m"})
   void baselinesAreOfEqualSize(String size) throws Exception {

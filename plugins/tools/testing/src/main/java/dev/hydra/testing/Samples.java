@@ -1,7 +1,9 @@
 package dev.hydra.testing;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -34,6 +36,21 @@ public final class Samples {
   /** Fails unless two tensors have one shape and every element is as near as 1e-12. */
   public static void assertClose(Tensor expected, Tensor actual) {
     assertClose(expected, actual, 1e-12);
+  }
+
+  /** Makes a leaf that needs a gradient, of these values. */
+  public static Tensor leaf(Tensor values, Device device, ScalarType type) {
+    return values.to(device, type).clone().detach().set_requires_grad(true);
+  }
+
+  /**
+   * Fails unless the norm of the difference of two tensors is at most {@code bound} times the norm
+   * of the expected one.
+   */
+  public static void assertNear(String what, Tensor expected, Tensor actual, double bound) {
+    double norm = numbers(expected.norm())[0];
+    double error = numbers(actual.sub(expected).norm())[0];
+    assertTrue(error <= bound * norm, what + " is off by " + error / norm); // false for NaN too
   }
 
   static double[] numbers(Tensor tensor) {

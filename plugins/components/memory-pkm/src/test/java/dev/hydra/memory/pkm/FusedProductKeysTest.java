@@ -9,6 +9,7 @@ import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.RandomInput;
+import dev.hydra.testing.Samples;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.bytedeco.pytorch.Device;
@@ -175,11 +176,6 @@ class FusedProductKeysTest {
   }
 
   private static void near(Map<String, Tensor> actual, Map<String, Tensor> expected, double bound) {
-    expected.forEach(
-        (what, value) -> {
-          double norm = Tensors.number(value.norm());
-          double error = Tensors.number(actual.get(what).sub(value).norm());
-          assertTrue(error <= bound * norm, what + " is off by " + error / norm);
-        });
+    expected.forEach((what, value) -> Samples.assertNear(what, value, actual.get(what), bound));
   }
 }

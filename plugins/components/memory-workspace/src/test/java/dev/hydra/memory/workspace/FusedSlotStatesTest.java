@@ -6,9 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.autograd.CustomFunction;
 import dev.hydra.libtorch.kernels.KernelMode;
-import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.RandomInput;
+import dev.hydra.testing.Samples;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -100,11 +100,6 @@ class FusedSlotStatesTest {
   }
 
   private static void near(Map<String, Tensor> actual, Map<String, Tensor> expected) {
-    expected.forEach(
-        (what, value) -> {
-          double norm = Tensors.number(value.norm());
-          double error = Tensors.number(actual.get(what).sub(value).norm());
-          assertTrue(error <= 2e-5 * norm, what + " is off by " + error / norm);
-        });
+    expected.forEach((what, value) -> Samples.assertNear(what, value, actual.get(what), 2e-5));
   }
 }

@@ -9,6 +9,7 @@ import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.RandomInput;
+import dev.hydra.testing.Samples;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -130,11 +131,11 @@ class FusedScanTest {
   private static Map<String, Tensor> run(
       Numbers numbers, Device on, ScalarType type, Function<ScanInput, SelectiveScan.Output> scan) {
     ScalarType steps = type == ScalarType.Double ? ScalarType.Double : ScalarType.Float;
-    Tensor x = leaf(numbers.x, on, type);
-    Tensor dt = leaf(numbers.dt, on, steps);
-    Tensor a = leaf(numbers.a, on, steps);
-    Tensor selected = leaf(numbers.selected, on, type);
-    Optional<Tensor> initial = numbers.initial.map(i -> leaf(i, on, steps));
+    Tensor x = Samples.leaf(numbers.x, on, type);
+    Tensor dt = Samples.leaf(numbers.dt, on, steps);
+    Tensor a = Samples.leaf(numbers.a, on, steps);
+    Tensor selected = Samples.leaf(numbers.selected, on, type);
+    Optional<Tensor> initial = numbers.initial.map(i -> Samples.leaf(i, on, steps));
     long state = numbers.a.size(1);
     SelectiveScan.Output out =
         scan.apply(
@@ -164,18 +165,10 @@ class FusedScanTest {
     return found;
   }
 
-  private static Tensor leaf(Tensor values, Device on, ScalarType type) {
-    return values.to(on, type).clone().detach().set_requires_grad(true);
-  }
-
   private static void near(
       Map<String, Tensor> actual, Map<String, Tensor> expected, double bound, String how) {
     assertEquals(expected.keySet(), actual.keySet());
     expected.forEach(
-        (what, value) -> {
-          double norm = Tensors.number(value.norm());
-          double error = Tensors.number(actual.get(what).sub(value).norm());
-          assertTrue(error <= bound * norm, what + ", " + how + ": off by " + error / norm);
-        });
+        (what, value) -> Samples.assertNear(what + ", " + how, value, actual.get(what), bound));
   }
 }

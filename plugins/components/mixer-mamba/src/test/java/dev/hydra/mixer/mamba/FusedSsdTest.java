@@ -9,6 +9,7 @@ import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.RandomInput;
+import dev.hydra.testing.Samples;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -244,12 +245,12 @@ class FusedSsdTest {
       Function<SsdInput, Ssd.Output> ssd) {
     Device on = new Device(device);
     ScalarType steps = type == ScalarType.Double ? ScalarType.Double : ScalarType.Float;
-    Tensor mixed = leaf(numbers.mixed, on, type);
-    Tensor dt = leaf(numbers.dt, on, type);
-    Tensor a = leaf(numbers.a, on, steps);
-    Tensor bias = leaf(numbers.bias, on, steps);
-    Tensor skip = leaf(numbers.skip, on, steps);
-    Optional<Tensor> initial = numbers.initial.map(i -> leaf(i, on, steps));
+    Tensor mixed = Samples.leaf(numbers.mixed, on, type);
+    Tensor dt = Samples.leaf(numbers.dt, on, type);
+    Tensor a = Samples.leaf(numbers.a, on, steps);
+    Tensor bias = Samples.leaf(numbers.bias, on, steps);
+    Tensor skip = Samples.leaf(numbers.skip, on, steps);
+    Optional<Tensor> initial = numbers.initial.map(i -> Samples.leaf(i, on, steps));
     int b = s.before + s.inner();
     int c = b + s.projections();
     Ssd.Output out =
@@ -288,21 +289,13 @@ class FusedSsdTest {
     return found;
   }
 
-  private static Tensor leaf(Tensor values, Device on, ScalarType type) {
-    return values.to(on, type).clone().detach().set_requires_grad(true);
-  }
-
   private static void near(
       Map<String, Tensor> actual, Map<String, Tensor> expected, double bound, String how) {
     assertEquals(expected.keySet(), actual.keySet());
     expected.forEach(
         (what, value) -> {
-          double norm = Tensors.number(value.norm());
-          double error = Tensors.number(actual.get(what).sub(value).norm());
           boolean few = value.dim() == 1; // one number a head, of many that add up to little
-          assertTrue(
-              error <= (few ? 3 : 1) * bound * norm,
-              what + ", " + how + ": off by " + error / norm);
+          Samples.assertNear(what + ", " + how, value, actual.get(what), few ? 3 * bound : bound);
         });
   }
 }

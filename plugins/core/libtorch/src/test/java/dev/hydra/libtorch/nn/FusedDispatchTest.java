@@ -8,6 +8,7 @@ import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.autograd.CustomFunction;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.Samples;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -103,11 +104,11 @@ class FusedDispatchTest {
       Device on = new Device(device);
       try (KernelMode.Setting kernels = mode.set()) {
         ExpertDispatch dispatch = ExpertDispatch.of(chosen.to(on, ScalarType.Long), experts, span);
-        Tensor x = leaf(tokens, on, type);
-        Tensor rows = leaf(computed, on, type);
+        Tensor x = Samples.leaf(tokens, on, type);
+        Tensor rows = Samples.leaf(computed, on, type);
         ScalarType weightType = type == ScalarType.Double ? type : ScalarType.Float;
-        Tensor scale = leaf(weights, on, weightType);
-        Optional<Tensor> more = other.map(each -> leaf(each, on, type));
+        Tensor scale = Samples.leaf(weights, on, weightType);
+        Optional<Tensor> more = other.map(each -> Samples.leaf(each, on, type));
         assertEquals(mode == KernelMode.FUSED, FusedDispatch.of(x).isPresent());
         Tensor spread = dispatch.spread(x);
         Tensor combined = dispatch.combine(rows, scale, more);
@@ -152,16 +153,7 @@ class FusedDispatchTest {
     return values.to(type).to(ScalarType.Double);
   }
 
-  private static Tensor leaf(Tensor values, Device on, ScalarType type) {
-    return values.to(on, type).clone().detach().set_requires_grad(true);
-  }
-
   private static void near(Map<String, Tensor> actual, Map<String, Tensor> expected, double bound) {
-    expected.forEach(
-        (what, value) -> {
-          double norm = Tensors.number(value.norm());
-          double error = Tensors.number(actual.get(what).sub(value).norm());
-          assertTrue(error <= bound * norm, what + " is off by " + error / norm);
-        });
+    expected.forEach((what, value) -> Samples.assertNear(what, value, actual.get(what), bound));
   }
 }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.Samples;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Function;
@@ -76,8 +77,8 @@ final class Twins {
   private Map<String, Tensor> run(
       Operator operator, Device device, ScalarType element, ScalarType weight) {
     Map<String, Tensor> leaves = new LinkedHashMap<>();
-    elements.forEach((name, values) -> leaves.put(name, leaf(values, device, element)));
-    weights.forEach((name, values) -> leaves.put(name, leaf(values, device, weight)));
+    elements.forEach((name, values) -> leaves.put(name, Samples.leaf(values, device, element)));
+    weights.forEach((name, values) -> leaves.put(name, Samples.leaf(values, device, weight)));
     Map<String, Tensor> found = new LinkedHashMap<>(operator.apply(leaves));
     Tensor loss = torch.zeros(1).to(device, ScalarType.Double);
     int number = 0;
@@ -99,18 +100,10 @@ final class Twins {
     return found;
   }
 
-  private static Tensor leaf(Tensor values, Device device, ScalarType type) {
-    return values.to(device, type).clone().detach().set_requires_grad(true);
-  }
-
   private static void near(
       Map<String, Tensor> actual, Map<String, Tensor> expected, double bound, String how) {
     assertEquals(expected.keySet(), actual.keySet());
     expected.forEach(
-        (what, value) -> {
-          double norm = Tensors.number(value.norm());
-          double error = Tensors.number(actual.get(what).sub(value).norm());
-          assertTrue(error <= bound * norm, what + ", " + how + ": off by " + error / norm);
-        });
+        (what, value) -> Samples.assertNear(what + ", " + how, value, actual.get(what), bound));
   }
 }

@@ -1,19 +1,15 @@
 package dev.hydra.trainer.step;
 
-import dev.hydra.composer.model.ComponentException;
 import dev.hydra.composer.model.ForwardContext;
-import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
-import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
 /** The forward and backward of a step, of which there may be several. */
 final class Accumulation {
   private final StepParts parts;
   private final double share;
-  private Optional<SitePath> failedAt = Optional.empty();
 
   /** Prepares one of {@code forwards}, over which gradients and sums are averaged. */
   Accumulation(StepParts parts, int forwards) {
@@ -29,13 +25,7 @@ final class Accumulation {
    */
   void run(Tensor tokens) {
     try (ForwardContext forward = ForwardContext.training().recomputing(parts.recompute())) {
-      failedAt = Optional.empty();
-      try {
-        Scopes.run(() -> add(tokens, forward));
-      } catch (ComponentException e) {
-        failedAt = Optional.of(e.site());
-        throw e;
-      }
+      Scopes.run(() -> add(tokens, forward));
     }
   }
 
@@ -49,10 +39,5 @@ final class Accumulation {
     Backward.run(Tensors.mul(loss.add(auxiliary), share));
     parts.gradients().collect();
     parts.sums().add(loss, auxiliary, forward, share);
-  }
-
-  /** The component whose forward has thrown, if it was one. */
-  Optional<SitePath> failedAt() {
-    return failedAt;
   }
 }

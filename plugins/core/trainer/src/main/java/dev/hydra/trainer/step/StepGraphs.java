@@ -1,5 +1,6 @@
 package dev.hydra.trainer.step;
 
+import dev.hydra.composer.model.ComponentException;
 import dev.hydra.libtorch.graphs.CudaGraph;
 import dev.hydra.libtorch.graphs.GraphPool;
 import dev.hydra.libtorch.graphs.SideStream;
@@ -59,7 +60,9 @@ final class StepGraphs implements AutoCloseable {
     } catch (RuntimeException e) {
       graphs.close();
       String place =
-          accumulation.failedAt().map(site -> "the component at " + site.text()).orElse("it");
+          e instanceof ComponentException component
+              ? "the component at " + component.site().text()
+              : "it";
       warned.accept(
           "the step is not captured as a CUDA graph, which makes small models slower: "
               + place

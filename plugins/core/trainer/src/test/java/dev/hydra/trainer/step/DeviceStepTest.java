@@ -9,6 +9,7 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.Recompute;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.optim.OptimizedParameter;
+import dev.hydra.optim.Optimizer;
 import dev.hydra.optim.OptimizerSettings;
 import dev.hydra.testing.InScope;
 import dev.hydra.trainer.run.Experiment;
@@ -63,19 +64,8 @@ class DeviceStepTest {
           new StepPlan.Inputs(i -> windows(FORWARDS * number + i), FORWARDS, 1e-2, () -> {}));
     }
 
-    /** All that must go on as it was: parameters, working copies, the optimizer's state. */
     Map<String, Tensor> contents() {
-      Map<String, Tensor> all = new LinkedHashMap<>();
-      model
-          .parameters()
-          .all()
-          .forEach(
-              each -> {
-                all.put(each.name(), each.master().detach().clone());
-                all.put(each.name() + " working", each.working().detach().clone());
-              });
-      parts.optimizer().exportState().forEach((name, each) -> all.put(name, each.clone()));
-      return all;
+      return DeviceStepTest.contents(model, parts.optimizer());
     }
 
     @Override
@@ -88,6 +78,21 @@ class DeviceStepTest {
 
   static Tensor windows(long seed) {
     return Tensor.create(new Random(seed).longs(2 * 33, 0, 256).toArray(), 2, 33);
+  }
+
+  /** All that must go on as it was: parameters, working copies, the optimizer's state. */
+  static Map<String, Tensor> contents(Model model, Optimizer optimizer) {
+    Map<String, Tensor> all = new LinkedHashMap<>();
+    model
+        .parameters()
+        .all()
+        .forEach(
+            each -> {
+              all.put(each.name(), each.master().detach().clone());
+              all.put(each.name() + " working", each.working().detach().clone());
+            });
+    optimizer.exportState().forEach((name, each) -> all.put(name, each.clone()));
+    return all;
   }
 
   static void assertSame(Map<String, Tensor> expected, Map<String, Tensor> actual) {

@@ -12,7 +12,6 @@ import dev.hydra.testing.InScope;
 import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.Trials;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -81,17 +80,7 @@ class TrainingStepCudaTest {
     }
 
     Map<String, Tensor> contents() {
-      Map<String, Tensor> all = new LinkedHashMap<>();
-      model
-          .parameters()
-          .all()
-          .forEach(
-              each -> {
-                all.put(each.name(), each.master().detach().clone());
-                all.put(each.name() + " working", each.working().detach().clone());
-              });
-      step.optimizer().exportState().forEach((name, each) -> all.put(name, each.clone()));
-      return all;
+      return DeviceStepTest.contents(model, step.optimizer());
     }
 
     @Override

@@ -53,6 +53,12 @@ final class RunLog {
     add(journal, line);
   }
 
+  /** Notes something that went wrong and that training survives, and tells the listener. */
+  void warn(long step, String message) {
+    event("warning", step, "message", message);
+    listener.warned(message);
+  }
+
   private synchronized void add(JsonLines lines, Map<String, Object> line) {
     try {
       lines.add(line);

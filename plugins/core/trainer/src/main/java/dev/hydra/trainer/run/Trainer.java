@@ -44,6 +44,7 @@ public final class Trainer implements AutoCloseable {
   private final Model model;
   private final TrainingStep training;
   private final Checkpoints checkpoints;
+  private final Saves saves;
   private final Evaluator evaluator;
   private final LearningRate learningRates;
   private final RunLog log;
@@ -52,7 +53,6 @@ public final class Trainer implements AutoCloseable {
   private final KernelMode.Setting kernels;
   private final String text;
   private long step;
-  private long savedStep = -1;
   private long clock;
   private long tokens;
   private volatile boolean checkpointRequested;
@@ -104,6 +104,7 @@ public final class Trainer implements AutoCloseable {
     }
     evaluator = new Evaluator(model, dataset, settings.batchSize());
     checkpoints = new Checkpoints(folder, this::config, model, training);
+    saves = new Saves(folder, checkpoints, this::config, log, listener);
     swaps = new Swaps(model, training, dataset.train(), settings.guard(), this::swapped);
   }
 
@@ -141,74 +142,21 @@ public final class Trainer implements AutoCloseable {
    * @throws IOException if there is none, or it does not fit the configuration
    */
   public long resume(UnexpectedKeys policy) throws IOException {
-    Checkpoint checkpoint =
-        folder
-            .latestIntact(damaged -> warn(damaged + "; the checkpoint before it is used"))
-            .orElseThrow(
-                () ->
-                    new IOException(
-                        "there is no intact checkpoint in " + folder.path() + " to resume from"));
-    TrainerState state = checkpoint.state();
-    ResumeChanges changes = ResumeChanges.since(checkpoint, state, folder, experiment.config());
-    changes.refuseFewer(settings.steps());
-    SwapReport.Parameters parameters = restore(checkpoint, state, policy);
+    Resumption resumption = Resumption.latest(folder, experiment, this::warn);
+    TrainerState state = resumption.state();
+    resumption.refuseFewer(settings.steps());
+    SwapReport.Parameters parameters = resumption.restore(checkpoints, policy);
     step = state.step();
-    savedStep = step;
-    folder.setAsideAfter(step);
+    saves.resumed(step);
     dataset.train().seek(state.samples());
-    Map<String, String> other = otherVersions(state.sites());
-    if (!other.isEmpty()) {
-      warn("the checkpoint was made with other plugins: " + other);
-    }
-    String compute = compute();
-    if (!state.compute().equals(compute)) {
-      warn("the checkpoint was computed in " + state.compute() + ", this run is in " + compute);
-    }
-    changes.all(text, settings.steps(), nextRate()).forEach(this::warn);
-    log.event(
-        "resume",
-        step,
-        "sites",
-        other,
-        "migrated",
-        parameters.migrated(),
-        "initialised",
-        parameters.initialised(),
-        "dropped",
-        parameters.dropped(),
-        "kept",
-        parameters.kept());
+    resumption.changes(this.state()).forEach(this::warn);
+    log.event("resume", step, resumption.details(this.state(), parameters));
     return step;
-  }
-
-  private SwapReport.Parameters restore(
-      Checkpoint checkpoint, TrainerState state, UnexpectedKeys policy) throws IOException {
-    try {
-      return checkpoints.restore(checkpoint, state, policy);
-    } catch (IOException e) {
-      throw checkpoint.unfit(experiment.config(), e);
-    }
   }
 
   /** The learning rate of the next step; after the last step its own. */
   private double nextRate() {
     return learningRates.at(Math.min(step, settings.steps() - 1L));
-  }
-
-  /**
-   * Returns the sites whose plugin is not that of a checkpoint, with the one of the checkpoint and
-   * its own.
-   */
-  private Map<String, String> otherVersions(Map<SitePath, PluginId> saved) {
-    Map<String, String> other = new LinkedHashMap<>();
-    sites()
-        .forEach(
-            (site, plugin) -> {
-              if (!plugin.equals(saved.get(site))) {
-                other.put(site.text(), saved.get(site) + " -> " + plugin);
-              }
-            });
-    return other;
   }
 
   /** Returns all plugins that the run uses, sorted. */
@@ -360,38 +308,15 @@ public final class Trainer implements AutoCloseable {
             + ", gradient norm "
             + measured.gradientNorm()
             + "); the parameters were not changed by it, and "
-            + newest()
+            + saves.newest()
             + ". Try a lower optimizer.learning-rate, more optimizer.warmup-steps or"
             + " trainer.precision = fp32");
   }
 
-  /**
-   * Writes a checkpoint of this step, unless there is one. A full disk must not end a run: the next
-   * checkpoint may find room again.
-   *
-   * @param needed whether there will be no next one
-   */
+  /** See {@link Saves#save}. */
   private void save(boolean needed) throws IOException {
-    if (savedStep == step || step == 0) {
-      return;
-    }
     long begin = System.nanoTime();
-    TrainerState state = state();
-    try {
-      Checkpoint checkpoint = checkpoints.save(state, settings.checkpointKeep());
-      savedStep = step;
-      DurableFiles.write(folder.config(), config());
-      log.event("checkpoint", step, "folder", checkpoint.folder().getFileName().toString());
-      listener.checkpointed(step, checkpoint.folder());
-    } catch (IOException e) {
-      String problem =
-          "the checkpoint of step " + step + " could not be written: " + e.getMessage();
-      if (needed) {
-        throw new IOException(
-            problem + ". Make room, or use another disk; " + newest() + ", go on with --resume", e);
-      }
-      warn(problem + ". Training goes on; make room before the next checkpoint");
-    }
+    saves.save(this::state, step, settings.checkpointKeep(), needed);
     clock += System.nanoTime() - begin; // not training time
   }
 
@@ -415,15 +340,8 @@ public final class Trainer implements AutoCloseable {
         Optional.of(nextRate()));
   }
 
-  private String newest() {
-    return savedStep < 0
-        ? "there is no checkpoint yet"
-        : "the newest checkpoint is that of step " + savedStep;
-  }
-
   private void warn(String message) {
-    log.event("warning", step, "message", message);
-    listener.warned(message);
+    log.warn(step, message);
   }
 
   @Override

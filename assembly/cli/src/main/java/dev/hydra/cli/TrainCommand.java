@@ -120,16 +120,15 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
     Config read = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
     Config config = resume && runDir != null ? CarriedTokenizer.in(read, runDir) : read;
     Experiment experiment = Experiment.read(config, plugins.registry(), Installation.dataRoots());
-    Dataset dataset =
-        experiment
-            .data()
-            .open(Installation.dataRoots(), new TokenizingProgress(spec.commandLine().getErr()));
+    List<Dataset> datasets =
+        experiment.open(
+            Installation.dataRoots(), new TokenizingProgress(spec.commandLine().getErr()));
     Device device = deviceArgument.device();
     try (NewRunFolder begun =
         runDir == null
             ? NewRunFolder.in(Path.of("runs"), defaultName())
             : NewRunFolder.at(runDir)) {
-      return train(signal, begun.folder(), file, config, experiment, dataset, device);
+      return train(signal, begun.folder(), file, config, experiment, datasets, device);
     }
   }
 
@@ -139,7 +138,7 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
       Path file,
       Config config,
       Experiment experiment,
-      Dataset dataset,
+      List<Dataset> datasets,
       Device device)
       throws IOException {
     PrintWriter screen = spec.commandLine().getErr();
@@ -150,9 +149,9 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
         Interrupt interrupt = new Interrupt();
         Trainer trainer =
             new Trainer(
-                experiment, dataset, components(folder, config), device, folder, display, swaps)) {
+                experiment, datasets, components(folder, config), device, folder, display, swaps)) {
       errors = folder.path();
-      announce(screen, file, trainer.model(), dataset, folder);
+      announce(screen, file, trainer.model(), datasets.get(0), folder);
       if (resume) {
         screen.println("resuming after step " + trainer.resume(policy));
       }
@@ -172,7 +171,7 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
                     + folder.path());
         return INTERRUPTED;
       }
-      summarise(experiment, dataset.tokenizer(), trainer.model(), outcome, folder);
+      summarise(experiment, datasets.get(0).tokenizer(), trainer.model(), outcome, folder);
     }
     return 0;
   }

@@ -18,9 +18,10 @@ import org.jspecify.annotations.Nullable;
  * is named by its number, from 0, or by its name, its role or its type, as in {@code paths[moe]};
  * that means all elements of the kind.
  *
- * @param set what is set there
+ * @param place where it is set, for messages
+ * @param whole the key
  */
-record ElementPath(SetValue set) {
+record ElementPath(String place, String whole) {
   private static final String OFF = "off";
 
   /**
@@ -30,7 +31,7 @@ record ElementPath(SetValue set) {
    * @throws com.typesafe.config.ConfigException.NotResolved if the list comes from a substitution
    */
   ConfigObject in(ConfigObject root, ConfigValue value) {
-    return (ConfigObject) under(root, set.key(), value);
+    return (ConfigObject) under(root, whole, value);
   }
 
   private ConfigValue under(@Nullable ConfigValue current, String rest, ConfigValue value) {
@@ -147,6 +148,6 @@ record ElementPath(SetValue set) {
   }
 
   private ConfigException wrong(String problem) {
-    return new ConfigException("--set " + set.text() + ": " + problem);
+    return new ConfigException(place + ": " + problem);
   }
 }

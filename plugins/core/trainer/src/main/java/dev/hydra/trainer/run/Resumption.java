@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
 /**
  * What a run goes on from, and what is not as it was then.
@@ -16,17 +17,18 @@ import java.util.function.Consumer;
  * @param checkpoint the checkpoint
  * @param state what it says of the run
  * @param folder the folder of the run
- * @param experiment what the run is to be now
+ * @param stage the stage that it goes on in
  */
-record Resumption(
-    Checkpoint checkpoint, TrainerState state, RunFolder folder, Experiment experiment) {
+record Resumption(Checkpoint checkpoint, TrainerState state, RunFolder folder, Stage stage) {
   /**
    * Finds the latest intact checkpoint.
    *
+   * @param stages finds the stage that it was made in
    * @param warned is told of damaged ones
    * @throws IOException if there is none
    */
-  static Resumption latest(RunFolder folder, Experiment experiment, Consumer<String> warned)
+  static Resumption latest(
+      RunFolder folder, Function<TrainerState, Stage> stages, Consumer<String> warned)
       throws IOException {
     Checkpoint checkpoint =
         folder
@@ -35,16 +37,17 @@ record Resumption(
                 () ->
                     new IOException(
                         "there is no intact checkpoint in " + folder.path() + " to resume from"));
-    return new Resumption(checkpoint, checkpoint.state(), folder, experiment);
+    TrainerState state = checkpoint.state();
+    return new Resumption(checkpoint, state, folder, stages.apply(state));
   }
 
   private ResumeChanges inConfig() {
-    return ResumeChanges.since(checkpoint, state, folder, experiment.config());
+    return ResumeChanges.since(checkpoint, state, folder, stage.config());
   }
 
   /** See {@link ResumeChanges#refuseFewer}. */
-  void refuseFewer(int steps) {
-    inConfig().refuseFewer(steps);
+  void refuseFewer() {
+    inConfig().refuseFewer(stage.trainer().steps());
   }
 
   /**
@@ -56,7 +59,7 @@ record Resumption(
     try {
       return checkpoints.restore(checkpoint, state, policy);
     } catch (IOException e) {
-      throw checkpoint.unfit(experiment.config(), e);
+      throw checkpoint.unfit(stage.config(), e);
     }
   }
 
@@ -80,10 +83,7 @@ record Resumption(
     }
     changes.addAll(
         inConfig()
-            .all(
-                now.text().orElseThrow(),
-                experiment.trainer().steps(),
-                now.nextRate().orElseThrow()));
+            .all(now.text().orElseThrow(), stage.trainer().steps(), now.nextRate().orElseThrow()));
     return changes;
   }
 

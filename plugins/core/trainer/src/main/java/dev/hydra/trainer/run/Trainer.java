@@ -7,7 +7,6 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.SitePath;
-import dev.hydra.composer.spec.SpecConfig;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.composer.swap.Swapper;
@@ -17,7 +16,6 @@ import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.RandomState;
-import dev.hydra.optim.LearningRate;
 import dev.hydra.trainer.evaluation.Evaluator;
 import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.step.StepMetrics;
@@ -37,21 +35,19 @@ import org.bytedeco.pytorch.Tensor;
 /** A training run from its first step, or from a checkpoint, to its last. */
 public final class Trainer implements AutoCloseable {
   private final Experiment experiment;
-  private final TrainerSettings settings;
-  private final Dataset dataset;
+  private final StageRun stages;
   private final RunFolder folder;
   private final TrainingListener listener;
   private final Model model;
   private final TrainingStep training;
   private final Checkpoints checkpoints;
   private final Saves saves;
-  private final Evaluator evaluator;
-  private final LearningRate learningRates;
   private final RunLog log;
   private final RunLock lock;
   private final Swaps swaps;
   private final KernelMode.Setting kernels;
-  private final String text;
+  private Evaluator evaluator;
+  private TrainerSettings settings;
   private long step;
   private long clock;
   private long tokens;
@@ -63,13 +59,14 @@ public final class Trainer implements AutoCloseable {
   /**
    * Builds the model and opens the run folder.
    *
+   * @param datasets the data of every stage, see {@link Experiment#open}
    * @param listeners hear what happens, each event in their order
-   * @throws dev.hydra.api.ConfigException if a component's configuration is wrong
+   * @throws dev.hydra.api.ConfigException if a component's configuration is wrong, in any stage
    * @throws IOException if the run folder cannot be written to, or another run is using it
    */
   public Trainer(
       Experiment experiment,
-      Dataset dataset,
+      List<Dataset> datasets,
       Components components,
       Device device,
       RunFolder folder,
@@ -77,11 +74,13 @@ public final class Trainer implements AutoCloseable {
       throws IOException {
     this.experiment = experiment;
     this.settings = experiment.trainer();
-    this.dataset = dataset;
     this.folder = folder;
     this.listener = new Listeners(List.of(listeners));
-    this.learningRates = experiment.optimizer().learningRate(settings.steps());
-    text = dataset.corpus().fingerprint();
+    Dataset dataset = datasets.get(0);
+    Stage first = experiment.stages().get(0);
+    if (first.named()) {
+      StageCheck.of(experiment.stages(), components);
+    }
     folder.create();
     lock = RunLock.take(folder.path());
     TokenizerFiles.copy(dataset.tokenizer(), folder.tokenizer());
@@ -93,6 +92,7 @@ public final class Trainer implements AutoCloseable {
     try {
       model = Model.build(experiment.model(), components, precision, settings.seed());
       built = Optional.of(model);
+      model.parameters().freeze(first.frozen());
       training =
           new TrainingStep(
               model, experiment.optimizer(), settings.recompute(), settings.graph(), this::warn);
@@ -102,10 +102,11 @@ public final class Trainer implements AutoCloseable {
       lock.close();
       throw e;
     }
-    evaluator = new Evaluator(model, dataset, settings.batchSize());
     checkpoints = new Checkpoints(folder, this::config, model, training);
     saves = new Saves(folder, checkpoints, this::config, log, listener);
     swaps = new Swaps(model, training, dataset.train(), settings.guard(), this::swapped);
+    stages = new StageRun(experiment.stages(), datasets, model, training, swaps);
+    evaluator = new Evaluator(model, dataset, settings.batchSize());
   }
 
   /** Returns the model that is trained. */
@@ -130,9 +131,7 @@ public final class Trainer implements AutoCloseable {
 
   /** Returns the configuration that builds the model as it is now. */
   private String config() {
-    boolean changed = !model.spec().equals(experiment.model());
-    return ConfigFiles.render(
-        changed ? SpecConfig.write(model.spec(), experiment.config()) : experiment.config());
+    return ConfigFiles.render(stages.config());
   }
 
   /**
@@ -142,13 +141,14 @@ public final class Trainer implements AutoCloseable {
    * @throws IOException if there is none, or it does not fit the configuration
    */
   public long resume(UnexpectedKeys policy) throws IOException {
-    Resumption resumption = Resumption.latest(folder, experiment, this::warn);
+    Resumption resumption = Resumption.latest(folder, stages::of, this::warn);
     TrainerState state = resumption.state();
-    resumption.refuseFewer(settings.steps());
+    resumption.refuseFewer();
+    stages.resume(state);
+    follow();
     SwapReport.Parameters parameters = resumption.restore(checkpoints, policy);
     step = state.step();
     saves.resumed(step);
-    dataset.train().seek(state.samples());
     resumption.changes(this.state()).forEach(this::warn);
     log.event("resume", step, resumption.details(this.state(), parameters));
     return step;
@@ -156,7 +156,7 @@ public final class Trainer implements AutoCloseable {
 
   /** The learning rate of the next step; after the last step its own. */
   private double nextRate() {
-    return learningRates.at(Math.min(step, settings.steps() - 1L));
+    return stages.rate(Math.min(step, settings.steps() - 1L));
   }
 
   /** Returns all plugins that the run uses, sorted. */
@@ -191,7 +191,10 @@ public final class Trainer implements AutoCloseable {
     DurableFiles.write(folder.config(), config());
     log.forgetAfter(step);
     log.event("start", step, "plugins", texts(plugins()), "compute", compute());
-    experiment.optimizer().shortenedWarmup(settings.steps()).ifPresent(this::warn);
+    warnOfSchedule();
+    if (step == 0 && stages.current().named()) {
+      began(stages.first());
+    }
     try {
       if (step < settings.steps()) {
         listener.started(swapper());
@@ -212,12 +215,16 @@ public final class Trainer implements AutoCloseable {
     clock = System.nanoTime();
     while (step < settings.steps() && !stop.getAsBoolean()) {
       swaps.boundary(step);
-      double learningRate = learningRates.at(step);
+      while (stages.over(step)) {
+        nextStage();
+      }
+      stages.grow(step);
+      double learningRate = stages.rate(step);
       StepMetrics measured;
       try {
         measured =
             training.run(
-                i -> dataset.train().next(settings.batchSize()),
+                i -> stages.dataset().train().next(settings.batchSize()),
                 settings.accumulate(),
                 learningRate);
       } catch (RuntimeException | Error e) { // a component of a swap may fail in the run only
@@ -231,7 +238,7 @@ public final class Trainer implements AutoCloseable {
       }
       checkFinite(measured);
       step++;
-      tokens += settings.tokensPerStep(experiment.data().sequenceLength());
+      tokens += stages.current().tokensPerStep();
       boolean last = step == settings.steps();
       if (last || due(settings.logEvery())) {
         report(measured, learningRate);
@@ -243,6 +250,36 @@ public final class Trainer implements AutoCloseable {
       if (!last && due(settings.evaluateEvery())) {
         evaluateWatched(stop);
       }
+    }
+  }
+
+  /** Begins the next stage, after a checkpoint: that of the stage before can be gone on from. */
+  private void nextStage() throws IOException {
+    save(false);
+    long begin = System.nanoTime();
+    StageReport report = stages.enter(step);
+    follow();
+    began(report);
+    warnOfSchedule();
+    clock += System.nanoTime() - begin; // not training time
+  }
+
+  /** Takes what a stage changes in the run. */
+  private void follow() {
+    settings = stages.current().trainer();
+    evaluator = new Evaluator(model, stages.dataset(), settings.batchSize());
+  }
+
+  private void began(StageReport report) {
+    log.event("stage", step, report.details());
+    listener.stageBegan(report);
+  }
+
+  /** Says that a warm-up takes longer than the steps of its schedule, which begins here. */
+  private void warnOfSchedule() {
+    Stage stage = stages.current();
+    if (stage.rates().begin() == stage.begin()) {
+      stage.optimizer().shortenedWarmup(stage.rates().steps()).ifPresent(this::warn);
     }
   }
 
@@ -331,13 +368,15 @@ public final class Trainer implements AutoCloseable {
         model.parameters().all().stream().filter(Parameter::unused).map(Parameter::name).toList();
     return new TrainerState(
         step,
-        dataset.train().position(),
+        stages.dataset().train().position(),
         compute(),
         plugins(),
         sites(),
         unused,
-        Optional.of(text),
-        Optional.of(nextRate()));
+        Optional.of(stages.dataset().corpus().fingerprint()),
+        Optional.of(nextRate()),
+        stages.current().name(),
+        stages.growing());
   }
 
   private void warn(String message) {

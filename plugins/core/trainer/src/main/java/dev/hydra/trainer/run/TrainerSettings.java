@@ -126,7 +126,8 @@ public record TrainerSettings(
             "trainer.evaluation", "How the model is scored on held-out text.", EVALUATION),
         new OptionGroup("trainer.checkpoint", "What is kept to go on from.", CHECKPOINT),
         new OptionGroup("trainer.sample", "The text that is generated at the end.", SAMPLE),
-        GuardSettings.documentation());
+        GuardSettings.documentation(),
+        StageSettings.documentation());
   }
 
   /**
@@ -136,7 +137,15 @@ public record TrainerSettings(
    */
   public static TrainerSettings read(Config trainer) {
     Settings main =
-        Settings.read("trainer", trainer, OPTIONS, "evaluation", "checkpoint", "sample", "swap");
+        Settings.read(
+            "trainer",
+            trainer,
+            OPTIONS,
+            "evaluation",
+            "checkpoint",
+            "sample",
+            "swap",
+            StageSettings.KEY);
     Settings evaluation = part(trainer, "evaluation", EVALUATION);
     int last = evaluation.get(EVALUATION_FINAL);
     Settings checkpoint = part(trainer, "checkpoint", CHECKPOINT);

@@ -105,12 +105,13 @@ public final class Trials {
       Path folder, Path run, String overrides, Events events, Components components)
       throws IOException {
     Experiment experiment = experiment(overrides);
-    Dataset dataset = experiment.data().open(List.of(folder));
-    return new Trainer(experiment, dataset, components, Devices.cpu(), new RunFolder(run), events);
+    List<Dataset> datasets = experiment.open(List.of(folder), bytes -> {});
+    return new Trainer(experiment, datasets, components, Devices.cpu(), new RunFolder(run), events);
   }
 
   /** Remembers what a run said. */
   static final class Events implements TrainingListener {
+    final List<StageReport> stages = new ArrayList<>();
     final List<StepReport> steps = new ArrayList<>();
     final List<Score> scores = new ArrayList<>();
     final List<Path> checkpoints = new ArrayList<>();
@@ -128,6 +129,11 @@ public final class Trials {
     public void started(Swapper swapper) {
       assertEquals(0, steps.size(), "before the first step");
       started.add(swapper);
+    }
+
+    @Override
+    public void stageBegan(StageReport report) {
+      stages.add(report);
     }
 
     @Override

@@ -13,6 +13,7 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.trainer.run.Experiment;
+import dev.hydra.trainer.run.StageCheck;
 import java.io.IOException;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -52,8 +53,12 @@ final class ConfigCommand {
     boolean experiment =
         config.hasPath("trainer") || config.hasPath("data") || config.hasPath("optimizer");
     ModelSpec model;
+    String stages = "";
     if (experiment) {
-      model = Experiment.read(config, plugins, Installation.dataRoots()).model();
+      Experiment read = Experiment.read(config, plugins, Installation.dataRoots());
+      model = read.model();
+      StageCheck.of(read.stages(), components);
+      stages = read.stages().size() > 1 ? " in " + read.stages().size() + " stages" : "";
     } else {
       ConfigFiles.allow(config, Experiment.PARTS);
       model = ModelSpec.read(config);
@@ -67,6 +72,7 @@ final class ConfigCommand {
               arguments.file()
                   + ": in order, a "
                   + (experiment ? "training configuration" : "model")
+                  + stages
                   + " of "
                   + built.spec().blocks().size()
                   + " blocks");

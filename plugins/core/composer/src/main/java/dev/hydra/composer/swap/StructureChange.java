@@ -19,7 +19,6 @@ import java.util.function.Function;
 import java.util.function.Predicate;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A change of a model's structure, and of which of its parameters are frozen, that was planned
@@ -87,11 +86,11 @@ public final class StructureChange implements SwapHost.Change, AutoCloseable {
   private static Components preferring(Registration own, List<Registration> others) {
     List<Registration> known = new ArrayList<>();
     known.add(own);
-    others.stream().filter(each -> !same(each, own)).forEach(known::add);
+    others.stream().filter(each -> !offersSame(each, own)).forEach(known::add);
     return () -> known;
   }
 
-  private static boolean same(Registration one, Registration other) {
+  private static boolean offersSame(Registration one, Registration other) {
     return one.type().equals(other.type())
         && Components.factory(one).role() == Components.factory(other).role();
   }
@@ -103,7 +102,7 @@ public final class StructureChange implements SwapHost.Change, AutoCloseable {
       Parameter same = next.get(each.name());
       if (same == null && each.unused()) {
         next.put(each.name(), each);
-      } else if (same == null || same.master() != each.master()) {
+      } else if (same == null || !same.master().equals(each.master())) {
         gone.add(each);
       }
     }
@@ -114,16 +113,15 @@ public final class StructureChange implements SwapHost.Change, AutoCloseable {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
       for (Parameter made : parameters.made().values()) {
-        Parameter old = before.get(made.name());
-        if (carries(old, made)) {
-          made.load(old.master().detach());
-        }
+        same(made, before).ifPresent(old -> made.load(old.master().detach()));
       }
     }
   }
 
-  private static boolean carries(@Nullable Parameter old, Parameter made) {
-    return old != null && old.spec().shape().equals(made.spec().shape());
+  /** Finds the parameter of the same name and shape. */
+  private static Optional<Parameter> same(Parameter parameter, Map<String, Parameter> among) {
+    return Optional.ofNullable(among.get(parameter.name()))
+        .filter(each -> each.spec().shape().equals(parameter.spec().shape()));
   }
 
   @Override
@@ -149,7 +147,7 @@ public final class StructureChange implements SwapHost.Change, AutoCloseable {
   public Map<String, Tensor> rearranged(Function<String, Optional<Tensor>> old) {
     Map<String, Tensor> moved = new LinkedHashMap<>();
     for (Parameter made : parameters.made().values()) {
-      if (carries(before.get(made.name()), made)) {
+      if (same(made, before).isPresent()) {
         old.apply(made.name()).ifPresent(value -> moved.put(made.name(), value));
       }
     }
@@ -166,13 +164,10 @@ public final class StructureChange implements SwapHost.Change, AutoCloseable {
     List<String> carried = new ArrayList<>();
     List<String> initialised = new ArrayList<>();
     for (Parameter each : parameters.asked().values()) {
-      (carries(before.get(each.name()), each) ? carried : initialised).add(each.name());
+      (same(each, before).isPresent() ? carried : initialised).add(each.name());
     }
     List<String> dropped =
-        gone.stream()
-            .filter(each -> !carries(next.get(each.name()), each))
-            .map(Parameter::name)
-            .toList();
+        gone.stream().filter(each -> same(each, next).isEmpty()).map(Parameter::name).toList();
     List<String> kept =
         next.values().stream().filter(Parameter::unused).map(Parameter::name).toList();
     return new SwapReport.Parameters(carried, List.of(), initialised, dropped, kept);

@@ -77,7 +77,7 @@ public record Stage(
   }
 
   /** Returns the tokens of each of its steps. */
-  long tokensPerStep() {
+  public long tokensPerStep() {
     return trainer.tokensPerStep(data.sequenceLength());
   }
 

@@ -11,7 +11,7 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Checks the models of all stages before the first step, without memory for them. */
-final class StageCheck {
+public final class StageCheck {
   private StageCheck() {}
 
   /**
@@ -19,7 +19,7 @@ final class StageCheck {
    *
    * @throws ConfigException for what cannot work, with the name of the stage
    */
-  static void of(List<Stage> stages, Components components) {
+  public static void of(List<Stage> stages, Components components) {
     int known = 0;
     for (Stage stage : stages) {
       List<FrozenParameters.Rule> rules = stage.frozen().rules();

@@ -16,6 +16,7 @@ import dev.hydra.trainer.swap.Swaps;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
@@ -57,21 +58,39 @@ final class StageRun {
 
   /** Says whether another stage begins after so many steps. */
   boolean over(long step) {
-    return next(current, step) != current;
+    return over(current, step);
   }
 
-  private Stage next(Stage stage, long step) {
-    boolean last = stage.index() == stages.size() - 1;
-    return last || step < stage.until() ? stage : stages.get(stage.index() + 1);
+  private boolean over(Stage stage, long step) {
+    return stage.index() < stages.size() - 1 && step >= stage.until();
+  }
+
+  /** Finds the stage of the step after so many, from a stage on. */
+  private Stage at(long step, Stage from) {
+    Stage stage = from;
+    while (over(stage, step)) {
+      stage = stages.get(stage.index() + 1);
+    }
+    return stage;
   }
 
   /** Returns the learning rate after so many steps. */
   double rate(long step) {
-    Stage stage = current;
-    while (next(stage, step) != stage) {
-      stage = next(stage, step);
-    }
-    return stage.rates().at(step);
+    return at(step, current).rates().at(step);
+  }
+
+  /** Says which stages a training of so many steps does not reach, in words. */
+  Optional<String> unreached(long steps) {
+    List<String> names =
+        stages.stream().filter(each -> each.begin() >= steps).map(Stage::name).toList();
+    return names.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            "trainer.steps is "
+                + steps
+                + ": the stages "
+                + String.join(", ", names)
+                + " are never reached");
   }
 
   /** Returns what the first stage begins with. */
@@ -80,9 +99,9 @@ final class StageRun {
   }
 
   /** Begins the next stage, between two steps. */
-  StageReport enter(long step) {
+  StageReport enter() {
     Stage before = current;
-    Stage next = next(before, step);
+    Stage next = stages.get(before.index() + 1);
     Map<String, Long> sizes = sizes(parameter -> true);
     endGrowth();
     ModelSpec spec = SpecMerge.of(before.model(), next.model(), model.spec());
@@ -101,7 +120,7 @@ final class StageRun {
   /** Goes on in the stage of a checkpoint, before what it holds is restored. */
   void resume(TrainerState state) {
     Stage stage = of(state);
-    if (stage != current) {
+    if (stage.index() != current.index()) {
       change(stage, stage.model());
       current = stage;
       swaps.windows(dataset().train());
@@ -120,11 +139,7 @@ final class StageRun {
    */
   Stage of(TrainerState state) {
     if (state.stage().isEmpty()) { // of a training without stages
-      Stage stage = stages.get(0);
-      while (state.step() > 0 && next(stage, state.step() - 1) != stage) {
-        stage = next(stage, state.step() - 1);
-      }
-      return stage;
+      return at(Math.max(0, state.step() - 1), stages.get(0));
     }
     return stages.stream()
         .filter(stage -> stage.name().equals(state.stage()))

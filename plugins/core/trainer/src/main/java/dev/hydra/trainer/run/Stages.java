@@ -14,7 +14,7 @@ import java.util.Set;
 import java.util.function.Supplier;
 
 /** Reads the stages of a training: each holds what the ones before do, and its own overrides. */
-final class Stages {
+public final class Stages {
   /** What a schedule is made of: a stage that sets any of them begins a new one. */
   static final Set<String> RATES =
       Set.of("learning-rate", "warmup-steps", "warmup-fraction", "schedule", "min-ratio");
@@ -44,7 +44,7 @@ final class Stages {
    * @return at least one
    * @throws ConfigException for the first mistake, with the name of the stage
    */
-  static List<Stage> read(Config config, PluginRegistry plugins) {
+  public static List<Stage> read(Config config, PluginRegistry plugins) {
     Config trainer = ConfigFiles.part(config, "trainer");
     long steps = TrainerSettings.read(trainer).steps();
     List<StageSettings> settings = StageSettings.readAll(trainer);
@@ -92,6 +92,13 @@ final class Stages {
   }
 
   private long until(StageSettings own, Stage read, boolean last, long begin, long tokens) {
+    if (begin == 0 && own.growIn() > 0) {
+      throw new ConfigException(
+          own.place()
+              + ": stage "
+              + own.name()
+              + " is the first one: there is nothing before it to grow into; leave grow-in out");
+    }
     if (own.until().isEmpty()) {
       if (last) {
         return Math.max(steps, begin);

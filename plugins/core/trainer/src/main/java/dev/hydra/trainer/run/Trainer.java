@@ -124,6 +124,11 @@ public final class Trainer implements AutoCloseable {
     checkpointRequested = true;
   }
 
+  /** Says whether steps are replayed from CUDA graphs now. */
+  boolean captured() {
+    return training.captured();
+  }
+
   /** Returns the optimizer state; see {@link dev.hydra.optim.Optimizer#exportState}. */
   Map<String, Tensor> optimizerState() {
     return training.optimizer().exportState();
@@ -191,6 +196,7 @@ public final class Trainer implements AutoCloseable {
     DurableFiles.write(folder.config(), config());
     log.forgetAfter(step);
     log.event("start", step, "plugins", texts(plugins()), "compute", compute());
+    stages.unreached(settings.steps()).ifPresent(this::warn);
     warnOfSchedule();
     if (step == 0 && stages.current().named()) {
       began(stages.first());
@@ -257,7 +263,7 @@ public final class Trainer implements AutoCloseable {
   private void nextStage() throws IOException {
     save(false);
     long begin = System.nanoTime();
-    StageReport report = stages.enter(step);
+    StageReport report = stages.enter();
     follow();
     began(report);
     warnOfSchedule();

@@ -4,6 +4,7 @@ import com.typesafe.config.Config;
 import dev.hydra.api.ConfigException;
 import dev.hydra.composer.config.ConfigChange;
 import dev.hydra.composer.config.ConfigFiles;
+import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.nio.file.Files;
@@ -76,7 +77,7 @@ record ResumeChanges(RunFolder folder, Config before, TrainerState state, Config
   /** That the configuration in the run folder was edited, and is not what the run goes on with. */
   private Optional<String> edited() {
     Path file = folder.config();
-    if (!Files.exists(file)) {
+    if (!Files.exists(file) || written(file)) {
       return Optional.empty();
     }
     Config edited;
@@ -99,6 +100,23 @@ record ResumeChanges(RunFolder folder, Config before, TrainerState state, Config
                 "%s was changed, but the run goes on with the checkpoint's own configuration:"
                     + " %s here. To use it: hydra train %s --resume --run-dir %s",
                 file, unused, file, folder.path()));
+  }
+
+  /**
+   * Says whether the run itself has written the file, with this checkpoint or with one before: a
+   * process may be killed between a checkpoint and the file, and a stage changes what is in it.
+   */
+  private boolean written(Path file) {
+    try {
+      for (Checkpoint each : folder.checkpoints()) {
+        if (Files.mismatch(file, each.file(Checkpoint.CONFIG)) < 0) {
+          return true;
+        }
+      }
+      return false;
+    } catch (IOException e) { // of a damaged one: then it is compared by its values
+      return false;
+    }
   }
 
   /**

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -99,5 +100,18 @@ class StagesIT {
     assertEquals(2, refused.exitCode(), refused.toString());
     assertThat(refused.err()).anyMatch(line -> line.contains("stage long-texts: "));
     assertThat(folder.resolve("refused/metrics.jsonl")).doesNotExist();
+  }
+
+  @Test
+  void inspectAndCheckShowTheStages() throws Exception {
+    Hydra.Result inspected = hydra("inspect-out").run("inspect", CURRICULUM);
+    assertThat(String.join("\n", inspected.out()))
+        .containsPattern("state-space +1 to 100 +686,926 +686,926 +128 +1,024")
+        .containsPattern("long-texts +251 to 300 +1,670,360 +1,670,360 +256 +1,024");
+    Hydra.Result json = hydra("json-out").run("inspect", CURRICULUM, "--json");
+    Map<String, Object> read = JSON.std.mapFrom(String.join("\n", json.out()));
+    assertThat(read.get("stages")).asInstanceOf(InstanceOfAssertFactories.LIST).hasSize(5);
+    Hydra.Result checked = hydra("check-out").run("config", "check", CURRICULUM);
+    assertThat(checked.out()).singleElement().asString().contains(" in 5 stages of 6 blocks");
   }
 }

@@ -27,6 +27,10 @@ public final class OptimizerSettings {
       Option.integer("warmup-steps", "steps in which the learning rate rises from zero")
           .atLeast(0)
           .orElse(0);
+  private static final Option<Double> WARMUP_FRACTION =
+      Option.decimal("warmup-fraction", "the same as a part of all steps, instead of warmup-steps")
+          .between(0.0, 1.0)
+          .orElse(0.0);
   private static final Option<Config> SCHEDULE =
       Option.plugin("schedule", "cosine", "how the learning rate goes on after the warm-up");
   private static final Option<Double> MIN_RATIO =
@@ -38,7 +42,7 @@ public final class OptimizerSettings {
           .atLeast(0.0)
           .orElse(1.0);
   private static final List<Option<?>> BESIDE_TYPE =
-      List.of(LEARNING_RATE, WARMUP_STEPS, SCHEDULE, MIN_RATIO, CLIP);
+      List.of(LEARNING_RATE, WARMUP_STEPS, WARMUP_FRACTION, SCHEDULE, MIN_RATIO, CLIP);
 
   private final Choice<OptimizerFactory> optimizer;
   private final Choice<ScheduleFactory> schedule;
@@ -63,6 +67,10 @@ public final class OptimizerSettings {
     Choice<OptimizerFactory> optimizer =
         Choice.beside(plugins, OptimizerFactory.class, PATH, config, TYPE, BESIDE_TYPE);
     Settings settings = optimizer.settings();
+    if (settings.isSet(WARMUP_STEPS) && settings.isSet(WARMUP_FRACTION)) {
+      throw settings.invalid(
+          WARMUP_FRACTION, "warmup-steps is set, too; leave one of them out (in HOCON: = null)");
+    }
     return new OptimizerSettings(
         optimizer,
         Choice.of(
@@ -125,7 +133,10 @@ public final class OptimizerSettings {
    */
   public LearningRate learningRate(long totalSteps) {
     Settings settings = optimizer.settings();
-    long warmup = Math.min(settings.get(WARMUP_STEPS), totalSteps);
+    long warmup =
+        settings.isSet(WARMUP_FRACTION)
+            ? Math.round(settings.get(WARMUP_FRACTION) * totalSteps)
+            : Math.min(settings.get(WARMUP_STEPS), totalSteps);
     ScheduleContext context =
         new ScheduleContext(
             schedule.settings(), settings.get(MIN_RATIO), Math.max(0, warmup - 1), totalSteps - 1);

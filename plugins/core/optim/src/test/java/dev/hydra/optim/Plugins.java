@@ -17,6 +17,8 @@ final class Plugins {
           new CosineScheduleFactory(),
           new LinearScheduleFactory(),
           new ConstantScheduleFactory(),
+          new WsdScheduleFactory(),
+          new InverseSqrtScheduleFactory(),
           new Stepwise(),
           new Greedy());
 

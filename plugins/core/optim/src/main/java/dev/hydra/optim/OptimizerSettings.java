@@ -1,6 +1,7 @@
 package dev.hydra.optim;
 
 import com.typesafe.config.Config;
+import com.typesafe.config.ConfigValue;
 import dev.hydra.api.Choice;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.Option;
@@ -41,14 +42,26 @@ public final class OptimizerSettings {
       Option.decimal("clip", "the largest global norm of the gradients, or 0 for any")
           .atLeast(0.0)
           .orElse(1.0);
+  private static final Option<Optional<ConfigValue>> GROUPS =
+      Option.any(
+              "groups",
+              "list of objects { match, learning-rate-factor, options }",
+              "parameters that are treated in other ways: the first group counts whose match (a"
+                  + " pattern of names, or a list) fits, and may set options of the optimizer anew")
+          .optional("none");
   private static final List<Option<?>> BESIDE_TYPE =
-      List.of(LEARNING_RATE, WARMUP_STEPS, WARMUP_FRACTION, SCHEDULE, MIN_RATIO, CLIP);
+      List.of(LEARNING_RATE, WARMUP_STEPS, WARMUP_FRACTION, SCHEDULE, MIN_RATIO, CLIP, GROUPS);
 
   private final Choice<OptimizerFactory> optimizer;
+  private final ParameterGroups groups;
   private final Choice<ScheduleFactory> schedule;
 
-  private OptimizerSettings(Choice<OptimizerFactory> optimizer, Choice<ScheduleFactory> schedule) {
+  private OptimizerSettings(
+      Choice<OptimizerFactory> optimizer,
+      ParameterGroups groups,
+      Choice<ScheduleFactory> schedule) {
     this.optimizer = optimizer;
+    this.groups = groups;
     this.schedule = schedule;
   }
 
@@ -73,8 +86,33 @@ public final class OptimizerSettings {
     }
     return new OptimizerSettings(
         optimizer,
+        groups(optimizer, config),
         Choice.of(
             plugins, ScheduleFactory.class, settings.at(SCHEDULE.name()), settings.get(SCHEDULE)));
+  }
+
+  private static ParameterGroups groups(Choice<OptimizerFactory> optimizer, Config config) {
+    Settings settings = optimizer.settings();
+    Optional<ConfigValue> written = settings.get(GROUPS);
+    if (written.isEmpty()) {
+      return ParameterGroups.none(settings);
+    }
+    if (!optimizer.factory().takesGroups()) {
+      throw settings.invalid(
+          GROUPS,
+          "the optimizer " + optimizer.registration().type() + " treats all parameters alike");
+    }
+    return ParameterGroups.read(
+        settings, GROUPS, written.get(), config, optimizer.factory().options());
+  }
+
+  /**
+   * Says which groups have no parameter.
+   *
+   * @param parameters the names of those that are trained
+   */
+  public List<String> unusedGroups(Collection<String> parameters) {
+    return groups.unused(parameters);
   }
 
   /** Returns the plugins that optimizer and schedule come from. */
@@ -89,13 +127,14 @@ public final class OptimizerSettings {
    */
   public Optimizer optimizer(
       List<OptimizedParameter> parameters, Map<String, ParameterState> known) {
-    OptimizerContext context = new OptimizerContext(optimizer.settings(), parameters, known);
+    OptimizerContext context =
+        new OptimizerContext(optimizer.settings(), groups, parameters, known);
     return optimizer.create(factory -> factory.create(context));
   }
 
   /** See {@link OptimizerFactory#takesWorkingGradients}. */
   public boolean takesWorkingGradients(Tensor master) {
-    return optimizer.create(factory -> factory.takesWorkingGradients(master));
+    return optimizer.create(factory -> factory.takesWorkingGradients(groups, master));
   }
 
   /** Returns the largest global norm of gradients that is left alone; infinite for any. */

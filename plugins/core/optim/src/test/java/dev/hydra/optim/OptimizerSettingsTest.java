@@ -76,13 +76,13 @@ class OptimizerSettingsTest {
     ConfigException key = assertThrows(ConfigException.class, () -> read("\nlearning_rate = 1"));
     assertEquals(
         "test.conf: 2: optimizer.learning_rate: unknown key \"learning_rate\"; did you mean"
-            + " \"learning-rate\"? Known: beta1, beta2, clip, eps, learning-rate, min-ratio,"
-            + " schedule, type, warmup-fraction, warmup-steps, weight-decay",
+            + " \"learning-rate\"? Known: beta1, beta2, clip, eps, groups, learning-rate,"
+            + " min-ratio, schedule, type, warmup-fraction, warmup-steps, weight-decay",
         key.getMessage());
     ConfigException type = assertThrows(ConfigException.class, () -> read("type = adam"));
     assertEquals(
         "test.conf: 1: optimizer.type: unknown optimizer \"adam\"; did you mean \"adamw\"?"
-            + " Known: adamw, greedy",
+            + " Known: adamw, greedy, lion, muon",
         type.getMessage());
   }
 

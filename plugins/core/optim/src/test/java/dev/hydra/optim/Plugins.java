@@ -14,6 +14,8 @@ final class Plugins {
   static final PluginRegistry ALL =
       PluginRegistry.of(
           new AdamWFactory(),
+          new LionFactory(),
+          new MuonFactory(),
           new CosineScheduleFactory(),
           new LinearScheduleFactory(),
           new ConstantScheduleFactory(),

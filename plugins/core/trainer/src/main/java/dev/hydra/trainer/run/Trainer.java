@@ -244,6 +244,7 @@ public final class Trainer implements AutoCloseable {
     log.forgetAfter(step);
     log.event("start", step, "plugins", texts(plugins()), "compute", compute());
     experiment.optimizer().shortenedWarmup(settings.steps()).ifPresent(this::warn);
+    experiment.optimizer().unusedGroups(training.optimizer().states().keySet()).forEach(this::warn);
     try {
       if (step < settings.steps()) {
         listener.started(swapper());

@@ -77,7 +77,7 @@ class OptimizerSettingsTest {
     assertEquals(
         "test.conf: 2: optimizer.learning_rate: unknown key \"learning_rate\"; did you mean"
             + " \"learning-rate\"? Known: beta1, beta2, clip, eps, groups, learning-rate,"
-            + " min-ratio, schedule, type, warmup-fraction, warmup-steps, weight-decay",
+            + " min-ratio, moments, moments-seed, schedule, type, warmup-fraction, warmup-steps, weight-decay",
         key.getMessage());
     ConfigException type = assertThrows(ConfigException.class, () -> read("type = adam"));
     assertEquals(

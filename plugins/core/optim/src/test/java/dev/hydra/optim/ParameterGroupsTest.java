@@ -90,7 +90,8 @@ class ParameterGroupsTest {
         "groups = 3 | groups: must be a list of objects { match = ..., ... }",
         "groups = [3] | groups: must be a list of objects { match = ..., ... }",
         "groups = [{ match = a, bta1 = 3 }] | groups[0].bta1: unknown key \"bta1\"; did you mean"
-            + " \"beta1\"? Known: beta1, beta2, eps, learning-rate-factor, match, weight-decay",
+            + " \"beta1\"? Known: beta1, beta2, eps, learning-rate-factor, match, moments,"
+            + " moments-seed, weight-decay",
         "groups = [{ match = a }, { beta1 = 0 }] | groups[1].match: is required: list of texts (at"
             + " least one pattern), patterns of the names of parameters: * for any characters, ?"
             + " for one",

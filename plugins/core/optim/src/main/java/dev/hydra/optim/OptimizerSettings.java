@@ -55,11 +55,14 @@ public final class OptimizerSettings {
   private final Choice<OptimizerFactory> optimizer;
   private final ParameterGroups groups;
   private final Choice<ScheduleFactory> schedule;
+  private final Optional<Double> averageDecay;
 
   private OptimizerSettings(
       Choice<OptimizerFactory> optimizer,
       ParameterGroups groups,
-      Choice<ScheduleFactory> schedule) {
+      Choice<ScheduleFactory> schedule,
+      Optional<Double> averageDecay) {
+    this.averageDecay = averageDecay;
     this.optimizer = optimizer;
     this.groups = groups;
     this.schedule = schedule;
@@ -88,7 +91,18 @@ public final class OptimizerSettings {
         optimizer,
         groups(optimizer, config),
         Choice.of(
-            plugins, ScheduleFactory.class, settings.at(SCHEDULE.name()), settings.get(SCHEDULE)));
+            plugins, ScheduleFactory.class, settings.at(SCHEDULE.name()), settings.get(SCHEDULE)),
+        Optional.empty());
+  }
+
+  /**
+   * Returns these settings for optimizers that keep an exponential moving average of the
+   * parameters, too, as {@link ParameterState#EMA} in their states.
+   *
+   * @param decay how much of the average a step keeps, in [0, 1)
+   */
+  public OptimizerSettings averaging(double decay) {
+    return new OptimizerSettings(optimizer, groups, schedule, Optional.of(decay));
   }
 
   private static ParameterGroups groups(Choice<OptimizerFactory> optimizer, Config config) {
@@ -127,9 +141,13 @@ public final class OptimizerSettings {
    */
   public Optimizer optimizer(
       List<OptimizedParameter> parameters, Map<String, ParameterState> known) {
-    OptimizerContext context =
-        new OptimizerContext(optimizer.settings(), groups, parameters, known);
-    return optimizer.create(factory -> factory.create(context));
+    Map<String, ParameterState> own =
+        averageDecay.isPresent() ? AveragingOptimizer.without(known) : known;
+    OptimizerContext context = new OptimizerContext(optimizer.settings(), groups, parameters, own);
+    Optimizer made = optimizer.create(factory -> factory.create(context));
+    return averageDecay.isPresent()
+        ? new AveragingOptimizer(made, parameters, averageDecay.get(), known)
+        : made;
   }
 
   /** See {@link OptimizerFactory#takesWorkingGradients}. */

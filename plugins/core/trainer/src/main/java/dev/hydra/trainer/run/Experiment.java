@@ -70,13 +70,16 @@ public record Experiment(
     ConfigFiles.allow(written, PARTS);
     DataSettings data = DataSettings.read(ConfigFiles.part(written, "data"), plugins);
     Config config = VocabularySize.resolve(written, () -> data.tokenizer(roots));
+    TrainerSettings trainer = TrainerSettings.read(ConfigFiles.part(config, "trainer"));
+    OptimizerSettings optimizer =
+        OptimizerSettings.read(ConfigFiles.part(config, "optimizer"), plugins);
     Experiment experiment =
         new Experiment(
             config,
             ModelSpec.read(config),
             data,
-            OptimizerSettings.read(ConfigFiles.part(config, "optimizer"), plugins),
-            TrainerSettings.read(ConfigFiles.part(config, "trainer")),
+            trainer.emaDecay().map(optimizer::averaging).orElse(optimizer),
+            trainer,
             GenerationSettings.read(ConfigFiles.part(config, "generation")));
     var unused = experiment.optimizer().learningRate(experiment.trainer().steps());
     int vocabulary = data.tokenizer(roots).vocabSize();

@@ -20,6 +20,7 @@ import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.optim.LearningRate;
 import dev.hydra.trainer.evaluation.Evaluator;
 import dev.hydra.trainer.evaluation.Score;
+import dev.hydra.trainer.step.AveragedWeights;
 import dev.hydra.trainer.step.StepMetrics;
 import dev.hydra.trainer.step.TrainingStep;
 import dev.hydra.trainer.swap.Swaps;
@@ -327,9 +328,30 @@ public final class Trainer implements AutoCloseable {
         score -> {
           log.event("evaluation", step, "loss", score.loss(), "bits_per_byte", score.bitsPerByte());
           listener.evaluated(step, score);
+          evaluateAverage(windows, stop);
         });
     clock += System.nanoTime() - begin; // not training time
     return scored;
+  }
+
+  /** Scores the average of the parameters, if there is one, beside the parameters themselves. */
+  private void evaluateAverage(int windows, BooleanSupplier stop) {
+    if (settings.emaDecay().isEmpty()) {
+      return;
+    }
+    try (AveragedWeights averages = new AveragedWeights(model, training.optimizer())) {
+      evaluator
+          .score(windows, stop, listener::evaluating)
+          .ifPresent(
+              score ->
+                  log.event(
+                      "evaluation-ema",
+                      step,
+                      "loss",
+                      score.loss(),
+                      "bits_per_byte",
+                      score.bitsPerByte()));
+    }
   }
 
   /** Scores some windows in the middle of a run, where a swap may be watched. */

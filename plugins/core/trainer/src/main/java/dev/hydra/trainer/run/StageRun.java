@@ -65,6 +65,11 @@ final class StageRun {
     return stage.index() < stages.size() - 1 && step >= stage.until();
   }
 
+  /** Says whether no other stage follows. */
+  boolean last() {
+    return current.index() == stages.size() - 1;
+  }
+
   /** Finds the stage of the step after so many, from a stage on. */
   private Stage at(long step, Stage from) {
     Stage stage = from;

@@ -200,8 +200,10 @@ public final class Stages {
       int growIn,
       Config effective,
       FrozenParameters frozen) {
-    OptimizerSettings optimizer =
+    TrainerSettings trainer = TrainerSettings.read(ConfigFiles.part(effective, "trainer"));
+    OptimizerSettings plain =
         OptimizerSettings.read(ConfigFiles.part(effective, "optimizer"), plugins);
+    OptimizerSettings optimizer = trainer.emaDecay().map(plain::averaging).orElse(plain);
     long count = Math.max(1, steps);
     return new Stage(
         index,
@@ -213,7 +215,7 @@ public final class Stages {
         ModelSpec.read(effective),
         DataSettings.read(ConfigFiles.part(effective, "data"), plugins),
         optimizer,
-        TrainerSettings.read(ConfigFiles.part(effective, "trainer")),
+        trainer,
         frozen,
         new Stage.Rates(0, count, optimizer.learningRate(count)));
   }

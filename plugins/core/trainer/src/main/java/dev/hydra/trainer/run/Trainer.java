@@ -18,6 +18,7 @@ import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.trainer.evaluation.Evaluator;
 import dev.hydra.trainer.evaluation.Score;
+import dev.hydra.trainer.step.AveragedWeights;
 import dev.hydra.trainer.step.StepMetrics;
 import dev.hydra.trainer.step.TrainingStep;
 import dev.hydra.trainer.swap.Swaps;
@@ -197,7 +198,7 @@ public final class Trainer implements AutoCloseable {
     log.forgetAfter(step);
     log.event("start", step, "plugins", texts(plugins()), "compute", compute());
     stages.unreached(settings.steps()).ifPresent(this::warn);
-    warnOfSchedule();
+    warnOfOptimizer();
     if (step == 0 && stages.current().named()) {
       began(stages.first());
     }
@@ -266,7 +267,7 @@ public final class Trainer implements AutoCloseable {
     StageReport report = stages.enter();
     follow();
     began(report);
-    warnOfSchedule();
+    warnOfOptimizer();
     clock += System.nanoTime() - begin; // not training time
   }
 
@@ -281,11 +282,17 @@ public final class Trainer implements AutoCloseable {
     listener.stageBegan(report);
   }
 
-  /** Says that a warm-up takes longer than the steps of its schedule, which begins here. */
-  private void warnOfSchedule() {
+  /**
+   * Says that a warm-up takes longer than the steps of its schedule, which begins here, and which
+   * groups no parameter is in, once all parameters are there.
+   */
+  private void warnOfOptimizer() {
     Stage stage = stages.current();
     if (stage.rates().begin() == stage.begin()) {
       stage.optimizer().shortenedWarmup(stage.rates().steps()).ifPresent(this::warn);
+    }
+    if (stages.last()) {
+      stage.optimizer().unusedGroups(training.optimizer().states().keySet()).forEach(this::warn);
     }
   }
 
@@ -317,9 +324,30 @@ public final class Trainer implements AutoCloseable {
         score -> {
           log.event("evaluation", step, "loss", score.loss(), "bits_per_byte", score.bitsPerByte());
           listener.evaluated(step, score);
+          evaluateAverage(windows, stop);
         });
     clock += System.nanoTime() - begin; // not training time
     return scored;
+  }
+
+  /** Scores the average of the parameters, if there is one, beside the parameters themselves. */
+  private void evaluateAverage(int windows, BooleanSupplier stop) {
+    if (settings.emaDecay().isEmpty()) {
+      return;
+    }
+    try (AveragedWeights averages = new AveragedWeights(model, training.optimizer())) {
+      evaluator
+          .score(windows, stop, listener::evaluating)
+          .ifPresent(
+              score ->
+                  log.event(
+                      "evaluation-ema",
+                      step,
+                      "loss",
+                      score.loss(),
+                      "bits_per_byte",
+                      score.bitsPerByte()));
+    }
   }
 
   /** Scores some windows in the middle of a run, where a swap may be watched. */

@@ -11,6 +11,7 @@ import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.trainer.step.GraphMode;
 import dev.hydra.trainer.swap.GuardSettings;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The configuration of a training run, the object {@code trainer}.
@@ -32,6 +33,7 @@ import java.util.List;
  * @param samplePrompt what the sample at the end continues; empty: no sample
  * @param sampleTokens how long the sample is
  * @param guard when swaps of components are rolled back
+ * @param emaDecay how much of the average of the parameters a step keeps; none: there is none
  */
 public record TrainerSettings(
     int steps,
@@ -50,7 +52,8 @@ public record TrainerSettings(
     int checkpointKeep,
     String samplePrompt,
     int sampleTokens,
-    GuardSettings guard) {
+    GuardSettings guard,
+    Optional<Double> emaDecay) {
   private static final Option<Integer> STEPS =
       Option.integer("steps", "optimizer steps in all").atLeast(1);
   private static final Option<Integer> BATCH_SIZE =
@@ -106,6 +109,11 @@ public record TrainerSettings(
   private static final Option<Integer> CHECKPOINT_KEEP =
       Option.integer("keep", "how many checkpoints stay").atLeast(1).orElse(3);
 
+  private static final Option<Optional<Double>> EMA_DECAY =
+      Option.decimal("decay", "how much of the average a step keeps, once it is under way")
+          .where(value -> value >= 0 && value < 1, "at least 0 and less than 1")
+          .optional("no average");
+
   private static final Option<String> SAMPLE_PROMPT =
       Option.text("prompt", "what the sample at the end continues; empty: no sample").orElse("");
   private static final Option<Integer> SAMPLE_TOKENS =
@@ -116,6 +124,7 @@ public record TrainerSettings(
   private static final List<Option<?>> EVALUATION =
       List.of(EVALUATION_EVERY, EVALUATION_WINDOWS, EVALUATION_FINAL);
   private static final List<Option<?>> CHECKPOINT = List.of(CHECKPOINT_EVERY, CHECKPOINT_KEEP);
+  private static final List<Option<?>> EMA = List.of(EMA_DECAY);
   private static final List<Option<?>> SAMPLE = List.of(SAMPLE_PROMPT, SAMPLE_TOKENS);
 
   /** Returns all options of {@code trainer}, for documentation. */
@@ -125,6 +134,8 @@ public record TrainerSettings(
         new OptionGroup(
             "trainer.evaluation", "How the model is scored on held-out text.", EVALUATION),
         new OptionGroup("trainer.checkpoint", "What is kept to go on from.", CHECKPOINT),
+        new OptionGroup(
+            "trainer.ema", "An exponential moving average of the trained parameters.", EMA),
         new OptionGroup("trainer.sample", "The text that is generated at the end.", SAMPLE),
         GuardSettings.documentation(),
         StageSettings.documentation());
@@ -143,6 +154,7 @@ public record TrainerSettings(
             OPTIONS,
             "evaluation",
             "checkpoint",
+            "ema",
             "sample",
             "swap",
             StageSettings.KEY);
@@ -167,7 +179,8 @@ public record TrainerSettings(
         checkpoint.get(CHECKPOINT_KEEP),
         sample.get(SAMPLE_PROMPT),
         sample.get(SAMPLE_TOKENS),
-        GuardSettings.read(ConfigFiles.part(trainer, "swap")));
+        GuardSettings.read(ConfigFiles.part(trainer, "swap")),
+        part(trainer, "ema", EMA).get(EMA_DECAY));
   }
 
   private static Settings part(Config trainer, String key, List<Option<?>> options) {

@@ -6,12 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.typesafe.config.Config;
-import com.typesafe.config.ConfigFactory;
-import com.typesafe.config.ConfigRenderOptions;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Parameter;
-import dev.hydra.composer.swap.SwapReport;
-import dev.hydra.composer.swap.SwapRequest;
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Scopes;
@@ -20,16 +16,15 @@ import dev.hydra.trainer.run.Trials.Events;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** The stages of a training. */
 class StagesTest {
@@ -84,7 +79,7 @@ class StagesTest {
   }
 
   /** From what the checkpoint itself has for a configuration. */
-  private Trainer resumed(String run, Events events) throws IOException {
+  static Trainer resumed(Path folder, String run, Events events) throws IOException {
     RunFolder there = new RunFolder(folder.resolve(run));
     Config config = ConfigFiles.load(there.resumeConfig(), List.of());
     Experiment experiment = Experiment.read(config, Trials.PLUGINS, List.of());
@@ -100,7 +95,7 @@ class StagesTest {
     return trainer;
   }
 
-  private void assertSameEnd(String one, String other, int step) throws IOException {
+  static void assertSameEnd(Path folder, String one, String other, int step) throws IOException {
     for (String file : List.of(Checkpoint.MODEL, Checkpoint.OPTIMIZER)) {
       String path = String.format("checkpoints/step-%06d/%s", step, file);
       assertArrayEquals(
@@ -160,22 +155,35 @@ class StagesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {2, 3, 5, 7, 8, 10, 12, 13})
-  void resumesInsideAStageAndAtItsBoundaryBitForBit(int stop) throws IOException {
-    Events whole = run("whole", CURRICULUM);
+  @CsvSource({
+    "2,",
+    "3,",
+    "5,",
+    "7,",
+    "8,",
+    "10,",
+    "12,",
+    "13,",
+    "5, trainer.precision = bf16",
+    "8, trainer.ema.decay = 0.9"
+  })
+  void resumesInsideAStageAndAtItsBoundaryBitForBit(int stop, @Nullable String more)
+      throws IOException {
+    String overrides = CURRICULUM + (more == null ? "" : more);
+    Events whole = run("whole", overrides);
     for (boolean own : new boolean[] {false, true}) {
       String name = "parts-" + own;
       Events first = new Events();
-      try (Trainer trainer = trainer(name, CURRICULUM, first)) {
+      try (Trainer trainer = trainer(name, overrides, first)) {
         trainer.run(() -> first.steps.size() == stop);
       }
       Events second = new Events();
       if (own) {
-        try (Trainer trainer = resumed(name, second)) {
+        try (Trainer trainer = resumed(folder, name, second)) {
           trainer.run(() -> false);
         }
       } else {
-        try (Trainer trainer = trainer(name, CURRICULUM, second)) {
+        try (Trainer trainer = trainer(name, overrides, second)) {
           assertEquals(stop, trainer.resume(UnexpectedKeys.ERROR));
           trainer.run(() -> false);
         }
@@ -183,7 +191,7 @@ class StagesTest {
       assertEquals(List.of(), second.warnings);
       assertEquals(whole.losses().subList(0, stop), first.losses());
       assertEquals(whole.losses().subList(stop, 14), second.losses());
-      assertSameEnd("whole", name, 14);
+      assertSameEnd(folder, "whole", name, 14);
     }
   }
 
@@ -246,68 +254,6 @@ class StagesTest {
     assertThat(states.get(1)).anyMatch(name -> name.startsWith(frozen));
     assertThat(states.get(3)).noneMatch(name -> name.startsWith(frozen));
     assertThat(states.get(5)).anyMatch(name -> name.startsWith(frozen));
-  }
-
-  /** A swap holds in later stages, but for what these change. */
-  @Test
-  void aSwapStaysWhereLaterStagesDoNotNameIt() throws IOException {
-    String stages =
-        """
-        trainer { steps = 8, swap { guard-steps = 0 } }
-        trainer.stages = [
-          { name = first, until = 4 }
-          { name = second, until = 6, "model.block.paths[sparse-global].mixer.window" = 16 }
-          { name = third, "model.block.paths[sparse-global].mixer.global-every" = 8 }
-        ]
-        """;
-    Events whole = new Events();
-    try (Trainer trainer = trainer("whole", stages, whole)) {
-      assertSwapped(trainer, whole, 9);
-      assertEquals(
-          "{\"global-every\":8,\"heads\":1,\"type\":\"sparse-global\",\"window\":16}",
-          mixer2(trainer));
-    }
-    for (int stop : new int[] {3, 5, 7}) {
-      Events first = new Events();
-      try (Trainer trainer = trainer("parts" + stop, stages, first)) {
-        assertSwapped(trainer, first, stop);
-      }
-      Events second = new Events();
-      try (Trainer trainer = resumed("parts" + stop, second)) {
-        trainer.run(() -> false);
-        assertThat(mixer2(trainer)).contains("\"heads\":1").contains("\"global-every\":8");
-      }
-      assertEquals(List.of(), second.warnings);
-      assertEquals(whole.losses().subList(stop, 8), second.losses());
-      assertSameEnd("whole", "parts" + stop, 8);
-    }
-  }
-
-  private static void assertSwapped(Trainer trainer, Events events, int stop) throws IOException {
-    List<CompletableFuture<SwapReport>> reports = new ArrayList<>();
-    trainer.run(
-        () -> {
-          if (events.steps.size() == 2 && reports.isEmpty()) {
-            reports.add(
-                Requests.swap(
-                    trainer,
-                    SwapRequest.configure(
-                        ConfigFactory.parseString("heads = 1"), "blocks.1.mixer2")));
-          }
-          return events.steps.size() == stop;
-        });
-    SwapReport report = Requests.get(reports.get(0));
-    assertEquals(SwapReport.Status.SWITCHED, report.status(), report.reason());
-  }
-
-  private static String mixer2(Trainer trainer) {
-    return trainer.model().spec().blocks().get(1).paths().stream()
-        .filter(path -> path.name().equals("mixer2"))
-        .findFirst()
-        .orElseThrow()
-        .config()
-        .root()
-        .render(ConfigRenderOptions.concise());
   }
 
   @Test

@@ -131,7 +131,7 @@ class TrainerTest {
           assertThrows(IOException.class, () -> trainer.resume(UnexpectedKeys.ERROR)).getMessage();
       assertThat(refusal).contains(" does not fit the optimizer: ");
       assertThat(refusal)
-          .endsWith("resume with the optimizer.type that the checkpoint was made with");
+          .contains("resume with the optimizer.type that the checkpoint was made with");
     }
     Events second = new Events();
     try (Trainer trainer = Trials.trainer(folder, parts, overrides, second)) {

@@ -7,9 +7,9 @@ import java.util.stream.Collectors;
  * A pattern over the names of parameters: {@code *} stands for any characters, dots included,
  * {@code ?} for one, everything else for itself.
  */
-record Glob(String text) {
+public record Glob(String text) {
   /** Says whether the whole of a name is like this. */
-  boolean matches(String name) {
+  public boolean matches(String name) {
     String expression =
         text.chars()
             .mapToObj(

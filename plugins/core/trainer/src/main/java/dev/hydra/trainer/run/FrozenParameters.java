@@ -1,9 +1,9 @@
 package dev.hydra.trainer.run;
 
+import dev.hydra.optim.Glob;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
-import java.util.regex.Pattern;
 
 /**
  * Which parameters are frozen, by patterns over their names: of those that match, the last one
@@ -18,21 +18,20 @@ public record FrozenParameters(List<Rule> rules) implements Predicate<String> {
   /**
    * A pattern.
    *
-   * @param glob where {@code *} stands for any characters, dots too, and {@code ?} for one
+   * @param glob over the names of parameters
    * @param frozen whether it freezes, or thaws
    */
-  public record Rule(String glob, boolean frozen) {
+  public record Rule(Glob glob, boolean frozen) {
     boolean matches(String name) {
-      String pattern = "\\Q" + glob.replace("*", "\\E.*\\Q").replace("?", "\\E.\\Q") + "\\E";
-      return Pattern.matches(pattern, name);
+      return glob.matches(name);
     }
   }
 
   /** Returns these, then those that a stage freezes and thaws. */
   FrozenParameters and(StageSettings stage) {
     List<Rule> all = new ArrayList<>(rules);
-    stage.freeze().forEach(glob -> all.add(new Rule(glob, true)));
-    stage.thaw().forEach(glob -> all.add(new Rule(glob, false)));
+    stage.freeze().forEach(glob -> all.add(new Rule(new Glob(glob), true)));
+    stage.thaw().forEach(glob -> all.add(new Rule(new Glob(glob), false)));
     return new FrozenParameters(List.copyOf(all));
   }
 

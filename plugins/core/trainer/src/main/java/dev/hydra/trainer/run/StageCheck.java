@@ -44,7 +44,7 @@ public final class StageCheck {
           throw new ConfigException(
               (rule.frozen() ? "freeze" : "thaw")
                   + ": no parameter is like "
-                  + rule.glob()
+                  + rule.glob().text()
                   + "; their names are such as "
                   + model.parameters().all().stream().limit(3).map(Parameter::name).toList());
         }

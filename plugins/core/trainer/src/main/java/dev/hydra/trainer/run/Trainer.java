@@ -4,9 +4,7 @@ import dev.hydra.api.PluginId;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
-import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.model.Placement;
-import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.composer.swap.Swapper;
@@ -23,12 +21,9 @@ import dev.hydra.trainer.step.StepMetrics;
 import dev.hydra.trainer.step.TrainingStep;
 import dev.hydra.trainer.swap.Swaps;
 import java.io.IOException;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeSet;
 import java.util.function.BooleanSupplier;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
@@ -160,32 +155,6 @@ public final class Trainer implements AutoCloseable {
     return step;
   }
 
-  /** The learning rate of the next step; after the last step its own. */
-  private double nextRate() {
-    return stages.rate(Math.min(step, settings.steps() - 1L));
-  }
-
-  /** Returns all plugins that the run uses, sorted. */
-  private List<PluginId> plugins() {
-    Set<PluginId> all = new TreeSet<>(model.plugins());
-    experiment.plugins().forEach(each -> all.add(each.plugin()));
-    return List.copyOf(all);
-  }
-
-  private Map<SitePath, PluginId> sites() {
-    Map<SitePath, PluginId> sites = new LinkedHashMap<>();
-    swapper().list().forEach((site, version) -> sites.put(site, version.plugin()));
-    return sites;
-  }
-
-  private static List<String> texts(List<PluginId> plugins) {
-    return plugins.stream().map(PluginId::toString).toList();
-  }
-
-  private String compute() {
-    return model.placement().compute().name();
-  }
-
   /**
    * Trains to the last step, or until asked to stop; then writes a checkpoint.
    *
@@ -196,7 +165,14 @@ public final class Trainer implements AutoCloseable {
   public Outcome run(BooleanSupplier stop) throws IOException {
     DurableFiles.write(folder.config(), config());
     log.forgetAfter(step);
-    log.event("start", step, "plugins", texts(plugins()), "compute", compute());
+    TrainerState begin = state();
+    log.event(
+        "start",
+        step,
+        "plugins",
+        begin.plugins().stream().map(PluginId::toString).toList(),
+        "compute",
+        begin.compute());
     stages.unreached(settings.steps()).ifPresent(this::warn);
     warnOfOptimizer();
     if (step == 0 && stages.current().named()) {
@@ -398,19 +374,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   private TrainerState state() {
-    List<String> unused =
-        model.parameters().all().stream().filter(Parameter::unused).map(Parameter::name).toList();
-    return new TrainerState(
-        step,
-        stages.dataset().train().position(),
-        compute(),
-        plugins(),
-        sites(),
-        unused,
-        Optional.of(stages.dataset().corpus().fingerprint()),
-        Optional.of(nextRate()),
-        stages.current().name(),
-        stages.growing());
+    return new RunState(experiment, model, swapper(), stages).at(step);
   }
 
   private void warn(String message) {

@@ -68,7 +68,7 @@ public final class ConfigFiles {
         continue;
       }
       try {
-        config = new ElementPath(override).in(config.root(), override.value()).toConfig();
+        config = new ElementPath(override, config.root()).with(override.value()).toConfig();
       } catch (com.typesafe.config.ConfigException.NotResolved e) {
         later.add(override);
       }
@@ -78,7 +78,7 @@ public final class ConfigFiles {
       ConfigValue value =
           Objects.requireNonNull(
               override.value().atKey("v").resolveWith(config, resolving).root().get("v"));
-      config = new ElementPath(override).in(config.root(), value).toConfig();
+      config = new ElementPath(override, config.root()).with(value).toConfig();
     }
     return config;
   }

@@ -31,6 +31,7 @@ import java.time.format.DateTimeFormatter;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import org.bytedeco.pytorch.Device;
 import org.jspecify.annotations.Nullable;
@@ -152,10 +153,10 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
             new Trainer(
                 experiment, dataset, components(folder, config), device, folder, display, swaps)) {
       errors = folder.path();
-      announce(screen, file, trainer.model(), dataset, folder);
-      if (resume) {
-        screen.println("resuming after step " + trainer.resume(policy));
-      }
+      OptionalLong resumed =
+          resume ? OptionalLong.of(trainer.resume(policy)) : OptionalLong.empty();
+      announce(screen, file, trainer.model(), dataset, folder); // only what is not refused
+      resumed.ifPresent(step -> screen.println("resuming after step " + step));
       signal.asksFor(trainer::requestCheckpoint);
       Trainer.Outcome outcome;
       try (swaps) {

@@ -58,10 +58,11 @@ class TrainedModelTest {
 
   @Test
   void aRunGoesOn() throws IOException {
-    Path own = copy("resumed");
+    Path own = copy("resumed once");
     var resumed =
         run("train", "--resume", "--run-dir", own, "--set", "trainer.steps=4", "--device", "cpu");
     assertThat(resumed.done().err()).contains("resuming after step 2").contains("step 4/4");
+    assertThat(resumed.out()).contains("hydra generate --model '" + own + "' --prompt");
     assertThat(Files.readAllLines(own.resolve("metrics.jsonl"))).hasSize(4);
   }
 

@@ -6,6 +6,7 @@ import com.typesafe.config.ConfigUtil;
 import com.typesafe.config.ConfigValue;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /** The lists of a configuration, however deep. */
 final class Lists {
@@ -32,10 +33,10 @@ final class Lists {
   private static void collect(String path, ConfigValue value, String key, List<Found> found) {
     value.valueType(); // a substitution has none yet, and says so by the exception
     if (value instanceof ConfigObject object) {
-      for (String each : object.keySet().stream().sorted().toList()) {
-        String below = (path.isEmpty() ? "" : path + ".") + ConfigUtil.joinPath(each);
-        ConfigValue child = object.get(each);
-        if (each.equals(key) && child instanceof ConfigList list) {
+      for (Map.Entry<String, ConfigValue> each : sorted(object)) {
+        String below = (path.isEmpty() ? "" : path + ".") + ConfigUtil.joinPath(each.getKey());
+        ConfigValue child = each.getValue();
+        if (each.getKey().equals(key) && child instanceof ConfigList list) {
           found.add(new Found(below, list));
         }
         collect(below, child, key, found);
@@ -45,5 +46,9 @@ final class Lists {
         collect(path + "[" + i + "]", list.get(i), key, found);
       }
     }
+  }
+
+  private static List<Map.Entry<String, ConfigValue>> sorted(ConfigObject object) {
+    return object.entrySet().stream().sorted(Map.Entry.comparingByKey()).toList();
   }
 }

@@ -1,5 +1,6 @@
 package dev.hydra.cli;
 
+import dev.hydra.api.Messages;
 import dev.hydra.api.Names;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.cli.common.Installation;
@@ -22,18 +23,15 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Checks and shows configurations. */
 @Command(
     name = "config",
     description = "Checks and shows configurations.",
     mixinStandardHelpOptions = true,
-    synopsisSubcommandLabel = "check|show|options")
-@SuppressWarnings("NullAway.Init") // fields are set by picocli
-final class ConfigCommand {
+    synopsisSubcommandLabel = "check | show | options")
+final class ConfigCommand extends CommandGroup {
   private final Components components;
   private final PluginRegistry plugins;
 
@@ -41,8 +39,6 @@ final class ConfigCommand {
     this.components = components;
     this.plugins = plugins;
   }
-
-  @Spec private CommandSpec spec;
 
   @Command(
       name = "check",
@@ -74,8 +70,7 @@ final class ConfigCommand {
                   + (experiment ? "training configuration" : "model")
                   + stages
                   + " of "
-                  + built.spec().blocks().size()
-                  + " blocks");
+                  + Messages.count(built.spec().blocks().size(), "block"));
     }
     return 0;
   }

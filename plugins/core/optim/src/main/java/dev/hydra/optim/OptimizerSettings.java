@@ -4,6 +4,7 @@ import com.typesafe.config.Config;
 import com.typesafe.config.ConfigValue;
 import dev.hydra.api.Choice;
 import dev.hydra.api.ConfigException;
+import dev.hydra.api.Messages;
 import dev.hydra.api.Option;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.api.Registration;
@@ -177,9 +178,9 @@ public final class OptimizerSettings {
         ? Optional.empty()
         : Optional.of(
             String.format(
-                "optimizer.warmup-steps is %d, but the run has %d steps: the learning rate rises in"
-                    + " %d steps instead, and does not fall again",
-                warmup, totalSteps, totalSteps));
+                "optimizer.warmup-steps is %d, but the run has %s: the learning rate rises in"
+                    + " these instead, and does not fall again",
+                warmup, Messages.count(totalSteps, "step")));
   }
 
   /**

@@ -140,7 +140,8 @@ class OptimizerSettingsTest {
     assertEquals(0.01, rates.at(0), 1e-12);
     assertEquals(1, rates.at(99), 1e-12);
     assertThat(settings.shortenedWarmup(100).orElseThrow())
-        .startsWith("optimizer.warmup-steps is 200, but the run has 100 steps");
+        .startsWith("optimizer.warmup-steps is 200, but the run has 100 steps:");
+    assertThat(settings.shortenedWarmup(1).orElseThrow()).contains("the run has 1 step:");
     assertThat(settings.shortenedWarmup(200)).isEmpty();
   }
 

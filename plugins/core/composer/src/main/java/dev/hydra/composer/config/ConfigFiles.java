@@ -68,7 +68,7 @@ public final class ConfigFiles {
         continue;
       }
       try {
-        config = override.path().in(config.root(), override.value()).toConfig();
+        config = override.path(config.root()).with(override.value()).toConfig();
       } catch (com.typesafe.config.ConfigException.NotResolved e) {
         later.add(override);
       }
@@ -78,7 +78,7 @@ public final class ConfigFiles {
       ConfigValue value =
           Objects.requireNonNull(
               override.value().atKey("v").resolveWith(config, resolving).root().get("v"));
-      config = override.path().in(config.root(), value).toConfig();
+      config = override.path(config.root()).with(value).toConfig();
     }
     return config;
   }
@@ -90,8 +90,8 @@ public final class ConfigFiles {
    * @throws ConfigException if there is no such element
    */
   public static Config with(Config config, String key, ConfigValue value) {
-    return new ElementPath(value.origin().description() + ": " + key, key)
-        .in(config.root(), value)
+    return new ElementPath(value.origin().description() + ": " + key, key, config.root())
+        .with(value)
         .toConfig();
   }
 

@@ -70,8 +70,8 @@ record SetValue(String text, String key, String raw) {
   }
 
   /** The way to the element that the key names. */
-  ElementPath path() {
-    return new ElementPath("--set " + text, key);
+  ElementPath path(ConfigObject root) {
+    return new ElementPath("--set " + text, key, root);
   }
 
   /** A configuration of the value alone; the key names no element of a list. */

@@ -139,7 +139,9 @@ public final class Trainer implements AutoCloseable {
    * Continues from the latest intact checkpoint of the run folder.
    *
    * @param policy what becomes of parameters that another version of a plugin does not ask for
-   * @throws IOException if there is none, or it does not fit the configuration
+   * @throws dev.hydra.api.ConfigException if its parameters do not fit the configuration's model,
+   *     or it has more steps than the run
+   * @throws IOException if there is none, or its files do not fit
    */
   public long resume(UnexpectedKeys policy) throws IOException {
     Resumption resumption = Resumption.latest(folder, stages::of, this::warn);

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.jr.ob.JSON;
+import dev.hydra.api.ConfigException;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.data.Dataset;
@@ -273,8 +274,8 @@ class TrainerTest {
     Path run = folder.resolve("run");
     String before = Files.readString(run.resolve("config.conf"));
     try (Trainer other = Trials.trainer(folder, run, "model.width = 32", new Events())) {
-      IOException thrown =
-          assertThrows(IOException.class, () -> other.resume(UnexpectedKeys.ERROR));
+      ConfigException thrown =
+          assertThrows(ConfigException.class, () -> other.resume(UnexpectedKeys.ERROR));
       assertThat(thrown.getMessage()).contains("do not fit such a model");
     }
     assertEquals(before, Files.readString(run.resolve("config.conf")));

@@ -20,6 +20,8 @@ import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.optim.LearningRate;
 import dev.hydra.trainer.evaluation.Evaluator;
 import dev.hydra.trainer.evaluation.Score;
+import dev.hydra.trainer.metrics.ModelCosts;
+import dev.hydra.trainer.metrics.TrainingClock;
 import dev.hydra.trainer.step.StepMetrics;
 import dev.hydra.trainer.step.TrainingStep;
 import dev.hydra.trainer.swap.Swaps;
@@ -36,6 +38,9 @@ import org.bytedeco.pytorch.Tensor;
 
 /** A training run from its first step, or from a checkpoint, to its last. */
 public final class Trainer implements AutoCloseable {
+  /** The name of the held-out text in the metrics. */
+  private static final String HELD_OUT = "held-out";
+
   private final Experiment experiment;
   private final TrainerSettings settings;
   private final Dataset dataset;
@@ -47,14 +52,14 @@ public final class Trainer implements AutoCloseable {
   private final Evaluator evaluator;
   private final LearningRate learningRates;
   private final RunLog log;
+  private final TrainingClock clock = new TrainingClock();
+  private final ModelCosts costs;
   private final RunLock lock;
   private final Swaps swaps;
   private final KernelMode.Setting kernels;
   private final String text;
   private long step;
   private long savedStep = -1;
-  private long clock;
-  private long tokens;
   private volatile boolean checkpointRequested;
 
   /** The outcome of a run. */
@@ -85,7 +90,7 @@ public final class Trainer implements AutoCloseable {
     folder.create();
     lock = RunLock.take(folder.path());
     TokenizerFiles.copy(dataset.tokenizer(), folder.tokenizer());
-    log = new RunLog(folder, listener);
+    log = new RunLog(folder, clock, listener);
     RandomState.seed(settings.seed());
     Placement precision = new Placement(device, ComputeType.choose(settings.precision(), device));
     kernels = settings.kernels().set();
@@ -102,6 +107,7 @@ public final class Trainer implements AutoCloseable {
       lock.close();
       throw e;
     }
+    costs = new ModelCosts(model);
     evaluator = new Evaluator(model, dataset, settings.batchSize());
     checkpoints = new Checkpoints(folder, this::config, model, training);
     swaps = new Swaps(model, training, dataset.train(), settings.guard(), this::swapped);
@@ -241,13 +247,15 @@ public final class Trainer implements AutoCloseable {
    */
   public Outcome run(BooleanSupplier stop) throws IOException {
     DurableFiles.write(folder.config(), config());
-    log.forgetAfter(step);
+    TrainingClock.Position begin = log.begin(step, step == settings.steps(), tokensPerStep());
+    log.tensorBoard(settings.tensorBoard(), config());
     log.event("start", step, "plugins", texts(plugins()), "compute", compute());
     experiment.optimizer().shortenedWarmup(settings.steps()).ifPresent(this::warn);
     try {
       if (step < settings.steps()) {
         listener.started(swapper());
       }
+      clock.start(begin);
       steps(stop);
     } finally {
       swaps.close(); // whoever waits for a swap is told, however the run ends
@@ -261,7 +269,6 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void steps(BooleanSupplier stop) throws IOException {
-    clock = System.nanoTime();
     while (step < settings.steps() && !stop.getAsBoolean()) {
       swaps.boundary(step);
       double learningRate = learningRates.at(step);
@@ -283,7 +290,7 @@ public final class Trainer implements AutoCloseable {
       }
       checkFinite(measured);
       step++;
-      tokens += settings.tokensPerStep(experiment.data().sequenceLength());
+      clock.stepped(tokensPerStep());
       boolean last = step == settings.steps();
       if (last || due(settings.logEvery())) {
         report(measured, learningRate);
@@ -293,13 +300,18 @@ public final class Trainer implements AutoCloseable {
         save(false);
       }
       if (!last && due(settings.evaluateEvery())) {
-        evaluateWatched(stop);
+        watched(() -> evaluate(settings.evaluationWindows(), stop));
+      }
+      if (settings.metrics().observes(step, last)) {
+        watched(this::observe);
       }
     }
   }
 
   private void report(StepMetrics measured, double learningRate) {
-    long now = System.nanoTime();
+    int length = experiment.data().sequenceLength();
+    double speed = clock.lap();
+    TrainingClock.Position position = clock.position();
     StepReport report =
         new StepReport(
             step,
@@ -308,11 +320,19 @@ public final class Trainer implements AutoCloseable {
             measured.auxiliary(),
             measured.gradientNorm(),
             learningRate,
-            tokens * 1e9 / (now - clock));
-    clock = now;
-    tokens = 0;
-    log.step(report);
+            speed,
+            new StepReport.Totals(
+                position.tokens(),
+                position.seconds(),
+                costs.mfu(length, speed),
+                costs.devicePeakBytes(),
+                costs.hostBytes()));
+    log.step(report, costs.line(length));
     listener.stepped(report);
+  }
+
+  private long tokensPerStep() {
+    return settings.tokensPerStep(experiment.data().sequenceLength());
   }
 
   /** Scores the held-out text; returns nothing if there is none, or if asked to stop. */
@@ -320,21 +340,31 @@ public final class Trainer implements AutoCloseable {
     if (!evaluator.possible()) {
       return Optional.empty();
     }
-    long begin = System.nanoTime();
-    Optional<Score> scored = evaluator.score(windows, stop, listener::evaluating);
-    scored.ifPresent(
-        score -> {
-          log.event("evaluation", step, "loss", score.loss(), "bits_per_byte", score.bitsPerByte());
-          listener.evaluated(step, score);
-        });
-    clock += System.nanoTime() - begin; // not training time
-    return scored;
+    try (TrainingClock.Pause pause = clock.pause()) {
+      Optional<Score> scored = evaluator.score(windows, stop, listener::evaluating);
+      scored.ifPresent(
+          score -> {
+            log.evaluated(step, HELD_OUT, score);
+            listener.evaluated(step, score);
+          });
+      return scored;
+    }
   }
 
-  /** Scores some windows in the middle of a run, where a swap may be watched. */
-  private void evaluateWatched(BooleanSupplier stop) {
+  /** Writes what components observe of themselves on held-out text, if there is any. */
+  private void observe() {
+    if (evaluator.possible()) {
+      try (TrainingClock.Pause pause = clock.pause()) {
+        log.observed(
+            step, evaluator.observe(settings.metrics().observeWindows(), (windows, of) -> {}));
+      }
+    }
+  }
+
+  /** Computes something in the middle of a run, where a swap may be watched. */
+  private void watched(Runnable action) {
     try {
-      evaluate(settings.evaluationWindows(), stop);
+      action.run();
     } catch (RuntimeException | Error e) { // as in a step
       if (!swaps.rolledBack(step, e)) {
         throw e;
@@ -375,9 +405,8 @@ public final class Trainer implements AutoCloseable {
     if (savedStep == step || step == 0) {
       return;
     }
-    long begin = System.nanoTime();
     TrainerState state = state();
-    try {
+    try (TrainingClock.Pause pause = clock.pause()) {
       Checkpoint checkpoint = checkpoints.save(state, settings.checkpointKeep());
       savedStep = step;
       DurableFiles.write(folder.config(), config());
@@ -392,7 +421,6 @@ public final class Trainer implements AutoCloseable {
       }
       warn(problem + ". Training goes on; make room before the next checkpoint");
     }
-    clock += System.nanoTime() - begin; // not training time
   }
 
   private void swapped(SwapReport report) {
@@ -429,6 +457,7 @@ public final class Trainer implements AutoCloseable {
   @Override
   public void close() throws IOException {
     swaps.close();
+    log.close();
     training.close();
     model.close();
     kernels.close();

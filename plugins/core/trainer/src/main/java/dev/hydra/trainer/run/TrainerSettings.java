@@ -8,6 +8,8 @@ import dev.hydra.composer.config.OptionGroup;
 import dev.hydra.composer.model.Recompute;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
+import dev.hydra.trainer.metrics.MetricsSettings;
+import dev.hydra.trainer.metrics.TensorBoard;
 import dev.hydra.trainer.step.GraphMode;
 import dev.hydra.trainer.swap.GuardSettings;
 import java.util.List;
@@ -32,6 +34,8 @@ import java.util.List;
  * @param samplePrompt what the sample at the end continues; empty: no sample
  * @param sampleTokens how long the sample is
  * @param guard when swaps of components are rolled back
+ * @param metrics what is measured besides every step
+ * @param tensorBoard whether event files of TensorBoard are written
  */
 public record TrainerSettings(
     int steps,
@@ -50,7 +54,9 @@ public record TrainerSettings(
     int checkpointKeep,
     String samplePrompt,
     int sampleTokens,
-    GuardSettings guard) {
+    GuardSettings guard,
+    MetricsSettings metrics,
+    TensorBoard.Mode tensorBoard) {
   private static final Option<Integer> STEPS =
       Option.integer("steps", "optimizer steps in all").atLeast(1);
   private static final Option<Integer> BATCH_SIZE =
@@ -85,6 +91,12 @@ public record TrainerSettings(
       Option.integer("log-every", "steps from one line of metrics to the next")
           .atLeast(1)
           .orElse(1);
+  private static final Option<TensorBoard.Mode> TENSORBOARD =
+      Option.choice(
+              "tensorboard",
+              TensorBoard.Mode.class,
+              "whether the metrics are written to the run folder for TensorBoard, too")
+          .orElse(TensorBoard.Mode.ON);
 
   private static final Option<Integer> EVALUATION_EVERY =
       Option.integer("every", "steps between evaluations; 0: only at the end")
@@ -112,7 +124,17 @@ public record TrainerSettings(
       Option.integer("tokens", "how long the sample at the end is").atLeast(1).orElse(256);
 
   private static final List<Option<?>> OPTIONS =
-      List.of(STEPS, BATCH_SIZE, ACCUMULATE, PRECISION, KERNELS, RECOMPUTE, GRAPH, SEED, LOG_EVERY);
+      List.of(
+          STEPS,
+          BATCH_SIZE,
+          ACCUMULATE,
+          PRECISION,
+          KERNELS,
+          RECOMPUTE,
+          GRAPH,
+          SEED,
+          LOG_EVERY,
+          TENSORBOARD);
   private static final List<Option<?>> EVALUATION =
       List.of(EVALUATION_EVERY, EVALUATION_WINDOWS, EVALUATION_FINAL);
   private static final List<Option<?>> CHECKPOINT = List.of(CHECKPOINT_EVERY, CHECKPOINT_KEEP);
@@ -126,7 +148,8 @@ public record TrainerSettings(
             "trainer.evaluation", "How the model is scored on held-out text.", EVALUATION),
         new OptionGroup("trainer.checkpoint", "What is kept to go on from.", CHECKPOINT),
         new OptionGroup("trainer.sample", "The text that is generated at the end.", SAMPLE),
-        GuardSettings.documentation());
+        GuardSettings.documentation(),
+        MetricsSettings.documentation());
   }
 
   /**
@@ -136,7 +159,8 @@ public record TrainerSettings(
    */
   public static TrainerSettings read(Config trainer) {
     Settings main =
-        Settings.read("trainer", trainer, OPTIONS, "evaluation", "checkpoint", "sample", "swap");
+        Settings.read(
+            "trainer", trainer, OPTIONS, "evaluation", "checkpoint", "sample", "swap", "metrics");
     Settings evaluation = part(trainer, "evaluation", EVALUATION);
     int last = evaluation.get(EVALUATION_FINAL);
     Settings checkpoint = part(trainer, "checkpoint", CHECKPOINT);
@@ -158,7 +182,9 @@ public record TrainerSettings(
         checkpoint.get(CHECKPOINT_KEEP),
         sample.get(SAMPLE_PROMPT),
         sample.get(SAMPLE_TOKENS),
-        GuardSettings.read(ConfigFiles.part(trainer, "swap")));
+        GuardSettings.read(ConfigFiles.part(trainer, "swap")),
+        MetricsSettings.read(ConfigFiles.part(trainer, "metrics")),
+        main.get(TENSORBOARD));
   }
 
   private static Settings part(Config trainer, String key, List<Option<?>> options) {

@@ -61,13 +61,13 @@ final class ProtobufMessage {
   }
 
   private void key(int field, int type) {
-    varint((long) field << TYPE_BITS | type);
+    varint(((long) field << TYPE_BITS) | type);
   }
 
   private void varint(long value) {
     long left = value;
     while (Long.compareUnsigned(left, MORE) >= 0) {
-      bytes.write((int) (left & (MORE - 1) | MORE));
+      bytes.write((int) ((left & (MORE - 1)) | MORE));
       left >>>= VARINT_BITS;
     }
     bytes.write((int) left);

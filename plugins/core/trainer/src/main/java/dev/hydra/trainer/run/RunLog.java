@@ -100,7 +100,7 @@ final class RunLog implements Closeable {
 
   /** Writes a step to the metrics, and before it what the model costs, where that has changed. */
   void step(StepReport report, Map<String, Object> costs) {
-    if (!costs.equals(model)) {
+    if (!costs.toString().equals(model.toString())) { // what was read has numbers of other types
       model = costs;
       add(MetricLine.now(MetricLine.MODEL, report.step(), costs));
     }

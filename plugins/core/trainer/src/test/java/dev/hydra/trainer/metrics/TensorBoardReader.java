@@ -65,11 +65,11 @@ public final class TensorBoardReader {
     for (byte each : data) {
       crc ^= each & 0xFF;
       for (int bit = 0; bit < 8; bit++) {
-        crc = (crc & 1) == 1 ? crc >>> 1 ^ CASTAGNOLI : crc >>> 1;
+        crc = (crc & 1) == 1 ? (crc >>> 1) ^ CASTAGNOLI : crc >>> 1;
       }
     }
     crc = ~crc;
-    int expected = (crc >>> 15 | crc << 17) + 0xa282ead8;
+    int expected = ((crc >>> 15) | (crc << 17)) + 0xa282ead8;
     if (masked != expected) {
       throw new AssertionError("checksum " + masked + " of " + data.length + " bytes");
     }

@@ -101,7 +101,7 @@ class TensorBoardTest {
         ByteBuffer.wrap(Files.readAllBytes(records)).order(java.nio.ByteOrder.LITTLE_ENDIAN);
     assertEquals(9, read.getLong(0));
     int crc = 0xE3069283;
-    assertEquals((crc >>> 15 | crc << 17) + 0xa282ead8, read.getInt(8 + 4 + 9));
+    assertEquals(((crc >>> 15) | (crc << 17)) + 0xa282ead8, read.getInt(8 + 4 + 9));
     assertEquals(8 + 4 + 9 + 4, read.capacity());
   }
 

@@ -60,9 +60,9 @@ public final class MetricsFile {
           boolean after = saved[0];
           saved[0] |= checkpoint;
           return switch (line.kind()) {
-            case MetricLine.VALIDATION, MetricLine.OBSERVATION ->
+            case MetricLine.VALIDATION ->
                 line.step() < step || (line.step() == step && !scoredAgain);
-            case MetricLine.STEP -> line.step() <= step;
+            case MetricLine.STEP, MetricLine.OBSERVATION -> line.step() <= step;
             default -> line.step() < step || (line.step() == step && !after);
           };
         };

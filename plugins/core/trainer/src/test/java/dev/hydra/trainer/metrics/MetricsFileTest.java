@@ -39,6 +39,7 @@ class MetricsFileTest {
       if (step == 2) {
         add("swap", 2);
         add(MetricLine.CHECKPOINT, 2);
+        add(MetricLine.OBSERVATION, 2);
         add(MetricLine.VALIDATION, 2);
         add("swap", 2);
       }
@@ -51,18 +52,18 @@ class MetricsFileTest {
     killed();
     file.cutBack(2, false);
     assertEquals(
-        List.of("step 1", "step 2", "swap 2", "checkpoint 2", "validation 2"),
+        List.of("step 1", "step 2", "swap 2", "checkpoint 2", "observation 2", "validation 2"),
         lines(),
         "the later swap is not in the checkpoint");
     add(MetricLine.STEP, 3);
-    assertThat(Files.readAllLines(path)).hasSize(6);
+    assertThat(Files.readAllLines(path)).hasSize(7);
   }
 
   @Test
   void aScoreThatIsMadeAgainIsNotThereTwice() throws IOException {
     killed();
     file.cutBack(2, true);
-    assertEquals(List.of("step 1", "step 2", "swap 2", "checkpoint 2"), lines());
+    assertEquals(List.of("step 1", "step 2", "swap 2", "checkpoint 2", "observation 2"), lines());
   }
 
   @Test

@@ -16,6 +16,8 @@ import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.trainer.evaluation.Evaluator;
 import dev.hydra.trainer.evaluation.Score;
+import dev.hydra.trainer.metrics.ModelCosts;
+import dev.hydra.trainer.metrics.TrainingClock;
 import dev.hydra.trainer.step.AveragedWeights;
 import dev.hydra.trainer.step.StepMetrics;
 import dev.hydra.trainer.step.TrainingStep;
@@ -30,6 +32,9 @@ import org.bytedeco.pytorch.Tensor;
 
 /** A training run from its first step, or from a checkpoint, to its last. */
 public final class Trainer implements AutoCloseable {
+  /** The name of the held-out text in the metrics. */
+  private static final String HELD_OUT = "held-out";
+
   private final Experiment experiment;
   private final StageRun stages;
   private final RunFolder folder;
@@ -39,14 +44,14 @@ public final class Trainer implements AutoCloseable {
   private final Checkpoints checkpoints;
   private final Saves saves;
   private final RunLog log;
+  private final TrainingClock clock = new TrainingClock();
+  private final ModelCosts costs;
   private final RunLock lock;
   private final Swaps swaps;
   private final KernelMode.Setting kernels;
   private Evaluator evaluator;
   private TrainerSettings settings;
   private long step;
-  private long clock;
-  private long tokens;
   private volatile boolean checkpointRequested;
 
   /** The outcome of a run. */
@@ -80,7 +85,7 @@ public final class Trainer implements AutoCloseable {
     folder.create();
     lock = RunLock.take(folder.path());
     TokenizerFiles.copy(dataset.tokenizer(), folder.tokenizer());
-    log = new RunLog(folder, listener);
+    log = new RunLog(folder, clock, listener);
     RandomState.seed(settings.seed());
     Placement precision = new Placement(device, ComputeType.choose(settings.precision(), device));
     kernels = settings.kernels().set();
@@ -98,6 +103,7 @@ public final class Trainer implements AutoCloseable {
       lock.close();
       throw e;
     }
+    costs = new ModelCosts(model);
     checkpoints = new Checkpoints(folder, this::config, model, training);
     saves = new Saves(folder, checkpoints, this::config, log, listener);
     swaps = new Swaps(model, training, dataset.train(), settings.guard(), this::swapped);
@@ -166,7 +172,9 @@ public final class Trainer implements AutoCloseable {
    */
   public Outcome run(BooleanSupplier stop) throws IOException {
     DurableFiles.write(folder.config(), config());
-    log.forgetAfter(step);
+    TrainingClock.Position position =
+        log.begin(step, step == settings.steps(), stages.current().tokensPerStep());
+    log.tensorBoard(settings.tensorBoard(), config());
     TrainerState begin = state();
     log.event(
         "start",
@@ -184,6 +192,7 @@ public final class Trainer implements AutoCloseable {
       if (step < settings.steps()) {
         listener.started(swapper());
       }
+      clock.start(position);
       steps(stop);
     } finally {
       swaps.close(); // whoever waits for a swap is told, however the run ends
@@ -197,7 +206,6 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void steps(BooleanSupplier stop) throws IOException {
-    clock = System.nanoTime();
     while (step < settings.steps() && !stop.getAsBoolean()) {
       swaps.boundary(step);
       while (stages.over(step)) {
@@ -223,7 +231,7 @@ public final class Trainer implements AutoCloseable {
       }
       checkFinite(measured);
       step++;
-      tokens += stages.current().tokensPerStep();
+      clock.stepped(stages.current().tokensPerStep());
       boolean last = step == settings.steps();
       if (last || due(settings.logEvery())) {
         report(measured, learningRate);
@@ -233,7 +241,10 @@ public final class Trainer implements AutoCloseable {
         save(false);
       }
       if (!last && due(settings.evaluateEvery())) {
-        evaluateWatched(stop);
+        watched(() -> evaluate(settings.evaluationWindows(), stop));
+      }
+      if (settings.metrics().observes(step, last)) {
+        watched(this::observe);
       }
     }
   }
@@ -241,12 +252,12 @@ public final class Trainer implements AutoCloseable {
   /** Begins the next stage, after a checkpoint: that of the stage before can be gone on from. */
   private void nextStage() throws IOException {
     save(false);
-    long begin = System.nanoTime();
-    StageReport report = stages.enter();
-    follow();
-    began(report);
-    warnOfOptimizer();
-    clock += System.nanoTime() - begin; // not training time
+    try (TrainingClock.Pause pause = clock.pause()) {
+      StageReport report = stages.enter();
+      follow();
+      began(report);
+      warnOfOptimizer();
+    }
   }
 
   /** Takes what a stage changes in the run. */
@@ -275,7 +286,9 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void report(StepMetrics measured, double learningRate) {
-    long now = System.nanoTime();
+    int length = stages.current().data().sequenceLength();
+    double speed = clock.lap();
+    TrainingClock.Position position = clock.position();
     StepReport report =
         new StepReport(
             step,
@@ -284,10 +297,14 @@ public final class Trainer implements AutoCloseable {
             measured.auxiliary(),
             measured.gradientNorm(),
             learningRate,
-            tokens * 1e9 / (now - clock));
-    clock = now;
-    tokens = 0;
-    log.step(report);
+            speed,
+            new StepReport.Totals(
+                position.tokens(),
+                position.seconds(),
+                costs.mfu(length, speed),
+                costs.devicePeakBytes(),
+                costs.hostBytes()));
+    log.step(report, costs.line(length));
     listener.stepped(report);
   }
 
@@ -296,16 +313,16 @@ public final class Trainer implements AutoCloseable {
     if (!evaluator.possible()) {
       return Optional.empty();
     }
-    long begin = System.nanoTime();
-    Optional<Score> scored = evaluator.score(windows, stop, listener::evaluating);
-    scored.ifPresent(
-        score -> {
-          log.event("evaluation", step, "loss", score.loss(), "bits_per_byte", score.bitsPerByte());
-          listener.evaluated(step, score);
-          evaluateAverage(windows, stop);
-        });
-    clock += System.nanoTime() - begin; // not training time
-    return scored;
+    try (TrainingClock.Pause pause = clock.pause()) {
+      Optional<Score> scored = evaluator.score(windows, stop, listener::evaluating);
+      scored.ifPresent(
+          score -> {
+            log.evaluated(step, HELD_OUT, score);
+            listener.evaluated(step, score);
+            evaluateAverage(windows, stop);
+          });
+      return scored;
+    }
   }
 
   /** Scores the average of the parameters, if there is one, beside the parameters themselves. */
@@ -316,22 +333,24 @@ public final class Trainer implements AutoCloseable {
     try (AveragedWeights averages = new AveragedWeights(model, training.optimizer())) {
       evaluator
           .score(windows, stop, listener::evaluating)
-          .ifPresent(
-              score ->
-                  log.event(
-                      "evaluation-ema",
-                      step,
-                      "loss",
-                      score.loss(),
-                      "bits_per_byte",
-                      score.bitsPerByte()));
+          .ifPresent(score -> log.evaluated(step, HELD_OUT + "-ema", score));
     }
   }
 
-  /** Scores some windows in the middle of a run, where a swap may be watched. */
-  private void evaluateWatched(BooleanSupplier stop) {
+  /** Writes what components observe of themselves on held-out text, if there is any. */
+  private void observe() {
+    if (evaluator.possible()) {
+      try (TrainingClock.Pause pause = clock.pause()) {
+        log.observed(
+            step, evaluator.observe(settings.metrics().observeWindows(), (windows, of) -> {}));
+      }
+    }
+  }
+
+  /** Computes something in the middle of a run, where a swap may be watched. */
+  private void watched(Runnable action) {
     try {
-      evaluate(settings.evaluationWindows(), stop);
+      action.run();
     } catch (RuntimeException | Error e) { // as in a step
       if (!swaps.rolledBack(step, e)) {
         throw e;
@@ -364,9 +383,9 @@ public final class Trainer implements AutoCloseable {
 
   /** See {@link Saves#save}. */
   private void save(boolean needed) throws IOException {
-    long begin = System.nanoTime();
-    saves.save(this::state, step, settings.checkpointKeep(), needed);
-    clock += System.nanoTime() - begin; // not training time
+    try (TrainingClock.Pause pause = clock.pause()) {
+      saves.save(this::state, step, settings.checkpointKeep(), needed);
+    }
   }
 
   private void swapped(SwapReport report) {
@@ -386,6 +405,7 @@ public final class Trainer implements AutoCloseable {
   @Override
   public void close() throws IOException {
     swaps.close();
+    log.close();
     training.close();
     model.close();
     kernels.close();

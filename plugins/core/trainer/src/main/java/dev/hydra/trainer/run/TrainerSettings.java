@@ -8,6 +8,8 @@ import dev.hydra.composer.config.OptionGroup;
 import dev.hydra.composer.model.Recompute;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
+import dev.hydra.trainer.metrics.MetricsSettings;
+import dev.hydra.trainer.metrics.TensorBoard;
 import dev.hydra.trainer.step.GraphMode;
 import dev.hydra.trainer.swap.GuardSettings;
 import java.util.List;
@@ -34,6 +36,8 @@ import java.util.Optional;
  * @param sampleTokens how long the sample is
  * @param guard when swaps of components are rolled back
  * @param emaDecay how much of the average of the parameters a step keeps; none: there is none
+ * @param metrics what is measured besides every step
+ * @param tensorBoard whether event files of TensorBoard are written
  */
 public record TrainerSettings(
     int steps,
@@ -53,7 +57,9 @@ public record TrainerSettings(
     String samplePrompt,
     int sampleTokens,
     GuardSettings guard,
-    Optional<Double> emaDecay) {
+    Optional<Double> emaDecay,
+    MetricsSettings metrics,
+    TensorBoard.Mode tensorBoard) {
   private static final Option<Integer> STEPS =
       Option.integer("steps", "optimizer steps in all").atLeast(1);
   private static final Option<Integer> BATCH_SIZE =
@@ -88,6 +94,12 @@ public record TrainerSettings(
       Option.integer("log-every", "steps from one line of metrics to the next")
           .atLeast(1)
           .orElse(1);
+  private static final Option<TensorBoard.Mode> TENSORBOARD =
+      Option.choice(
+              "tensorboard",
+              TensorBoard.Mode.class,
+              "whether the metrics are written to the run folder for TensorBoard, too")
+          .orElse(TensorBoard.Mode.ON);
 
   private static final Option<Integer> EVALUATION_EVERY =
       Option.integer("every", "steps between evaluations; 0: only at the end")
@@ -120,7 +132,17 @@ public record TrainerSettings(
       Option.integer("tokens", "how long the sample at the end is").atLeast(1).orElse(256);
 
   private static final List<Option<?>> OPTIONS =
-      List.of(STEPS, BATCH_SIZE, ACCUMULATE, PRECISION, KERNELS, RECOMPUTE, GRAPH, SEED, LOG_EVERY);
+      List.of(
+          STEPS,
+          BATCH_SIZE,
+          ACCUMULATE,
+          PRECISION,
+          KERNELS,
+          RECOMPUTE,
+          GRAPH,
+          SEED,
+          LOG_EVERY,
+          TENSORBOARD);
   private static final List<Option<?>> EVALUATION =
       List.of(EVALUATION_EVERY, EVALUATION_WINDOWS, EVALUATION_FINAL);
   private static final List<Option<?>> CHECKPOINT = List.of(CHECKPOINT_EVERY, CHECKPOINT_KEEP);
@@ -138,6 +160,7 @@ public record TrainerSettings(
             "trainer.ema", "An exponential moving average of the trained parameters.", EMA),
         new OptionGroup("trainer.sample", "The text that is generated at the end.", SAMPLE),
         GuardSettings.documentation(),
+        MetricsSettings.documentation(),
         StageSettings.documentation());
   }
 
@@ -157,6 +180,7 @@ public record TrainerSettings(
             "ema",
             "sample",
             "swap",
+            "metrics",
             StageSettings.KEY);
     Settings evaluation = part(trainer, "evaluation", EVALUATION);
     int last = evaluation.get(EVALUATION_FINAL);
@@ -180,7 +204,9 @@ public record TrainerSettings(
         sample.get(SAMPLE_PROMPT),
         sample.get(SAMPLE_TOKENS),
         GuardSettings.read(ConfigFiles.part(trainer, "swap")),
-        part(trainer, "ema", EMA).get(EMA_DECAY));
+        part(trainer, "ema", EMA).get(EMA_DECAY),
+        MetricsSettings.read(ConfigFiles.part(trainer, "metrics")),
+        main.get(TENSORBOARD));
   }
 
   private static Settings part(Config trainer, String key, List<Option<?>> options) {

@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.fasterxml.jackson.jr.ob.JSON;
 import dev.hydra.api.ConfigException;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
@@ -19,13 +18,13 @@ import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.libtorch.safetensors.SafetensorsFile;
 import dev.hydra.testing.Handles;
 import dev.hydra.trainer.evaluation.Score;
+import dev.hydra.trainer.metrics.MetricLine;
 import dev.hydra.trainer.run.Trials.Events;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Scalar;
@@ -68,11 +67,9 @@ class TrainerTest {
   void runFolderHoldsWhatTheReadmeSays() throws IOException {
     run("run", "trainer { steps = 3, checkpoint { every = 1, keep = 2 } }");
     Path run = folder.resolve("run");
-    List<String> metrics = Files.readAllLines(run.resolve("metrics.jsonl"));
-    assertEquals(3, metrics.size());
-    Map<String, Object> line = JSON.std.mapFrom(metrics.get(2));
-    assertEquals(3, line.get("step"));
-    assertTrue(line.get("loss") instanceof Double);
+    List<MetricLine> steps = Trials.metrics(run, MetricLine.STEP);
+    assertEquals(List.of(1L, 2L, 3L), steps.stream().map(MetricLine::step).toList());
+    assertTrue(steps.get(2).values().get("loss") instanceof Double);
     assertThat(run.resolve("config.conf")).exists();
     assertThat(Files.readString(run.resolve("journal.jsonl"))).contains("\"event\":\"end\"");
     assertThat(run.resolve("checkpoints/step-000001")).as("only two are kept").doesNotExist();
@@ -105,7 +102,7 @@ class TrainerTest {
           Files.readAllBytes(parts.resolve("checkpoints/step-000008").resolve(file)),
           file);
     }
-    assertEquals(8, Files.readAllLines(parts.resolve("metrics.jsonl")).size());
+    assertEquals(8, Trials.metrics(parts, MetricLine.STEP).size());
     try (SafetensorsFile file =
             SafetensorsFile.open(
                 parts.resolve("checkpoints/step-000008").resolve(Checkpoint.MODEL));

@@ -23,6 +23,8 @@ import dev.hydra.optim.CosineScheduleFactory;
 import dev.hydra.optim.LinearScheduleFactory;
 import dev.hydra.router.topk.ChunkTopKRouterFactory;
 import dev.hydra.trainer.evaluation.Score;
+import dev.hydra.trainer.metrics.MetricLine;
+import dev.hydra.trainer.metrics.MetricsFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -107,6 +109,12 @@ public final class Trials {
     Experiment experiment = experiment(overrides);
     List<Dataset> datasets = experiment.open(List.of(folder), bytes -> {});
     return new Trainer(experiment, datasets, components, Devices.cpu(), new RunFolder(run), events);
+  }
+
+  /** The metrics of a kind that a run has written. */
+  static List<MetricLine> metrics(Path run, String kind) throws IOException {
+    return new MetricsFile(run.resolve("metrics.jsonl"))
+        .all().stream().filter(line -> line.kind().equals(kind)).toList();
   }
 
   /** Remembers what a run said. */

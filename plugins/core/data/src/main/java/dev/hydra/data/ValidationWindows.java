@@ -30,7 +30,7 @@ public final class ValidationWindows {
           "no piece of the text held out has the "
               + (length + 1L)
               + " tokens of a window (the longest has "
-              + ranges.stream().mapToInt(Range::size).max().orElse(0)
+              + ranges.stream().mapToLong(Range::size).max().orElse(0)
               + "); hold out more, or use more text or a shorter sequence");
     }
   }
@@ -48,7 +48,7 @@ public final class ValidationWindows {
    * @param size how many windows
    */
   public Tensor batch(int first, int size) {
-    int[] starts = new int[Math.min(size, count() - first)];
+    long[] starts = new long[Math.min(size, count() - first)];
     for (int i = 0; i < starts.length; i++) {
       starts[i] = start(first + i);
     }
@@ -62,17 +62,18 @@ public final class ValidationWindows {
       lengths[token] = tokenizer.bytes(token).length;
     }
     long bytes = 0;
+    long[] predicted = new long[length];
     for (int window = 0; window < count(); window++) {
-      int start = start(window);
-      for (int i = start + 1; i <= start + length; i++) {
-        bytes += lengths[corpus.token(i)];
+      corpus.read(start(window) + 1, predicted);
+      for (long token : predicted) {
+        bytes += lengths[(int) token];
       }
     }
     return bytes;
   }
 
   /** Returns where a window starts. */
-  int start(int window) {
+  long start(int window) {
     return grid.start(grid.rangeOf(window), window);
   }
 }

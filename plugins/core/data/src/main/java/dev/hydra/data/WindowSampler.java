@@ -38,7 +38,7 @@ public final class WindowSampler {
           "no piece of the text to train on has the "
               + (length + 1L)
               + " tokens of a window (the longest has "
-              + ranges.stream().mapToInt(Range::size).max().orElse(0)
+              + ranges.stream().mapToLong(Range::size).max().orElse(0)
               + "); use more text or a shorter sequence");
     }
   }
@@ -48,7 +48,7 @@ public final class WindowSampler {
    * row but the last, targets all but the first. A batch may reach into the next epoch.
    */
   public Tensor next(int batchSize) {
-    int[] starts = new int[batchSize];
+    long[] starts = new long[batchSize];
     for (int i = 0; i < batchSize; i++) {
       starts[i] = start(position + i);
     }
@@ -75,11 +75,11 @@ public final class WindowSampler {
   }
 
   /** Returns where a sample's window starts. */
-  int start(long sample) {
+  long start(long sample) {
     long key = Permutation.mix(seed + Permutation.mix(sample / grid.count()));
     long window = new Permutation(grid.count(), key).at(sample % grid.count());
     int range = grid.rangeOf(window);
-    long offset = Long.remainderUnsigned(Permutation.mix(key + range + 1), grid.slack(range) + 1L);
-    return Math.toIntExact(grid.start(range, window) + offset);
+    long offset = Long.remainderUnsigned(Permutation.mix(key + range + 1), grid.slack(range) + 1);
+    return grid.start(range, window) + offset;
   }
 }

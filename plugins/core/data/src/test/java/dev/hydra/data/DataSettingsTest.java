@@ -33,7 +33,7 @@ class DataSettingsTest {
   void defaultsOpenADataset() {
     DataSettings settings = read("files = words");
     assertEquals(256, settings.sequenceLength());
-    assertInstanceOf(ByteTokenizer.class, settings.tokenizer());
+    assertInstanceOf(ByteTokenizer.class, settings.tokenizer(List.of()));
     Dataset data = settings.open(List.of(folder));
     assertEquals(100_000, data.corpus().size());
     assertEquals(Split.of(100_000, 0.05), data.split());
@@ -59,8 +59,8 @@ class DataSettingsTest {
     assertMistake("unknown key \"file\"; did you mean \"files\"?", "\nfile = words");
     assertMistake("data.files: must be at least one file", "\nfiles = []");
     assertMistake(
-        "data.tokenizer.type: unknown tokenizer \"bytes\"; did you mean \"byte\"?",
-        "files = a\ntokenizer = bytes");
+        "data.tokenizer.type: unknown tokenizer \"bites\"; did you mean \"bytes\"?",
+        "files = a\ntokenizer = bites");
     assertMistake("data.sequence-length: must be at least 1", "files = a\nsequence-length = 0");
     assertMistake(
         "data.validation-fraction: must be between 0.0 and 0.5",
@@ -111,7 +111,7 @@ class DataSettingsTest {
         "data.source: the corpus is empty: the source gives no text",
         "count = 0\nsource = letters");
     assertEquals(
-        List.of("letters", "byte"),
+        List.of("letters", "bytes"),
         read("source = letters, count = 1").plugins().stream().map(Registration::type).toList());
   }
 
@@ -126,6 +126,10 @@ class DataSettingsTest {
     return DataSettings.read(
         ConfigFactory.parseString(
             text, ConfigParseOptions.defaults().setOriginDescription("test.conf")),
-        PluginRegistry.of(new ByteTokenizerFactory(), new TextSourceFactory(), new Letters()));
+        PluginRegistry.of(
+            new ByteTokenizerFactory(),
+            new OldByteTokenizerFactory(),
+            new TextSourceFactory(),
+            new Letters()));
   }
 }

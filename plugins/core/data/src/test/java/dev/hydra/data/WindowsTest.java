@@ -38,7 +38,7 @@ class WindowsTest {
     for (int epoch = 0; epoch < 3; epoch++) {
       BitSet targets = new BitSet();
       for (long i = 0; i < count; i++) {
-        int start = sampler.start(epoch * count + i);
+        int start = (int) sampler.start(epoch * count + i);
         assertTrue(targets.get(start + 1, start + LENGTH + 1).isEmpty(), "windows overlap");
         targets.set(start + 1, start + LENGTH + 1);
         assertTrue(
@@ -55,10 +55,10 @@ class WindowsTest {
     WindowSampler sampler = sampler(7);
     BitSet targets = new BitSet();
     for (long i = 0; i < 40 * sampler.samplesPerEpoch(); i++) {
-      int start = sampler.start(i);
+      int start = (int) sampler.start(i);
       targets.set(start + 1, start + LENGTH + 1);
     }
-    int most = split.train().stream().mapToInt(range -> range.size() - 1).sum();
+    int most = split.train().stream().mapToInt(range -> (int) range.size() - 1).sum();
     assertTrue(targets.cardinality() > most - LENGTH / 2, targets.cardinality() + " of " + most);
   }
 
@@ -131,14 +131,14 @@ class WindowsTest {
     BitSet targets = new BitSet();
     int before = -1;
     for (int i = 0; i < windows.count(); i++) {
-      int start = windows.start(i);
+      int start = (int) windows.start(i);
       assertTrue(start > before, "out of order");
       before = start;
       assertTrue(targets.get(start + 1, start + LENGTH + 1).isEmpty(), "scored twice");
       targets.set(start + 1, start + LENGTH + 1);
     }
     BitSet heldOut = new BitSet();
-    split.validation().forEach(range -> heldOut.set(range.from() + 1, range.to()));
+    split.validation().forEach(range -> heldOut.set((int) range.from() + 1, (int) range.to()));
     int most = heldOut.cardinality();
     heldOut.and(targets);
     assertEquals(targets, heldOut, "a window leaves the held-out text");

@@ -138,6 +138,11 @@ final class AveragingOptimizer implements Optimizer {
     }
 
     @Override
+    public void gradients(Map<String, Tensor> dense) {
+      update.gradients(dense);
+    }
+
+    @Override
     public Tensor norm(Map<String, Tensor> tables) {
       return update.norm(tables);
     }

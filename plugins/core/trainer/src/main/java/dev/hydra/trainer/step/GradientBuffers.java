@@ -43,8 +43,7 @@ record GradientBuffers(Tensor working, Tensor mainGradient, boolean handedOver)
       }
       Tensor buffer = Scopes.own(torch.zeros_like(working));
       working.mutable_grad().put(buffer);
-      Tensor added =
-          parameter.copied() ? Scopes.own(torch.zeros_like(parameter.master())) : buffer;
+      Tensor added = parameter.copied() ? Scopes.own(torch.zeros_like(parameter.master())) : buffer;
       return new GradientBuffers(buffer, added, false);
     }
   }

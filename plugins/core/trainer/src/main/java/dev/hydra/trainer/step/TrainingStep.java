@@ -79,6 +79,11 @@ public final class TrainingStep implements AutoCloseable {
     Optimizer optimizer = settings.optimizer(gradients.optimized(), known);
     Optional<FusedUpdate> fused =
         takesWorking ? optimizer.fused(settings.maxNorm()) : Optional.empty();
+    if (gradients.handsOver() && fused.isEmpty()) {
+      throw new IllegalStateException(
+          optimizer.getClass().getName()
+              + " has no fused update, but its factory says that it takes working gradients");
+    }
     return new StepParts(model, recompute, gradients, clip, optimizer, fused, sums);
   }
 

@@ -129,7 +129,8 @@ class PlantedKindsTest {
 
   @Test
   void tokenizersThatShowHalfACharacter() {
-    assertEquals(Set.of("token by token"), failing(new Tokens(Tokens::bytes, 256, true), ""));
+    assertEquals(
+        Set.of(ROUND_TRIP, "token by token"), failing(new Tokens(Tokens::bytes, 256, true), ""));
   }
 
   @Test

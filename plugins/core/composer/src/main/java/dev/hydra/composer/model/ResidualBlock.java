@@ -7,6 +7,7 @@ import dev.hydra.composer.spec.PathSpec;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.spec.Topology;
 import dev.hydra.libtorch.nn.FusedGatedSum;
+import dev.hydra.libtorch.nn.FusedTokenGate;
 import dev.hydra.libtorch.nn.Norms;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
@@ -130,8 +131,16 @@ final class ResidualBlock {
         return ResidualStream.of(fused.get());
       }
     }
-    Tensor y = Tensors.scaled(Tensors.upcast(out), path.scale());
     SitePass pass = new SitePass(forward, path.slot().path());
+    if (path.gate() instanceof Gate.Learned gate && !path.growth().growing()) {
+      Optional<FusedTokenGate.Gated> fused =
+          FusedTokenGate.compute(normed, gate.weight(), gate.bias(), out, path.scale(), sum);
+      if (fused.isPresent()) {
+        Gate.Learned.observe(fused.get().gates(), pass);
+        return ResidualStream.of(fused.get().values());
+      }
+    }
+    Tensor y = Tensors.scaled(Tensors.upcast(out), path.scale());
     Tensor gated = path.gate().apply(y, normed, pass);
     return new ResidualStream(sum, Optional.of(path.growth().scaled(gated)));
   }

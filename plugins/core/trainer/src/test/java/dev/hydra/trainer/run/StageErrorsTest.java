@@ -36,7 +36,7 @@ class StageErrorsTest {
         "{ name = b, optimizer.type = momentum } | optimizer.type: cannot change between stages",
         "{ name = b, trainer.precision = bf16 } | trainer.precision: cannot change between stages; of trainer a stage can change [accumulate, batch-size,",
         "{ name = b, optimizer.weight-decya = 1 } | stage b: |",
-        "{ name = b, \"model.block.paths[7].gate\" = 1 } | there is no element 7; there are [0] mamba2, [1]",
+        "{ name = b, \"model.block.paths[7].gate\" = 1 } | [7] is not an element: it must be a whole number from 0 to 4, or a name; there are [0] mamba2, [1]",
         "{ name = b, model.block.paths = [] } | must be a list of objects, not empty",
       })
   void whatIsWrittenWronglyIsNamed(String stage, String message) {

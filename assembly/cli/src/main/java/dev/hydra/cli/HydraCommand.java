@@ -26,6 +26,8 @@ import picocli.CommandLine.Spec;
     subcommands = {
       TrainCommand.class,
       EvalCommand.class,
+      CompareCommand.class,
+      ReportCommand.class,
       GenerateCommand.class,
       ScoreCommand.class,
       InspectCommand.class,

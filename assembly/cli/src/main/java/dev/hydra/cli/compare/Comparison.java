@@ -74,13 +74,7 @@ public final class Comparison {
       tables.add(
           table(
               "At equal steps, tokens and time",
-              "the most that all have done; values between two evaluations by linear interpolation"
-                  + (equalPoints.stream().anyMatch(each -> each.metric().equals(EqualPoint.LOSS))
-                      ? "; no two have scored the same text, so by training loss"
-                          + (sameTokenizer()
-                              ? ""
-                              : ", which cannot be compared: the tokenizers are not the same")
-                      : ""),
+              equalNote(),
               equalPoints.stream().map(Comparison::row).toList()));
       tables.add(
           table(
@@ -89,6 +83,21 @@ public final class Comparison {
               differences.stream().map(Comparison::row).toList()));
     }
     return tables;
+  }
+
+  private String equalNote() {
+    StringBuilder note =
+        new StringBuilder(
+            "the most that all have done; values between two evaluations by linear interpolation");
+    if (equalPoints.stream().anyMatch(each -> each.metric().equals(EqualPoint.LOSS))) {
+      note.append("; no two have scored the same text, so by training loss");
+      if (!sameTokenizer()) {
+        note.append(", which cannot be compared: the tokenizers are not the same");
+      }
+    } else if (runs.stream().anyMatch(Run::scoresUnevenly)) {
+      note.append("; scores of one run are of more or less text than others of it");
+    }
+    return note.toString();
   }
 
   private Table table(String title, String note, List<List<String>> rows) {
@@ -104,7 +113,7 @@ public final class Comparison {
           case TOKENS -> Numbers.whole(point.at()) + " tokens";
           case SECONDS -> Numbers.duration(point.at());
         };
-    List<String> row = new ArrayList<>(List.of(point.metric() + " at " + place));
+    List<String> row = new ArrayList<>(List.of(point.name() + ", at " + place));
     point.values().forEach(value -> row.add(Numbers.fine(value.orElse(Double.NaN))));
     return row;
   }
@@ -142,7 +151,7 @@ public final class Comparison {
     TreeSet<String> sets = new TreeSet<>();
     runs.forEach(run -> sets.addAll(run.validationSets()));
     for (String set : sets) {
-      rows.add(row("bits per byte, " + set, each -> Numbers.fine(score(each, set))));
+      rows.add(row(EqualPoint.score(set), each -> Numbers.fine(score(each, set))));
     }
     return rows.build()
         .filter(

@@ -13,10 +13,11 @@ import java.util.function.BiFunction;
  * them have done.
  *
  * @param metric such as {@code validation/SET/bits_per_byte}
+ * @param name the same for people
  * @param at how many steps, tokens or seconds
  * @param values of each run, by linear interpolation; empty where it has none there
  */
-record EqualPoint(String metric, Axis axis, double at, List<OptionalDouble> values) {
+record EqualPoint(String metric, String name, Axis axis, double at, List<OptionalDouble> values) {
   /** The metric that runs without held-out text are compared by. */
   static final String LOSS = "train/loss";
 
@@ -29,10 +30,10 @@ record EqualPoint(String metric, Axis axis, double at, List<OptionalDouble> valu
     runs.forEach(run -> sets.addAll(run.validationSets()));
     List<EqualPoint> points = new ArrayList<>();
     for (String set : sets) {
-      add(points, runs, metric(set), (run, axis) -> run.bitsPerByte(axis, set));
+      add(points, runs, metric(set), score(set), (run, axis) -> run.bitsPerByte(axis, set));
     }
     if (points.isEmpty()) {
-      add(points, runs, LOSS, (run, axis) -> run.steps(axis, "loss"));
+      add(points, runs, LOSS, "training loss", (run, axis) -> run.steps(axis, "loss"));
     }
     return points;
   }
@@ -42,15 +43,25 @@ record EqualPoint(String metric, Axis axis, double at, List<OptionalDouble> valu
     return "validation/" + set + "/bits_per_byte";
   }
 
+  /** Returns what people read for the score on a set of held-out text. */
+  static String score(String set) {
+    return "bits per byte, " + set;
+  }
+
   private static void add(
-      List<EqualPoint> points, List<Run> runs, String metric, BiFunction<Run, Axis, Curve> curves) {
+      List<EqualPoint> points,
+      List<Run> runs,
+      String metric,
+      String name,
+      BiFunction<Run, Axis, Curve> curves) {
     for (Axis axis : Axis.values()) {
       List<Curve> all = runs.stream().map(run -> curves.apply(run, axis)).toList();
       List<Curve> some = all.stream().filter(curve -> !curve.isEmpty()).toList();
       if (some.size() > 1) {
         double at = some.stream().mapToDouble(curve -> curve.last().x()).min().orElseThrow();
         points.add(
-            new EqualPoint(metric, axis, at, all.stream().map(curve -> curve.at(at)).toList()));
+            new EqualPoint(
+                metric, name, axis, at, all.stream().map(curve -> curve.at(at)).toList()));
       }
     }
   }

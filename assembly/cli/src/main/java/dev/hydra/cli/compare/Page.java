@@ -76,7 +76,7 @@ final class Page {
     }
     section(
         "Training loss",
-        "nats per token; thin: as logged, thick: the mean around it"
+        "nats per token; thin: as logged, thick: the mean around it; the highest 2 % are at the edge"
             + (comparison.sameTokenizer()
                 ? ""
                 : "; not comparable, as the tokenizers are not the same"),

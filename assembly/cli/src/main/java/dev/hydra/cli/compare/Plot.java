@@ -106,7 +106,8 @@ final class Plot {
     int top = sorted.length - 1 - (dots ? 0 : (int) (SPIKES * sorted.length));
     double low = sorted[0];
     double high = sorted[top];
-    double room = high > low ? MARGIN * (high - low) : Math.max(Math.abs(high) * MARGIN, 1e-9);
+    double flat = high == 0 ? 1 : Math.abs(high) * MARGIN;
+    double room = high > low ? MARGIN * (high - low) : flat;
     least = low >= 0 && low - room < 0 ? 0 : low - room;
     most = high + room;
     end =

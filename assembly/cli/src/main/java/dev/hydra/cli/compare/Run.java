@@ -92,6 +92,19 @@ record Run(String name, Path folder, Config config, List<MetricLine> lines) {
     return sets;
   }
 
+  /** Says whether scores on one set are not all of the same amount of text. */
+  boolean scoresUnevenly() {
+    return validationSets().stream()
+        .anyMatch(
+            set ->
+                lines(MetricLine.VALIDATION).stream()
+                        .filter(line -> line.text("set").equals(set))
+                        .map(line -> line.number("scored_bytes"))
+                        .distinct()
+                        .count()
+                    > 1);
+  }
+
   /** Returns a metric of optimizer steps over an axis. */
   Curve steps(Axis axis, String metric) {
     return curve(axis, line -> line.kind().equals(MetricLine.STEP), line -> line.number(metric));

@@ -23,13 +23,13 @@ public record Table(String title, String note, List<String> header, List<List<St
     int[] widths = new int[header.size()];
     for (List<String> row : all) {
       for (int i = 0; i < widths.length; i++) {
-        widths[i] = Math.max(widths[i], cut(row.get(i)).length());
+        widths[i] = Math.max(widths[i], cell(row, i).length());
       }
     }
     for (List<String> row : all) {
       StringBuilder line = new StringBuilder("  ");
       for (int i = 0; i < widths.length; i++) {
-        String cell = cut(row.get(i));
+        String cell = cell(row, i);
         String gap = " ".repeat(widths[i] - cell.length());
         line.append(i == 0 ? cell + gap : "  " + gap + cell);
       }
@@ -37,7 +37,10 @@ public record Table(String title, String note, List<String> header, List<List<St
     }
   }
 
-  private static String cut(String cell) {
-    return cell.length() > WIDEST ? cell.substring(0, WIDEST - CUT.length()) + CUT : cell;
+  private static String cell(List<String> row, int column) {
+    String cell = row.get(column);
+    return column > 0 && cell.length() > WIDEST
+        ? cell.substring(0, WIDEST - CUT.length()) + CUT
+        : cell;
   }
 }

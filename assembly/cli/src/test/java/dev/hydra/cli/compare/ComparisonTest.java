@@ -51,7 +51,16 @@ class ComparisonTest {
     assertEquals(Map.of("a", 3.0, "b", 2.6), map(equal.get(1)).get("values"), "steps 100 and 40");
     assertEquals(60.0, map(equal.get(2)).get("at"));
     assertThat(print(RunFiles.compare(a, b)))
-        .contains("linear interpolation", "bits_per_byte at 800 tokens  3.0000  2.6000");
+        .contains("linear interpolation", "bits per byte, kjv, at 800 tokens  3.0000  2.6000");
+  }
+
+  @Test
+  void scoresOfOtherAmountsOfTextAreSaidToBe() throws IOException {
+    Path a = run("a", CONFIG, 40, 8, 4);
+    Path b = run("b", CONFIG, 40, 8, 3);
+    assertThat(print(RunFiles.compare(a, b))).doesNotContain("more or less text");
+    RunFiles.add(a, "validation", 60, "\"set\":\"kjv\",\"bits_per_byte\":2.0,\"scored_bytes\":9");
+    assertThat(print(RunFiles.compare(a, b))).contains("more or less text");
   }
 
   @Test
@@ -89,7 +98,7 @@ class ComparisonTest {
     Path b = run("b", "data.tokenizer.type = hf", 10, 8, 4);
     Comparison comparison = RunFiles.compare(a, b);
     assertEquals(false, comparison.json().get("same_tokenizer"));
-    assertThat(print(comparison)).contains("train/loss at 10 steps", "cannot be compared");
+    assertThat(print(comparison)).contains("training loss, at 10 steps", "cannot be compared");
   }
 
   @Test

@@ -24,6 +24,8 @@ import picocli.CommandLine.ScopeType;
     subcommands = {
       TrainCommand.class,
       EvalCommand.class,
+      CompareCommand.class,
+      ReportCommand.class,
       GenerateCommand.class,
       ScoreCommand.class,
       InspectCommand.class,

@@ -1,8 +1,9 @@
 package dev.hydra.data;
 
-import org.bytedeco.pytorch.Tensor;
+import java.util.Arrays;
+import java.util.stream.LongStream;
 
-/** A text as one long sequence of tokens. */
+/** A text as one long sequence of tokens, cut into documents. */
 public final class Corpus {
   private final TokenSequence tokens;
 
@@ -23,6 +24,9 @@ public final class Corpus {
         new PieceSink(
             piece -> {
               piece.encode(tokenizer, tokens);
+              if (piece.endsDocument()) {
+                tokens.endDocument();
+              }
             });
     source.read(pieces);
     pieces.end();
@@ -49,19 +53,19 @@ public final class Corpus {
     return (int) one[0];
   }
 
-  /** Reads as many tokens from an index on as an array takes. */
-  void read(long from, long[] into) {
-    tokens.read(from, into, 0, into.length);
+  /** Reads the tokens from an index on into a part of an array. */
+  void read(long from, long[] into, int offset, int count) {
+    tokens.read(from, into, offset, count);
   }
 
   /**
-   * Returns the {@code width} tokens from each start on: int64 [starts.length, width] on the CPU.
+   * Returns the index after the last token of each document, rising; every token belongs to one.
    */
-  Tensor windows(long[] starts, int width) {
-    long[] ids = new long[Math.multiplyExact(starts.length, width)];
-    for (int row = 0; row < starts.length; row++) {
-      tokens.read(starts[row], ids, row * width, width);
-    }
-    return Tensor.create(ids, starts.length, width);
+  long[] documentEnds() {
+    long[] ends =
+        LongStream.concat(LongStream.of(tokens.documentEnds()), LongStream.of(size()))
+            .distinct()
+            .toArray();
+    return ends[0] == 0 ? Arrays.copyOfRange(ends, 1, ends.length) : ends;
   }
 }

@@ -1,0 +1,46 @@
+package dev.hydra.data;
+
+import java.util.List;
+
+/** How a text becomes windows. */
+enum Packing {
+  /** The text is cut anywhere, and a window sees all that is in it. */
+  WINDOWS {
+    @Override
+    Samples training(Corpus corpus, List<Range> ranges, int length, long seed) {
+      return new WindowSampler(corpus, ranges, length, seed);
+    }
+
+    @Override
+    Samples whole(Corpus corpus, List<Range> ranges, int length) {
+      return new TextWindows(corpus, ranges, length);
+    }
+  },
+  /** Windows hold whole documents, which do not see each other. */
+  DOCUMENTS {
+    @Override
+    Samples training(Corpus corpus, List<Range> ranges, int length, long seed) {
+      Samples windows = whole(corpus, ranges, length);
+      if (windows.count() == 0) {
+        throw new CorpusException(
+            "no document of the text to train on has two tokens: there is nothing to predict");
+      }
+      return new ShuffledSamples(windows, seed);
+    }
+
+    @Override
+    Samples whole(Corpus corpus, List<Range> ranges, int length) {
+      return new DocumentWindows(corpus, ranges, length);
+    }
+  };
+
+  /**
+   * Returns the windows to train on, in an order fixed by the seed.
+   *
+   * @throws CorpusException if there is none
+   */
+  abstract Samples training(Corpus corpus, List<Range> ranges, int length, long seed);
+
+  /** Returns all windows in the order of the text. */
+  abstract Samples whole(Corpus corpus, List<Range> ranges, int length);
+}

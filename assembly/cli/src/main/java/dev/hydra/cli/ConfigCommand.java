@@ -1,5 +1,6 @@
 package dev.hydra.cli;
 
+import dev.hydra.api.Messages;
 import dev.hydra.api.Names;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.cli.common.Installation;
@@ -13,6 +14,7 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.trainer.run.Experiment;
+import dev.hydra.trainer.run.StageCheck;
 import java.io.IOException;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -21,18 +23,15 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Checks and shows configurations. */
 @Command(
     name = "config",
     description = "Checks and shows configurations.",
     mixinStandardHelpOptions = true,
-    synopsisSubcommandLabel = "check|show|options")
-@SuppressWarnings("NullAway.Init") // fields are set by picocli
-final class ConfigCommand {
+    synopsisSubcommandLabel = "check | show | options")
+final class ConfigCommand extends CommandGroup {
   private final Components components;
   private final PluginRegistry plugins;
 
@@ -40,8 +39,6 @@ final class ConfigCommand {
     this.components = components;
     this.plugins = plugins;
   }
-
-  @Spec private CommandSpec spec;
 
   @Command(
       name = "check",
@@ -52,8 +49,12 @@ final class ConfigCommand {
     boolean experiment =
         config.hasPath("trainer") || config.hasPath("data") || config.hasPath("optimizer");
     ModelSpec model;
+    String stages = "";
     if (experiment) {
-      model = Experiment.read(config, plugins, Installation.dataRoots()).model();
+      Experiment read = Experiment.read(config, plugins, Installation.dataRoots());
+      model = read.model();
+      StageCheck.of(read.stages(), components);
+      stages = read.stages().size() > 1 ? " in " + read.stages().size() + " stages" : "";
     } else {
       ConfigFiles.allow(config, Experiment.PARTS);
       model = ModelSpec.read(config);
@@ -67,9 +68,9 @@ final class ConfigCommand {
               arguments.file()
                   + ": in order, a "
                   + (experiment ? "training configuration" : "model")
+                  + stages
                   + " of "
-                  + built.spec().blocks().size()
-                  + " blocks");
+                  + Messages.count(built.spec().blocks().size(), "block"));
     }
     return 0;
   }

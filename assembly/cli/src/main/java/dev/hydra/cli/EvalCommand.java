@@ -1,6 +1,7 @@
 package dev.hydra.cli;
 
 import com.typesafe.config.Config;
+import dev.hydra.api.Messages;
 import dev.hydra.cli.common.Installation;
 import dev.hydra.cli.common.Json;
 import dev.hydra.cli.common.UsageException;
@@ -103,12 +104,12 @@ final class EvalCommand implements Callable<Integer> {
         spec.commandLine()
             .getOut()
             .printf(
-                "%s: loss %.4f nats per token, %.4f bits per byte, %,d tokens, %,d of %,d held-out"
+                "%s: loss %.4f nats per token, %.4f bits per byte, %s, %,d of %,d held-out"
                     + " bytes%n",
                 checkpoint.folder(),
                 score.loss(),
                 score.bitsPerByte(),
-                score.tokens(),
+                Messages.count(score.tokens(), "token"),
                 score.bytes(),
                 score.heldOut());
         observations.forEach(this::print);

@@ -19,6 +19,7 @@ import dev.hydra.trainer.run.VocabularySize;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -75,6 +76,7 @@ final class InspectCommand implements Callable<Integer> {
             () ->
                 DataSettings.read(ConfigFiles.part(written, "data"), plugins)
                     .tokenizer(Installation.dataRoots()));
+    List<StageSummary> stages = StageSummary.all(loaded, plugins, components);
     ModelSpec model = ModelSpec.read(loaded);
     ScalarType type = ComputeType.choose(compute, Devices.cpu());
     try (PointerScope scope = new PointerScope();
@@ -83,9 +85,14 @@ final class InspectCommand implements Callable<Integer> {
       ModelSummary account = ModelSummary.of(built, type, lengths);
       PrintWriter out = spec.commandLine().getOut();
       if (json) {
-        out.println(Json.line(ModelSummaryReport.json(model, account)));
+        Map<String, Object> all = ModelSummaryReport.json(model, account);
+        if (!stages.isEmpty()) {
+          all.put("stages", stages.stream().map(StageSummary::json).toList());
+        }
+        out.println(Json.line(all));
       } else {
         ModelSummaryReport.print(out, model, account, type);
+        StageSummary.print(out, stages);
       }
     }
     return 0;

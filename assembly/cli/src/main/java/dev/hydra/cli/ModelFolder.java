@@ -1,6 +1,7 @@
 package dev.hydra.cli;
 
 import com.typesafe.config.Config;
+import dev.hydra.api.Messages;
 import dev.hydra.api.PluginId;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.cli.common.Installation;
@@ -65,7 +66,7 @@ final class ModelFolder {
       throw new UsageException(
           folder
               + " is a published model; import it first: hydra import hf "
-              + folder
+              + Messages.argument(folder)
               + " --out DIR");
     }
     if (Files.exists(folder.resolve(Checkpoint.MODEL))) {

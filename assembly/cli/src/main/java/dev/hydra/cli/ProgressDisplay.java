@@ -4,6 +4,7 @@ import dev.hydra.cli.common.Terminal;
 import dev.hydra.cli.swap.SwapText;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.trainer.evaluation.Score;
+import dev.hydra.trainer.run.StageReport;
 import dev.hydra.trainer.run.StepReport;
 import dev.hydra.trainer.run.TrainingListener;
 import java.io.PrintWriter;
@@ -26,7 +27,7 @@ final class ProgressDisplay implements TrainingListener, Terminal, AutoCloseable
 
   private final PrintWriter out;
   private final boolean terminal;
-  private final long tokensPerStep;
+  private long tokensPerStep;
   private final IntSupplier width;
   private long shownAt;
   private boolean onLine;
@@ -43,6 +44,12 @@ final class ProgressDisplay implements TrainingListener, Terminal, AutoCloseable
     this.out = out;
     this.terminal = terminal;
     this.tokensPerStep = tokensPerStep;
+  }
+
+  @Override
+  public synchronized void stageBegan(StageReport report) {
+    tokensPerStep = report.tokensPerStep();
+    say(report.text());
   }
 
   @Override

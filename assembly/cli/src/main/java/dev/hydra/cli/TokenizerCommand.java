@@ -16,11 +16,8 @@ import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Makes tokenizers and says what they make of texts. */
 @Command(
@@ -29,19 +26,11 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     synopsisSubcommandLabel = "info | encode | decode | train | chat",
     subcommands = TokenizerTrainCommand.class)
-@SuppressWarnings("NullAway.Init") // fields are set by picocli
-final class TokenizerCommand implements Runnable {
+final class TokenizerCommand extends CommandGroup {
   private final PluginRegistry plugins;
-
-  @Spec private CommandSpec spec;
 
   TokenizerCommand(PluginRegistry plugins) {
     this.plugins = plugins;
-  }
-
-  @Override
-  public void run() {
-    throw new ParameterException(spec.commandLine(), "hydra tokenizer needs what to do");
   }
 
   private PrintWriter out() {

@@ -1,6 +1,7 @@
 package dev.hydra.cli;
 
 import com.typesafe.config.Config;
+import dev.hydra.api.Messages;
 import dev.hydra.cli.common.Installation;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.PluginJars;
@@ -31,6 +32,7 @@ import java.time.format.DateTimeFormatter;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import org.bytedeco.pytorch.Device;
 import org.jspecify.annotations.Nullable;
@@ -120,16 +122,15 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
     Config read = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
     Config config = resume && runDir != null ? CarriedTokenizer.in(read, runDir) : read;
     Experiment experiment = Experiment.read(config, plugins.registry(), Installation.dataRoots());
-    Dataset dataset =
-        experiment
-            .data()
-            .open(Installation.dataRoots(), new TokenizingProgress(spec.commandLine().getErr()));
+    List<Dataset> datasets =
+        experiment.open(
+            Installation.dataRoots(), new TokenizingProgress(spec.commandLine().getErr()));
     Device device = deviceArgument.device();
     try (NewRunFolder begun =
         runDir == null
             ? NewRunFolder.in(Path.of("runs"), defaultName())
             : NewRunFolder.at(runDir)) {
-      return train(signal, begun.folder(), file, config, experiment, dataset, device);
+      return train(signal, begun.folder(), file, config, experiment, datasets, device);
     }
   }
 
@@ -139,7 +140,7 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
       Path file,
       Config config,
       Experiment experiment,
-      Dataset dataset,
+      List<Dataset> datasets,
       Device device)
       throws IOException {
     PrintWriter screen = spec.commandLine().getErr();
@@ -150,12 +151,12 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
         Interrupt interrupt = new Interrupt();
         Trainer trainer =
             new Trainer(
-                experiment, dataset, components(folder, config), device, folder, display, swaps)) {
+                experiment, datasets, components(folder, config), device, folder, display, swaps)) {
       errors = folder.path();
-      announce(screen, file, trainer.model(), dataset, folder);
-      if (resume) {
-        screen.println("resuming after step " + trainer.resume(policy));
-      }
+      OptionalLong resumed =
+          resume ? OptionalLong.of(trainer.resume(policy)) : OptionalLong.empty();
+      announce(screen, file, trainer.model(), datasets.get(0), folder); // only what is not refused
+      resumed.ifPresent(step -> screen.println("resuming after step " + step));
       signal.asksFor(trainer::requestCheckpoint);
       Trainer.Outcome outcome;
       try (swaps) {
@@ -169,10 +170,10 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
                 : "interrupted after step "
                     + outcome.step()
                     + "; go on with: hydra train --resume --run-dir "
-                    + folder.path());
+                    + Messages.argument(folder.path()));
         return INTERRUPTED;
       }
-      summarise(experiment, dataset.tokenizer(), trainer.model(), outcome, folder);
+      summarise(experiment, datasets.get(0).tokenizer(), trainer.model(), outcome, folder);
     }
     return 0;
   }
@@ -234,14 +235,16 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
             .mapToLong(parameter -> parameter.elements())
             .sum();
     screen.printf(
-        "%s: %,d parameters, %s on %s%n",
+        "%s: %s, %s on %s%n",
         file,
-        parameters,
+        Messages.count(parameters, "parameter"),
         model.placement().compute().name().toLowerCase(java.util.Locale.ROOT),
         model.placement().device().str().getString());
     screen.printf(
-        "text: %,d tokens, %,d training windows; run folder: %s%n",
-        dataset.corpus().size(), dataset.train().samplesPerEpoch(), folder.path());
+        "text: %s, %s; run folder: %s%n",
+        Messages.count(dataset.corpus().size(), "token"),
+        Messages.count(dataset.train().samplesPerEpoch(), "training window"),
+        folder.path());
   }
 
   private void summarise(
@@ -257,17 +260,20 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
       out.println("sample: " + prompt + sample(experiment, tokenizer, model, prompt));
     }
     out.println("written to " + folder.path().toAbsolutePath().normalize());
-    out.println("more text: hydra generate --model " + folder.path() + " --prompt \"...\"");
+    out.println(
+        "more text: hydra generate --model "
+            + Messages.argument(folder.path())
+            + " --prompt \"...\"");
   }
 
   private static String validation(Score score, RunFolder folder) {
     String bits = String.format("validation: %.4f bits per byte on ", score.bitsPerByte());
     return score.bytes() == score.heldOut()
-        ? bits + String.format("%,d held-out bytes", score.bytes())
+        ? bits + Messages.count(score.bytes(), "held-out byte")
         : bits
             + String.format(
                 "%,d of %,d held-out bytes (all: hydra eval --model %s)",
-                score.bytes(), score.heldOut(), folder.path());
+                score.bytes(), score.heldOut(), Messages.argument(folder.path()));
   }
 
   private static String sample(

@@ -85,7 +85,10 @@ class ArrowsTest {
     rules.put("trainer.step", core);
     rules.put("trainer.evaluation", with(core, "trainer.step"));
     rules.put("trainer.swap", with(core, "trainer.step"));
-    rules.put("trainer.run", with(core, "trainer.step", "trainer.evaluation", "trainer.swap"));
+    rules.put("trainer.metrics", core);
+    rules.put(
+        "trainer.run",
+        with(core, "trainer.step", "trainer.evaluation", "trainer.swap", "trainer.metrics"));
     rules.put("huggingface..", with(core, "trainer.."));
     rules.put("tck..", with(core, "trainer.."));
     rules.put("bench..", with(core, "trainer.."));

@@ -58,8 +58,8 @@ class PluginKindsIT {
 
   private List<Double> rates(String run) throws IOException {
     List<Double> rates = new ArrayList<>();
-    for (String line : Files.readAllLines(folder.resolve(run).resolve("metrics.jsonl"))) {
-      rates.add(((Number) JSON.std.mapFrom(line).get("learning_rate")).doubleValue());
+    for (Map<String, Object> line : Metrics.of(folder.resolve(run), "step")) {
+      rates.add(((Number) line.get("learning_rate")).doubleValue());
     }
     return rates;
   }

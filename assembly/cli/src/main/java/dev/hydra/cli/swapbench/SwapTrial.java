@@ -92,7 +92,7 @@ public final class SwapTrial implements TrainingListener {
     try (Trainer trainer =
         new Trainer(
             experiment,
-            experiment.data().open(Installation.dataRoots()),
+            experiment.open(Installation.dataRoots(), bytes -> {}),
             plugins.components(Map.of()),
             device,
             folder,

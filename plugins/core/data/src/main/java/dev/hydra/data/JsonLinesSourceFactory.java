@@ -1,6 +1,7 @@
 package dev.hydra.data;
 
 import dev.hydra.api.HydraPlugin;
+import dev.hydra.api.Messages;
 import dev.hydra.api.Option;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -93,7 +94,7 @@ public final class JsonLinesSourceFactory implements SourceFactory {
       if (skipped > 0) {
         LOG.log(
             System.Logger.Level.WARNING,
-            skipped + " lines without a text are left out, the first of them: " + first);
+            Messages.count(skipped, "line") + " without a text left out, the first: " + first);
       }
       return texts;
     }

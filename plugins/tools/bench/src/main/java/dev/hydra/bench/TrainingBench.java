@@ -9,6 +9,8 @@ import dev.hydra.composer.model.Recompute;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.CudaMemory;
+import dev.hydra.libtorch.runtime.PeakFlops;
+import dev.hydra.libtorch.runtime.ProcessMemory;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.optim.OptimizerSettings;

@@ -57,15 +57,18 @@ record TokenizerChecks(TokenizerFactory factory, Settings settings) {
     for (String text : TEXTS) {
       StreamingDecoder decoder = tokenizer.streamingDecoder();
       StringBuilder all = new StringBuilder();
-      for (int id : tokenizer.encode(text)) {
+      int[] ids = tokenizer.encode(text);
+      for (int id : ids) {
         String piece = decoder.next(id);
         ContractViolation.unless(
             piece.indexOf('\ufffd') < 0, "half a character of \"" + text + "\" comes out");
         all.append(piece);
       }
       all.append(decoder.finish());
+      String whole = tokenizer.decode(ids);
       ContractViolation.unless(
-          all.toString().equals(text), "\"" + text + "\" comes out as \"" + all + "\"");
+          all.toString().equals(whole),
+          "\"" + whole + "\" comes out as \"" + all + "\" token by token");
     }
   }
 

@@ -11,6 +11,7 @@ import dev.hydra.data.ByteTokenizerFactory;
 import dev.hydra.data.Source;
 import dev.hydra.data.SourceContext;
 import dev.hydra.data.SourceFactory;
+import dev.hydra.data.StreamingDecoder;
 import dev.hydra.data.TextSourceFactory;
 import dev.hydra.data.Tokenizer;
 import dev.hydra.data.TokenizerContext;
@@ -127,6 +128,11 @@ class PlantedKindsTest {
   }
 
   @Test
+  void tokenizersThatShowHalfACharacter() {
+    assertEquals(Set.of("token by token"), failing(new Tokens(Tokens::bytes, 256, true), ""));
+  }
+
+  @Test
   void tokenizersWithTooFewTokens() {
     assertEquals(Set.of(VOCABULARY, BYTES), failing(new Tokens(Tokens::bytes, 100), ""));
   }
@@ -200,7 +206,11 @@ class PlantedKindsTest {
 
   /** A tokenizer of bytes. */
   @HydraPlugin("tokens")
-  record Tokens(Encoder encoder, int size) implements TokenizerFactory {
+  record Tokens(Encoder encoder, int size, boolean halves) implements TokenizerFactory {
+    Tokens(Encoder encoder, int size) {
+      this(encoder, size, false);
+    }
+
     static void bytes(byte[] text, IntConsumer sink) {
       for (byte b : text) {
         sink.accept(b & 0xff);
@@ -232,7 +242,25 @@ class PlantedKindsTest {
           }
           return new byte[] {(byte) token};
         }
+
+        @Override
+        public StreamingDecoder streamingDecoder() {
+          return halves ? new Halves(this) : Tokenizer.super.streamingDecoder();
+        }
       };
+    }
+  }
+
+  /** Decodes each token by itself. */
+  record Halves(Tokenizer tokenizer) implements StreamingDecoder {
+    @Override
+    public String next(int token) {
+      return new String(tokenizer.bytes(token), StandardCharsets.UTF_8);
+    }
+
+    @Override
+    public String finish() {
+      return "";
     }
   }
 

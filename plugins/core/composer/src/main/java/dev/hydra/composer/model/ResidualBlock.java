@@ -12,6 +12,7 @@ import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -24,10 +25,11 @@ final class ResidualBlock {
       Gate gate,
       double inputScale,
       double scale,
-      boolean recompute) {
+      boolean recompute,
+      PathGrowth growth) {
     /** Whether what its component computes is added as it is. */
     boolean plain() {
-      return gate == Gate.NONE && scale == 1;
+      return gate == Gate.NONE && scale == 1 && !growth.growing();
     }
   }
 
@@ -72,7 +74,8 @@ final class ResidualBlock {
               gate,
               path.inputScale(),
               path.scale(),
-              path.recompute()));
+              path.recompute(),
+              new PathGrowth()));
     }
   }
 
@@ -121,14 +124,30 @@ final class ResidualBlock {
       return new ResidualStream(sum, Optional.of(out));
     }
     if (path.gate() instanceof Gate.Scalar gate) {
-      Optional<Tensor> fused = FusedGatedSum.compute(sum, out, gate.factor(), path.scale());
+      Optional<Tensor> fused =
+          FusedGatedSum.compute(sum, out, path.growth().scaled(gate.factor()), path.scale());
       if (fused.isPresent()) {
         return ResidualStream.of(fused.get());
       }
     }
     Tensor y = Tensors.scaled(Tensors.upcast(out), path.scale());
     SitePass pass = new SitePass(forward, path.slot().path());
-    return new ResidualStream(sum, Optional.of(path.gate().apply(y, normed, pass)));
+    Tensor gated = path.gate().apply(y, normed, pass);
+    return new ResidualStream(sum, Optional.of(path.growth().scaled(gated)));
+  }
+
+  /** Lets some of its paths count for a share, see {@link Model#grow}. */
+  void grow(Set<SitePath> sites, double share, Tensor like) {
+    for (Path path : paths) {
+      if (sites.contains(path.slot().path())) {
+        path.growth().set(share, like);
+      }
+    }
+  }
+
+  /** Lets all of its paths count in full. */
+  void grown() {
+    paths.forEach(path -> path.growth().close());
   }
 
   /** Returns the slots of its paths, in order. */

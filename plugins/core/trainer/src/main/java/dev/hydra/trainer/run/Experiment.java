@@ -8,10 +8,13 @@ import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.config.OptionGroup;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.data.DataSettings;
+import dev.hydra.data.Dataset;
 import dev.hydra.inference.GenerationSettings;
 import dev.hydra.optim.OptimizerSettings;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongConsumer;
 import java.util.stream.Stream;
 
 /**
@@ -23,6 +26,7 @@ import java.util.stream.Stream;
  * @param optimizer the optimizer and its schedule
  * @param trainer the run
  * @param generation what tokens mean in generation
+ * @param stages the stages of the training, at least one; the parts above are those of the first
  */
 public record Experiment(
     Config config,
@@ -30,7 +34,8 @@ public record Experiment(
     DataSettings data,
     OptimizerSettings optimizer,
     TrainerSettings trainer,
-    GenerationSettings generation) {
+    GenerationSettings generation,
+    List<Stage> stages) {
   /** The parts that a configuration file may have. */
   public static final List<String> PARTS =
       List.of("model", "data", "optimizer", "trainer", "generation", "plugins");
@@ -70,15 +75,17 @@ public record Experiment(
     ConfigFiles.allow(written, PARTS);
     DataSettings data = DataSettings.read(ConfigFiles.part(written, "data"), plugins);
     Config config = VocabularySize.resolve(written, () -> data.tokenizer(roots));
+    List<Stage> stages = Stages.read(config, plugins);
+    Stage first = stages.get(0);
     Experiment experiment =
         new Experiment(
             config,
-            ModelSpec.read(config),
-            data,
-            OptimizerSettings.read(ConfigFiles.part(config, "optimizer"), plugins),
-            TrainerSettings.read(ConfigFiles.part(config, "trainer")),
-            GenerationSettings.read(ConfigFiles.part(config, "generation")));
-    var unused = experiment.optimizer().learningRate(experiment.trainer().steps());
+            first.model(),
+            first.data(),
+            first.optimizer(),
+            first.trainer(),
+            GenerationSettings.read(ConfigFiles.part(config, "generation")),
+            stages);
     int vocabulary = data.tokenizer(roots).vocabSize();
     if (experiment.model().vocabSize() < vocabulary) {
       throw new ConfigException(
@@ -94,10 +101,35 @@ public record Experiment(
   }
 
   /**
+   * Opens the data of every stage; stages with the same data share what is opened.
+   *
+   * @param roots the folders in which relative names of data files are looked for, in order
+   * @param progress told how many bytes of text have been made tokens
+   * @throws ConfigException if that of a stage cannot be opened, with the stage's name
+   */
+  public List<Dataset> open(List<Path> roots, LongConsumer progress) {
+    List<Dataset> all = new ArrayList<>();
+    for (Stage stage : stages) {
+      boolean same = stage.index() > 0 && !stage.otherData(stages.get(stage.index() - 1));
+      all.add(
+          same
+              ? all.get(stage.index() - 1)
+              : Stages.named(stage.name(), () -> stage.data().open(roots, progress)));
+    }
+    return all;
+  }
+
+  /**
    * Returns the plugins that tokenizer, source, optimizer and schedule come from; those of the
    * model's components are the model's.
    */
   public List<Registration> plugins() {
-    return Stream.concat(data.plugins().stream(), optimizer.plugins().stream()).toList();
+    return stages.stream()
+        .flatMap(
+            stage ->
+                Stream.concat(
+                    stage.data().plugins().stream(), stage.optimizer().plugins().stream()))
+        .distinct()
+        .toList();
   }
 }

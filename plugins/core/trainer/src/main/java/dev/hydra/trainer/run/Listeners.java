@@ -14,6 +14,11 @@ record Listeners(List<TrainingListener> all) implements TrainingListener {
   }
 
   @Override
+  public void stageBegan(StageReport report) {
+    all.forEach(each -> each.stageBegan(report));
+  }
+
+  @Override
   public void stepped(StepReport report) {
     all.forEach(each -> each.stepped(report));
   }

@@ -15,6 +15,9 @@ public interface TrainingListener {
    */
   default void started(Swapper swapper) {}
 
+  /** Hears that a stage of the training has begun; also the first one, not in a resume. */
+  default void stageBegan(StageReport report) {}
+
   /** Hears that a step is done. */
   default void stepped(StepReport report) {}
 

@@ -66,7 +66,7 @@ final class Gradients implements AutoCloseable {
     List<Tensor> copiesOf = new ArrayList<>();
     List<Tensor> mastersOf = new ArrayList<>();
     for (Parameter parameter : store.all()) {
-      if (!parameter.spec().trainable()) {
+      if (!parameter.trained()) {
         continue;
       }
       GradientBuffers own = known.get(parameter.name());

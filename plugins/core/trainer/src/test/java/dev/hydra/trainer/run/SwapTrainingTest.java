@@ -270,7 +270,7 @@ class SwapTrainingTest {
     try (Trainer trainer =
         new Trainer(
             experiment,
-            experiment.data().open(List.of(folder)),
+            experiment.open(List.of(folder), bytes -> {}),
             COMPONENTS,
             Devices.cpu(),
             new RunFolder(folder.resolve("parts")),

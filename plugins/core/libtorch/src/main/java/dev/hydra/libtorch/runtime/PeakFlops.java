@@ -1,4 +1,4 @@
-package dev.hydra.bench;
+package dev.hydra.libtorch.runtime;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -13,7 +13,7 @@ import org.bytedeco.pytorch.global.torch_cuda;
  * its maker's data sheets. Model FLOPs utilisation is a part of it (PaLM, arXiv 2204.02311,
  * appendix B).
  */
-final class PeakFlops {
+public final class PeakFlops {
   /** By a part of the device's name; the first that fits counts. */
   private static final Map<String, Double> KNOWN = new LinkedHashMap<>();
 
@@ -30,7 +30,7 @@ final class PeakFlops {
   private PeakFlops() {}
 
   /** Returns the peak of a device in a type; empty where it is not known. */
-  static OptionalDouble of(Device device, ScalarType compute) {
+  public static OptionalDouble of(Device device, ScalarType compute) {
     if (!device.is_cuda() || compute != ScalarType.BFloat16) {
       return OptionalDouble.empty();
     }

@@ -1,4 +1,4 @@
-package dev.hydra.bench;
+package dev.hydra.libtorch.runtime;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

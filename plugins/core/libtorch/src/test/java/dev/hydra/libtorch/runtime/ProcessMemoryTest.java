@@ -1,4 +1,4 @@
-package dev.hydra.bench;
+package dev.hydra.libtorch.runtime;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;

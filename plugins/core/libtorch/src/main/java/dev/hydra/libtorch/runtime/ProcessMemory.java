@@ -1,4 +1,4 @@
-package dev.hydra.bench;
+package dev.hydra.libtorch.runtime;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -28,7 +28,7 @@ public final class ProcessMemory {
    * Runs an action; gives what was resident at its peak and not before. A lower bound: what other
    * threads, or the kernel, give back meanwhile is missing from the sum.
    */
-  static OptionalLong peakDuring(Runnable action) {
+  public static OptionalLong peakDuring(Runnable action) {
     OptionalLong before = OptionalLong.empty();
     try {
       Files.writeString(CLEAR, RESET_PEAK);

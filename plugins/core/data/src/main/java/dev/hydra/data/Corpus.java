@@ -1,9 +1,6 @@
 package dev.hydra.data;
 
-import java.util.Arrays;
-import java.util.stream.LongStream;
-
-/** A text as one long sequence of tokens, cut into documents. */
+/** A text as one long sequence of tokens. */
 public final class Corpus {
   private final TokenSequence tokens;
 
@@ -20,14 +17,7 @@ public final class Corpus {
    */
   public static Corpus read(Source source, Tokenizer tokenizer) {
     Tokens tokens = Tokens.forVocabulary(tokenizer.vocabSize());
-    PieceSink pieces =
-        new PieceSink(
-            piece -> {
-              piece.encode(tokenizer, tokens);
-              if (piece.endsDocument()) {
-                tokens.endDocument();
-              }
-            });
+    PieceSink pieces = new PieceSink(piece -> piece.encode(tokenizer, tokens));
     source.read(pieces);
     pieces.end();
     if (tokens.size() == 0) {
@@ -56,16 +46,5 @@ public final class Corpus {
   /** Reads the tokens from an index on into a part of an array. */
   void read(long from, long[] into, int offset, int count) {
     tokens.read(from, into, offset, count);
-  }
-
-  /**
-   * Returns the index after the last token of each document, rising; every token belongs to one.
-   */
-  long[] documentEnds() {
-    long[] ends =
-        LongStream.concat(LongStream.of(tokens.documentEnds()), LongStream.of(size()))
-            .distinct()
-            .toArray();
-    return ends[0] == 0 ? Arrays.copyOfRange(ends, 1, ends.length) : ends;
   }
 }

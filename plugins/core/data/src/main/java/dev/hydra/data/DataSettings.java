@@ -35,13 +35,6 @@ public final class DataSettings {
       Option.plugin("tokenizer", "bytes", "what makes tokens of the text");
   private static final Option<Integer> SEQUENCE_LENGTH =
       Option.integer("sequence-length", "tokens to predict in a window").atLeast(1).orElse(256);
-  private static final Option<Packing> PACKING =
-      Option.choice(
-              "packing",
-              Packing.class,
-              "whether windows are cut anywhere or hold whole documents, which do not see each"
-                  + " other")
-          .orElse(Packing.WINDOWS);
   private static final Option<Optional<Double>> VALIDATION_FRACTION =
       Option.decimal("validation-fraction", "part of the text that is held out")
           .between(0.0, 0.5)
@@ -56,7 +49,7 @@ public final class DataSettings {
       Option.integer("seed", "selects the order of the training windows").orElse(0);
   private static final List<Option<?>> BESIDE_SOURCE =
       List.of(
-          SOURCES, TOKENIZER, SEQUENCE_LENGTH, PACKING, VALIDATION_FRACTION, VALIDATION, SEED);
+          SOURCES, TOKENIZER, SEQUENCE_LENGTH, VALIDATION_FRACTION, VALIDATION, SEED);
 
   private final List<SourceSettings> sources;
   private final List<SourceSettings> validation;
@@ -221,29 +214,53 @@ public final class DataSettings {
           CorpusException.blamed(
               settings,
               SEQUENCE_LENGTH,
-              () -> packing().training(corpus, split.train(), sequenceLength(), seed(train))));
+              () -> new WindowSampler(corpus, split.train(), sequenceLength(), seed(train))));
       if (!split.validation().isEmpty()) {
         sets.add(set(source, corpus, split.validation()));
       }
     }
-    for (SourceSettings source : validation) {
-      Corpus corpus = source.corpus(roots, tokens, sum);
-      sets.add(set(source, corpus, List.of(new Range(0, corpus.size()))));
-    }
+    sets.addAll(named(roots, tokens, sum));
     double[] weights = sources.stream().mapToDouble(SourceSettings::weight).toArray();
     Samples samples =
         train.size() == 1 ? train.get(0) : new Mixture(train, weights, settings.get(SEED));
     return new Dataset(tokens, corpora, new Sampler(samples, sequenceLength()), sets);
   }
 
+  /**
+   * Reads the texts to score on only; a source of which nothing is held out is not read at all.
+   *
+   * @param roots the folders in which relative file names are looked for, in order
+   * @param progress told how many bytes of text have been made tokens
+   * @throws ConfigException as {@link #open(List)} does
+   */
+  public List<ValidationSet> validation(List<Path> roots, LongConsumer progress) {
+    Tokenizer tokens = tokenizer(roots);
+    LongConsumer sum = new Sum(progress);
+    List<ValidationSet> sets = new ArrayList<>();
+    for (SourceSettings source : fraction() > 0 ? sources : List.<SourceSettings>of()) {
+      Corpus corpus = source.corpus(roots, tokens, sum);
+      List<Range> heldOut = Split.of(corpus.size(), fraction()).validation();
+      if (!heldOut.isEmpty()) {
+        sets.add(set(source, corpus, heldOut));
+      }
+    }
+    sets.addAll(named(roots, tokens, sum));
+    return sets;
+  }
+
+  private List<ValidationSet> named(List<Path> roots, Tokenizer tokens, LongConsumer sum) {
+    List<ValidationSet> sets = new ArrayList<>();
+    for (SourceSettings source : validation) {
+      Corpus corpus = source.corpus(roots, tokens, sum);
+      sets.add(set(source, corpus, List.of(new Range(0, corpus.size()))));
+    }
+    return sets;
+  }
+
   /** Returns the seed of the source that comes after some: that of the first is the one given. */
   private long seed(List<Samples> before) {
     long seed = settings.get(SEED);
     return before.isEmpty() ? seed : Permutation.mix(seed + Permutation.mix(before.size()));
-  }
-
-  private Packing packing() {
-    return settings.get(PACKING);
   }
 
   private double fraction() {
@@ -255,7 +272,7 @@ public final class DataSettings {
   private ValidationSet set(SourceSettings source, Corpus corpus, List<Range> ranges) {
     int length = sequenceLength();
     ValidationWindows windows =
-        new ValidationWindows(packing().whole(corpus, ranges, length), length);
+        new ValidationWindows(new TextWindows(corpus, ranges, length), length);
     if (windows.count() == 0) {
       throw source
           .settings()

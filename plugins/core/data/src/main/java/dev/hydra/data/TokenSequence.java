@@ -11,12 +11,6 @@ interface TokenSequence {
   /** Reads the tokens from an index on into an array. */
   void read(long from, long[] into, int offset, int count);
 
-  /**
-   * Returns where documents end: the index after the last token of each, in order. One without
-   * tokens ends where the one before does, and the last one may not be among them.
-   */
-  long[] documentEnds();
-
   /** Returns a short text that another sequence hardly shares: the size and a CRC-32C. */
   default String fingerprint() {
     CRC32C sum = new CRC32C();

@@ -9,8 +9,6 @@ abstract class Tokens implements IntConsumer, TokenSequence {
   private static final int MAX_SIZE = Integer.MAX_VALUE - 8;
 
   private int size;
-  private long[] ends = new long[1];
-  private int documents;
 
   /** Creates an empty sequence, as narrow as the vocabulary allows. */
   static Tokens forVocabulary(int vocabSize) {
@@ -40,19 +38,6 @@ abstract class Tokens implements IntConsumer, TokenSequence {
       grow(Math.max(1 << 16, (int) Math.min(2L * size, MAX_SIZE)));
     }
     set(size++, token);
-  }
-
-  /** Ends a document after the tokens so far. */
-  final void endDocument() {
-    if (documents == ends.length) {
-      ends = Arrays.copyOf(ends, 2 * documents);
-    }
-    ends[documents++] = size;
-  }
-
-  @Override
-  public final long[] documentEnds() {
-    return Arrays.copyOf(ends, documents);
   }
 
   /** Returns the token at an index. */

@@ -20,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -52,6 +53,53 @@ class DataSettingsTest {
         read("files = [words, words]\ntokenizer = byte\nsequence-length = 64\nseed = 3\n"
                 + "validation-fraction = 0.1")
             .open(List.of(folder));
+    long[] first = data.train().next(1).predicted();
+    data.train().close();
+    assertArrayEquals(first(data.corpora().get(0), 3), first);
+    assertFalse(Arrays.equals(first(data.corpora().get(0), 0), first));
+  }
+
+  private static long[] first(Corpus corpus, long seed) {
+    Batch batch = new Batch(1, 65);
+    new WindowSampler(corpus, Split.of(200_000, 0.1).train(), 64, seed).read(0, batch, 0);
+    return batch.predicted();
+  }
+
+  @Test
+  void sourcesAreMixedAndEachHoldsOutItsOwn() {
+    Dataset data =
+        read("sources = [{ files = words, weight = 3, name = a },"
+                + " { source = letters, count = 5000 }]\nsequence-length = 20")
+            .open(List.of(folder));
+    assertEquals(List.of("a", "source-2"), names(data.validation()));
+    assertEquals(105_000, data.size());
+    try (Sampler train = data.train()) {
+      long letters = 0;
+      for (int i = 0; i < 400; i++) {
+        letters += LongStream.of(train.next(1).predicted()).allMatch(id -> id == 'a') ? 1 : 0;
+      }
+      assertEquals(100, letters);
+    }
+    assertMistake(
+        "data.sources[0].weight: must be above 0", "\nsources = [{ files = words, weight = 0 }]");
+    assertMistake("data.sources: must be a list of sources", "\nsources = [words]");
+  }
+
+  @Test
+  void validationSetsHaveTheirNamesAndAllOfTheirText() {
+    DataSettings settings =
+        read("files = words\nvalidation = { z { files = words }\n"
+            + "x { source = letters, count = 50 } }");
+    Dataset data = settings.open(List.of(folder));
+    assertEquals(List.of("x", "z"), names(data.validation()));
+    assertEquals(List.of("x", "z"), names(settings.validation(List.of(folder), bytes -> {})));
+    ValidationWindows all = data.validation().get(1).windows();
+    assertEquals(99_999, all.batch(0, all.count()).predicted().length);
+    assertMistake("data.validation: must be an object of names", "files = words\nvalidation = a");
+  }
+
+  private static List<String> names(List<ValidationSet> sets) {
+    return sets.stream().map(ValidationSet::name).toList();
   }
 
   @Test

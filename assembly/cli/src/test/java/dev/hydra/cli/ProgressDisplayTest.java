@@ -83,7 +83,7 @@ class ProgressDisplayTest {
       Thread.sleep(250); // more than from one line to the next
       display.evaluating("held-out", 1024, 2048);
     }
-    assertThat(screen).hasToString("\r\u001b[Kheld-out text: 1,024 of\n");
+    assertThat(screen).hasToString("\r\u001b[Kheld-out: 1,024 of 2,04\n");
   }
 
   @Test

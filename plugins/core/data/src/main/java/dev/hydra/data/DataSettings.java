@@ -48,8 +48,7 @@ public final class DataSettings {
   private static final Option<Integer> SEED =
       Option.integer("seed", "selects the order of the training windows").orElse(0);
   private static final List<Option<?>> BESIDE_SOURCE =
-      List.of(
-          SOURCES, TOKENIZER, SEQUENCE_LENGTH, VALIDATION_FRACTION, VALIDATION, SEED);
+      List.of(SOURCES, TOKENIZER, SEQUENCE_LENGTH, VALIDATION_FRACTION, VALIDATION, SEED);
 
   private final List<SourceSettings> sources;
   private final List<SourceSettings> validation;
@@ -264,9 +263,7 @@ public final class DataSettings {
   }
 
   private double fraction() {
-    return settings
-        .get(VALIDATION_FRACTION)
-        .orElse(validation.isEmpty() ? DEFAULT_FRACTION : 0.0);
+    return settings.get(VALIDATION_FRACTION).orElse(validation.isEmpty() ? DEFAULT_FRACTION : 0.0);
   }
 
   private ValidationSet set(SourceSettings source, Corpus corpus, List<Range> ranges) {

@@ -31,7 +31,9 @@ final class Mixture implements Samples {
     this.ends = block(weights);
   }
 
-  /** Returns where the samples of each member end in a block: as short a one as the weights allow. */
+  /**
+   * Returns where the samples of each member end in a block: as short a one as the weights allow.
+   */
   private static long[] block(double[] weights) {
     double all = 0;
     for (double weight : weights) {

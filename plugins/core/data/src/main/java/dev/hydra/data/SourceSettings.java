@@ -40,13 +40,10 @@ record SourceSettings(Choice<SourceFactory> choice, String name, double weight) 
   /** Reads an element of {@code data.sources}. */
   static SourceSettings member(PluginRegistry plugins, String path, int index, Config config) {
     Choice<SourceFactory> choice =
-        Choice.beside(
-            plugins, SourceFactory.class, path, config, SOURCE, List.of(WEIGHT, NAME));
+        Choice.beside(plugins, SourceFactory.class, path, config, SOURCE, List.of(WEIGHT, NAME));
     Settings settings = choice.settings();
     return new SourceSettings(
-        choice,
-        settings.get(NAME).orElse("source-" + (index + 1)),
-        settings.get(WEIGHT));
+        choice, settings.get(NAME).orElse("source-" + (index + 1)), settings.get(WEIGHT));
   }
 
   /** Reads an object that holds a source and its options, and others. */

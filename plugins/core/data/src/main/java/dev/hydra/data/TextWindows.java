@@ -19,8 +19,7 @@ final class TextWindows implements Samples {
     this.length = length;
     this.ranges = ranges.stream().filter(range -> range.size() > 1).toList();
     grid =
-        new WindowGrid(
-            this.ranges, 2, length, range -> (range.size() - 1 + length - 1) / length);
+        new WindowGrid(this.ranges, 2, length, range -> (range.size() - 1 + length - 1) / length);
   }
 
   @Override

@@ -88,8 +88,9 @@ class DataSettingsTest {
   @Test
   void validationSetsHaveTheirNamesAndAllOfTheirText() {
     DataSettings settings =
-        read("files = words\nvalidation = { z { files = words }\n"
-            + "x { source = letters, count = 50 } }");
+        read(
+            "files = words\nvalidation = { z { files = words }\n"
+                + "x { source = letters, count = 50 } }");
     Dataset data = settings.open(List.of(folder));
     assertEquals(List.of("x", "z"), names(data.validation()));
     assertEquals(List.of("x", "z"), names(settings.validation(List.of(folder), bytes -> {})));

@@ -242,7 +242,7 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
         model.placement().device().str().getString());
     screen.printf(
         "text: %s, %s; run folder: %s%n",
-        Messages.count(dataset.corpus().size(), "token"),
+        Messages.count(dataset.size(), "token"),
         Messages.count(dataset.train().samplesPerEpoch(), "training window"),
         folder.path());
   }
@@ -254,7 +254,10 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
       Trainer.Outcome outcome,
       RunFolder folder) {
     PrintWriter out = spec.commandLine().getOut();
-    outcome.score().ifPresent(score -> out.println(validation(score, folder)));
+    for (Score score : outcome.scores()) {
+      String set = outcome.scores().size() == 1 ? "" : " " + score.set();
+      out.println("validation" + set + ": " + validation(score, folder));
+    }
     String prompt = experiment.trainer().samplePrompt();
     if (!prompt.isEmpty()) {
       out.println("sample: " + prompt + sample(experiment, tokenizer, model, prompt));
@@ -267,13 +270,13 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
   }
 
   private static String validation(Score score, RunFolder folder) {
-    String bits = String.format("validation: %.4f bits per byte on ", score.bitsPerByte());
-    return score.bytes() == score.heldOut()
+    String bits = String.format("%.4f bits per byte on ", score.bitsPerByte());
+    return score.whole()
         ? bits + Messages.count(score.bytes(), "held-out byte")
         : bits
             + String.format(
-                "%,d of %,d held-out bytes (all: hydra eval --model %s)",
-                score.bytes(), score.heldOut(), Messages.argument(folder.path()));
+                "%,d held-out bytes, %,d of %,d windows (all: hydra eval --model %s)",
+                score.bytes(), score.windows(), score.of(), Messages.argument(folder.path()));
   }
 
   private static String sample(

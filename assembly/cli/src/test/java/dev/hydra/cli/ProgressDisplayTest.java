@@ -79,11 +79,11 @@ class ProgressDisplayTest {
   @Test
   void anEvaluationShowsHowFarItIs() throws InterruptedException {
     try (ProgressDisplay display = display(true, 24)) {
-      display.evaluating(0, 2048);
+      display.evaluating("held-out", 0, 2048);
       Thread.sleep(250); // more than from one line to the next
-      display.evaluating(1024, 2048);
+      display.evaluating("held-out", 1024, 2048);
     }
-    assertThat(screen).hasToString("\r\u001b[Kheld-out text: 1,024 of\n");
+    assertThat(screen).hasToString("\r\u001b[Kheld-out: 1,024 of 2,04\n");
   }
 
   @Test
@@ -121,14 +121,14 @@ class ProgressDisplayTest {
   /** The summary says it. */
   @Test
   void theLastEvaluationIsNotSaidTwice() {
-    Score score = new Score(Math.log(2), 1, 1, 1);
+    Score score = new Score("held-out", Math.log(2), 1, 1, 1, 1);
     try (ProgressDisplay display = display(false)) {
       display.stepped(step(4, 64));
       display.evaluated(4, score);
       display.stepped(step(8, 64));
       display.evaluated(8, score);
     }
-    assertThat(screen.toString()).containsOnlyOnce("held-out").contains("step 4: held-out text");
+    assertThat(screen.toString()).containsOnlyOnce("held-out").contains("step 4: held-out ");
   }
 
   @Test

@@ -86,11 +86,11 @@ class TrainedModelTest {
     String limit = "trainer.evaluation.final-windows=";
     Object[] train = {"train", config, "--run-dir", own, "--device", "cpu", "--set", limit + 4};
     assertThat(run(train).done().out())
-        .contains("on 128 of 928 held-out bytes (all: hydra eval --model " + own + ")");
-    assertThat(run("eval", "--model", own).done().out()).contains("928 of 928 held-out bytes");
+        .contains("on 128 held-out bytes, 4 of 30 windows (all: hydra eval --model " + own + ")");
+    assertThat(run("eval", "--model", own).done().out()).contains("935 bytes, 30 of 30 windows");
     train[3] = folder.resolve("bounded/all");
     train[7] = limit + 0;
-    assertThat(run(train).done().out()).contains("on 928 held-out bytes\n");
+    assertThat(run(train).done().out()).contains("on 935 held-out bytes\n");
   }
 
   @Test

@@ -1,7 +1,5 @@
 package dev.hydra.data;
 
-import org.bytedeco.pytorch.Tensor;
-
 /** A text as one long sequence of tokens. */
 public final class Corpus {
   private final TokenSequence tokens;
@@ -19,11 +17,7 @@ public final class Corpus {
    */
   public static Corpus read(Source source, Tokenizer tokenizer) {
     Tokens tokens = Tokens.forVocabulary(tokenizer.vocabSize());
-    PieceSink pieces =
-        new PieceSink(
-            piece -> {
-              piece.encode(tokenizer, tokens);
-            });
+    PieceSink pieces = new PieceSink(piece -> piece.encode(tokenizer, tokens));
     source.read(pieces);
     pieces.end();
     if (tokens.size() == 0) {
@@ -49,19 +43,8 @@ public final class Corpus {
     return (int) one[0];
   }
 
-  /** Reads as many tokens from an index on as an array takes. */
-  void read(long from, long[] into) {
-    tokens.read(from, into, 0, into.length);
-  }
-
-  /**
-   * Returns the {@code width} tokens from each start on: int64 [starts.length, width] on the CPU.
-   */
-  Tensor windows(long[] starts, int width) {
-    long[] ids = new long[Math.multiplyExact(starts.length, width)];
-    for (int row = 0; row < starts.length; row++) {
-      tokens.read(starts[row], ids, row * width, width);
-    }
-    return Tensor.create(ids, starts.length, width);
+  /** Reads the tokens from an index on into a part of an array. */
+  void read(long from, long[] into, int offset, int count) {
+    tokens.read(from, into, offset, count);
   }
 }

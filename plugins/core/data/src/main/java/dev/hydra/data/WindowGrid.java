@@ -16,14 +16,15 @@ final class WindowGrid {
    * Lays out the windows.
    *
    * @param ranges where the windows lie
+   * @param shortest the size of the shortest range that gets windows
    * @param length the window's length
-   * @param windows how many windows a range gets that has room for at least one
+   * @param windows how many windows such a range gets
    */
-  WindowGrid(List<Range> ranges, int length, ToLongFunction<Range> windows) {
+  WindowGrid(List<Range> ranges, long shortest, int length, ToLongFunction<Range> windows) {
     if (length < 1) {
       throw new IllegalArgumentException("a window needs a token, but its length is " + length);
     }
-    this.ranges = ranges.stream().filter(range -> range.size() > length).toList();
+    this.ranges = ranges.stream().filter(range -> range.size() >= shortest).toList();
     this.length = length;
     ends = new long[this.ranges.size()];
     long end = 0;

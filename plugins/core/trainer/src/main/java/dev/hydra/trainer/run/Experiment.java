@@ -54,6 +54,11 @@ public record Experiment(
                         + " these: `hydra plugins describe text`.",
                     DataSettings.options()),
                 new OptionGroup(
+                    "data.sources[]",
+                    "An element of `data.sources`: a source that is mixed with others. The options"
+                        + " of the source stand beside these.",
+                    DataSettings.sourceOptions()),
+                new OptionGroup(
                     "optimizer",
                     "The optimizer and its learning rates. The options of the type stand beside"
                         + " these: `hydra plugins describe adamw`.",

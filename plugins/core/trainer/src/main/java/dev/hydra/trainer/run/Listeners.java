@@ -24,8 +24,8 @@ record Listeners(List<TrainingListener> all) implements TrainingListener {
   }
 
   @Override
-  public void evaluating(int windows, int of) {
-    all.forEach(each -> each.evaluating(windows, of));
+  public void evaluating(String set, int windows, int of) {
+    all.forEach(each -> each.evaluating(set, windows, of));
   }
 
   @Override

@@ -32,7 +32,7 @@ record RunState(Experiment experiment, Model model, Swapper swapper, StageRun st
         plugins(),
         sites(),
         unused,
-        Optional.of(stages.dataset().corpus().fingerprint()),
+        Optional.of(stages.dataset().fingerprint()),
         Optional.of(nextRate(step)),
         stages.current().name(),
         stages.growing());

@@ -22,7 +22,7 @@ import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /** Takes a training through its stages: model, optimizer state and data follow. */
-final class StageRun {
+final class StageRun implements AutoCloseable {
   private final List<Stage> stages;
   private final List<Dataset> datasets;
   private final Model model;
@@ -175,7 +175,14 @@ final class StageRun {
       long tokens = old.train().position() * before.data().sequenceLength();
       now.train().seek(tokens / next.data().sequenceLength());
       swaps.windows(now.train());
+      old.train().close();
     }
+  }
+
+  /** Ends what reads the data ahead. */
+  @Override
+  public void close() {
+    datasets.forEach(each -> each.train().close());
   }
 
   private static Set<SitePath> added(List<PathChange> changes) {

@@ -32,9 +32,6 @@ import org.bytedeco.pytorch.Tensor;
 
 /** A training run from its first step, or from a checkpoint, to its last. */
 public final class Trainer implements AutoCloseable {
-  /** The name of the held-out text in the metrics. */
-  private static final String HELD_OUT = "held-out";
-
   private final Experiment experiment;
   private final StageRun stages;
   private final RunFolder folder;
@@ -54,8 +51,8 @@ public final class Trainer implements AutoCloseable {
   private long step;
   private volatile boolean checkpointRequested;
 
-  /** The outcome of a run. */
-  public record Outcome(boolean interrupted, long step, Optional<Score> score) {}
+  /** The outcome of a run, with the score of each validation set if it came to its end. */
+  public record Outcome(boolean interrupted, long step, List<Score> scores) {}
 
   /**
    * Builds the model and opens the run folder.
@@ -198,11 +195,11 @@ public final class Trainer implements AutoCloseable {
       swaps.close(); // whoever waits for a swap is told, however the run ends
     }
     save(true);
-    Optional<Score> score =
-        step == settings.steps() ? evaluate(settings.finalWindows(), stop) : Optional.empty();
+    List<Score> scores =
+        step == settings.steps() ? evaluate(settings.finalWindows(), stop) : List.of();
     boolean interrupted = stop.getAsBoolean();
     log.event(interrupted ? "interrupted" : "end", step);
-    return new Outcome(interrupted, step, score);
+    return new Outcome(interrupted, step, scores);
   }
 
   private void steps(BooleanSupplier stop) throws IOException {
@@ -217,7 +214,7 @@ public final class Trainer implements AutoCloseable {
       try {
         measured =
             training.run(
-                i -> stages.dataset().train().next(settings.batchSize()),
+                i -> stages.dataset().train().next(settings.batchSize()).tokens(),
                 settings.accumulate(),
                 learningRate);
       } catch (RuntimeException | Error e) { // a component of a swap may fail in the run only
@@ -308,20 +305,21 @@ public final class Trainer implements AutoCloseable {
     listener.stepped(report);
   }
 
-  /** Scores the held-out text; returns nothing if there is none, or if asked to stop. */
-  private Optional<Score> evaluate(int windows, BooleanSupplier stop) {
+  /** Scores the validation sets; returns nothing if there is none, or if asked to stop. */
+  private List<Score> evaluate(int windows, BooleanSupplier stop) {
     if (!evaluator.possible()) {
-      return Optional.empty();
+      return List.of();
     }
     try (TrainingClock.Pause pause = clock.pause()) {
-      Optional<Score> scored = evaluator.score(windows, stop, listener::evaluating);
-      scored.ifPresent(
-          score -> {
-            log.evaluated(step, HELD_OUT, score);
-            listener.evaluated(step, score);
-            evaluateAverage(windows, stop);
-          });
-      return scored;
+      List<Score> scores = evaluator.score(windows, stop, listener::evaluating);
+      for (Score score : scores) {
+        log.evaluated(step, score.set(), score);
+        listener.evaluated(step, score);
+      }
+      if (!scores.isEmpty()) {
+        evaluateAverage(windows, stop);
+      }
+      return scores;
     }
   }
 
@@ -333,7 +331,7 @@ public final class Trainer implements AutoCloseable {
     try (AveragedWeights averages = new AveragedWeights(model, training.optimizer())) {
       evaluator
           .score(windows, stop, listener::evaluating)
-          .ifPresent(score -> log.evaluated(step, HELD_OUT + "-ema", score));
+          .forEach(score -> log.evaluated(step, score.set() + "-ema", score));
     }
   }
 
@@ -342,7 +340,7 @@ public final class Trainer implements AutoCloseable {
     if (evaluator.possible()) {
       try (TrainingClock.Pause pause = clock.pause()) {
         log.observed(
-            step, evaluator.observe(settings.metrics().observeWindows(), (windows, of) -> {}));
+            step, evaluator.observe(settings.metrics().observeWindows(), (set, windows, of) -> {}));
       }
     }
   }
@@ -405,6 +403,7 @@ public final class Trainer implements AutoCloseable {
   @Override
   public void close() throws IOException {
     swaps.close();
+    stages.close();
     log.close();
     training.close();
     model.close();

@@ -5,7 +5,7 @@ import dev.hydra.composer.swap.StructureChange;
 import dev.hydra.composer.swap.SwapHost;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.Swapper;
-import dev.hydra.data.WindowSampler;
+import dev.hydra.data.Sampler;
 import dev.hydra.libtorch.runtime.LibTorchException;
 import dev.hydra.trainer.step.StepMetrics;
 import dev.hydra.trainer.step.TrainingStep;
@@ -32,7 +32,7 @@ public final class Swaps implements AutoCloseable {
   private final SwapGuard guard;
   private final Model model;
   private final TrainingStep training;
-  private volatile WindowSampler windows;
+  private volatile Sampler windows;
 
   /**
    * Creates the swaps of a training.
@@ -43,7 +43,7 @@ public final class Swaps implements AutoCloseable {
   public Swaps(
       Model model,
       TrainingStep training,
-      WindowSampler windows,
+      Sampler windows,
       GuardSettings settings,
       Consumer<SwapReport> reported) {
     this.guard = new SwapGuard(settings);
@@ -91,7 +91,7 @@ public final class Swaps implements AutoCloseable {
    * Goes on with other training windows. The last swap cannot be rolled back any more: the windows
    * of its steps are gone.
    */
-  public void windows(WindowSampler next) {
+  public void windows(Sampler next) {
     guard.end();
     swapper.confirm("the training windows are others now");
     windows = next;

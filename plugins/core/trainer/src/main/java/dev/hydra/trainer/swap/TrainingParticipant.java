@@ -4,7 +4,7 @@ import static java.util.Objects.requireNonNull;
 
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.swap.SwapHost;
-import dev.hydra.data.WindowSampler;
+import dev.hydra.data.Sampler;
 import dev.hydra.trainer.step.OptimizerEntries;
 import dev.hydra.trainer.step.StateTransfer;
 import dev.hydra.trainer.step.TrainingStep;
@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 final class TrainingParticipant implements SwapHost.Participant {
   private final Model model;
   private final TrainingStep training;
-  private final Supplier<WindowSampler> windows;
+  private final Supplier<Sampler> windows;
   private final SwapHost.Change change;
   private final @Nullable Snapshot snapshot;
 
@@ -34,7 +34,7 @@ final class TrainingParticipant implements SwapHost.Participant {
   TrainingParticipant(
       Model model,
       TrainingStep training,
-      Supplier<WindowSampler> windows,
+      Supplier<Sampler> windows,
       SwapHost.Change change,
       @Nullable Snapshot snapshot) {
     this.model = model;

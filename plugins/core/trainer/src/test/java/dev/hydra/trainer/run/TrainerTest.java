@@ -11,6 +11,7 @@ import dev.hydra.api.ConfigException;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.data.Dataset;
+import dev.hydra.data.ValidationWindows;
 import dev.hydra.inference.GenerationSettings;
 import dev.hydra.inference.Sampling;
 import dev.hydra.inference.TextGenerator;
@@ -286,11 +287,11 @@ class TrainerTest {
       Trainer.Outcome outcome = trainer.run(() -> events.steps.size() == 8);
       assertTrue(outcome.interrupted());
       assertEquals(8, outcome.step());
-      assertThat(outcome.score()).isEmpty();
+      assertThat(outcome.scores()).isEmpty();
     }
     try (Trainer trainer = Trials.trainer(folder, run, "", events)) {
       assertEquals(8, trainer.resume(UnexpectedKeys.ERROR));
-      assertThat(trainer.run(() -> false).score()).isPresent();
+      assertThat(trainer.run(() -> false).scores()).hasSize(1);
     }
   }
 
@@ -311,7 +312,8 @@ class TrainerTest {
   void lastEvaluationScoresAllThatIsHeldOut() throws IOException {
     Events events = run("run", "trainer { steps = 2, evaluation { every = 1, windows = 8 } }");
     Dataset dataset = Trials.experiment("").data().open(List.of(folder));
-    long all = dataset.validation().count() * 32L;
+    ValidationWindows windows = dataset.validation().get(0).windows();
+    long all = windows.batch(0, windows.count()).predicted().length;
     assertEquals(List.of(8 * 32L, all), events.scores.stream().map(Score::tokens).toList());
     assertEquals(all, events.scores.get(1).bytes());
   }

@@ -25,6 +25,9 @@ final class ComparisonOutput {
 
   /** Writes a comparison as it was asked for. */
   void write(Comparison comparison, PrintWriter out) throws IOException {
+    if (page != null) {
+      write(comparison, page);
+    }
     if (json) {
       out.println(Json.line(comparison.json()));
     } else {
@@ -36,12 +39,9 @@ final class ComparisonOutput {
         tables.get(i).print(out);
       }
     }
-    if (page != null) {
-      write(comparison, page);
-      if (!json) {
-        out.println();
-        out.println("the page is written to " + page);
-      }
+    if (page != null && !json) {
+      out.println();
+      out.println("the page is written to " + page);
     }
     out.flush();
   }

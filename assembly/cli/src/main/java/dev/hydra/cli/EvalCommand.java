@@ -144,13 +144,13 @@ final class EvalCommand implements Callable<Integer> {
     spec.commandLine()
         .getOut()
         .printf(
-            "%s: %s: loss %.4f nats per token, perplexity %.2f, %.4f bits per byte, %s,"
+            "%s: %s: loss %.4f nats per token, %.4f bits per byte, perplexity %.2f, %s,"
                 + " %s, %,d of %,d windows%n",
             checkpoint.folder(),
             score.set(),
             score.loss(),
-            Math.exp(score.loss()),
             score.bitsPerByte(),
+            Math.exp(score.loss()),
             Messages.count(score.tokens(), "token"),
             Messages.count(score.bytes(), "byte"),
             score.windows(),

@@ -80,6 +80,15 @@ class TrainedModelTest {
   }
 
   @Test
+  void filesAreScoredFromTheFirstTokenToTheLastByTheirNames() throws IOException {
+    Path one = Files.writeString(folder.resolve("one.txt"), "abc".repeat(40));
+    Path two = Files.writeString(folder.resolve("two.txt"), "xy");
+    assertThat(run("eval", "--model", folder.resolve("run"), one, two).done().out())
+        .contains(one + ": loss", "119 tokens, 119 bytes", two + ": loss", "1 token, 1 byte,");
+    run("eval", "--model", folder.resolve("run"), "none.txt").refused(2, "there is no file none");
+  }
+
+  @Test
   void theLastEvaluationIsBounded() throws IOException {
     Path config = TinyModel.write(Files.createDirectories(folder.resolve("bounded")));
     Path own = folder.resolve("bounded/run");
@@ -87,10 +96,10 @@ class TrainedModelTest {
     Object[] train = {"train", config, "--run-dir", own, "--device", "cpu", "--set", limit + 4};
     assertThat(run(train).done().out())
         .contains("on 128 held-out bytes, 4 of 30 windows (all: hydra eval --model " + own + ")");
-    assertThat(run("eval", "--model", own).done().out()).contains("935 bytes, 30 of 30 windows");
+    assertThat(run("eval", "--model", own).done().out()).contains("959 bytes, 30 of 30 windows");
     train[3] = folder.resolve("bounded/all");
     train[7] = limit + 0;
-    assertThat(run(train).done().out()).contains("on 935 held-out bytes\n");
+    assertThat(run(train).done().out()).contains("on 959 held-out bytes\n");
   }
 
   @Test

@@ -1,7 +1,9 @@
 package dev.hydra.cli;
 
+import dev.hydra.api.Messages;
 import dev.hydra.api.Names;
 import dev.hydra.api.PluginRegistry;
+import dev.hydra.cli.common.Installation;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.RunPlugins;
 import dev.hydra.composer.config.ConfigFiles;
@@ -12,6 +14,7 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.trainer.run.Experiment;
+import dev.hydra.trainer.run.StageCheck;
 import java.io.IOException;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -20,18 +23,15 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Checks and shows configurations. */
 @Command(
     name = "config",
     description = "Checks and shows configurations.",
     mixinStandardHelpOptions = true,
-    synopsisSubcommandLabel = "check|show|options")
-@SuppressWarnings("NullAway.Init") // fields are set by picocli
-final class ConfigCommand {
+    synopsisSubcommandLabel = "check | show | options")
+final class ConfigCommand extends CommandGroup {
   private final Components components;
   private final PluginRegistry plugins;
 
@@ -40,19 +40,21 @@ final class ConfigCommand {
     this.plugins = plugins;
   }
 
-  @Spec private CommandSpec spec;
-
   @Command(
       name = "check",
       description = "Checks a configuration and all options of plugins in it; builds nothing.",
       mixinStandardHelpOptions = true)
   int check(@Mixin ConfigArguments arguments) throws IOException {
-    var config = arguments.load();
+    var config = Installation.withAbsoluteData(arguments.load(), arguments.file());
     boolean experiment =
         config.hasPath("trainer") || config.hasPath("data") || config.hasPath("optimizer");
     ModelSpec model;
+    String stages = "";
     if (experiment) {
-      model = Experiment.read(config, plugins).model();
+      Experiment read = Experiment.read(config, plugins, Installation.dataRoots());
+      model = read.model();
+      StageCheck.of(read.stages(), components);
+      stages = read.stages().size() > 1 ? " in " + read.stages().size() + " stages" : "";
     } else {
       ConfigFiles.allow(config, Experiment.PARTS);
       model = ModelSpec.read(config);
@@ -66,9 +68,9 @@ final class ConfigCommand {
               arguments.file()
                   + ": in order, a "
                   + (experiment ? "training configuration" : "model")
+                  + stages
                   + " of "
-                  + built.spec().blocks().size()
-                  + " blocks");
+                  + Messages.count(built.spec().blocks().size(), "block"));
     }
     return 0;
   }

@@ -1,5 +1,6 @@
 package dev.hydra.cli;
 
+import dev.hydra.api.Messages;
 import dev.hydra.api.host.NativeLibraries;
 import dev.hydra.composer.model.Components;
 import dev.hydra.libtorch.kernels.KernelTrial;
@@ -52,8 +53,10 @@ final class DoctorCommand implements Callable<Integer> {
           long start = System.nanoTime();
           String capability = torch.get_cpu_capability().getString();
           return String.format(
-              "loaded in %.1f s; CPU kernels %s, %d threads",
-              (System.nanoTime() - start) / 1e9, capability, torch.get_num_threads());
+              "loaded in %.1f s; CPU kernels %s, %s",
+              (System.nanoTime() - start) / 1e9,
+              capability,
+              Messages.count(torch.get_num_threads(), "thread"));
         });
     if (failed) {
       line("--", "install the natives for this machine, or name a jar in HYDRA_NATIVES");

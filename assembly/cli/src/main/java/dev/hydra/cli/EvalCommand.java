@@ -1,12 +1,14 @@
 package dev.hydra.cli;
 
 import com.typesafe.config.Config;
+import dev.hydra.api.Messages;
 import dev.hydra.cli.common.Installation;
 import dev.hydra.cli.common.Json;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.composer.model.Model;
-import dev.hydra.data.Dataset;
+import dev.hydra.data.Tokenizer;
+import dev.hydra.data.ValidationSet;
 import dev.hydra.inference.NotFiniteException;
 import dev.hydra.trainer.evaluation.Evaluator;
 import dev.hydra.trainer.evaluation.Observation;
@@ -14,7 +16,9 @@ import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.run.Checkpoint;
 import dev.hydra.trainer.run.Experiment;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
@@ -23,14 +27,15 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** Scores a trained model. */
 @Command(
     name = "eval",
     description = {
-      "Scores a trained model on the held-out part of its data.",
-      "For other data: --set data.files=FILE --set data.validation-fraction=0.5"
+      "Scores a trained model on the held-out part of its data and on data.validation,",
+      "or on all of each FILE."
     },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
@@ -43,10 +48,16 @@ final class EvalCommand implements Callable<Integer> {
   @Mixin private PrecisionArgument precision;
   @Mixin private SwapFolder swaps;
 
+  @Parameters(
+      paramLabel = "FILE",
+      arity = "0..*",
+      description = "Texts to score on, all of each, in the place of the model's own.")
+  private List<Path> files = List.of();
+
   @Option(
       names = "--windows",
       paramLabel = "N",
-      description = "About so many windows, in whole batches (default: all).")
+      description = "About so many windows of each text, in whole batches (default: all).")
   private int windows = Integer.MAX_VALUE;
 
   @Option(
@@ -67,14 +78,19 @@ final class EvalCommand implements Callable<Integer> {
       throw new UsageException("--windows must be at least 1");
     }
     Checkpoint checkpoint = folder.checkpoint();
-    Config config = folder.config(checkpoint);
-    Experiment experiment = Experiment.read(config, plugins.registry());
-    Dataset dataset = experiment.data().open(Installation.dataRoots());
+    Config config = EvaluatedFiles.in(folder.config(checkpoint), files);
+    Experiment experiment = Experiment.read(config, plugins.registry(), Installation.dataRoots());
+    List<ValidationSet> sets =
+        experiment
+            .data()
+            .validation(
+                Installation.dataRoots(), new TokenizingProgress(spec.commandLine().getErr()));
+    Tokenizer tokenizer = experiment.data().tokenizer(Installation.dataRoots());
     Device device = deviceArgument.device();
     try (Model model =
         ModelFolder.load(checkpoint, config, plugins, device, precision.on(device))) {
       NotFiniteException.checkWeights(model);
-      Evaluator plain = new Evaluator(model, dataset, experiment.trainer().batchSize());
+      Evaluator plain = new Evaluator(model, tokenizer, sets, experiment.trainer().batchSize());
       if (!plain.possible()) {
         throw new UsageException("nothing is held out; --set data.validation-fraction=0.05");
       }
@@ -85,46 +101,70 @@ final class EvalCommand implements Callable<Integer> {
               plugins,
               spec,
               swapper -> measure(swapper.map(plain::swapping).orElse(plain)));
-      Score score = result.score();
-      NotFiniteException.check("the loss", score.loss());
-      Map<String, Observation> observations = result.observations();
+      for (Score score : result.scores()) {
+        NotFiniteException.check("the loss", score.loss());
+      }
       if (json) {
-        Map<String, Object> line = new LinkedHashMap<>();
-        line.put("loss", score.loss());
-        line.put("bits_per_byte", score.bitsPerByte());
-        line.put("tokens", score.tokens());
-        if (observe) {
-          Map<String, Object> values = new LinkedHashMap<>();
-          observations.forEach((name, each) -> values.put(name, each.values()));
-          line.put("observations", values);
-        }
-        spec.commandLine().getOut().println(Json.line(line));
+        spec.commandLine().getOut().println(Json.line(line(result)));
       } else {
-        spec.commandLine()
-            .getOut()
-            .printf(
-                "%s: loss %.4f nats per token, %.4f bits per byte, %,d tokens, %,d of %,d held-out"
-                    + " bytes%n",
-                checkpoint.folder(),
-                score.loss(),
-                score.bitsPerByte(),
-                score.tokens(),
-                score.bytes(),
-                score.heldOut());
-        observations.forEach(this::print);
+        result.scores().forEach(score -> print(checkpoint, score));
+        result.observations().forEach(this::print);
       }
     }
     return 0;
   }
 
-  private record Result(Score score, Map<String, Observation> observations) {}
+  /** One set stands in the object itself, several by their names in {@code sets}. */
+  private Map<String, Object> line(Result result) {
+    Map<String, Object> sets = new LinkedHashMap<>();
+    result.scores().forEach(score -> sets.put(score.set(), values(score)));
+    Map<String, Object> line = new LinkedHashMap<>();
+    if (sets.size() == 1) {
+      line.putAll(values(result.scores().get(0)));
+    } else {
+      line.put("sets", sets);
+    }
+    if (observe) {
+      Map<String, Object> values = new LinkedHashMap<>();
+      result.observations().forEach((name, each) -> values.put(name, each.values()));
+      line.put("observations", values);
+    }
+    return line;
+  }
+
+  private static Map<String, Object> values(Score score) {
+    Map<String, Object> values = new LinkedHashMap<>();
+    values.put("loss", score.loss());
+    values.put("bits_per_byte", score.bitsPerByte());
+    values.put("tokens", score.tokens());
+    return values;
+  }
+
+  private void print(Checkpoint checkpoint, Score score) {
+    spec.commandLine()
+        .getOut()
+        .printf(
+            "%s: %s: loss %.4f nats per token, %.4f bits per byte, perplexity %.2f, %s,"
+                + " %s, %,d of %,d windows%n",
+            checkpoint.folder(),
+            score.set(),
+            score.loss(),
+            score.bitsPerByte(),
+            Math.exp(score.loss()),
+            Messages.count(score.tokens(), "token"),
+            Messages.count(score.bytes(), "byte"),
+            score.windows(),
+            score.of());
+  }
+
+  private record Result(List<Score> scores, Map<String, Observation> observations) {}
 
   private Result measure(Evaluator evaluator) {
     boolean terminal = Boolean.getBoolean("hydra.terminal");
     try (ProgressDisplay display = new ProgressDisplay(spec.commandLine().getErr(), terminal, 0)) {
-      Score score = evaluator.score(windows, () -> false, display::evaluating).orElseThrow();
+      List<Score> scores = evaluator.score(windows, () -> false, display::evaluating);
       return new Result(
-          score, observe ? evaluator.observe(windows, display::evaluating) : Map.of());
+          scores, observe ? evaluator.observe(windows, display::evaluating) : Map.of());
     }
   }
 

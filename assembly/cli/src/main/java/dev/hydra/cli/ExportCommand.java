@@ -8,10 +8,8 @@ import java.nio.file.Path;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Takes models to where others use them. */
 @Command(
@@ -19,11 +17,8 @@ import picocli.CommandLine.Spec;
     description = "Exports models that were imported.",
     mixinStandardHelpOptions = true,
     synopsisSubcommandLabel = "hf")
-@SuppressWarnings("NullAway.Init") // fields are set by picocli
-final class ExportCommand {
+final class ExportCommand extends CommandGroup {
   private final Components components;
-
-  @Spec private CommandSpec spec;
 
   ExportCommand(Components components) {
     this.components = components;

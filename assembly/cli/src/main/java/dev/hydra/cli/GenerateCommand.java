@@ -188,7 +188,7 @@ final class GenerateCommand implements Callable<Integer> {
     if (tokenizer == null) {
       throw new UsageException("this model has no tokenizer; give --tokens, not --prompt");
     }
-    return tokenizer.encode(text());
+    return tokenizer.encodePrompt(text());
   }
 
   private String text() throws IOException {

@@ -1,5 +1,6 @@
 package dev.hydra.cli;
 
+import dev.hydra.api.Messages;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.LongSupplier;
@@ -35,7 +36,10 @@ final class GenerationSpeed {
     }
     String line =
         String.format(
-            Locale.ROOT, "%,d tokens, the first after %.2f s", tokens, (first - begin) / 1e9);
+            Locale.ROOT,
+            "%s, the first after %.2f s",
+            Messages.count(tokens, "token"),
+            (first - begin) / 1e9);
     return Optional.of(
         tokens == 1
             ? line

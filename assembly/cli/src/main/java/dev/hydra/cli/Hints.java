@@ -1,5 +1,6 @@
 package dev.hydra.cli;
 
+import dev.hydra.api.Messages;
 import dev.hydra.composer.config.OptionGroup;
 import dev.hydra.trainer.run.Experiment;
 import java.util.ArrayList;
@@ -133,9 +134,9 @@ final class Hints {
 
   private static String words(String target, String value) {
     if (target.startsWith("-")) {
-      return target + " " + value;
+      return target + " " + Messages.argument(value);
     }
-    return target.startsWith("CONF") ? target : "--set " + target + "=" + value;
+    return target.startsWith("CONF") ? target : "--set " + Messages.argument(target + "=" + value);
   }
 
   private static String next(List<String> arguments, String unknown) {

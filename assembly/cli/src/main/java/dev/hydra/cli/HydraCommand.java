@@ -3,11 +3,9 @@ package dev.hydra.cli;
 import picocli.AutoComplete.GenerateCompletion;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
-import picocli.CommandLine.Spec;
 
 /** The top-level command. */
 @Command(
@@ -26,9 +24,12 @@ import picocli.CommandLine.Spec;
     subcommands = {
       TrainCommand.class,
       EvalCommand.class,
+      CompareCommand.class,
+      ReportCommand.class,
       GenerateCommand.class,
       ScoreCommand.class,
       InspectCommand.class,
+      TokenizerCommand.class,
       ImportCommand.class,
       ExportCommand.class,
       ConfigCommand.class,
@@ -38,11 +39,7 @@ import picocli.CommandLine.Spec;
       GenerateCompletion.class,
       HelpCommand.class
     })
-final class HydraCommand implements Runnable {
-  @Spec
-  @SuppressWarnings("NullAway.Init") // set by picocli
-  private CommandSpec spec;
-
+final class HydraCommand extends CommandGroup {
   /** Set by bin/hydra, as LibTorch must know before it is loaded. */
   @Option(
       names = "--threads",
@@ -59,10 +56,5 @@ final class HydraCommand implements Runnable {
           spec.commandLine(),
           "--threads needs bin/hydra; without it, set OMP_NUM_THREADS=" + threads);
     }
-  }
-
-  @Override
-  public void run() {
-    throw new ParameterException(spec.commandLine(), "hydra needs a command");
   }
 }

@@ -8,10 +8,8 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Brings published models here. */
 @Command(
@@ -19,11 +17,8 @@ import picocli.CommandLine.Spec;
     description = "Imports published models.",
     mixinStandardHelpOptions = true,
     synopsisSubcommandLabel = "hf")
-@SuppressWarnings("NullAway.Init") // fields are set by picocli
-final class ImportCommand {
+final class ImportCommand extends CommandGroup {
   private final Components components;
-
-  @Spec private CommandSpec spec;
 
   ImportCommand(Components components) {
     this.components = components;

@@ -1,5 +1,8 @@
 package dev.hydra.cli;
 
+import com.typesafe.config.Config;
+import dev.hydra.api.PluginRegistry;
+import dev.hydra.cli.common.Installation;
 import dev.hydra.cli.common.Json;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.composer.config.ConfigFiles;
@@ -8,12 +11,15 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelSummary;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
+import dev.hydra.data.DataSettings;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.trainer.run.Experiment;
+import dev.hydra.trainer.run.VocabularySize;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -34,6 +40,7 @@ import picocli.CommandLine.Spec;
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class InspectCommand implements Callable<Integer> {
   private final Components components;
+  private final PluginRegistry plugins;
 
   @Spec private CommandSpec spec;
   @Mixin private ConfigArguments config;
@@ -51,8 +58,9 @@ final class InspectCommand implements Callable<Integer> {
   @Option(names = "--json", description = "One JSON object.")
   private boolean json;
 
-  InspectCommand(Components components) {
+  InspectCommand(Components components, PluginRegistry plugins) {
     this.components = components;
+    this.plugins = plugins;
   }
 
   @Override
@@ -60,8 +68,15 @@ final class InspectCommand implements Callable<Integer> {
     if (lengths.stream().anyMatch(length -> length < 1)) {
       throw new UsageException("--lengths must be at least 1");
     }
-    var loaded = config.load();
-    ConfigFiles.allow(loaded, Experiment.PARTS);
+    Config written = Installation.withAbsoluteData(config.load(), config.file());
+    ConfigFiles.allow(written, Experiment.PARTS);
+    Config loaded =
+        VocabularySize.resolve(
+            written,
+            () ->
+                DataSettings.read(ConfigFiles.part(written, "data"), plugins)
+                    .tokenizer(Installation.dataRoots()));
+    List<StageSummary> stages = StageSummary.all(loaded, plugins, components);
     ModelSpec model = ModelSpec.read(loaded);
     ScalarType type = ComputeType.choose(compute, Devices.cpu());
     try (PointerScope scope = new PointerScope();
@@ -70,9 +85,14 @@ final class InspectCommand implements Callable<Integer> {
       ModelSummary account = ModelSummary.of(built, type, lengths);
       PrintWriter out = spec.commandLine().getOut();
       if (json) {
-        out.println(Json.line(ModelSummaryReport.json(model, account)));
+        Map<String, Object> all = ModelSummaryReport.json(model, account);
+        if (!stages.isEmpty()) {
+          all.put("stages", stages.stream().map(StageSummary::json).toList());
+        }
+        out.println(Json.line(all));
       } else {
         ModelSummaryReport.print(out, model, account, type);
+        StageSummary.print(out, stages);
       }
     }
     return 0;

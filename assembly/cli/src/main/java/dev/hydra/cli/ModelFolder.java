@@ -1,8 +1,10 @@
 package dev.hydra.cli;
 
 import com.typesafe.config.Config;
+import dev.hydra.api.Messages;
 import dev.hydra.api.PluginId;
 import dev.hydra.api.PluginRegistry;
+import dev.hydra.cli.common.Installation;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.cli.plugins.RunPlugins;
@@ -64,7 +66,7 @@ final class ModelFolder {
       throw new UsageException(
           folder
               + " is a published model; import it first: hydra import hf "
-              + folder
+              + Messages.argument(folder)
               + " --out DIR");
     }
     if (Files.exists(folder.resolve(Checkpoint.MODEL))) {
@@ -85,15 +87,18 @@ final class ModelFolder {
 
   /** The configuration that the model was trained with, and the overrides. */
   Config config(Checkpoint checkpoint) {
-    return ConfigFiles.load(checkpoint.file(Checkpoint.CONFIG), overrides);
+    return CarriedTokenizer.in(
+        ConfigFiles.load(checkpoint.file(Checkpoint.CONFIG), overrides), checkpoint.folder());
   }
 
-  /** What makes tokens of text; an imported model has nothing of the kind. */
+  /** What makes tokens of text; an imported model has nothing of the kind if none came with it. */
   static Optional<Tokenizer> tokenizer(
       Checkpoint checkpoint, Config config, PluginRegistry plugins) {
     return checkpoint.imported() && !config.hasPath("data")
-        ? Optional.empty()
-        : Optional.of(DataSettings.read(ConfigFiles.part(config, "data"), plugins).tokenizer());
+        ? CarriedTokenizer.imported(checkpoint, plugins)
+        : Optional.of(
+            DataSettings.read(ConfigFiles.part(config, "data"), plugins)
+                .tokenizer(Installation.dataRoots()));
   }
 
   /**

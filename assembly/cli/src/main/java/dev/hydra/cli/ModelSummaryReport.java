@@ -1,5 +1,6 @@
 package dev.hydra.cli;
 
+import dev.hydra.api.Messages;
 import dev.hydra.composer.model.ModelSummary;
 import dev.hydra.composer.model.ModelSummary.AtLength;
 import dev.hydra.composer.model.ModelSummary.ComponentCount;
@@ -22,9 +23,9 @@ final class ModelSummaryReport {
 
   static void print(PrintWriter out, ModelSpec model, ModelSummary account, ScalarType type) {
     out.printf(
-        "width %d, %d blocks, vocabulary %d, %s, embeddings %s%n%n",
+        "width %d, %s, vocabulary %d, %s, embeddings %s%n%n",
         model.width(),
-        model.blocks().size(),
+        Messages.count(model.blocks().size(), "block"),
         model.vocabSize(),
         model.norm().name().toLowerCase(Locale.ROOT),
         model.tieEmbeddings() ? "tied" : "not tied");

@@ -1,5 +1,6 @@
 package dev.hydra.cli;
 
+import dev.hydra.api.Messages;
 import dev.hydra.cli.common.Installation;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.scaffold.PluginProject;
@@ -90,7 +91,7 @@ final class NewCommand implements Callable<Integer> {
             project.roleInWords(),
             project.type(),
             project.packageName(),
-            quoted(folder),
+            Messages.argument(folder),
             project.artifact())
         .flush();
     return 0;
@@ -123,10 +124,5 @@ final class NewCommand implements Callable<Integer> {
           home + " lacks its folder maven, against which plugins are built; unpack Hydra anew");
     }
     return home;
-  }
-
-  private static String quoted(Path folder) {
-    String text = folder.toString();
-    return text.matches("[\\w./-]+") ? text : "'" + text.replace("'", "'\\''") + "'";
   }
 }

@@ -17,23 +17,18 @@ import java.util.List;
 import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Shows what plugins there are, begins new ones, and swaps them. */
 @Command(
     name = "plugins",
     description = "Shows what plugins offer, begins, checks and swaps plugins.",
     mixinStandardHelpOptions = true,
-    synopsisSubcommandLabel = "list|describe|new|verify|swap|rollback",
+    synopsisSubcommandLabel = "list | describe | new | verify | swap | rollback",
     subcommands = {NewCommand.class, VerifyCommand.class, SwapCommand.class, RollbackCommand.class})
-@SuppressWarnings("NullAway.Init") // fields are set by picocli
-final class PluginsCommand {
+final class PluginsCommand extends CommandGroup {
   private final PluginRegistry plugins;
-
-  @Spec private CommandSpec spec;
 
   PluginsCommand(PluginRegistry plugins) {
     this.plugins = plugins;

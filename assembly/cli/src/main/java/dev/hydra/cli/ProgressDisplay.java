@@ -4,6 +4,7 @@ import dev.hydra.cli.common.Terminal;
 import dev.hydra.cli.swap.SwapText;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.trainer.evaluation.Score;
+import dev.hydra.trainer.run.StageReport;
 import dev.hydra.trainer.run.StepReport;
 import dev.hydra.trainer.run.TrainingListener;
 import java.io.PrintWriter;
@@ -26,7 +27,7 @@ final class ProgressDisplay implements TrainingListener, Terminal, AutoCloseable
 
   private final PrintWriter out;
   private final boolean terminal;
-  private final long tokensPerStep;
+  private long tokensPerStep;
   private final IntSupplier width;
   private long shownAt;
   private boolean onLine;
@@ -43,6 +44,12 @@ final class ProgressDisplay implements TrainingListener, Terminal, AutoCloseable
     this.out = out;
     this.terminal = terminal;
     this.tokensPerStep = tokensPerStep;
+  }
+
+  @Override
+  public synchronized void stageBegan(StageReport report) {
+    tokensPerStep = report.tokensPerStep();
+    say(report.text());
   }
 
   @Override
@@ -109,14 +116,14 @@ final class ProgressDisplay implements TrainingListener, Terminal, AutoCloseable
   }
 
   @Override
-  public synchronized void evaluating(int windows, int of) {
+  public synchronized void evaluating(String set, int windows, int of) {
     long now = System.nanoTime();
     shownAt = shownAt == 0 ? now : shownAt;
     if (now - shownAt < (terminal ? REWRITE_NANOS : PLAIN_NANOS)) {
       return;
     }
     shownAt = now;
-    String done = String.format("held-out text: %,d of %,d windows", windows, of);
+    String done = String.format("%s: %,d of %,d windows", set, windows, of);
     if (terminal) {
       out.print("\r\u001b[K" + done.substring(0, Math.min(done.length(), width.getAsInt() - 1)));
       out.flush();
@@ -133,8 +140,8 @@ final class ProgressDisplay implements TrainingListener, Terminal, AutoCloseable
     }
     say(
         String.format(
-            "step %,d: held-out text %.4f bits per byte (%,d bytes)",
-            step, score.bitsPerByte(), score.bytes()));
+            "step %,d: %s %.4f bits per byte (%,d bytes)",
+            step, score.set(), score.bitsPerByte(), score.bytes()));
   }
 
   @Override

@@ -14,7 +14,7 @@ final class TokenOutput {
 
   /** An output that also prints to {@code live}, if there is one, at once. */
   TokenOutput(@Nullable Tokenizer tokenizer, @Nullable PrintWriter live) {
-    this.decoder = tokenizer == null ? null : new StreamingDecoder(tokenizer);
+    this.decoder = tokenizer == null ? null : tokenizer.streamingDecoder();
     this.live = live;
   }
 

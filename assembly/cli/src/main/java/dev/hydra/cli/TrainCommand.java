@@ -1,6 +1,7 @@
 package dev.hydra.cli;
 
 import com.typesafe.config.Config;
+import dev.hydra.api.Messages;
 import dev.hydra.cli.common.Installation;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.PluginJars;
@@ -31,6 +32,7 @@ import java.time.format.DateTimeFormatter;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import org.bytedeco.pytorch.Device;
 import org.jspecify.annotations.Nullable;
@@ -117,15 +119,18 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
             : resume
                 ? Installation.findConfig(String.valueOf(name))
                 : UntrainedConfig.find(String.valueOf(name));
-    Config config = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
-    Experiment experiment = Experiment.read(config, plugins.registry());
-    Dataset dataset = experiment.data().open(Installation.dataRoots());
+    Config read = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
+    Config config = resume && runDir != null ? CarriedTokenizer.in(read, runDir) : read;
+    Experiment experiment = Experiment.read(config, plugins.registry(), Installation.dataRoots());
+    List<Dataset> datasets =
+        experiment.open(
+            Installation.dataRoots(), new TokenizingProgress(spec.commandLine().getErr()));
     Device device = deviceArgument.device();
     try (NewRunFolder begun =
         runDir == null
             ? NewRunFolder.in(Path.of("runs"), defaultName())
             : NewRunFolder.at(runDir)) {
-      return train(signal, begun.folder(), file, config, experiment, dataset, device);
+      return train(signal, begun.folder(), file, config, experiment, datasets, device);
     }
   }
 
@@ -135,7 +140,7 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
       Path file,
       Config config,
       Experiment experiment,
-      Dataset dataset,
+      List<Dataset> datasets,
       Device device)
       throws IOException {
     PrintWriter screen = spec.commandLine().getErr();
@@ -146,12 +151,12 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
         Interrupt interrupt = new Interrupt();
         Trainer trainer =
             new Trainer(
-                experiment, dataset, components(folder, config), device, folder, display, swaps)) {
+                experiment, datasets, components(folder, config), device, folder, display, swaps)) {
       errors = folder.path();
-      announce(screen, file, trainer.model(), dataset, folder);
-      if (resume) {
-        screen.println("resuming after step " + trainer.resume(policy));
-      }
+      OptionalLong resumed =
+          resume ? OptionalLong.of(trainer.resume(policy)) : OptionalLong.empty();
+      announce(screen, file, trainer.model(), datasets.get(0), folder); // only what is not refused
+      resumed.ifPresent(step -> screen.println("resuming after step " + step));
       signal.asksFor(trainer::requestCheckpoint);
       Trainer.Outcome outcome;
       try (swaps) {
@@ -165,10 +170,10 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
                 : "interrupted after step "
                     + outcome.step()
                     + "; go on with: hydra train --resume --run-dir "
-                    + folder.path());
+                    + Messages.argument(folder.path()));
         return INTERRUPTED;
       }
-      summarise(experiment, dataset.tokenizer(), trainer.model(), outcome, folder);
+      summarise(experiment, datasets.get(0).tokenizer(), trainer.model(), outcome, folder);
     }
     return 0;
   }
@@ -230,14 +235,16 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
             .mapToLong(parameter -> parameter.elements())
             .sum();
     screen.printf(
-        "%s: %,d parameters, %s on %s%n",
+        "%s: %s, %s on %s%n",
         file,
-        parameters,
+        Messages.count(parameters, "parameter"),
         model.placement().compute().name().toLowerCase(java.util.Locale.ROOT),
         model.placement().device().str().getString());
     screen.printf(
-        "text: %,d tokens, %,d training windows; run folder: %s%n",
-        dataset.corpus().size(), dataset.train().samplesPerEpoch(), folder.path());
+        "text: %s, %s; run folder: %s%n",
+        Messages.count(dataset.size(), "token"),
+        Messages.count(dataset.train().samplesPerEpoch(), "training window"),
+        folder.path());
   }
 
   private void summarise(
@@ -247,32 +254,38 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
       Trainer.Outcome outcome,
       RunFolder folder) {
     PrintWriter out = spec.commandLine().getOut();
-    outcome.score().ifPresent(score -> out.println(validation(score, folder)));
+    for (Score score : outcome.scores()) {
+      String set = outcome.scores().size() == 1 ? "" : " " + score.set();
+      out.println("validation" + set + ": " + validation(score, folder));
+    }
     String prompt = experiment.trainer().samplePrompt();
     if (!prompt.isEmpty()) {
       out.println("sample: " + prompt + sample(experiment, tokenizer, model, prompt));
     }
     out.println("written to " + folder.path().toAbsolutePath().normalize());
-    out.println("more text: hydra generate --model " + folder.path() + " --prompt \"...\"");
+    out.println(
+        "more text: hydra generate --model "
+            + Messages.argument(folder.path())
+            + " --prompt \"...\"");
   }
 
   private static String validation(Score score, RunFolder folder) {
-    String bits = String.format("validation: %.4f bits per byte on ", score.bitsPerByte());
-    return score.bytes() == score.heldOut()
-        ? bits + String.format("%,d held-out bytes", score.bytes())
+    String bits = String.format("%.4f bits per byte on ", score.bitsPerByte());
+    return score.whole()
+        ? bits + Messages.count(score.bytes(), "held-out byte")
         : bits
             + String.format(
-                "%,d of %,d held-out bytes (all: hydra eval --model %s)",
-                score.bytes(), score.heldOut(), folder.path());
+                "%,d held-out bytes, %,d of %,d windows (all: hydra eval --model %s)",
+                score.bytes(), score.windows(), score.of(), Messages.argument(folder.path()));
   }
 
   private static String sample(
       Experiment experiment, Tokenizer tokenizer, Model model, String prompt) {
-    StreamingDecoder decoder = new StreamingDecoder(tokenizer);
+    StreamingDecoder decoder = tokenizer.streamingDecoder();
     StringBuilder text = new StringBuilder();
     new TextGenerator(model, tokenizer.vocabSize(), GenerationSettings.NONE)
         .generate(
-            tokenizer.encode(prompt),
+            tokenizer.encodePrompt(prompt),
             experiment.trainer().sampleTokens(),
             new Sampling(SAMPLE_TEMPERATURE, 0, 1, experiment.trainer().seed()),
             token -> {

@@ -1,5 +1,6 @@
 package dev.hydra.cli;
 
+import dev.hydra.api.Messages;
 import dev.hydra.cli.common.Installation;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.trainer.run.Checkpoint;
@@ -47,7 +48,7 @@ final class UntrainedConfig {
       return new UsageException(
           folder
               + " is the folder of a run: go on with it by hydra train --resume --run-dir "
-              + folder);
+              + Messages.argument(folder));
     }
     Optional<Path> weights = weights(folder);
     Path config = folder.resolve(Checkpoint.CONFIG);
@@ -61,11 +62,13 @@ final class UntrainedConfig {
           begin
               + (Files.exists(config)
                   ? "hydra generate --model "
-                      + folder
+                      + Messages.argument(folder)
                       + " uses it; for a new model of this kind, copy "
                       + config
                       + " elsewhere and train that"
-                  : "hydra import hf " + folder + " --out MODEL makes a model for generate of it"));
+                  : "hydra import hf "
+                      + Messages.argument(folder)
+                      + " --out MODEL makes a model for generate of it"));
     }
     return new UsageException(
         folder

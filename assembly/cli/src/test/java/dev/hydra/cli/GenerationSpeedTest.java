@@ -19,7 +19,7 @@ class GenerationSpeedTest {
   void theFirstTokenIsApart() {
     assertThat(speed.report()).isEmpty();
     drawnAfter(1500);
-    assertThat(speed.report()).contains("1 tokens, the first after 1.50 s");
+    assertThat(speed.report()).contains("1 token, the first after 1.50 s");
     for (int i = 0; i < 1000; i++) {
       drawnAfter(5);
     }

@@ -7,6 +7,8 @@ import dev.hydra.trainer.run.StepReport;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Path;
+import java.util.OptionalDouble;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -22,8 +24,15 @@ class ProgressDisplayTest {
     return new ProgressDisplay(new PrintWriter(screen, true), terminal, 64, () -> columns);
   }
 
+  private static StepReport report(long step, long steps, double loss, double tokensPerSecond) {
+    StepReport.Totals totals =
+        new StepReport.Totals(
+            0, 0, OptionalDouble.empty(), OptionalLong.empty(), OptionalLong.empty());
+    return new StepReport(step, steps, loss, 0, 1, 1e-3, tokensPerSecond, totals);
+  }
+
   private static StepReport step(long step, double tokensPerSecond) {
-    return new StepReport(step, 8, Math.log(2), 0, 1, 1e-3, tokensPerSecond);
+    return report(step, 8, Math.log(2), tokensPerSecond);
   }
 
   /** The first and the last step are shown for sure, others only after a while. */
@@ -60,8 +69,7 @@ class ProgressDisplayTest {
   @ValueSource(ints = {40, 41, 50, 60, 79, 80, 97, 120})
   void aLineFitsTheTerminal(int columns) {
     try (ProgressDisplay display = display(true, columns)) {
-      display.stepped(
-          new StepReport(99_999, 100_000, Math.log(2), 0, 1, 1e-3, 64 * 1 / 3661.0 * 1e3));
+      display.stepped(report(99_999, 100_000, Math.log(2), 64 * 1 / 3661.0 * 1e3));
     }
     String line = screen.toString().replace("\r\u001b[K", "").strip();
     assertThat(line.length()).isLessThan(columns);
@@ -71,11 +79,11 @@ class ProgressDisplayTest {
   @Test
   void anEvaluationShowsHowFarItIs() throws InterruptedException {
     try (ProgressDisplay display = display(true, 24)) {
-      display.evaluating(0, 2048);
+      display.evaluating("held-out", 0, 2048);
       Thread.sleep(250); // more than from one line to the next
-      display.evaluating(1024, 2048);
+      display.evaluating("held-out", 1024, 2048);
     }
-    assertThat(screen).hasToString("\r\u001b[Kheld-out text: 1,024 of\n");
+    assertThat(screen).hasToString("\r\u001b[Kheld-out: 1,024 of 2,04\n");
   }
 
   @Test
@@ -89,11 +97,11 @@ class ProgressDisplayTest {
   @Test
   void theSpeedIsThatOfTheLastSeconds() {
     try (ProgressDisplay display = display(false)) {
-      display.stepped(new StepReport(1, 1000, 1, 0, 1, 1e-3, 64 / 30.0));
+      display.stepped(report(1, 1000, 1, 64 / 30.0));
       for (int step = 2; step < 1000; step++) {
-        display.stepped(new StepReport(step, 1000, 1, 0, 1, 1e-3, 6400));
+        display.stepped(report(step, 1000, 1, 6400));
       }
-      display.stepped(new StepReport(1000, 1000, 1, 0, 1, 1e-3, 640));
+      display.stepped(report(1000, 1000, 1, 640));
     }
     assertThat(screen.toString().lines().reduce((a, b) -> b).orElseThrow())
         .as("990 of 0.01 s, one of 0.1 s")
@@ -104,8 +112,8 @@ class ProgressDisplayTest {
   @Test
   void reportsMayBeRare() {
     try (ProgressDisplay display = display(false)) {
-      display.stepped(new StepReport(1, 101, 1, 0, 1, 1e-3, 64 / 2.0));
-      display.stepped(new StepReport(101, 101, 1, 0, 1, 1e-3, 64 * 100 / 6.0));
+      display.stepped(report(1, 101, 1, 64 / 2.0));
+      display.stepped(report(101, 101, 1, 64 * 100 / 6.0));
     }
     assertThat(screen.toString()).contains("step 101/101").contains("  808 tokens/s  ");
   }
@@ -113,14 +121,14 @@ class ProgressDisplayTest {
   /** The summary says it. */
   @Test
   void theLastEvaluationIsNotSaidTwice() {
-    Score score = new Score(Math.log(2), 1, 1, 1);
+    Score score = new Score("held-out", Math.log(2), 1, 1, 1, 1);
     try (ProgressDisplay display = display(false)) {
       display.stepped(step(4, 64));
       display.evaluated(4, score);
       display.stepped(step(8, 64));
       display.evaluated(8, score);
     }
-    assertThat(screen.toString()).containsOnlyOnce("held-out").contains("step 4: held-out text");
+    assertThat(screen.toString()).containsOnlyOnce("held-out").contains("step 4: held-out ");
   }
 
   @Test

@@ -58,11 +58,14 @@ class TrainedModelTest {
 
   @Test
   void aRunGoesOn() throws IOException {
-    Path own = copy("resumed");
+    Path own = copy("resumed once");
     var resumed =
         run("train", "--resume", "--run-dir", own, "--set", "trainer.steps=4", "--device", "cpu");
     assertThat(resumed.done().err()).contains("resuming after step 2").contains("step 4/4");
-    assertThat(Files.readAllLines(own.resolve("metrics.jsonl"))).hasSize(4);
+    assertThat(resumed.out()).contains("hydra generate --model '" + own + "' --prompt");
+    assertThat(Files.readAllLines(own.resolve("metrics.jsonl")))
+        .filteredOn(line -> line.startsWith("{\"kind\":\"step\""))
+        .hasSize(4);
   }
 
   @Test
@@ -77,17 +80,26 @@ class TrainedModelTest {
   }
 
   @Test
+  void filesAreScoredFromTheFirstTokenToTheLastByTheirNames() throws IOException {
+    Path one = Files.writeString(folder.resolve("one.txt"), "abc".repeat(40));
+    Path two = Files.writeString(folder.resolve("two.txt"), "xy");
+    assertThat(run("eval", "--model", folder.resolve("run"), one, two).done().out())
+        .contains(one + ": loss", "119 tokens, 119 bytes", two + ": loss", "1 token, 1 byte,");
+    run("eval", "--model", folder.resolve("run"), "none.txt").refused(2, "there is no file none");
+  }
+
+  @Test
   void theLastEvaluationIsBounded() throws IOException {
     Path config = TinyModel.write(Files.createDirectories(folder.resolve("bounded")));
     Path own = folder.resolve("bounded/run");
     String limit = "trainer.evaluation.final-windows=";
     Object[] train = {"train", config, "--run-dir", own, "--device", "cpu", "--set", limit + 4};
     assertThat(run(train).done().out())
-        .contains("on 128 of 928 held-out bytes (all: hydra eval --model " + own + ")");
-    assertThat(run("eval", "--model", own).done().out()).contains("928 of 928 held-out bytes");
+        .contains("on 128 held-out bytes, 4 of 30 windows (all: hydra eval --model " + own + ")");
+    assertThat(run("eval", "--model", own).done().out()).contains("959 bytes, 30 of 30 windows");
     train[3] = folder.resolve("bounded/all");
     train[7] = limit + 0;
-    assertThat(run(train).done().out()).contains("on 928 held-out bytes\n");
+    assertThat(run(train).done().out()).contains("on 959 held-out bytes\n");
   }
 
   @Test
@@ -241,9 +253,12 @@ class TrainedModelTest {
 
   @Test
   void anotherShapeThanTheCheckpointsIsRefused() {
-    var outcome = run("generate", "--model", run, "--set", "model.width=24");
-    assertThat(outcome.code()).isNotZero();
-    assertThat(outcome.err()).contains("model.width is 16 in the checkpoint, 24 here");
+    String refusal = "model.width is 16 in the checkpoint, 24 here";
+    run("generate", "--model", run, "--set", "model.width=24").refused(2, refusal);
+    Object[] train = {"train", "--resume", "--run-dir", run, "--set", "model.width=24"};
+    var resumed = run(train);
+    resumed.refused(2, refusal);
+    assertThat(resumed.err()).doesNotContain("parameters,", "training windows");
   }
 
   private static Map<String, Object> json(Object... arguments) throws IOException {

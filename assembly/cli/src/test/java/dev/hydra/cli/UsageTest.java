@@ -19,7 +19,13 @@ class UsageTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "'' | hydra needs a command",
+        "'' | hydra needs a command: train, eval, compare, report, generate,",
+        "config | hydra config needs a command: check, options, show",
+        "plugins | hydra plugins needs a command: new, verify, swap, rollback, describe, list",
+        "bench | hydra bench needs a command: components, swap, train",
+        "tokenizer | hydra tokenizer needs a command: train, chat, decode, encode, info",
+        "import | hydra import needs a command: hf",
+        "export | hydra export needs a command: hf",
         "trian | Unmatched argument at index 0: 'trian'",
         "train --stpes 3 | Unknown option: '--stpes'",
         "train --steps 100 | Did you mean: --set trainer.steps=100",
@@ -134,6 +140,13 @@ class UsageTest {
   void helpNamesTheExitCodes() {
     assertThat(run("--help").out())
         .contains("Exit codes:", "wrong use or configuration", "interrupted");
+  }
+
+  @Test
+  void commandsToBeCopiedAreQuoted() {
+    run("train", "x", "--output", "my runs/a").refused(2, "Did you mean: --run-dir 'my runs/a'");
+    run("train", "x", "--dataset=my text.txt")
+        .refused(2, "Did you mean: --set 'data.files=my text.txt'");
   }
 
   @Test

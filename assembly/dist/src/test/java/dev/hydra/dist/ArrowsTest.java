@@ -76,21 +76,28 @@ class ArrowsTest {
     rules.put(
         "composer.swap", with(libtorch, "composer.config", "composer.spec", "composer.model"));
     rules.put("data..", libtorch);
+    rules.put("chat", new String[] {"api", "chat.jinja"});
+    rules.put("chat.jinja", new String[] {"api"});
+    rules.put("tokenizer.hf", with(libtorch, "data"));
     rules.put("optim..", libtorch);
     rules.put("inference..", with(libtorch, "composer..", "data.."));
     String[] core = with(libtorch, "composer..", "data..", "optim..", "inference..");
     rules.put("trainer.step", core);
     rules.put("trainer.evaluation", with(core, "trainer.step"));
     rules.put("trainer.swap", with(core, "trainer.step"));
-    rules.put("trainer.run", with(core, "trainer.step", "trainer.evaluation", "trainer.swap"));
+    rules.put("trainer.metrics", core);
+    rules.put(
+        "trainer.run",
+        with(core, "trainer.step", "trainer.evaluation", "trainer.swap", "trainer.metrics"));
     rules.put("huggingface..", with(core, "trainer.."));
     rules.put("tck..", with(core, "trainer.."));
     rules.put("bench..", with(core, "trainer.."));
     rules.put("swapproof..", libtorch);
-    String[] tools = with(core, "trainer..", "huggingface..", "tck..", "bench..");
+    String[] tools = with(core, "trainer..", "huggingface..", "tck..", "bench..", "chat");
     rules.put("launcher..", new String[] {"api", "api.host"});
     rules.put("cli.common", tools);
     rules.put("cli.scaffold", with(tools, "cli.common"));
+    rules.put("cli.compare", with(tools, "cli.common"));
     rules.put("cli.plugins", with(tools, "api.host", "cli.common"));
     rules.put("cli.swap", with(tools, "cli.common", "cli.plugins"));
     rules.put("cli.swapbench", with(tools, "cli.common", "cli.plugins", "cli.swap"));

@@ -81,7 +81,7 @@ class CommandLineIT {
     assertThat(out).contains("bits per byte on");
     assertThat(out).contains("sample: one");
     assertThat(out).contains("written to " + folder.toRealPath().resolve("run"));
-    assertEquals(6, Files.readAllLines(folder.resolve("run/metrics.jsonl")).size());
+    assertEquals(6, Metrics.of(folder.resolve("run"), "step").size());
     assertThat(folder.resolve("run/checkpoints/step-000006/manifest.json")).exists();
 
     Map<String, Object> score = json(ok("eval", "--model", "run", "--json"));
@@ -172,11 +172,7 @@ class CommandLineIT {
   }
 
   private List<Object> losses(String run) throws IOException {
-    List<Object> losses = new ArrayList<>();
-    for (String line : Files.readAllLines(folder.resolve(run).resolve("metrics.jsonl"))) {
-      losses.add(JSON.std.mapFrom(line).get("loss"));
-    }
-    return losses;
+    return Metrics.of(folder.resolve(run), "step").stream().map(line -> line.get("loss")).toList();
   }
 
   @ParameterizedTest

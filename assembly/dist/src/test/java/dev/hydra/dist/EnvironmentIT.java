@@ -100,6 +100,19 @@ class EnvironmentIT {
         hydra.with("TMPDIR", temporary).run("properties", "java.io.tmpdir").out());
   }
 
+  @Test
+  void aFolderThatCannotBeWrittenIsNotForTemporaryFiles() throws Exception {
+    Hydra.Result result = hydra.with("TMPDIR", "/proc").run("properties", "java.io.tmpdir");
+    if (result.exitCode() == 0) { // whoever may not write there is given another one
+      assertThat(result.out()).doesNotContain("java.io.tmpdir=/proc");
+    } else { // root may, as far as the shell can tell
+      assertThat(result.err())
+          .singleElement()
+          .asString()
+          .endsWith("set TMPDIR to a folder that can" + " be written");
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"HYDRA_JAVA_OPTS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"})
   void anotherGarbageCollectorMayBeChosen(String variable) throws Exception {

@@ -58,8 +58,8 @@ class PluginKindsIT {
 
   private List<Double> rates(String run) throws IOException {
     List<Double> rates = new ArrayList<>();
-    for (String line : Files.readAllLines(folder.resolve(run).resolve("metrics.jsonl"))) {
-      rates.add(((Number) JSON.std.mapFrom(line).get("learning_rate")).doubleValue());
+    for (Map<String, Object> line : Metrics.of(folder.resolve(run), "step")) {
+      rates.add(((Number) line.get("learning_rate")).doubleValue());
     }
     return rates;
   }
@@ -88,13 +88,13 @@ class PluginKindsIT {
     assertRefused(
         run("config", "check", "halving.conf", "--set", "optimizer.schedule=halvin"),
         "unknown schedule \"halvin\"; did you mean \"halving\"? Known: constant, cosine, halving,"
-            + " linear");
+            + " inverse-sqrt, linear, wsd");
     assertRefused(
         run("config", "check", "halving.conf", "--set", "optimizer.schedule={type=halving,evry=3}"),
         "unknown key \"evry\"; did you mean \"every\"?");
     assertRefused(
         run("config", "check", "halving.conf", "--set", "optimizer.type=halving"),
-        "unknown optimizer \"halving\". Known: adamw");
+        "unknown optimizer \"halving\". Known: adamw, lion, muon");
     assertRefused(
         run("plugins", "describe", "halvng"),
         "unknown name \"halvng\"; did you mean \"halving\"? Known: ");
@@ -156,7 +156,7 @@ class PluginKindsIT {
   void theDistributionsOwnAreVerified() throws Exception {
     Hydra.Result result = run("plugins", "verify", Hydra.jar("optim").toString());
     assertEquals(0, result.exitCode(), result.toString());
-    assertEquals(4, result.out().stream().filter("all passed"::equals).count());
+    assertEquals(8, result.out().stream().filter("all passed"::equals).count());
     Hydra.Result byteTokens =
         run("plugins", "verify", Hydra.jar("data").toString(), "--type", "byte");
     assertEquals(0, byteTokens.exitCode(), byteTokens.toString());

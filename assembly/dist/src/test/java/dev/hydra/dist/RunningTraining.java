@@ -124,8 +124,7 @@ final class RunningTraining implements AutoCloseable {
 
   /** How many steps are in the metrics. */
   long step() throws IOException {
-    Path metrics = run.resolve("metrics.jsonl");
-    return Files.exists(metrics) ? Files.readAllLines(metrics).size() : 0;
+    return Metrics.of(run, "step").size();
   }
 
   /** Waits until training has gone on for some steps. */

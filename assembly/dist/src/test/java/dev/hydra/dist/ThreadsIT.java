@@ -3,6 +3,7 @@ package dev.hydra.dist;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import dev.hydra.api.Messages;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -25,9 +26,11 @@ class ThreadsIT {
   @CsvSource({"1", "3"})
   void theOptionCountsForEveryCommand(String threads) throws Exception {
     List<String> out = hydra().run("doctor", "--threads", threads).out();
-    assertThat(out).anyMatch(line -> line.endsWith(", " + threads + " threads"));
+    assertThat(out)
+        .anyMatch(line -> line.endsWith(", " + Messages.count(Long.parseLong(threads), "thread")));
     out = hydra().with("OMP_NUM_THREADS", "2").run("--threads=" + threads, "doctor").out();
-    assertThat(out).anyMatch(line -> line.endsWith(", " + threads + " threads"));
+    assertThat(out)
+        .anyMatch(line -> line.endsWith(", " + Messages.count(Long.parseLong(threads), "thread")));
   }
 
   @ParameterizedTest

@@ -1,9 +1,10 @@
 package dev.hydra.cli.common;
 
 import com.typesafe.config.Config;
+import com.typesafe.config.ConfigList;
+import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueFactory;
-import com.typesafe.config.ConfigValueType;
 import dev.hydra.api.Names;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -11,12 +12,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** Finds files of the user and of the installation. */
 public final class Installation {
   private static final String ENDING = ".conf";
+  private static final Set<String> FILE_KEYS = Set.of("file", "files", "validation-files");
 
   private Installation() {}
 
@@ -91,31 +96,47 @@ public final class Installation {
    * their names.
    */
   public static Config withAbsoluteData(Config config, Path file) {
-    if (!config.hasPath("data.files")) {
+    if (!config.hasPath("data")) {
       return config;
     }
-    ConfigValue value = config.getValue("data.files");
-    boolean list = value.valueType() == ConfigValueType.LIST;
+    Path beside = file.toAbsolutePath().getParent();
+    return config.withValue("data", absolute(config.getValue("data"), "", beside));
+  }
+
+  /** A value of the configuration with the files in it, which stand under names such as files. */
+  private static ConfigValue absolute(ConfigValue value, String key, @Nullable Path beside) {
+    if (value instanceof ConfigObject object) {
+      ConfigObject changed = object;
+      for (Map.Entry<String, ConfigValue> each : object.entrySet()) {
+        changed =
+            changed.withValue(each.getKey(), absolute(each.getValue(), each.getKey(), beside));
+      }
+      return changed;
+    }
+    if (value instanceof ConfigList list) {
+      List<ConfigValue> changed = new ArrayList<>();
+      list.forEach(each -> changed.add(absolute(each, key, beside)));
+      return ConfigValueFactory.fromIterable(changed).withOrigin(value.origin());
+    }
+    if (!FILE_KEYS.contains(key) || !(value.unwrapped() instanceof String name)) {
+      return value;
+    }
     // What is said on the command line is meant from where it is said.
     boolean here = value.origin().description().startsWith("--set");
-    Path beside = file.toAbsolutePath().getParent();
     List<Path> folders = new ArrayList<>();
     folders.add(Path.of("").toAbsolutePath());
     if (beside != null) {
       folders.add(here ? 1 : 0, beside);
     }
-    List<Object> files = new ArrayList<>();
-    for (Object each : list ? (List<?>) value.unwrapped() : List.of(value.unwrapped())) {
-      files.add(each instanceof String text ? absolute(text, folders) : each);
-    }
-    return config.withValue(
-        "data.files", ConfigValueFactory.fromIterable(files).withOrigin(value.origin()));
+    return ConfigValueFactory.fromAnyRef(absolute(name, folders)).withOrigin(value.origin());
   }
 
   private static String absolute(String name, List<Path> folders) {
+    // Of a pattern the folder before its first wildcard.
+    String fixed = name.replaceFirst("(^|/)[^/]*[*?\\[{].*", "");
     return folders.stream()
+        .filter(folder -> Files.exists(folder.resolve(fixed)))
         .map(folder -> folder.resolve(name).normalize())
-        .filter(Files::exists)
         .findFirst()
         .map(Path::toString)
         .orElse(name);

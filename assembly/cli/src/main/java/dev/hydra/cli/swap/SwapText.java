@@ -1,5 +1,6 @@
 package dev.hydra.cli.swap;
 
+import dev.hydra.api.Messages;
 import dev.hydra.cli.common.Json;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.swap.SwapReport;
@@ -74,7 +75,7 @@ public final class SwapText {
   }
 
   private static String words(double steps, double seconds) {
-    return String.format(Locale.ROOT, "%,.0f steps", steps)
+    return Messages.count(Math.round(steps), "step")
         + (seconds > 0 ? String.format(Locale.ROOT, " and at least %,.0f s", seconds) : "");
   }
 

@@ -1,6 +1,6 @@
 package dev.hydra.cli.swapbench;
 
-import dev.hydra.bench.ProcessMemory;
+import dev.hydra.libtorch.runtime.ProcessMemory;
 import dev.hydra.libtorch.runtime.Scopes;
 import java.lang.management.ManagementFactory;
 import java.util.List;

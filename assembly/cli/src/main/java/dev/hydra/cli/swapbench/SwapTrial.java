@@ -85,14 +85,14 @@ public final class SwapTrial implements TrainingListener {
 
   /** Trains; gives the plugins of the sites at the end, by path. */
   Map<SitePath, SwapReport.Version> run() throws IOException {
-    Experiment experiment = Experiment.read(config, plugins.registry());
+    Experiment experiment = Experiment.read(config, plugins.registry(), Installation.dataRoots());
     ExecutorService clients = Executors.newCachedThreadPool();
     SwapChannel channel =
         new SwapChannel(folder, plugins, RunPlugins.of(folder.path(), config), line -> {});
     try (Trainer trainer =
         new Trainer(
             experiment,
-            experiment.data().open(Installation.dataRoots()),
+            experiment.open(Installation.dataRoots(), bytes -> {}),
             plugins.components(Map.of()),
             device,
             folder,

@@ -2,6 +2,7 @@ package dev.hydra.cli.swapbench;
 
 import com.typesafe.config.Config;
 import dev.hydra.api.Registration;
+import dev.hydra.cli.common.Installation;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Placement;
@@ -53,7 +54,8 @@ final class SwappedDecoding {
   /** Draws twice with the same seed: without swaps and with them. */
   static List<Drawn> twice(Config config, PluginJars plugins, Device device, NextJar jars)
       throws IOException {
-    ComputeType.Choice choice = Experiment.read(config, plugins.registry()).trainer().precision();
+    ComputeType.Choice choice =
+        Experiment.read(config, plugins.registry(), Installation.dataRoots()).trainer().precision();
     Placement precision = new Placement(device, ComputeType.choose(choice, device));
     try (Model model =
         Model.build(ModelSpec.read(config), plugins.components(Map.of()), precision, 0)) {

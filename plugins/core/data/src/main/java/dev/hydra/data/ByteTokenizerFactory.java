@@ -2,11 +2,10 @@ package dev.hydra.data;
 
 import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Option;
-import dev.hydra.api.Settings;
 import java.util.List;
 
 /** Creates {@link ByteTokenizer}s. */
-@HydraPlugin("byte")
+@HydraPlugin("bytes")
 public final class ByteTokenizerFactory implements TokenizerFactory {
   /** Creates the factory, for the registry. */
   public ByteTokenizerFactory() {}
@@ -17,7 +16,7 @@ public final class ByteTokenizerFactory implements TokenizerFactory {
   }
 
   @Override
-  public Tokenizer create(Settings settings) {
+  public Tokenizer create(TokenizerContext from) {
     return new ByteTokenizer();
   }
 }

@@ -1,17 +1,15 @@
 package dev.hydra.data;
 
-import org.bytedeco.pytorch.Tensor;
-
-/** A text as one long sequence of tokens, held in memory. */
+/** A text as one long sequence of tokens. */
 public final class Corpus {
-  private final Tokens tokens;
+  private final TokenSequence tokens;
 
-  private Corpus(Tokens tokens) {
+  Corpus(TokenSequence tokens) {
     this.tokens = tokens;
   }
 
   /**
-   * Reads a text.
+   * Reads a text into memory.
    *
    * @param tokenizer what makes tokens of it
    * @throws dev.hydra.api.ConfigException if it cannot be read
@@ -19,7 +17,9 @@ public final class Corpus {
    */
   public static Corpus read(Source source, Tokenizer tokenizer) {
     Tokens tokens = Tokens.forVocabulary(tokenizer.vocabSize());
-    source.read(text -> tokenizer.encode(text, tokens));
+    PieceSink pieces = new PieceSink(piece -> piece.encode(tokenizer, tokens));
+    source.read(pieces);
+    pieces.end();
     if (tokens.size() == 0) {
       throw new CorpusException("the corpus is empty: the source gives no text");
     }
@@ -27,25 +27,24 @@ public final class Corpus {
   }
 
   /** Returns the number of tokens. */
-  public int size() {
+  public long size() {
     return tokens.size();
   }
 
-  /** Returns the token at an index. */
-  public int token(int index) {
-    return tokens.get(index);
+  /** Returns a short text that another sequence of tokens hardly shares. */
+  public String fingerprint() {
+    return tokens.fingerprint();
   }
 
-  /**
-   * Returns the {@code width} tokens from each start on: int64 [starts.length, width] on the CPU.
-   */
-  Tensor windows(int[] starts, int width) {
-    long[] ids = new long[Math.multiplyExact(starts.length, width)];
-    for (int row = 0; row < starts.length; row++) {
-      for (int i = 0; i < width; i++) {
-        ids[row * width + i] = tokens.get(starts[row] + i);
-      }
-    }
-    return Tensor.create(ids, starts.length, width);
+  /** Returns the token at an index. */
+  public int token(long index) {
+    long[] one = new long[1];
+    tokens.read(index, one, 0, 1);
+    return (int) one[0];
+  }
+
+  /** Reads the tokens from an index on into a part of an array. */
+  void read(long from, long[] into, int offset, int count) {
+    tokens.read(from, into, offset, count);
   }
 }

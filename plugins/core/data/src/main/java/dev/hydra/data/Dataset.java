@@ -1,17 +1,31 @@
 package dev.hydra.data;
 
+import java.util.List;
+import java.util.stream.Collectors;
+
 /**
- * A corpus ready for training.
+ * Data ready for training.
  *
  * @param tokenizer what its tokens mean
- * @param corpus the text
- * @param split what is trained on and what is held out
- * @param train the windows to train on
- * @param validation the windows to validate on; none if nothing is held out
+ * @param corpora the texts, one for each source
+ * @param train the samples to train on
+ * @param validation the texts to score on, each with a window at least; none if nothing is held out
  */
 public record Dataset(
-    Tokenizer tokenizer,
-    Corpus corpus,
-    Split split,
-    WindowSampler train,
-    ValidationWindows validation) {}
+    Tokenizer tokenizer, List<Corpus> corpora, Sampler train, List<ValidationSet> validation) {
+  /** Copies the lists. */
+  public Dataset {
+    corpora = List.copyOf(corpora);
+    validation = List.copyOf(validation);
+  }
+
+  /** Returns the number of tokens of all sources. */
+  public long size() {
+    return corpora.stream().mapToLong(Corpus::size).sum();
+  }
+
+  /** Returns a short text that other texts hardly share. */
+  public String fingerprint() {
+    return corpora.stream().map(Corpus::fingerprint).collect(Collectors.joining("+"));
+  }
+}

@@ -34,7 +34,6 @@ record FileKind(String begin, String what, String remedy) {
           new FileKind("GIF8", "a GIF image", OTHER),
           new FileKind("\u00ff\u00d8\u00ff", "a JPEG image", OTHER),
           new FileKind("%PDF-", "a PDF document", "extract its text: pdftotext"),
-          new FileKind("(\u00b5/\u00fd", "compressed by zstd", "unpack it: zstd -d"),
           new FileKind("\u00fd7zXZ", "compressed by xz", "unpack it: xz -d"),
           new FileKind("BZh", "compressed by bzip2", "unpack it: bzip2 -d"),
           new FileKind("7z\u00bc\u00af", "a 7z archive", UNPACK),

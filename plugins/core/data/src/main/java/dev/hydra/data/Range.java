@@ -6,7 +6,7 @@ package dev.hydra.data;
  * @param from the index of its first token
  * @param to the index after its last token
  */
-public record Range(int from, int to) {
+public record Range(long from, long to) {
   /** Checks the order. */
   public Range {
     if (from < 0 || to < from) {
@@ -15,7 +15,7 @@ public record Range(int from, int to) {
   }
 
   /** Returns the number of tokens. */
-  public int size() {
+  public long size() {
     return to - from;
   }
 }

@@ -1,6 +1,6 @@
 package dev.hydra.data;
 
-import java.util.function.Consumer;
+import java.util.Optional;
 
 /** A text to train on. Reading it again gives the same. */
 @FunctionalInterface
@@ -8,10 +8,20 @@ public interface Source {
   /**
    * Reads the whole text.
    *
-   * @param sink receives the text in order, UTF-8, in pieces that end where characters end; with
-   *     nothing between them
+   * @param sink receives the text in order, UTF-8, in pieces that end where characters end, with
+   *     nothing between them, and is told where documents end
    * @throws dev.hydra.api.ConfigException if it cannot be read to its end, naming the line of the
    *     configuration that is to blame; see {@link dev.hydra.api.Settings#invalid}
    */
-  void read(Consumer<byte[]> sink);
+  void read(TextSink sink);
+
+  /**
+   * Says which files it reads, and how: then what is made of them can be kept. Nothing if it reads
+   * something else.
+   *
+   * @throws dev.hydra.api.ConfigException if they cannot be found
+   */
+  default Optional<SourceFiles> files() {
+    return Optional.empty();
+  }
 }

@@ -33,7 +33,7 @@ public record Split(List<Range> train, List<Range> validation) {
    * @param size the number of tokens
    * @param validationFraction the part to hold out, in [0, 1)
    */
-  public static Split of(int size, double validationFraction) {
+  public static Split of(long size, double validationFraction) {
     if (!(validationFraction >= 0 && validationFraction < 1)) {
       throw new IllegalArgumentException(
           "the fraction held out must be at least 0 and below 1, but is " + validationFraction);
@@ -43,16 +43,16 @@ public record Split(List<Range> train, List<Range> validation) {
     List<Range> train = new ArrayList<>();
     List<Range> validation = new ArrayList<>();
     for (int i = 0; i < pieces; i++) {
-      int from = (int) ((long) size * i / pieces);
-      int to = (int) ((long) size * (i + 1) / pieces);
-      int border = to - (int) Math.ceil(heldOut / pieces);
+      long from = size * i / pieces;
+      long to = size * (i + 1) / pieces;
+      long border = to - (long) Math.ceil(heldOut / pieces);
       add(train, from, border);
       add(validation, border, to);
     }
     return new Split(train, validation);
   }
 
-  private static void add(List<Range> ranges, int from, int to) {
+  private static void add(List<Range> ranges, long from, long to) {
     if (from < to) {
       ranges.add(new Range(from, to));
     }

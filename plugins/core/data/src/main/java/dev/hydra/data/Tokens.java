@@ -4,7 +4,7 @@ import java.util.Arrays;
 import java.util.function.IntConsumer;
 
 /** A growing sequence of tokens on the heap: a byte each if the vocabulary allows, else an int. */
-abstract class Tokens implements IntConsumer {
+abstract class Tokens implements IntConsumer, TokenSequence {
   /** The largest array that every JVM can make. */
   private static final int MAX_SIZE = Integer.MAX_VALUE - 8;
 
@@ -15,9 +15,17 @@ abstract class Tokens implements IntConsumer {
     return vocabSize <= 256 ? new Bytes() : new Ints();
   }
 
-  /** Returns the number of tokens. */
-  final int size() {
+  @Override
+  public final long size() {
     return size;
+  }
+
+  @Override
+  public final void read(long from, long[] into, int offset, int count) {
+    int start = Math.toIntExact(from);
+    for (int i = 0; i < count; i++) {
+      into[offset + i] = get(start + i);
+    }
   }
 
   @Override

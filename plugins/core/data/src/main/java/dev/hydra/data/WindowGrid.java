@@ -1,7 +1,7 @@
 package dev.hydra.data;
 
 import java.util.List;
-import java.util.function.ToIntFunction;
+import java.util.function.ToLongFunction;
 
 /**
  * Numbers the windows of several ranges through. Windows follow each other at the distance of the
@@ -16,19 +16,20 @@ final class WindowGrid {
    * Lays out the windows.
    *
    * @param ranges where the windows lie
+   * @param shortest the size of the shortest range that gets windows
    * @param length the window's length
-   * @param windows how many windows a range gets that has room for at least one
+   * @param windows how many windows such a range gets
    */
-  WindowGrid(List<Range> ranges, int length, ToIntFunction<Range> windows) {
+  WindowGrid(List<Range> ranges, long shortest, int length, ToLongFunction<Range> windows) {
     if (length < 1) {
       throw new IllegalArgumentException("a window needs a token, but its length is " + length);
     }
-    this.ranges = ranges.stream().filter(range -> range.size() > length).toList();
+    this.ranges = ranges.stream().filter(range -> range.size() >= shortest).toList();
     this.length = length;
     ends = new long[this.ranges.size()];
     long end = 0;
     for (int i = 0; i < ends.length; i++) {
-      end += windows.applyAsInt(this.ranges.get(i));
+      end += windows.applyAsLong(this.ranges.get(i));
       ends[i] = end;
     }
   }
@@ -57,14 +58,14 @@ final class WindowGrid {
    * Returns where a window of the range starts if the range's first window starts at its first
    * token.
    */
-  int start(int range, long window) {
-    return Math.toIntExact(ranges.get(range).from() + (window - begin(range)) * length);
+  long start(int range, long window) {
+    return ranges.get(range).from() + (window - begin(range)) * length;
   }
 
   /** Returns how many tokens the range has beyond its windows: by so much they can all move. */
-  int slack(int range) {
+  long slack(int range) {
     long used = (ends[range] - begin(range)) * length + 1;
-    return Math.toIntExact(ranges.get(range).size() - used);
+    return ranges.get(range).size() - used;
   }
 
   private long begin(int range) {

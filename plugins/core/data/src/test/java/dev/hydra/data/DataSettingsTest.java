@@ -1,10 +1,11 @@
 package dev.hydra.data;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigParseOptions;
@@ -17,7 +18,9 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -33,12 +36,15 @@ class DataSettingsTest {
   void defaultsOpenADataset() {
     DataSettings settings = read("files = words");
     assertEquals(256, settings.sequenceLength());
-    assertInstanceOf(ByteTokenizer.class, settings.tokenizer());
+    assertInstanceOf(ByteTokenizer.class, settings.tokenizer(List.of()));
     Dataset data = settings.open(List.of(folder));
-    assertEquals(100_000, data.corpus().size());
-    assertEquals(Split.of(100_000, 0.05), data.split());
-    assertEquals(257, data.train().next(2).size(1));
-    assertEquals(4_999 / 256, data.validation().count());
+    assertEquals(100_000, data.corpora().get(0).size());
+    assertEquals(257, data.train().next(2).width());
+    assertEquals("held-out", data.validation().get(0).name());
+    ValidationWindows windows = data.validation().get(0).windows();
+    long heldOut = Split.of(100_000, 0.05).validation().stream().mapToLong(Range::size).sum();
+    assertEquals(heldOut - 1, windows.batch(0, windows.count()).predicted().length);
+    data.train().close();
   }
 
   @Test
@@ -47,11 +53,54 @@ class DataSettingsTest {
         read("files = [words, words]\ntokenizer = byte\nsequence-length = 64\nseed = 3\n"
                 + "validation-fraction = 0.1")
             .open(List.of(folder));
-    assertEquals(Split.of(200_000, 0.1), data.split());
-    WindowSampler same = new WindowSampler(data.corpus(), data.split().train(), 64, 3);
-    WindowSampler other = new WindowSampler(data.corpus(), data.split().train(), 64, 0);
-    assertEquals(same.start(0), data.train().start(0));
-    assertTrue(other.start(0) != data.train().start(0));
+    long[] first = data.train().next(1).predicted();
+    data.train().close();
+    assertArrayEquals(first(data.corpora().get(0), 3), first);
+    assertFalse(Arrays.equals(first(data.corpora().get(0), 0), first));
+  }
+
+  private static long[] first(Corpus corpus, long seed) {
+    Batch batch = new Batch(1, 65);
+    new WindowSampler(corpus, Split.of(200_000, 0.1).train(), 64, seed).read(0, batch, 0);
+    return batch.predicted();
+  }
+
+  @Test
+  void sourcesAreMixedAndEachHoldsOutItsOwn() {
+    Dataset data =
+        read("sources = [{ files = words, weight = 3, name = a },"
+                + " { source = letters, count = 5000 }]\nsequence-length = 20")
+            .open(List.of(folder));
+    assertEquals(List.of("a", "source-2"), names(data.validation()));
+    assertEquals(105_000, data.size());
+    try (Sampler train = data.train()) {
+      long letters = 0;
+      for (int i = 0; i < 400; i++) {
+        letters += LongStream.of(train.next(1).predicted()).allMatch(id -> id == 'a') ? 1 : 0;
+      }
+      assertEquals(100, letters);
+    }
+    assertMistake(
+        "data.sources[0].weight: must be above 0", "\nsources = [{ files = words, weight = 0 }]");
+    assertMistake("data.sources: must be a list of sources", "\nsources = [words]");
+  }
+
+  @Test
+  void validationSetsHaveTheirNamesAndAllOfTheirText() {
+    DataSettings settings =
+        read(
+            "files = words\nvalidation = { z { files = words }\n"
+                + "x { source = letters, count = 50 } }");
+    Dataset data = settings.open(List.of(folder));
+    assertEquals(List.of("x", "z"), names(data.validation()));
+    assertEquals(List.of("x", "z"), names(settings.validation(List.of(folder), bytes -> {})));
+    ValidationWindows all = data.validation().get(1).windows();
+    assertEquals(99_999, all.batch(0, all.count()).predicted().length);
+    assertMistake("data.validation: must be an object of names", "files = words\nvalidation = a");
+  }
+
+  private static List<String> names(List<ValidationSet> sets) {
+    return sets.stream().map(ValidationSet::name).toList();
   }
 
   @Test
@@ -59,8 +108,8 @@ class DataSettingsTest {
     assertMistake("unknown key \"file\"; did you mean \"files\"?", "\nfile = words");
     assertMistake("data.files: must be at least one file", "\nfiles = []");
     assertMistake(
-        "data.tokenizer.type: unknown tokenizer \"bytes\"; did you mean \"byte\"?",
-        "files = a\ntokenizer = bytes");
+        "data.tokenizer.type: unknown tokenizer \"bites\"; did you mean \"bytes\"?",
+        "files = a\ntokenizer = bites");
     assertMistake("data.sequence-length: must be at least 1", "files = a\nsequence-length = 0");
     assertMistake(
         "data.validation-fraction: must be between 0.0 and 0.5",
@@ -73,9 +122,6 @@ class DataSettingsTest {
     assertMistake(
         "data.sequence-length: no piece of the text to train on has the 100001 tokens",
         "files = words\nsequence-length = 100000");
-    assertMistake(
-        "data.sequence-length: no piece of the text held out has the 5001 tokens",
-        "files = words\nsequence-length = 5000");
   }
 
   /** A source of one letter. */
@@ -102,8 +148,8 @@ class DataSettingsTest {
     Dataset data =
         read("source = letters, letter = x, count = 5000, sequence-length = 9")
             .open(List.of(folder));
-    assertEquals(5000, data.corpus().size());
-    assertEquals('x', data.corpus().token(4999));
+    assertEquals(5000, data.corpora().get(0).size());
+    assertEquals('x', data.corpora().get(0).token(4999));
     assertMistake(
         "data.files: unknown key \"files\"", "source = letters, count = 5000\nfiles = words");
     assertMistake("data.source: unknown source \"leters\"", "count = 5000\nsource = leters");
@@ -111,7 +157,7 @@ class DataSettingsTest {
         "data.source: the corpus is empty: the source gives no text",
         "count = 0\nsource = letters");
     assertEquals(
-        List.of("letters", "byte"),
+        List.of("letters", "bytes"),
         read("source = letters, count = 1").plugins().stream().map(Registration::type).toList());
   }
 
@@ -126,6 +172,10 @@ class DataSettingsTest {
     return DataSettings.read(
         ConfigFactory.parseString(
             text, ConfigParseOptions.defaults().setOriginDescription("test.conf")),
-        PluginRegistry.of(new ByteTokenizerFactory(), new TextSourceFactory(), new Letters()));
+        PluginRegistry.of(
+            new ByteTokenizerFactory(),
+            new OldByteTokenizerFactory(),
+            new TextSourceFactory(),
+            new Letters()));
   }
 }

@@ -29,8 +29,8 @@ class SplitTest {
     Split split = Split.of(size, fraction);
     List<Range> all = new ArrayList<>(split.train());
     all.addAll(split.validation());
-    all.sort(Comparator.comparingInt(Range::from));
-    int end = 0;
+    all.sort(Comparator.comparingLong(Range::from));
+    long end = 0;
     for (Range range : all) {
       assertEquals(end, range.from());
       assertTrue(range.size() > 0);

@@ -32,7 +32,7 @@ class TokenizerTest {
 
   @Test
   void aCharacterComesWithItsLastByte() {
-    StreamingDecoder decoder = new StreamingDecoder(bytes);
+    StreamingDecoder decoder = bytes.streamingDecoder();
     List<String> pieces = new ArrayList<>();
     for (int token : bytes.encode(TEXT)) {
       pieces.add(decoder.next(token));
@@ -44,7 +44,7 @@ class TokenizerTest {
 
   @Test
   void anUnfinishedCharacterIsReplacedAtTheEndAndForgotten() {
-    StreamingDecoder decoder = new StreamingDecoder(bytes);
+    StreamingDecoder decoder = bytes.streamingDecoder();
     assertEquals("", decoder.next(0xe2));
     assertEquals("", decoder.next(0x82));
     assertEquals("\ufffd", decoder.finish());
@@ -57,7 +57,7 @@ class TokenizerTest {
     for (int round = 0; round < 200; round++) {
       byte[] noise = new byte[50];
       random.nextBytes(noise);
-      StreamingDecoder decoder = new StreamingDecoder(bytes);
+      StreamingDecoder decoder = bytes.streamingDecoder();
       StringBuilder text = new StringBuilder();
       bytes.encode(noise, token -> text.append(decoder.next(token)));
       text.append(decoder.finish());
@@ -67,7 +67,7 @@ class TokenizerTest {
 
   @Test
   void aTokenOfSeveralBytesMayEndWithinACharacter() {
-    StreamingDecoder decoder = new StreamingDecoder(new PairTokenizer());
+    StreamingDecoder decoder = new PairTokenizer().streamingDecoder();
     StringBuilder text = new StringBuilder();
     new PairTokenizer()
         .encode(

@@ -33,12 +33,12 @@ class WindowsTest {
   @Test
   void anEpochTakesEveryWindowOnce() {
     WindowSampler sampler = sampler(7);
-    long count = sampler.samplesPerEpoch();
+    long count = sampler.count();
     assertTrue(count > 0.98 * SIZE * 0.7 / LENGTH, "only " + count);
     for (int epoch = 0; epoch < 3; epoch++) {
       BitSet targets = new BitSet();
       for (long i = 0; i < count; i++) {
-        int start = sampler.start(epoch * count + i);
+        int start = (int) sampler.start(epoch * count + i);
         assertTrue(targets.get(start + 1, start + LENGTH + 1).isEmpty(), "windows overlap");
         targets.set(start + 1, start + LENGTH + 1);
         assertTrue(
@@ -54,18 +54,18 @@ class WindowsTest {
   void bordersMoveFromEpochToEpochSoThatEveryTokenIsTakenOnce() {
     WindowSampler sampler = sampler(7);
     BitSet targets = new BitSet();
-    for (long i = 0; i < 40 * sampler.samplesPerEpoch(); i++) {
-      int start = sampler.start(i);
+    for (long i = 0; i < 40 * sampler.count(); i++) {
+      int start = (int) sampler.start(i);
       targets.set(start + 1, start + LENGTH + 1);
     }
-    int most = split.train().stream().mapToInt(range -> range.size() - 1).sum();
+    int most = split.train().stream().mapToInt(range -> (int) range.size() - 1).sum();
     assertTrue(targets.cardinality() > most - LENGTH / 2, targets.cardinality() + " of " + most);
   }
 
   @Test
   void theOrderIsMixed() {
     WindowSampler sampler = sampler(7);
-    long count = sampler.samplesPerEpoch();
+    long count = sampler.count();
     double covariance = 0;
     int rises = 0;
     for (long i = 0; i < count; i++) {
@@ -86,7 +86,7 @@ class WindowsTest {
   @Test
   void anEpochDiffersFromTheOneBefore() {
     WindowSampler sampler = sampler(7);
-    long count = sampler.samplesPerEpoch();
+    long count = sampler.count();
     long[] first = LongStream.range(0, count).map(sampler::start).toArray();
     long[] second = LongStream.range(count, 2 * count).map(sampler::start).toArray();
     assertTrue(common(first, second) < 20);
@@ -94,76 +94,79 @@ class WindowsTest {
 
   @Test
   void resumingAtASampleEqualsContinuing() {
-    WindowSampler through = sampler(7);
-    WindowSampler resumed = sampler(7);
-    long start = through.samplesPerEpoch() - 10;
-    through.seek(start);
-    for (int i = 0; i < 3; i++) {
-      Tensors.integers(through.next(4));
-    }
-    resumed.seek(through.position());
-    assertEquals(start + 12, resumed.position());
-    for (int i = 0; i < 3; i++) {
-      assertArrayEquals(Tensors.integers(through.next(4)), Tensors.integers(resumed.next(4)));
+    try (Sampler through = new Sampler(sampler(7), LENGTH);
+        Sampler resumed = new Sampler(sampler(7), LENGTH)) {
+      long start = through.samplesPerEpoch() - 10;
+      through.seek(start);
+      for (int i = 0; i < 3; i++) {
+        through.next(4);
+      }
+      resumed.seek(through.position());
+      assertEquals(start + 12, resumed.position());
+      for (int i = 0; i < 3; i++) {
+        assertArrayEquals(through.next(4).predicted(), resumed.next(4).predicted());
+      }
     }
   }
 
   @Test
   void aBatchHoldsTheTokensOfItsWindows() {
-    WindowSampler sampler = sampler(7);
-    sampler.seek(5);
-    Tensor batch = sampler.next(3);
-    assertEquals(ScalarType.Long, Tensors.type(batch));
-    assertArrayEquals(new long[] {3, LENGTH + 1}, Tensors.sizes(batch));
-    long[] expected =
-        LongStream.range(5, 8)
-            .flatMap(
-                sample ->
-                    LongStream.rangeClosed(0, LENGTH)
-                        .map(i -> corpus.token(sampler.start(sample) + (int) i)))
-            .toArray();
-    assertArrayEquals(expected, Tensors.integers(batch));
-  }
-
-  @Test
-  void validationScoresEveryHeldOutTokenAtMostOnceInOrder() {
-    ValidationWindows windows = new ValidationWindows(corpus, split.validation(), LENGTH);
-    BitSet targets = new BitSet();
-    int before = -1;
-    for (int i = 0; i < windows.count(); i++) {
-      int start = windows.start(i);
-      assertTrue(start > before, "out of order");
-      before = start;
-      assertTrue(targets.get(start + 1, start + LENGTH + 1).isEmpty(), "scored twice");
-      targets.set(start + 1, start + LENGTH + 1);
+    WindowSampler order = sampler(7);
+    try (Sampler sampler = new Sampler(order, LENGTH)) {
+      sampler.seek(5);
+      Tensor batch = sampler.next(3).tokens();
+      assertEquals(ScalarType.Long, Tensors.type(batch));
+      assertArrayEquals(new long[] {3, LENGTH + 1}, Tensors.sizes(batch));
+      long[] expected =
+          LongStream.range(5, 8)
+              .flatMap(
+                  sample ->
+                      LongStream.rangeClosed(0, LENGTH)
+                          .map(i -> corpus.token(order.start(sample) + (int) i)))
+              .toArray();
+      assertArrayEquals(expected, Tensors.integers(batch));
     }
-    BitSet heldOut = new BitSet();
-    split.validation().forEach(range -> heldOut.set(range.from() + 1, range.to()));
-    int most = heldOut.cardinality();
-    heldOut.and(targets);
-    assertEquals(targets, heldOut, "a window leaves the held-out text");
-    assertTrue(targets.cardinality() > most - split.validation().size() * LENGTH);
   }
 
   @Test
-  void validationBatchesFollowEachOtherAndEndShort() {
-    ValidationWindows windows = new ValidationWindows(corpus, split.validation(), LENGTH);
-    int last = windows.count() - 2;
-    Tensor batch = windows.batch(last, 4);
-    assertArrayEquals(new long[] {2, LENGTH + 1}, Tensors.sizes(batch));
-    assertEquals(corpus.token(windows.start(last + 1) + 3), Tensors.integers(batch)[LENGTH + 4]);
+  void validationPredictsEveryHeldOutTokenOnceInOrder() {
+    ValidationWindows windows = validation(split.validation());
+    LongStream.Builder wanted = LongStream.builder();
+    for (Range range : split.validation()) {
+      for (long i = range.from() + 1; i < range.to(); i++) {
+        wanted.add(corpus.token(i));
+      }
+    }
+    LongStream.Builder found = LongStream.builder();
+    for (int i = 0; i < windows.count(); i += 7) {
+      LongStream.of(windows.batch(i, 7).predicted()).forEach(found::add);
+    }
+    assertArrayEquals(wanted.build().toArray(), found.build().toArray());
+  }
+
+  @Test
+  void theLastWindowOfATextIsFilledUpWithWhatIsNotPredicted() {
+    ValidationWindows windows = validation(List.of(new Range(10, 10 + 2 * LENGTH + 4)));
+    assertEquals(3, windows.count());
+    Batch last = windows.batch(1, 4);
+    assertEquals(2, last.rows());
+    assertEquals(LENGTH + 3, last.predicted().length);
+    long[] labels = Tensors.integers(last.labels());
+    assertEquals(corpus.token(10 + 2 * LENGTH + 3), labels[LENGTH + 1 + 3]);
+    assertEquals(Batch.IGNORED, labels[LENGTH + 1 + 4]);
+    assertEquals(Batch.IGNORED, labels[2 * LENGTH + 1]);
   }
 
   @Test
   void nothingHeldOutGivesNoValidation() {
-    Split all = Split.of(SIZE, 0);
-    assertEquals(0, new ValidationWindows(corpus, all.validation(), LENGTH).count());
+    assertEquals(0, validation(Split.of(SIZE, 0).validation()).count());
+    assertEquals(0, validation(List.of(new Range(3, 4))).count());
   }
 
   @Test
   void theOnlyWindowOfARangeIsTaken() {
     WindowSampler sampler = new WindowSampler(corpus, List.of(new Range(50, 151)), LENGTH, 1);
-    assertEquals(1, sampler.samplesPerEpoch());
+    assertEquals(1, sampler.count());
     assertEquals(50, sampler.start(0));
     assertEquals(50, sampler.start(9));
   }
@@ -177,23 +180,24 @@ class WindowsTest {
         "no piece of the text to train on has the 101 tokens of a window (the longest has 100);"
             + " use more text or a shorter sequence",
         train.getMessage());
-    CorpusException validation =
-        assertThrows(CorpusException.class, () -> new ValidationWindows(corpus, tooShort, LENGTH));
-    assertEquals(
-        "no piece of the text held out has the 101 tokens of a window (the longest has 100);"
-            + " hold out more, or use more text or a shorter sequence",
-        validation.getMessage());
   }
 
   @Test
   void samplesBeforeTheFirstAreRefused() {
-    assertThrows(IllegalArgumentException.class, () -> sampler(7).seek(-1));
+    try (Sampler sampler = new Sampler(sampler(7), LENGTH)) {
+      assertThrows(IllegalArgumentException.class, () -> sampler.seek(-1));
+    }
   }
 
   @Test
   void batchesLeaveNothingBehind() {
-    WindowSampler sampler = sampler(7);
-    Handles.assertFlat(() -> sampler.next(4));
+    try (Sampler sampler = new Sampler(sampler(7), LENGTH)) {
+      Handles.assertFlat(() -> sampler.next(4).tokens());
+    }
+  }
+
+  private ValidationWindows validation(List<Range> ranges) {
+    return new ValidationWindows(new TextWindows(corpus, ranges, LENGTH), LENGTH);
   }
 
   private WindowSampler sampler(long seed) {
@@ -201,7 +205,7 @@ class WindowsTest {
   }
 
   private static long[] starts(WindowSampler sampler) {
-    return LongStream.range(0, sampler.samplesPerEpoch()).map(sampler::start).toArray();
+    return LongStream.range(0, sampler.count()).map(sampler::start).toArray();
   }
 
   private static long common(long[] a, long[] b) {

@@ -10,17 +10,18 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.IValue;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2), through
- * LibTorch's fused operator: one call for the parameters with decay and one for those without.
+ * LibTorch's fused operator: one call for the parameters that are treated alike, such as those with
+ * decay and those without.
  *
  * <p>The learning rate and the step counts are tensors on the parameters' device. A CUDA graph that
  * has captured {@link #stepUnless} therefore sees what {@link #learningRate} sets between replays.
@@ -36,11 +37,11 @@ final class AdamW implements Optimizer {
   private static final Operator COUNT = Operators.find("aten::_foreach_add_", "Scalar");
   private static final Operator COUNT_BY = Operators.find("aten::_foreach_add_", "Tensor");
 
-  private final Constants constants;
-  private final Tensor learningRate;
+  private final Function<OptimizedParameter, Treatment> treatments;
+  private final LearningRates learningRates;
   private final Map<String, ParameterState> states = new LinkedHashMap<>();
   private final IValue steps;
-  private final List<FusedAdamW> groups;
+  private final Map<Treatment, FusedAdamW> groups = new LinkedHashMap<>();
   private final List<OptimizedParameter> dense;
   private final List<OptimizedParameter> tables;
 
@@ -52,15 +53,40 @@ final class AdamW implements Optimizer {
    * @param epsilon added to the root of the squares' average
    * @param weightDecay the part of a parameter that a step takes away, times the learning rate
    */
-  record Constants(double beta1, double beta2, double epsilon, double weightDecay) {}
+  record Constants(double beta1, double beta2, double epsilon, double weightDecay) {
+    /** Returns these with another weight decay. */
+    Constants withWeightDecay(double other) {
+      return new Constants(beta1, beta2, epsilon, other);
+    }
+  }
+
+  /**
+   * How one parameter is treated.
+   *
+   * @param constants its hyperparameters, without weight decay if it has none
+   * @param rateFactor its learning rate as a part of the optimizer's
+   */
+  record Treatment(Constants constants, double rateFactor) {}
+
+  /** Creates the optimizer of parameters with one treatment; see {@link OptimizerContext}. */
+  AdamW(
+      List<OptimizedParameter> parameters, Constants constants, Map<String, ParameterState> known) {
+    this(
+        parameters,
+        each -> new Treatment(each.decay() ? constants : constants.withWeightDecay(0), 1),
+        known);
+  }
 
   /** Creates the optimizer; see {@link OptimizerContext}. */
   AdamW(
-      List<OptimizedParameter> parameters, Constants constants, Map<String, ParameterState> known) {
-    this.constants = constants;
-    try (PointerScope scope = new PointerScope()) {
-      learningRate = Scopes.own(Tensors.zeros(parameters.get(0).master(), ScalarType.Float));
-    }
+      List<OptimizedParameter> parameters,
+      Function<OptimizedParameter, Treatment> treatments,
+      Map<String, ParameterState> known) {
+    this.treatments = treatments;
+    learningRates =
+        new LearningRates(
+            parameters.get(0).master(),
+            parameters.stream().map(each -> treatments.apply(each).rateFactor()).toList());
     for (OptimizedParameter parameter : parameters) {
       ParameterState own = known.get(parameter.name());
       states.put(parameter.name(), own == null ? initialState(parameter) : own);
@@ -68,21 +94,18 @@ final class AdamW implements Optimizer {
     tables = parameters.stream().filter(p -> p.gradient().is_sparse()).toList();
     dense = parameters.stream().filter(p -> !p.gradient().is_sparse()).toList();
     steps = steps(parameters);
-    groups =
-        Stream.of(true, false)
-            .map(decay -> dense.stream().filter(p -> p.decay() == decay).toList())
-            .filter(members -> !members.isEmpty())
-            .map(this::group)
-            .toList();
+    dense.stream()
+        .collect(Collectors.groupingBy(treatments, LinkedHashMap::new, Collectors.toList()))
+        .forEach(
+            (treatment, members) ->
+                groups.put(
+                    treatment,
+                    FusedAdamW.of(
+                        members.stream().map(this::member).toList(), treatment.constants())));
   }
 
   private IValue steps(List<OptimizedParameter> of) {
     return Operators.list(of.stream().map(each -> momentsOf(each.name()).step()).toList());
-  }
-
-  private FusedAdamW group(List<OptimizedParameter> members) {
-    return FusedAdamW.of(
-        members.stream().map(this::member).toList(), members.get(0).decay(), constants);
   }
 
   private FusedAdamW.Member member(OptimizedParameter parameter) {
@@ -100,9 +123,7 @@ final class AdamW implements Optimizer {
 
   @Override
   public void learningRate(double rate) {
-    try (PointerScope scope = new PointerScope()) {
-      learningRate.fill_(new Scalar(rate));
-    }
+    learningRates.set(rate);
   }
 
   @Override
@@ -124,26 +145,43 @@ final class AdamW implements Optimizer {
   }
 
   private void update(@Nullable Tensor skip) {
-    groups.forEach(group -> group.update(learningRate, skip));
+    groups.forEach(
+        (treatment, group) -> group.update(learningRates.of(treatment.rateFactor()), skip));
     tables.forEach(table -> Scopes.run(() -> updateRows(table, skip)));
   }
 
   @Override
   public Optional<FusedUpdate> fused(double maxNorm) {
+    List<OptimizedParameter> all = Stream.concat(dense.stream(), tables.stream()).toList();
+    List<Treatment> different =
+        all.stream()
+            .map(treatments)
+            .map(each -> new Treatment(each.constants().withWeightDecay(0), each.rateFactor()))
+            .distinct()
+            .toList();
+    if (dense.isEmpty() || different.size() > 1) {
+      return Optional.empty();
+    }
     List<ParameterRecords.Member> members =
-        Stream.concat(dense.stream(), tables.stream())
+        all.stream()
             .map(
                 each ->
                     new ParameterRecords.Member(
-                        each, momentsOf(each.name()), each.decay() ? constants.weightDecay() : 0))
+                        each,
+                        momentsOf(each.name()),
+                        treatments.apply(each).constants().weightDecay()))
             .toList();
-    return dense.isEmpty()
-        ? Optional.empty()
-        : AdamWKernels.of(dense.get(0).master())
-            .map(
-                kernels ->
-                    new AdamWUpdate(
-                        kernels, members, dense.size(), constants, learningRate, maxNorm));
+    Treatment common = different.get(0);
+    return AdamWKernels.of(dense.get(0).master())
+        .map(
+            kernels ->
+                new AdamWUpdate(
+                    kernels,
+                    members,
+                    dense.size(),
+                    common.constants(),
+                    learningRates.of(common.rateFactor()),
+                    maxNorm));
   }
 
   /** Updates only the rows that a sparse gradient holds, taken out and put back. */
@@ -158,8 +196,9 @@ final class AdamW implements Optimizer {
                 table.moments().step(),
                 table.moments().average().index_select(0, rows),
                 table.moments().square().index_select(0, rows)));
-    try (FusedAdamW update = FusedAdamW.of(List.of(touched), parameter.decay(), constants)) {
-      update.update(learningRate, skip);
+    Treatment treatment = treatments.apply(parameter);
+    try (FusedAdamW update = FusedAdamW.of(List.of(touched), treatment.constants())) {
+      update.update(learningRates.of(treatment.rateFactor()), skip);
     }
     table.master().index_copy_(0, rows, touched.master());
     table.moments().average().index_copy_(0, rows, touched.moments().average());
@@ -184,9 +223,9 @@ final class AdamW implements Optimizer {
 
   @Override
   public void close() {
-    groups.forEach(FusedAdamW::close);
+    groups.values().forEach(FusedAdamW::close);
     steps.close();
     states.values().forEach(ParameterState::close);
-    learningRate.close();
+    learningRates.close();
   }
 }

@@ -2,51 +2,70 @@ package dev.hydra.optim;
 
 import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Option;
+import dev.hydra.api.Settings;
 import java.util.List;
+import java.util.function.Function;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 
 /** Creates {@link AdamW} optimizers. */
 @HydraPlugin("adamw")
 public final class AdamWFactory implements OptimizerFactory {
-  private static final Option<Double> BETA1 =
-      beta("beta1", "how much of the gradients' running average a step keeps").orElse(0.9);
-  private static final Option<Double> BETA2 =
-      beta("beta2", "how much of the squared gradients' running average a step keeps").orElse(0.95);
-  private static final Option<Double> EPS =
-      Option.decimal("eps", "added to the root of the squares' average")
-          .where(value -> value > 0, "greater than 0")
-          .orElse(1e-8);
-  private static final Option<Double> WEIGHT_DECAY =
-      Option.decimal("weight-decay", "decay of weight matrices, times the learning rate")
-          .atLeast(0.0)
-          .orElse(0.1);
+  private static final Option<Type> MOMENTS =
+      Option.choice(
+              "moments", Type.class, "the type of the averages; bf16 is rounded stochastically")
+          .orElse(Type.FP32);
+  private static final Option<Integer> MOMENTS_SEED =
+      Option.integer("moments-seed", "of the rounding of averages in bf16").orElse(0);
+
+  private enum Type {
+    FP32,
+    BF16
+  }
 
   /** Creates the factory, for the registry. */
   public AdamWFactory() {}
 
-  private static Option<Double> beta(String name, String doc) {
-    return Option.decimal(name, doc)
-        .where(value -> value >= 0 && value < 1, "at least 0 and less than 1");
-  }
-
   @Override
   public List<Option<?>> options() {
-    return List.of(BETA1, BETA2, EPS, WEIGHT_DECAY);
+    return Stream.concat(AdamWOptions.ALL.stream(), Stream.of(MOMENTS, MOMENTS_SEED)).toList();
   }
 
   @Override
-  public boolean takesWorkingGradients(Tensor master) {
-    return AdamWKernels.of(master).isPresent();
+  public boolean takesGroups() {
+    return true;
+  }
+
+  @Override
+  public boolean takesWorkingGradients(ParameterGroups groups, Tensor master) {
+    long ways = groups.members().stream().map(AdamWFactory::kernelConstants).distinct().count();
+    boolean half = groups.members().stream().anyMatch(AdamWFactory::isHalf);
+    return !half && ways == 1 && AdamWKernels.of(master).isPresent();
+  }
+
+  /** What has to be the same for all parameters that kernels update together. */
+  private static AdamW.Treatment kernelConstants(ParameterGroups.Member member) {
+    AdamW.Treatment own = AdamWOptions.treatment(member, false);
+    return new AdamW.Treatment(own.constants().withWeightDecay(0), own.rateFactor());
+  }
+
+  private static boolean isHalf(ParameterGroups.Member member) {
+    return member.settings().get(MOMENTS) == Type.BF16;
   }
 
   @Override
   public Optimizer create(OptimizerContext from) {
-    AdamW.Constants constants =
-        new AdamW.Constants(
-            from.settings().get(BETA1),
-            from.settings().get(BETA2),
-            from.settings().get(EPS),
-            from.settings().get(WEIGHT_DECAY));
-    return new AdamW(from.parameters(), constants, from.known());
+    Settings settings = from.settings();
+    Function<OptimizedParameter, AdamW.Treatment> treatments =
+        each -> AdamWOptions.treatment(from.groups().of(each.name()), each.decay());
+    for (ParameterGroups.Member member : from.groups().members()) {
+      if (member.settings().get(MOMENTS) != settings.get(MOMENTS)) {
+        throw member.settings().invalid(MOMENTS, "must be the same for all parameters");
+      }
+    }
+    return settings.get(MOMENTS) == Type.BF16
+        ? new HalfMomentsAdamW(
+            from.parameters(), treatments, settings.get(MOMENTS_SEED), from.known())
+        : new AdamW(from.parameters(), treatments, from.known());
   }
 }

@@ -47,7 +47,7 @@ final class AdamWUpdate implements FusedUpdate {
       Tensor learningRate,
       double maxNorm) {
     this.kernels = kernels;
-    this.records = ParameterRecords.of(members, AdamWKernels.CHUNK);
+    this.records = new ParameterRecords(members, AdamWKernels.CHUNK);
     this.names = members.stream().map(member -> member.parameter().name()).toList();
     this.dense = dense;
     this.constants = constants;
@@ -59,6 +59,11 @@ final class AdamWUpdate implements FusedUpdate {
       verdict = Scopes.own(Tensors.zeros(learningRate, ScalarType.Int, WORDS));
       rates = Scopes.own(Tensors.zeros(learningRate, ScalarType.Float, members.size(), 2));
     }
+  }
+
+  @Override
+  public void gradients(Map<String, Tensor> dense) {
+    records.gradients(dense);
   }
 
   @Override

@@ -17,7 +17,6 @@ record FusedAdamW(
     IValue squares,
     IValue maxSquares,
     IValue steps,
-    double weightDecay,
     AdamW.Constants constants)
     implements AutoCloseable {
   private static final Operator UPDATE = Operators.find("aten::_fused_adamw_", "tensor_lr");
@@ -25,8 +24,8 @@ record FusedAdamW(
   /** A parameter that is updated, its gradient and its moments, this step counted. */
   record Member(Tensor master, Tensor gradient, Moments moments) {}
 
-  /** Prepares the update of members that are all decayed or all not. */
-  static FusedAdamW of(List<Member> members, boolean decay, AdamW.Constants constants) {
+  /** Prepares the update of members. */
+  static FusedAdamW of(List<Member> members, AdamW.Constants constants) {
     return new FusedAdamW(
         list(members, Member::master),
         list(members, Member::gradient),
@@ -34,7 +33,6 @@ record FusedAdamW(
         list(members, member -> member.moments().square()),
         Operators.list(List.of()),
         list(members, member -> member.moments().step()),
-        decay ? constants.weightDecay() : 0,
         constants);
   }
 
@@ -58,7 +56,7 @@ record FusedAdamW(
         learningRate,
         constants.beta1(),
         constants.beta2(),
-        weightDecay,
+        constants.weightDecay(),
         constants.epsilon(),
         false,
         false,

@@ -11,6 +11,15 @@ import org.osgi.annotation.versioning.ConsumerType;
 @ConsumerType
 public interface FusedUpdate extends AutoCloseable {
   /**
+   * Says where backward has left gradients, if it hands them over instead of adding them to those
+   * that parameters came with. That holds until it is said again; it is not to be captured.
+   *
+   * @param dense the gradients of all parameters that are not tables, by their names, contiguous,
+   *     float32 or bfloat16; they stay the caller's
+   */
+  void gradients(Map<String, Tensor> dense);
+
+  /**
    * Computes the global norm of all gradients.
    *
    * @param tables the gradients of tables, by the names of parameters: sparse, coalesced or not. A

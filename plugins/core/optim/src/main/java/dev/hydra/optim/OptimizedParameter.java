@@ -13,7 +13,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param master its value, float32 (or float64), changed in place
  * @param gradient its gradient, of the same shape and type; the same tensor at every step. A sparse
  *     one (COO, rows by their numbers) is coalesced whenever a step is made. It is in bfloat16 only
- *     where the factory {@linkplain OptimizerFactory#takesWorkingGradients takes} that
+ *     where the factory {@linkplain OptimizerFactory#takesWorkingGradients takes} that; then it may
+ *     be one number for all elements, if {@link FusedUpdate#gradients} says where the real one is
  * @param copy its working copy in bfloat16, if it has one
  * @param decay whether weight decay applies
  */

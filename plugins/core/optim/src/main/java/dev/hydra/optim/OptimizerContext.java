@@ -12,6 +12,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * The arguments from which a factory creates an optimizer.
  *
  * @param settings the values of the options of its factory
+ * @param groups these for each parameter; for factories that {@linkplain
+ *     OptimizerFactory#takesGroups take} groups
  * @param parameters at least one, with different names, all on one device and of one type; the
  *     optimizer keeps their tensors alive until it is closed
  * @param known by the names of parameters, {@linkplain Optimizer#states states} of an optimizer of
@@ -19,7 +21,10 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *     {@linkplain Optimizer#initialState made}; the new one owns what it uses
  */
 public record OptimizerContext(
-    Settings settings, List<OptimizedParameter> parameters, Map<String, ParameterState> known) {
+    Settings settings,
+    ParameterGroups groups,
+    List<OptimizedParameter> parameters,
+    Map<String, ParameterState> known) {
   /** Checks the parameters. */
   public OptimizerContext {
     parameters = List.copyOf(parameters);
@@ -36,5 +41,11 @@ public record OptimizerContext(
         throw new IllegalArgumentException("there are two parameters " + parameter.name());
       }
     }
+  }
+
+  /** Describes an optimizer that treats all parameters alike. */
+  public OptimizerContext(
+      Settings settings, List<OptimizedParameter> parameters, Map<String, ParameterState> known) {
+    this(settings, ParameterGroups.none(settings), parameters, known);
   }
 }

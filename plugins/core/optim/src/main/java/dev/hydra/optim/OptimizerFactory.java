@@ -13,13 +13,22 @@ import org.osgi.annotation.versioning.ConsumerType;
 @FactoryKind("optimizer")
 public interface OptimizerFactory extends Factory<OptimizerContext, Optimizer> {
   /**
+   * Says whether its optimizers treat parameters as {@link OptimizerContext#groups} says. If not, a
+   * configuration with {@code optimizer.groups} is refused.
+   */
+  default boolean takesGroups() {
+    return false;
+  }
+
+  /**
    * Says whether its optimizers make {@linkplain Optimizer#fused fused updates} of parameters like
    * this one. Then gradients that come from one backward are handed to them as it left them, in the
    * type of the working copies, and no others are kept.
    *
+   * @param groups how parameters are treated
    * @param master float32 or float64, on the device
    */
-  default boolean takesWorkingGradients(Tensor master) {
+  default boolean takesWorkingGradients(ParameterGroups groups, Tensor master) {
     return false;
   }
 }

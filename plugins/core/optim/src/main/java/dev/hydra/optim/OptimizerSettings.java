@@ -1,8 +1,10 @@
 package dev.hydra.optim;
 
 import com.typesafe.config.Config;
+import com.typesafe.config.ConfigValue;
 import dev.hydra.api.Choice;
 import dev.hydra.api.ConfigException;
+import dev.hydra.api.Messages;
 import dev.hydra.api.Option;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.api.Registration;
@@ -27,6 +29,10 @@ public final class OptimizerSettings {
       Option.integer("warmup-steps", "steps in which the learning rate rises from zero")
           .atLeast(0)
           .orElse(0);
+  private static final Option<Double> WARMUP_FRACTION =
+      Option.decimal("warmup-fraction", "the same as a part of all steps, instead of warmup-steps")
+          .between(0.0, 1.0)
+          .orElse(0.0);
   private static final Option<Config> SCHEDULE =
       Option.plugin("schedule", "cosine", "how the learning rate goes on after the warm-up");
   private static final Option<Double> MIN_RATIO =
@@ -37,14 +43,29 @@ public final class OptimizerSettings {
       Option.decimal("clip", "the largest global norm of the gradients, or 0 for any")
           .atLeast(0.0)
           .orElse(1.0);
+  private static final Option<Optional<ConfigValue>> GROUPS =
+      Option.any(
+              "groups",
+              "list of objects { match, learning-rate-factor, options }",
+              "parameters that are treated in other ways: the first group counts whose match (a"
+                  + " pattern of names, or a list) fits, and may set options of the optimizer anew")
+          .optional("none");
   private static final List<Option<?>> BESIDE_TYPE =
-      List.of(LEARNING_RATE, WARMUP_STEPS, SCHEDULE, MIN_RATIO, CLIP);
+      List.of(LEARNING_RATE, WARMUP_STEPS, WARMUP_FRACTION, SCHEDULE, MIN_RATIO, CLIP, GROUPS);
 
   private final Choice<OptimizerFactory> optimizer;
+  private final ParameterGroups groups;
   private final Choice<ScheduleFactory> schedule;
+  private final Optional<Double> averageDecay;
 
-  private OptimizerSettings(Choice<OptimizerFactory> optimizer, Choice<ScheduleFactory> schedule) {
+  private OptimizerSettings(
+      Choice<OptimizerFactory> optimizer,
+      ParameterGroups groups,
+      Choice<ScheduleFactory> schedule,
+      Optional<Double> averageDecay) {
+    this.averageDecay = averageDecay;
     this.optimizer = optimizer;
+    this.groups = groups;
     this.schedule = schedule;
   }
 
@@ -63,10 +84,50 @@ public final class OptimizerSettings {
     Choice<OptimizerFactory> optimizer =
         Choice.beside(plugins, OptimizerFactory.class, PATH, config, TYPE, BESIDE_TYPE);
     Settings settings = optimizer.settings();
+    if (settings.isSet(WARMUP_STEPS) && settings.isSet(WARMUP_FRACTION)) {
+      throw settings.invalid(
+          WARMUP_FRACTION, "warmup-steps is set, too; leave one of them out (in HOCON: = null)");
+    }
     return new OptimizerSettings(
         optimizer,
+        groups(optimizer, config),
         Choice.of(
-            plugins, ScheduleFactory.class, settings.at(SCHEDULE.name()), settings.get(SCHEDULE)));
+            plugins, ScheduleFactory.class, settings.at(SCHEDULE.name()), settings.get(SCHEDULE)),
+        Optional.empty());
+  }
+
+  /**
+   * Returns these settings for optimizers that keep an exponential moving average of the
+   * parameters, too, as {@link ParameterState#EMA} in their states.
+   *
+   * @param decay how much of the average a step keeps, in [0, 1)
+   */
+  public OptimizerSettings averaging(double decay) {
+    return new OptimizerSettings(optimizer, groups, schedule, Optional.of(decay));
+  }
+
+  private static ParameterGroups groups(Choice<OptimizerFactory> optimizer, Config config) {
+    Settings settings = optimizer.settings();
+    Optional<ConfigValue> written = settings.get(GROUPS);
+    if (written.isEmpty()) {
+      return ParameterGroups.none(settings);
+    }
+    if (!optimizer.factory().takesGroups()) {
+      throw settings.invalid(
+          GROUPS,
+          "the optimizer " + optimizer.registration().type() + " treats all parameters alike");
+    }
+    return ParameterGroups.read(
+        settings, GROUPS, written.get(), config, optimizer.factory().options());
+  }
+
+  /**
+   * Says which groups have no parameter.
+   *
+   * @param parameters the names of those that are trained
+   */
+  public List<String> unusedGroups(Collection<String> parameters) {
+    return groups.unused(parameters);
   }
 
   /** Returns the plugins that optimizer and schedule come from. */
@@ -81,13 +142,18 @@ public final class OptimizerSettings {
    */
   public Optimizer optimizer(
       List<OptimizedParameter> parameters, Map<String, ParameterState> known) {
-    OptimizerContext context = new OptimizerContext(optimizer.settings(), parameters, known);
-    return optimizer.create(factory -> factory.create(context));
+    Map<String, ParameterState> own =
+        averageDecay.isPresent() ? AveragingOptimizer.without(known) : known;
+    OptimizerContext context = new OptimizerContext(optimizer.settings(), groups, parameters, own);
+    Optimizer made = optimizer.create(factory -> factory.create(context));
+    return averageDecay.isPresent()
+        ? new AveragingOptimizer(made, parameters, averageDecay.get(), known)
+        : made;
   }
 
   /** See {@link OptimizerFactory#takesWorkingGradients}. */
   public boolean takesWorkingGradients(Tensor master) {
-    return optimizer.create(factory -> factory.takesWorkingGradients(master));
+    return optimizer.create(factory -> factory.takesWorkingGradients(groups, master));
   }
 
   /** Returns the largest global norm of gradients that is left alone; infinite for any. */
@@ -112,9 +178,9 @@ public final class OptimizerSettings {
         ? Optional.empty()
         : Optional.of(
             String.format(
-                "optimizer.warmup-steps is %d, but the run has %d steps: the learning rate rises in"
-                    + " %d steps instead, and does not fall again",
-                warmup, totalSteps, totalSteps));
+                "optimizer.warmup-steps is %d, but the run has %s: the learning rate rises in"
+                    + " these instead, and does not fall again",
+                warmup, Messages.count(totalSteps, "step")));
   }
 
   /**
@@ -125,7 +191,10 @@ public final class OptimizerSettings {
    */
   public LearningRate learningRate(long totalSteps) {
     Settings settings = optimizer.settings();
-    long warmup = Math.min(settings.get(WARMUP_STEPS), totalSteps);
+    long warmup =
+        settings.isSet(WARMUP_FRACTION)
+            ? Math.round(settings.get(WARMUP_FRACTION) * totalSteps)
+            : Math.min(settings.get(WARMUP_STEPS), totalSteps);
     ScheduleContext context =
         new ScheduleContext(
             schedule.settings(), settings.get(MIN_RATIO), Math.max(0, warmup - 1), totalSteps - 1);

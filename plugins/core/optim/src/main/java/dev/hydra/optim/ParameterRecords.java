@@ -4,7 +4,7 @@ import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
@@ -14,14 +14,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /**
  * Parameters as the kernels of {@link AdamWKernels} find them: addresses, in the form that
  * parameters.cu says, and the chunks that blocks take.
- *
- * @param records int64 [parameters, 8]
- * @param chunks int32 [chunks, 2]: the number of a record, and of a chunk in it
- * @param count the number of parameters
- * @param chunkCount the number of chunks
  */
-record ParameterRecords(Tensor records, Tensor chunks, int count, int chunkCount)
-    implements AutoCloseable {
+final class ParameterRecords implements AutoCloseable {
   private static final int WORDS = 8;
   private static final long GRADIENT_IS_BF16 = 1;
   private static final long ALIGNED = 4;
@@ -35,11 +29,7 @@ record ParameterRecords(Tensor records, Tensor chunks, int count, int chunkCount
   record Member(OptimizedParameter parameter, Moments moments, double decay) {
     Member {
       Stream<Tensor> own = Stream.of(parameter.master(), moments.average(), moments.square());
-      Stream<Tensor> more =
-          Stream.concat(
-              parameter.copy().stream(),
-              isTable(parameter) ? Stream.empty() : Stream.of(parameter.gradient()));
-      if (!Stream.concat(own, more).allMatch(Tensor::is_contiguous)) {
+      if (!Stream.concat(own, parameter.copy().stream()).allMatch(Tensor::is_contiguous)) {
         throw new IllegalArgumentException(parameter.name() + " must be contiguous");
       }
     }
@@ -49,16 +39,25 @@ record ParameterRecords(Tensor records, Tensor chunks, int count, int chunkCount
     return parameter.gradient().is_sparse();
   }
 
+  private final List<Member> members;
+  private final long[] words;
+  private final Tensor records;
+  private final Tensor chunks;
+  private final int chunkCount;
+  private boolean given = true;
+
   /**
    * Lists members, on their device; they keep their tensors where they are. Tables have records
    * without a gradient, and no chunks.
    */
-  static ParameterRecords of(List<Member> members, int chunk) {
-    long[] words = new long[WORDS * members.size()];
+  ParameterRecords(List<Member> members, int chunk) {
+    this.members = List.copyOf(members);
+    words = new long[WORDS * members.size()];
     List<Integer> pairs = new ArrayList<>();
     for (int i = 0; i < members.size(); i++) {
-      put(members.get(i), words, WORDS * i);
       OptimizedParameter parameter = members.get(i).parameter();
+      put(members.get(i), parameter.gradient(), WORDS * i);
+      given &= isTable(parameter) || parameter.gradient().is_contiguous();
       long size = isTable(parameter) ? 0 : parameter.master().numel();
       for (int part = 0; part < (size + chunk - 1) / chunk; part++) {
         pairs.add(i);
@@ -66,25 +65,68 @@ record ParameterRecords(Tensor records, Tensor chunks, int count, int chunkCount
       }
     }
     int[] flat = pairs.stream().mapToInt(Integer::intValue).toArray();
+    chunkCount = flat.length / 2;
     try (PointerScope scope = new PointerScope()) {
       Tensor like = members.get(0).parameter().master();
-      Tensor records =
-          Tensor.create(words, members.size(), WORDS).to(like.device(), ScalarType.Long);
-      Tensor chunks = Tensor.create(flat, flat.length / 2, 2).to(like.device(), ScalarType.Int);
-      return new ParameterRecords(
-          Scopes.own(records), Scopes.own(chunks), members.size(), flat.length / 2);
+      records = Scopes.own(host().to(like.device(), ScalarType.Long));
+      chunks = Scopes.own(Tensor.create(flat, chunkCount, 2).to(like.device(), ScalarType.Int));
     }
   }
 
-  private static void put(Member member, long[] words, int at) {
+  private Tensor host() {
+    return Tensor.create(words, members.size(), WORDS);
+  }
+
+  /**
+   * Takes other gradients than those that parameters came with; see {@link FusedUpdate#gradients}.
+   */
+  void gradients(Map<String, Tensor> dense) {
+    for (int i = 0; i < members.size(); i++) {
+      OptimizedParameter parameter = members.get(i).parameter();
+      if (!isTable(parameter)) {
+        Tensor gradient = dense.get(parameter.name());
+        if (gradient == null || !gradient.is_contiguous()) {
+          throw new IllegalArgumentException(
+              "the gradient of " + parameter.name() + " must be there, and contiguous");
+        }
+        put(members.get(i), gradient, WORDS * i);
+      }
+    }
+    given = true;
+    Scopes.run(() -> records.copy_(host()));
+  }
+
+  /** int64 [parameters, 8]. */
+  Tensor records() {
+    if (!given) {
+      throw new IllegalStateException("the gradients have not been given yet");
+    }
+    return records;
+  }
+
+  /** int32 [chunks, 2]: the number of a record, and of a chunk in it. */
+  Tensor chunks() {
+    return chunks;
+  }
+
+  /** The number of parameters. */
+  int count() {
+    return members.size();
+  }
+
+  /** The number of chunks. */
+  int chunkCount() {
+    return chunkCount;
+  }
+
+  private void put(Member member, Tensor from, int at) {
     OptimizedParameter parameter = member.parameter();
-    Optional<Tensor> copy = parameter.copy();
-    boolean halfGradient = Tensors.type(parameter.gradient()) == ScalarType.BFloat16;
+    boolean halfGradient = Tensors.type(from) == ScalarType.BFloat16;
     long master = address(parameter.master());
-    long gradient = isTable(parameter) ? 0 : address(parameter.gradient());
+    long gradient = isTable(parameter) ? 0 : address(from);
     long average = address(member.moments().average());
     long square = address(member.moments().square());
-    long working = copy.map(ParameterRecords::address).orElse(0L);
+    long working = parameter.copy().map(ParameterRecords::address).orElse(0L);
     boolean aligned =
         (master | average | square) % FLOATS == 0
             && gradient % (halfGradient ? HALVES : FLOATS) == 0

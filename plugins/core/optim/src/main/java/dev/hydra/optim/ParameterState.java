@@ -17,6 +17,9 @@ import org.bytedeco.pytorch.Tensor;
  *     parameters that are treated alike
  */
 public record ParameterState(Map<String, Tensor> tensors) implements AutoCloseable {
+  /** The name of the average of the parameter itself, where {@link OptimizerSettings#averaging}. */
+  public static final String EMA = "ema";
+
   /** Copies the map and checks the names. */
   public ParameterState {
     for (String name : tensors.keySet()) {

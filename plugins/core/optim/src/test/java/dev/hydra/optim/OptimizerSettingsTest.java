@@ -76,13 +76,13 @@ class OptimizerSettingsTest {
     ConfigException key = assertThrows(ConfigException.class, () -> read("\nlearning_rate = 1"));
     assertEquals(
         "test.conf: 2: optimizer.learning_rate: unknown key \"learning_rate\"; did you mean"
-            + " \"learning-rate\"? Known: beta1, beta2, clip, eps, learning-rate, min-ratio,"
-            + " schedule, type, warmup-steps, weight-decay",
+            + " \"learning-rate\"? Known: beta1, beta2, clip, eps, groups, learning-rate,"
+            + " min-ratio, moments, moments-seed, schedule, type, warmup-fraction, warmup-steps, weight-decay",
         key.getMessage());
     ConfigException type = assertThrows(ConfigException.class, () -> read("type = adam"));
     assertEquals(
         "test.conf: 1: optimizer.type: unknown optimizer \"adam\"; did you mean \"adamw\"?"
-            + " Known: adamw, greedy",
+            + " Known: adamw, greedy, lion, muon",
         type.getMessage());
   }
 
@@ -100,15 +100,15 @@ class OptimizerSettingsTest {
   void mistakesInAScheduleNameFileAndLine() {
     assertRefused(
         "test.conf: 2: optimizer.schedule.type: unknown schedule \"cosin\"; did you mean"
-            + " \"cosine\"? Known: constant, cosine, linear, stepwise",
+            + " \"cosine\"? Known: constant, cosine, inverse-sqrt, linear, stepwise, wsd",
         "\nschedule = cosin");
     assertRefused(
         "test.conf: 3: optimizer.schedule.evry: unknown key \"evry\"; did you mean \"every\"?"
             + " Known: every, type",
         "\nschedule { type = stepwise\nevry = 3 }");
     assertRefused(
-        "test.conf: 2: optimizer.schedule: needs a type, one of: constant, cosine, linear,"
-            + " stepwise",
+        "test.conf: 2: optimizer.schedule: needs a type, one of: constant, cosine,"
+            + " inverse-sqrt, linear, stepwise, wsd",
         "\nschedule { every = 3 }");
     assertRefused(
         "test.conf: 2: optimizer.schedule: must be a name or an object { type = ... }, but is true",
@@ -140,8 +140,25 @@ class OptimizerSettingsTest {
     assertEquals(0.01, rates.at(0), 1e-12);
     assertEquals(1, rates.at(99), 1e-12);
     assertThat(settings.shortenedWarmup(100).orElseThrow())
-        .startsWith("optimizer.warmup-steps is 200, but the run has 100 steps");
+        .startsWith("optimizer.warmup-steps is 200, but the run has 100 steps:");
+    assertThat(settings.shortenedWarmup(1).orElseThrow()).contains("the run has 1 step:");
     assertThat(settings.shortenedWarmup(200)).isEmpty();
+  }
+
+  @Test
+  void aWarmUpMayBeAPartOfTheTraining() {
+    OptimizerSettings settings = read("learning-rate = 1, warmup-fraction = 0.1");
+    assertEquals(0.1, settings.learningRate(100).at(0), 1e-12);
+    assertEquals(1, settings.learningRate(100).at(9), 1e-12);
+    assertEquals(1, settings.learningRate(3).at(0), 1e-12);
+    assertThat(settings.shortenedWarmup(1)).isEmpty();
+    assertRefused(
+        "test.conf: 2: optimizer.warmup-fraction: warmup-steps is set, too; leave one of them out"
+            + " (in HOCON: = null)",
+        "warmup-steps = 5\nwarmup-fraction = 0.1");
+    assertRefused(
+        "test.conf: 1: optimizer.warmup-fraction: must be between 0.0 and 1.0, but is 1.5",
+        "warmup-fraction = 1.5");
   }
 
   private static double clippedNorm(OptimizerSettings settings) {

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -35,7 +36,7 @@ class ParameterRecordsTest {
     Tensor whole = torch.zeros(5, 5);
     ParameterRecords.Member full = member(whole, false, 0.25);
     ParameterRecords.Member half = member(whole.clone(), true, 0);
-    try (ParameterRecords records = ParameterRecords.of(List.of(full, half), 8)) {
+    try (ParameterRecords records = new ParameterRecords(List.of(full, half), 8)) {
       long[] words = Tensors.integers(records.records());
       assertEquals(whole.data_ptr().address(), words[0]);
       assertEquals(full.parameter().gradient().data_ptr().address(), words[1]);
@@ -58,7 +59,7 @@ class ParameterRecordsTest {
   @Test
   void whatBeginsAtAnOddAddressIsNotAligned() {
     ParameterRecords.Member odd = member(torch.zeros(9).narrow(0, 1, 8), false, 0);
-    try (ParameterRecords records = ParameterRecords.of(List.of(odd), 8)) {
+    try (ParameterRecords records = new ParameterRecords(List.of(odd), 8)) {
       assertEquals(0, Tensors.integers(records.records())[7] >> 32);
     }
   }
@@ -79,12 +80,37 @@ class ParameterRecordsTest {
         new ParameterRecords.Member(
             new OptimizedParameter("t", table, gradient, false), Moments.zeros(table), 0);
     try (ParameterRecords records =
-        ParameterRecords.of(List.of(member(torch.zeros(3), false, 0), member), 8)) {
+        new ParameterRecords(List.of(member(torch.zeros(3), false, 0), member), 8)) {
       long[] words = Tensors.integers(records.records());
       assertEquals(0, words[8 + 1]);
       assertEquals(8, words[8 + 6]);
       assertEquals(1, records.chunkCount());
       assertEquals(2, records.count());
+    }
+  }
+
+  @Test
+  void gradientsMayBeElsewhereInEveryStep() {
+    Tensor master = torch.zeros(12);
+    Tensor shape = torch.zeros(1).expand(12);
+    ParameterRecords.Member member =
+        new ParameterRecords.Member(
+            new OptimizedParameter(
+                "p", master, shape, Optional.of(master.to(ScalarType.BFloat16)), true),
+            Moments.zeros(master),
+            0);
+    try (ParameterRecords records = new ParameterRecords(List.of(member), 8)) {
+      assertThrows(IllegalStateException.class, records::records);
+      Tensor first = torch.ones(12);
+      records.gradients(Map.of("p", first));
+      assertEquals(first.data_ptr().address(), Tensors.integers(records.records())[1]);
+      Tensor second = torch.ones(12).to(ScalarType.BFloat16);
+      records.gradients(Map.of("p", second));
+      long[] words = Tensors.integers(records.records());
+      assertEquals(second.data_ptr().address(), words[1]);
+      assertEquals(1, words[7] >> 32 & 1);
+      assertThrows(IllegalArgumentException.class, () -> records.gradients(Map.of()));
+      assertThrows(IllegalArgumentException.class, () -> records.gradients(Map.of("p", shape)));
     }
   }
 }

@@ -14,9 +14,13 @@ final class Plugins {
   static final PluginRegistry ALL =
       PluginRegistry.of(
           new AdamWFactory(),
+          new LionFactory(),
+          new MuonFactory(),
           new CosineScheduleFactory(),
           new LinearScheduleFactory(),
           new ConstantScheduleFactory(),
+          new WsdScheduleFactory(),
+          new InverseSqrtScheduleFactory(),
           new Stepwise(),
           new Greedy());
 

@@ -24,7 +24,7 @@ class ScheduleTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"cosine", "linear", "constant"})
+  @ValueSource(strings = {"cosine", "linear", "constant", "wsd", "inverse-sqrt"})
   void warmsUpInEqualStepsToThePeak(String schedule) {
     LearningRate rates = rates(schedule, 0.8, 0.1, 4, 100);
     assertEquals(0.2, rates.at(0), EXACT);
@@ -59,8 +59,49 @@ class ScheduleTest {
     assertEquals(2, rates.at(99));
   }
 
+  @Test
+  void wsdStaysThenFalls() {
+    for (String shape : new String[] {"linear", "cosine", "sqrt"}) {
+      LearningRate rates =
+          rates("{ type = wsd, decay-fraction = 0.4, shape = %s }".formatted(shape), 2, 0, 10, 101);
+      assertEquals(2, rates.at(9), EXACT);
+      assertEquals(2, rates.at(60), EXACT);
+      double quarter =
+          switch (shape) {
+            case "linear" -> 0.75;
+            case "cosine" -> (1 + Math.sqrt(0.5)) / 2;
+            default -> 0.5;
+          };
+      assertEquals(2 * quarter, rates.at(70), EXACT, shape);
+      assertEquals(0, rates.at(100), EXACT);
+      assertEquals(0, rates.at(1000), EXACT);
+    }
+  }
+
+  @Test
+  void wsdOfAShortTrainingFallsRightAfterTheWarmUp() {
+    LearningRate rates = rates("{ type = wsd, decay-fraction = 1, shape = linear }", 1, 0.1, 2, 5);
+    assertEquals(1, rates.at(1), EXACT);
+    assertEquals(0.7, rates.at(2), EXACT);
+    assertEquals(0.1, rates.at(4), EXACT);
+    assertEquals(1, rates("{ type = wsd, decay-fraction = 0 }", 1, 0.1, 2, 5).at(4), EXACT);
+    assertEquals(1, rates("wsd", 1, 0.1, 200, 5).at(4), EXACT);
+  }
+
+  @Test
+  void inverseSqrtFallsAsInThePaper() {
+    LearningRate rates = rates("inverse-sqrt", 1, 0, 400, 100_000);
+    for (int step = 400; step <= 100_000; step += 333) {
+      assertEquals(Math.sqrt(400.0 / step), rates.at(step - 1L), EXACT);
+    }
+    assertEquals(0.25, rates("inverse-sqrt", 1, 0.25, 400, 100_000).at(99_999), EXACT);
+    assertEquals(
+        Math.sqrt(0.5), rates("{ type = inverse-sqrt, timescale = 7 }", 1, 0, 0, 9).at(7), EXACT);
+    assertEquals(Math.sqrt(0.5), rates("inverse-sqrt", 1, 0, 0, 9).at(1), EXACT);
+  }
+
   @ParameterizedTest
-  @ValueSource(strings = {"cosine", "linear", "constant"})
+  @ValueSource(strings = {"cosine", "linear", "constant", "wsd"})
   void staysAfterTheLastStep(String schedule) {
     LearningRate rates = rates(schedule, 1, 0.25, 2, 10);
     assertEquals(rates.at(9), rates.at(10));

@@ -7,6 +7,7 @@ import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.StandaloneComponent;
 import dev.hydra.libtorch.autograd.Backward;
+import dev.hydra.libtorch.runtime.ProcessMemory;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Iterator;

@@ -1,17 +1,18 @@
 package dev.hydra.bench;
 
 import dev.hydra.composer.model.Components;
-import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelSummary;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.Recompute;
 import dev.hydra.composer.spec.ModelSpec;
-import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.CudaMemory;
+import dev.hydra.libtorch.runtime.PeakFlops;
+import dev.hydra.libtorch.runtime.ProcessMemory;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.optim.OptimizerSettings;
+import dev.hydra.trainer.step.CapturedForward;
 import dev.hydra.trainer.step.GraphMode;
 import dev.hydra.trainer.step.TrainingStep;
 import java.util.ArrayList;
@@ -118,19 +119,29 @@ public final class TrainingBench {
     return run(
         shape,
         1,
-        model ->
-            windows ->
-                Scopes.run(
-                    () -> {
-                      try (Grad off = Grad.off();
-                          ForwardContext forward = ForwardContext.evaluation()) {
-                        Tensor tokens =
-                            Tensors.slice(windows, 1, 0, shape.tokens())
-                                .to(placement.device(), windows.scalar_type());
-                        Tensor logits = model.logits(model.hidden(tokens, forward));
-                        Tensors.number(logits.view(-1).narrow(0, 0, 1).sum()); // waits for it
-                      }
-                    }));
+        model -> {
+          CapturedForward forward =
+              new CapturedForward(
+                  placement.device(),
+                  (tokens, context) -> model.logits(model.hidden(tokens, context)),
+                  graph,
+                  warned);
+          return new Pass() {
+            @Override
+            public void run(Tensor windows) {
+              Scopes.run(
+                  () -> {
+                    Tensor logits = forward.run(Tensors.slice(windows, 1, 0, shape.tokens()));
+                    Tensors.number(logits.view(-1).narrow(0, 0, 1).sum()); // waits for it
+                  });
+            }
+
+            @Override
+            public void close() {
+              forward.close();
+            }
+          };
+        });
   }
 
   /** What is timed, with what it needs; it waits for its device. */

@@ -117,13 +117,15 @@ public final class HuggingFace {
               folder.resolve(PUBLISHED_CONFIG), type.json(), StandardCharsets.ISO_8859_1);
           notes.addAll(type.notes());
           copyCompanions(model, folder);
+          // A checkpoint's tokenizer lies in the folder of its run.
+          copyCompanions(model.toAbsolutePath().resolve("../../tokenizer").normalize(), folder);
         });
     return notes;
   }
 
   private static void copyCompanions(Path from, Path to) throws IOException {
     for (String name : COMPANIONS) {
-      if (Files.isRegularFile(from.resolve(name))) {
+      if (Files.isRegularFile(from.resolve(name)) && !Files.exists(to.resolve(name))) {
         copy(from.resolve(name), to.resolve(name));
       }
     }

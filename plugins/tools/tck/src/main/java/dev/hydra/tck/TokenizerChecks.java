@@ -1,15 +1,18 @@
 package dev.hydra.tck;
 
 import dev.hydra.api.Settings;
+import dev.hydra.data.StreamingDecoder;
 import dev.hydra.data.Tokenizer;
+import dev.hydra.data.TokenizerContext;
 import dev.hydra.data.TokenizerFactory;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
 
-/** Checks of a tokenizer. */
+/** Checks of a tokenizer, whose files are those of the working folder. */
 record TokenizerChecks(TokenizerFactory factory, Settings settings) {
   /** More tokens than that are looked at by samples. */
   private static final int TOKENS = 4096;
@@ -30,13 +33,14 @@ record TokenizerChecks(TokenizerFactory factory, Settings settings) {
   List<Check> all() {
     return List.of(
         new Check("text there and back", this::roundTrip),
+        new Check("token by token", this::streaming),
         new Check("ids within the vocabulary", this::range),
         new Check("bytes of every token", this::bytes),
         new Check("the same ids for the same text", this::determinism));
   }
 
   private Tokenizer tokenizer() {
-    return factory.create(settings);
+    return factory.create(new TokenizerContext(settings, List.of(Path.of("").toAbsolutePath())));
   }
 
   private void roundTrip() {
@@ -45,6 +49,26 @@ record TokenizerChecks(TokenizerFactory factory, Settings settings) {
       String back = tokenizer.decode(tokenizer.encode(text));
       ContractViolation.unless(
           back.equals(text), "\"" + text + "\" comes back as \"" + back + "\"");
+    }
+  }
+
+  private void streaming() {
+    Tokenizer tokenizer = tokenizer();
+    for (String text : TEXTS) {
+      StreamingDecoder decoder = tokenizer.streamingDecoder();
+      StringBuilder all = new StringBuilder();
+      int[] ids = tokenizer.encode(text);
+      for (int id : ids) {
+        String piece = decoder.next(id);
+        ContractViolation.unless(
+            piece.indexOf('\ufffd') < 0, "half a character of \"" + text + "\" comes out");
+        all.append(piece);
+      }
+      all.append(decoder.finish());
+      String whole = tokenizer.decode(ids);
+      ContractViolation.unless(
+          all.toString().equals(whole),
+          "\"" + whole + "\" comes out as \"" + all + "\" token by token");
     }
   }
 

@@ -7,13 +7,14 @@ import dev.hydra.api.ConfigException;
 import dev.hydra.api.Factory;
 import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Option;
-import dev.hydra.api.Settings;
 import dev.hydra.data.ByteTokenizerFactory;
 import dev.hydra.data.Source;
 import dev.hydra.data.SourceContext;
 import dev.hydra.data.SourceFactory;
+import dev.hydra.data.StreamingDecoder;
 import dev.hydra.data.TextSourceFactory;
 import dev.hydra.data.Tokenizer;
+import dev.hydra.data.TokenizerContext;
 import dev.hydra.data.TokenizerFactory;
 import dev.hydra.optim.ConstantScheduleFactory;
 import dev.hydra.optim.CosineScheduleFactory;
@@ -127,6 +128,12 @@ class PlantedKindsTest {
   }
 
   @Test
+  void tokenizersThatShowHalfACharacter() {
+    assertEquals(
+        Set.of(ROUND_TRIP, "token by token"), failing(new Tokens(Tokens::bytes, 256, true), ""));
+  }
+
+  @Test
   void tokenizersWithTooFewTokens() {
     assertEquals(Set.of(VOCABULARY, BYTES), failing(new Tokens(Tokens::bytes, 100), ""));
   }
@@ -200,7 +207,11 @@ class PlantedKindsTest {
 
   /** A tokenizer of bytes. */
   @HydraPlugin("tokens")
-  record Tokens(Encoder encoder, int size) implements TokenizerFactory {
+  record Tokens(Encoder encoder, int size, boolean halves) implements TokenizerFactory {
+    Tokens(Encoder encoder, int size) {
+      this(encoder, size, false);
+    }
+
     static void bytes(byte[] text, IntConsumer sink) {
       for (byte b : text) {
         sink.accept(b & 0xff);
@@ -213,7 +224,7 @@ class PlantedKindsTest {
     }
 
     @Override
-    public Tokenizer create(Settings settings) {
+    public Tokenizer create(TokenizerContext from) {
       return new Tokenizer() {
         @Override
         public int vocabSize() {
@@ -232,7 +243,25 @@ class PlantedKindsTest {
           }
           return new byte[] {(byte) token};
         }
+
+        @Override
+        public StreamingDecoder streamingDecoder() {
+          return halves ? new Halves(this) : Tokenizer.super.streamingDecoder();
+        }
       };
+    }
+  }
+
+  /** Decodes each token by itself. */
+  record Halves(Tokenizer tokenizer) implements StreamingDecoder {
+    @Override
+    public String next(int token) {
+      return new String(tokenizer.bytes(token), StandardCharsets.UTF_8);
+    }
+
+    @Override
+    public String finish() {
+      return "";
     }
   }
 

@@ -4,6 +4,7 @@ import dev.hydra.api.Init;
 import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Site;
+import dev.hydra.libtorch.nn.FusedTokenGate;
 import dev.hydra.libtorch.nn.Norms;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
@@ -68,11 +69,20 @@ final class SlotReader {
     Tensor tokens =
         Tensors.slice(
             read.transpose(1, 2).reshape(batch, chunks * length, -1), 1, before, before + time);
-    Tensor open = Tensors.linear(x, gate, gateBias).sigmoid();
+    FusedTokenGate.Gated gated = gated(x, Tensors.linear(tokens, out));
     if (pass.observing()) {
-      pass.observe("read-gate", open.mean());
+      pass.observe("read-gate", gated.gates().mean());
     }
-    return Tensors.linear(tokens, out).mul(open);
+    return gated.values();
+  }
+
+  private FusedTokenGate.Gated gated(Tensor x, Tensor read) {
+    return FusedTokenGate.compute(x, gate, gateBias, read, 1, null)
+        .orElseGet(
+            () -> {
+              Tensor open = Tensors.linear(x, gate, gateBias).sigmoid();
+              return new FusedTokenGate.Gated(read.mul(open), open);
+            });
   }
 
   /** [batch, chunks * n, dim] to [batch * chunks, heads, n, dim / heads]. */

@@ -68,7 +68,7 @@ public final class ConfigFiles {
         continue;
       }
       try {
-        config = new ElementPath(override).in(config.root(), override.value()).toConfig();
+        config = override.path(config.root()).with(override.value()).toConfig();
       } catch (com.typesafe.config.ConfigException.NotResolved e) {
         later.add(override);
       }
@@ -78,9 +78,21 @@ public final class ConfigFiles {
       ConfigValue value =
           Objects.requireNonNull(
               override.value().atKey("v").resolveWith(config, resolving).root().get("v"));
-      config = new ElementPath(override).in(config.root(), value).toConfig();
+      config = override.path(config.root()).with(value).toConfig();
     }
     return config;
+  }
+
+  /**
+   * Returns a configuration with another value at a key, which may go through elements of lists as
+   * those of overrides do, such as {@code model.block.paths[1].gate}.
+   *
+   * @throws ConfigException if there is no such element
+   */
+  public static Config with(Config config, String key, ConfigValue value) {
+    return new ElementPath(value.origin().description() + ": " + key, key, config.root())
+        .with(value)
+        .toConfig();
   }
 
   /**

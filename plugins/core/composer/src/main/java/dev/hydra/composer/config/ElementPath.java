@@ -11,6 +11,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,10 +20,16 @@ import org.jspecify.annotations.Nullable;
  * is named by its number, from 0, or by its name, its role or its type, as in {@code paths[moe]};
  * that means all elements of the kind.
  *
- * @param set what is set there
+ * @param place where it is set, for messages
+ * @param whole the key
+ * @param root the configuration that it changes
  */
-record ElementPath(SetValue set) {
+record ElementPath(String place, String whole, ConfigObject root) {
   private static final String OFF = "off";
+  private static final Pattern DIGITS = Pattern.compile("\\d+");
+
+  /** What somebody writes who means a number, such as -1 for the last. */
+  private static final Pattern NUMBER = Pattern.compile("[+-]?\\d+(\\.\\d*)?");
 
   /**
    * A configuration with the value in place; {@code off} for an element leaves it out.
@@ -29,8 +37,8 @@ record ElementPath(SetValue set) {
    * @throws ConfigException if there is no such element
    * @throws com.typesafe.config.ConfigException.NotResolved if the list comes from a substitution
    */
-  ConfigObject in(ConfigObject root, ConfigValue value) {
-    return (ConfigObject) under(root, set.key(), value);
+  ConfigObject with(ConfigValue value) {
+    return (ConfigObject) under(root, whole, value);
   }
 
   private ConfigValue under(@Nullable ConfigValue current, String rest, ConfigValue value) {
@@ -78,7 +86,7 @@ record ElementPath(SetValue set) {
     String chosen = rest.substring(1, end);
     String after = rest.substring(end + 1);
     if (!(current instanceof ConfigList list)) {
-      throw wrong("there is no list to take [" + chosen + "] of");
+      throw wrong("there is no list to take [" + chosen + "] of" + elsewhere(rest, chosen));
     }
     boolean off = after.isEmpty() && isOff(value);
     List<ConfigValue> changed = new ArrayList<>();
@@ -93,9 +101,36 @@ record ElementPath(SetValue set) {
       }
     }
     if (!found) {
-      throw wrong("there is no element " + chosen + "; there are " + described(list));
+      throw wrong(notThere(chosen, list.size()) + "; there are " + described(list));
     }
     return ConfigValueFactory.fromIterable(changed).withOrigin(list.origin());
+  }
+
+  /** The same key at lists deeper down that have the element, if it is the key's first. */
+  private String elsewhere(String rest, String chosen) {
+    String before = whole.substring(0, whole.length() - rest.length());
+    if (before.indexOf('[') >= 0) {
+      return "";
+    }
+    List<String> keys = keys(before);
+    List<String> found =
+        Lists.named(root, keys.get(keys.size() - 1)).stream()
+            .filter(each -> has(each.list(), chosen))
+            .map(each -> each.path() + rest)
+            .toList();
+    return found.isEmpty() ? "" : "; did you mean " + String.join(" or ", found) + "?";
+  }
+
+  private static boolean has(ConfigList list, String chosen) {
+    return IntStream.range(0, list.size()).anyMatch(i -> meant(list.get(i), i, chosen));
+  }
+
+  private static String notThere(String chosen, int size) {
+    if (!chosen.isBlank() && !NUMBER.matcher(chosen).matches()) {
+      return "there is no element " + chosen;
+    }
+    String whole = size == 0 ? "" : "a whole number from 0 to " + (size - 1) + ", or ";
+    return "[" + chosen + "] is not an element: it must be " + whole + "a name";
   }
 
   /** A substitution has no type yet, and says so by an exception. */
@@ -111,7 +146,7 @@ record ElementPath(SetValue set) {
 
   private static boolean meant(ConfigValue element, int index, String chosen) {
     refuseUnresolved(element);
-    return chosen.chars().allMatch(Character::isDigit)
+    return DIGITS.matcher(chosen).matches()
         ? chosen.equals(String.valueOf(index))
         : element instanceof ConfigObject object
             && object.entrySet().stream().anyMatch(entry -> names(entry, chosen));
@@ -147,6 +182,6 @@ record ElementPath(SetValue set) {
   }
 
   private ConfigException wrong(String problem) {
-    return new ConfigException("--set " + set.text() + ": " + problem);
+    return new ConfigException(place + ": " + problem);
   }
 }

@@ -69,6 +69,11 @@ record SetValue(String text, String key, String raw) {
     return key.indexOf('[') >= 0;
   }
 
+  /** The way to the element that the key names. */
+  ElementPath path(ConfigObject root) {
+    return new ElementPath("--set " + text, key, root);
+  }
+
   /** A configuration of the value alone; the key names no element of a list. */
   Config config() {
     return value().atPath(key);

@@ -31,6 +31,26 @@ interface Gate {
   }
 
   /**
+   * A factor of each token, {@code sigmoid(weight . normed + bias)}.
+   *
+   * @param weight [1, width], in the master type
+   * @param bias [1], in the master type
+   */
+  record Learned(Tensor weight, Tensor bias) implements Gate {
+    @Override
+    public Tensor apply(Tensor y, Tensor normed, SitePass pass) {
+      Tensor beta = Tensors.linear(normed, weight, bias).sigmoid();
+      observe(beta, pass);
+      return y.mul(beta);
+    }
+
+    /** Reports the factors [batch, time, 1]. */
+    static void observe(Tensor beta, SitePass pass) {
+      pass.observe("gate", beta);
+    }
+  }
+
+  /**
    * Scales the output of a path.
    *
    * @param y the path's output [batch, time, width] in the master type
@@ -48,11 +68,7 @@ interface Gate {
           parameters.borrow(
               path + ".weight", ParameterSpec.of("weight", Init.zeros(), 1, width).inFp32());
       Tensor bias = parameters.borrow(path + ".bias", scalar("bias", LEARNED_BIAS));
-      return (y, normed, pass) -> {
-        Tensor beta = Tensors.linear(normed, weight, bias).sigmoid();
-        pass.observe("gate", beta);
-        return y.mul(beta);
-      };
+      return new Learned(weight, bias);
     }
     return NONE;
   }

@@ -1,21 +1,20 @@
 package dev.hydra.composer.model;
 
 import dev.hydra.api.ConfigException;
-import dev.hydra.api.Init;
-import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.PluginId;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeSet;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * A language model composed of components. Not safe for use by several threads at once.
@@ -24,40 +23,18 @@ import org.bytedeco.pytorch.global.torch;
  * type (see {@link Placement}).
  */
 public final class Model implements AutoCloseable {
-  private static final double EMBEDDING_DEVIATION = 0.02;
-
-  private ModelSpec spec;
+  private volatile ModelSpec spec;
   private final Placement precision;
   private final ParameterStore store;
-  private final Tensor embedding;
-  private final List<ResidualBlock> blocks = new ArrayList<>();
-  private final Norm norm;
-  private final Tensor head;
   private final SiteContext context;
-  private final PartParameters own;
+  private volatile ModelStructure structure;
 
   private Model(ModelSpec spec, Placement precision, ParameterStore store, Components components) {
     this.spec = spec;
     this.precision = precision;
     this.store = store;
-    this.own = new PartParameters(store);
-    this.embedding = own.of(ModelPart.EMBEDDING).borrow("embedding.weight", table(spec));
     this.context = new SiteContext(components, store, spec.blocks().size());
-    for (int i = 0; i < spec.blocks().size(); i++) {
-      blocks.add(
-          new ResidualBlock(
-              spec, spec.blocks().get(i), context, own, precision, SitePath.block(i)));
-    }
-    this.norm = new Norm(spec, own.of(ModelPart.NORM), "norm");
-    this.head =
-        spec.tieEmbeddings()
-            ? embedding
-            : own.of(ModelPart.HEAD).borrow("head.weight", table(spec));
-  }
-
-  private static ParameterSpec table(ModelSpec spec) {
-    return ParameterSpec.of(
-        "weight", Init.normal(EMBEDDING_DEVIATION), spec.vocabSize(), spec.width());
+    this.structure = new ModelStructure(spec, context, precision);
   }
 
   /**
@@ -94,8 +71,8 @@ public final class Model implements AutoCloseable {
           ResidualStream stream =
               ResidualStream.of(
                   Tensors.scaled(embed(tokens).to(precision.master()), spec.embeddingScale()));
-          for (int i = 0; i < blocks.size(); i++) {
-            ResidualBlock block = blocks.get(i);
+          for (int i = 0; i < structure.blocks().size(); i++) {
+            ResidualBlock block = structure.blocks().get(i);
             stream =
                 forward.recompute().covers(i)
                     ? ResidualStream.of(
@@ -106,13 +83,14 @@ public final class Model implements AutoCloseable {
                     : block.forward(stream, forward);
           }
           forward.state().ifPresent(state -> state.advance(tokens.size(1)));
-          return norm.apply(stream, precision.compute(), precision.compute()).normed();
+          ScalarType compute = precision.compute();
+          return structure.norm().apply(stream, compute, compute).normed();
         });
   }
 
   private Tensor embed(Tensor tokens) {
     int untrained = spec.paddingToken().orElse(-1);
-    return torch.embedding(embedding, tokens, untrained, false, false);
+    return torch.embedding(structure.embedding(), tokens, untrained, false, false);
   }
 
   /**
@@ -122,12 +100,13 @@ public final class Model implements AutoCloseable {
    * @return logits [..., vocabSize] in the compute type
    */
   public Tensor logits(Tensor hidden) {
-    return Scopes.keep(() -> Tensors.scaled(Tensors.linear(hidden, head), spec.logitsScale()));
+    return Scopes.keep(
+        () -> Tensors.scaled(Tensors.linear(hidden, structure.head()), spec.logitsScale()));
   }
 
   /** Returns the weight of the head, [vocabSize, width] in the compute type. */
   public Tensor head() {
-    return head;
+    return structure.head();
   }
 
   /** Returns the spec that the model was built from. */
@@ -147,13 +126,15 @@ public final class Model implements AutoCloseable {
 
   /** Finds the part of the model itself that a parameter belongs to; nothing for all others. */
   public Optional<ModelPart> part(String parameter) {
-    return own.part(parameter);
+    return structure.own().part(parameter);
   }
 
   /** Returns the plugins that its components came from, sorted. */
   public List<PluginId> plugins() {
     TreeSet<PluginId> plugins = new TreeSet<>();
-    blocks.forEach(block -> block.slots().forEach(slot -> slot.collectPlugins(plugins)));
+    structure
+        .blocks()
+        .forEach(block -> block.slots().forEach(slot -> slot.collectPlugins(plugins)));
     return List.copyOf(plugins);
   }
 
@@ -164,11 +145,53 @@ public final class Model implements AutoCloseable {
 
   /** Returns all slots, each before those below it. */
   public List<ComponentSlot> slots() {
-    List<ComponentSlot> all = new ArrayList<>();
-    for (ResidualBlock block : blocks) {
-      block.slots().forEach(slot -> slot.visit(all::add));
-    }
-    return all;
+    return structure.slots();
+  }
+
+  /**
+   * Builds another structure beside this model's own, which stays in place.
+   *
+   * @param next what to build
+   * @param components the component types; a site's own are asked for, see {@link Components#at}
+   * @param parameters lends the parameters
+   */
+  public ModelStructure build(ModelSpec next, Components components, ParameterSource parameters) {
+    return new ModelStructure(
+        next, new SiteContext(components, parameters, next.blocks().size()), precision);
+  }
+
+  /** Returns the structure. */
+  public ModelStructure structure() {
+    return structure;
+  }
+
+  /**
+   * Takes another structure, not while the model runs. What grew in has grown.
+   *
+   * @param parameters all parameters that the model has from now on
+   */
+  public void exchange(ModelStructure next, Map<String, Parameter> parameters) {
+    grown();
+    store.exchange(parameters);
+    spec = next.spec();
+    structure = next;
+  }
+
+  /**
+   * Lets some paths count for a share of what they add, besides their gates: with 0 the model
+   * computes what it does without them.
+   *
+   * @param sites the sites of the paths' components
+   * @param share from 0 to 1
+   */
+  public void grow(Set<SitePath> sites, double share) {
+    Tensor like = store.all().iterator().next().master();
+    structure.blocks().forEach(block -> block.grow(sites, share, like));
+  }
+
+  /** Lets all paths count in full. */
+  public void grown() {
+    structure.blocks().forEach(ResidualBlock::grown);
   }
 
   /** Puts another revision in place, not while the model runs; returns the one before. */
@@ -183,11 +206,12 @@ public final class Model implements AutoCloseable {
 
   /** Returns the blocks, bottom to top. */
   List<ResidualBlock> blocks() {
-    return blocks;
+    return structure.blocks();
   }
 
   @Override
   public void close() {
+    grown();
     store.close();
   }
 }

@@ -16,10 +16,16 @@ import org.bytedeco.pytorch.Tensor;
  * @param master the fp32 master (float64 in checks), which optimizers change and checkpoints keep
  * @param working what components compute with; the master itself where the types are the same
  * @param unused whether it is left of a component that is gone, kept for its value only
+ * @param frozen whether it is not trained although its component would have it trained
  */
 public record Parameter(
-    String name, ParameterSpec spec, Tensor master, Tensor working, boolean unused)
+    String name, ParameterSpec spec, Tensor master, Tensor working, boolean unused, boolean frozen)
     implements AutoCloseable {
+  /** Says whether an optimizer changes it. */
+  public boolean trained() {
+    return spec.trainable() && !frozen;
+  }
+
   /** Says whether the working copy must follow changes of the master. */
   public boolean copied() {
     return Tensors.type(working) != Tensors.type(master);
@@ -40,12 +46,17 @@ public record Parameter(
 
   /** Returns this parameter under another description of the same {@linkplain #fits kind}. */
   public Parameter as(ParameterSpec other) {
-    return new Parameter(name, ParameterStore.done(other), master, working, false);
+    return new Parameter(name, ParameterStore.done(other), master, working, false, frozen);
+  }
+
+  /** Returns this parameter frozen, or thawed. */
+  Parameter frozen(boolean now) {
+    return new Parameter(name, spec, master, working, unused, now);
   }
 
   /** Returns this parameter left without a component. */
   public Parameter left() {
-    return new Parameter(name, spec.frozen(), master, working, true);
+    return new Parameter(name, spec.frozen(), master, working, true, false);
   }
 
   /** Says whether its tensors are what a description asks for. */

@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.Predicate;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.Tensor;
@@ -28,6 +29,7 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
   private final Placement precision;
   private final long seed;
   private volatile Map<String, Parameter> parameters = new LinkedHashMap<>();
+  private volatile Predicate<String> frozen = name -> false;
 
   /** Creates an empty store. */
   public ParameterStore(Placement precision, long seed) {
@@ -55,6 +57,29 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
     parameters = next;
   }
 
+  /**
+   * Freezes the parameters of some names, those made later too, and thaws all others: what is
+   * frozen gets no gradient.
+   *
+   * @return what chose the frozen ones before
+   */
+  public Predicate<String> freeze(Predicate<String> names) {
+    Predicate<String> before = frozen;
+    frozen = names;
+    Map<String, Parameter> next = new LinkedHashMap<>();
+    parameters.forEach((name, each) -> next.put(name, each.frozen(names.test(name))));
+    try (PointerScope scope = new PointerScope()) {
+      for (Parameter each : next.values()) {
+        if (!each.trained()) {
+          each.working().mutable_grad().reset();
+        }
+        each.working().set_requires_grad(each.trained());
+      }
+    }
+    parameters = next;
+    return before;
+  }
+
   /** Returns all parameters in the order in which they were made. */
   public Collection<Parameter> all() {
     return Collections.unmodifiableCollection(parameters.values());
@@ -72,10 +97,11 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
       Tensor master = Scopes.own(initial(name, spec));
       boolean same = spec.fp32() || precision.compute() == precision.master();
       Tensor working = same ? master : Scopes.own(master.to(precision.compute()));
-      if (spec.trainable()) {
+      Parameter made = new Parameter(name, done(spec), master, working, false, frozen.test(name));
+      if (made.trained()) {
         working.set_requires_grad(true);
       }
-      return new Parameter(name, done(spec), master, working, false);
+      return made;
     }
   }
 

@@ -7,11 +7,13 @@ import dev.hydra.composer.spec.PathSpec;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.spec.Topology;
 import dev.hydra.libtorch.nn.FusedGatedSum;
+import dev.hydra.libtorch.nn.FusedTokenGate;
 import dev.hydra.libtorch.nn.Norms;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -24,10 +26,11 @@ final class ResidualBlock {
       Gate gate,
       double inputScale,
       double scale,
-      boolean recompute) {
+      boolean recompute,
+      PathGrowth growth) {
     /** Whether what its component computes is added as it is. */
     boolean plain() {
-      return gate == Gate.NONE && scale == 1;
+      return gate == Gate.NONE && scale == 1 && !growth.growing();
     }
   }
 
@@ -72,7 +75,8 @@ final class ResidualBlock {
               gate,
               path.inputScale(),
               path.scale(),
-              path.recompute()));
+              path.recompute(),
+              new PathGrowth()));
     }
   }
 
@@ -119,14 +123,38 @@ final class ResidualBlock {
       return new ResidualStream(sum, Optional.of(out));
     }
     if (path.gate() instanceof Gate.Scalar gate) {
-      Optional<Tensor> fused = FusedGatedSum.compute(sum, out, gate.factor(), path.scale());
+      Optional<Tensor> fused =
+          FusedGatedSum.compute(sum, out, path.growth().scaled(gate.factor()), path.scale());
       if (fused.isPresent()) {
         return ResidualStream.of(fused.get());
       }
     }
-    Tensor y = Tensors.scaled(Tensors.upcast(out), path.scale());
     SitePass pass = new SitePass(forward, path.slot().path());
-    return new ResidualStream(sum, Optional.of(path.gate().apply(y, normed, pass)));
+    if (path.gate() instanceof Gate.Learned gate && !path.growth().growing()) {
+      Optional<FusedTokenGate.Gated> fused =
+          FusedTokenGate.compute(normed, gate.weight(), gate.bias(), out, path.scale(), sum);
+      if (fused.isPresent()) {
+        Gate.Learned.observe(fused.get().gates(), pass);
+        return ResidualStream.of(fused.get().values());
+      }
+    }
+    Tensor y = Tensors.scaled(Tensors.upcast(out), path.scale());
+    Tensor gated = path.gate().apply(y, normed, pass);
+    return new ResidualStream(sum, Optional.of(path.growth().scaled(gated)));
+  }
+
+  /** Lets some of its paths count for a share, see {@link Model#grow}. */
+  void grow(Set<SitePath> sites, double share, Tensor like) {
+    for (Path path : paths) {
+      if (sites.contains(path.slot().path())) {
+        path.growth().set(share, like);
+      }
+    }
+  }
+
+  /** Lets all of its paths count in full. */
+  void grown() {
+    paths.forEach(path -> path.growth().close());
   }
 
   /** Returns the slots of its paths, in order. */

@@ -131,6 +131,16 @@ public record PathSpec(
         at);
   }
 
+  /** Says whether another path of its name is the same, wherever the two are written. */
+  boolean sameAs(PathSpec other) {
+    return role == other.role()
+        && config.equals(other.config())
+        && inputScale == other.inputScale()
+        && scale == other.scale()
+        && recompute == other.recompute()
+        && gate.equals(other.gate());
+  }
+
   /** Returns this path with another component of its role. */
   PathSpec with(Config component) {
     return new PathSpec(name, role, component, configPath, inputScale, scale, recompute, gate, at);

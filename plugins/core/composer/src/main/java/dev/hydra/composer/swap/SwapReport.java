@@ -117,7 +117,8 @@ public record SwapReport(
       List<String> initialised,
       List<String> dropped,
       List<String> kept) {
-    static final Parameters NONE =
+    /** No parameters at all. */
+    public static final Parameters NONE =
         new Parameters(List.of(), List.of(), List.of(), List.of(), List.of());
   }
 

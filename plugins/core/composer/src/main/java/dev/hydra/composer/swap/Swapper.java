@@ -139,6 +139,23 @@ public final class Swapper implements AutoCloseable {
   }
 
   /**
+   * Changes the structure of the model at once, for the thread that runs it. The last swap is
+   * confirmed before; one that is being built is refused, as the model is another one now.
+   *
+   * @param participant the host's part, which follows; closed here
+   * @throws RuntimeException if that fails; then all is as it was
+   */
+  public void restructure(StructureChange change, SwapHost.Participant participant) {
+    confirm("the structure of the model changes");
+    try (participant) {
+      retired.addAll(change.put(participant)); // a request in the making may build on them
+    } catch (RuntimeException | Error e) {
+      change.close();
+      throw e;
+    }
+  }
+
+  /**
    * Confirms the last swap: what is kept to roll it back goes. For the thread that runs the model.
    *
    * @param reason why, in words

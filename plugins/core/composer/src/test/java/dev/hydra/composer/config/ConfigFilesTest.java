@@ -225,15 +225,35 @@ class ConfigFilesTest {
   @Test
   void namesElementsThatAreNotThere() {
     String there = "; there are [0] mamba2, [1] moe, [2]";
-    for (String chosen : List.of("3", "mo", "-1")) {
-      String override = "block.paths[" + chosen + "].gate=1";
-      assertTrue(
-          refusal(PATHS, override)
-              .startsWith("--set " + override + ": there is no element " + chosen + there),
-          refusal(PATHS, override));
+    String override = "block.paths[mo].gate=1";
+    assertThat(refusal(PATHS, override))
+        .startsWith("--set " + override + ": there is no element mo" + there);
+    for (String chosen : List.of("3", "-1", "+1", "1.5", "", " ")) {
+      assertThat(refusal(PATHS, "block.paths[" + chosen + "].gate=1"))
+          .startsWith(
+              "--set block.paths["
+                  + chosen
+                  + "].gate=1: ["
+                  + chosen
+                  + "] is not an element: it must be a whole number from 0 to 2, or a name"
+                  + there);
     }
+    assertThat(refusal("a = []", "a[0]=1")).endsWith("must be a name; there are none");
     assertTrue(refusal(PATHS, "block[0]=1").contains("no list"));
     assertTrue(refusal(PATHS, "block.paths[0=1").contains("] is missing"));
+  }
+
+  @Test
+  void namesTheWholeKeyOfAnElementDeeperDown() {
+    assertThat(refusal(PATHS, "paths[moe].x=1"))
+        .isEqualTo(
+            "--set paths[moe].x=1: there is no list to take [moe] of; did you mean"
+                + " block.paths[moe].x or copy.paths[moe].x?");
+    String stack = "model.stack = [ { block.paths = [ a ] }, { block.paths = [ { ffn = moe } ] } ]";
+    assertThat(refusal(stack, "model.paths[moe].ffn=x"))
+        .endsWith("did you mean model.stack[1].block.paths[moe].ffn?");
+    assertThat(refusal(PATHS, "paths[none].x=1")).endsWith("take [none] of");
+    assertThat(refusal(PATHS, "block.paths[0].paths[moe].x=1")).endsWith("take [moe] of");
   }
 
   @Test

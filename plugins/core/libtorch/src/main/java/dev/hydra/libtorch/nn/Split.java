@@ -82,6 +82,7 @@ public final class Split extends CustomFunction {
   protected Tensor[] forward(Context context, Tensor... inputs) {
     Tensor[] parts = cut(inputs[0]);
     if (inputs[0].numel() > 0
+        && !inputs[0].is_meta()
         && inputs[0].is_contiguous()
         && address(inputs[0]) % ALIGNMENT == 0
         && context.atEnd(this::end)) {

@@ -3,11 +3,15 @@ package dev.hydra.trainer.evaluation;
 import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.swap.Swapper;
+import dev.hydra.data.Batch;
 import dev.hydra.data.Dataset;
-import dev.hydra.data.ValidationWindows;
+import dev.hydra.data.Tokenizer;
+import dev.hydra.data.ValidationSet;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.trainer.step.LanguageLoss;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -17,92 +21,114 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
-/** Scores a model on held-out text. */
+/** Scores a model on the validation sets. */
 public final class Evaluator {
   private final Model model;
-  private final ValidationWindows windows;
-  private final Dataset dataset;
+  private final Tokenizer tokenizer;
+  private final List<ValidationSet> sets;
   private final int batchSize;
   private final @Nullable Swapper swapper;
-  private long heldOutBytes; // 0: not counted yet
 
   /** Hears how far an evaluation is. */
   @FunctionalInterface
   public interface Progress {
-    /** Hears that some windows have been scored, of those to be scored. */
-    void evaluating(int windows, int of);
+    /** Hears that some windows of a set have been scored, of those to be scored. */
+    void evaluating(String set, int windows, int of);
   }
 
-  /**
-   * Creates an evaluator over the held-out part of a dataset, {@code batchSize} windows at a time.
-   */
+  /** Creates an evaluator on those of a dataset, {@code batchSize} windows at a time. */
   public Evaluator(Model model, Dataset dataset, int batchSize) {
-    this(model, dataset, batchSize, null);
+    this(model, dataset.tokenizer(), dataset.validation(), batchSize);
   }
 
-  private Evaluator(Model model, Dataset dataset, int batchSize, @Nullable Swapper swapper) {
+  /** Creates an evaluator on some sets, {@code batchSize} windows at a time. */
+  public Evaluator(Model model, Tokenizer tokenizer, List<ValidationSet> sets, int batchSize) {
+    this(model, tokenizer, List.copyOf(sets), batchSize, null);
+  }
+
+  private Evaluator(
+      Model model,
+      Tokenizer tokenizer,
+      List<ValidationSet> sets,
+      int batchSize,
+      @Nullable Swapper swapper) {
     this.model = model;
-    this.windows = dataset.validation();
-    this.dataset = dataset;
+    this.tokenizer = tokenizer;
+    this.sets = sets;
     this.batchSize = batchSize;
     this.swapper = swapper;
   }
 
   /** Returns an evaluator whose components may be swapped between two batches. */
   public Evaluator swapping(Swapper newSwapper) {
-    return new Evaluator(model, dataset, batchSize, newSwapper);
+    return new Evaluator(model, tokenizer, sets, batchSize, newSwapper);
   }
 
   /** Says whether there is text to score. */
   public boolean possible() {
-    return windows.count() > 0;
+    return !sets.isEmpty();
   }
 
   /**
-   * Scores windows, spread evenly over the held-out text.
+   * Scores windows of every validation set, spread evenly over its text.
    *
-   * @param limit at most so many windows, at least 1; rounded up to whole batches
+   * @param limit at most so many windows of a set, at least 1; rounded up to whole batches
    * @param stop asked before every batch
    * @param progress hears before every batch how much is done
-   * @return the score; empty if it was stopped
-   * @throws IllegalStateException if nothing is held out
+   * @return the score of each set, in their order; none if it was stopped
+   * @throws IllegalStateException if there is no validation set
    */
-  public Optional<Score> score(int limit, BooleanSupplier stop, Progress progress) {
+  public List<Score> score(int limit, BooleanSupplier stop, Progress progress) {
     if (!possible()) {
       throw new IllegalStateException("nothing is held out; raise data.validation-fraction");
     }
-    int batches = batches(windows.count());
-    int wanted = batches(Math.min(limit, windows.count()));
+    List<Score> scores = new ArrayList<>();
+    for (ValidationSet set : sets) {
+      Optional<Score> score = score(set, limit, stop, progress);
+      if (score.isEmpty()) {
+        return List.of();
+      }
+      scores.add(score.get());
+    }
+    return List.copyOf(scores);
+  }
+
+  private Optional<Score> score(
+      ValidationSet set, int limit, BooleanSupplier stop, Progress progress) {
+    Choice choice = new Choice(set, limit);
     double sum = 0;
     long tokens = 0;
     long bytes = 0;
-    for (int i = 0; i < wanted; i++) {
+    int windows = 0;
+    for (int i = 0; i < choice.wanted; i++) {
       if (stop.getAsBoolean()) {
         return Optional.empty();
       }
-      progress.evaluating(i * batchSize, Math.min(wanted * batchSize, windows.count()));
+      progress.evaluating(set.name(), i * batchSize, choice.windows());
       boundary(i);
-      int batch = (int) ((long) i * batches / wanted);
-      try (PointerScope scope = new PointerScope();
-          ForwardContext forward = ForwardContext.evaluation();
-          Grad off = Grad.off()) {
-        Tensor rows = windows.batch(batch * batchSize, batchSize);
-        Tensor targets = Tensors.slice(rows, 1, 1, rows.size(1));
-        double loss =
-            Tensors.number(
-                LanguageLoss.of(
-                    model, rows.to(model.placement().device(), ScalarType.Long), forward));
-        sum += loss * targets.numel();
-        tokens += targets.numel();
-        bytes += bytes(targets);
-      }
+      Batch batch = choice.batch(i);
+      long[] predicted = batch.predicted();
+      sum += loss(batch) * predicted.length;
+      tokens += predicted.length;
+      bytes += bytes(predicted);
+      windows += batch.rows();
     }
-    return Optional.of(new Score(sum / tokens, tokens, bytes, heldOut()));
+    return Optional.of(
+        new Score(set.name(), sum / tokens, tokens, bytes, windows, set.windows().count()));
+  }
+
+  private double loss(Batch batch) {
+    try (PointerScope scope = new PointerScope();
+        ForwardContext forward = ForwardContext.evaluation();
+        Grad off = Grad.off()) {
+      return Tensors.number(
+          LanguageLoss.of(model, moved(batch.tokens()), moved(batch.labels()), forward));
+    }
   }
 
   /**
    * Asks the components what they observe of themselves (expert load, gates, memory usage) on
-   * windows spread evenly over the held-out text.
+   * windows spread evenly over the first validation set.
    *
    * @param limit at most so many windows, at least 1; rounded up to whole batches
    * @param progress hears before every batch how much is done
@@ -110,18 +136,18 @@ public final class Evaluator {
    */
   public Map<String, Observation> observe(int limit, Progress progress) {
     Map<String, Observation> all = new TreeMap<>();
-    int batches = batches(windows.count());
-    int wanted = batches(Math.min(limit, windows.count()));
-    for (int i = 0; i < wanted; i++) {
+    ValidationSet set = sets.get(0);
+    Choice choice = new Choice(set, limit);
+    for (int i = 0; i < choice.wanted; i++) {
       int before = i;
-      progress.evaluating(i * batchSize, Math.min(wanted * batchSize, windows.count()));
+      progress.evaluating(set.name(), i * batchSize, choice.windows());
       boundary(i);
+      Batch batch = choice.batch(i);
       try (PointerScope scope = new PointerScope();
           ForwardContext forward = ForwardContext.evaluation().observing();
           Grad off = Grad.off()) {
-        Tensor rows = windows.batch((int) ((long) i * batches / wanted) * batchSize, batchSize);
-        Tensor tokens = Tensors.slice(rows, 1, 0, rows.size(1) - 1);
-        model.hidden(tokens.to(model.placement().device(), ScalarType.Long), forward);
+        Tensor tokens = Tensors.slice(batch.tokens(), 1, 0, batch.width() - 1L);
+        model.hidden(moved(tokens), forward);
         forward
             .observations()
             .forEach(
@@ -132,11 +158,25 @@ public final class Evaluator {
     return all;
   }
 
-  private long heldOut() {
-    if (heldOutBytes == 0) {
-      heldOutBytes = windows.bytes(dataset.tokenizer());
+  /** Batches spread evenly over a set. */
+  private final class Choice {
+    private final ValidationSet set;
+    private final int all;
+    private final int wanted;
+
+    Choice(ValidationSet set, int limit) {
+      this.set = set;
+      this.all = batches(set.windows().count());
+      this.wanted = batches(Math.min(limit, set.windows().count()));
     }
-    return heldOutBytes;
+
+    Batch batch(int index) {
+      return set.windows().batch((int) ((long) index * all / wanted) * batchSize, batchSize);
+    }
+
+    int windows() {
+      return Math.min(wanted * batchSize, set.windows().count());
+    }
   }
 
   private void boundary(int batch) {
@@ -149,10 +189,14 @@ public final class Evaluator {
     return (count + batchSize - 1) / batchSize;
   }
 
-  private long bytes(Tensor tokens) {
+  private Tensor moved(Tensor tokens) {
+    return tokens.to(model.placement().device(), ScalarType.Long);
+  }
+
+  private long bytes(long[] tokens) {
     long bytes = 0;
-    for (long token : Tensors.integers(tokens)) {
-      bytes += dataset.tokenizer().bytes((int) token).length;
+    for (long token : tokens) {
+      bytes += tokenizer.bytes((int) token).length;
     }
     return bytes;
   }

@@ -3,7 +3,9 @@ package dev.hydra.trainer.evaluation;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -26,6 +28,20 @@ public record Observation(List<Double> values, boolean perToken) {
             Tensors.number(value.min()),
             Tensors.number(value.max())),
         true);
+  }
+
+  /**
+   * Returns a number, a list of them, or an object with {@code mean}, {@code least}, {@code most}.
+   */
+  public Object json() {
+    if (perToken) {
+      Map<String, Double> named = new LinkedHashMap<>();
+      named.put("mean", values.get(0));
+      named.put("least", values.get(1));
+      named.put("most", values.get(2));
+      return named;
+    }
+    return values.size() == 1 ? values.get(0) : values;
   }
 
   /** Joins this observation of {@code batches} batches with that of one more. */

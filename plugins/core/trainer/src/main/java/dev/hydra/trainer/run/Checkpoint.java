@@ -2,6 +2,7 @@ package dev.hydra.trainer.run;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import com.typesafe.config.Config;
+import dev.hydra.api.ConfigException;
 import dev.hydra.api.PluginId;
 import dev.hydra.composer.config.ConfigChange;
 import dev.hydra.composer.config.ConfigFiles;
@@ -175,19 +176,22 @@ public record Checkpoint(Path folder) {
    *
    * @param here the configuration of the model
    * @param problem what was found when they were read, for files
-   * @return an exception for users; the problem itself if the configuration is the same
+   * @return the problem, if the configuration is the same
+   * @throws ConfigException if it is another, for users
    */
   public IOException unfit(Config here, IOException problem) {
-    return changes(ConfigChange.under("model", config(), here))
-        .map(
-            changed ->
-                new IOException(
-                    changed
-                        + ": the parameters in "
-                        + folder
-                        + " do not fit such a model; leave it as it was, or train anew",
-                    problem))
-        .orElse(problem);
+    Optional<String> changed = changes(ConfigChange.under("model", config(), here));
+    if (changed.isEmpty()) {
+      return problem;
+    }
+    ConfigException refusal =
+        new ConfigException(
+            changed.get()
+                + ": the parameters in "
+                + folder
+                + " do not fit such a model; leave it as it was, or train anew");
+    refusal.initCause(problem);
+    throw refusal;
   }
 
   /** Reads the state of the run. */

@@ -107,7 +107,8 @@ final class Checkpoints {
           checkpoint.file(Checkpoint.OPTIMIZER)
               + " does not fit the optimizer: "
               + e.getMessage()
-              + "; resume with the optimizer.type that the checkpoint was made with",
+              + "; resume with the optimizer.type that the checkpoint was made with, and with or"
+              + " without trainer.ema as then",
           e);
     }
   }

@@ -8,9 +8,13 @@ import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.config.OptionGroup;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.data.DataSettings;
+import dev.hydra.data.Dataset;
 import dev.hydra.inference.GenerationSettings;
 import dev.hydra.optim.OptimizerSettings;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongConsumer;
 import java.util.stream.Stream;
 
 /**
@@ -22,6 +26,7 @@ import java.util.stream.Stream;
  * @param optimizer the optimizer and its schedule
  * @param trainer the run
  * @param generation what tokens mean in generation
+ * @param stages the stages of the training, at least one; the parts above are those of the first
  */
 public record Experiment(
     Config config,
@@ -29,7 +34,8 @@ public record Experiment(
     DataSettings data,
     OptimizerSettings optimizer,
     TrainerSettings trainer,
-    GenerationSettings generation) {
+    GenerationSettings generation,
+    List<Stage> stages) {
   /** The parts that a configuration file may have. */
   public static final List<String> PARTS =
       List.of("model", "data", "optimizer", "trainer", "generation", "plugins");
@@ -48,6 +54,11 @@ public record Experiment(
                         + " these: `hydra plugins describe text`.",
                     DataSettings.options()),
                 new OptionGroup(
+                    "data.sources[]",
+                    "An element of `data.sources`: a source that is mixed with others. The options"
+                        + " of the source stand beside these.",
+                    DataSettings.sourceOptions()),
+                new OptionGroup(
                     "optimizer",
                     "The optimizer and its learning rates. The options of the type stand beside"
                         + " these: `hydra plugins describe adamw`.",
@@ -62,20 +73,25 @@ public record Experiment(
    * Reads and checks every part.
    *
    * @param plugins where tokenizer, source, optimizer and schedule are found
+   * @param roots the folders in which relative names of data files are looked for, in order
    * @throws ConfigException for the first mistake, with file, line and path
    */
-  public static Experiment read(Config config, PluginRegistry plugins) {
-    ConfigFiles.allow(config, PARTS);
+  public static Experiment read(Config written, PluginRegistry plugins, List<Path> roots) {
+    ConfigFiles.allow(written, PARTS);
+    DataSettings data = DataSettings.read(ConfigFiles.part(written, "data"), plugins);
+    Config config = VocabularySize.resolve(written, () -> data.tokenizer(roots));
+    List<Stage> stages = Stages.read(config, plugins);
+    Stage first = stages.get(0);
     Experiment experiment =
         new Experiment(
             config,
-            ModelSpec.read(config),
-            DataSettings.read(ConfigFiles.part(config, "data"), plugins),
-            OptimizerSettings.read(ConfigFiles.part(config, "optimizer"), plugins),
-            TrainerSettings.read(ConfigFiles.part(config, "trainer")),
-            GenerationSettings.read(ConfigFiles.part(config, "generation")));
-    var unused = experiment.optimizer().learningRate(experiment.trainer().steps());
-    int vocabulary = experiment.data().tokenizer().vocabSize();
+            first.model(),
+            first.data(),
+            first.optimizer(),
+            first.trainer(),
+            GenerationSettings.read(ConfigFiles.part(config, "generation")),
+            stages);
+    int vocabulary = data.tokenizer(roots).vocabSize();
     if (experiment.model().vocabSize() < vocabulary) {
       throw new ConfigException(
           config.getValue("model").origin(),
@@ -84,9 +100,28 @@ public record Experiment(
               + experiment.model().vocabSize()
               + ", but the tokenizer has "
               + vocabulary
-              + " tokens");
+              + " tokens; vocab-size = tokenizer takes it from there");
     }
     return experiment;
+  }
+
+  /**
+   * Opens the data of every stage; stages with the same data share what is opened.
+   *
+   * @param roots the folders in which relative names of data files are looked for, in order
+   * @param progress told how many bytes of text have been made tokens
+   * @throws ConfigException if that of a stage cannot be opened, with the stage's name
+   */
+  public List<Dataset> open(List<Path> roots, LongConsumer progress) {
+    List<Dataset> all = new ArrayList<>();
+    for (Stage stage : stages) {
+      boolean same = stage.index() > 0 && !stage.otherData(stages.get(stage.index() - 1));
+      all.add(
+          same
+              ? all.get(stage.index() - 1)
+              : Stages.named(stage.name(), () -> stage.data().open(roots, progress)));
+    }
+    return all;
   }
 
   /**
@@ -94,6 +129,12 @@ public record Experiment(
    * model's components are the model's.
    */
   public List<Registration> plugins() {
-    return Stream.concat(data.plugins().stream(), optimizer.plugins().stream()).toList();
+    return stages.stream()
+        .flatMap(
+            stage ->
+                Stream.concat(
+                    stage.data().plugins().stream(), stage.optimizer().plugins().stream()))
+        .distinct()
+        .toList();
   }
 }

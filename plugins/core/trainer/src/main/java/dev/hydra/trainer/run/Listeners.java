@@ -14,13 +14,18 @@ record Listeners(List<TrainingListener> all) implements TrainingListener {
   }
 
   @Override
+  public void stageBegan(StageReport report) {
+    all.forEach(each -> each.stageBegan(report));
+  }
+
+  @Override
   public void stepped(StepReport report) {
     all.forEach(each -> each.stepped(report));
   }
 
   @Override
-  public void evaluating(int windows, int of) {
-    all.forEach(each -> each.evaluating(windows, of));
+  public void evaluating(String set, int windows, int of) {
+    all.forEach(each -> each.evaluating(set, windows, of));
   }
 
   @Override

@@ -2,12 +2,12 @@ package dev.hydra.trainer.run;
 
 import com.typesafe.config.Config;
 import dev.hydra.api.ConfigException;
+import dev.hydra.api.Messages;
 import dev.hydra.composer.config.ConfigChange;
 import dev.hydra.composer.config.ConfigFiles;
-import dev.hydra.data.Corpus;
+import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.MathContext;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -15,7 +15,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Collectors;
-import java.util.zip.CRC32C;
 
 /**
  * Finds what is not as it was in the checkpoint that a run goes on from, in words for users.
@@ -26,7 +25,6 @@ import java.util.zip.CRC32C;
  * @param here the configuration that the run goes on with
  */
 record ResumeChanges(RunFolder folder, Config before, TrainerState state, Config here) {
-  private static final int TOKENS_AT_ONCE = 1 << 14;
   private static final String MODEL = "model";
   private static final String DATA = "data";
 
@@ -42,21 +40,6 @@ record ResumeChanges(RunFolder folder, Config before, TrainerState state, Config
   static ResumeChanges since(
       Checkpoint checkpoint, TrainerState state, RunFolder folder, Config here) {
     return new ResumeChanges(folder, checkpoint.config(), state, here);
-  }
-
-  /** A short text that another sequence of tokens hardly shares. */
-  static String fingerprint(Corpus corpus) {
-    CRC32C sum = new CRC32C();
-    ByteBuffer buffer = ByteBuffer.allocate(Integer.BYTES * TOKENS_AT_ONCE);
-    for (int i = 0; i < corpus.size(); i++) {
-      if (!buffer.hasRemaining()) {
-        sum.update(buffer.flip());
-        buffer.clear();
-      }
-      buffer.putInt(corpus.token(i));
-    }
-    sum.update(buffer.flip());
-    return "%d-%08x".formatted(corpus.size(), sum.getValue());
   }
 
   /** All but what plugins and precision are; nothing if all is the same. */
@@ -95,7 +78,7 @@ record ResumeChanges(RunFolder folder, Config before, TrainerState state, Config
   /** That the configuration in the run folder was edited, and is not what the run goes on with. */
   private Optional<String> edited() {
     Path file = folder.config();
-    if (!Files.exists(file)) {
+    if (!Files.exists(file) || written(file)) {
       return Optional.empty();
     }
     Config edited;
@@ -117,7 +100,24 @@ record ResumeChanges(RunFolder folder, Config before, TrainerState state, Config
             String.format(
                 "%s was changed, but the run goes on with the checkpoint's own configuration:"
                     + " %s here. To use it: hydra train %s --resume --run-dir %s",
-                file, unused, file, folder.path()));
+                file, unused, Messages.argument(file), Messages.argument(folder.path())));
+  }
+
+  /**
+   * Says whether the run itself has written the file, with this checkpoint or with one before: a
+   * process may be killed between a checkpoint and the file, and a stage changes what is in it.
+   */
+  private boolean written(Path file) {
+    try {
+      for (Checkpoint each : folder.checkpoints()) {
+        if (Files.mismatch(file, each.file(Checkpoint.CONFIG)) < 0) {
+          return true;
+        }
+      }
+      return false;
+    } catch (IOException e) { // of a damaged one: then it is compared by its values
+      return false;
+    }
   }
 
   /**
@@ -129,20 +129,22 @@ record ResumeChanges(RunFolder folder, Config before, TrainerState state, Config
     if (state.step() > steps) {
       throw new ConfigException(
           String.format(
-              "trainer.steps is %d, but %d steps are done: a run cannot go back. To leave it:"
+              "trainer.steps is %d, but %s done: a run cannot go back. To leave it:"
                   + " nothing needs to be done; to go on: --set trainer.steps=N",
-              steps, state.step()));
+              steps, done(state.step())));
     }
+  }
+
+  private static String done(long steps) {
+    return Messages.count(steps, "step") + (steps == 1 ? " is done" : " are done");
   }
 
   /** That no step is left, or that the learning rate of the next one is not what was planned. */
   private Optional<String> inSteps(int steps, double nextRate) {
     if (state.step() == steps) {
       return Optional.of(
-          String.format(
-              "all %d steps are done: there is nothing left to train; for more:"
-                  + " --set trainer.steps=N",
-              steps));
+          (steps == 1 ? "the only step is done" : "all " + done(steps))
+              + ": there is nothing left to train; for more: --set trainer.steps=N");
     }
     return state
         .nextRate()

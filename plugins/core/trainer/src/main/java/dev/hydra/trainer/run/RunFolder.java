@@ -17,8 +17,9 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * The folder of a run: {@code config.conf} (resolved), {@code metrics.jsonl}, {@code journal.jsonl}
- * and {@code checkpoints/step-NNNNNN/}.
+ * The folder of a run: {@code config.conf} (resolved), {@code metrics.jsonl}, {@code
+ * journal.jsonl}, {@code checkpoints/step-NNNNNN/} and the files of the tokenizer, {@code
+ * tokenizer/}.
  */
 public record RunFolder(Path path) {
   private static final Pattern CHECKPOINT = Pattern.compile("step-\\d{6,}");
@@ -56,6 +57,11 @@ public record RunFolder(Path path) {
    */
   public Path journal() {
     return path.resolve("journal.jsonl");
+  }
+
+  /** Returns the folder with the files of the run's tokenizer; one of bytes has none. */
+  public Path tokenizer() {
+    return path.resolve("tokenizer");
   }
 
   /** Returns the folder of its checkpoints. */

@@ -4,31 +4,28 @@ import dev.hydra.api.PluginId;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
-import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.model.Placement;
-import dev.hydra.composer.spec.SitePath;
-import dev.hydra.composer.spec.SpecConfig;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.data.Dataset;
+import dev.hydra.data.TokenizerFiles;
 import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.RandomState;
-import dev.hydra.optim.LearningRate;
 import dev.hydra.trainer.evaluation.Evaluator;
 import dev.hydra.trainer.evaluation.Score;
+import dev.hydra.trainer.metrics.ModelCosts;
+import dev.hydra.trainer.metrics.TrainingClock;
+import dev.hydra.trainer.step.AveragedWeights;
 import dev.hydra.trainer.step.StepMetrics;
 import dev.hydra.trainer.step.TrainingStep;
 import dev.hydra.trainer.swap.Swaps;
 import java.io.IOException;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeSet;
 import java.util.function.BooleanSupplier;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
@@ -36,39 +33,38 @@ import org.bytedeco.pytorch.Tensor;
 /** A training run from its first step, or from a checkpoint, to its last. */
 public final class Trainer implements AutoCloseable {
   private final Experiment experiment;
-  private final TrainerSettings settings;
-  private final Dataset dataset;
+  private final StageRun stages;
   private final RunFolder folder;
   private final TrainingListener listener;
   private final Model model;
   private final TrainingStep training;
   private final Checkpoints checkpoints;
-  private final Evaluator evaluator;
-  private final LearningRate learningRates;
+  private final Saves saves;
   private final RunLog log;
+  private final TrainingClock clock = new TrainingClock();
+  private final ModelCosts costs;
   private final RunLock lock;
   private final Swaps swaps;
   private final KernelMode.Setting kernels;
-  private final String text;
+  private Evaluator evaluator;
+  private TrainerSettings settings;
   private long step;
-  private long savedStep = -1;
-  private long clock;
-  private long tokens;
   private volatile boolean checkpointRequested;
 
-  /** The outcome of a run. */
-  public record Outcome(boolean interrupted, long step, Optional<Score> score) {}
+  /** The outcome of a run, with the score of each validation set if it came to its end. */
+  public record Outcome(boolean interrupted, long step, List<Score> scores) {}
 
   /**
    * Builds the model and opens the run folder.
    *
+   * @param datasets the data of every stage, see {@link Experiment#open}
    * @param listeners hear what happens, each event in their order
-   * @throws dev.hydra.api.ConfigException if a component's configuration is wrong
+   * @throws dev.hydra.api.ConfigException if a component's configuration is wrong, in any stage
    * @throws IOException if the run folder cannot be written to, or another run is using it
    */
   public Trainer(
       Experiment experiment,
-      Dataset dataset,
+      List<Dataset> datasets,
       Components components,
       Device device,
       RunFolder folder,
@@ -76,14 +72,17 @@ public final class Trainer implements AutoCloseable {
       throws IOException {
     this.experiment = experiment;
     this.settings = experiment.trainer();
-    this.dataset = dataset;
     this.folder = folder;
     this.listener = new Listeners(List.of(listeners));
-    this.learningRates = experiment.optimizer().learningRate(settings.steps());
-    text = ResumeChanges.fingerprint(dataset.corpus());
+    Dataset dataset = datasets.get(0);
+    Stage first = experiment.stages().get(0);
+    if (first.named()) {
+      StageCheck.of(experiment.stages(), components);
+    }
     folder.create();
     lock = RunLock.take(folder.path());
-    log = new RunLog(folder, listener);
+    TokenizerFiles.copy(dataset.tokenizer(), folder.tokenizer());
+    log = new RunLog(folder, clock, listener);
     RandomState.seed(settings.seed());
     Placement precision = new Placement(device, ComputeType.choose(settings.precision(), device));
     kernels = settings.kernels().set();
@@ -91,6 +90,7 @@ public final class Trainer implements AutoCloseable {
     try {
       model = Model.build(experiment.model(), components, precision, settings.seed());
       built = Optional.of(model);
+      model.parameters().freeze(first.frozen());
       training =
           new TrainingStep(
               model, experiment.optimizer(), settings.recompute(), settings.graph(), this::warn);
@@ -100,9 +100,12 @@ public final class Trainer implements AutoCloseable {
       lock.close();
       throw e;
     }
-    evaluator = new Evaluator(model, dataset, settings.batchSize());
+    costs = new ModelCosts(model);
     checkpoints = new Checkpoints(folder, this::config, model, training);
+    saves = new Saves(folder, checkpoints, this::config, log, listener);
     swaps = new Swaps(model, training, dataset.train(), settings.guard(), this::swapped);
+    stages = new StageRun(experiment.stages(), datasets, model, training, swaps);
+    evaluator = new Evaluator(model, dataset, settings.batchSize());
   }
 
   /** Returns the model that is trained. */
@@ -120,6 +123,11 @@ public final class Trainer implements AutoCloseable {
     checkpointRequested = true;
   }
 
+  /** Says whether steps are replayed from CUDA graphs now. */
+  boolean captured() {
+    return training.captured();
+  }
+
   /** Returns the optimizer state; see {@link dev.hydra.optim.Optimizer#exportState}. */
   Map<String, Tensor> optimizerState() {
     return training.optimizer().exportState();
@@ -127,107 +135,29 @@ public final class Trainer implements AutoCloseable {
 
   /** Returns the configuration that builds the model as it is now. */
   private String config() {
-    boolean changed = !model.spec().equals(experiment.model());
-    return ConfigFiles.render(
-        changed ? SpecConfig.write(model.spec(), experiment.config()) : experiment.config());
+    return ConfigFiles.render(stages.config());
   }
 
   /**
    * Continues from the latest intact checkpoint of the run folder.
    *
    * @param policy what becomes of parameters that another version of a plugin does not ask for
-   * @throws IOException if there is none, or it does not fit the configuration
+   * @throws dev.hydra.api.ConfigException if its parameters do not fit the configuration's model,
+   *     or it has more steps than the run
+   * @throws IOException if there is none, or its files do not fit
    */
   public long resume(UnexpectedKeys policy) throws IOException {
-    Checkpoint checkpoint =
-        folder
-            .latestIntact(damaged -> warn(damaged + "; the checkpoint before it is used"))
-            .orElseThrow(
-                () ->
-                    new IOException(
-                        "there is no intact checkpoint in " + folder.path() + " to resume from"));
-    TrainerState state = checkpoint.state();
-    ResumeChanges changes = ResumeChanges.since(checkpoint, state, folder, experiment.config());
-    changes.refuseFewer(settings.steps());
-    SwapReport.Parameters parameters = restore(checkpoint, state, policy);
+    Resumption resumption = Resumption.latest(folder, stages::of, this::warn);
+    TrainerState state = resumption.state();
+    resumption.refuseFewer();
+    stages.resume(state);
+    follow();
+    SwapReport.Parameters parameters = resumption.restore(checkpoints, policy);
     step = state.step();
-    savedStep = step;
-    folder.setAsideAfter(step);
-    dataset.train().seek(state.samples());
-    Map<String, String> other = otherVersions(state.sites());
-    if (!other.isEmpty()) {
-      warn("the checkpoint was made with other plugins: " + other);
-    }
-    String compute = compute();
-    if (!state.compute().equals(compute)) {
-      warn("the checkpoint was computed in " + state.compute() + ", this run is in " + compute);
-    }
-    changes.all(text, settings.steps(), nextRate()).forEach(this::warn);
-    log.event(
-        "resume",
-        step,
-        "sites",
-        other,
-        "migrated",
-        parameters.migrated(),
-        "initialised",
-        parameters.initialised(),
-        "dropped",
-        parameters.dropped(),
-        "kept",
-        parameters.kept());
+    saves.resumed(step);
+    resumption.changes(this.state()).forEach(this::warn);
+    log.event("resume", step, resumption.details(this.state(), parameters));
     return step;
-  }
-
-  private SwapReport.Parameters restore(
-      Checkpoint checkpoint, TrainerState state, UnexpectedKeys policy) throws IOException {
-    try {
-      return checkpoints.restore(checkpoint, state, policy);
-    } catch (IOException e) {
-      throw checkpoint.unfit(experiment.config(), e);
-    }
-  }
-
-  /** The learning rate of the next step; after the last step its own. */
-  private double nextRate() {
-    return learningRates.at(Math.min(step, settings.steps() - 1L));
-  }
-
-  /**
-   * Returns the sites whose plugin is not that of a checkpoint, with the one of the checkpoint and
-   * its own.
-   */
-  private Map<String, String> otherVersions(Map<SitePath, PluginId> saved) {
-    Map<String, String> other = new LinkedHashMap<>();
-    sites()
-        .forEach(
-            (site, plugin) -> {
-              if (!plugin.equals(saved.get(site))) {
-                other.put(site.text(), saved.get(site) + " -> " + plugin);
-              }
-            });
-    return other;
-  }
-
-  /** Returns all plugins that the run uses, sorted. */
-  private List<PluginId> plugins() {
-    Set<PluginId> all = new TreeSet<>(model.plugins());
-    experiment.plugins().forEach(each -> all.add(each.plugin()));
-    return List.copyOf(all);
-  }
-
-  private Map<SitePath, PluginId> sites() {
-    Map<SitePath, PluginId> sites = new LinkedHashMap<>();
-    swapper().list().forEach((site, version) -> sites.put(site, version.plugin()));
-    return sites;
-  }
-
-  private static List<String> texts(List<PluginId> plugins) {
-    return plugins.stream().map(PluginId::toString).toList();
-  }
-
-  private String compute() {
-    return model.placement().compute().name();
   }
 
   /**
@@ -239,35 +169,52 @@ public final class Trainer implements AutoCloseable {
    */
   public Outcome run(BooleanSupplier stop) throws IOException {
     DurableFiles.write(folder.config(), config());
-    log.forgetAfter(step);
-    log.event("start", step, "plugins", texts(plugins()), "compute", compute());
-    experiment.optimizer().shortenedWarmup(settings.steps()).ifPresent(this::warn);
+    TrainingClock.Position position =
+        log.begin(step, step == settings.steps(), stages.current().tokensPerStep());
+    log.tensorBoard(settings.tensorBoard(), config());
+    TrainerState begin = state();
+    log.event(
+        "start",
+        step,
+        "plugins",
+        begin.plugins().stream().map(PluginId::toString).toList(),
+        "compute",
+        begin.compute());
+    stages.unreached(settings.steps()).ifPresent(this::warn);
+    warnOfOptimizer();
+    if (step == 0 && stages.current().named()) {
+      began(stages.first());
+    }
     try {
       if (step < settings.steps()) {
         listener.started(swapper());
       }
+      clock.start(position);
       steps(stop);
     } finally {
       swaps.close(); // whoever waits for a swap is told, however the run ends
     }
     save(true);
-    Optional<Score> score =
-        step == settings.steps() ? evaluate(settings.finalWindows(), stop) : Optional.empty();
+    List<Score> scores =
+        step == settings.steps() ? evaluate(settings.finalWindows(), stop) : List.of();
     boolean interrupted = stop.getAsBoolean();
     log.event(interrupted ? "interrupted" : "end", step);
-    return new Outcome(interrupted, step, score);
+    return new Outcome(interrupted, step, scores);
   }
 
   private void steps(BooleanSupplier stop) throws IOException {
-    clock = System.nanoTime();
     while (step < settings.steps() && !stop.getAsBoolean()) {
       swaps.boundary(step);
-      double learningRate = learningRates.at(step);
+      while (stages.over(step)) {
+        nextStage();
+      }
+      stages.grow(step);
+      double learningRate = stages.rate(step);
       StepMetrics measured;
       try {
         measured =
             training.run(
-                i -> dataset.train().next(settings.batchSize()),
+                i -> stages.dataset().train().next(settings.batchSize()).tokens(),
                 settings.accumulate(),
                 learningRate);
       } catch (RuntimeException | Error e) { // a component of a swap may fail in the run only
@@ -281,7 +228,7 @@ public final class Trainer implements AutoCloseable {
       }
       checkFinite(measured);
       step++;
-      tokens += settings.tokensPerStep(experiment.data().sequenceLength());
+      clock.stepped(stages.current().tokensPerStep());
       boolean last = step == settings.steps();
       if (last || due(settings.logEvery())) {
         report(measured, learningRate);
@@ -291,13 +238,54 @@ public final class Trainer implements AutoCloseable {
         save(false);
       }
       if (!last && due(settings.evaluateEvery())) {
-        evaluateWatched(stop);
+        watched(() -> evaluate(settings.evaluationWindows(), stop));
+      }
+      if (settings.metrics().observes(step, last)) {
+        watched(this::observe);
       }
     }
   }
 
+  /** Begins the next stage, after a checkpoint: that of the stage before can be gone on from. */
+  private void nextStage() throws IOException {
+    save(false);
+    try (TrainingClock.Pause pause = clock.pause()) {
+      StageReport report = stages.enter();
+      follow();
+      began(report);
+      warnOfOptimizer();
+    }
+  }
+
+  /** Takes what a stage changes in the run. */
+  private void follow() {
+    settings = stages.current().trainer();
+    evaluator = new Evaluator(model, stages.dataset(), settings.batchSize());
+  }
+
+  private void began(StageReport report) {
+    log.event("stage", step, report.details());
+    listener.stageBegan(report);
+  }
+
+  /**
+   * Says that a warm-up takes longer than the steps of its schedule, which begins here, and which
+   * groups no parameter is in, once all parameters are there.
+   */
+  private void warnOfOptimizer() {
+    Stage stage = stages.current();
+    if (stage.rates().begin() == stage.begin()) {
+      stage.optimizer().shortenedWarmup(stage.rates().steps()).ifPresent(this::warn);
+    }
+    if (stages.last()) {
+      stage.optimizer().unusedGroups(training.optimizer().states().keySet()).forEach(this::warn);
+    }
+  }
+
   private void report(StepMetrics measured, double learningRate) {
-    long now = System.nanoTime();
+    int length = stages.current().data().sequenceLength();
+    double speed = clock.lap();
+    TrainingClock.Position position = clock.position();
     StepReport report =
         new StepReport(
             step,
@@ -306,33 +294,61 @@ public final class Trainer implements AutoCloseable {
             measured.auxiliary(),
             measured.gradientNorm(),
             learningRate,
-            tokens * 1e9 / (now - clock));
-    clock = now;
-    tokens = 0;
-    log.step(report);
+            speed,
+            new StepReport.Totals(
+                position.tokens(),
+                position.seconds(),
+                costs.mfu(length, speed),
+                costs.devicePeakBytes(),
+                costs.hostBytes()));
+    log.step(report, costs.line(length));
     listener.stepped(report);
   }
 
-  /** Scores the held-out text; returns nothing if there is none, or if asked to stop. */
-  private Optional<Score> evaluate(int windows, BooleanSupplier stop) {
+  /** Scores the validation sets; returns nothing if there is none, or if asked to stop. */
+  private List<Score> evaluate(int windows, BooleanSupplier stop) {
     if (!evaluator.possible()) {
-      return Optional.empty();
+      return List.of();
     }
-    long begin = System.nanoTime();
-    Optional<Score> scored = evaluator.score(windows, stop, listener::evaluating);
-    scored.ifPresent(
-        score -> {
-          log.event("evaluation", step, "loss", score.loss(), "bits_per_byte", score.bitsPerByte());
-          listener.evaluated(step, score);
-        });
-    clock += System.nanoTime() - begin; // not training time
-    return scored;
+    try (TrainingClock.Pause pause = clock.pause()) {
+      List<Score> scores = evaluator.score(windows, stop, listener::evaluating);
+      for (Score score : scores) {
+        log.evaluated(step, score.set(), score);
+        listener.evaluated(step, score);
+      }
+      if (!scores.isEmpty()) {
+        evaluateAverage(windows, stop);
+      }
+      return scores;
+    }
   }
 
-  /** Scores some windows in the middle of a run, where a swap may be watched. */
-  private void evaluateWatched(BooleanSupplier stop) {
+  /** Scores the average of the parameters, if there is one, beside the parameters themselves. */
+  private void evaluateAverage(int windows, BooleanSupplier stop) {
+    if (settings.emaDecay().isEmpty()) {
+      return;
+    }
+    try (AveragedWeights averages = new AveragedWeights(model, training.optimizer())) {
+      evaluator
+          .score(windows, stop, listener::evaluating)
+          .forEach(score -> log.evaluated(step, score.set() + "-ema", score));
+    }
+  }
+
+  /** Writes what components observe of themselves on held-out text, if there is any. */
+  private void observe() {
+    if (evaluator.possible()) {
+      try (TrainingClock.Pause pause = clock.pause()) {
+        log.observed(
+            step, evaluator.observe(settings.metrics().observeWindows(), (set, windows, of) -> {}));
+      }
+    }
+  }
+
+  /** Computes something in the middle of a run, where a swap may be watched. */
+  private void watched(Runnable action) {
     try {
-      evaluate(settings.evaluationWindows(), stop);
+      action.run();
     } catch (RuntimeException | Error e) { // as in a step
       if (!swaps.rolledBack(step, e)) {
         throw e;
@@ -358,39 +374,16 @@ public final class Trainer implements AutoCloseable {
             + ", gradient norm "
             + measured.gradientNorm()
             + "); the parameters were not changed by it, and "
-            + newest()
+            + saves.newest()
             + ". Try a lower optimizer.learning-rate, more optimizer.warmup-steps or"
             + " trainer.precision = fp32");
   }
 
-  /**
-   * Writes a checkpoint of this step, unless there is one. A full disk must not end a run: the next
-   * checkpoint may find room again.
-   *
-   * @param needed whether there will be no next one
-   */
+  /** See {@link Saves#save}. */
   private void save(boolean needed) throws IOException {
-    if (savedStep == step || step == 0) {
-      return;
+    try (TrainingClock.Pause pause = clock.pause()) {
+      saves.save(this::state, step, settings.checkpointKeep(), needed);
     }
-    long begin = System.nanoTime();
-    TrainerState state = state();
-    try {
-      Checkpoint checkpoint = checkpoints.save(state, settings.checkpointKeep());
-      savedStep = step;
-      DurableFiles.write(folder.config(), config());
-      log.event("checkpoint", step, "folder", checkpoint.folder().getFileName().toString());
-      listener.checkpointed(step, checkpoint.folder());
-    } catch (IOException e) {
-      String problem =
-          "the checkpoint of step " + step + " could not be written: " + e.getMessage();
-      if (needed) {
-        throw new IOException(
-            problem + ". Make room, or use another disk; " + newest() + ", go on with --resume", e);
-      }
-      warn(problem + ". Training goes on; make room before the next checkpoint");
-    }
-    clock += System.nanoTime() - begin; // not training time
   }
 
   private void swapped(SwapReport report) {
@@ -400,33 +393,18 @@ public final class Trainer implements AutoCloseable {
   }
 
   private TrainerState state() {
-    List<String> unused =
-        model.parameters().all().stream().filter(Parameter::unused).map(Parameter::name).toList();
-    return new TrainerState(
-        step,
-        dataset.train().position(),
-        compute(),
-        plugins(),
-        sites(),
-        unused,
-        Optional.of(text),
-        Optional.of(nextRate()));
-  }
-
-  private String newest() {
-    return savedStep < 0
-        ? "there is no checkpoint yet"
-        : "the newest checkpoint is that of step " + savedStep;
+    return new RunState(experiment, model, swapper(), stages).at(step);
   }
 
   private void warn(String message) {
-    log.event("warning", step, "message", message);
-    listener.warned(message);
+    log.warn(step, message);
   }
 
   @Override
   public void close() throws IOException {
     swaps.close();
+    stages.close();
+    log.close();
     training.close();
     model.close();
     kernels.close();

@@ -8,9 +8,12 @@ import dev.hydra.composer.config.OptionGroup;
 import dev.hydra.composer.model.Recompute;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
+import dev.hydra.trainer.metrics.MetricsSettings;
+import dev.hydra.trainer.metrics.TensorBoard;
 import dev.hydra.trainer.step.GraphMode;
 import dev.hydra.trainer.swap.GuardSettings;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The configuration of a training run, the object {@code trainer}.
@@ -32,6 +35,9 @@ import java.util.List;
  * @param samplePrompt what the sample at the end continues; empty: no sample
  * @param sampleTokens how long the sample is
  * @param guard when swaps of components are rolled back
+ * @param emaDecay how much of the average of the parameters a step keeps; none: there is none
+ * @param metrics what is measured besides every step
+ * @param tensorBoard whether event files of TensorBoard are written
  */
 public record TrainerSettings(
     int steps,
@@ -50,7 +56,10 @@ public record TrainerSettings(
     int checkpointKeep,
     String samplePrompt,
     int sampleTokens,
-    GuardSettings guard) {
+    GuardSettings guard,
+    Optional<Double> emaDecay,
+    MetricsSettings metrics,
+    TensorBoard.Mode tensorBoard) {
   private static final Option<Integer> STEPS =
       Option.integer("steps", "optimizer steps in all").atLeast(1);
   private static final Option<Integer> BATCH_SIZE =
@@ -85,6 +94,12 @@ public record TrainerSettings(
       Option.integer("log-every", "steps from one line of metrics to the next")
           .atLeast(1)
           .orElse(1);
+  private static final Option<TensorBoard.Mode> TENSORBOARD =
+      Option.choice(
+              "tensorboard",
+              TensorBoard.Mode.class,
+              "whether the metrics are written to the run folder for TensorBoard, too")
+          .orElse(TensorBoard.Mode.ON);
 
   private static final Option<Integer> EVALUATION_EVERY =
       Option.integer("every", "steps between evaluations; 0: only at the end")
@@ -106,16 +121,32 @@ public record TrainerSettings(
   private static final Option<Integer> CHECKPOINT_KEEP =
       Option.integer("keep", "how many checkpoints stay").atLeast(1).orElse(3);
 
+  private static final Option<Optional<Double>> EMA_DECAY =
+      Option.decimal("decay", "how much of the average a step keeps, once it is under way")
+          .where(value -> value >= 0 && value < 1, "at least 0 and less than 1")
+          .optional("no average");
+
   private static final Option<String> SAMPLE_PROMPT =
       Option.text("prompt", "what the sample at the end continues; empty: no sample").orElse("");
   private static final Option<Integer> SAMPLE_TOKENS =
       Option.integer("tokens", "how long the sample at the end is").atLeast(1).orElse(256);
 
   private static final List<Option<?>> OPTIONS =
-      List.of(STEPS, BATCH_SIZE, ACCUMULATE, PRECISION, KERNELS, RECOMPUTE, GRAPH, SEED, LOG_EVERY);
+      List.of(
+          STEPS,
+          BATCH_SIZE,
+          ACCUMULATE,
+          PRECISION,
+          KERNELS,
+          RECOMPUTE,
+          GRAPH,
+          SEED,
+          LOG_EVERY,
+          TENSORBOARD);
   private static final List<Option<?>> EVALUATION =
       List.of(EVALUATION_EVERY, EVALUATION_WINDOWS, EVALUATION_FINAL);
   private static final List<Option<?>> CHECKPOINT = List.of(CHECKPOINT_EVERY, CHECKPOINT_KEEP);
+  private static final List<Option<?>> EMA = List.of(EMA_DECAY);
   private static final List<Option<?>> SAMPLE = List.of(SAMPLE_PROMPT, SAMPLE_TOKENS);
 
   /** Returns all options of {@code trainer}, for documentation. */
@@ -125,8 +156,12 @@ public record TrainerSettings(
         new OptionGroup(
             "trainer.evaluation", "How the model is scored on held-out text.", EVALUATION),
         new OptionGroup("trainer.checkpoint", "What is kept to go on from.", CHECKPOINT),
+        new OptionGroup(
+            "trainer.ema", "An exponential moving average of the trained parameters.", EMA),
         new OptionGroup("trainer.sample", "The text that is generated at the end.", SAMPLE),
-        GuardSettings.documentation());
+        GuardSettings.documentation(),
+        MetricsSettings.documentation(),
+        StageSettings.documentation());
   }
 
   /**
@@ -136,7 +171,17 @@ public record TrainerSettings(
    */
   public static TrainerSettings read(Config trainer) {
     Settings main =
-        Settings.read("trainer", trainer, OPTIONS, "evaluation", "checkpoint", "sample", "swap");
+        Settings.read(
+            "trainer",
+            trainer,
+            OPTIONS,
+            "evaluation",
+            "checkpoint",
+            "ema",
+            "sample",
+            "swap",
+            "metrics",
+            StageSettings.KEY);
     Settings evaluation = part(trainer, "evaluation", EVALUATION);
     int last = evaluation.get(EVALUATION_FINAL);
     Settings checkpoint = part(trainer, "checkpoint", CHECKPOINT);
@@ -158,7 +203,10 @@ public record TrainerSettings(
         checkpoint.get(CHECKPOINT_KEEP),
         sample.get(SAMPLE_PROMPT),
         sample.get(SAMPLE_TOKENS),
-        GuardSettings.read(ConfigFiles.part(trainer, "swap")));
+        GuardSettings.read(ConfigFiles.part(trainer, "swap")),
+        part(trainer, "ema", EMA).get(EMA_DECAY),
+        MetricsSettings.read(ConfigFiles.part(trainer, "metrics")),
+        main.get(TENSORBOARD));
   }
 
   private static Settings part(Config trainer, String key, List<Option<?>> options) {

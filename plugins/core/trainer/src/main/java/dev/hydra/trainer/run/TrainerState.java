@@ -6,6 +6,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * The state of a run besides its tensors.
@@ -16,8 +18,11 @@ import java.util.Optional;
  * @param plugins the plugins that the run uses, sorted
  * @param sites the plugin of every site, by the site's path
  * @param unused the parameters that no component asks for
- * @param text the {@link ResumeChanges#fingerprint} of the text; older checkpoints have none
+ * @param text the {@link dev.hydra.data.Corpus#fingerprint} of the text; older checkpoints have
+ *     none
  * @param nextRate the learning rate that the next step was to have; older checkpoints have none
+ * @param stage the name of the stage; empty where the training has no stages
+ * @param growing the sites of paths that grow in
  */
 record TrainerState(
     long step,
@@ -27,7 +32,9 @@ record TrainerState(
     Map<SitePath, PluginId> sites,
     List<String> unused,
     Optional<String> text,
-    Optional<Double> nextRate) {
+    Optional<Double> nextRate,
+    String stage,
+    Set<SitePath> growing) {
   /** Returns the state as JSON values, which {@link #fromMap} reads. */
   Map<String, Object> toMap() {
     Map<String, String> siteTexts = new LinkedHashMap<>();
@@ -41,6 +48,10 @@ record TrainerState(
     map.put("unused", unused);
     text.ifPresent(known -> map.put("text", known));
     nextRate.ifPresent(known -> map.put("next_learning_rate", known));
+    if (!stage.isEmpty()) {
+      map.put("stage", stage);
+      map.put("growing", growing.stream().map(SitePath::text).toList());
+    }
     return map;
   }
 
@@ -67,7 +78,13 @@ record TrainerState(
           Optional.ofNullable(map.get("text")).map(String::valueOf),
           map.get("next_learning_rate") instanceof Number rate
               ? Optional.of(rate.doubleValue())
-              : Optional.empty());
+              : Optional.empty(),
+          map.get("stage") instanceof String stage ? stage : "",
+          map.get("growing") instanceof List<?> growing
+              ? growing.stream()
+                  .map(each -> new SitePath(String.valueOf(each)))
+                  .collect(Collectors.toUnmodifiableSet())
+              : Set.of());
     }
     throw new IllegalArgumentException(
         "step, samples, compute, plugins, sites or unused is missing");

@@ -15,13 +15,16 @@ public interface TrainingListener {
    */
   default void started(Swapper swapper) {}
 
+  /** Hears that a stage of the training has begun; also the first one, not in a resume. */
+  default void stageBegan(StageReport report) {}
+
   /** Hears that a step is done. */
   default void stepped(StepReport report) {}
 
-  /** Hears that some windows of the held-out text have been scored, of those to be scored now. */
-  default void evaluating(int windows, int of) {}
+  /** Hears that some windows of a validation set have been scored, of those to be scored now. */
+  default void evaluating(String set, int windows, int of) {}
 
-  /** Hears that the held-out text was scored after a step. */
+  /** Hears that a validation set was scored after a step. */
   default void evaluated(long step, Score score) {}
 
   /** Hears that a checkpoint is written. */

@@ -18,8 +18,8 @@ final class Accumulation {
   }
 
   /**
-   * Adds its share of gradients and sums. The rows of tables are left in place, see {@link
-   * Gradients#takeRows}.
+   * Adds its share of gradients and sums. What is not in buffers is left in place, see {@link
+   * Gradients#take}.
    *
    * @param tokens int64 [batch, time + 1] on the model's device
    */

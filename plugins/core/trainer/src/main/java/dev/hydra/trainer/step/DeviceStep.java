@@ -4,6 +4,7 @@ import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.graphs.SideStream;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.trainer.step.Gradients.HandedOver;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -33,7 +34,7 @@ final class DeviceStep implements StepPlan {
   private int forwards;
   private int steady;
   private @Nullable StepGraphs graphs;
-  private List<Gradients.TableRows> rows = List.of();
+  private List<HandedOver> left = List.of();
 
   /**
    * Creates the plan of a model on a CUDA device.
@@ -70,6 +71,9 @@ final class DeviceStep implements StepPlan {
       inputs.beforeUpdate().run();
       parts.optimizer().learningRate(inputs.learningRate());
       if (graphs == null || !graphs.update()) {
+        if (direct(parts)) {
+          find(parts, left);
+        }
         update(parts, metrics, tables(parts));
       }
       forget();
@@ -122,32 +126,37 @@ final class DeviceStep implements StepPlan {
   private void accumulate(StepParts parts, Accumulation accumulation) {
     if (graphs != null) {
       graphs.accumulate();
-      rows = graphs.rows();
+      left = graphs.left();
     } else {
       forget();
       accumulation.run(buffer());
-      rows = parts.gradients().takeRows();
+      left = parts.gradients().take();
     }
     if (!direct(parts)) {
-      parts.gradients().addRows(rows);
+      parts.gradients().addRows(HandedOver.tables(left));
     }
   }
 
-  /** Says whether the update takes the rows of tables as the one backward has left them. */
+  /** Says whether the update takes gradients as the one backward has left them. */
   private boolean direct(StepParts parts) {
     return forwards == 1 && parts.fused().isPresent();
   }
 
+  /** Tells the update where a backward has left the gradients of parameters that are no tables. */
+  static void find(StepParts parts, List<HandedOver> left) {
+    parts.fused().orElseThrow().gradients(HandedOver.dense(left));
+  }
+
   /** The gradients of tables, for the update. */
   private Map<String, Tensor> tables(StepParts parts) {
-    return direct(parts) ? Gradients.TableRows.byTable(rows) : parts.gradients().ofTables();
+    return direct(parts) ? HandedOver.tables(left) : parts.gradients().ofTables();
   }
 
   private void forget() {
     if (graphs == null) { // or they are the graphs'
-      rows.forEach(Gradients.TableRows::close);
+      left.forEach(HandedOver::close);
     }
-    rows = List.of();
+    left = List.of();
   }
 
   /**

@@ -15,11 +15,14 @@ import org.bytedeco.pytorch.global.torch.Layout;
  * The buffers in which the gradient of one parameter is accumulated.
  *
  * @param working what backward adds to, in the type of the working copy; of a table, whose rows
- *     {@link Gradients#takeRows} takes, the main gradient
+ *     {@link Gradients#take} takes, the main gradient; where backward hands gradients over, one
+ *     number in the shape of the parameter
  * @param mainGradient what the optimizer sees, sparse for a table: in the master type, or the same
  *     tensor as the other where the types are equal or one backward is all that there is to add
+ * @param handedOver whether there are no buffers, as backward hands gradients over
  */
-record GradientBuffers(Tensor working, Tensor mainGradient) implements AutoCloseable {
+record GradientBuffers(Tensor working, Tensor mainGradient, boolean handedOver)
+    implements AutoCloseable {
   /**
    * Creates the buffers, which are from now on the parameter's.
    *
@@ -30,28 +33,28 @@ record GradientBuffers(Tensor working, Tensor mainGradient) implements AutoClose
         Grad off = Grad.off()) {
       if (parameter.spec().sparse()) {
         Tensor rows = Scopes.own(noRows(parameter.master()));
-        return new GradientBuffers(rows, rows);
+        return new GradientBuffers(rows, rows, false);
       }
-      Tensor buffer = Scopes.own(torch.zeros_like(parameter.working()));
-      parameter.working().mutable_grad().put(buffer);
-      return new GradientBuffers(buffer, buffer).fit(parameter, main);
+      Tensor working = parameter.working();
+      if (!main) {
+        working.mutable_grad().reset();
+        Tensor shape = Scopes.own(Tensors.zeros(working, 1).expand(Tensors.sizes(working)));
+        return new GradientBuffers(shape, shape, true);
+      }
+      Tensor buffer = Scopes.own(torch.zeros_like(working));
+      working.mutable_grad().put(buffer);
+      Tensor added = parameter.copied() ? Scopes.own(torch.zeros_like(parameter.master())) : buffer;
+      return new GradientBuffers(buffer, added, false);
     }
   }
 
-  /** Returns these buffers, with a main gradient of its own made or freed as it is needed. */
+  /** Returns these buffers, or frees them and makes those that are needed now. */
   GradientBuffers fit(Parameter parameter, boolean main) {
-    boolean needed = main && parameter.copied() && !parameter.spec().sparse();
-    if (needed == separate()) {
+    if (parameter.spec().sparse() || main != handedOver) {
       return this;
     }
-    if (separate()) {
-      mainGradient.close();
-      return new GradientBuffers(working, working);
-    }
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      return new GradientBuffers(working, Scopes.own(torch.zeros_like(parameter.master())));
-    }
+    close();
+    return of(parameter, main);
   }
 
   /** Says whether the main gradient is a tensor of its own. */

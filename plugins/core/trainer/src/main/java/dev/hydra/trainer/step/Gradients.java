@@ -15,17 +15,20 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 
 /**
- * The gradients of a model's trainable parameters, in fixed buffers.
+ * The gradients of a model's trainable parameters.
  *
  * <p>Backward adds to the buffers of the working copies. Where these are bfloat16, what they hold
  * is added to float32 main gradients after every backward, so that accumulation over many backwards
  * does not lose what is small; the optimizer sees float32 only. Where a step has one backward and
- * the optimizer takes bfloat16, there are no main gradients.
+ * the optimizer takes bfloat16, there are no buffers: backward hands its gradients over, each is
+ * there from when it is known to the update.
  *
  * <p>The main gradient of a {@linkplain dev.hydra.api.ParameterSpec#table table} is sparse: it
  * holds the rows that backwards have touched, each once. What a backward leaves of it is taken and
@@ -40,6 +43,7 @@ final class Gradients implements AutoCloseable {
   private final Map<String, GradientBuffers> buffers = new LinkedHashMap<>();
   private final List<Tensor> sparse = new ArrayList<>();
   private final List<Parameter> tables = new ArrayList<>();
+  private final List<Parameter> handedOver = new ArrayList<>();
   private final List<IValue> denseBuffers;
   private final boolean copies;
   private final boolean separate;
@@ -56,8 +60,8 @@ final class Gradients implements AutoCloseable {
   /**
    * Takes buffers that are there already, by the names of parameters; owns them.
    *
-   * @param main whether gradients are added up in the master type; if not, the optimizer sees what
-   *     the one backward of a step has left
+   * @param main whether gradients are added up in the master type; if not, the one backward of a
+   *     step hands them over
    */
   Gradients(ParameterStore store, Map<String, GradientBuffers> known, boolean main) {
     List<Tensor> dense = new ArrayList<>();
@@ -66,7 +70,7 @@ final class Gradients implements AutoCloseable {
     List<Tensor> copiesOf = new ArrayList<>();
     List<Tensor> mastersOf = new ArrayList<>();
     for (Parameter parameter : store.all()) {
-      if (!parameter.spec().trainable()) {
+      if (!parameter.trained()) {
         continue;
       }
       GradientBuffers own = known.get(parameter.name());
@@ -75,6 +79,8 @@ final class Gradients implements AutoCloseable {
       if (parameter.spec().sparse()) {
         sparse.add(own.mainGradient());
         tables.add(parameter);
+      } else if (own.handedOver()) {
+        handedOver.add(parameter);
       } else {
         dense.add(own.working());
       }
@@ -123,6 +129,7 @@ final class Gradients implements AutoCloseable {
   /** Zeroes all gradients but those of tables, before the first backward of a step. */
   void clear() {
     denseBuffers.forEach(buffers -> call(ZERO, buffers));
+    Scopes.run(() -> handedOver.forEach(Gradients::detach)); // of a step that has failed
   }
 
   /**
@@ -145,38 +152,59 @@ final class Gradients implements AutoCloseable {
     }
   }
 
-  /** The rows that one backward has left of a table's gradient, in the order of their making. */
-  record TableRows(String table, Tensor rows) implements AutoCloseable {
-    /** Returns the rows of each table, by the names of parameters. */
-    static Map<String, Tensor> byTable(List<TableRows> all) {
-      return all.stream().collect(Collectors.toMap(TableRows::table, TableRows::rows));
+  /** The gradient of a parameter that one backward has left; of a table, rows as they were made. */
+  record HandedOver(String parameter, Tensor gradient) implements AutoCloseable {
+    /** Returns those of tables by the names of parameters. */
+    static Map<String, Tensor> tables(List<HandedOver> all) {
+      return byName(all.stream().filter(each -> each.gradient().is_sparse()));
+    }
+
+    /** Returns those of other parameters by their names. */
+    static Map<String, Tensor> dense(List<HandedOver> all) {
+      return byName(all.stream().filter(each -> !each.gradient().is_sparse()));
+    }
+
+    private static Map<String, Tensor> byName(Stream<HandedOver> of) {
+      return of.collect(Collectors.toMap(HandedOver::parameter, HandedOver::gradient));
     }
 
     @Override
     public void close() {
-      rows.close();
+      gradient.close();
     }
   }
 
   /**
-   * Takes the rows that a backward has left of tables' gradients; owned by the caller.
+   * Takes what a backward has left that is not in buffers; owned by the caller. A table that was
+   * not read has none; any other parameter that was not used has zeros.
    *
    * @throws IllegalStateException if a table was given a dense gradient
    */
-  List<TableRows> takeRows() {
-    List<TableRows> all = new ArrayList<>();
-    Scopes.run(
-        () -> {
-          for (Parameter table : tables) {
-            Tensor gradient = table.working().grad();
-            if (gradient.defined()) {
-              check(table, gradient);
-              all.add(new TableRows(table.name(), Scopes.own(gradient)));
-              detach(table);
-            }
-          }
-        });
+  List<HandedOver> take() {
+    List<HandedOver> all = new ArrayList<>();
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      for (Parameter table : tables) {
+        Tensor gradient = table.working().grad();
+        if (gradient.defined()) {
+          check(table, gradient);
+          all.add(taken(table, gradient));
+        }
+      }
+      for (Parameter parameter : handedOver) {
+        Tensor gradient = parameter.working().grad();
+        all.add(
+            taken(
+                parameter, gradient.defined() ? gradient : torch.zeros_like(parameter.working())));
+      }
+    }
     return all;
+  }
+
+  private static HandedOver taken(Parameter parameter, Tensor gradient) {
+    HandedOver taken = new HandedOver(parameter.name(), Scopes.own(gradient));
+    detach(parameter);
+    return taken;
   }
 
   private static void check(Parameter table, Tensor gradient) {
@@ -189,21 +217,21 @@ final class Gradients implements AutoCloseable {
     }
   }
 
-  /** Leaves a table without a gradient: backward hands over the next one instead of adding it. */
-  private static void detach(Parameter table) {
-    table.working().mutable_grad().reset();
+  /** Leaves a parameter without a gradient: backward hands over the next instead of adding it. */
+  private static void detach(Parameter parameter) {
+    parameter.working().mutable_grad().reset();
   }
 
   /** Adds rows to tables' main gradients, each row once. On a GPU this waits for their number. */
-  void addRows(List<TableRows> all) {
-    for (TableRows each : all) {
-      Scopes.run(
-          () -> {
-            Tensor main = mainGradient(each.table());
-            boolean first = main.values().size(0) == 0;
-            main.copy_((first ? each.rows() : main.add(each.rows())).coalesce());
-          });
-    }
+  void addRows(Map<String, Tensor> rowsOfTables) {
+    rowsOfTables.forEach(
+        (table, rows) ->
+            Scopes.run(
+                () -> {
+                  Tensor main = mainGradient(table);
+                  boolean first = main.values().size(0) == 0;
+                  main.copy_((first ? rows : main.add(rows)).coalesce());
+                }));
   }
 
   /** Returns the main gradients of tables, by the names of parameters. */
@@ -219,6 +247,11 @@ final class Gradients implements AutoCloseable {
       throw new IllegalStateException("there is no gradient of " + parameter);
     }
     return own.mainGradient();
+  }
+
+  /** Says whether there are gradients that backward hands over. */
+  boolean handsOver() {
+    return !handedOver.isEmpty();
   }
 
   /** Says whether there are tables. */

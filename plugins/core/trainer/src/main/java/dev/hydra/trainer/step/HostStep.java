@@ -2,6 +2,7 @@ package dev.hydra.trainer.step;
 
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.trainer.step.Gradients.HandedOver;
 import java.util.List;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Device;
@@ -21,9 +22,9 @@ final class HostStep implements StepPlan {
         int number = i;
         Scopes.run(
             () -> accumulation.run(inputs.windows().apply(number).to(device, ScalarType.Long)));
-        List<Gradients.TableRows> rows = parts.gradients().takeRows();
-        parts.gradients().addRows(rows);
-        rows.forEach(Gradients.TableRows::close);
+        List<HandedOver> left = parts.gradients().take();
+        parts.gradients().addRows(HandedOver.tables(left));
+        left.forEach(HandedOver::close);
       }
       Tensor norm = parts.clip().clip();
       double[] losses = Tensors.numbers(parts.sums().losses());

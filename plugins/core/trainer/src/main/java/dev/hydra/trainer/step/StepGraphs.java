@@ -5,6 +5,7 @@ import dev.hydra.libtorch.graphs.CudaGraph;
 import dev.hydra.libtorch.graphs.GraphPool;
 import dev.hydra.libtorch.graphs.SideStream;
 import dev.hydra.libtorch.runtime.LibTorchException;
+import dev.hydra.trainer.step.Gradients.HandedOver;
 import java.util.List;
 import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
@@ -22,7 +23,7 @@ final class StepGraphs implements AutoCloseable {
   private @Nullable CudaGraph begin;
   private @Nullable CudaGraph accumulate;
   private @Nullable CudaGraph update;
-  private List<Gradients.TableRows> rows = List.of();
+  private List<HandedOver> left = List.of();
 
   private StepGraphs(SideStream stream) {
     pool = new GraphPool(stream);
@@ -33,7 +34,7 @@ final class StepGraphs implements AutoCloseable {
    *
    * @param tokens what the forward reads
    * @param metrics what the update writes
-   * @param direct whether the update takes the rows of tables as the one backward has left them
+   * @param direct whether the update takes gradients as the one backward has left them
    * @param warned is told where and why that is not possible
    * @return null if forward and backward cannot be captured
    */
@@ -55,7 +56,7 @@ final class StepGraphs implements AutoCloseable {
               graphs.pool,
               () -> {
                 accumulation.run(tokens);
-                graphs.rows = parts.gradients().takeRows();
+                graphs.left = parts.gradients().take();
               });
     } catch (RuntimeException e) {
       graphs.close();
@@ -71,6 +72,9 @@ final class StepGraphs implements AutoCloseable {
               + "); trainer.graph = off says that this is meant");
       return null;
     }
+    if (direct) {
+      DeviceStep.find(parts, graphs.left);
+    }
     if (direct || !parts.gradients().hasTables()) {
       graphs.captureUpdate(stream, parts, metrics, warned);
     }
@@ -83,9 +87,7 @@ final class StepGraphs implements AutoCloseable {
     try {
       update =
           CudaGraph.capture(
-              stream,
-              pool,
-              () -> DeviceStep.update(parts, metrics, Gradients.TableRows.byTable(rows)));
+              stream, pool, () -> DeviceStep.update(parts, metrics, HandedOver.tables(left)));
     } catch (RuntimeException e) {
       warned.accept(
           "the update of the optimizer "
@@ -117,9 +119,9 @@ final class StepGraphs implements AutoCloseable {
     launch(accumulate);
   }
 
-  /** What {@link #accumulate} leaves of the gradients of tables; not to be closed. */
-  List<Gradients.TableRows> rows() {
-    return rows;
+  /** What {@link #accumulate} leaves of gradients that are not in buffers; not to be closed. */
+  List<HandedOver> left() {
+    return left;
   }
 
   /** Runs the update; says whether that is captured. */
@@ -145,7 +147,7 @@ final class StepGraphs implements AutoCloseable {
         graph.close();
       }
     }
-    rows.forEach(Gradients.TableRows::close);
+    left.forEach(HandedOver::close);
     pool.close();
   }
 }

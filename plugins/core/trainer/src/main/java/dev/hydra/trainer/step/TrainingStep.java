@@ -20,7 +20,7 @@ import org.bytedeco.pytorch.Tensor;
 /** One optimizer step: forwards and backwards, clipping, the update. */
 public final class TrainingStep implements AutoCloseable {
   private final Model model;
-  private final OptimizerSettings settings;
+  private OptimizerSettings settings;
   private final Recompute recompute;
   private final StepPlan plan;
   private final boolean takesWorking;
@@ -68,7 +68,7 @@ public final class TrainingStep implements AutoCloseable {
 
   private static Parameter trained(Model model) {
     return model.parameters().all().stream()
-        .filter(each -> each.spec().trainable())
+        .filter(Parameter::trained)
         .findFirst()
         .orElseThrow(() -> new IllegalArgumentException("the model has nothing to train"));
   }
@@ -79,6 +79,11 @@ public final class TrainingStep implements AutoCloseable {
     Optimizer optimizer = settings.optimizer(gradients.optimized(), known);
     Optional<FusedUpdate> fused =
         takesWorking ? optimizer.fused(settings.maxNorm()) : Optional.empty();
+    if (gradients.handsOver() && fused.isEmpty()) {
+      throw new IllegalStateException(
+          optimizer.getClass().getName()
+              + " has no fused update, but its factory says that it takes working gradients");
+    }
     return new StepParts(model, recompute, gradients, clip, optimizer, fused, sums);
   }
 
@@ -87,7 +92,7 @@ public final class TrainingStep implements AutoCloseable {
     OptimizerEntries all = new OptimizerEntries(new HashMap<>(), new HashMap<>());
     try {
       for (Parameter parameter : parameters) {
-        if (parameter.spec().trainable()) {
+        if (parameter.trained()) {
           GradientBuffers buffers = GradientBuffers.of(parameter, mainGradients);
           all.gradients().put(parameter.name(), buffers);
           all.states()
@@ -101,6 +106,13 @@ public final class TrainingStep implements AutoCloseable {
       throw e;
     }
     return all;
+  }
+
+  /**
+   * Takes other settings of the optimizer, of the same type, from the next {@link #exchange} on.
+   */
+  public void settings(OptimizerSettings next) {
+    settings = next;
   }
 
   /**

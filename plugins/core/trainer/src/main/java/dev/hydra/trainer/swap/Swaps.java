@@ -1,15 +1,17 @@
 package dev.hydra.trainer.swap;
 
 import dev.hydra.composer.model.Model;
+import dev.hydra.composer.swap.StructureChange;
 import dev.hydra.composer.swap.SwapHost;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.Swapper;
-import dev.hydra.data.WindowSampler;
+import dev.hydra.data.Sampler;
 import dev.hydra.libtorch.runtime.LibTorchException;
 import dev.hydra.trainer.step.StepMetrics;
 import dev.hydra.trainer.step.TrainingStep;
 import java.util.Optional;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Swaps components of a training run while it goes on, on request of any thread but its own.
@@ -28,6 +30,9 @@ public final class Swaps implements AutoCloseable {
   private final Background background = new Background();
   private final Swapper swapper;
   private final SwapGuard guard;
+  private final Model model;
+  private final TrainingStep training;
+  private volatile Sampler windows;
 
   /**
    * Creates the swaps of a training.
@@ -38,10 +43,13 @@ public final class Swaps implements AutoCloseable {
   public Swaps(
       Model model,
       TrainingStep training,
-      WindowSampler windows,
+      Sampler windows,
       GuardSettings settings,
       Consumer<SwapReport> reported) {
     this.guard = new SwapGuard(settings);
+    this.model = model;
+    this.training = training;
+    this.windows = windows;
     boolean canRollBack = settings.steps() > 0;
     this.swapper =
         new Swapper(
@@ -53,7 +61,7 @@ public final class Swaps implements AutoCloseable {
                     canRollBack
                         ? new Snapshot(model.parameters(), training.stateBytes(), background)
                         : null;
-                return new TrainingParticipant(model, training, windows, change, snapshot);
+                return participant(change, snapshot);
               }
 
               @Override
@@ -73,6 +81,38 @@ public final class Swaps implements AutoCloseable {
                     : Optional.empty();
               }
             });
+  }
+
+  private TrainingParticipant participant(SwapHost.Change change, @Nullable Snapshot snapshot) {
+    return new TrainingParticipant(model, training, () -> windows, change, snapshot);
+  }
+
+  /**
+   * Goes on with other training windows. The last swap cannot be rolled back any more: the windows
+   * of its steps are gone.
+   */
+  public void windows(Sampler next) {
+    guard.end();
+    swapper.confirm("the training windows are others now");
+    windows = next;
+  }
+
+  /**
+   * Changes the structure of the model, between two steps; gradients and optimizer state follow.
+   * The last swap cannot be rolled back any more.
+   *
+   * @param change what is to change; not closed by the caller
+   */
+  public void restructure(StructureChange change) {
+    guard.end();
+    TrainingParticipant participant;
+    try {
+      participant = participant(change, null);
+    } catch (RuntimeException | Error e) { // the memory may not be enough
+      change.close();
+      throw e;
+    }
+    swapper.restructure(change, participant);
   }
 
   /** Returns the swapper of the components. */

@@ -4,17 +4,18 @@ import static java.util.Objects.requireNonNull;
 
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.swap.SwapHost;
-import dev.hydra.data.WindowSampler;
+import dev.hydra.data.Sampler;
 import dev.hydra.trainer.step.OptimizerEntries;
 import dev.hydra.trainer.step.StateTransfer;
 import dev.hydra.trainer.step.TrainingStep;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** A training's part in one swap: gradients and optimizer state follow the parameters. */
 final class TrainingParticipant implements SwapHost.Participant {
   private final Model model;
   private final TrainingStep training;
-  private final WindowSampler windows;
+  private final Supplier<Sampler> windows;
   private final SwapHost.Change change;
   private final @Nullable Snapshot snapshot;
 
@@ -33,7 +34,7 @@ final class TrainingParticipant implements SwapHost.Participant {
   TrainingParticipant(
       Model model,
       TrainingStep training,
-      WindowSampler windows,
+      Supplier<Sampler> windows,
       SwapHost.Change change,
       @Nullable Snapshot snapshot) {
     this.model = model;
@@ -53,7 +54,7 @@ final class TrainingParticipant implements SwapHost.Participant {
 
   @Override
   public void begin() {
-    position = windows.position();
+    position = windows.get().position();
     if (snapshot != null) {
       snapshot.fill(model.parameters(), training.optimizer());
       training.beforeUpdate(snapshot::await);
@@ -73,7 +74,7 @@ final class TrainingParticipant implements SwapHost.Participant {
   public void rolledBack() {
     switched();
     requireNonNull(snapshot).restore(model.parameters(), training.optimizer());
-    windows.seek(position);
+    windows.get().seek(position);
   }
 
   @Override

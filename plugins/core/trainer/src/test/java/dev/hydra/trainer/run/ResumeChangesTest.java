@@ -2,7 +2,6 @@ package dev.hydra.trainer.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
-import static org.assertj.core.api.Assertions.assertThatIOException;
 
 import dev.hydra.api.ConfigException;
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
@@ -88,7 +87,7 @@ class ResumeChangesTest {
 
   @Test
   void aModelThatCannotGoOnIsRefusedByItsKeys() {
-    assertThatIOException()
+    assertThatExceptionOfType(ConfigException.class)
         .isThrownBy(() -> resumed("trainer.steps = 8, model.width = 24"))
         .withMessageContaining("model.width is 16 in the checkpoint, 24 here:")
         .withMessageNotContaining("weight");

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.hydra.api.ConfigException;
 import dev.hydra.api.FeedForward;
 import dev.hydra.api.Init;
 import dev.hydra.api.Registration;
@@ -151,8 +152,8 @@ class ResumeOtherVersionTest {
     String overrides = PATHS + "model.depth = 3, trainer.steps = 8";
     try (Trainer trainer =
         Trials.trainer(folder, folder.resolve("run"), overrides, new Events(), () -> all)) {
-      IOException refused =
-          assertThrows(IOException.class, () -> trainer.resume(UnexpectedKeys.DROP));
+      ConfigException refused =
+          assertThrows(ConfigException.class, () -> trainer.resume(UnexpectedKeys.DROP));
       assertThat(refused).hasMessageContaining("model.depth is 2 in the checkpoint, 3 here");
     }
   }

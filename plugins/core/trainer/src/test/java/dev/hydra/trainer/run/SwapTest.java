@@ -219,7 +219,7 @@ class SwapTest {
       trainer.run(() -> false);
       Dataset dataset = Trials.experiment("").data().open(List.of(folder));
       Evaluator evaluator = new Evaluator(trainer.model(), dataset, 4);
-      double plain = evaluator.score(40, () -> false, (done, of) -> {}).orElseThrow().loss();
+      double plain = evaluator.score(40, () -> false, (set, done, of) -> {}).get(0).loss();
       List<CompletableFuture<SwapReport>> reports = new ArrayList<>();
       int[] batch = {0};
       double swapped =
@@ -236,8 +236,8 @@ class SwapTest {
                     }
                     return false;
                   },
-                  (done, of) -> {})
-              .orElseThrow()
+                  (set, done, of) -> {})
+              .get(0)
               .loss();
       assertEquals(plain, swapped);
       assertEquals(3, reports.size());

@@ -264,12 +264,13 @@ class SwapTrainingTest {
     assertEquals(Files.readString(saved), Files.readString(folder.resolve("parts/config.conf")));
     assertThat(Files.readString(saved)).contains("moe");
     Experiment experiment =
-        Experiment.read(ConfigFactory.parseFile(saved.toFile()).resolve(), Trials.PLUGINS);
+        Experiment.read(
+            ConfigFactory.parseFile(saved.toFile()).resolve(), Trials.PLUGINS, java.util.List.of());
     Events second = new Events();
     try (Trainer trainer =
         new Trainer(
             experiment,
-            experiment.data().open(List.of(folder)),
+            experiment.open(List.of(folder), bytes -> {}),
             COMPONENTS,
             Devices.cpu(),
             new RunFolder(folder.resolve("parts")),

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -26,7 +27,9 @@ class TrainerStateTest {
           Map.of(new SitePath("blocks.0.mixer"), MIXER),
           List.of("blocks.0.mixer.old"),
           Optional.of("5-0000abcd"),
-          Optional.of(0.25));
+          Optional.of(0.25),
+          "attention",
+          Set.of(new SitePath("blocks.0.mixer")));
 
   @Test
   void itsPluginsAreTextsInTheFile() throws IOException {

@@ -23,6 +23,8 @@ import dev.hydra.optim.CosineScheduleFactory;
 import dev.hydra.optim.LinearScheduleFactory;
 import dev.hydra.router.topk.ChunkTopKRouterFactory;
 import dev.hydra.trainer.evaluation.Score;
+import dev.hydra.trainer.metrics.MetricLine;
+import dev.hydra.trainer.metrics.MetricsFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -91,7 +93,7 @@ public final class Trials {
   public static Experiment experiment(String overrides) {
     Config config =
         ConfigFactory.parseString(overrides).withFallback(ConfigFactory.parseString(CONFIG));
-    return Experiment.read(config.resolve(), PLUGINS);
+    return Experiment.read(config.resolve(), PLUGINS, java.util.List.of());
   }
 
   /** A trainer for the corpus in {@code folder}. */
@@ -105,12 +107,19 @@ public final class Trials {
       Path folder, Path run, String overrides, Events events, Components components)
       throws IOException {
     Experiment experiment = experiment(overrides);
-    Dataset dataset = experiment.data().open(List.of(folder));
-    return new Trainer(experiment, dataset, components, Devices.cpu(), new RunFolder(run), events);
+    List<Dataset> datasets = experiment.open(List.of(folder), bytes -> {});
+    return new Trainer(experiment, datasets, components, Devices.cpu(), new RunFolder(run), events);
+  }
+
+  /** The metrics of a kind that a run has written. */
+  static List<MetricLine> metrics(Path run, String kind) throws IOException {
+    return new MetricsFile(run.resolve("metrics.jsonl"))
+        .all().stream().filter(line -> line.kind().equals(kind)).toList();
   }
 
   /** Remembers what a run said. */
   static final class Events implements TrainingListener {
+    final List<StageReport> stages = new ArrayList<>();
     final List<StepReport> steps = new ArrayList<>();
     final List<Score> scores = new ArrayList<>();
     final List<Path> checkpoints = new ArrayList<>();
@@ -128,6 +137,11 @@ public final class Trials {
     public void started(Swapper swapper) {
       assertEquals(0, steps.size(), "before the first step");
       started.add(swapper);
+    }
+
+    @Override
+    public void stageBegan(StageReport report) {
+      stages.add(report);
     }
 
     @Override

@@ -17,15 +17,18 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.optim.OptimizedParameter;
 import dev.hydra.testing.InScope;
 import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.Trials;
+import dev.hydra.trainer.step.Gradients.HandedOver;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -123,13 +126,53 @@ class TrainingStepTest {
 
   private static void collect(Gradients gradients) {
     gradients.collect();
-    List<Gradients.TableRows> rows = gradients.takeRows();
-    gradients.addRows(rows);
-    rows.forEach(Gradients.TableRows::close);
+    List<HandedOver> left = gradients.take();
+    gradients.addRows(HandedOver.tables(left));
+    left.forEach(HandedOver::close);
   }
 
   private static Tensor main(Gradients gradients) {
     return Objects.requireNonNull(gradients.buffers().get(TABLE)).mainGradient();
+  }
+
+  /** Twice, so that nothing of a backward before is added. */
+  @Test
+  void gradientsThatAreHandedOverAreThoseOfBuffers() {
+    Experiment experiment = Trials.experiment("");
+    try (Model one = model(experiment, ScalarType.Double);
+        Model two = model(experiment, ScalarType.Double);
+        Gradients buffers = new Gradients(one.parameters());
+        Gradients none = new Gradients(two.parameters(), Map.of(), false)) {
+      for (int round = 0; round < 2; round++) {
+        buffers.clear();
+        none.clear();
+        backward(one, windows(round));
+        backward(two, windows(round));
+        List<HandedOver> left = none.take();
+        Map<String, Tensor> dense = HandedOver.dense(left);
+        for (OptimizedParameter each : buffers.optimized()) {
+          if (!each.gradient().is_sparse()) {
+            assertTrue(each.gradient().equal(dense.get(each.name())), each.name());
+          }
+        }
+        assertEquals(Set.of(TABLE), HandedOver.tables(left).keySet());
+        assertFalse(parameter(two, "norm.weight").working().grad().defined());
+        left.forEach(HandedOver::close);
+      }
+    }
+  }
+
+  @Test
+  void aParameterThatIsNotUsedIsHandedZeros() {
+    Placement precision = new Placement(Devices.cpu(), ScalarType.Float);
+    try (ParameterStore store = new ParameterStore(precision, 1)) {
+      store.borrow("idle", ParameterSpec.of("idle", Init.normal(1), 5, 2));
+      try (Gradients gradients = new Gradients(store, Map.of(), false)) {
+        List<HandedOver> left = gradients.take();
+        assertArrayEquals(new double[10], Tensors.numbers(left.get(0).gradient()));
+        left.forEach(HandedOver::close);
+      }
+    }
   }
 
   @Test
@@ -139,8 +182,7 @@ class TrainingStepTest {
       Tensor table = store.borrow("facts", ParameterSpec.table("facts", Init.normal(1), 5, 2));
       try (Gradients gradients = new Gradients(store)) {
         Backward.run(table.sum());
-        IllegalStateException thrown =
-            assertThrows(IllegalStateException.class, gradients::takeRows);
+        IllegalStateException thrown = assertThrows(IllegalStateException.class, gradients::take);
         assertThat(thrown.getMessage()).contains("facts is a table");
       }
     }

@@ -1,0 +1,27 @@
+package dev.hydra.api;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Numbers and names in messages. */
+class MessagesTest {
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {"0 | 0 tokens", "1 | 1 token", "2 | 2 tokens", "1024 | 1,024 tokens"})
+  void oneIsSingular(long number, String text) {
+    assertEquals(text, Messages.count(number, "token"));
+  }
+
+  @Test
+  void argumentsAreQuotedWhereAShellWouldSplitThem() {
+    assertEquals("runs/a-1.5_b", Messages.argument(Path.of("runs/a-1.5_b")));
+    assertEquals("'my runs/a'", Messages.argument(Path.of("my runs/a")));
+    assertEquals("'it'\\''s $x'", Messages.argument("it's $x"));
+    assertEquals("''", Messages.argument(""));
+  }
+}

@@ -1,0 +1,62 @@
+package dev.hydra.chat;
+
+import dev.hydra.chat.jinja.JinjaException;
+import dev.hydra.chat.jinja.Template;
+import java.time.LocalDateTime;
+import java.time.ZoneId;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A template that makes one text of a conversation, as published models bring it in Jinja. It
+ * renders what {@code apply_chat_template} of Hugging Face transformers renders.
+ */
+public final class ChatTemplate {
+  private final Template template;
+  private final Map<String, String> specialTokens;
+
+  private ChatTemplate(Template template, Map<String, String> specialTokens) {
+    this.template = template;
+    this.specialTokens = Map.copyOf(specialTokens);
+  }
+
+  /**
+   * Reads a template.
+   *
+   * @param source its text
+   * @param specialTokens what names such as {@code bos_token} and {@code eos_token} stand for
+   * @throws ChatTemplateException if it is malformed
+   */
+  public static ChatTemplate parse(String source, Map<String, String> specialTokens) {
+    try {
+      return new ChatTemplate(
+          Template.parse(source, () -> LocalDateTime.now(ZoneId.systemDefault())), specialTokens);
+    } catch (JinjaException e) {
+      throw new ChatTemplateException(String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  /**
+   * Renders a conversation.
+   *
+   * @param messages objects with {@code role} and {@code content}, as JSON values
+   * @param tools what the assistant may call, as JSON values; often none
+   * @param generationPrompt whether the text ends where the assistant begins to speak
+   * @throws ChatTemplateException if the template fails on it or refuses it
+   */
+  public String render(List<?> messages, List<?> tools, boolean generationPrompt) {
+    Map<String, @Nullable Object> values = new LinkedHashMap<>(specialTokens);
+    values.put("messages", messages);
+    // As in transformers, what is not given is defined, and None.
+    values.put("tools", tools.isEmpty() ? null : tools);
+    values.put("documents", null);
+    values.put("add_generation_prompt", generationPrompt);
+    try {
+      return template.render(values);
+    } catch (JinjaException e) {
+      throw new ChatTemplateException(String.valueOf(e.getMessage()), e);
+    }
+  }
+}

@@ -1,0 +1,7 @@
+package dev.hydra.chat.jinja;
+
+/** Something of a template that has a value. */
+@FunctionalInterface
+interface Expression {
+  Object in(Scope scope);
+}

@@ -1,0 +1,167 @@
+package dev.hydra.data;
+
+import com.github.luben.zstd.ZstdInputStream;
+import java.io.BufferedInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.zip.GZIPInputStream;
+
+/**
+ * Reads text files piece by piece: plain, gzip or zstd, which their first bytes say. A byte order
+ * mark at the start is left out.
+ */
+public final class TextReader {
+  private static final int PIECE = 1 << 20;
+  private static final byte[] MARK = {(byte) 0xef, (byte) 0xbb, (byte) 0xbf};
+
+  private TextReader() {}
+
+  /**
+   * Reads a text file that must be UTF-8.
+   *
+   * @param sink receives the text in order, in pieces that end where characters end
+   * @throws CorpusException if it cannot be read to its very end, is of another format or not UTF-8
+   */
+  public static void read(Path file, Consumer<byte[]> sink) {
+    Utf8 check = new Utf8(file);
+    boolean[] first = {true};
+    bytes(
+        file,
+        piece -> {
+          check.add(piece);
+          if (first[0] && JsonLines.looksLike(piece)) {
+            throw new CorpusException(
+                file
+                    + " holds JSON lines, not text: use source = jsonl, field = NAME; or take it as"
+                    + " it is with encoding = any");
+          }
+          first[0] = false;
+          sink.accept(piece);
+        });
+  }
+
+  /**
+   * Reads a file's bytes, unpacked, whatever they mean.
+   *
+   * @throws CorpusException if it cannot be read to its very end, or is of a format that is not
+   *     text
+   */
+  static void bytes(Path file, Consumer<byte[]> sink) {
+    try (InputStream in = open(file)) {
+      boolean first = true;
+      byte[] left = {};
+      for (byte[] more = in.readNBytes(PIECE); more.length > 0; more = in.readNBytes(PIECE)) {
+        byte[] piece = first ? withoutMark(file, more) : joined(left, more);
+        first = false;
+        int end = Utf8.lastBoundary(piece);
+        left = Arrays.copyOfRange(piece, end, piece.length);
+        if (end > 0) {
+          sink.accept(end == piece.length ? piece : Arrays.copyOf(piece, end));
+        }
+      }
+      if (left.length > 0) {
+        sink.accept(left);
+      }
+    } catch (IOException e) {
+      throw damaged(file, e);
+    }
+  }
+
+  /** Says what is wrong with a file that ends or goes on where it should not. */
+  static CorpusException damaged(Path file, IOException cause) {
+    String kind =
+        packed(file)
+            .map(format -> "is a damaged " + format.name().toLowerCase(Locale.ROOT) + " file")
+            .orElse("cannot be read to its end");
+    return new CorpusException(
+        file + " " + kind + " (" + cause.getMessage() + "); get or make it again", cause);
+  }
+
+  private static boolean isPacked(Path file) {
+    return packed(file).isPresent();
+  }
+
+  /** Returns how a file is packed, as far as it can be read. */
+  private static Optional<Format> packed(Path file) {
+    try (InputStream in = Files.newInputStream(file)) {
+      return Format.of(in.readNBytes(Format.BYTES));
+    } catch (IOException unreadable) {
+      return Optional.empty();
+    }
+  }
+
+  private static byte[] joined(byte[] left, byte[] more) {
+    byte[] both = Arrays.copyOf(left, left.length + more.length);
+    System.arraycopy(more, 0, both, left.length, more.length);
+    return both;
+  }
+
+  private static byte[] withoutMark(Path file, byte[] start) {
+    FileKind.notText(start)
+        .ifPresent(
+            problem -> {
+              throw new CorpusException(file + (isPacked(file) ? ", unpacked, " : " ") + problem);
+            });
+    boolean marked = start.length >= 3 && Arrays.equals(MARK, Arrays.copyOf(start, 3));
+    return marked ? Arrays.copyOfRange(start, 3, start.length) : start;
+  }
+
+  /** Opens a file, unpacked. */
+  static InputStream open(Path file) throws IOException {
+    if (!Files.isRegularFile(file)) {
+      throw new CorpusException(file + " is not a file");
+    }
+    if (!Files.isReadable(file)) {
+      throw new CorpusException(file + " may not be read by this user");
+    }
+    InputStream in = new BufferedInputStream(Files.newInputStream(file), PIECE);
+    try {
+      in.mark(Format.BYTES);
+      byte[] start = in.readNBytes(Format.BYTES);
+      in.reset();
+      Optional<Format> format = Format.of(start);
+      if (format.isPresent() && format.get() == Format.GZIP) {
+        return new StrictGzip(in);
+      } else if (format.isPresent() && format.get() == Format.ZSTD) {
+        return new ZstdInputStream(in);
+      }
+      return in;
+    } catch (IOException | RuntimeException e) {
+      in.close();
+      throw e;
+    }
+  }
+
+  /** Knows what GZIPInputStream ignores: bytes after the last member. */
+  private static final class StrictGzip extends GZIPInputStream {
+    private static final int TRAILER = 8;
+
+    private final InputStream packed;
+
+    StrictGzip(InputStream packed) throws IOException {
+      super(packed, PIECE);
+      this.packed = packed;
+    }
+
+    @Override
+    public int read(byte[] buffer, int offset, int length) throws IOException {
+      int read = super.read(buffer, offset, length);
+      if (read < 0 && (inf.getRemaining() > TRAILER || packed.read() >= 0)) {
+        throw new IOException("something that is not gzip follows the compressed text");
+      }
+      return read;
+    }
+  }
+
+  /** Decodes a piece that has been checked. */
+  static String text(byte[] utf8) {
+    return java.nio.charset.StandardCharsets.UTF_8.decode(ByteBuffer.wrap(utf8)).toString();
+  }
+}

@@ -1,0 +1,134 @@
+// out = scale * g * value with one gate a row, g = sigmoid(w . x + b); with `base`, base + that.
+// Kept for backward: g. Gradients, with p = scale * (dout . value) * g * (1 - g):
+//   dvalue = scale * g * dout,   dx = p * w,   dw = sum over rows of p * x,   db = sum of p
+// (that of base is dout itself). A block leaves its sums over its rows in partials[blockIdx.x]
+// [width + VECTOR], b's after those of w, then zeros; column_sums adds them up.
+//
+// A unit is a row: LANES threads hold ITEMS vectors of VECTOR channels each; a block takes rows
+// gridDim.x * UNITS apart. Options: those of reductions.cu, RESIDENT, INPUT_BF16 (x, dx),
+// ELEMENT_BF16 (value, dvalue), STREAM_BF16 (base, out, dout), WEIGHT_BF16 (w, b, their gradients).
+// Grid: any number of blocks up to ceil(rows / UNITS).
+
+__device__ __forceinline__ float sigmoid(float x) { return 1.f / (1.f + exp2f(-LOG2_E * x)); }
+
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) token_gate_forward(
+    const Input* __restrict__ x, long long x_row, const Weight* __restrict__ weight,
+    const Weight* __restrict__ bias, const Element* __restrict__ value, long long value_row,
+    float scale, const Stream* __restrict__ base, long long base_row, Stream* __restrict__ out,
+    float* __restrict__ gates, long long rows, int width) {
+  __shared__ float slots[2][WARPS];
+  int lane = threadIdx.x % LANES, turn = 0;
+  float w[ITEMS][VECTOR], b = to_float(*bias);
+#pragma unroll
+  for (int i = 0; i < ITEMS; i++) {
+    int column = (i * LANES + lane) * VECTOR;
+#pragma unroll
+    for (int v = 0; v < VECTOR; v++) w[i][v] = 0.f;
+    if (column < width) load_floats<VECTOR>(weight + column, w[i]);
+  }
+  long long step = (long long)gridDim.x * UNITS;
+  long long row = (long long)blockIdx.x * UNITS + threadIdx.x / LANES;
+  for (long long first = (long long)blockIdx.x * UNITS; first < rows; first += step, row += step) {
+    Vector<Element, VECTOR> y[ITEMS];
+    Vector<Stream, VECTOR> add[ITEMS];
+    float dot = 0.f;
+#pragma unroll
+    for (int i = 0; i < ITEMS; i++) {
+      int column = (i * LANES + lane) * VECTOR;
+      bool some = row < rows && column < width;
+      y[i] = some ? load<VECTOR>(value + row * value_row + column) : zeros<Element, VECTOR>();
+      add[i] = some && base ? load<VECTOR>(base + row * base_row + column)
+                            : zeros<Stream, VECTOR>();
+      if (some) {
+        float in[VECTOR];
+        load_floats<VECTOR>(x + row * x_row + column, in);
+#pragma unroll
+        for (int v = 0; v < VECTOR; v++) dot += in[v] * w[i][v];
+      }
+    }
+    float gate = sigmoid(unit_sum(dot, slots[turn]) + b), factor = scale * gate;
+    turn ^= 1;
+    if (row < rows) {
+      if (lane == 0) gates[row] = gate;
+#pragma unroll
+      for (int i = 0; i < ITEMS; i++) {
+        int column = (i * LANES + lane) * VECTOR;
+        if (column < width) {
+          float values[VECTOR], sum[VECTOR];
+          y[i].unpack(values);
+          add[i].unpack(sum);
+#pragma unroll
+          for (int v = 0; v < VECTOR; v++) sum[v] += factor * values[v];
+          store(out + row * width + column, sum);
+        }
+      }
+    }
+  }
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) token_gate_backward(
+    const Stream* __restrict__ dout, long long dout_row, const Input* __restrict__ x,
+    long long x_row, const Weight* __restrict__ weight, const Element* __restrict__ value,
+    long long value_row, float scale, const float* __restrict__ gates, Input* __restrict__ dx,
+    Element* __restrict__ dvalue, float* __restrict__ partials, long long rows, int width) {
+  __shared__ float slots[2][WARPS];
+  __shared__ float biases[UNITS];
+  int lane = threadIdx.x % LANES, turn = 0;
+  float w[ITEMS][VECTOR], sums[ITEMS][VECTOR], bias = 0.f;
+#pragma unroll
+  for (int i = 0; i < ITEMS; i++) {
+    int column = (i * LANES + lane) * VECTOR;
+#pragma unroll
+    for (int v = 0; v < VECTOR; v++) w[i][v] = sums[i][v] = 0.f;
+    if (column < width) load_floats<VECTOR>(weight + column, w[i]);
+  }
+  long long step = (long long)gridDim.x * UNITS;
+  long long row = (long long)blockIdx.x * UNITS + threadIdx.x / LANES;
+  for (long long first = (long long)blockIdx.x * UNITS; first < rows; first += step, row += step) {
+    Vector<Input, VECTOR> in[ITEMS];
+    float gate = row < rows ? gates[row] : 0.f, factor = scale * gate, dot = 0.f;
+#pragma unroll
+    for (int i = 0; i < ITEMS; i++) {
+      int column = (i * LANES + lane) * VECTOR;
+      bool some = row < rows && column < width;
+      in[i] = some ? load<VECTOR>(x + row * x_row + column) : zeros<Input, VECTOR>();
+      if (some) {
+        float d[VECTOR], y[VECTOR];
+        load_floats<VECTOR>(dout + row * dout_row + column, d);
+        load_floats<VECTOR>(value + row * value_row + column, y);
+#pragma unroll
+        for (int v = 0; v < VECTOR; v++) {
+          dot += d[v] * y[v];
+          d[v] *= factor;
+        }
+        store(dvalue + row * width + column, d);
+      }
+    }
+    float p = unit_sum(dot, slots[turn]) * factor * (1.f - gate);
+    turn ^= 1;
+    bias += p;
+#pragma unroll
+    for (int i = 0; i < ITEMS; i++) {
+      int column = (i * LANES + lane) * VECTOR;
+      float values[VECTOR], d[VECTOR];
+      in[i].unpack(values);
+#pragma unroll
+      for (int v = 0; v < VECTOR; v++) {
+        sums[i][v] += p * values[v];
+        d[v] = p * w[i][v];
+      }
+      if (row < rows && column < width) store(dx + row * width + column, d);
+    }
+  }
+  float* left = partials + (long long)blockIdx.x * (width + VECTOR);
+  leave_sums(sums, left, width);
+  if (lane == 0) biases[threadIdx.x / LANES] = bias;
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    float all = 0.f;
+#pragma unroll
+    for (int u = 0; u < UNITS; u++) all += biases[u];
+    left[width] = all;
+    for (int v = 1; v < VECTOR; v++) left[width + v] = 0.f;
+  }
+}

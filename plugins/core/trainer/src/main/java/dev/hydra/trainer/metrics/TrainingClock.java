@@ -1,0 +1,65 @@
+package dev.hydra.trainer.metrics;
+
+import java.util.OptionalLong;
+
+/**
+ * Counts tokens and the time that was spent on training them: over all processes that a run went on
+ * in, and since the last report. Safe for several threads.
+ */
+public final class TrainingClock {
+  private static final double NANOS = 1e9;
+
+  private long tokens;
+  private double secondsBefore;
+  private long tokensBefore;
+  private long begun = System.nanoTime();
+  private OptionalLong pausedAt = OptionalLong.empty();
+
+  /** Where a run is: tokens trained, and the seconds that training them took. */
+  public record Position(long tokens, double seconds) {}
+
+  /** Goes on from a position; what passes from now on is training. */
+  public synchronized void start(Position from) {
+    tokens = from.tokens();
+    tokensBefore = tokens;
+    secondsBefore = from.seconds();
+    begun = System.nanoTime();
+  }
+
+  /** Counts the tokens of a step. */
+  public synchronized void stepped(long trained) {
+    tokens += trained;
+  }
+
+  /** Stands still until the pause is closed: what passes is not training. */
+  public synchronized Pause pause() {
+    long since = System.nanoTime();
+    pausedAt = OptionalLong.of(since);
+    return () -> end(since);
+  }
+
+  private synchronized void end(long since) {
+    begun += System.nanoTime() - since;
+    pausedAt = OptionalLong.empty();
+  }
+
+  /** A time that is not training. */
+  public interface Pause extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  /** Returns the position now. */
+  public synchronized Position position() {
+    long now = pausedAt.orElseGet(System::nanoTime);
+    return new Position(tokens, secondsBefore + (now - begun) / NANOS);
+  }
+
+  /** Returns the tokens a second since the last lap, and begins the next. */
+  public synchronized double lap() {
+    Position now = position();
+    double speed = (now.tokens() - tokensBefore) / (now.seconds() - secondsBefore);
+    start(now);
+    return speed;
+  }
+}

@@ -1,0 +1,75 @@
+package dev.hydra.trainer.run;
+
+import dev.hydra.libtorch.io.DurableFiles;
+import java.io.IOException;
+import java.util.function.Supplier;
+
+/** Saves the checkpoints of a run as it goes on, and knows which one is the newest. */
+final class Saves {
+  private final RunFolder folder;
+  private final Checkpoints checkpoints;
+  private final Supplier<String> config;
+  private final RunLog log;
+  private final TrainingListener listener;
+  private long savedStep = -1;
+
+  /**
+   * Creates the saves of a run that has no checkpoint yet.
+   *
+   * @param config the configuration as it is at a checkpoint
+   */
+  Saves(
+      RunFolder folder,
+      Checkpoints checkpoints,
+      Supplier<String> config,
+      RunLog log,
+      TrainingListener listener) {
+    this.folder = folder;
+    this.checkpoints = checkpoints;
+    this.config = config;
+    this.log = log;
+    this.listener = listener;
+  }
+
+  /** Says that the run goes on from a checkpoint; those after it do not count any more. */
+  void resumed(long step) throws IOException {
+    savedStep = step;
+    folder.setAsideAfter(step);
+  }
+
+  /**
+   * Writes a checkpoint of a step, unless there is one. A full disk must not end a run: the next
+   * checkpoint may find room again.
+   *
+   * @param state what the run is besides its tensors
+   * @param keep how many checkpoints stay
+   * @param needed whether there will be no next one
+   */
+  void save(Supplier<TrainerState> state, long step, int keep, boolean needed) throws IOException {
+    if (savedStep == step || step == 0) {
+      return;
+    }
+    try {
+      Checkpoint checkpoint = checkpoints.save(state.get(), keep);
+      savedStep = step;
+      DurableFiles.write(folder.config(), config.get());
+      log.event("checkpoint", step, "folder", checkpoint.folder().getFileName().toString());
+      listener.checkpointed(step, checkpoint.folder());
+    } catch (IOException e) {
+      String problem =
+          "the checkpoint of step " + step + " could not be written: " + e.getMessage();
+      if (needed) {
+        throw new IOException(
+            problem + ". Make room, or use another disk; " + newest() + ", go on with --resume", e);
+      }
+      log.warn(step, problem + ". Training goes on; make room before the next checkpoint");
+    }
+  }
+
+  /** Says which checkpoint is the newest, in words. */
+  String newest() {
+    return savedStep < 0
+        ? "there is no checkpoint yet"
+        : "the newest checkpoint is that of step " + savedStep;
+  }
+}

@@ -1,0 +1,79 @@
+package dev.hydra.trainer.run;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.hydra.libtorch.runtime.Devices;
+import dev.hydra.trainer.run.Trials.Events;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A captured step is dropped where a stage begins or a path has grown, and captured again. */
+@Tag("cuda")
+@EnabledIf("dev.hydra.libtorch.runtime.Devices#cudaAvailable")
+class StagesCudaTest {
+  /** Each stage, and each share of one before and after growth, is long enough for a capture. */
+  private static final String STAGES =
+      """
+      model.width = 32
+      model.block.paths = [ { mixer { type = mamba2, state = 16, head-dim = 16, chunk = 16 } } ]
+      vars.all = [
+        { mixer { type = mamba2, state = 16, head-dim = 16, chunk = 16 } }
+        { mixer { type = sparse-global, heads = 2, window = 8, global-every = 4 }, gate = none, at = 1 }
+        { ffn { type = moe, experts = 4, hidden = 16,
+                router { type = chunk-topk, chunk = 8, top-k = 2, bias-rate = 0.01 } }, gate = 0.5 }
+        { memory { type = workspace, slots = 4, dim = 16, heads = 2, chunk = 8 }, gate = learned }
+      ]
+      trainer.steps = 40, trainer.precision = bf16 # float32 experts cannot be captured
+      trainer.stages = [
+        { name = first, until = 8 }
+        { name = grown, until = 24, grow-in = 8, model.block.paths = ${vars.all} }
+        { name = frozen, until = 32, freeze = ["blocks.*.mixer.*"] }
+        { name = long, thaw = ["*"], data.sequence-length = 64 }
+      ]
+      """;
+
+  @TempDir Path folder;
+
+  private Events run(String name, String graph, List<Boolean> captured) throws IOException {
+    Events events = new Events();
+    Experiment experiment = Trials.experiment(STAGES + "trainer.graph = " + graph);
+    try (Trainer trainer =
+        new Trainer(
+            experiment,
+            experiment.open(List.of(folder), bytes -> {}),
+            Trials.COMPONENTS,
+            Devices.choose("cuda"),
+            new RunFolder(folder.resolve(name)),
+            events)) {
+      trainer.run(
+          () -> {
+            captured.add(trainer.captured());
+            return false;
+          });
+    }
+    return events;
+  }
+
+  @Test
+  void stagesOfCapturedStepsAreTheSameBitForBit() throws IOException {
+    Trials.corpus(folder);
+    List<Boolean> captured = new ArrayList<>();
+    Events graph = run("graph", "auto", captured);
+    Events eager = run("eager", "off", new ArrayList<>());
+    assertEquals(eager.losses(), graph.losses());
+    assertEquals(List.of(), graph.warnings);
+    for (int step : new int[] {8, 16, 24, 32, 40}) { // the last one of each part
+      assertTrue(captured.get(step), "captured before step " + step + " ended");
+    }
+    for (int step : new int[] {9, 17, 25, 33}) {
+      assertTrue(!captured.get(step), "not captured in step " + step);
+    }
+  }
+}

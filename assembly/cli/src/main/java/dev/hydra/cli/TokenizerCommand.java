@@ -47,6 +47,10 @@ final class TokenizerCommand extends CommandGroup {
       return CarriedTokenizer.of(file)
           .orElseThrow(() -> new UsageException("there is no tokenizer.json in " + file));
     }
+    return existing(file);
+  }
+
+  private static Path existing(Path file) {
     if (!Files.exists(file)) {
       throw new UsageException("there is no file " + file);
     }
@@ -157,12 +161,9 @@ final class TokenizerCommand extends CommandGroup {
               description = "The text ends where the assistant begins to speak.")
           boolean generationPrompt)
       throws IOException {
-    if (!Files.exists(file)) {
-      throw new UsageException("there is no file " + file);
-    }
     try {
       String text =
-          ChatFiles.template(file, template)
+          ChatFiles.template(existing(file), template)
               .render(list(messages), tools == null ? List.of() : list(tools), generationPrompt);
       out().print(text);
       out().flush();

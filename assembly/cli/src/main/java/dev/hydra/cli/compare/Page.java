@@ -148,7 +148,7 @@ final class Page {
           .marks()
           .forEach(
               mark -> {
-                String name = mark.text("name");
+                String name = mark.text("stage");
                 var unused =
                     plot.mark(
                         axis.of(mark),

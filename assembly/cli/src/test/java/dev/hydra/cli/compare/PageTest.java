@@ -42,7 +42,7 @@ class PageTest {
         RunFiles.make(folder.resolve("<b>&amp;"), "data.note = \"\"\"" + evil + "\"\"\"", 40, 8, 4);
     String quoted = evil.replace("\"", "\\\"");
     RunFiles.add(run, "validation", 40, "\"set\":\"" + quoted + "\",\"bits_per_byte\":1.5");
-    RunFiles.add(run, "stage", 40, "\"tokens\":320,\"seconds\":40,\"name\":\"" + quoted + "\"");
+    RunFiles.add(run, "stage", 40, "\"tokens\":320,\"seconds\":40,\"stage\":\"" + quoted + "\"");
     RunFiles.add(run, "observation", 40, "\"values\":{\"" + quoted + "\":[0.5,0.5]}");
     String page = RunFiles.compare(run).html();
     assertThat(page)
@@ -53,7 +53,7 @@ class PageTest {
   @Test
   void aReportHasMarksAndObservations() throws Exception {
     Path run = RunFiles.make(folder.resolve("a"), "model.width = 1", 40, 8, 4);
-    RunFiles.add(run, "stage", 20, "\"tokens\":160,\"seconds\":20,\"name\":\"longer\"");
+    RunFiles.add(run, "stage", 20, "\"tokens\":160,\"seconds\":20,\"stage\":\"longer\"");
     for (int step = 20; step <= 40; step += 20) {
       RunFiles.add(
           run,

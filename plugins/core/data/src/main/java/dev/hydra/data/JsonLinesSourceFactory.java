@@ -3,11 +3,11 @@ package dev.hydra.data;
 import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Messages;
 import dev.hydra.api.Option;
+import dev.hydra.api.Settings;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** Creates sources that read one field of JSON lines; every line is a document. */
@@ -16,10 +16,8 @@ public final class JsonLinesSourceFactory implements SourceFactory {
   private static final System.Logger LOG = System.getLogger(JsonLinesSourceFactory.class.getName());
 
   private static final Option<List<String>> FILES =
-      Option.texts(
-              "files",
-              "files of JSON objects, one a line, plain, gzip or zstd; folders and patterns too")
-          .where(files -> !files.isEmpty(), "at least one file");
+      FileSource.option(
+          "files of JSON objects, one a line, plain, gzip or zstd; folders and patterns too");
   private static final Option<String> FIELD =
       Option.text("field", "the field of each object that is the text; a dot leads inside")
           .orElse("text");
@@ -46,30 +44,16 @@ public final class JsonLinesSourceFactory implements SourceFactory {
 
   @Override
   public Source create(SourceContext from) {
-    return new Source() {
-      @Override
-      public void read(TextSink sink) {
-        long unused =
-            CorpusException.blamed(
-                from.settings(), FILES, () -> new Reading(from, sink).all(from.roots()));
-      }
-
-      @Override
-      public Optional<SourceFiles> files() {
-        return Optional.of(
-            new SourceFiles(
-                CorpusException.blamed(
-                    from.settings(),
-                    FILES,
-                    () -> FileNames.find(from.settings().get(FILES), from.roots())),
-                "jsonl " + from.settings().get(FIELD) + " " + from.settings().get(ON_ERROR)));
-      }
-    };
+    Settings settings = from.settings();
+    return new FileSource(
+        from,
+        FILES,
+        "jsonl " + settings.get(FIELD) + " " + settings.get(ON_ERROR),
+        (files, sink) -> new Reading(settings, sink).all(files));
   }
 
   /** One reading of all files. */
   private static final class Reading implements JsonLines.Lines {
-    private final List<String> names;
     private final String[] field;
     private final boolean skips;
     private final TextSink sink;
@@ -77,15 +61,13 @@ public final class JsonLinesSourceFactory implements SourceFactory {
     private long skipped;
     private String first = "";
 
-    Reading(SourceContext from, TextSink sink) {
-      this.names = from.settings().get(FILES);
-      this.field = from.settings().get(FIELD).split("\\.", -1);
-      this.skips = from.settings().get(ON_ERROR) == OnError.SKIP;
+    Reading(Settings settings, TextSink sink) {
+      this.field = settings.get(FIELD).split("\\.", -1);
+      this.skips = settings.get(ON_ERROR) == OnError.SKIP;
       this.sink = sink;
     }
 
-    long all(List<Path> roots) {
-      List<Path> files = FileNames.find(names, roots);
+    void all(List<Path> files) {
       files.forEach(file -> JsonLines.read(file, this));
       if (texts == 0) {
         throw new CorpusException(
@@ -96,7 +78,6 @@ public final class JsonLinesSourceFactory implements SourceFactory {
             System.Logger.Level.WARNING,
             Messages.count(skipped, "line") + " without a text left out, the first: " + first);
       }
-      return texts;
     }
 
     @Override

@@ -26,7 +26,6 @@ final class ReadAhead implements AutoCloseable {
   private final long ranks;
   private final ArrayDeque<Ahead> queue = new ArrayDeque<>();
   private @Nullable ExecutorService thread;
-  private long waited;
 
   /**
    * Creates what reads ahead.
@@ -53,7 +52,6 @@ final class ReadAhead implements AutoCloseable {
       queue.add(new Ahead(from, rows, thread().submit(() -> maker.make(from, rows))));
       next += ranks * rows;
     }
-    long begin = System.nanoTime();
     try {
       Batch batch = queue.element().batch.get();
       queue.remove();
@@ -67,14 +65,7 @@ final class ReadAhead implements AutoCloseable {
         throw cause;
       }
       throw new IllegalStateException("the next batch cannot be read: " + e.getCause(), e);
-    } finally {
-      waited += System.nanoTime() - begin;
     }
-  }
-
-  /** Returns how many nanoseconds have been waited for batches in all. */
-  long waited() {
-    return waited;
   }
 
   private ExecutorService thread() {

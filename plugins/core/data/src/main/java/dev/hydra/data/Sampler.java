@@ -75,11 +75,6 @@ public final class Sampler implements AutoCloseable {
     return samples.count();
   }
 
-  /** Returns how many nanoseconds {@link #next} has waited in all. */
-  public long waitedNanos() {
-    return ahead.waited();
-  }
-
   /** Ends the thread that reads ahead; it begins again if more is asked for. */
   @Override
   public void close() {

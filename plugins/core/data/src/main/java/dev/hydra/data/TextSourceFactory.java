@@ -4,17 +4,14 @@ import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Option;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 
 /** Creates sources that read text files, plain, gzip or zstd, told apart by content. */
 @HydraPlugin("text")
 public final class TextSourceFactory implements SourceFactory {
   private static final Option<List<String>> FILES =
-      Option.texts(
-              "files",
-              "text files, plain, gzip or zstd, folders of them and patterns, read one after the"
-                  + " other")
-          .where(files -> !files.isEmpty(), "at least one file");
+      FileSource.option(
+          "text files, plain, gzip or zstd, folders of them and patterns, read one after the"
+              + " other");
 
   /** How bytes are taken for text. */
   enum Encoding {
@@ -38,31 +35,15 @@ public final class TextSourceFactory implements SourceFactory {
 
   @Override
   public Source create(SourceContext from) {
-    boolean checked = from.settings().get(ENCODING) == Encoding.UTF_8;
-    return new Source() {
-      @Override
-      public void read(TextSink sink) {
-        long unused =
-            CorpusException.blamed(
-                from.settings(), FILES, () -> TextSourceFactory.read(from, checked, sink));
-      }
-
-      @Override
-      public Optional<SourceFiles> files() {
-        return Optional.of(
-            new SourceFiles(
-                CorpusException.blamed(
-                    from.settings(),
-                    FILES,
-                    () -> FileNames.find(from.settings().get(FILES), from.roots())),
-                "text " + from.settings().get(ENCODING)));
-      }
-    };
+    Encoding encoding = from.settings().get(ENCODING);
+    return new FileSource(
+        from,
+        FILES,
+        "text " + encoding,
+        (files, sink) -> read(files, encoding == Encoding.UTF_8, sink));
   }
 
-  /** Reads the files in order and returns the number of bytes. */
-  private static long read(SourceContext from, boolean checked, TextSink sink) {
-    List<Path> paths = FileNames.find(from.settings().get(FILES), from.roots());
+  private static void read(List<Path> paths, boolean checked, TextSink sink) {
     long[] size = {0};
     for (Path path : paths) {
       TextSink counting =
@@ -80,6 +61,5 @@ public final class TextSourceFactory implements SourceFactory {
     if (size[0] == 0) {
       throw new CorpusException("the corpus is empty: no text in " + paths);
     }
-    return size[0];
   }
 }

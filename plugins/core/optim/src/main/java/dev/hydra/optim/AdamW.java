@@ -1,11 +1,9 @@
 package dev.hydra.optim;
 
-import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Operators;
 import dev.hydra.libtorch.runtime.Operators.Operator;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,7 +11,6 @@ import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -33,13 +30,11 @@ import org.jspecify.annotations.Nullable;
  * by its old moments. The moments are tables as large as the parameter; time and further memory go
  * with the rows touched. Such a step cannot be captured.
  */
-final class AdamW implements Optimizer {
+final class AdamW extends OperatorOptimizer {
   private static final Operator COUNT = Operators.find("aten::_foreach_add_", "Scalar");
   private static final Operator COUNT_BY = Operators.find("aten::_foreach_add_", "Tensor");
 
   private final Function<OptimizedParameter, Treatment> treatments;
-  private final LearningRates learningRates;
-  private final Map<String, ParameterState> states = new LinkedHashMap<>();
   private final IValue steps;
   private final Map<Treatment, FusedAdamW> groups = new LinkedHashMap<>();
   private final List<OptimizedParameter> dense;
@@ -66,7 +61,12 @@ final class AdamW implements Optimizer {
    * @param constants its hyperparameters, without weight decay if it has none
    * @param rateFactor its learning rate as a part of the optimizer's
    */
-  record Treatment(Constants constants, double rateFactor) {}
+  record Treatment(Constants constants, double rateFactor) {
+    /** Returns what has to be the same for all parameters that kernels update together. */
+    Treatment withoutDecay() {
+      return new Treatment(constants.withWeightDecay(0), rateFactor);
+    }
+  }
 
   /** Creates the optimizer of parameters with one treatment; see {@link OptimizerContext}. */
   AdamW(
@@ -82,18 +82,11 @@ final class AdamW implements Optimizer {
       List<OptimizedParameter> parameters,
       Function<OptimizedParameter, Treatment> treatments,
       Map<String, ParameterState> known) {
+    super(parameters, each -> treatments.apply(each).rateFactor(), known, AdamW::initial);
     this.treatments = treatments;
-    learningRates =
-        new LearningRates(
-            parameters.get(0).master(),
-            parameters.stream().map(each -> treatments.apply(each).rateFactor()).toList());
-    for (OptimizedParameter parameter : parameters) {
-      ParameterState own = known.get(parameter.name());
-      states.put(parameter.name(), own == null ? initialState(parameter) : own);
-    }
     tables = parameters.stream().filter(p -> p.gradient().is_sparse()).toList();
     dense = parameters.stream().filter(p -> !p.gradient().is_sparse()).toList();
-    steps = steps(parameters);
+    steps = Operators.list(parameters.stream().map(each -> moments(each).step()).toList());
     dense.stream()
         .collect(Collectors.groupingBy(treatments, LinkedHashMap::new, Collectors.toList()))
         .forEach(
@@ -104,49 +97,28 @@ final class AdamW implements Optimizer {
                         members.stream().map(this::member).toList(), treatment.constants())));
   }
 
-  private IValue steps(List<OptimizedParameter> of) {
-    return Operators.list(of.stream().map(each -> momentsOf(each.name()).step()).toList());
+  /** Makes the state of a parameter before its first step. */
+  static ParameterState initial(OptimizedParameter parameter) {
+    return Moments.zeros(parameter.master(), Tensors.type(parameter.master())).state();
   }
 
   private FusedAdamW.Member member(OptimizedParameter parameter) {
-    return new FusedAdamW.Member(
-        parameter.master(), parameter.gradient(), momentsOf(parameter.name()));
+    return new FusedAdamW.Member(parameter.master(), parameter.gradient(), moments(parameter));
   }
 
-  private Moments momentsOf(String name) {
-    ParameterState own = states.get(name);
-    if (own == null) {
-      throw new IllegalArgumentException("there is no optimizer state of " + name);
-    }
-    return Moments.of(own);
+  private Moments moments(OptimizedParameter parameter) {
+    return Moments.of(state(parameter));
   }
 
   @Override
-  public void learningRate(double rate) {
-    learningRates.set(rate);
-  }
-
-  @Override
-  public void step() {
-    try (Grad off = Grad.off();
-        PointerScope scope = new PointerScope()) {
+  void update(@Nullable Tensor keep) {
+    if (keep == null) {
       COUNT.call(steps, 1.0);
-      update(null);
+    } else {
+      COUNT_BY.call(steps, keep, 1.0);
     }
-  }
-
-  @Override
-  public void stepUnless(Tensor skip) {
-    try (Grad off = Grad.off();
-        PointerScope scope = new PointerScope()) {
-      COUNT_BY.call(steps, Tensors.add(skip.neg(), 1.0), 1.0);
-      update(skip);
-    }
-  }
-
-  private void update(@Nullable Tensor skip) {
-    groups.forEach(
-        (treatment, group) -> group.update(learningRates.of(treatment.rateFactor()), skip));
+    Tensor skip = keep == null ? null : Tensors.add(keep.neg(), 1.0);
+    groups.forEach((treatment, group) -> group.update(rate(treatment.rateFactor()), skip));
     tables.forEach(table -> Scopes.run(() -> updateRows(table, skip)));
   }
 
@@ -154,11 +126,7 @@ final class AdamW implements Optimizer {
   public Optional<FusedUpdate> fused(double maxNorm) {
     List<OptimizedParameter> all = Stream.concat(dense.stream(), tables.stream()).toList();
     List<Treatment> different =
-        all.stream()
-            .map(treatments)
-            .map(each -> new Treatment(each.constants().withWeightDecay(0), each.rateFactor()))
-            .distinct()
-            .toList();
+        all.stream().map(treatments).map(Treatment::withoutDecay).distinct().toList();
     if (dense.isEmpty() || different.size() > 1) {
       return Optional.empty();
     }
@@ -167,9 +135,7 @@ final class AdamW implements Optimizer {
             .map(
                 each ->
                     new ParameterRecords.Member(
-                        each,
-                        momentsOf(each.name()),
-                        treatments.apply(each).constants().weightDecay()))
+                        each, moments(each), treatments.apply(each).constants().weightDecay()))
             .toList();
     Treatment common = different.get(0);
     return AdamWKernels.of(dense.get(0).master())
@@ -180,52 +146,33 @@ final class AdamW implements Optimizer {
                     members,
                     dense.size(),
                     common.constants(),
-                    learningRates.of(common.rateFactor()),
+                    rate(common.rateFactor()),
                     maxNorm));
   }
 
-  /** Updates only the rows that a sparse gradient holds, taken out and put back. */
+  /** Updates only the rows that a sparse gradient holds. */
   private void updateRows(OptimizedParameter parameter, @Nullable Tensor skip) {
-    FusedAdamW.Member table = member(parameter);
-    Tensor rows = table.gradient().indices().select(0, 0);
-    FusedAdamW.Member touched =
-        new FusedAdamW.Member(
-            table.master().index_select(0, rows),
-            table.gradient().values(),
-            new Moments(
-                table.moments().step(),
-                table.moments().average().index_select(0, rows),
-                table.moments().square().index_select(0, rows)));
     Treatment treatment = treatments.apply(parameter);
-    try (FusedAdamW update = FusedAdamW.of(List.of(touched), treatment.constants())) {
-      update.update(learningRates.of(treatment.rateFactor()), skip);
-    }
-    table.master().index_copy_(0, rows, touched.master());
-    table.moments().average().index_copy_(0, rows, touched.moments().average());
-    table.moments().square().index_copy_(0, rows, touched.moments().square());
-  }
-
-  @Override
-  public Map<String, ParameterState> states() {
-    return Collections.unmodifiableMap(new LinkedHashMap<>(states)); // Map.copyOf has no order
-  }
-
-  @Override
-  public ParameterState initialState(OptimizedParameter parameter) {
-    return Moments.zeros(parameter.master()).state();
-  }
-
-  @Override
-  public void release() {
-    states.clear();
-    close();
+    Moments whole = moments(parameter);
+    onTouched(
+        List.of(parameter.master(), whole.average(), whole.square()),
+        parameter,
+        rows -> {
+          FusedAdamW.Member touched =
+              new FusedAdamW.Member(
+                  rows.get(0),
+                  parameter.gradient().values(),
+                  new Moments(whole.step(), rows.get(1), rows.get(2)));
+          try (FusedAdamW update = FusedAdamW.of(List.of(touched), treatment.constants())) {
+            update.update(rate(treatment.rateFactor()), skip);
+          }
+        });
   }
 
   @Override
   public void close() {
     groups.values().forEach(FusedAdamW::close);
     steps.close();
-    states.values().forEach(ParameterState::close);
-    learningRates.close();
+    super.close();
   }
 }

@@ -38,15 +38,13 @@ public final class AdamWFactory implements OptimizerFactory {
 
   @Override
   public boolean takesWorkingGradients(ParameterGroups groups, Tensor master) {
-    long ways = groups.members().stream().map(AdamWFactory::kernelConstants).distinct().count();
+    long ways =
+        groups.members().stream()
+            .map(each -> AdamWOptions.treatment(each, false).withoutDecay())
+            .distinct()
+            .count();
     boolean half = groups.members().stream().anyMatch(AdamWFactory::isHalf);
     return !half && ways == 1 && AdamWKernels.of(master).isPresent();
-  }
-
-  /** What has to be the same for all parameters that kernels update together. */
-  private static AdamW.Treatment kernelConstants(ParameterGroups.Member member) {
-    AdamW.Treatment own = AdamWOptions.treatment(member, false);
-    return new AdamW.Treatment(own.constants().withWeightDecay(0), own.rateFactor());
   }
 
   private static boolean isHalf(ParameterGroups.Member member) {

@@ -2,11 +2,9 @@ package dev.hydra.optim;
 
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
-import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -19,10 +17,6 @@ import org.jspecify.annotations.Nullable;
  * half a unit of its last place.
  */
 final class HalfMomentsAdamW extends OperatorOptimizer {
-  private static final String STEP = "step";
-  private static final String AVERAGE = "exp_avg";
-  private static final String SQUARE = "exp_avg_sq";
-
   private final Function<OptimizedParameter, AdamW.Treatment> treatments;
   private final long seed;
 
@@ -38,23 +32,11 @@ final class HalfMomentsAdamW extends OperatorOptimizer {
       Map<String, ParameterState> known) {
     super(
         parameters,
-        parameters.stream().map(each -> treatments.apply(each).rateFactor()).toList(),
+        each -> treatments.apply(each).rateFactor(),
         known,
-        HalfMomentsAdamW::initial);
+        each -> Moments.zeros(each.master(), ScalarType.BFloat16).state());
     this.treatments = treatments;
     this.seed = seed;
-  }
-
-  private static ParameterState initial(OptimizedParameter parameter) {
-    try (PointerScope scope = new PointerScope()) {
-      Tensor master = parameter.master();
-      long[] sizes = Tensors.sizes(master);
-      Map<String, Tensor> state = new LinkedHashMap<>();
-      state.put(STEP, Scopes.own(Tensors.zeros(master, ScalarType.Float)));
-      state.put(AVERAGE, Scopes.own(Tensors.zeros(master, ScalarType.BFloat16, sizes)));
-      state.put(SQUARE, Scopes.own(Tensors.zeros(master, ScalarType.BFloat16, sizes)));
-      return new ParameterState(state);
-    }
   }
 
   @Override
@@ -66,7 +48,8 @@ final class HalfMomentsAdamW extends OperatorOptimizer {
     AdamW.Treatment by = treatments.apply(parameter);
     Tensor gradient = gradient(parameter, keep);
     Tensor rate = rate(by.rateFactor(), keep);
-    Tensor step = state(parameter, STEP);
+    Moments moments = Moments.of(state(parameter));
+    Tensor step = moments.step();
     if (keep == null) {
       step.add_(new Scalar(1.0));
     } else {
@@ -74,7 +57,7 @@ final class HalfMomentsAdamW extends OperatorOptimizer {
     }
     Tensor drawn = new StochasticRounding(seed, parameter.name()).draw(step, numbers(parameter));
     onTouched(
-        List.of(parameter.master(), state(parameter, AVERAGE), state(parameter, SQUARE)),
+        List.of(parameter.master(), moments.average(), moments.square()),
         parameter,
         tensors -> update(tensors, gradient, by.constants(), rate, step, drawn, keep));
   }

@@ -35,7 +35,7 @@ final class Lion extends OperatorOptimizer {
       Map<String, ParameterState> known) {
     super(
         parameters,
-        parameters.stream().map(each -> treatments.apply(each).rateFactor()).toList(),
+        each -> treatments.apply(each).rateFactor(),
         known,
         each -> zeros(AVERAGE, each));
     this.treatments = treatments;
@@ -51,7 +51,7 @@ final class Lion extends OperatorOptimizer {
     Tensor gradient = gradient(parameter, keep);
     Tensor rate = rate(by.rateFactor(), keep);
     onTouched(
-        List.of(parameter.master(), state(parameter, AVERAGE)),
+        List.of(parameter.master(), state(parameter).get(AVERAGE)),
         parameter,
         tensors -> {
           Tensor value = tensors.get(0);

@@ -6,11 +6,10 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * The optimizer state that {@link AdamW} keeps for one parameter.
+ * The optimizer state that {@link AdamW} and {@link HalfMomentsAdamW} keep for one parameter.
  *
  * @param step how many steps it has made; float32, without dimensions
  * @param average the running average of its gradients
@@ -21,13 +20,14 @@ record Moments(Tensor step, Tensor average, Tensor square) {
   private static final String AVERAGE = "exp_avg";
   private static final String SQUARE = "exp_avg_sq";
 
-  /** Returns the moments of a parameter before its first step. */
-  static Moments zeros(Tensor master) {
+  /** Returns the moments of a parameter before its first step, its averages in a type. */
+  static Moments zeros(Tensor master, ScalarType type) {
     try (PointerScope scope = new PointerScope()) {
+      long[] sizes = Tensors.sizes(master);
       return new Moments(
           Scopes.own(Tensors.zeros(master, ScalarType.Float)),
-          Scopes.own(torch.zeros_like(master)),
-          Scopes.own(torch.zeros_like(master)));
+          Scopes.own(Tensors.zeros(master, type, sizes)),
+          Scopes.own(Tensors.zeros(master, type, sizes)));
     }
   }
 

@@ -84,11 +84,7 @@ final class Muon extends OperatorOptimizer {
       List<OptimizedParameter> parameters,
       Function<OptimizedParameter, Treatment> treatments,
       Map<String, ParameterState> known) {
-    super(
-        parameters,
-        parameters.stream().map(each -> treatments.apply(each).rateFactor()).toList(),
-        known,
-        Muon::initial);
+    super(parameters, each -> treatments.apply(each).rateFactor(), known, Muon::initial);
     bundles = bundles(parameters, treatments);
   }
 
@@ -161,7 +157,7 @@ final class Muon extends OperatorOptimizer {
   /** Moves the momentum on and returns the direction of the step, contiguous. */
   private Tensor direction(OptimizedParameter parameter, Treatment by, @Nullable Tensor keep) {
     Tensor gradient = gradient(parameter, keep);
-    Tensor momentum = state(parameter, MOMENTUM);
+    Tensor momentum = state(parameter).get(MOMENTUM);
     momentum.lerp_(gradient, weight(1 - by.momentum(), keep));
     return (by.nesterov() ? gradient.lerp(momentum, weight(by.momentum(), null)) : momentum)
         .contiguous();

@@ -69,7 +69,7 @@ public final class MuonFactory implements OptimizerFactory {
       parts.add(new AdamW(others, each -> adamw(each, groups), from.known()));
     }
     Function<OptimizedParameter, ParameterState> fresh =
-        each -> isMatrix(each, groups) ? Muon.initial(each) : Moments.zeros(each.master()).state();
+        each -> isMatrix(each, groups) ? Muon.initial(each) : AdamW.initial(each);
     return new MixedOptimizer(parts, from.parameters(), fresh);
   }
 

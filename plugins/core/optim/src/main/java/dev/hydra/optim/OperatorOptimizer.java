@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.function.ToDoubleFunction;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -28,18 +29,20 @@ abstract class OperatorOptimizer implements Optimizer {
   /**
    * Creates it.
    *
-   * @param factors the learning rates of parameters as parts of the optimizer's
+   * @param factor the learning rate of a parameter as a part of the optimizer's
    * @param known states of some of them, see {@link OptimizerContext}
    * @param fresh makes the state of a parameter before its first step
    */
   OperatorOptimizer(
       List<OptimizedParameter> parameters,
-      List<Double> factors,
+      ToDoubleFunction<OptimizedParameter> factor,
       Map<String, ParameterState> known,
       Function<OptimizedParameter, ParameterState> fresh) {
     this.parameters = List.copyOf(parameters);
     this.fresh = fresh;
-    learningRates = new LearningRates(parameters.get(0).master(), factors);
+    learningRates =
+        new LearningRates(
+            parameters.get(0).master(), parameters.stream().mapToDouble(factor).boxed().toList());
     for (OptimizedParameter parameter : parameters) {
       ParameterState own = known.get(parameter.name());
       states.put(parameter.name(), own == null ? fresh.apply(parameter) : own);
@@ -58,18 +61,22 @@ abstract class OperatorOptimizer implements Optimizer {
     return parameters;
   }
 
-  final Tensor state(OptimizedParameter parameter, String part) {
+  final ParameterState state(OptimizedParameter parameter) {
     ParameterState own = states.get(parameter.name());
     if (own == null) {
       throw new IllegalArgumentException("there is no optimizer state of " + parameter.name());
     }
-    return own.get(part);
+    return own;
+  }
+
+  /** Returns a learning rate as it is set, float32. */
+  final Tensor rate(double factor) {
+    return learningRates.of(factor);
   }
 
   /** Returns a learning rate in the type of the parameters; zero in a step that is left out. */
   final Tensor rate(double factor, @Nullable Tensor keep) {
-    Tensor rate = learningRates.of(factor);
-    return cast(keep == null ? rate : rate.mul(keep));
+    return cast(keep == null ? rate(factor) : rate(factor).mul(keep));
   }
 
   /** Returns a weight of new values in an average; zero in a step that is left out. */
@@ -135,7 +142,7 @@ abstract class OperatorOptimizer implements Optimizer {
 
   @Override
   public Map<String, ParameterState> states() {
-    return Collections.unmodifiableMap(new LinkedHashMap<>(states));
+    return Collections.unmodifiableMap(new LinkedHashMap<>(states)); // Map.copyOf has no order
   }
 
   @Override

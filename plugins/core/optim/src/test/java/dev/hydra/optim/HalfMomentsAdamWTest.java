@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.typesafe.config.ConfigFactory;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
@@ -87,37 +86,7 @@ class HalfMomentsAdamWTest {
 
   @Test
   void aRestoredOptimizerContinuesBitForBitAndASkippedStepChangesNothing() {
-    Tensor whole = torch.ones(5, 8);
-    Tensor resumed = torch.ones(5, 8);
-    Tensor gradient = torch.zeros(5, 8);
-    try (Optimizer first = half(whole, gradient);
-        Optimizer second = half(resumed, gradient)) {
-      torch.manual_seed(1);
-      first.learningRate(RATE);
-      second.learningRate(RATE);
-      gradient.copy_(Tensors.add(torch.zeros(5, 8), Double.NaN));
-      first.stepUnless(torch.ones());
-      assertTrue(whole.equal(resumed));
-      for (int i = 0; i < 10; i++) {
-        gradient.copy_(torch.randn(5, 8));
-        first.step();
-      }
-      Map<String, Tensor> saved = new HashMap<>();
-      first.exportState().forEach((name, tensor) -> saved.put(name, tensor.clone()));
-      second.importState(saved);
-      resumed.copy_(whole);
-      gradient.copy_(Tensors.add(torch.zeros(5, 8), Double.NaN));
-      first.stepUnless(torch.ones());
-      for (int i = 0; i < 10; i++) {
-        gradient.copy_(torch.randn(5, 8));
-        first.stepUnless(torch.zeros());
-        second.step();
-      }
-      second
-          .exportState()
-          .forEach((name, t) -> assertTrue(t.equal(first.exportState().get(name)), name));
-    }
-    assertTrue(whole.equal(resumed));
+    OptimizerChecks.continuesBitForBit(HalfMomentsAdamWTest::half, RATE);
   }
 
   private static Optimizer half(Tensor value, Tensor gradient) {

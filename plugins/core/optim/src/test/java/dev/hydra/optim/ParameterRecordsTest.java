@@ -27,7 +27,7 @@ class ParameterRecordsTest {
             torch.zeros_like(half ? copy : master),
             half ? Optional.of(copy) : Optional.empty(),
             decay > 0),
-        Moments.zeros(master),
+        Moments.zeros(master, Tensors.type(master)),
         decay);
   }
 
@@ -78,7 +78,9 @@ class ParameterRecordsTest {
             torch.zeros(1, 0).to(ScalarType.Long), torch.zeros(0, 2), new long[] {4, 2});
     ParameterRecords.Member member =
         new ParameterRecords.Member(
-            new OptimizedParameter("t", table, gradient, false), Moments.zeros(table), 0);
+            new OptimizedParameter("t", table, gradient, false),
+            Moments.zeros(table, ScalarType.Float),
+            0);
     try (ParameterRecords records =
         new ParameterRecords(List.of(member(torch.zeros(3), false, 0), member), 8)) {
       long[] words = Tensors.integers(records.records());
@@ -97,7 +99,7 @@ class ParameterRecordsTest {
         new ParameterRecords.Member(
             new OptimizedParameter(
                 "p", master, shape, Optional.of(master.to(ScalarType.BFloat16)), true),
-            Moments.zeros(master),
+            Moments.zeros(master, Tensors.type(master)),
             0);
     try (ParameterRecords records = new ParameterRecords(List.of(member), 8)) {
       assertThrows(IllegalStateException.class, records::records);

@@ -2,16 +2,15 @@ package dev.hydra.bench;
 
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
-import dev.hydra.composer.model.ModelSummary;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.Recompute;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.libtorch.runtime.CudaMemory;
-import dev.hydra.libtorch.runtime.PeakFlops;
 import dev.hydra.libtorch.runtime.ProcessMemory;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.optim.OptimizerSettings;
+import dev.hydra.trainer.metrics.ModelCosts;
 import dev.hydra.trainer.step.CapturedForward;
 import dev.hydra.trainer.step.GraphMode;
 import dev.hydra.trainer.step.TrainingStep;
@@ -31,9 +30,6 @@ public final class TrainingBench {
   private static final int WARM_UP = 5;
 
   private static final double LEARNING_RATE = 1e-4;
-
-  /** Of forward and backward together, counted in forwards (arXiv 2001.08361, section 2.1). */
-  private static final int FORWARDS_OF_A_STEP = 3;
 
   private final ModelSpec spec;
   private final Components components;
@@ -97,7 +93,7 @@ public final class TrainingBench {
   public Row train(Shape shape) {
     return run(
         shape,
-        FORWARDS_OF_A_STEP,
+        ModelCosts.FORWARDS_OF_A_STEP,
         model -> {
           TrainingStep step = new TrainingStep(model, optimizer, recompute, graph, warned);
           return new Pass() {
@@ -199,25 +195,12 @@ public final class TrainingBench {
           shape,
           Timing.of(seconds),
           tokensPerSecond,
-          mfu(model, shape, forwards * tokensPerSecond),
+          new ModelCosts(model).mfu(shape.tokens(), forwards * tokensPerSecond),
           OptionalLong.empty(),
           first);
     } finally {
       batches.forEach(Tensor::close);
     }
-  }
-
-  private OptionalDouble mfu(Model model, Shape shape, double forwardTokensPerSecond) {
-    OptionalDouble peak = PeakFlops.of(placement.device(), placement.compute());
-    if (peak.isEmpty()) {
-      return peak;
-    }
-    double flops =
-        ModelSummary.of(model, placement.compute(), List.of((long) shape.tokens()))
-            .lengths()
-            .get(0)
-            .forwardFlopsPerToken();
-    return OptionalDouble.of(flops * forwardTokensPerSecond / peak.getAsDouble());
   }
 
   private List<Tensor> batches(Shape shape) {

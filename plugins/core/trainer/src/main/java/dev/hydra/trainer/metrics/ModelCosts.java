@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 /** Tells what a model that is trained costs: FLOPs of a token, and memory. */
 public final class ModelCosts {
   /** Of forward and backward together, counted in forwards (arXiv 2001.08361, section 2.1). */
-  private static final int FORWARDS_OF_A_STEP = 3;
+  public static final int FORWARDS_OF_A_STEP = 3;
 
   private final Model model;
   private final OptionalDouble peak;
@@ -70,15 +70,15 @@ public final class ModelCosts {
    * Returns the model's FLOPs a second as a part of the device's peak (PaLM, arXiv 2204.02311,
    * appendix B); empty where the peak is not known.
    *
-   * @param tokensPerSecond tokens that are trained a second
+   * @param tokensPerSecond tokens a second that a forward is computed of; of training {@link
+   *     #FORWARDS_OF_A_STEP} times what is trained
    */
   public OptionalDouble mfu(int sequenceLength, double tokensPerSecond) {
     if (peak.isEmpty()) {
       return peak;
     }
     var unused = line(sequenceLength);
-    return OptionalDouble.of(
-        FORWARDS_OF_A_STEP * forwardFlops * tokensPerSecond / peak.getAsDouble());
+    return OptionalDouble.of(forwardFlops * tokensPerSecond / peak.getAsDouble());
   }
 
   /** Returns the most bytes that tensors had at one time on a CUDA device; empty on others. */

@@ -1,6 +1,7 @@
 package dev.hydra.trainer.run;
 
 import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueFactory;
@@ -85,9 +86,7 @@ final class StageConfig {
   private static ConfigObject writtenOut(ConfigObject own, ModelSpec model, Config config) {
     ConfigValue part = own.get("model");
     ConfigObject others =
-        part instanceof ConfigObject object
-            ? object
-            : ConfigValueFactory.fromMap(java.util.Map.of());
+        part instanceof ConfigObject object ? object : ConfigFactory.empty().root();
     for (String key : BLOCKS) {
       others = others.withoutKey(key);
     }

@@ -14,11 +14,9 @@ import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.RandomState;
-import dev.hydra.trainer.evaluation.Evaluator;
 import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.metrics.ModelCosts;
 import dev.hydra.trainer.metrics.TrainingClock;
-import dev.hydra.trainer.step.AveragedWeights;
 import dev.hydra.trainer.step.StepMetrics;
 import dev.hydra.trainer.step.TrainingStep;
 import dev.hydra.trainer.swap.Swaps;
@@ -45,8 +43,8 @@ public final class Trainer implements AutoCloseable {
   private final ModelCosts costs;
   private final RunLock lock;
   private final Swaps swaps;
+  private final Evaluations evaluations;
   private final KernelMode.Setting kernels;
-  private Evaluator evaluator;
   private TrainerSettings settings;
   private long step;
   private volatile boolean checkpointRequested;
@@ -105,7 +103,7 @@ public final class Trainer implements AutoCloseable {
     saves = new Saves(folder, checkpoints, this::config, log, listener);
     swaps = new Swaps(model, training, dataset.train(), settings.guard(), this::swapped);
     stages = new StageRun(experiment.stages(), datasets, model, training, swaps);
-    evaluator = new Evaluator(model, dataset, settings.batchSize());
+    evaluations = new Evaluations(model, training, clock, log, this.listener, settings, dataset);
   }
 
   /** Returns the model that is trained. */
@@ -196,7 +194,9 @@ public final class Trainer implements AutoCloseable {
     }
     save(true);
     List<Score> scores =
-        step == settings.steps() ? evaluate(settings.finalWindows(), stop) : List.of();
+        step == settings.steps()
+            ? evaluations.score(step, settings.finalWindows(), stop)
+            : List.of();
     boolean interrupted = stop.getAsBoolean();
     log.event(interrupted ? "interrupted" : "end", step);
     return new Outcome(interrupted, step, scores);
@@ -238,10 +238,10 @@ public final class Trainer implements AutoCloseable {
         save(false);
       }
       if (!last && due(settings.evaluateEvery())) {
-        watched(() -> evaluate(settings.evaluationWindows(), stop));
+        watched(() -> evaluations.score(step, settings.evaluationWindows(), stop));
       }
       if (settings.metrics().observes(step, last)) {
-        watched(this::observe);
+        watched(() -> evaluations.observe(step));
       }
     }
   }
@@ -260,7 +260,7 @@ public final class Trainer implements AutoCloseable {
   /** Takes what a stage changes in the run. */
   private void follow() {
     settings = stages.current().trainer();
-    evaluator = new Evaluator(model, stages.dataset(), settings.batchSize());
+    evaluations.follow(settings, stages.dataset());
   }
 
   private void began(StageReport report) {
@@ -298,51 +298,11 @@ public final class Trainer implements AutoCloseable {
             new StepReport.Totals(
                 position.tokens(),
                 position.seconds(),
-                costs.mfu(length, speed),
+                costs.mfu(length, ModelCosts.FORWARDS_OF_A_STEP * speed),
                 costs.devicePeakBytes(),
                 costs.hostBytes()));
     log.step(report, costs.line(length));
     listener.stepped(report);
-  }
-
-  /** Scores the validation sets; returns nothing if there is none, or if asked to stop. */
-  private List<Score> evaluate(int windows, BooleanSupplier stop) {
-    if (!evaluator.possible()) {
-      return List.of();
-    }
-    try (TrainingClock.Pause pause = clock.pause()) {
-      List<Score> scores = evaluator.score(windows, stop, listener::evaluating);
-      for (Score score : scores) {
-        log.evaluated(step, score.set(), score);
-        listener.evaluated(step, score);
-      }
-      if (!scores.isEmpty()) {
-        evaluateAverage(windows, stop);
-      }
-      return scores;
-    }
-  }
-
-  /** Scores the average of the parameters, if there is one, beside the parameters themselves. */
-  private void evaluateAverage(int windows, BooleanSupplier stop) {
-    if (settings.emaDecay().isEmpty()) {
-      return;
-    }
-    try (AveragedWeights averages = new AveragedWeights(model, training.optimizer())) {
-      evaluator
-          .score(windows, stop, listener::evaluating)
-          .forEach(score -> log.evaluated(step, score.set() + "-ema", score));
-    }
-  }
-
-  /** Writes what components observe of themselves on held-out text, if there is any. */
-  private void observe() {
-    if (evaluator.possible()) {
-      try (TrainingClock.Pause pause = clock.pause()) {
-        log.observed(
-            step, evaluator.observe(settings.metrics().observeWindows(), (set, windows, of) -> {}));
-      }
-    }
   }
 
   /** Computes something in the middle of a run, where a swap may be watched. */

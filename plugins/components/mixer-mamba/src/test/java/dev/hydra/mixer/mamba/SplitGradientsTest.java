@@ -55,8 +55,8 @@ class SplitGradientsTest {
     "1, 129, 5, 1, 64, 128",
     "2, 257, 6, 2, 48, 80"
   })
-  void areTheSameBits(int batch, int time, int heads, int groups, int headDim, int state) {
-    int projections = groups * state;
+  void areTheSameBits(long batch, long time, long heads, long groups, long headDim, long state) {
+    long projections = groups * state;
     long[] sizes = {heads * headDim, projections, projections, heads};
     long width = heads * headDim + 2 * projections + heads;
     Tensor values = random.values(batch, time, width + Math.floorMod(-width, 8));

@@ -82,6 +82,7 @@ public final class Model implements AutoCloseable {
                     : block.forward(stream, forward);
           }
           forward.state().ifPresent(state -> state.advance(tokens.size(1)));
+          forward.batch().ifPresent(BatchState::advance);
           return structure.norm().apply(stream, precision.compute()).normed();
         });
   }

@@ -29,16 +29,14 @@ final class DrawnScores {
     long[] rows = asking.stream().mapToLong(Integer::longValue).toArray();
     Tensor index = Tensor.create(rows).to(logits.device(), ScalarType.Long);
     int[] chosen = asking.stream().mapToInt(row -> tokens[row]).toArray();
-    List<TokenScore> known =
-        Scores.of(Tensors.upcast(logits.index_select(0, index)), chosen, top);
+    List<TokenScore> known = Scores.of(Tensors.upcast(logits.index_select(0, index)), chosen, top);
     for (int i = 0; i < chosen.length; i++) {
       int row = asking.get(i);
       TokenScore score = known.get(i);
       int own = Math.min(sessions.get(row).request().scores().top(), score.likeliest().size());
       scores.set(
           row,
-          new TokenScore(
-              score.token(), score.logProbability(), score.likeliest().subList(0, own)));
+          new TokenScore(score.token(), score.logProbability(), score.likeliest().subList(0, own)));
     }
     return scores;
   }

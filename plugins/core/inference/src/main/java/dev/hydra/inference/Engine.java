@@ -239,8 +239,7 @@ public final class Engine implements AutoCloseable {
 
   /** The logits [rows, vocabulary] after one more token of each row. */
   private Tensor logits(long[] tokens, ForwardContext forward) {
-    Tensor ids =
-        Tensor.create(tokens).view(-1, 1).to(model.placement().device(), ScalarType.Long);
+    Tensor ids = Tensor.create(tokens).view(-1, 1).to(model.placement().device(), ScalarType.Long);
     Tensor hidden = model.hidden(ids, forward);
     return Tensors.slice(model.logits(hidden).squeeze(1), 1, 0, vocabulary);
   }

@@ -26,10 +26,7 @@ final class PromptReader {
   private final EngineStatistics statistics;
 
   PromptReader(
-      Model model,
-      GenerationSettings settings,
-      PrefixCache prefixes,
-      EngineStatistics statistics) {
+      Model model, GenerationSettings settings, PrefixCache prefixes, EngineStatistics statistics) {
     this.model = model;
     this.settings = settings;
     this.prefixes = prefixes;

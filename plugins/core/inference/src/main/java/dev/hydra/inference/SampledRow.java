@@ -77,8 +77,7 @@ final class SampledRow implements AutoCloseable {
           () -> {
             Tensor index = Tensor.create(tokens).to(logits.device(), ScalarType.Long);
             Tensor ones = torch.ones_like(index).to(ScalarType.Float);
-            occurred =
-                Scopes.own(Tensors.zeros(logits, logits.size(0)).index_copy(0, index, ones));
+            occurred = Scopes.own(Tensors.zeros(logits, logits.size(0)).index_copy(0, index, ones));
             counts = Scopes.own(Tensors.zeros(logits, logits.size(0)));
           });
     }

@@ -60,8 +60,7 @@ final class Sampler {
               (way, members) -> {
                 Tensor some = members.size() == tokens.length ? all : part(all, members);
                 order.addAll(members);
-                drawn.add(
-                    draw(some, way, members.stream().map(rows::get).toList()));
+                drawn.add(draw(some, way, members.stream().map(rows::get).toList()));
               });
           long[] found = Tensors.integers(Tensors.cat(0, drawn.toArray(Tensor[]::new)));
           for (int i = 0; i < tokens.length; i++) {
@@ -91,7 +90,8 @@ final class Sampler {
   /** The tokens int64 [rows] of rows that are drawn in one way. */
   private static Tensor draw(Tensor logits, Way way, List<SampledRow> rows) {
     try (Scalar none = new Scalar(NOT_FINITE)) {
-      Tensor tokens = way.greedy() ? logits.argmax(new LongOptional(-1), false) : sample(logits, way, rows);
+      Tensor tokens =
+          way.greedy() ? logits.argmax(new LongOptional(-1), false) : sample(logits, way, rows);
       // A difference of two infinities, and what is computed with NaN, is NaN.
       Tensor finite = logits.sub(logits).sum(-1).isfinite();
       return torch.where(finite, tokens, torch.full_like(tokens, none));

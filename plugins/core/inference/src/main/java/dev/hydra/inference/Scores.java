@@ -12,7 +12,10 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 final class Scores {
   private Scores() {}
 
-  /** Returns the log-probabilities of one token a row: float32 [rows, 1] of logits [rows, vocabulary]. */
+  /**
+   * Returns the log-probabilities of one token a row: float32 [rows, 1] of logits [rows,
+   * vocabulary].
+   */
   static Tensor of(Tensor logProbabilities, Tensor tokens) {
     return logProbabilities.gather(-1, tokens);
   }

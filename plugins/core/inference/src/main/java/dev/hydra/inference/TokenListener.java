@@ -8,8 +8,8 @@ import java.util.List;
  */
 public interface TokenListener {
   /**
-   * Hears how likely the tokens of the prompt are, but the first, before any token is drawn.
-   * Called if the request asks for it.
+   * Hears how likely the tokens of the prompt are, but the first, before any token is drawn. Called
+   * if the request asks for it.
    */
   default void prompt(List<TokenScore> scores) {}
 

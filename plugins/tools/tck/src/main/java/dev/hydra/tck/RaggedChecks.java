@@ -99,7 +99,9 @@ final class RaggedChecks {
               try (ForwardContext forward = ForwardContext.evaluation().with(state)) {
                 component.forward(Tensors.slice(x, 1, from, from + 1L), forward);
               }
-              component.kept(state).forEach((name, tensor) -> compare(specs.get(name), name, tensor));
+              component
+                  .kept(state)
+                  .forEach((name, tensor) -> compare(specs.get(name), name, tensor));
             }
           }
         });

@@ -122,8 +122,7 @@ final class Workspace implements Memory {
           Tensors.cat(1, row.get(PENDING).orElseThrow(), Tensors.slice(x, 0, i, i + 1L));
       boolean complete = pending.size(1) == chunk;
       Tensor slots = Tensors.slice(before, 0, i, i + 1L);
-      after[i] =
-          complete ? states(pending, 1, slots, Optional.empty(), pass).select(1, 1) : slots;
+      after[i] = complete ? states(pending, 1, slots, Optional.empty(), pass).select(1, 1) : slots;
       row.put(PENDING, complete ? Tensors.slice(pending, 1, chunk, chunk).clone() : pending);
       written |= complete;
     }

@@ -25,9 +25,7 @@ record KeptKeys(SparsePattern pattern, long position) {
   static List<StateSpec> state(Site site, SparsePattern pattern) {
     HeadShape shape = HeadShape.of(site);
     return Stream.of(KEYS, VALUES)
-        .flatMap(
-            name ->
-                pattern.hasGlobals() ? Stream.of(name, globalName(name)) : Stream.of(name))
+        .flatMap(name -> pattern.hasGlobals() ? Stream.of(name, globalName(name)) : Stream.of(name))
         .map(name -> StateSpec.of(name, StateSpec.GROWING, shape.kvHeads(), shape.headDim()))
         .toList();
   }
@@ -44,8 +42,7 @@ record KeptKeys(SparsePattern pattern, long position) {
 
   /** Takes keys and values from the cache and leaves there those to keep after the new ones. */
   Qkv exchange(StateCache cache, Qkv added) {
-    return new Qkv(
-        added.q(), exchange(cache, KEYS, added.k()), exchange(cache, VALUES, added.v()));
+    return new Qkv(added.q(), exchange(cache, KEYS, added.k()), exchange(cache, VALUES, added.v()));
   }
 
   /**

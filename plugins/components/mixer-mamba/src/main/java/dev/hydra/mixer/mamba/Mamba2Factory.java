@@ -133,8 +133,7 @@ public final class Mamba2Factory implements ComponentFactory<Mixer> {
   @Override
   public Optional<List<StateSpec>> state(Site site) {
     return Optional.of(
-        List.of(
-            StateSpaceOptions.convState(site, shape(site).convChannels()), shape(site).kept()));
+        List.of(StateSpaceOptions.convState(site, shape(site).convChannels()), shape(site).kept()));
   }
 
   @Override

@@ -143,7 +143,8 @@ public final class ModelState implements AutoCloseable {
         (path, site) -> {
           SiteState copy = new SiteState(fork::position, site.begin());
           fork.sites.put(path, copy);
-          site.tensors().forEach((name, tensor) -> Scopes.run(() -> copy.put(name, tensor.clone())));
+          site.tensors()
+              .forEach((name, tensor) -> Scopes.run(() -> copy.put(name, tensor.clone())));
         });
     return fork;
   }

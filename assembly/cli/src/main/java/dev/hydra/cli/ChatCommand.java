@@ -32,6 +32,8 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class ChatCommand implements Callable<Integer> {
+  private static final int INTERRUPTED = 130;
+
   private final PluginJars plugins;
 
   @Spec private CommandSpec spec;
@@ -97,15 +99,25 @@ final class ChatCommand implements Callable<Integer> {
                 + " hydra generate");
       }
       PrintWriter out = spec.commandLine().getOut();
+      PrintWriter err = spec.commandLine().getErr();
       try (EngineThread engine = new EngineThread(loaded.engine(limits), "hydra-engine")) {
         Conversation conversation =
             new Conversation(engine.engine(), loaded, settings, maxTokens, system);
-        boolean terminal = System.console() != null;
+        boolean terminal = Boolean.getBoolean("hydra.interactive");
+        ProcessSignal.handle("INT", () -> interrupted(conversation))
+            .ifPresent(why -> err.println("hydra: Ctrl-C ends the program: " + why));
         BufferedReader in =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-        new ChatLoop(conversation, in, out, spec.commandLine().getErr(), terminal).run();
+        new ChatLoop(conversation, in, out, err, terminal).run();
       }
     }
     return 0;
+  }
+
+  /** Ctrl-C stops the answer that is being made; where there is none it ends the program. */
+  private static void interrupted(Conversation conversation) {
+    if (!conversation.stop()) {
+      System.exit(INTERRUPTED);
+    }
   }
 }

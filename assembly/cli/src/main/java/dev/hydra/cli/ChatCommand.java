@@ -100,7 +100,7 @@ final class ChatCommand implements Callable<Integer> {
       }
       PrintWriter out = spec.commandLine().getOut();
       PrintWriter err = spec.commandLine().getErr();
-      try (EngineThread engine = new EngineThread(loaded.engine(limits), "hydra-engine")) {
+      try (EngineThread engine = new EngineThread(loaded.engine(limits, null), "hydra-engine")) {
         Conversation conversation =
             new Conversation(engine.engine(), loaded, settings, maxTokens, system);
         boolean terminal = Boolean.getBoolean("hydra.interactive");

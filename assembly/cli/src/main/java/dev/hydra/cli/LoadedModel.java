@@ -5,6 +5,7 @@ import dev.hydra.chat.ChatTemplate;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Model;
+import dev.hydra.composer.swap.Swapper;
 import dev.hydra.data.Tokenizer;
 import dev.hydra.inference.Engine;
 import dev.hydra.inference.EngineLimits;
@@ -63,10 +64,14 @@ record LoadedModel(
     return new LoadedModel(checkpoint, config, model, tokenizer, chat, settings);
   }
 
-  /** Makes an engine that continues texts with it. */
-  Engine engine(EngineLimits limits) {
+  /**
+   * Makes an engine that continues texts with it.
+   *
+   * @param swapper exchanges its components meanwhile
+   */
+  Engine engine(EngineLimits limits, @Nullable Swapper swapper) {
     int vocabulary = tokenizer.map(Tokenizer::vocabSize).orElse(model.spec().vocabSize());
-    return new Engine(model, vocabulary, settings, limits);
+    return new Engine(model, vocabulary, settings, limits, swapper);
   }
 
   /** The tokens that end a text. */

@@ -2,6 +2,7 @@ package dev.hydra.cli;
 
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.PluginJars;
+import dev.hydra.cli.swap.SwappableModel;
 import dev.hydra.inference.EngineLimits;
 import dev.hydra.inference.EngineThread;
 import dev.hydra.serve.ApiServer;
@@ -50,6 +51,7 @@ final class ServeCommand implements Callable<Integer> {
   @Mixin private DeviceArgument deviceArgument;
   @Mixin private PrecisionArgument precision;
   @Mixin private EngineArguments engine;
+  @Mixin private SwapFolder swaps;
 
   @Option(
       names = "--model",
@@ -116,6 +118,9 @@ final class ServeCommand implements Callable<Integer> {
     EngineLimits limits = engine.limits();
     ServerSettings settings = settings();
     Map<String, Path> named = named();
+    if (swaps.named() && named.size() > 1) {
+      throw new UsageException("--swap-dir is for one model; serve one only, or leave it out");
+    }
     Device device = deviceArgument.device();
     Deque<AutoCloseable> open = new ArrayDeque<>();
     try (Interrupt interrupt = new Interrupt()) {
@@ -139,7 +144,14 @@ final class ServeCommand implements Callable<Integer> {
     LoadedModel loaded =
         LoadedModel.read(folder, overrides, template, plugins, device, precision.on(device));
     open.push(loaded);
-    EngineThread thread = new EngineThread(loaded.engine(limits), "hydra-engine-" + name);
+    SwappableModel swappable = swaps.open(loaded.model(), loaded.config(), plugins, spec);
+    if (swappable != null) {
+      open.push(swappable);
+    }
+    EngineThread thread =
+        new EngineThread(
+            loaded.engine(limits, swappable == null ? null : swappable.swapper()),
+            "hydra-engine-" + name);
     open.push(thread);
     Path weights = loaded.checkpoint().file(Checkpoint.MODEL);
     return new ServedModel(

@@ -4,6 +4,7 @@ import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.libtorch.safetensors.TensorInfo;
+import dev.hydra.libtorch.safetensors.TensorReplacements;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -76,6 +77,7 @@ public final class HuggingFace {
    * Exports a model that was imported, as it came or trained further.
    *
    * @param model a folder with config.conf and model.safetensors
+   * @param replacements tensors to export in the place of the model's, such as averages
    * @param description the config.json to write; by default the one that the import kept
    * @param out the folder to make
    * @param components the component types that there are
@@ -87,7 +89,12 @@ public final class HuggingFace {
    *     nothing is left behind
    */
   public static List<String> exportModel(
-      Path model, Optional<Path> description, Path out, Components components, Progress progress)
+      Path model,
+      Optional<TensorReplacements> replacements,
+      Optional<Path> description,
+      Path out,
+      Components components,
+      Progress progress)
       throws IOException {
     Path config = description.orElse(model.resolve(KEPT_CONFIG));
     if (!Files.isRegularFile(config)) {
@@ -109,7 +116,7 @@ public final class HuggingFace {
         out,
         folder -> {
           List<TensorInfo> weights =
-              published.exportTo(model, folder.resolve(Shards.FILE), progress);
+              published.exportTo(model, replacements, folder.resolve(Shards.FILE), progress);
           // Byte by byte: what is looked for is ASCII, and all else stays as it is.
           WeightType type =
               WeightType.of(weights, Files.readString(config, StandardCharsets.ISO_8859_1));

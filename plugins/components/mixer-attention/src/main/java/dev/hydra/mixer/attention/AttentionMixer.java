@@ -103,7 +103,9 @@ final class AttentionMixer implements Mixer {
       if (x.time() == 1) {
         return Attention.open(x, attention.scale());
       }
-      if (starts.isEmpty() && pattern.isFull(kept.position(), x.time())) {
+      if (starts.isEmpty()
+          && pattern.isFull(kept.position(), x.time())
+          && !Attention.isUnordered(x.q())) {
         return Attention.causal(x, attention.scale());
       }
     }

@@ -3,6 +3,7 @@ package dev.hydra.composer.model;
 import dev.hydra.libtorch.safetensors.SafetensorsFile;
 import dev.hydra.libtorch.safetensors.SafetensorsWriter;
 import dev.hydra.libtorch.safetensors.TensorInfo;
+import dev.hydra.libtorch.safetensors.TensorReplacements;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -53,6 +54,25 @@ public final class ModelFiles {
       for (Parameter parameter : model.parameters().all()) {
         try (PointerScope scope = new PointerScope()) {
           model.parameters().load(parameter.name(), tensors.read(parameter.name()));
+        }
+      }
+    }
+  }
+
+  /**
+   * Reads other tensors for some of the parameters; those that the model lacks are left out.
+   *
+   * @throws IOException if the file is damaged, or a tensor has another shape than its parameter
+   */
+  public static void load(Model model, TensorReplacements replacements) throws IOException {
+    try (SafetensorsFile tensors = SafetensorsFile.open(replacements.file())) {
+      for (Map.Entry<String, String> each : replacements.names().entrySet()) {
+        if (model.parameters().has(each.getKey())) {
+          try (PointerScope scope = new PointerScope()) {
+            model.parameters().load(each.getKey(), tensors.read(each.getValue()));
+          } catch (IllegalArgumentException e) {
+            throw new IOException(replacements.file() + ": " + e.getMessage(), e);
+          }
         }
       }
     }

@@ -31,26 +31,47 @@ final class ChatFiles {
 
   /** Reads the template for a tokenizer's file or a model's folder. */
   static ChatTemplate template(Path model, @Nullable Path named) throws IOException {
+    return found(model, named)
+        .orElseThrow(
+            () ->
+                new UsageException(
+                    "there is no chat template in "
+                        + folder(model)
+                        + "; name one with --template"));
+  }
+
+  /** What the tokenizer's configuration file says that is a text or a number. */
+  static Map<String, Object> tokenizerInfo(Path model) throws IOException {
+    Map<String, Object> info = new LinkedHashMap<>(special(folder(model), Map.of()));
+    Map<String, Object> config = json(folder(model).resolve("tokenizer_config.json"));
+    info.putAll(special(folder(model), config));
+    config.forEach(
+        (name, value) -> {
+          if (value instanceof String || value instanceof Number || value instanceof Boolean) {
+            info.putIfAbsent(name, value);
+          }
+        });
+    return info;
+  }
+
+  /** Reads the template for a tokenizer's file or a model's folder, if there is one. */
+  static Optional<ChatTemplate> found(Path model, @Nullable Path named) throws IOException {
     Path folder = folder(model);
     Map<String, Object> config = json(folder.resolve("tokenizer_config.json"));
     Map<String, String> special = special(folder, config);
     if (named != null) {
-      return ChatTemplate.parse(Files.readString(named), special);
+      return Optional.of(ChatTemplate.parse(Files.readString(named), special));
     }
     Path own = folder.resolve("chat_template.jinja");
     if (Files.isRegularFile(own)) {
-      return ChatTemplate.parse(Files.readString(own), special);
+      return Optional.of(ChatTemplate.parse(Files.readString(own), special));
     }
     Object found =
         config.getOrDefault(
             "chat_template",
             json(folder.resolve("chat_template.json")).getOrDefault("chat_template", ""));
     String text = text(found).orElse("");
-    if (text.isEmpty()) {
-      throw new UsageException(
-          "there is no chat template in " + folder + "; name one with --template");
-    }
-    return ChatTemplate.parse(text, special);
+    return text.isEmpty() ? Optional.empty() : Optional.of(ChatTemplate.parse(text, special));
   }
 
   private static Path folder(Path model) {

@@ -27,6 +27,8 @@ import picocli.CommandLine.ScopeType;
       CompareCommand.class,
       ReportCommand.class,
       GenerateCommand.class,
+      ChatCommand.class,
+      ServeCommand.class,
       ScoreCommand.class,
       InspectCommand.class,
       TokenizerCommand.class,

@@ -93,6 +93,11 @@ final class ModelFolder {
 
   /** The configuration that the model was trained with, and the overrides. */
   Config config(Checkpoint checkpoint) {
+    return config(checkpoint, overrides);
+  }
+
+  /** The configuration that a model was trained with, and overrides of it. */
+  static Config config(Checkpoint checkpoint, List<String> overrides) {
     return CarriedTokenizer.in(
         ConfigFiles.load(checkpoint.file(Checkpoint.CONFIG), overrides), checkpoint.folder());
   }

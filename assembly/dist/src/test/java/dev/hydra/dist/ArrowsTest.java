@@ -90,10 +90,12 @@ class ArrowsTest {
         "trainer.run",
         with(core, "trainer.step", "trainer.evaluation", "trainer.swap", "trainer.metrics"));
     rules.put("huggingface..", with(core, "trainer.."));
+    rules.put("serve..", with(core, "chat"));
     rules.put("tck..", with(core, "trainer.."));
     rules.put("bench..", with(core, "trainer.."));
     rules.put("swapproof..", libtorch);
-    String[] tools = with(core, "trainer..", "huggingface..", "tck..", "bench..", "chat");
+    String[] tools =
+        with(core, "trainer..", "huggingface..", "tck..", "bench..", "chat", "serve..");
     rules.put("launcher..", new String[] {"api", "api.host"});
     rules.put("cli.common", tools);
     rules.put("cli.scaffold", with(tools, "cli.common"));

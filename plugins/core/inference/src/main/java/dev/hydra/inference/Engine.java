@@ -4,6 +4,7 @@ import dev.hydra.composer.model.BatchState;
 import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelState;
+import dev.hydra.composer.swap.Swapper;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
@@ -14,6 +15,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Continues many texts with one model at the same time. Sessions join and leave between two steps
@@ -26,6 +28,7 @@ public final class Engine implements AutoCloseable {
   private final Model model;
   private final int vocabulary;
   private final EngineLimits limits;
+  private final @Nullable Swapper swapper;
   private final PromptReader reader;
   private final PrefixCache prefixes;
   private final WaitingRoom waiting;
@@ -43,6 +46,21 @@ public final class Engine implements AutoCloseable {
    * @param settings what some of them mean
    */
   public Engine(Model model, int vocabulary, GenerationSettings settings, EngineLimits limits) {
+    this(model, vocabulary, settings, limits, null);
+  }
+
+  /**
+   * Creates an engine of a model whose components may be swapped between two steps.
+   *
+   * @param swapper exchanges them
+   */
+  public Engine(
+      Model model,
+      int vocabulary,
+      GenerationSettings settings,
+      EngineLimits limits,
+      @Nullable Swapper swapper) {
+    this.swapper = swapper;
     this.model = model;
     this.vocabulary = Math.min(vocabulary, model.spec().vocabSize());
     this.limits = limits;
@@ -120,6 +138,7 @@ public final class Engine implements AutoCloseable {
    */
   public boolean step() {
     try (Grad off = Grad.off()) {
+      swap();
       leave(live, true);
       leave(reading, false);
       admit();
@@ -134,6 +153,23 @@ public final class Engine implements AutoCloseable {
   /** Waits until there is something to do, or some milliseconds have passed. */
   void await(long millis) throws InterruptedException {
     waiting.await(millis);
+  }
+
+  /** Lets components be exchanged; kept states are of those before. */
+  private void swap() {
+    if (swapper == null || !swapper.pending()) {
+      return;
+    }
+    batch.split();
+    prefixes.clear();
+    List<ModelState> states = new ArrayList<>(batch.rows());
+    for (Session session : reading) {
+      ModelState state = session.state();
+      if (state != null) {
+        states.add(state);
+      }
+    }
+    swapper.boundary(statistics.snapshot().steps(), states);
   }
 
   private void count() {

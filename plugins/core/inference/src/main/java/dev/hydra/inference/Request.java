@@ -11,10 +11,10 @@ import java.util.Set;
  * @param endTokens the text is over after any of these
  * @param scores what is to be known of the drawn tokens, and of those of the prompt
  */
+@SuppressWarnings("ArrayRecordComponent") // never changed, and compared by nobody
 public record Request(
     int[] prompt, int maxTokens, Sampling sampling, Set<Integer> endTokens, ScoreRequest scores) {
   /** Copies what can change, and checks the number of tokens. */
-  @SuppressWarnings("ArrayRecordComponent") // never changed, and compared by nobody
   public Request {
     prompt = prompt.clone();
     endTokens = Set.copyOf(endTokens);

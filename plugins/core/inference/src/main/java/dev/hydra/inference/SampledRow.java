@@ -5,6 +5,8 @@ import static java.util.Objects.requireNonNull;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -54,12 +56,9 @@ final class SampledRow implements AutoCloseable {
             result = penalised(result);
           }
           if (!sampling.bias().isEmpty()) {
-            long[] tokens =
-                sampling.bias().keySet().stream().mapToLong(Integer::longValue).toArray();
-            float[] values = new float[tokens.length];
-            for (int i = 0; i < values.length; i++) {
-              values[i] = sampling.bias().get((int) tokens[i]).floatValue();
-            }
+            List<Map.Entry<Integer, Double>> biased = List.copyOf(sampling.bias().entrySet());
+            long[] tokens = biased.stream().mapToLong(Map.Entry::getKey).toArray();
+            double[] values = biased.stream().mapToDouble(Map.Entry::getValue).toArray();
             result =
                 result.index_add(
                     0,

@@ -42,10 +42,14 @@ final class WaitingRoom {
     return sessions.size();
   }
 
-  /** Waits until there is a session, or the end. */
+  /** Waits until there is a session, or the end, or for as long as given. */
   synchronized void await(long millis) throws InterruptedException {
-    if (sessions.isEmpty() && !closed) {
-      wait(millis);
+    long end = System.nanoTime() + millis * 1_000_000;
+    for (long left = millis; left > 0; left = (end - System.nanoTime()) / 1_000_000) {
+      if (!sessions.isEmpty() || closed) {
+        return;
+      }
+      wait(left);
     }
   }
 

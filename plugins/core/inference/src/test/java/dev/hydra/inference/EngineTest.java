@@ -4,13 +4,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import com.typesafe.config.ConfigFactory;
 import dev.hydra.composer.model.Model;
+import dev.hydra.composer.swap.SwapHost;
+import dev.hydra.composer.swap.SwapReport;
+import dev.hydra.composer.swap.SwapRequest;
+import dev.hydra.composer.swap.Swapper;
 import dev.hydra.testing.Handles;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -199,6 +205,52 @@ class EngineTest {
     assertThrows(
         IllegalStateException.class,
         () -> engine.open(request(new int[] {1}, 2, GREEDY), new Trial.Heard()));
+  }
+
+  /** Another instance of a component takes over under load, and nobody notices. */
+  @Test
+  void componentsAreSwappedUnderLoad() throws InterruptedException {
+    SplittableRandom random = new SplittableRandom(21);
+    List<Request> requests = new ArrayList<>();
+    for (int i = 0; i < 8; i++) {
+      requests.add(request(Trial.prompt(random, 40), 30, GREEDY));
+    }
+    List<List<Integer>> expected = requests.stream().map(each -> alone(each).tokens).toList();
+    List<Trial.Heard> heard = new ArrayList<>();
+    List<CompletableFuture<SwapReport>> reports = new ArrayList<>();
+    try (Swapper swapper = new Swapper(model, SwapHost.none());
+        Engine engine =
+            new Engine(
+                model,
+                Trial.VOCABULARY,
+                GenerationSettings.NONE,
+                new EngineLimits(8, 8, 1000, 7, 1 << 20),
+                swapper)) {
+      for (Request each : requests) {
+        heard.add(new Trial.Heard());
+        engine.open(each, heard.get(heard.size() - 1));
+      }
+      for (int step = 0; engine.isBusy(); step++) {
+        engine.step();
+        if (step % 8 == 4) {
+          SwapRequest request =
+              SwapRequest.configure(
+                  ConfigFactory.parseString("chunk = 16"), Trial.MAMBA.get(reports.size() % 4));
+          reports.add(CompletableFuture.supplyAsync(() -> swapper.swap(request)));
+          while (!swapper.pending() && !reports.get(reports.size() - 1).isDone()) {
+            Thread.sleep(1);
+          }
+        }
+      }
+    }
+    assertThat(reports).hasSizeGreaterThan(2);
+    for (CompletableFuture<SwapReport> report : reports) {
+      assertEquals(SwapReport.Status.SWITCHED, report.join().status(), report.join().reason());
+    }
+    for (int i = 0; i < requests.size(); i++) {
+      assertThat(heard.get(i).problem).isNull();
+      assertEquals(expected.get(i), heard.get(i).tokens, "session " + i);
+    }
   }
 
   @Test

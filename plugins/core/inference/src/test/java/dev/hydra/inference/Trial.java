@@ -46,6 +46,9 @@ final class Trial {
       }
       """;
 
+  static final List<String> MAMBA =
+      List.of("blocks.0.mixer", "blocks.1.mixer", "blocks.2.mixer", "blocks.3.mixer");
+
   private Trial() {}
 
   static Model model() {

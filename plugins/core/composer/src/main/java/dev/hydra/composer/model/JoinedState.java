@@ -3,6 +3,7 @@ package dev.hydra.composer.model;
 import dev.hydra.api.StateCache;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,12 +26,16 @@ final class JoinedState implements StateCache, AutoCloseable {
   }
 
   private static boolean differs(SiteState row, SiteState first) {
-    Map<String, Tensor> tensors = row.tensors();
-    Map<String, Tensor> expected = first.tensors();
-    return row.position() != first.position()
-        || !tensors.keySet().equals(expected.keySet())
-        || tensors.entrySet().stream()
-            .anyMatch(each -> !each.getValue().sizes().equals(expected.get(each.getKey()).sizes()));
+    return row.position() != first.position() || !shapes(row).equals(shapes(first));
+  }
+
+  private static Map<String, List<Long>> shapes(SiteState row) {
+    Map<String, List<Long>> shapes = new HashMap<>();
+    row.tensors()
+        .forEach(
+            (name, tensor) ->
+                shapes.put(name, Arrays.stream(Tensors.sizes(tensor)).boxed().toList()));
+    return shapes;
   }
 
   @Override

@@ -17,7 +17,8 @@ import org.bytedeco.pytorch.Tensor;
 
 /**
  * Writes and reads the parameters of a model in a safetensors file. Those that no component asks
- * for are named in its metadata: a model without them is not the worse.
+ * for are named in its metadata: a model without them is not the worse. Low-rank adapters are
+ * parameters as well; a model that is not adapted reads their sum with what they add to.
  */
 public final class ModelFiles {
   private static final String UNUSED = "hydra.unused";
@@ -25,6 +26,15 @@ public final class ModelFiles {
   private static final int LISTED = 4;
 
   private ModelFiles() {}
+
+  /** Parameters in a file that are not those of a model. */
+  public static final class MisfitException extends IOException {
+    private static final long serialVersionUID = 1;
+
+    MisfitException(String message) {
+      super(message);
+    }
+  }
 
   /** Writes the masters of all parameters, under their full names. */
   public static void save(Model model, Path file) throws IOException {
@@ -36,31 +46,79 @@ public final class ModelFiles {
         unused.add(parameter.name());
       }
     }
-    Map<String, String> metadata =
-        unused.isEmpty() ? Map.of() : Map.of(UNUSED, String.join(SEPARATOR, unused));
+    Map<String, String> metadata = new LinkedHashMap<>();
+    if (!unused.isEmpty()) {
+      metadata.put(UNUSED, String.join(SEPARATOR, unused));
+    }
+    LowRankAdapters adapters = model.parameters().adapters();
+    if (!adapters.isEmpty()) {
+      metadata.put(ModelTensors.SCALE, Double.toString(adapters.scale()));
+    }
     SafetensorsWriter.write(file, tensors, metadata);
+  }
+
+  /** Says whether a file has low-rank adapters, which {@link #merge} adds up. */
+  public static boolean adapted(Path file) throws IOException {
+    try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
+      return ModelTensors.scale(tensors).isPresent();
+    }
+  }
+
+  /** Writes the parameters of a file with what its low-rank adapters add to them. */
+  public static void merge(Path file, Path out) throws IOException {
+    try (SafetensorsFile tensors = SafetensorsFile.open(file);
+        PointerScope scope = new PointerScope()) {
+      ModelTensors merged = ModelTensors.merged(tensors);
+      Map<String, Tensor> values = new LinkedHashMap<>();
+      for (TensorInfo info : merged.infos()) {
+        values.put(info.name(), merged.read(info.name()));
+      }
+      Map<String, String> metadata = new LinkedHashMap<>(tensors.metadata());
+      metadata.remove(ModelTensors.SCALE);
+      SafetensorsWriter.write(out, values, metadata);
+    }
   }
 
   /**
    * Reads all parameters.
    *
-   * @throws IOException if the file is damaged, or lacks or has more than the model's parameters,
-   *     listing the first of them; the model is then unchanged
+   * @throws MisfitException if the file lacks or has more than the model's parameters, listing the
+   *     first of them; the model is then unchanged
+   * @throws IOException if it is damaged; the model is then unchanged
    */
   public static void load(Model model, Path file) throws IOException {
+    LowRankAdapters adapters = model.parameters().adapters();
     try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
-      check(model, file, tensors);
+      ModelTensors values =
+          adapters.isEmpty() ? ModelTensors.merged(tensors) : ModelTensors.of(tensors);
+      check(model, file, values);
+      checkScale(adapters, file, tensors);
       for (Parameter parameter : model.parameters().all()) {
         try (PointerScope scope = new PointerScope()) {
-          model.parameters().load(parameter.name(), tensors.read(parameter.name()));
+          model.parameters().load(parameter.name(), values.read(parameter.name()));
         }
       }
     }
+    adapters.merge();
   }
 
-  private static void check(Model model, Path file, SafetensorsFile tensors) throws IOException {
+  private static void checkScale(LowRankAdapters adapters, Path file, SafetensorsFile tensors)
+      throws IOException {
+    double saved = ModelTensors.scale(tensors).orElse(1.0);
+    if (!adapters.isEmpty() && saved != adapters.scale()) {
+      throw new IOException(
+          file
+              + " has low-rank adapters that count alpha / rank = "
+              + saved
+              + ", those of the model "
+              + adapters.scale()
+              + "; leave trainer.lora as it was");
+    }
+  }
+
+  private static void check(Model model, Path file, ModelTensors tensors) throws IOException {
     Map<String, TensorInfo> found = new TreeMap<>();
-    tensors.tensors().forEach(info -> found.put(info.name(), info));
+    tensors.infos().forEach(info -> found.put(info.name(), info));
     List<String> missing = new ArrayList<>();
     List<String> misshapen = new ArrayList<>();
     for (Parameter parameter : model.parameters().all()) {
@@ -71,9 +129,9 @@ public final class ModelFiles {
         misshapen.add(parameter.name() + " " + info.shape() + " for " + parameter.spec().shape());
       }
     }
-    found.keySet().removeAll(unused(tensors));
+    found.keySet().removeAll(tensors.metadata().getOrDefault(UNUSED, "").lines().toList());
     if (!missing.isEmpty() || !misshapen.isEmpty() || !found.isEmpty()) {
-      throw new IOException(
+      throw new MisfitException(
           file
               + " does not fit the model; missing: "
               + first(missing)
@@ -88,9 +146,5 @@ public final class ModelFiles {
   private static String first(Collection<String> names) {
     String listed = names.stream().limit(LISTED).collect(Collectors.joining(", ", "[", "]"));
     return names.size() > LISTED ? listed + " and " + (names.size() - LISTED) + " more" : listed;
-  }
-
-  private static List<String> unused(SafetensorsFile tensors) {
-    return tensors.metadata().getOrDefault(UNUSED, "").lines().toList();
   }
 }

@@ -57,7 +57,8 @@ public final class Trainer implements AutoCloseable {
    *
    * @param datasets the data of every stage, see {@link Experiment#open}
    * @param listeners hear what happens, each event in their order
-   * @throws dev.hydra.api.ConfigException if a component's configuration is wrong, in any stage
+   * @throws dev.hydra.api.ConfigException if a component's configuration is wrong, in any stage, or
+   *     the weights to begin with do not fit
    * @throws IOException if the run folder cannot be written to, or another run is using it
    */
   public Trainer(
@@ -86,13 +87,12 @@ public final class Trainer implements AutoCloseable {
     kernels = settings.kernels().set();
     Optional<Model> built = Optional.empty();
     try {
-      model = Model.build(experiment.model(), components, precision, settings.seed());
+      model = ModelStart.build(experiment, components, precision, !folder.used(), this::warn);
       built = Optional.of(model);
-      model.parameters().freeze(first.frozen());
       training =
           new TrainingStep(
               model, experiment.optimizer(), settings.recompute(), settings.graph(), this::warn);
-    } catch (RuntimeException | Error e) {
+    } catch (IOException | RuntimeException | Error e) {
       built.ifPresent(Model::close);
       kernels.close();
       lock.close();
@@ -178,6 +178,10 @@ public final class Trainer implements AutoCloseable {
         begin.plugins().stream().map(PluginId::toString).toList(),
         "compute",
         begin.compute());
+    if (step == 0) {
+      settings.initFrom().ifPresent(from -> log.event("weights", step, "from", from));
+    }
+    settings.lora().ifPresent(lora -> log.event("lora", step, "trained", lora.report(model)));
     stages.unreached(settings.steps()).ifPresent(this::warn);
     warnOfOptimizer();
     if (step == 0 && stages.current().named()) {

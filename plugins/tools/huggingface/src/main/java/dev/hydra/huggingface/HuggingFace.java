@@ -2,7 +2,9 @@ package dev.hydra.huggingface;
 
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Components;
+import dev.hydra.composer.model.ModelFiles;
 import dev.hydra.composer.spec.ModelSpec;
+import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.safetensors.TensorInfo;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -73,10 +75,12 @@ public final class HuggingFace {
   }
 
   /**
-   * Exports a model that was imported, as it came or trained further.
+   * Exports a model that was imported, as it came or trained further; low-rank adapters are added to
+   * what they adapt.
    *
    * @param model a folder with config.conf and model.safetensors
-   * @param description the config.json to write; by default the one that the import kept
+   * @param description the config.json to write; by default the one that the import kept, in the
+   *     folder or that of the run
    * @param out the folder to make
    * @param components the component types that there are
    * @param progress told how many bytes have moved
@@ -89,7 +93,7 @@ public final class HuggingFace {
   public static List<String> exportModel(
       Path model, Optional<Path> description, Path out, Components components, Progress progress)
       throws IOException {
-    Path config = description.orElse(model.resolve(KEPT_CONFIG));
+    Path config = description.orElseGet(() -> kept(model));
     if (!Files.isRegularFile(config)) {
       throw new IOException(
           "there is no " + config + "; name the config.json that the model was imported from");
@@ -108,8 +112,7 @@ public final class HuggingFace {
     StagingFolder.write(
         out,
         folder -> {
-          List<TensorInfo> weights =
-              published.exportTo(model, folder.resolve(Shards.FILE), progress);
+          List<TensorInfo> weights = export(published, model, folder, progress);
           // Byte by byte: what is looked for is ASCII, and all else stays as it is.
           WeightType type =
               WeightType.of(weights, Files.readString(config, StandardCharsets.ISO_8859_1));
@@ -121,6 +124,26 @@ public final class HuggingFace {
           copyCompanions(model.toAbsolutePath().resolve("../../tokenizer").normalize(), folder);
         });
     return notes;
+  }
+
+  private static Path kept(Path model) {
+    Path own = model.resolve(KEPT_CONFIG);
+    Path ofRun = model.toAbsolutePath().resolve("../..").normalize().resolve(KEPT_CONFIG);
+    return !Files.isRegularFile(own) && Files.isRegularFile(ofRun) ? ofRun : own;
+  }
+
+  private static List<TensorInfo> export(
+      PublishedModel published, Path model, Path folder, Progress progress) throws IOException {
+    Path ours = model.resolve(Shards.FILE);
+    Path target = folder.resolve(Shards.FILE);
+    if (!Files.isRegularFile(ours) || !ModelFiles.adapted(ours)) {
+      return published.exportTo(model, target, progress);
+    }
+    Path merged = Files.createDirectory(folder.resolve("merged"));
+    ModelFiles.merge(ours, merged.resolve(Shards.FILE));
+    List<TensorInfo> weights = published.exportTo(merged, target, progress);
+    DurableFiles.delete(merged);
+    return weights;
   }
 
   private static void copyCompanions(Path from, Path to) throws IOException {

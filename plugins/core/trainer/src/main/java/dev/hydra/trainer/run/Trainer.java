@@ -111,6 +111,11 @@ public final class Trainer implements AutoCloseable {
     return model;
   }
 
+  /** Says what is trained where low-rank adapters are, in words. */
+  public Optional<String> adapters() {
+    return settings.lora().map(lora -> lora.report(model));
+  }
+
   /** Returns the swapper of its components while it runs; not to be closed. */
   public Swapper swapper() {
     return swaps.swapper();
@@ -181,7 +186,7 @@ public final class Trainer implements AutoCloseable {
     if (step == 0) {
       settings.initFrom().ifPresent(from -> log.event("weights", step, "from", from));
     }
-    settings.lora().ifPresent(lora -> log.event("lora", step, "trained", lora.report(model)));
+    adapters().ifPresent(trained -> log.event("lora", step, "trained", trained));
     stages.unreached(settings.steps()).ifPresent(this::warn);
     warnOfOptimizer();
     if (step == 0 && stages.current().named()) {
@@ -360,7 +365,8 @@ public final class Trainer implements AutoCloseable {
     return new RunState(experiment, model, swapper(), stages).at(step);
   }
 
-  private void warn(String message) {
+  /** Notes something that goes wrong without ending the run. */
+  public void warn(String message) {
     log.warn(step, message);
   }
 

@@ -75,8 +75,8 @@ public final class HuggingFace {
   }
 
   /**
-   * Exports a model that was imported, as it came or trained further; low-rank adapters are added to
-   * what they adapt.
+   * Exports a model that was imported, as it came or trained further; low-rank adapters are added
+   * to what they adapt.
    *
    * @param model a folder with config.conf and model.safetensors
    * @param description the config.json to write; by default the one that the import kept, in the

@@ -20,7 +20,8 @@ import org.bytedeco.pytorch.Tensor;
  * @param adapted the names of those that adapters add to; none if those are parameters like others
  * @param scale what adapters count
  */
-record ModelTensors(SafetensorsFile file, List<TensorInfo> infos, Set<String> adapted, double scale) {
+record ModelTensors(
+    SafetensorsFile file, List<TensorInfo> infos, Set<String> adapted, double scale) {
   /** The key in the metadata of a file under which adapters' alpha / rank stands. */
   static final String SCALE = "hydra.lora.scale";
 
@@ -51,7 +52,12 @@ record ModelTensors(SafetensorsFile file, List<TensorInfo> infos, Set<String> ad
         for (String end : List.of("", LowRankAdapters.A, LowRankAdapters.B)) {
           if (!all.contains(base.get() + end)) {
             throw new IOException(
-                "of the low-rank adapter of " + base.get() + ", " + base.get() + end + " is missing");
+                "of the low-rank adapter of "
+                    + base.get()
+                    + ", "
+                    + base.get()
+                    + end
+                    + " is missing");
           }
         }
       }

@@ -55,7 +55,9 @@ public record Parameter(
     return new Parameter(name, spec, master, working, unused, now);
   }
 
-  /** Returns this parameter with a copy of its master, which is then no more what is computed with. */
+  /**
+   * Returns this parameter with a copy of its master, which is then no more what is computed with.
+   */
   Parameter withMasterOfItsOwn() {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {

@@ -53,8 +53,7 @@ class LowRankAdapterTest {
       a.set_requires_grad(true);
       b.set_requires_grad(true);
       Tensor branch = x.matmul(a.transpose(-2, -1)).matmul(b.transpose(-2, -1));
-      Tensor unmerged =
-          x.matmul(base.transpose(-2, -1)).add(Tensors.mul(branch, ALPHA / RANK));
+      Tensor unmerged = x.matmul(base.transpose(-2, -1)).add(Tensors.mul(branch, ALPHA / RANK));
       assertArrayEquals(Tensors.numbers(unmerged), Tensors.numbers(merged), 1e-12);
 
       Tensor target = Models.normal(9, Tensors.sizes(merged));

@@ -25,7 +25,8 @@ record InitialWeights(Checkpoint from) {
    * Loads them.
    *
    * @param here the configuration of the model
-   * @throws ConfigException if there are none, or names or shapes do not fit; the model is as before
+   * @throws ConfigException if there are none, or names or shapes do not fit; the model is as
+   *     before
    * @throws IOException if they cannot be read
    */
   void into(Model model, Config here) throws IOException {

@@ -62,8 +62,7 @@ public record LoraSettings(Settings settings, List<Glob> targets, int rank, doub
     if (!trainer.hasPath(KEY)) {
       return Optional.empty();
     }
-    Settings settings =
-        Settings.read("trainer." + KEY, ConfigFiles.part(trainer, KEY), OPTIONS);
+    Settings settings = Settings.read("trainer." + KEY, ConfigFiles.part(trainer, KEY), OPTIONS);
     if (trainer.hasPath(StageSettings.KEY)) {
       throw settings.invalid(
           TARGETS,
@@ -125,10 +124,7 @@ public record LoraSettings(Settings settings, List<Glob> targets, int rank, doub
 
   private static String nothing(Glob target, Model model) {
     List<String> matches =
-        model.parameters().all().stream()
-            .map(Parameter::name)
-            .filter(target::matches)
-            .toList();
+        model.parameters().all().stream().map(Parameter::name).filter(target::matches).toList();
     List<String> maps =
         model.parameters().all().stream()
             .filter(each -> LowRankAdapters.takes(each.spec()))

@@ -169,8 +169,7 @@ class LoraTest {
       trainer.run(() -> false);
     }
     assertEquals(whole.losses().subList(3, 6), second.losses());
-    assertArrayEquals(
-        Files.readAllBytes(model("whole", 6)), Files.readAllBytes(model("parts", 6)));
+    assertArrayEquals(Files.readAllBytes(model("whole", 6)), Files.readAllBytes(model("parts", 6)));
     String other = LORA.replace("alpha = 8", "alpha = 9");
     try (Trainer trainer = Trials.trainer(folder, parts, other, new Events())) {
       IOException refused =
@@ -196,9 +195,11 @@ class LoraTest {
   void whatCannotBeAdaptedIsSaid() throws IOException {
     try (Model model = build(ScalarType.Float)) {
       assertThat(refusal("targets = [\"*.mixer.*\", \"*.q_proj\"]", model))
-          .contains("trainer.lora.targets", "no parameter is like *.q_proj", "blocks.0.mixer.in_proj");
+          .contains(
+              "trainer.lora.targets", "no parameter is like *.q_proj", "blocks.0.mixer.in_proj");
       assertThat(refusal("targets = [\"*.A_log\"]", model))
-          .contains("no linear map is like *.A_log, only blocks.0.mixer.A_log, blocks.1.mixer.A_log");
+          .contains(
+              "no linear map is like *.A_log, only blocks.0.mixer.A_log, blocks.1.mixer.A_log");
       assertThat(refusal(TARGETS + ", rank = 64", model))
           .contains("trainer.lora.rank: is 64, more than the smaller side of every linear map");
       List<String> warnings = new java.util.ArrayList<>();

@@ -12,10 +12,10 @@ import dev.hydra.libtorch.nn.Linear;
 import dev.hydra.libtorch.nn.Norms;
 import dev.hydra.libtorch.nn.Padding;
 import dev.hydra.libtorch.nn.RmsNorm;
+import dev.hydra.libtorch.nn.Split;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 
 /** The mixer of Gated Delta Networks, see {@link GatedDeltaNetFactory}. */
@@ -61,37 +61,33 @@ final class GatedDeltaNet implements Mixer {
   public Tensor forward(Tensor inputs, Pass pass) {
     Tensor x = Padding.zeroed(inputs, pass);
     long values = shape.shared() * shape.valueDim();
-    TensorVector projected =
+    Tensor[] projected =
         perKeyHead(inProjection, x, shape.headDim(), shape.headDim(), values, values);
-    TensorVector rates = perKeyHead(ratesProjection, x, shape.shared(), shape.shared());
+    Tensor[] rates = perKeyHead(ratesProjection, x, shape.shared(), shape.shared());
     Tensor mixed =
         Tensors.cat(
-            -1,
-            projected.get(0).flatten(2, 3),
-            projected.get(1).flatten(2, 3),
-            projected.get(2).flatten(2, 3));
-    TensorVector parts =
-        conv.forward(mixed, pass)
-            .split_with_sizes(new long[] {shape.keys(), shape.keys(), shape.values()}, -1);
+            -1, projected[0].flatten(2, 3), projected[1].flatten(2, 3), projected[2].flatten(2, 3));
+    Tensor[] parts =
+        Split.of(conv.forward(mixed, pass), shape.keys(), shape.keys(), shape.values());
     GatedDeltaRule.Input input =
         new GatedDeltaRule.Input(
-            heads(parts.get(0), 1 / Math.sqrt(shape.headDim())),
-            heads(parts.get(1), 1),
-            parts.get(2).unflatten(-1, shape.valueHeads(), shape.valueDim()),
-            logDecays(rates.get(1).flatten(2, 3)),
-            Tensors.upcast(rates.get(0).flatten(2, 3)),
+            heads(parts[0], 1 / Math.sqrt(shape.headDim())),
+            heads(parts[1], 1),
+            parts[2].unflatten(-1, shape.valueHeads(), shape.valueDim()),
+            logDecays(rates[1].flatten(2, 3)),
+            Tensors.upcast(rates[0].flatten(2, 3)),
             pass.documents(),
             pass.cache().flatMap(cache -> cache.get(STATE)));
     Tensor y = apply(input, pass.cache()).flatten(2, 3).unflatten(-1, shape.heads(), values);
-    Tensor gate = projected.get(3);
+    Tensor gate = projected[3];
     // Kernels read it in place; a CPU computes silu faster where all of it is contiguous.
     Tensor z = gate.is_cuda() ? gate : gate.contiguous();
     return outProjection.apply(norm.thenGated(y, z).flatten(2, 3));
   }
 
   /** A projection of x, cut into parts [batch, time, heads, size] as each key head has them. */
-  private TensorVector perKeyHead(Linear projection, Tensor x, long... sizes) {
-    return projection.apply(x).unflatten(-1, shape.heads(), -1).split_with_sizes(sizes, -1);
+  private Tensor[] perKeyHead(Linear projection, Tensor x, long... sizes) {
+    return Split.of(projection.apply(x).unflatten(-1, shape.heads(), -1), sizes);
   }
 
   /** Queries or keys [batch, time, keys] of a length [batch, time, valueHeads, headDim]. */

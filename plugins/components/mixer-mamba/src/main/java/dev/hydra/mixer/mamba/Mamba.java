@@ -12,10 +12,10 @@ import dev.hydra.libtorch.nn.GatedActivation;
 import dev.hydra.libtorch.nn.Linear;
 import dev.hydra.libtorch.nn.Padding;
 import dev.hydra.libtorch.nn.RmsNorm;
+import dev.hydra.libtorch.nn.Split;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 
 /** The Mamba mixer, see {@link MambaFactory}, with projections of any kind. */
@@ -64,23 +64,21 @@ final class Mamba implements Mixer {
   public Tensor forward(Tensor inputs, Pass pass) {
     Tensor x = Padding.zeroed(inputs, pass); // before the projection: its bias is left
     Projections project = projections.of(x, pass);
-    TensorVector projected = project.input(x).chunk(2, -1);
-    Tensor values = conv.forward(projected.get(0), pass);
-    TensorVector selected =
-        project
-            .selection(values)
-            .split_with_sizes(new long[] {shape.dtRank(), shape.state(), shape.state()}, -1);
+    Tensor[] projected = Split.of(project.input(x), shape.inner(), shape.inner());
+    Tensor values = conv.forward(projected[0], pass);
+    Tensor[] selected =
+        Split.of(project.selection(values), shape.dtRank(), shape.state(), shape.state());
     ScanInput input =
         new ScanInput(
             values,
-            steps(project.steps(normed(dtNorm, selected.get(0)))),
+            steps(project.steps(normed(dtNorm, selected[0]))),
             decayLog.exp().neg(),
-            normed(bNorm, selected.get(1)),
-            normed(cNorm, selected.get(2)),
+            normed(bNorm, selected[1]),
+            normed(cNorm, selected[2]),
             pass.documents(),
             pass.cache().flatMap(cache -> cache.get(STATE)));
     Tensor y = scan(input, pass.cache()).addcmul(values, Tensors.cast(skip, Tensors.type(x)));
-    return outProjection.apply(GatedActivation.SILU.apply(projected.get(1), y));
+    return outProjection.apply(GatedActivation.SILU.apply(projected[1], y));
   }
 
   private static Tensor normed(Optional<RmsNorm> norm, Tensor x) {

@@ -10,12 +10,12 @@ import dev.hydra.libtorch.nn.CausalConv;
 import dev.hydra.libtorch.nn.DynamicsInit;
 import dev.hydra.libtorch.nn.Linear;
 import dev.hydra.libtorch.nn.Padding;
+import dev.hydra.libtorch.nn.Split;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorVector;
 
 /** The Mamba-2 mixer, see {@link Mamba2Factory}. */
 final class Mamba2 implements Mixer {
@@ -71,17 +71,17 @@ final class Mamba2 implements Mixer {
     // the tokens after it sees that of the projection.
     Projected projected = project(Padding.zeroed(x, pass));
     long inner = shape.inner();
-    TensorVector parts =
-        conv.forward(projected.mixed, pass)
-            .split_with_sizes(new long[] {inner, shape.projections(), shape.projections()}, -1);
-    Tensor values = parts.get(0).unflatten(-1, shape.heads(), shape.headDim());
+    Tensor[] parts =
+        Split.of(
+            conv.forward(projected.mixed, pass), inner, shape.projections(), shape.projections());
+    Tensor values = parts[0].unflatten(-1, shape.heads(), shape.headDim());
     SsdInput input =
         new SsdInput(
             values,
             projected.dt,
             decayLog.exp().neg(),
-            parts.get(1).unflatten(-1, shape.groups(), shape.state()),
-            parts.get(2).unflatten(-1, shape.groups(), shape.state()),
+            parts[1].unflatten(-1, shape.groups(), shape.state()),
+            parts[2].unflatten(-1, shape.groups(), shape.state()),
             stepBias,
             skip,
             limits,
@@ -98,31 +98,14 @@ final class Mamba2 implements Mixer {
     long inner = shape.inner();
     Tensor all = inProjection.applyAligned(x);
     if (multipliers.isEmpty()) {
-      Tensor[] parts = split(all, inner, shape.convChannels(), shape.heads());
+      Tensor[] parts = Split.of(all, inner, shape.convChannels(), shape.heads());
       return new Projected(parts[0], parts[1], parts[2]);
     }
     long[] sizes = {inner, inner, shape.projections(), shape.projections(), shape.heads()};
-    Tensor[] parts = split(all, sizes);
+    Tensor[] parts = Split.of(all, sizes);
     Tensor[] scaled = new Tensor[sizes.length];
     Arrays.setAll(scaled, i -> Tensors.mul(parts[i], multipliers.get().get(i)));
     return new Projected(scaled[0], Tensors.cat(-1, scaled[1], scaled[2], scaled[3]), scaled[4]);
-  }
-
-  /**
-   * Splits off parts of these sizes. What is left behind them belongs to the last one until it is
-   * split off: their gradients are put together faster where rows are multiples of 16 bytes.
-   */
-  private static Tensor[] split(Tensor all, long... sizes) {
-    int last = sizes.length - 1;
-    long[] withRest = sizes.clone();
-    withRest[last] += all.size(-1) - Arrays.stream(sizes).sum();
-    TensorVector found = all.split_with_sizes(withRest, -1);
-    Tensor[] parts = new Tensor[sizes.length];
-    Arrays.setAll(parts, found::get);
-    if (withRest[last] > sizes[last]) {
-      parts[last] = parts[last].narrow(-1, 0, sizes[last]);
-    }
-    return parts;
   }
 
   /** The state before the first token, where it is one for a whole row. */

@@ -4,6 +4,7 @@ import static dev.hydra.libtorch.kernels.Kernel.strided;
 
 import dev.hydra.libtorch.kernels.Kernel.Grid;
 import dev.hydra.libtorch.kernels.Kernels;
+import dev.hydra.libtorch.nn.Split;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
@@ -141,7 +142,7 @@ final class SsdLaunch {
     Tensor after = sweep(decay, dy, in.c(), decay.fromStart, dLast, dInitial, true);
 
     long scoreSplits = splits(chunks * groups * batch, ONE);
-    Tensor dx = like(in.x());
+    Tensor dx = Split.room(in.x());
     Tensor dScores = floats(scoreSplits, batch, chunks, groups, tiles.chunk(), tiles.chunk());
     Flows flows = new Flows(perTile(), perTile(), perTile(), perTile());
     launch(
@@ -190,8 +191,8 @@ final class SsdLaunch {
         shared,
         sumSplits);
 
-    Tensor db = like(in.b());
-    Tensor dc = like(in.c());
+    Tensor db = Split.room(in.b());
+    Tensor dc = Split.room(in.c());
     launch(
         "ssd_backward_projections",
         grid(groups * stateTiles),
@@ -209,7 +210,7 @@ final class SsdLaunch {
 
   private Gradients steps(
       Decay decay, Flows flows, Tensor carried, Tensor through, Tensor dx, Tensor db, Tensor dc) {
-    Tensor ddt = like(in.dt());
+    Tensor ddt = Split.room(in.dt());
     Tensor perChunk = floats(3, batch * chunks, heads);
     launch(
         "ssd_backward_steps",

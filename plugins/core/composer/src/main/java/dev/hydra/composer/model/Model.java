@@ -14,6 +14,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * A language model composed of components. Not safe for use by several threads at once.
@@ -82,7 +83,8 @@ public final class Model implements AutoCloseable {
                     : block.forward(stream, forward);
           }
           forward.state().ifPresent(state -> state.advance(tokens.size(1)));
-          return structure.norm().apply(stream, precision.compute()).normed();
+          ScalarType compute = precision.compute();
+          return structure.norm().apply(stream, compute, compute).normed();
         });
   }
 

@@ -33,14 +33,13 @@ final class Norm {
     return ParameterSpec.of(name, init, width).inFp32();
   }
 
-  /** Adds to the stream [..., width] what is to be added, and normalises it into a type. */
-  Norms.Summed apply(ResidualStream stream, ScalarType type) {
+  /**
+   * Adds to the stream [..., width] what is to be added, and normalises it into a type and a second
+   * one.
+   */
+  Norms.Summed apply(ResidualStream stream, ScalarType type, ScalarType second) {
     if (kind == NormKind.RMSNORM) {
-      return stream
-          .addend()
-          .map(y -> Norms.rmsOfSum(stream.sum(), y, weight, epsilon, type))
-          .orElseGet(
-              () -> new Norms.Summed(stream.sum(), Norms.rms(stream.sum(), weight, epsilon, type)));
+      return Norms.rmsOfStream(stream.sum(), stream.addend(), weight, epsilon, type, second);
     }
     Tensor x = stream.total();
     Tensor normed =
@@ -51,6 +50,7 @@ final class Norm {
             new TensorOptional(bias),
             epsilon,
             true);
-    return new Norms.Summed(x, Tensors.cast(normed, type));
+    Tensor cast = Tensors.cast(normed, type);
+    return new Norms.Summed(x, cast, Tensors.cast(cast, second));
   }
 }

@@ -93,11 +93,10 @@ final class ResidualBlock {
   }
 
   private ResidualStream parallel(ResidualStream before, ForwardContext forward) {
-    Norms.Summed summed = paths.get(0).norm().apply(before, normed);
-    Tensor input = Tensors.cast(summed.normed(), compute);
+    Norms.Summed summed = paths.get(0).norm().apply(before, normed, compute);
     ResidualStream stream = before.summed(summed.sum());
     for (Path path : paths) {
-      stream = added(path, stream.total(), summed.normed(), input, forward);
+      stream = added(path, stream.total(), summed.normed(), summed.cast(), forward);
     }
     return stream;
   }
@@ -105,10 +104,9 @@ final class ResidualBlock {
   private ResidualStream sequential(ResidualStream before, ForwardContext forward) {
     ResidualStream stream = before;
     for (Path path : paths) {
-      Norms.Summed summed = path.norm().apply(stream, normed);
-      Tensor input = Tensors.cast(summed.normed(), compute);
+      Norms.Summed summed = path.norm().apply(stream, normed, compute);
       Tensor sum = stream.summed(summed.sum()).sum();
-      stream = added(path, sum, summed.normed(), input, forward);
+      stream = added(path, sum, summed.normed(), summed.cast(), forward);
     }
     return stream;
   }

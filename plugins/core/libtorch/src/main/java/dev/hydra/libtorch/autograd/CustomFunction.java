@@ -134,6 +134,7 @@ public abstract class CustomFunction {
     private final boolean[] needsGrad;
     private final boolean recorded;
     private final List<Saved> saved = new ArrayList<>();
+    private final List<Runnable> atEnd = new ArrayList<>();
     private volatile boolean released;
 
     private Context(boolean[] needsGrad, boolean recorded) {
@@ -178,9 +179,24 @@ public abstract class CustomFunction {
       return entry.alias;
     }
 
+    /**
+     * Runs an action once backward can no longer run, before what is saved is freed, on whatever
+     * thread frees the graph. Forward only.
+     *
+     * @return whether there will be a backward; if not, the action is not run
+     */
+    public boolean atEnd(Runnable action) {
+      if (recorded) {
+        atEnd.add(action);
+      }
+      return recorded;
+    }
+
     /** Frees what is saved. */
     void release() {
       released = true;
+      atEnd.forEach(Runnable::run);
+      atEnd.clear();
       saved.forEach(entry -> entry.alias.close());
       saved.clear();
     }

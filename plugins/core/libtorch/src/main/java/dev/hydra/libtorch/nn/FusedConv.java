@@ -188,7 +188,7 @@ final class FusedConv extends CustomFunction {
     Tensor x = saved[X];
     Tensor weight = saved[WEIGHT];
     Tensor dy = VectorSize.fit(vector, gradients.of(0));
-    Tensor dx = Rows.empty(x, Tensors.type(x), Tensors.sizes(x));
+    Tensor dx = Split.room(x);
     Kernel kernel = kernels.get("causal_conv_backward");
     int taps = (int) weight.size(2);
     ConvStrips strips = strips(x, kernel, BACKWARD_THREADS, 2 * taps - 2);

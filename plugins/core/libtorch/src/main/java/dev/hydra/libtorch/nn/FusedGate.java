@@ -129,7 +129,7 @@ final class FusedGate extends CustomFunction {
     Inputs in = inputs(saved);
     Tensor[] given = new Tensor[saved.length];
     for (int i = 0; i < given.length; i++) {
-      given[i] = Rows.empty(saved[i], Tensors.type(saved[i]), Tensors.sizes(saved[i]));
+      given[i] = Split.room(Rows.of(saved[i]));
     }
     Inputs to = inputs(given);
     kernels
@@ -145,7 +145,7 @@ final class FusedGate extends CustomFunction {
             in.gate.size(0),
             (int) in.gate.size(1));
     for (int i = 0; i < given.length; i++) {
-      gradients.give(i, given[i]);
+      gradients.give(i, given[i].view(Tensors.sizes(saved[i])));
     }
   }
 

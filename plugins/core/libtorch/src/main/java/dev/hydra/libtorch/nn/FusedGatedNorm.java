@@ -161,8 +161,8 @@ final class FusedGatedNorm extends CustomFunction {
     long rows = x.size(0);
     long channels = x.size(1);
     long[] sizes = Tensors.sizes(arrived);
-    Tensor dx = Rows.empty(x, Tensors.type(x), sizes);
-    Tensor dz = Rows.empty(x, Tensors.type(x), sizes);
+    Tensor dx = Split.room(x);
+    Tensor dz = Split.room(z);
     Kernel kernel = backward.get("gated_norm_backward");
     Grid grid = backwardUnits.grid(kernel, rows, groups, BACKWARD_TIMES);
     @Nullable Tensor partials =
@@ -175,16 +175,14 @@ final class FusedGatedNorm extends CustomFunction {
         context.saved(3),
         weight,
         weightStride(),
-        dx,
-        channels,
-        dz,
-        channels,
+        strided(dx),
+        strided(dz),
         partials,
         rows,
         groups,
         width);
-    gradients.give(X, dx);
-    gradients.give(Z, dz);
+    gradients.give(X, dx.view(sizes));
+    gradients.give(Z, dz.view(sizes));
     if (partials != null) {
       Tensor perWeight = own ? partials : partials.view(-1, width);
       gradients.give(WEIGHT, ColumnSums.of(backward, perWeight, Tensors.type(weight)));

@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The root mean square norm, of x or of its sum with the residual stream, by CUDA kernels. Its twin
- * is in {@link NormInput}. Backward keeps the sum and one number a unit.
+ * is in {@link NormInput}. Backward keeps the sum and one number a unit, and adds on its way what
+ * comes back to the sum, and to the norm in either of two types.
  */
 final class FusedNorm extends CustomFunction {
   private static final KernelSet FORWARD = KernelSet.of(program("rms_norm.cu"));
@@ -48,14 +49,18 @@ final class FusedNorm extends CustomFunction {
   private final int groups;
   private final boolean own;
   private final boolean summed;
+  private final boolean streamed;
   private final boolean weighted;
+  private final Optional<ScalarType> copy;
 
   private FusedNorm(
       Kernels forward,
       Kernels backward,
       NormUnits forwardUnits,
       NormUnits backwardUnits,
-      NormInput in) {
+      NormInput in,
+      boolean streamed,
+      Optional<ScalarType> copy) {
     this.forward = forward;
     this.backward = backward;
     this.forwardUnits = forwardUnits;
@@ -68,7 +73,9 @@ final class FusedNorm extends CustomFunction {
     groups = (int) in.groups();
     own = in.ownWeights();
     summed = in.residual().isPresent();
+    this.streamed = streamed;
     weighted = in.weight().isPresent();
+    this.copy = copy;
   }
 
   private static KernelSource program(String file) {
@@ -78,13 +85,26 @@ final class FusedNorm extends CustomFunction {
   /**
    * Chooses: gives the fused path if the inputs are on a CUDA device, of the types and within the
    * limits of the kernels, and they are to be used there ({@link
-   * dev.hydra.libtorch.kernels.KernelMode}).
+   * dev.hydra.libtorch.kernels.KernelMode}). What is added to nothing.
    *
    * @throws dev.hydra.libtorch.kernels.KernelException if they cannot be compiled and the mode
    *     insists on them
    */
   static Optional<FusedNorm> of(NormInput in) {
-    if (!Rows.wanted(in.x()) || !possible(in)) {
+    return of(in, false, Optional.empty());
+  }
+
+  /**
+   * Chooses likewise, of what is in the residual stream and goes on there.
+   *
+   * @param copy a second type to write the norm in
+   */
+  static Optional<FusedNorm> ofStream(NormInput in, Optional<ScalarType> copy) {
+    return of(in, true, copy);
+  }
+
+  private static Optional<FusedNorm> of(NormInput in, boolean streamed, Optional<ScalarType> copy) {
+    if (!Rows.wanted(in.x()) || !possible(in) || !copy.map(Rows::isKernelType).orElse(true)) {
       return Optional.empty();
     }
     List<Tensor> accessed = new ArrayList<>(List.of(in.x()));
@@ -94,14 +114,21 @@ final class FusedNorm extends CustomFunction {
     NormUnits forwardUnits = NormUnits.of(in.width(), vector, FORWARD_FLOATS, FORWARD_THREADS);
     NormUnits backwardUnits = NormUnits.of(in.width(), vector, BACKWARD_FLOATS, BACKWARD_THREADS);
     return FORWARD
-        .usable(in.x(), macros(in, forwardUnits))
+        .usable(in.x(), macros(in, forwardUnits, copy))
         .flatMap(
             forward ->
                 BACKWARD
-                    .usable(in.x(), macros(in, backwardUnits))
+                    .usable(in.x(), macros(in, backwardUnits, copy))
                     .map(
                         backward ->
-                            new FusedNorm(forward, backward, forwardUnits, backwardUnits, in)));
+                            new FusedNorm(
+                                forward,
+                                backward,
+                                forwardUnits,
+                                backwardUnits,
+                                in,
+                                streamed,
+                                copy)));
   }
 
   private static boolean possible(NormInput in) {
@@ -112,18 +139,22 @@ final class FusedNorm extends CustomFunction {
         && Rows.possible(in.x(), in.width());
   }
 
-  private static Map<String, Integer> macros(NormInput in, NormUnits units) {
+  private static Map<String, Integer> macros(
+      NormInput in, NormUnits units, Optional<ScalarType> copy) {
     Map<String, Integer> macros = new HashMap<>(units.macros());
     macros.put("ELEMENT_BF16", Rows.bf16(in.type()));
     macros.put("INPUT_BF16", Rows.bf16(Tensors.type(in.x())));
     macros.put("STREAM_BF16", Rows.bf16(Tensors.type(in.residual().orElse(in.x()))));
     macros.put("WEIGHT_BF16", in.weight().map(w -> Rows.bf16(Tensors.type(w))).orElse(0));
     macros.put("RESIDUAL", in.residual().isPresent() ? 1 : 0);
+    macros.put("COPY", copy.isPresent() ? 1 : 0);
+    macros.put("COPY_BF16", copy.map(Rows::bf16).orElse(0));
     return macros;
   }
 
   /**
-   * Computes the norm; before it, if x has something to be added to, the sum.
+   * Computes the norm; before it, of the stream, the sum, which is x if that is added to nothing;
+   * behind it the norm in a second type, if there is one.
    *
    * @param in the input that it was chosen for
    */
@@ -144,6 +175,7 @@ final class FusedNorm extends CustomFunction {
     long[] sizes = Tensors.sizes(inputs[0]);
     @Nullable Tensor sum = residual == null ? null : Rows.empty(x, Tensors.type(residual), sizes);
     Tensor y = Rows.empty(x, type, sizes);
+    @Nullable Tensor second = copy.map(other -> Rows.empty(x, other, sizes)).orElse(null);
     Tensor inverse = Rows.empty(x, ScalarType.Float, rows, groups);
     Kernel kernel = forward.get("rms_norm_forward");
     kernel.launch(
@@ -159,6 +191,8 @@ final class FusedNorm extends CustomFunction {
         channels,
         y,
         channels,
+        second,
+        channels,
         inverse,
         rows,
         groups,
@@ -167,21 +201,32 @@ final class FusedNorm extends CustomFunction {
     if (weight != null) {
       context.save(weight);
     }
-    return sum == null ? new Tensor[] {y} : new Tensor[] {sum, y};
+    List<Tensor> outputs = new ArrayList<>();
+    if (streamed) {
+      outputs.add(sum == null ? inputs[0] : sum);
+    }
+    outputs.add(y);
+    if (second != null) {
+      outputs.add(second);
+    }
+    return outputs.toArray(Tensor[]::new);
   }
 
   @Override
   protected void backward(Context context, Gradients gradients) {
     Tensor sum = Rows.of(context.saved(0));
     @Nullable Tensor weight = weighted ? context.saved(2) : null;
-    Tensor arrived = gradients.of(summed ? 1 : 0);
-    Tensor dy = Rows.fit(backwardUnits.vector(), arrived);
-    @Nullable Tensor after =
-        summed && gradients.arrived(0) ? Rows.fit(backwardUnits.vector(), gradients.of(0)) : null;
+    int ofNorm = streamed ? 1 : 0;
+    @Nullable Tensor after = streamed ? arrived(gradients, 0) : null;
+    @Nullable Tensor second = copy.isPresent() ? arrived(gradients, ofNorm + 1) : null;
+    @Nullable Tensor dy =
+        copy.isPresent()
+            ? arrived(gradients, ofNorm)
+            : Rows.fit(backwardUnits.vector(), gradients.of(ofNorm));
     long rows = sum.size(0);
     long channels = sum.size(1);
-    long[] sizes = Tensors.sizes(arrived);
-    Tensor dSum = Rows.empty(sum, Tensors.type(sum), sizes);
+    long[] sizes = Tensors.sizes(gradients.of(firstArrived(gradients)));
+    Tensor dSum = Split.room(sum);
     boolean apart = inputType != Tensors.type(sum);
     @Nullable Tensor dx = apart ? Rows.empty(sum, inputType, sizes) : null;
     Kernel kernel = backward.get("rms_norm_backward");
@@ -193,7 +238,10 @@ final class FusedNorm extends CustomFunction {
             : Rows.empty(sum, ScalarType.Float, grid.x(), channels);
     kernel.launch(
         grid,
-        strided(dy),
+        dy,
+        Rows.stride(dy),
+        second,
+        Rows.stride(second),
         strided(sum),
         context.saved(1),
         after,
@@ -201,21 +249,35 @@ final class FusedNorm extends CustomFunction {
         weight,
         own ? (long) width : 0L,
         factor,
-        dSum,
-        channels,
+        strided(dSum),
         dx,
         channels,
         partials,
         rows,
         groups,
         width);
-    gradients.give(0, dx == null ? dSum : dx);
+    gradients.give(0, dx == null ? dSum.view(sizes) : dx);
     if (summed) {
-      gradients.give(1, dSum);
+      gradients.give(1, dSum.view(sizes));
     }
     if (weight != null && partials != null) {
       Tensor perWeight = own ? partials : partials.view(-1, width);
       gradients.give(weightIndex, ColumnSums.of(backward, perWeight, Tensors.type(weight)));
     }
+  }
+
+  /** The gradient of an output in rows fit for the kernel; null if none arrived. */
+  private @Nullable Tensor arrived(Gradients gradients, int output) {
+    return gradients.arrived(output)
+        ? Rows.fit(backwardUnits.vector(), gradients.of(output))
+        : null;
+  }
+
+  private static int firstArrived(Gradients gradients) {
+    int output = 0;
+    while (!gradients.arrived(output)) {
+      output++;
+    }
+    return output;
   }
 }

@@ -58,7 +58,13 @@ public final class FusedTrials {
         "RMS norm of a sum",
         in -> {
           Norms.Summed summed =
-              Norms.rmsOfSum(in[0], in[1], scale(in[2]), EPSILON, Tensors.type(in[0]));
+              Norms.rmsOfStream(
+                  in[0],
+                  Optional.of(in[1]),
+                  scale(in[2]),
+                  EPSILON,
+                  ScalarType.Float,
+                  ScalarType.Float);
           return summed.normed().add(summed.sum());
         });
     operators.put(

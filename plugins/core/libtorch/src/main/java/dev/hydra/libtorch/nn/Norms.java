@@ -17,8 +17,10 @@ public final class Norms {
    *
    * @param sum in the type of the residual stream
    * @param normed in the type that was asked for
+   * @param cast the norm in the second type that was asked for; the same tensor if that is the
+   *     first
    */
-  public record Summed(Tensor sum, Tensor normed) {}
+  public record Summed(Tensor sum, Tensor normed, Tensor cast) {}
 
   /**
    * Normalises every group of as many channels as there are weights.
@@ -46,26 +48,42 @@ public final class Norms {
   }
 
   /**
-   * Adds to the residual stream, and normalises the sum.
+   * Normalises what is in the residual stream, and hands the stream on: so what comes back to it is
+   * added to the gradient of the norm where that is computed.
    *
    * @param stream [..., width]
-   * @param x of the same shape, of the type of the stream or a narrower one
+   * @param addend what is added to the stream before, of the same shape, of the type of the stream
+   *     or a narrower one
    * @param weight [width]
    * @param epsilon added to the mean square
    * @param type of the norm; computed in the wider of it and that of the stream
+   * @param second the type that the norm is given in, too
    */
-  public static Summed rmsOfSum(
-      Tensor stream, Tensor x, Tensor weight, double epsilon, ScalarType type) {
+  public static Summed rmsOfStream(
+      Tensor stream,
+      Optional<Tensor> addend,
+      Tensor weight,
+      double epsilon,
+      ScalarType type,
+      ScalarType second) {
     NormInput in =
         new NormInput(
-            x, Optional.of(stream), Optional.of(weight), weight.size(0), 1, epsilon, type);
-    Optional<FusedNorm> fused = FusedNorm.of(in);
+            addend.orElse(stream),
+            addend.map(y -> stream),
+            Optional.of(weight),
+            weight.size(0),
+            1,
+            epsilon,
+            type);
+    Optional<ScalarType> copy = type == second ? Optional.empty() : Optional.of(second);
+    Optional<FusedNorm> fused = FusedNorm.ofStream(in, copy);
     if (fused.isPresent()) {
-      Tensor[] both = fused.get().compute(in);
-      return new Summed(both[0], both[1]);
+      Tensor[] found = fused.get().compute(in);
+      return new Summed(found[0], found[1], found[found.length - 1]);
     }
     Tensor sum = in.plainSum();
-    return new Summed(sum, in.plainNorm(sum));
+    Tensor normed = in.plainNorm(sum);
+    return new Summed(sum, normed, Tensors.cast(normed, second));
   }
 
   /** Computes the norm of what is added to nothing. */

@@ -8,8 +8,11 @@
 //
 // Options, grid and strides as in gated_norm.cu.
 
+#define AHEAD (ITEMS * VECTOR <= 8 ? 2 : 1)  // rows on their way; there are no registers for more
+
 struct Row {
   Vector<Element, VECTOR> dy[ITEMS], x[ITEMS], z[ITEMS];
+  float inverse;
 };
 
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) gated_norm_backward(
@@ -42,6 +45,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) gated_norm_backw
 
   auto fetch = [&](long long row) {
     Row fetched;
+    fetched.inverse = row < rows ? rstd[row * groups + group] : 0.f;
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {
       bool some = row < rows && columns[i] < width;
@@ -54,11 +58,15 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) gated_norm_backw
 
   long long step = (long long)gridDim.x * UNITS;
   long long row = (long long)blockIdx.x * UNITS + threadIdx.x / LANES;
-  Row ahead = fetch(row);
+  Row ahead[AHEAD];
+#pragma unroll
+  for (int a = 0; a < AHEAD; a++) ahead[a] = fetch(row + a * step);
   for (long long first = (long long)blockIdx.x * UNITS; first < rows; first += step, row += step) {
-    Row now = ahead;
-    ahead = fetch(row + step);
-    float inverse = row < rows ? rstd[row * groups + group] : 0.f;
+    Row now = ahead[0];
+#pragma unroll
+    for (int a = 0; a + 1 < AHEAD; a++) ahead[a] = ahead[a + 1];
+    ahead[AHEAD - 1] = fetch(row + AHEAD * step);
+    float inverse = now.inverse;
     float dot = 0.f;
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {

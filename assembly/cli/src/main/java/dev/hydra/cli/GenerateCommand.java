@@ -125,8 +125,7 @@ final class GenerateCommand implements Callable<Integer> {
     GenerationSettings settings = GenerationSettings.read(ConfigFiles.part(config, "generation"));
     Device device = deviceArgument.device();
     PrintWriter out = spec.commandLine().getOut();
-    try (Model model =
-        ModelFolder.load(checkpoint, config, plugins, device, precision.on(device))) {
+    try (Model model = folder.load(checkpoint, config, plugins, device, precision.on(device))) {
       NotFiniteException.checkWeights(model);
       List<Integer> drawn = new ArrayList<>();
       TokenOutput output = new TokenOutput(tokenizer, json ? null : out);

@@ -1,6 +1,7 @@
 package dev.hydra.cli.compare;
 
 import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.trainer.metrics.MetricLine;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -143,20 +144,24 @@ final class Page {
     for (int i = 0; i < runs.size(); i++) {
       drawing.of(plot, runs.get(i), axis, i);
     }
-    if (runs.size() == 1) {
-      runs.get(0)
-          .marks()
-          .forEach(
-              mark -> {
-                String name = mark.text("stage");
-                var unused =
-                    plot.mark(
-                        axis.of(mark),
-                        name.isEmpty() ? mark.kind() : name,
-                        mark.kind() + " " + mark.values());
-              });
+    for (int i = 0; i < runs.size(); i++) {
+      mark(plot, runs.get(i), axis, i);
     }
     return plot;
+  }
+
+  /** Marks the changes of a run; of several runs in their colours, without words in the way. */
+  private void mark(Plot plot, Run run, Axis axis, int colour) {
+    boolean alone = runs.size() == 1;
+    for (MetricLine mark : run.marks()) {
+      String stage = mark.text("stage");
+      String name = stage.isEmpty() ? mark.kind() : stage;
+      String details = mark.kind() + " after step " + mark.step() + " " + mark.values();
+      var unused =
+          alone
+              ? plot.mark(axis.of(mark), name, details)
+              : plot.mark(axis.of(mark), colour, run.name() + ": " + details);
+    }
   }
 
   private void section(String title, String note, List<Plot> plots) {

@@ -6,6 +6,7 @@ import dev.hydra.composer.model.ModelFiles;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.safetensors.TensorInfo;
+import dev.hydra.libtorch.safetensors.TensorReplacements;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -79,6 +80,7 @@ public final class HuggingFace {
    * to what they adapt.
    *
    * @param model a folder with config.conf and model.safetensors
+   * @param replacements tensors to export in the place of the model's, such as averages
    * @param description the config.json to write; by default the one that the import kept, in the
    *     folder or that of the run
    * @param out the folder to make
@@ -91,7 +93,12 @@ public final class HuggingFace {
    *     nothing is left behind
    */
   public static List<String> exportModel(
-      Path model, Optional<Path> description, Path out, Components components, Progress progress)
+      Path model,
+      Optional<TensorReplacements> replacements,
+      Optional<Path> description,
+      Path out,
+      Components components,
+      Progress progress)
       throws IOException {
     Path config = description.orElseGet(() -> kept(model));
     if (!Files.isRegularFile(config)) {
@@ -112,7 +119,7 @@ public final class HuggingFace {
     StagingFolder.write(
         out,
         folder -> {
-          List<TensorInfo> weights = export(published, model, folder, progress);
+          List<TensorInfo> weights = export(published, model, replacements, folder, progress);
           // Byte by byte: what is looked for is ASCII, and all else stays as it is.
           WeightType type =
               WeightType.of(weights, Files.readString(config, StandardCharsets.ISO_8859_1));
@@ -133,15 +140,20 @@ public final class HuggingFace {
   }
 
   private static List<TensorInfo> export(
-      PublishedModel published, Path model, Path folder, Progress progress) throws IOException {
+      PublishedModel published,
+      Path model,
+      Optional<TensorReplacements> replacements,
+      Path folder,
+      Progress progress)
+      throws IOException {
     Path ours = model.resolve(Shards.FILE);
     Path target = folder.resolve(Shards.FILE);
     if (!Files.isRegularFile(ours) || !ModelFiles.adapted(ours)) {
-      return published.exportTo(model, target, progress);
+      return published.exportTo(model, replacements, target, progress);
     }
     Path merged = Files.createDirectory(folder.resolve("merged"));
-    ModelFiles.merge(ours, merged.resolve(Shards.FILE));
-    List<TensorInfo> weights = published.exportTo(merged, target, progress);
+    ModelFiles.merge(ours, replacements, merged.resolve(Shards.FILE));
+    List<TensorInfo> weights = published.exportTo(merged, Optional.empty(), target, progress);
     DurableFiles.delete(merged);
     return weights;
   }

@@ -10,10 +10,13 @@ import dev.hydra.composer.model.ModelFiles;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.libtorch.safetensors.SafetensorsFile;
+import dev.hydra.libtorch.safetensors.SafetensorsWriter;
 import dev.hydra.libtorch.safetensors.TensorInfo;
+import dev.hydra.libtorch.safetensors.TensorReplacements;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -50,7 +53,39 @@ class TrainedExportTest {
     Path back = folder.resolve("back");
     Path description = golden.folder().resolve("config.json");
     HuggingFace.exportModel(
-        checkpoint, Optional.of(description), back, Golden.COMPONENTS, Progress.NONE);
+        checkpoint,
+        Optional.empty(),
+        Optional.of(description),
+        back,
+        Golden.COMPONENTS,
+        Progress.NONE);
+    assertEquals(8, doubled(golden, back));
+  }
+
+  @Test
+  void averagesGoInThePlaceOfTheirParameters() throws IOException {
+    Golden golden = Golden.of("jamba");
+    Path ours = folder.resolve("ours");
+    HuggingFace.importModel(golden.folder(), ours, Golden.COMPONENTS, Progress.NONE);
+    Path averages = folder.resolve("averages.safetensors");
+    try (PointerScope scope = new PointerScope();
+        SafetensorsFile weights = SafetensorsFile.open(ours.resolve(Shards.FILE))) {
+      SafetensorsWriter.write(
+          averages, Map.of(OURS + ".ema", Tensors.mul(weights.read(OURS), 2)), Map.of());
+    }
+    Path back = folder.resolve("back");
+    HuggingFace.exportModel(
+        ours,
+        Optional.of(new TensorReplacements(averages, Map.of(OURS, OURS + ".ema"))),
+        Optional.empty(),
+        back,
+        Golden.COMPONENTS,
+        Progress.NONE);
+    assertEquals(8, doubled(golden, back));
+  }
+
+  /** How many tensors of an export are twice what they were; the others are the same. */
+  private static int doubled(Golden golden, Path back) throws IOException {
     int changed = 0;
     try (PointerScope scope = new PointerScope();
         SafetensorsFile before = SafetensorsFile.open(golden.folder().resolve(Shards.FILE));
@@ -63,6 +98,6 @@ class TrainedExportTest {
         changed += twice ? 1 : 0;
       }
     }
-    assertEquals(8, changed);
+    return changed;
   }
 }

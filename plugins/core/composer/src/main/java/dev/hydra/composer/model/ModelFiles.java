@@ -3,6 +3,7 @@ package dev.hydra.composer.model;
 import dev.hydra.libtorch.safetensors.SafetensorsFile;
 import dev.hydra.libtorch.safetensors.SafetensorsWriter;
 import dev.hydra.libtorch.safetensors.TensorInfo;
+import dev.hydra.libtorch.safetensors.TensorReplacements;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -10,6 +11,7 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.bytedeco.javacpp.PointerScope;
@@ -64,16 +66,32 @@ public final class ModelFiles {
     }
   }
 
-  /** Writes the parameters of a file with what its low-rank adapters add to them. */
-  public static void merge(Path file, Path out) throws IOException {
-    try (SafetensorsFile tensors = SafetensorsFile.open(file);
-        PointerScope scope = new PointerScope()) {
+  /**
+   * Writes the parameters of a file with what its low-rank adapters add to them.
+   *
+   * @param replacements other tensors for some of the parameters, adapters included
+   */
+  public static void merge(Path file, Optional<TensorReplacements> replacements, Path out)
+      throws IOException {
+    try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
       ModelTensors merged = ModelTensors.merged(tensors);
+      if (replacements.isEmpty()) {
+        write(merged, out);
+        return;
+      }
+      try (SafetensorsFile others = SafetensorsFile.open(replacements.get().file())) {
+        write(merged.with(others, replacements.get().names()), out);
+      }
+    }
+  }
+
+  private static void write(ModelTensors merged, Path out) throws IOException {
+    try (PointerScope scope = new PointerScope()) {
       Map<String, Tensor> values = new LinkedHashMap<>();
       for (TensorInfo info : merged.infos()) {
         values.put(info.name(), merged.read(info.name()));
       }
-      Map<String, String> metadata = new LinkedHashMap<>(tensors.metadata());
+      Map<String, String> metadata = new LinkedHashMap<>(merged.metadata());
       metadata.remove(ModelTensors.SCALE);
       SafetensorsWriter.write(out, values, metadata);
     }
@@ -100,6 +118,30 @@ public final class ModelFiles {
       }
     }
     adapters.merge();
+  }
+
+  /**
+   * Reads other tensors for some of the parameters of a model that is not adapted; those that it
+   * lacks are left out.
+   *
+   * @param file the parameters, to which adapters among the others add
+   * @throws IOException if a file is damaged, or a tensor has another shape than its parameter
+   */
+  public static void load(Model model, Path file, TensorReplacements replacements)
+      throws IOException {
+    try (SafetensorsFile tensors = SafetensorsFile.open(file);
+        SafetensorsFile others = SafetensorsFile.open(replacements.file())) {
+      ModelTensors values = ModelTensors.merged(tensors).with(others, replacements.names());
+      for (String name : values.replaced()) {
+        if (model.parameters().has(name)) {
+          try (PointerScope scope = new PointerScope()) {
+            model.parameters().load(name, values.read(name));
+          } catch (IllegalArgumentException e) {
+            throw new IOException(replacements.file() + ": " + e.getMessage(), e);
+          }
+        }
+      }
+    }
   }
 
   private static void checkScale(LowRankAdapters adapters, Path file, SafetensorsFile tensors)

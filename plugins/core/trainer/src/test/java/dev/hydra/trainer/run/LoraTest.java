@@ -26,6 +26,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -138,7 +139,7 @@ class LoraTest {
     run("lora", LORA);
     Path merged = folder.resolve("merged.safetensors");
     assertTrue(ModelFiles.adapted(model("lora", 6)));
-    ModelFiles.merge(model("lora", 6), merged);
+    ModelFiles.merge(model("lora", 6), Optional.empty(), merged);
     try (Model adapted = build(type);
         Model plain = build(type);
         Model file = build(type)) {
@@ -175,6 +176,25 @@ class LoraTest {
       IOException refused =
           assertThrows(IOException.class, () -> trainer.resume(UnexpectedKeys.ERROR));
       assertThat(refused).hasMessageContaining("alpha / rank = 4.0, those of the model 4.5");
+    }
+  }
+
+  /** The averages of a run by adapters are those of the adapters, and are merged likewise. */
+  @Test
+  void averagesAreMerged() throws IOException {
+    run("lora", LORA + ", trainer.ema.decay = 0.5");
+    Checkpoint checkpoint = new RunFolder(folder.resolve("lora")).checkpoints().get(0);
+    Path merged = folder.resolve("merged.safetensors");
+    ModelFiles.merge(model("lora", 6), checkpoint.averages(), merged);
+    try (Model last = build(ScalarType.Float);
+        Model averaged = build(ScalarType.Float);
+        Model file = build(ScalarType.Float)) {
+      ModelFiles.load(last, model("lora", 6));
+      ModelFiles.load(averaged, model("lora", 6));
+      ModelFiles.load(averaged, model("lora", 6), checkpoint.averages().orElseThrow());
+      ModelFiles.load(file, merged);
+      assertThat(hidden(averaged)).isNotEqualTo(hidden(last));
+      assertArrayEquals(hidden(averaged), hidden(file), 0);
     }
   }
 

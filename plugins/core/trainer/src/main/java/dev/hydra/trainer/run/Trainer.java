@@ -223,7 +223,7 @@ public final class Trainer implements AutoCloseable {
       try {
         measured =
             training.run(
-                i -> stages.dataset().train().next(settings.batchSize()).tokens(),
+                i -> stages.dataset().train().next(settings.batchSize()).tensor(),
                 settings.accumulate(),
                 learningRate);
       } catch (RuntimeException | Error e) { // a component of a swap may fail in the run only

@@ -3,6 +3,7 @@ package dev.hydra.router.topk;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Router;
 import dev.hydra.api.Routing;
+import dev.hydra.libtorch.nn.RowLookup;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -128,8 +129,7 @@ final class ChunkTopKRouter implements Router {
   /** Rows of [batch, steps, experts] by their index along steps, int64 [1 or batch, steps]. */
   private static Tensor at(Tensor index, Tensor rows) {
     try (Scalar zero = new Scalar(0)) {
-      Tensor existing = index.clamp_min(zero).unsqueeze(-1);
-      return rows.gather(1, existing.expand(rows.size(0), index.size(1), rows.size(2)));
+      return RowLookup.of(rows, index.clamp_min(zero));
     }
   }
 }

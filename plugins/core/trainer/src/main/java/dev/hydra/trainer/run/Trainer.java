@@ -13,6 +13,7 @@ import dev.hydra.data.TokenizerFiles;
 import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
+import dev.hydra.libtorch.runtime.Determinism;
 import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.metrics.ModelCosts;
@@ -45,6 +46,7 @@ public final class Trainer implements AutoCloseable {
   private final Swaps swaps;
   private final Evaluations evaluations;
   private final KernelMode.Setting kernels;
+  private final Determinism.Setting determinism;
   private TrainerSettings settings;
   private long step;
   private volatile boolean checkpointRequested;
@@ -85,6 +87,7 @@ public final class Trainer implements AutoCloseable {
     RandomState.seed(settings.seed());
     Placement precision = new Placement(device, ComputeType.choose(settings.precision(), device));
     kernels = settings.kernels().set();
+    determinism = settings.determinism().set();
     Optional<Model> built = Optional.empty();
     try {
       model = ModelStart.build(experiment, components, precision, !folder.used(), this::warn);
@@ -94,6 +97,7 @@ public final class Trainer implements AutoCloseable {
               model, experiment.optimizer(), settings.recompute(), settings.graph(), this::warn);
     } catch (IOException | RuntimeException | Error e) {
       built.ifPresent(Model::close);
+      determinism.close();
       kernels.close();
       lock.close();
       throw e;
@@ -377,6 +381,7 @@ public final class Trainer implements AutoCloseable {
     log.close();
     training.close();
     model.close();
+    determinism.close();
     kernels.close();
     lock.close();
   }

@@ -110,7 +110,8 @@ class FineTuningTest {
         Optional.empty(),
         merged.resolve("model.safetensors"));
     assertEquals(answer, generate(merged));
-    assertThat(run("eval", "--model", run, "--device", "cpu").done().out()).contains("bits per byte");
+    assertThat(run("eval", "--model", run, "--device", "cpu").done().out())
+        .contains("bits per byte");
   }
 
   private static String generate(Path model) {
@@ -137,8 +138,7 @@ class FineTuningTest {
   void goesOnWithoutTheWeightsThatItBeganWith() throws IOException {
     Path run = tune("tuned", "--set", "trainer.steps=4");
     Files.move(base, folder.resolve("gone"));
-    assertThat(
-            run("train", "--resume", "--run-dir", run, "--set", "trainer.steps=6").done().err())
+    assertThat(run("train", "--resume", "--run-dir", run, "--set", "trainer.steps=6").done().err())
         .contains("resuming after step 4")
         .doesNotContain("weights: ");
   }

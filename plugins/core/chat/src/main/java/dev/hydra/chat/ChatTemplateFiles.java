@@ -10,9 +10,9 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Finds the chat template in a folder with a tokenizer and its special tokens, as transformers does:
- * the template in {@code chat_template.jinja} or in {@code tokenizer_config.json}, which also names
- * the tokens.
+ * Finds the chat template in a folder with a tokenizer and its special tokens, as transformers
+ * does: the template in {@code chat_template.jinja} or in {@code tokenizer_config.json}, which also
+ * names the tokens.
  */
 public final class ChatTemplateFiles {
   private static final List<String> NAMES =

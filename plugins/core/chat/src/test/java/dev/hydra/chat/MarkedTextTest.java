@@ -13,7 +13,8 @@ import org.junit.jupiter.api.Test;
 
 /** Where the assistant speaks, against parts that were marked by hand: between [[ and ]]. */
 class MarkedTextTest {
-  private static final Map<String, String> SPECIAL = Map.of("bos_token", "<s>", "eos_token", "</s>");
+  private static final Map<String, String> SPECIAL =
+      Map.of("bos_token", "<s>", "eos_token", "</s>");
   private static final List<Map<String, String>> TALK =
       List.of(
           message("system", " Be brief. "),

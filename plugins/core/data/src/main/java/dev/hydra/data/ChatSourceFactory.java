@@ -53,8 +53,7 @@ public final class ChatSourceFactory implements SourceFactory {
 
   @Override
   public Source create(SourceContext from) {
-    ChatTemplate template =
-        CorpusException.blamed(from.settings(), TEMPLATE, () -> template(from));
+    ChatTemplate template = CorpusException.blamed(from.settings(), TEMPLATE, () -> template(from));
     return (MarkedSource) sink -> read(from, template, sink);
   }
 
@@ -84,8 +83,7 @@ public final class ChatSourceFactory implements SourceFactory {
     }
   }
 
-  private static void read(
-      SourceContext from, ChatTemplate template, Consumer<MarkedText> sink) {
+  private static void read(SourceContext from, ChatTemplate template, Consumer<MarkedText> sink) {
     Reading reading = new Reading(from.settings(), template, sink);
     new FileSource(from, FILES, "", (files, unused) -> reading.all(files)).read(text -> {});
   }

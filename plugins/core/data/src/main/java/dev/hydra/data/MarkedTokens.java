@@ -7,11 +7,16 @@ import java.util.BitSet;
 /**
  * The tokens of a marked text. It is encoded as a whole, as in generation; a token is marked if a
  * character of it is. Where a part begins or ends is found by encoding the text up to there.
- *
- * @param tokens all tokens
- * @param marked the indices of the marked ones
  */
-record MarkedTokens(int[] tokens, BitSet marked) {
+final class MarkedTokens {
+  private final int[] tokens;
+  private final BitSet marked;
+
+  private MarkedTokens(int[] tokens, BitSet marked) {
+    this.tokens = tokens;
+    this.marked = marked;
+  }
+
   /** Encodes a text. */
   static MarkedTokens of(MarkedText text, Tokenizer tokenizer) {
     int[] all = tokenizer.encode(text.text());
@@ -26,6 +31,16 @@ record MarkedTokens(int[] tokens, BitSet marked) {
       marked.set(from, Math.max(from, to));
     }
     return new MarkedTokens(all, marked);
+  }
+
+  /** Returns all tokens. */
+  int[] tokens() {
+    return tokens;
+  }
+
+  /** Returns the indices of those that are marked. */
+  BitSet marked() {
+    return marked;
   }
 
   /** Returns how many tokens two texts begin with alike. */

@@ -69,8 +69,7 @@ record SourceSettings(Choice<SourceFactory> choice, String name, double weight) 
    */
   Corpus corpus(List<Path> roots, Tokenizer tokenizer, LongConsumer progress) {
     Source text =
-        choice.create(
-            factory -> factory.create(new SourceContext(settings(), roots, tokenizer)));
+        choice.create(factory -> factory.create(new SourceContext(settings(), roots, tokenizer)));
     return CorpusException.blamed(
         settings(),
         SOURCE,

@@ -138,8 +138,7 @@ class ChatSourceTest {
     }
     assertThat(
             assertThrows(
-                ConfigException.class,
-                () -> read("[1]", "template = chat.jinja, on-error = skip")))
+                ConfigException.class, () -> read("[1]", "template = chat.jinja, on-error = skip")))
         .hasMessageContaining("there is no conversation in");
   }
 
@@ -153,7 +152,8 @@ class ChatSourceTest {
     Files.writeString(folder.resolve("chat.jinja"), "{% if %}");
     assertThat(assertThrows(ConfigException.class, () -> read(GREETING)))
         .hasMessageContaining("data.template: chat.jinja: ");
-    Files.writeString(folder.resolve("chat.jinja"), "{{ raise_exception('no ' + messages[0].role) }}");
+    Files.writeString(
+        folder.resolve("chat.jinja"), "{{ raise_exception('no ' + messages[0].role) }}");
     assertThat(assertThrows(ConfigException.class, () -> read(GREETING)))
         .hasMessageContaining("chats.jsonl: 1: the chat template fails on it: no user");
   }

@@ -1,8 +1,8 @@
 package dev.hydra.chat.jinja;
 
 /**
- * Hears where a rendered text is what the assistant says: the statement {@code generation} marks it,
- * as for {@code return_assistant_tokens_mask} of transformers.
+ * Hears where a rendered text is what the assistant says: the statement {@code generation} marks
+ * it, as for {@code return_assistant_tokens_mask} of transformers.
  */
 @FunctionalInterface
 public interface GenerationListener {

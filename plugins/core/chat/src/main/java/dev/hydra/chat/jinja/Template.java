@@ -46,7 +46,9 @@ public final class Template {
     return render(values, Optional.empty());
   }
 
-  /** Says whether the template marks what the assistant says, by the statement {@code generation}. */
+  /**
+   * Says whether the template marks what the assistant says, by the statement {@code generation}.
+   */
   public boolean marksGeneration() {
     return parsed.generates();
   }

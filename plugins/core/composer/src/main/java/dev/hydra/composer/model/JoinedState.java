@@ -30,7 +30,12 @@ final class JoinedState implements StateCache, AutoCloseable {
     return row.position() != first.position()
         || !tensors.keySet().equals(expected.keySet())
         || tensors.entrySet().stream()
-            .anyMatch(each -> !each.getValue().sizes().equals(expected.get(each.getKey()).sizes()));
+            .anyMatch(
+                each ->
+                    !each.getValue()
+                        .sizes()
+                        .equals(
+                            java.util.Objects.requireNonNull(expected.get(each.getKey())).sizes()));
   }
 
   @Override

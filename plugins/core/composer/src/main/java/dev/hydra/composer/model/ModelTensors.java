@@ -61,12 +61,12 @@ record ModelTensors(
     for (String base : bases) {
       for (String end : List.of("", LowRankAdapters.A, LowRankAdapters.B)) {
         if (!all.contains(base + end)) {
-          throw new IOException("of the low-rank adapter of " + base + ", " + base + end + " is missing");
+          throw new IOException(
+              "of the low-rank adapter of " + base + ", " + base + end + " is missing");
         }
       }
     }
-    return new ModelTensors(
-        file, List.copyOf(left.values()), bases, scale.get(), file, Map.of());
+    return new ModelTensors(file, List.copyOf(left.values()), bases, scale.get(), file, Map.of());
   }
 
   /** Reads other tensors in the place of some. */

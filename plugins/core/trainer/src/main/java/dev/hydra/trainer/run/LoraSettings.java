@@ -83,7 +83,7 @@ public record LoraSettings(Settings settings, List<Glob> targets, int rank, doub
    * @param warned is told which linear maps are passed over, as they are smaller than the rank
    * @throws ConfigException if a pattern is like no linear map, or the rank is larger than all
    */
-  void adapt(Model model, Consumer<String> warned) {
+  public void adapt(Model model, Consumer<String> warned) {
     Set<String> targeted = new LinkedHashSet<>();
     List<String> small = new ArrayList<>();
     for (Glob target : targets) {

@@ -1,6 +1,7 @@
 package dev.hydra.data;
 
 import java.util.BitSet;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** A text as one long sequence of tokens. */
@@ -73,6 +74,17 @@ public final class Corpus {
   /** Says whether a token is to be predicted. */
   boolean isMarked(long index) {
     return marked == null || marked.get((int) index);
+  }
+
+  /** Says whether anything in some ranges is to be predicted. */
+  boolean predicts(List<Range> ranges) {
+    return marked == null
+        || ranges.stream()
+            .anyMatch(
+                range -> {
+                  int next = marked.nextSetBit((int) range.from() + 1); // the first has none before
+                  return next >= 0 && next < range.to();
+                });
   }
 
   /** Returns the number of tokens. */

@@ -105,6 +105,15 @@ class ChatSourceTest {
   }
 
   @Test
+  void aPartInWhichNothingIsPredictedIsKnown() throws IOException {
+    Corpus corpus = read(GREETING);
+    long answer = "<user>hi</>\n<assistant>".length();
+    assertThat(corpus.predicts(List.of(new Range(0, answer)))).isFalse();
+    assertThat(corpus.predicts(List.of(new Range(0, answer + 1)))).isTrue();
+    assertThat(corpus.predicts(List.of(new Range(corpus.size() - 1, corpus.size())))).isFalse();
+  }
+
+  @Test
   void everyBatchOfMarkedTextHasLabels() throws IOException {
     Batch batch = new Batch(1, 3);
     batch.read(read(GREETING), 0, "<user>hi</>\n<assistant>".length(), 3);

@@ -134,7 +134,7 @@ final class ModelFolder {
     try {
       load(model, checkpoint, config);
       for (TensorReplacements each : averages.stream().toList()) {
-        ModelFiles.load(model, each);
+        ModelFiles.load(model, checkpoint.file(Checkpoint.MODEL), each);
       }
       checkpoint.growing().into(model);
     } catch (IOException | RuntimeException e) {

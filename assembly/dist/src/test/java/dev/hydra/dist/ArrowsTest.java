@@ -75,7 +75,7 @@ class ArrowsTest {
     rules.put("composer.model", with(libtorch, "composer.config", "composer.spec"));
     rules.put(
         "composer.swap", with(libtorch, "composer.config", "composer.spec", "composer.model"));
-    rules.put("data..", libtorch);
+    rules.put("data..", with(libtorch, "chat"));
     rules.put("chat", new String[] {"api", "chat.jinja"});
     rules.put("chat.jinja", new String[] {"api"});
     rules.put("tokenizer.hf", with(libtorch, "data"));

@@ -68,6 +68,11 @@ public final class Swapper implements AutoCloseable {
   }
 
   private SwapReport swap(SwapRequest request, long begin) throws InterruptedException {
+    if (!model.parameters().adapters().isEmpty()) {
+      throw new SwapRefusedException(
+          "the model is trained by low-rank adapters (trainer.lora), which belong to the components"
+              + " that it has; export it merged, and swap in a training of that");
+    }
     long bytes = room.getAsLong();
     try (PreparedSwap prepared =
         Worker.run(

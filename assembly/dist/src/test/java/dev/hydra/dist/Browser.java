@@ -159,7 +159,7 @@ final class Browser implements AutoCloseable {
   }
 
   /** Evaluates an expression of JavaScript. */
-  Object evaluate(String expression) throws Exception {
+  String evaluate(String expression) throws Exception {
     Map<?, ?> result =
         send(
             "Runtime.evaluate",
@@ -185,8 +185,7 @@ final class Browser implements AutoCloseable {
   /** Clicks where an element is, as a mouse does. */
   void click(String selector) throws Exception {
     String at =
-        (String)
-            evaluate(
+        evaluate(
                 "(e => { e.scrollIntoView({block: 'center', behavior: 'instant'});"
                     + " const r = e.getBoundingClientRect();"
                     + " return (r.x + r.width / 2) + ' ' + (r.y + r.height / 2); })"

@@ -186,13 +186,13 @@ final class Browser implements AutoCloseable {
   void click(String selector) throws Exception {
     String at =
         evaluate(
-                "(e => { e.scrollIntoView({block: 'center', behavior: 'instant'});"
-                    + " const r = e.getBoundingClientRect();"
-                    + " return (r.x + r.width / 2) + ' ' + (r.y + r.height / 2); })"
-                    + "(document.querySelector('"
-                    + selector
-                    + "'))");
-    String[] numbers = at.split(" ");
+            "(e => { e.scrollIntoView({block: 'center', behavior: 'instant'});"
+                + " const r = e.getBoundingClientRect();"
+                + " return (r.x + r.width / 2) + ' ' + (r.y + r.height / 2); })"
+                + "(document.querySelector('"
+                + selector
+                + "'))");
+    String[] numbers = at.split(" ", 2);
     for (String type : List.of("mousePressed", "mouseReleased")) {
       send(
           "Input.dispatchMouseEvent",

@@ -74,8 +74,7 @@ class WatchIT {
   }
 
   private static void untilText(Browser browser, String selector, String part) throws Exception {
-    browser.until(
-        "document.querySelector('" + selector + "').innerText.includes('" + part + "')");
+    browser.until("document.querySelector('" + selector + "').innerText.includes('" + part + "')");
   }
 
   @Test
@@ -127,9 +126,10 @@ class WatchIT {
     String[] shown =
         browser
             .evaluate(
-                NOW + ".filter(r => /^(step|training loss)$/.test(r.cells[0].textContent))"
+                NOW
+                    + ".filter(r => /^(step|training loss)$/.test(r.cells[0].textContent))"
                     + ".map(r => r.cells[1].textContent).join(';')")
-            .split(";");
+            .split(";", 2);
     long step = Long.parseLong(shown[0].replaceFirst(" of .*", "").replace(",", ""));
     Map<String, Object> line =
         Metrics.of(training.run(), "step").stream()

@@ -36,7 +36,10 @@ final class JournalTable {
       }
     }
     return new Table(
-        title, "evaluations and checkpoints left out", List.of("event", "step", "what", "time"), rows);
+        title,
+        "evaluations and checkpoints left out",
+        List.of("event", "step", "what", "time"),
+        rows);
   }
 
   private static String details(Map<String, Object> event) {

@@ -15,7 +15,8 @@ import java.util.function.Function;
 /** The table of where runs are now. */
 final class Now {
   /** Lines of the metrics after which a model may be another. */
-  static final Set<String> CHANGES = Set.of("swap", "rollback", "stage", "resume", MetricLine.MODEL);
+  static final Set<String> CHANGES =
+      Set.of("swap", "rollback", "stage", "resume", MetricLine.MODEL);
 
   private static final Set<String> ENDS = Set.of("end", "interrupted", "not-finite");
 
@@ -31,19 +32,25 @@ final class Now {
     rows.add(row("stage", runs, run -> stage(run.run())));
     rows.add(row("training loss", runs, run -> Numbers.fine(last(run.run(), "loss"))));
     TreeSet<String> sets = new TreeSet<>();
-    runs.forEach(run -> run.run().lines(MetricLine.VALIDATION).forEach(l -> sets.add(l.text("set"))));
+    runs.forEach(
+        run -> run.run().lines(MetricLine.VALIDATION).forEach(l -> sets.add(l.text("set"))));
     for (String set : sets) {
       rows.add(row("bits per byte, " + set, runs, run -> Numbers.fine(score(run.run(), set))));
     }
     rows.add(
-        row("tokens per second", runs, run -> Numbers.shorter(last(run.run(), "tokens_per_second"))));
+        row(
+            "tokens per second",
+            runs,
+            run -> Numbers.shorter(last(run.run(), "tokens_per_second"))));
     rows.add(row("learning rate", runs, run -> rate(last(run.run(), "learning_rate"))));
     rows.add(
-        row("device memory, bytes", runs, run -> Numbers.shorter(last(run.run(), "device_peak_bytes"))));
+        row(
+            "device memory, bytes",
+            runs,
+            run -> Numbers.shorter(last(run.run(), "device_peak_bytes"))));
     rows.add(
         row("host memory, bytes", runs, run -> Numbers.shorter(last(run.run(), "host_bytes"))));
-    rows.removeIf(
-        row -> row.subList(1, row.size()).stream().allMatch(Numbers.UNKNOWN::equals));
+    rows.removeIf(row -> row.subList(1, row.size()).stream().allMatch(Numbers.UNKNOWN::equals));
     return new Table("Now", "", header, rows);
   }
 
@@ -101,8 +108,6 @@ final class Now {
   }
 
   private static String rate(double rate) {
-    return Double.isFinite(rate)
-        ? String.format(Locale.ROOT, "%.3e", rate)
-        : Numbers.UNKNOWN;
+    return Double.isFinite(rate) ? String.format(Locale.ROOT, "%.3e", rate) : Numbers.UNKNOWN;
   }
 }

@@ -30,8 +30,7 @@ final class WatchPage {
   }
 
   private static String resource(String name) throws IOException {
-    try (InputStream in =
-        Objects.requireNonNull(WatchPage.class.getResourceAsStream(name), name)) {
+    try (InputStream in = Objects.requireNonNull(WatchPage.class.getResourceAsStream(name), name)) {
       return new String(in.readAllBytes(), StandardCharsets.UTF_8);
     }
   }

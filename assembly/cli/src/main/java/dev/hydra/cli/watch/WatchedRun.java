@@ -71,7 +71,9 @@ final class WatchedRun {
     return journal;
   }
 
-  /** Returns what its model is composed of, or why that is not known; null while it is found out. */
+  /**
+   * Returns what its model is composed of, or why that is not known; null while it is found out.
+   */
   @Nullable Map<String, ?> model() {
     return model;
   }

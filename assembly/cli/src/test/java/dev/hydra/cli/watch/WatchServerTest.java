@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import com.fasterxml.jackson.jr.ob.JSON;
 import dev.hydra.cli.common.UsageException;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -171,8 +172,7 @@ class WatchServerTest {
         .contains("name the sites");
     assertEquals(404, post(server, "/api/runs/1/swap", "{}", key(server)).statusCode());
     assertEquals(
-        413,
-        post(server, "/api/runs/0/swap", " ".repeat((1 << 20) + 1), key(server)).statusCode());
+        413, post(server, "/api/runs/0/swap", " ".repeat((1 << 20) + 1), key(server)).statusCode());
     assertEquals(405, get(server, "/api/runs/0/swap").statusCode());
     assertEquals(404, get(server, "/config.conf").statusCode());
   }
@@ -191,7 +191,7 @@ class WatchServerTest {
     WatchServer server = serve(Optional.empty(), made("a", 2));
     assertEquals(403, get(server, "/api/view", "Origin", "https://example.com").statusCode());
     assertEquals(200, get(server, "/api/view", "Origin", server.address()).statusCode());
-    try (Socket socket = new Socket("127.0.0.1", URI.create(server.address()).getPort())) {
+    try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), URI.create(server.address()).getPort())) {
       socket
           .getOutputStream()
           .write(

@@ -65,11 +65,12 @@ final class Browser implements AutoCloseable {
             "--remote-debugging-port=0",
             "--user-data-dir=" + profile,
             address);
-    Process process =
+    ProcessBuilder builder =
         new ProcessBuilder(command)
             .redirectErrorStream(true)
-            .redirectOutput(profile.resolve("log.txt").toFile())
-            .start();
+            .redirectOutput(profile.resolve("log.txt").toFile());
+    builder.environment().put("TMPDIR", profile.toString()); // what it leaves goes with the folder
+    Process process = builder.start();
     try {
       return new Browser(process, page(profile, process));
     } catch (Exception e) {

@@ -17,7 +17,14 @@ public final class Corpus {
    */
   public static Corpus read(Source source, Tokenizer tokenizer) {
     Tokens tokens = Tokens.forVocabulary(tokenizer.vocabSize());
-    PieceSink pieces = new PieceSink(piece -> piece.encode(tokenizer, tokens));
+    PieceSink pieces =
+        new PieceSink(
+            piece -> {
+              piece.encode(tokenizer, tokens);
+              if (piece.endsDocument()) {
+                tokens.endDocument();
+              }
+            });
     source.read(pieces);
     pieces.end();
     if (tokens.size() == 0) {
@@ -34,6 +41,11 @@ public final class Corpus {
   /** Returns a short text that another sequence of tokens hardly shares. */
   public String fingerprint() {
     return tokens.fingerprint();
+  }
+
+  /** Returns where its documents end, see {@link TokenSequence#documentEnds}. */
+  long[] documentEnds() {
+    return tokens.documentEnds();
   }
 
   /** Returns the token at an index. */

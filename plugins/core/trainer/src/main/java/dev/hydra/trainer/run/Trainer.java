@@ -13,6 +13,7 @@ import dev.hydra.data.TokenizerFiles;
 import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
+import dev.hydra.libtorch.runtime.Determinism;
 import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.metrics.ModelCosts;
@@ -45,6 +46,7 @@ public final class Trainer implements AutoCloseable {
   private final Swaps swaps;
   private final Evaluations evaluations;
   private final KernelMode.Setting kernels;
+  private final Determinism.Setting determinism;
   private TrainerSettings settings;
   private long step;
   private volatile boolean checkpointRequested;
@@ -84,6 +86,7 @@ public final class Trainer implements AutoCloseable {
     RandomState.seed(settings.seed());
     Placement precision = new Placement(device, ComputeType.choose(settings.precision(), device));
     kernels = settings.kernels().set();
+    determinism = settings.determinism().set();
     Optional<Model> built = Optional.empty();
     try {
       model = Model.build(experiment.model(), components, precision, settings.seed());
@@ -94,6 +97,7 @@ public final class Trainer implements AutoCloseable {
               model, experiment.optimizer(), settings.recompute(), settings.graph(), this::warn);
     } catch (RuntimeException | Error e) {
       built.ifPresent(Model::close);
+      determinism.close();
       kernels.close();
       lock.close();
       throw e;
@@ -214,7 +218,7 @@ public final class Trainer implements AutoCloseable {
       try {
         measured =
             training.run(
-                i -> stages.dataset().train().next(settings.batchSize()).tokens(),
+                i -> stages.dataset().train().next(settings.batchSize()).tensor(),
                 settings.accumulate(),
                 learningRate);
       } catch (RuntimeException | Error e) { // a component of a swap may fail in the run only
@@ -367,6 +371,7 @@ public final class Trainer implements AutoCloseable {
     log.close();
     training.close();
     model.close();
+    determinism.close();
     kernels.close();
     lock.close();
   }

@@ -8,6 +8,7 @@ import dev.hydra.composer.config.OptionGroup;
 import dev.hydra.composer.model.Recompute;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
+import dev.hydra.libtorch.runtime.Determinism;
 import dev.hydra.trainer.metrics.MetricsSettings;
 import dev.hydra.trainer.metrics.TensorBoard;
 import dev.hydra.trainer.step.GraphMode;
@@ -25,6 +26,7 @@ import java.util.Optional;
  * @param kernels whether CUDA kernels or LibTorch's operators compute what both can
  * @param recompute which blocks are computed again in backward
  * @param graph whether steps are captured as CUDA graphs
+ * @param determinism whether the same run gives the same bits on CUDA, too
  * @param seed what parameters are drawn from
  * @param logEvery steps from one line of metrics to the next
  * @param evaluateEvery steps from one evaluation to the next; 0: only at the end
@@ -47,6 +49,7 @@ public record TrainerSettings(
     KernelMode kernels,
     Recompute recompute,
     GraphMode graph,
+    Determinism determinism,
     int seed,
     int logEvery,
     int evaluateEvery,
@@ -88,6 +91,12 @@ public record TrainerSettings(
               GraphMode.class,
               "on CUDA: capture the step once as a graph and replay it, or issue every operator")
           .orElse(GraphMode.AUTO);
+  private static final Option<Boolean> DETERMINISTIC =
+      Option.flag(
+              "deterministic",
+              "on CUDA: the same run gives the same bits, attention in a slower way included; on a"
+                  + " CPU it always does")
+          .orElse(false);
   private static final Option<Integer> SEED =
       Option.integer("seed", "what parameters are drawn from").orElse(0);
   private static final Option<Integer> LOG_EVERY =
@@ -140,6 +149,7 @@ public record TrainerSettings(
           KERNELS,
           RECOMPUTE,
           GRAPH,
+          DETERMINISTIC,
           SEED,
           LOG_EVERY,
           TENSORBOARD);
@@ -194,6 +204,7 @@ public record TrainerSettings(
         main.get(KERNELS),
         main.get(RECOMPUTE),
         main.get(GRAPH),
+        main.get(DETERMINISTIC) ? Determinism.ON : Determinism.OFF,
         main.get(SEED),
         main.get(LOG_EVERY),
         evaluation.get(EVALUATION_EVERY),

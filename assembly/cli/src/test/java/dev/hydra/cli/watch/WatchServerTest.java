@@ -191,7 +191,8 @@ class WatchServerTest {
     WatchServer server = serve(Optional.empty(), made("a", 2));
     assertEquals(403, get(server, "/api/view", "Origin", "https://example.com").statusCode());
     assertEquals(200, get(server, "/api/view", "Origin", server.address()).statusCode());
-    try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), URI.create(server.address()).getPort())) {
+    try (Socket socket =
+        new Socket(InetAddress.getLoopbackAddress(), URI.create(server.address()).getPort())) {
       socket
           .getOutputStream()
           .write(

@@ -103,6 +103,7 @@ class ArrowsTest {
     rules.put("cli.plugins", with(tools, "api.host", "cli.common"));
     rules.put("cli.swap", with(tools, "cli.common", "cli.plugins"));
     rules.put("cli.swapbench", with(tools, "cli.common", "cli.plugins", "cli.swap"));
+    rules.put("cli.watch", with(tools, "cli.common", "cli.compare", "cli.swap"));
     rules.put("cli", with(tools, "api.host", "cli.."));
     return rules;
   }

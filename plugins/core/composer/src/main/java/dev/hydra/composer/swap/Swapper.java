@@ -2,6 +2,7 @@ package dev.hydra.composer.swap;
 
 import dev.hydra.api.PluginId;
 import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.ModelComposition;
 import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.spec.SitePath;
@@ -244,6 +245,16 @@ public final class Swapper implements AutoCloseable {
         .slots()
         .forEach(site -> all.put(site.path(), SwapReport.Version.of(site.site().registration())));
     return all;
+  }
+
+  /**
+   * Describes the model as it is now, in the turn of requests, so that no swap is half done.
+   *
+   * @param tokens the sequence length to count FLOPs at
+   * @throws SwapRefusedException if the end came before
+   */
+  public ModelComposition composition(long tokens) {
+    return inTurn(() -> ModelComposition.of(model, tokens));
   }
 
   /**

@@ -41,6 +41,13 @@ final class ChunkTopKRouter implements Router {
 
   @Override
   public Routing route(Tensor x, Pass pass) {
+    return FusedChunkLogits.compute(x, weight, chunk, summary, pass)
+        .map(logits -> choice.choose(logits, chunk, pass))
+        .orElseGet(() -> plain(x, pass));
+  }
+
+  /** The same by LibTorch's operators, and wherever there is state or are documents. */
+  private Routing plain(Tensor x, Pass pass) {
     Steps steps = Steps.of(x, chunk, pass);
     Tensor sums;
     Tensor own;

@@ -21,22 +21,28 @@ final class Accumulation {
    * Adds its share of gradients and sums. What is not in buffers is left in place, see {@link
    * Gradients#take}.
    *
-   * @param tokens int64 [batch, time + 1] on the model's device
+   * @param packed the windows on the model's device, see {@link TokenWindows#of}
    */
-  void run(Tensor tokens) {
-    try (ForwardContext forward = ForwardContext.training().recomputing(parts.recompute())) {
-      Scopes.run(() -> add(tokens, forward));
-    }
+  void run(Tensor packed) {
+    Scopes.run(
+        () -> {
+          TokenWindows windows = TokenWindows.of(packed);
+          try (ForwardContext forward =
+              windows.in(ForwardContext.training().recomputing(parts.recompute()))) {
+            add(windows, forward);
+          }
+        });
   }
 
-  private void add(Tensor tokens, ForwardContext forward) {
-    Tensor loss = LanguageLoss.of(parts.model(), tokens, forward);
+  private void add(TokenWindows windows, ForwardContext forward) {
+    Tensor loss = LanguageLoss.of(parts.model(), windows, forward);
     forward.finish();
     Tensor auxiliary = Tensors.zeros(loss);
     for (Tensor each : forward.losses().values()) {
       auxiliary = auxiliary.add(each);
     }
     Backward.run(Tensors.mul(loss.add(auxiliary), share));
+    parts.model().parameters().adapters().backward();
     parts.gradients().collect();
     parts.sums().add(loss, auxiliary, forward, share);
   }

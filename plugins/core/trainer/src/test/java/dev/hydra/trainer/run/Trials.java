@@ -21,6 +21,8 @@ import dev.hydra.optim.AdamWFactory;
 import dev.hydra.optim.ConstantScheduleFactory;
 import dev.hydra.optim.CosineScheduleFactory;
 import dev.hydra.optim.LinearScheduleFactory;
+import dev.hydra.optim.LionFactory;
+import dev.hydra.optim.MuonFactory;
 import dev.hydra.router.topk.ChunkTopKRouterFactory;
 import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.metrics.MetricLine;
@@ -49,6 +51,8 @@ public final class Trials {
           new ByteTokenizerFactory(),
           new TextSourceFactory(),
           new AdamWFactory(),
+          new LionFactory(),
+          new MuonFactory(),
           new MomentumFactory(),
           new CosineScheduleFactory(),
           new LinearScheduleFactory(),

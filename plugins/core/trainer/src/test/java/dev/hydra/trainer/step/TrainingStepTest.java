@@ -78,7 +78,7 @@ class TrainingStepTest {
 
   private static double[] delta(Model model, Tensor windows) {
     try (ForwardContext forward = ForwardContext.training()) {
-      LanguageLoss.of(model, windows, forward);
+      LanguageLoss.of(model, TokenWindows.of(windows), forward);
       return Tensors.numbers(Objects.requireNonNull(forward.adjustments().get(BIAS)));
     }
   }
@@ -190,7 +190,7 @@ class TrainingStepTest {
 
   private static void backward(Model model, Tensor windows) {
     try (ForwardContext forward = ForwardContext.training()) {
-      Backward.run(LanguageLoss.of(model, windows, forward));
+      Backward.run(LanguageLoss.of(model, TokenWindows.of(windows), forward));
     }
   }
 

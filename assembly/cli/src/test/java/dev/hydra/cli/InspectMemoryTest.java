@@ -37,8 +37,7 @@ class InspectMemoryTest {
   void theMeasuredPeakIsPredicted(String model, int batch, int tokens, double measured)
       throws IOException {
     double predicted =
-        training(
-            "../../configs/models/" + model + ".conf", "--batch", batch, "--lengths", tokens);
+        training("../../configs/models/" + model + ".conf", "--batch", batch, "--lengths", tokens);
     assertThat(predicted).isCloseTo(measured, withinPercentage(10));
   }
 

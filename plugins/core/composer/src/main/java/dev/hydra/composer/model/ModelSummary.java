@@ -80,8 +80,7 @@ public record ModelSummary(
    * @param compute the type that memory is counted for
    * @param step what training is counted for, but for its tokens
    */
-  public static ModelSummary of(
-      Model model, ScalarType compute, List<Long> lengths, Step step) {
+  public static ModelSummary of(Model model, ScalarType compute, List<Long> lengths, Step step) {
     Counter counter = new Counter(model);
     List<AtLength> costs = new ArrayList<>();
     for (long tokens : lengths) {

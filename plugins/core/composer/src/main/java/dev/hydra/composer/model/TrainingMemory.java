@@ -171,9 +171,7 @@ public record TrainingMemory(double state, double peak) {
     }
 
     private double activations(ComponentSlot slot) {
-      return step.rows
-          * slot.cost(Workload.sequence(step.tokens)).activations()
-          * computeBytes();
+      return step.rows * slot.cost(Workload.sequence(step.tokens)).activations() * computeBytes();
     }
   }
 }

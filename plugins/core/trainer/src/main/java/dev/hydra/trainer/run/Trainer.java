@@ -82,7 +82,6 @@ public final class Trainer implements AutoCloseable {
     }
     folder.create();
     lock = RunLock.take(folder.path());
-    TokenizerFiles.copy(dataset.tokenizer(), folder.tokenizer());
     log = new RunLog(folder, clock, listener);
     RandomState.seed(settings.seed());
     Placement precision = new Placement(device, ComputeType.choose(settings.precision(), device));
@@ -92,6 +91,7 @@ public final class Trainer implements AutoCloseable {
     try {
       model = ModelStart.build(experiment, components, precision, !folder.used(), this::warn);
       built = Optional.of(model);
+      TokenizerFiles.copy(dataset.tokenizer(), folder.tokenizer()); // a refused run leaves nothing
       training =
           new TrainingStep(
               model, experiment.optimizer(), settings.recompute(), settings.graph(), this::warn);

@@ -13,6 +13,8 @@ import dev.hydra.composer.model.ModelFiles;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
+import dev.hydra.data.Dataset;
+import dev.hydra.data.Tokenizer;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
@@ -28,6 +30,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.IntConsumer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.BeforeEach;
@@ -232,6 +235,50 @@ class LoraTest {
             ConfigException.class,
             () -> Trials.experiment(LORA + ", trainer.stages = [ { name = a } ]"));
     assertThat(stages).hasMessageContaining("cannot be trained in stages");
+  }
+
+  /** A run that is refused leaves no files of its tokenizer behind, so that its folder can go. */
+  @Test
+  void aRefusedRunHasNoTokenizerYet() throws IOException {
+    Experiment experiment = Trials.experiment("trainer.lora { targets = [none] }");
+    Dataset data = experiment.open(List.of(folder), bytes -> {}).get(0);
+    Path file = folder.resolve("corpus.txt");
+    Dataset carried =
+        new Dataset(
+            new FileTokenizer(data.tokenizer(), file),
+            data.corpora(),
+            data.train(),
+            data.validation());
+    RunFolder run = new RunFolder(folder.resolve("run"));
+    assertThrows(
+        ConfigException.class,
+        () ->
+            new Trainer(
+                experiment, List.of(carried), Trials.COMPONENTS, Devices.cpu(), run, new Events()));
+    assertThat(run.tokenizer()).doesNotExist();
+  }
+
+  /** A tokenizer that a run takes a file of along. */
+  private record FileTokenizer(Tokenizer tokenizer, Path file) implements Tokenizer {
+    @Override
+    public int vocabSize() {
+      return tokenizer.vocabSize();
+    }
+
+    @Override
+    public void encode(byte[] text, IntConsumer sink) {
+      tokenizer.encode(text, sink);
+    }
+
+    @Override
+    public byte[] bytes(int token) {
+      return tokenizer.bytes(token);
+    }
+
+    @Override
+    public List<Path> files() {
+      return List.of(file);
+    }
   }
 
   private static String refusal(String settings, Model model) {

@@ -73,6 +73,7 @@ final class ChatCommand implements Callable<Integer> {
   private int context = EngineLimits.DEFAULT.context();
 
   @Mixin private SamplingArguments sampling;
+  @Mixin private AveragesOption averages;
 
   ChatCommand(PluginJars plugins) {
     this.plugins = plugins;
@@ -89,7 +90,7 @@ final class ChatCommand implements Callable<Integer> {
             1, 1, context, EngineLimits.DEFAULT.prefill(), EngineLimits.DEFAULT.prefixBytes());
     Device device = deviceArgument.device();
     try (LoadedModel loaded =
-        LoadedModel.read(folder, overrides, template, plugins, device, precision.on(device))) {
+        LoadedModel.read(folder, overrides, template, plugins, device, precision.on(device), averages)) {
       if (loaded.tokenizer().isEmpty()) {
         throw new UsageException("this model has no tokenizer, so there is nothing to talk with");
       }

@@ -47,14 +47,15 @@ record LoadedModel(
       @Nullable Path template,
       PluginJars plugins,
       Device device,
-      ScalarType type)
+      ScalarType type,
+      AveragesOption averages)
       throws IOException {
     Checkpoint checkpoint = ModelFolder.checkpoint(folder);
     Config config = ModelFolder.config(checkpoint, overrides);
     Optional<Tokenizer> tokenizer = ModelFolder.tokenizer(checkpoint, config, plugins.registry());
     Optional<ChatTemplate> chat = ChatFiles.found(checkpoint.folder(), template);
     GenerationSettings settings = GenerationSettings.read(ConfigFiles.part(config, "generation"));
-    Model model = ModelFolder.load(checkpoint, config, plugins, device, type);
+    Model model = ModelFolder.load(checkpoint, config, plugins, device, type, averages);
     try {
       NotFiniteException.checkWeights(model);
     } catch (RuntimeException e) {

@@ -128,7 +128,19 @@ final class ModelFolder {
   Model load(
       Checkpoint checkpoint, Config config, PluginJars plugins, Device device, ScalarType type)
       throws IOException {
-    Optional<TensorReplacements> averages = this.averages.of(checkpoint);
+    return load(checkpoint, config, plugins, device, type, averages);
+  }
+
+  /** Builds the model of a checkpoint, with the weights that an option asks for. */
+  static Model load(
+      Checkpoint checkpoint,
+      Config config,
+      PluginJars plugins,
+      Device device,
+      ScalarType type,
+      AveragesOption option)
+      throws IOException {
+    Optional<TensorReplacements> averages = option.of(checkpoint);
     Components components = components(checkpoint, config, plugins);
     Model model = Model.build(ModelSpec.read(config), components, new Placement(device, type), 0);
     try {

@@ -52,6 +52,7 @@ final class ServeCommand implements Callable<Integer> {
   @Mixin private PrecisionArgument precision;
   @Mixin private EngineArguments engine;
   @Mixin private SwapFolder swaps;
+  @Mixin private AveragesOption averages;
 
   @Option(
       names = "--model",
@@ -142,7 +143,7 @@ final class ServeCommand implements Callable<Integer> {
       String name, Path folder, EngineLimits limits, Device device, Deque<AutoCloseable> open)
       throws IOException {
     LoadedModel loaded =
-        LoadedModel.read(folder, overrides, template, plugins, device, precision.on(device));
+        LoadedModel.read(folder, overrides, template, plugins, device, precision.on(device), averages);
     open.push(loaded);
     SwappableModel swappable = swaps.open(loaded.model(), loaded.config(), plugins, spec);
     if (swappable != null) {

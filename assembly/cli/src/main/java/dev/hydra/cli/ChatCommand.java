@@ -39,6 +39,7 @@ final class ChatCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private DeviceArgument deviceArgument;
   @Mixin private PrecisionArgument precision;
+  @Mixin private AveragesOption averages;
 
   @Parameters(
       paramLabel = "MODEL",
@@ -73,7 +74,6 @@ final class ChatCommand implements Callable<Integer> {
   private int context = EngineLimits.DEFAULT.context();
 
   @Mixin private SamplingArguments sampling;
-  @Mixin private AveragesOption averages;
 
   ChatCommand(PluginJars plugins) {
     this.plugins = plugins;
@@ -90,7 +90,8 @@ final class ChatCommand implements Callable<Integer> {
             1, 1, context, EngineLimits.DEFAULT.prefill(), EngineLimits.DEFAULT.prefixBytes());
     Device device = deviceArgument.device();
     try (LoadedModel loaded =
-        LoadedModel.read(folder, overrides, template, plugins, device, precision.on(device), averages)) {
+        LoadedModel.read(
+            folder, overrides, template, averages, plugins, device, precision.on(device))) {
       if (loaded.tokenizer().isEmpty()) {
         throw new UsageException("this model has no tokenizer, so there is nothing to talk with");
       }

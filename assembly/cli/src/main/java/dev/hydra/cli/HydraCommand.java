@@ -26,6 +26,7 @@ import picocli.CommandLine.ScopeType;
       EvalCommand.class,
       CompareCommand.class,
       ReportCommand.class,
+      WatchCommand.class,
       GenerateCommand.class,
       ChatCommand.class,
       ServeCommand.class,

@@ -40,22 +40,24 @@ record LoadedModel(
    * Reads a model.
    *
    * @param template a file with its chat template, in place of its own
+   * @param averages whether its weights are to be their averages
    */
   static LoadedModel read(
       Path folder,
       List<String> overrides,
       @Nullable Path template,
+      AveragesOption averages,
       PluginJars plugins,
       Device device,
-      ScalarType type,
-      AveragesOption averages)
+      ScalarType type)
       throws IOException {
     Checkpoint checkpoint = ModelFolder.checkpoint(folder);
     Config config = ModelFolder.config(checkpoint, overrides);
     Optional<Tokenizer> tokenizer = ModelFolder.tokenizer(checkpoint, config, plugins.registry());
     Optional<ChatTemplate> chat = ChatFiles.found(checkpoint.folder(), template);
     GenerationSettings settings = GenerationSettings.read(ConfigFiles.part(config, "generation"));
-    Model model = ModelFolder.load(checkpoint, config, plugins, device, type, averages);
+    Model model =
+        ModelFolder.load(checkpoint, averages.of(checkpoint), config, plugins, device, type);
     try {
       NotFiniteException.checkWeights(model);
     } catch (RuntimeException e) {

@@ -128,25 +128,28 @@ final class ModelFolder {
   Model load(
       Checkpoint checkpoint, Config config, PluginJars plugins, Device device, ScalarType type)
       throws IOException {
-    return load(checkpoint, config, plugins, device, type, averages);
+    return load(checkpoint, averages.of(checkpoint), config, plugins, device, type);
   }
 
-  /** Builds the model of a checkpoint, with the weights that an option asks for. */
+  /**
+   * Builds the model of a checkpoint.
+   *
+   * @param averages what takes the place of its weights, if anything
+   */
   static Model load(
       Checkpoint checkpoint,
+      Optional<TensorReplacements> averages,
       Config config,
       PluginJars plugins,
       Device device,
-      ScalarType type,
-      AveragesOption option)
+      ScalarType type)
       throws IOException {
-    Optional<TensorReplacements> averages = option.of(checkpoint);
     Components components = components(checkpoint, config, plugins);
     Model model = Model.build(ModelSpec.read(config), components, new Placement(device, type), 0);
     try {
       load(model, checkpoint, config);
       for (TensorReplacements each : averages.stream().toList()) {
-        ModelFiles.load(model, each);
+        ModelFiles.load(model, checkpoint.file(Checkpoint.MODEL), each);
       }
       checkpoint.growing().into(model);
     } catch (IOException | RuntimeException e) {

@@ -50,9 +50,9 @@ final class ServeCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private DeviceArgument deviceArgument;
   @Mixin private PrecisionArgument precision;
+  @Mixin private AveragesOption averages;
   @Mixin private EngineArguments engine;
   @Mixin private SwapFolder swaps;
-  @Mixin private AveragesOption averages;
 
   @Option(
       names = "--model",
@@ -143,7 +143,8 @@ final class ServeCommand implements Callable<Integer> {
       String name, Path folder, EngineLimits limits, Device device, Deque<AutoCloseable> open)
       throws IOException {
     LoadedModel loaded =
-        LoadedModel.read(folder, overrides, template, plugins, device, precision.on(device), averages);
+        LoadedModel.read(
+            folder, overrides, template, averages, plugins, device, precision.on(device));
     open.push(loaded);
     SwappableModel swappable = swaps.open(loaded.model(), loaded.config(), plugins, spec);
     if (swappable != null) {

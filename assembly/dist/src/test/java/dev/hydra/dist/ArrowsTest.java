@@ -75,7 +75,7 @@ class ArrowsTest {
     rules.put("composer.model", with(libtorch, "composer.config", "composer.spec"));
     rules.put(
         "composer.swap", with(libtorch, "composer.config", "composer.spec", "composer.model"));
-    rules.put("data..", libtorch);
+    rules.put("data..", with(libtorch, "chat"));
     rules.put("chat", new String[] {"api", "chat.jinja"});
     rules.put("chat.jinja", new String[] {"api"});
     rules.put("tokenizer.hf", with(libtorch, "data"));
@@ -103,6 +103,7 @@ class ArrowsTest {
     rules.put("cli.plugins", with(tools, "api.host", "cli.common"));
     rules.put("cli.swap", with(tools, "cli.common", "cli.plugins"));
     rules.put("cli.swapbench", with(tools, "cli.common", "cli.plugins", "cli.swap"));
+    rules.put("cli.watch", with(tools, "cli.common", "cli.compare", "cli.swap"));
     rules.put("cli", with(tools, "api.host", "cli.."));
     return rules;
   }

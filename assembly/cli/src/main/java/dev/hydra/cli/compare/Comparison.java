@@ -32,7 +32,8 @@ public final class Comparison {
     return new Comparison(Run.read(folders));
   }
 
-  Comparison(List<Run> runs) {
+  /** Compares runs that were read. */
+  public Comparison(List<Run> runs) {
     this.runs = runs;
     figures = runs.stream().map(Figures::new).toList();
     equalPoints = EqualPoint.of(runs);

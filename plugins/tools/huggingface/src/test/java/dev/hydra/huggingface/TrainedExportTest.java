@@ -16,10 +16,13 @@ import dev.hydra.libtorch.safetensors.TensorReplacements;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -82,6 +85,40 @@ class TrainedExportTest {
         Golden.COMPONENTS,
         Progress.NONE);
     assertEquals(8, doubled(golden, back));
+  }
+
+  /** What low-rank adapters add is in the export, as in what the training computed with. */
+  @Test
+  void adaptersAreMerged() throws IOException {
+    Golden golden = Golden.of("jamba");
+    Path run = folder.resolve("run");
+    Path checkpoint = Files.createDirectories(run.resolve("checkpoints/step-000001"));
+    Files.copy(golden.folder().resolve("config.json"), run.resolve(HuggingFace.KEPT_CONFIG));
+    Files.writeString(checkpoint.resolve("config.conf"), golden.published().text());
+    Path back = folder.resolve("back");
+    Path ours = folder.resolve("ours");
+    try (PointerScope scope = new PointerScope();
+        Model model = golden.load(folder, ScalarType.Float)) {
+      model.parameters().adapt(OURS::equals, 2, 4);
+      Parameter b = model.parameters().byName().get(OURS + ".lora_b");
+      b.load(torch.randn(b.spec().sizes()));
+      model.parameters().adapters().merge();
+      ModelFiles.save(model, checkpoint.resolve(Shards.FILE));
+      HuggingFace.exportModel(
+          checkpoint, Optional.empty(), Optional.empty(), back, Golden.COMPONENTS, Progress.NONE);
+      HuggingFace.importModel(back, ours, Golden.COMPONENTS, Progress.NONE);
+      try (SafetensorsFile merged = SafetensorsFile.open(ours.resolve(Shards.FILE))) {
+        for (TensorInfo info : merged.tensors()) {
+          Tensor computed = model.parameters().byName().get(info.name()).working();
+          assertTrue(merged.read(info.name()).equal(computed), info.name());
+        }
+      }
+    }
+    try (Stream<Path> files = Files.list(back)) {
+      assertEquals(
+          List.of("config.json", "model.safetensors"),
+          files.map(file -> file.getFileName().toString()).sorted().toList());
+    }
   }
 
   /** How many tensors of an export are twice what they were; the others are the same. */

@@ -2,6 +2,7 @@ package dev.hydra.composer.swap;
 
 import dev.hydra.api.PluginId;
 import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.ModelComposition;
 import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.spec.SitePath;
@@ -68,6 +69,11 @@ public final class Swapper implements AutoCloseable {
   }
 
   private SwapReport swap(SwapRequest request, long begin) throws InterruptedException {
+    if (!model.parameters().adapters().isEmpty()) {
+      throw new SwapRefusedException(
+          "the model is trained by low-rank adapters (trainer.lora), which belong to the components"
+              + " that it has; export it merged, and swap in a training of that");
+    }
     long bytes = room.getAsLong();
     try (PreparedSwap prepared =
         Worker.run(
@@ -83,11 +89,7 @@ public final class Swapper implements AutoCloseable {
   }
 
   private SwapReport put(
-      PreparedSwap prepared,
-      SwapRequest request,
-      long now,
-      List<ModelState> states,
-      long begin) {
+      PreparedSwap prepared, SwapRequest request, long now, List<ModelState> states, long begin) {
     long pauseBegin = System.nanoTime();
     AppliedSwap done = prepared.put(model, request, states);
     confirm("another swap was put in place", now);
@@ -239,6 +241,16 @@ public final class Swapper implements AutoCloseable {
         .slots()
         .forEach(site -> all.put(site.path(), SwapReport.Version.of(site.site().registration())));
     return all;
+  }
+
+  /**
+   * Describes the model as it is now, in the turn of requests, so that no swap is half done.
+   *
+   * @param tokens the sequence length to count FLOPs at
+   * @throws SwapRefusedException if the end came before
+   */
+  public ModelComposition composition(long tokens) {
+    return inTurn(() -> ModelComposition.of(model, tokens));
   }
 
   /**

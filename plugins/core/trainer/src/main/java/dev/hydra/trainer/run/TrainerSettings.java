@@ -40,6 +40,8 @@ import java.util.Optional;
  * @param emaDecay how much of the average of the parameters a step keeps; none: there is none
  * @param metrics what is measured besides every step
  * @param tensorBoard whether event files of TensorBoard are written
+ * @param initFrom the folder whose weights the training begins with; none: they are drawn
+ * @param lora which linear maps are trained by low-rank adapters; none: all parameters are trained
  */
 public record TrainerSettings(
     int steps,
@@ -62,7 +64,12 @@ public record TrainerSettings(
     GuardSettings guard,
     Optional<Double> emaDecay,
     MetricsSettings metrics,
-    TensorBoard.Mode tensorBoard) {
+    TensorBoard.Mode tensorBoard,
+    Optional<String> initFrom,
+    Optional<LoraSettings> lora) {
+  /** Where a configuration says what weights a training begins with. */
+  public static final String INIT_FROM_PATH = "trainer.init-from";
+
   private static final Option<Integer> STEPS =
       Option.integer("steps", "optimizer steps in all").atLeast(1);
   private static final Option<Integer> BATCH_SIZE =
@@ -110,6 +117,13 @@ public record TrainerSettings(
               "whether the metrics are written to the run folder for TensorBoard, too")
           .orElse(TensorBoard.Mode.ON);
 
+  private static final Option<Optional<String>> INIT_FROM =
+      Option.text(
+              "init-from",
+              "the folder whose weights the training begins with: an imported model, a run folder or"
+                  + " a checkpoint; the same as --init-from")
+          .optional("weights are drawn");
+
   private static final Option<Integer> EVALUATION_EVERY =
       Option.integer("every", "steps between evaluations; 0: only at the end")
           .atLeast(0)
@@ -152,7 +166,8 @@ public record TrainerSettings(
           DETERMINISTIC,
           SEED,
           LOG_EVERY,
-          TENSORBOARD);
+          TENSORBOARD,
+          INIT_FROM);
   private static final List<Option<?>> EVALUATION =
       List.of(EVALUATION_EVERY, EVALUATION_WINDOWS, EVALUATION_FINAL);
   private static final List<Option<?>> CHECKPOINT = List.of(CHECKPOINT_EVERY, CHECKPOINT_KEEP);
@@ -169,6 +184,7 @@ public record TrainerSettings(
         new OptionGroup(
             "trainer.ema", "An exponential moving average of the trained parameters.", EMA),
         new OptionGroup("trainer.sample", "The text that is generated at the end.", SAMPLE),
+        LoraSettings.documentation(),
         GuardSettings.documentation(),
         MetricsSettings.documentation(),
         StageSettings.documentation());
@@ -191,6 +207,7 @@ public record TrainerSettings(
             "sample",
             "swap",
             "metrics",
+            LoraSettings.KEY,
             StageSettings.KEY);
     Settings evaluation = part(trainer, "evaluation", EVALUATION);
     int last = evaluation.get(EVALUATION_FINAL);
@@ -217,7 +234,9 @@ public record TrainerSettings(
         GuardSettings.read(ConfigFiles.part(trainer, "swap")),
         part(trainer, "ema", EMA).get(EMA_DECAY),
         MetricsSettings.read(ConfigFiles.part(trainer, "metrics")),
-        main.get(TENSORBOARD));
+        main.get(TENSORBOARD),
+        main.get(INIT_FROM),
+        LoraSettings.read(trainer));
   }
 
   private static Settings part(Config trainer, String key, List<Option<?>> options) {

@@ -187,6 +187,7 @@ final class DeviceStep implements StepPlan {
         parts.optimizer().stepUnless(skip.to(ScalarType.Float));
         parts.gradients().syncWorkingCopies();
       }
+      parts.model().parameters().adapters().merge();
       parts.sums().adjustUnless(skip, parts.model().parameters());
     }
   }

@@ -30,8 +30,8 @@ final class SwapFolder {
   }
 
   /** Opens the folder for a model; null if none is named. */
-  @Nullable SwappableModel open(
-      Model model, Config config, PluginJars plugins, CommandSpec spec) throws IOException {
+  @Nullable SwappableModel open(Model model, Config config, PluginJars plugins, CommandSpec spec)
+      throws IOException {
     if (folder == null) {
       return null;
     }

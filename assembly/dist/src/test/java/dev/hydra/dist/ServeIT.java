@@ -76,8 +76,18 @@ class ServeIT {
               address,
               "/v1/completions",
               Map.of(
-                  "model", "run", "prompt", List.of(1, 2, 3, 4, 5), "max_tokens", 1, "logprobs", 1,
-                  "echo", true, "temperature", 0));
+                  "model",
+                  "run",
+                  "prompt",
+                  List.of(1, 2, 3, 4, 5),
+                  "max_tokens",
+                  1,
+                  "logprobs",
+                  1,
+                  "echo",
+                  true,
+                  "temperature",
+                  0));
       assertEquals(200, answer.statusCode(), answer.body());
       Map<String, Object> choice =
           ((List<Map<String, Object>>) JSON.std.mapFrom(answer.body()).get("choices")).get(0);

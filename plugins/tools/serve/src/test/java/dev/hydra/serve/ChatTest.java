@@ -83,8 +83,7 @@ class ChatTest {
     assertEquals("chat.completion.chunk", events.get(0).get("object"));
     StringBuilder text = new StringBuilder();
     for (Map<String, Object> event : events) {
-      Map<String, Object> delta =
-          (Map<String, Object>) TestServer.choice(event, 0).get("delta");
+      Map<String, Object> delta = (Map<String, Object>) TestServer.choice(event, 0).get("delta");
       text.append(delta.getOrDefault("content", ""));
     }
     assertEquals(whole, text.toString());

@@ -74,8 +74,15 @@ class CompletionsTest {
                     "/v1/completions",
                     Json.text(
                         body(
-                            "In the", "temperature", 1, "seed", 3, "stream", true,
-                            "stream_options", options)))
+                            "In the",
+                            "temperature",
+                            1,
+                            "seed",
+                            3,
+                            "stream",
+                            true,
+                            "stream_options",
+                            options)))
                 .body());
     StringBuilder text = new StringBuilder();
     events.stream()
@@ -108,7 +115,15 @@ class CompletionsTest {
     String stop = whole.substring(10, 13);
     Map<String, Object> stopped =
         complete(
-            "In the", "max_tokens", 30, "temperature", 1, "seed", 1, "stop", List.of("zzzzz", stop));
+            "In the",
+            "max_tokens",
+            30,
+            "temperature",
+            1,
+            "seed",
+            1,
+            "stop",
+            List.of("zzzzz", stop));
     assertEquals(whole.substring(0, whole.indexOf(stop)), text(stopped));
     assertEquals("stop", TestServer.choice(stopped, 0).get("finish_reason"));
   }
@@ -120,8 +135,15 @@ class CompletionsTest {
     int[] second = {1, 2, 3};
     Map<String, Object> answer =
         complete(
-            List.of(list(first), list(second)), "max_tokens", 1, "logprobs", 1, "echo", true,
-            "seed", 1234);
+            List.of(list(first), list(second)),
+            "max_tokens",
+            1,
+            "logprobs",
+            1,
+            "echo",
+            true,
+            "seed",
+            1234);
     SequenceScorer scorer = new SequenceScorer(server.model);
     for (int row = 0; row < 2; row++) {
       int[] tokens = row == 0 ? first : second;
@@ -139,8 +161,7 @@ class CompletionsTest {
         assertThat(top.get(i + 1)).hasSize(1);
       }
       // The drawn token is the likeliest one.
-      assertEquals(
-          values.get(tokens.length), top.get(tokens.length).values().iterator().next());
+      assertEquals(values.get(tokens.length), top.get(tokens.length).values().iterator().next());
     }
   }
 
@@ -154,8 +175,7 @@ class CompletionsTest {
 
   @Test
   void scoresThePromptAlone() {
-    Map<String, Object> answer =
-        complete("In the", "max_tokens", 0, "logprobs", 2, "echo", true);
+    Map<String, Object> answer = complete("In the", "max_tokens", 0, "logprobs", 2, "echo", true);
     assertEquals("In the", text(answer));
     Map<String, Object> logprobs =
         (Map<String, Object>) TestServer.choice(answer, 0).get("logprobs");
@@ -195,11 +215,13 @@ class CompletionsTest {
         server.ok("/tokenize", Map.of("model", "tiny", "prompt", "hi")).get("tokens"));
     assertEquals(
         "hi",
-        server.ok("/detokenize", Map.of("model", "tiny", "tokens", List.of(104, 105)))
+        server
+            .ok("/detokenize", Map.of("model", "tiny", "tokens", List.of(104, 105)))
             .get("prompt"));
     assertThat(server.get("/tokenizer_info?model=tiny").body()).contains("\"vocab_size\":256");
     assertEquals("{\"status\":\"ok\"}", server.get("/health").body());
     assertThat(server.get("/metrics").body())
-        .contains("# TYPE hydra_drawn_tokens_total counter", "hydra_sessions_running{model=\"tiny\"}");
+        .contains(
+            "# TYPE hydra_drawn_tokens_total counter", "hydra_sessions_running{model=\"tiny\"}");
   }
 }

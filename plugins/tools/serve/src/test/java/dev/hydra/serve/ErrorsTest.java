@@ -226,8 +226,7 @@ class ErrorsTest {
   void aStoppedServerRefuses() throws IOException {
     TestServer stopped = new TestServer(TestServer.LIMITS, SMALL);
     String body =
-        Json.text(
-            Map.of("model", "tiny", "prompt", "a", "max_tokens", 500, "temperature", 0));
+        Json.text(Map.of("model", "tiny", "prompt", "a", "max_tokens", 500, "temperature", 0));
     CompletableFuture<HttpResponse<String>> answer =
         stopped.client.sendAsync(
             stopped.request("/v1/completions", body), HttpResponse.BodyHandlers.ofString());

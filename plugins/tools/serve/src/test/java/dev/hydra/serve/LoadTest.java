@@ -24,8 +24,7 @@ class LoadTest {
   private static final int MALFORMED = 3000;
 
   private static Map<String, Object> body(SplittableRandom random, int number) {
-    List<Integer> prompt =
-        random.ints(1 + random.nextInt(60), 0, 256).boxed().toList();
+    List<Integer> prompt = random.ints(1 + random.nextInt(60), 0, 256).boxed().toList();
     Map<String, Object> body = new LinkedHashMap<>();
     body.put("model", "tiny");
     body.put("prompt", prompt);

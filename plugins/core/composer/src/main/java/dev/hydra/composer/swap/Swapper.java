@@ -89,11 +89,7 @@ public final class Swapper implements AutoCloseable {
   }
 
   private SwapReport put(
-      PreparedSwap prepared,
-      SwapRequest request,
-      long now,
-      List<ModelState> states,
-      long begin) {
+      PreparedSwap prepared, SwapRequest request, long now, List<ModelState> states, long begin) {
     long pauseBegin = System.nanoTime();
     AppliedSwap done = prepared.put(model, request, states);
     confirm("another swap was put in place", now);

@@ -40,7 +40,7 @@ record LoadedModel(
    * Reads a model.
    *
    * @param template a file with its chat template, in place of its own
-   * @param averages whether its weights are meant, or their averages
+   * @param averages whether its weights are to be their averages
    */
   static LoadedModel read(
       Path folder,
@@ -56,7 +56,8 @@ record LoadedModel(
     Optional<Tokenizer> tokenizer = ModelFolder.tokenizer(checkpoint, config, plugins.registry());
     Optional<ChatTemplate> chat = ChatFiles.found(checkpoint.folder(), template);
     GenerationSettings settings = GenerationSettings.read(ConfigFiles.part(config, "generation"));
-    Model model = ModelFolder.load(checkpoint, averages, config, plugins, device, type);
+    Model model =
+        ModelFolder.load(checkpoint, averages.of(checkpoint), config, plugins, device, type);
     try {
       NotFiniteException.checkWeights(model);
     } catch (RuntimeException e) {

@@ -128,24 +128,27 @@ final class ModelFolder {
   Model load(
       Checkpoint checkpoint, Config config, PluginJars plugins, Device device, ScalarType type)
       throws IOException {
-    return load(checkpoint, averages, config, plugins, device, type);
+    return load(checkpoint, averages.of(checkpoint), config, plugins, device, type);
   }
 
-  /** Builds the model of a checkpoint, with its weights or with their averages. */
+  /**
+   * Builds the model of a checkpoint.
+   *
+   * @param averages what takes the place of its weights, if anything
+   */
   static Model load(
       Checkpoint checkpoint,
-      AveragesOption averages,
+      Optional<TensorReplacements> averages,
       Config config,
       PluginJars plugins,
       Device device,
       ScalarType type)
       throws IOException {
-    Optional<TensorReplacements> averaged = averages.of(checkpoint);
     Components components = components(checkpoint, config, plugins);
     Model model = Model.build(ModelSpec.read(config), components, new Placement(device, type), 0);
     try {
       load(model, checkpoint, config);
-      for (TensorReplacements each : averaged.stream().toList()) {
+      for (TensorReplacements each : averages.stream().toList()) {
         ModelFiles.load(model, checkpoint.file(Checkpoint.MODEL), each);
       }
       checkpoint.growing().into(model);

@@ -26,6 +26,7 @@ import picocli.CommandLine.ScopeType;
       EvalCommand.class,
       CompareCommand.class,
       ReportCommand.class,
+      ExperimentCommand.class,
       GenerateCommand.class,
       ScoreCommand.class,
       InspectCommand.class,

@@ -1,13 +1,11 @@
 package dev.hydra.cli.compare;
 
+import dev.hydra.cli.page.Curve;
+import dev.hydra.cli.page.Document;
+import dev.hydra.cli.page.Plot;
 import dev.hydra.composer.config.ConfigFiles;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 
@@ -17,7 +15,6 @@ final class Page {
 
   private final Comparison comparison;
   private final List<Run> runs;
-  private final StringBuilder html = new StringBuilder();
 
   Page(Comparison comparison) {
     this.comparison = comparison;
@@ -28,45 +25,20 @@ final class Page {
   String html() {
     String names = runs.stream().map(Run::name).collect(Collectors.joining(", "));
     String title = (runs.size() == 1 ? "Run " : "Runs ") + names;
-    html.append("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n")
-        .append("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n")
-        .append("<title>" + Html.escape(title) + "</title>\n<style>\n" + style())
-        .append("</style></head>\n<body><header><h1>" + Html.escape(title) + "</h1>\n");
-    legend();
-    html.append("</header>\n<main>\n");
-    plots();
-    comparison.tables().forEach(this::table);
+    Document page = new Document(title, runs.stream().map(Run::name).toList());
+    plots(page);
+    comparison.tables().forEach(page::table);
     if (runs.size() == 1) {
-      html.append("<details><summary>Configuration</summary><pre>")
-          .append(Html.escape(ConfigFiles.render(runs.get(0).config())))
-          .append("</pre></details>\n");
+      page.details("Configuration", ConfigFiles.render(runs.get(0).config()));
     }
-    return html.append("</main></body></html>\n").toString();
+    return page.end();
   }
 
-  private static String style() {
-    try (InputStream css =
-        Objects.requireNonNull(Page.class.getResourceAsStream("page.css"), "page.css")) {
-      return new String(css.readAllBytes(), StandardCharsets.UTF_8);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  private void legend() {
-    html.append("<p class=\"legend\">");
-    for (int i = 0; i < runs.size(); i++) {
-      html.append("<span><i class=\"c" + i % Plot.COLOURS + "\"></i>")
-          .append(Html.escape(runs.get(i).name()) + "</span>");
-    }
-    html.append("</p>\n");
-  }
-
-  private void plots() {
+  private void plots(Document page) {
     TreeSet<String> sets = new TreeSet<>();
     runs.forEach(run -> sets.addAll(run.validationSets()));
     for (String set : sets) {
-      section(
+      page.section(
           "Held-out text: " + set,
           "bits per byte, whatever the tokenizer",
           everyAxis(
@@ -74,14 +46,14 @@ final class Page {
               (plot, run, axis, colour) ->
                   plot.dots(run.name(), colour, run.bitsPerByte(axis, set))));
     }
-    section(
+    page.section(
         "Training loss",
         "nats per token; thin: as logged, thick: the mean around it; the highest 2 % are at the edge"
             + (comparison.sameTokenizer()
                 ? ""
                 : "; not comparable, as the tokenizers are not the same"),
         everyAxis("loss", (plot, run, axis, colour) -> smoothed(plot, run, axis, colour, "loss")));
-    section(
+    page.section(
         "Speed and memory",
         "",
         List.of(
@@ -89,7 +61,7 @@ final class Page {
             steps("MFU, part of the device's peak", "mfu"),
             steps("peak memory of the device, bytes", "device_peak_bytes"),
             steps("memory of the process, bytes", "host_bytes")));
-    section(
+    page.section(
         "Optimization",
         "",
         List.of(
@@ -97,7 +69,7 @@ final class Page {
             steps("norm of the gradient, before clipping", "gradient_norm"),
             steps("auxiliary loss", "auxiliary_loss")));
     if (runs.size() == 1) {
-      section(
+      page.section(
           "Components",
           "what they observe on held-out text; thick: the mean, thin: the least and the most;"
               + " of lists a line for each place",
@@ -157,43 +129,5 @@ final class Page {
               });
     }
     return plot;
-  }
-
-  private void section(String title, String note, List<Plot> plots) {
-    List<Plot> drawn = plots.stream().filter(plot -> !plot.isEmpty()).toList();
-    if (!drawn.isEmpty()) {
-      heading(title, note);
-      html.append("<div class=\"plots\">\n");
-      drawn.forEach(plot -> html.append(plot.svg()));
-      html.append("</div>\n");
-    }
-  }
-
-  private void heading(String title, String note) {
-    html.append("<h2>" + Html.escape(title));
-    if (!note.isEmpty()) {
-      html.append(" <small>" + Html.escape(note) + "</small>");
-    }
-    html.append("</h2>\n");
-  }
-
-  private void table(Table table) {
-    heading(table.title(), table.note());
-    if (table.rows().isEmpty()) {
-      return;
-    }
-    html.append("<div class=\"wide\"><table><thead>");
-    row("th", table.header());
-    html.append("</thead><tbody>\n");
-    table.rows().forEach(cells -> row("td", cells));
-    html.append("</tbody></table></div>\n");
-  }
-
-  private void row(String element, List<String> cells) {
-    html.append("<tr>");
-    for (String cell : cells) {
-      html.append("<" + element + ">" + Html.escape(cell) + "</" + element + ">");
-    }
-    html.append("</tr>\n");
   }
 }

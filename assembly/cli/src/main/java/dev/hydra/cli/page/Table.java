@@ -1,4 +1,4 @@
-package dev.hydra.cli.compare;
+package dev.hydra.cli.page;
 
 import java.io.PrintWriter;
 import java.util.ArrayList;

@@ -1,4 +1,4 @@
-package dev.hydra.cli.compare;
+package dev.hydra.cli.page;
 
 /** Writes text into HTML and SVG. */
 final class Html {

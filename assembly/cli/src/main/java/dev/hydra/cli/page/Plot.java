@@ -1,4 +1,4 @@
-package dev.hydra.cli.compare;
+package dev.hydra.cli.page;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -6,9 +6,9 @@ import java.util.Locale;
 import java.util.stream.DoubleStream;
 
 /** Draws curves as an SVG element, whose colours are those of the page's style sheet. */
-final class Plot {
+public final class Plot {
   /** How many colours there are for curves. */
-  static final int COLOURS = 8;
+  public static final int COLOURS = 8;
 
   private static final int WIDTH = 460;
   private static final int HEIGHT = 270;
@@ -39,23 +39,23 @@ final class Plot {
   private double end;
 
   /** Begins an empty plot. */
-  Plot(String title, String xTitle) {
+  public Plot(String title, String xTitle) {
     this.title = title;
     this.xTitle = xTitle;
   }
 
   /** Adds a line. */
-  Plot line(String name, int colour, Curve curve) {
+  public Plot line(String name, int colour, Curve curve) {
     return add(name, colour, Shape.LINE, curve);
   }
 
   /** Adds a thin line, of values before they were smoothed or of bounds. */
-  Plot faint(String name, int colour, Curve curve) {
+  public Plot faint(String name, int colour, Curve curve) {
     return add(name, colour, Shape.FAINT, curve);
   }
 
   /** Adds a line with a dot at every value. */
-  Plot dots(String name, int colour, Curve curve) {
+  public Plot dots(String name, int colour, Curve curve) {
     return add(name, colour, Shape.DOTS, curve);
   }
 
@@ -67,7 +67,7 @@ final class Plot {
   }
 
   /** Adds a vertical mark. */
-  Plot mark(double x, String label, String details) {
+  public Plot mark(double x, String label, String details) {
     if (Double.isFinite(x)) {
       marks.add(new Mark(x, label, details));
     }
@@ -75,12 +75,12 @@ final class Plot {
   }
 
   /** Says whether there is nothing to draw. */
-  boolean isEmpty() {
+  public boolean isEmpty() {
     return series.isEmpty();
   }
 
   /** Returns the element; only of a plot that is not empty. */
-  String svg() {
+  public String svg() {
     range();
     StringBuilder svg = new StringBuilder();
     svg.append(

@@ -2,8 +2,8 @@ package dev.hydra.cli;
 
 import dev.hydra.cli.common.Json;
 import dev.hydra.cli.common.UsageException;
-import dev.hydra.cli.compare.Comparison;
-import dev.hydra.cli.compare.Table;
+import dev.hydra.cli.page.Report;
+import dev.hydra.cli.page.Table;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -12,8 +12,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
-/** Says in which forms a comparison is written. */
-final class ComparisonOutput {
+/** Says in which forms results are written. */
+final class ReportOutput {
   @Option(names = "--json", description = "One JSON object.")
   private boolean json;
 
@@ -23,15 +23,15 @@ final class ComparisonOutput {
       description = "Also a page with plots, in one file that loads nothing else.")
   private @Nullable Path page;
 
-  /** Writes a comparison as it was asked for. */
-  void write(Comparison comparison, PrintWriter out) throws IOException {
+  /** Writes results as it was asked for. */
+  void write(Report report, PrintWriter out) throws IOException {
     if (page != null) {
-      write(comparison, page);
+      write(report, page);
     }
     if (json) {
-      out.println(Json.line(comparison.json()));
+      out.println(Json.line(report.json()));
     } else {
-      List<Table> tables = comparison.tables();
+      List<Table> tables = report.tables();
       for (int i = 0; i < tables.size(); i++) {
         if (i > 0) {
           out.println();
@@ -46,7 +46,7 @@ final class ComparisonOutput {
     out.flush();
   }
 
-  private static void write(Comparison comparison, Path file) throws IOException {
+  private static void write(Report report, Path file) throws IOException {
     Path folder = file.toAbsolutePath().normalize().getParent();
     if (folder == null || !Files.isDirectory(folder)) {
       throw new UsageException("--html " + file + ": there is no folder " + folder);
@@ -54,6 +54,6 @@ final class ComparisonOutput {
     if (Files.isDirectory(file)) {
       throw new UsageException("--html " + file + " is a folder; name a file in it");
     }
-    Files.writeString(file, comparison.html());
+    Files.writeString(file, report.html());
   }
 }

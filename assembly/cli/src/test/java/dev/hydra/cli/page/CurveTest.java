@@ -1,4 +1,4 @@
-package dev.hydra.cli.compare;
+package dev.hydra.cli.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;

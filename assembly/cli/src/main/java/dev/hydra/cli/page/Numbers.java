@@ -1,11 +1,11 @@
-package dev.hydra.cli.compare;
+package dev.hydra.cli.page;
 
 import java.util.Locale;
 
 /** Writes numbers for people. */
-final class Numbers {
+public final class Numbers {
   /** Stands for a number that is not known. */
-  static final String UNKNOWN = "-";
+  public static final String UNKNOWN = "-";
 
   private static final String[] PREFIXES = {"", "k", "M", "G", "T", "P", "E"};
   private static final int THOUSAND = 1000;
@@ -15,17 +15,17 @@ final class Numbers {
   private Numbers() {}
 
   /** Returns a whole number with all its digits. */
-  static String whole(double number) {
+  public static String whole(double number) {
     return format("%,.0f", number);
   }
 
   /** Returns a number with four decimal places, as losses have. */
-  static String fine(double number) {
+  public static String fine(double number) {
     return format("%.4f", number);
   }
 
   /** Returns a number with three digits or a prefix of a thousandfold, such as 12.3M. */
-  static String shorter(double number) {
+  public static String shorter(double number) {
     if (!Double.isFinite(number)) {
       return UNKNOWN;
     }
@@ -52,7 +52,7 @@ final class Numbers {
   }
 
   /** Returns a duration, such as 1 h 02 min. */
-  static String duration(double seconds) {
+  public static String duration(double seconds) {
     if (!Double.isFinite(seconds)) {
       return UNKNOWN;
     }
@@ -66,7 +66,7 @@ final class Numbers {
   }
 
   /** Returns a part of a whole in per cent. */
-  static String percent(double part) {
+  public static String percent(double part) {
     return format("%.1f %%", 100 * part);
   }
 

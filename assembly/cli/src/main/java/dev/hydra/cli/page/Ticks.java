@@ -1,4 +1,4 @@
-package dev.hydra.cli.compare;
+package dev.hydra.cli.page;
 
 import java.util.ArrayList;
 import java.util.List;

@@ -1,4 +1,4 @@
-package dev.hydra.cli.compare;
+package dev.hydra.cli.page;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -9,16 +9,16 @@ import java.util.OptionalDouble;
  *
  * @param points in ascending order of {@code x}
  */
-record Curve(List<Point> points) {
+public record Curve(List<Point> points) {
   /** A value somewhere on the axis; both are finite. */
-  record Point(double x, double y) {}
+  public record Point(double x, double y) {}
 
   /** Collects points; those that are not finite are left out. */
-  static final class Builder {
+  public static final class Builder {
     private final List<Point> points = new ArrayList<>();
 
     /** Adds a point at or after the last one; one at the same place takes its place. */
-    Builder add(double x, double y) {
+    public Builder add(double x, double y) {
       if (Double.isFinite(x) && Double.isFinite(y)) {
         if (!points.isEmpty() && points.get(points.size() - 1).x() == x) {
           points.remove(points.size() - 1);
@@ -29,18 +29,18 @@ record Curve(List<Point> points) {
     }
 
     /** Returns the curve of what was added. */
-    Curve build() {
+    public Curve build() {
       return new Curve(List.copyOf(points));
     }
   }
 
   /** Says whether there is no point. */
-  boolean isEmpty() {
+  public boolean isEmpty() {
     return points.isEmpty();
   }
 
   /** Returns the last point; only of a curve that is not empty. */
-  Point last() {
+  public Point last() {
     return points.get(points.size() - 1);
   }
 
@@ -48,7 +48,7 @@ record Curve(List<Point> points) {
    * Returns the value at a place, by linear interpolation between the points around it; empty
    * outside of the points.
    */
-  OptionalDouble at(double x) {
+  public OptionalDouble at(double x) {
     for (int i = 0; i < points.size(); i++) {
       Point right = points.get(i);
       if (right.x() == x) {
@@ -67,7 +67,7 @@ record Curve(List<Point> points) {
   }
 
   /** Returns the curve with each value replaced by the mean of up to {@code width} around it. */
-  Curve smoothed(int width) {
+  public Curve smoothed(int width) {
     int half = width / 2;
     double[] sums = new double[points.size() + 1];
     for (int i = 0; i < points.size(); i++) {
@@ -83,7 +83,7 @@ record Curve(List<Point> points) {
   }
 
   /** Returns a curve of at most about {@code most} points that keeps the least and the greatest. */
-  Curve thinned(int most) {
+  public Curve thinned(int most) {
     if (points.size() <= most) {
       return this;
     }

@@ -57,8 +57,7 @@ final class ChunkedDeltaRule extends CustomFunction {
     in.documents().ifPresent(inputs::add);
     in.initial().ifPresent(inputs::add);
     Tensor[] outputs =
-        new ChunkedDeltaRule(
-                chunk, in.most(), in.documents().isPresent(), in.initial().isPresent())
+        new ChunkedDeltaRule(chunk, in.most(), in.documents().isPresent(), in.initial().isPresent())
             .apply(inputs.toArray(Tensor[]::new));
     return new GatedDeltaRule.Output(outputs[0], outputs[1]);
   }

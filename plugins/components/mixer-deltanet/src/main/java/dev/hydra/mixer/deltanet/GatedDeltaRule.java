@@ -14,9 +14,10 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * y[t] = S[t]^T q[t],   alpha = exp(log),  beta = most * sigmoid(strength)
  * }</pre>
  *
- * What S remembers decays by alpha, and what it returns for k[t] moves towards v[t] by beta: up to it
- * where beta is at most 1, and beyond it where beta may be 2, so that the eigenvalue of k[t] is in
- * [-1, 1] instead of [0, 1] (arXiv 2411.12537). Decays and states are computed in the type of {@code log}, products in the type of v.
+ * What S remembers decays by alpha, and what it returns for k[t] moves towards v[t] by beta: up to
+ * it where beta is at most 1, and beyond it where beta may be 2, so that the eigenvalue of k[t] is
+ * in [-1, 1] instead of [0, 1] (arXiv 2411.12537). Decays and states are computed in the type of
+ * {@code log}, products in the type of v.
  */
 final class GatedDeltaRule {
   private GatedDeltaRule() {}

@@ -37,7 +37,7 @@ import picocli.CommandLine.Spec;
     description = {
       "Trains every model of an experiment on every task, at every learning rate, and tests it.",
       "Ctrl-C ends with exit code 130; the same command again goes on, as trainings that are"
-          + " complete are kept."
+          + " complete are kept. Started several times at once, it shares the work."
     },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
@@ -138,20 +138,16 @@ final class ExperimentRunCommand implements Callable<Integer> {
   /** Says which training is done, and what came out. */
   private final class Progress implements StudyListener {
     private final PrintWriter err = spec.commandLine().getErr();
-    private String place = "";
 
     @Override
-    public void began(Trial trial, int number, int of) {
-      place = number + "/" + of + "  " + trial;
-    }
-
-    @Override
-    public void ended(Trial trial, TrialResult result, boolean cached) {
+    public void ended(Trial trial, TrialResult result, boolean cached, int number, int of) {
       err.println(
           String.format(
               Locale.ROOT,
-              "%s: validation %.3f after %,d steps, %s%s",
-              place,
+              "%d/%d  %s: validation %.3f after %,d steps, %s%s",
+              number,
+              of,
+              trial,
               result.validation(),
               result.steps(),
               cached ? "known" : String.format(Locale.ROOT, "%.1f s", result.seconds()),

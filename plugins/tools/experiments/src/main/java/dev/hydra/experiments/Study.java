@@ -17,6 +17,7 @@ import dev.hydra.tasks.TaskContext;
 import dev.hydra.tasks.TaskFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -124,6 +125,7 @@ public record Study(
             settings.get(QUESTION),
             each(
                 config,
+                given,
                 settings,
                 TASKS,
                 (name, object) -> {
@@ -136,7 +138,7 @@ public record Study(
                       choice.create(
                           factory -> factory.create(new TaskContext(choice.settings(), roots))));
                 }),
-            each(config, settings, MODELS, StudyModel::read),
+            each(config, given, settings, MODELS, StudyModel::read),
             EqualSizes.read(ConfigFiles.part(config, EQUAL.name())),
             settings.get(RATES),
             settings.get(SEEDS),
@@ -149,6 +151,7 @@ public record Study(
 
   private static <T> List<T> each(
       Config config,
+      Config given,
       Settings settings,
       Option<Optional<ConfigValue>> option,
       BiFunction<String, Config, T> reader) {
@@ -157,14 +160,12 @@ public record Study(
       throw settings.invalid(option, "is required: an object of objects, by their names");
     }
     List<T> all = new ArrayList<>();
-    // As they stand in the file: a HOCON object has no order.
+    // As they stand in the file, without what overrides it: a HOCON object has no order.
+    Config written = ConfigFiles.part(given, option.name());
     Map<String, ConfigValue> sorted = new TreeMap<>(part.root());
     sorted.entrySet().stream()
         .filter(entry -> entry.getValue().valueType() != ConfigValueType.NULL)
-        .sorted(
-            (a, b) ->
-                Integer.compare(
-                    a.getValue().origin().lineNumber(), b.getValue().origin().lineNumber()))
+        .sorted(Comparator.comparing(entry -> line(written, entry)))
         .forEach(
             entry -> {
               if (!(entry.getValue() instanceof ConfigObject object)) {
@@ -176,6 +177,10 @@ public record Study(
               all.add(reader.apply(entry.getKey(), object.toConfig()));
             });
     return all;
+  }
+
+  private static int line(Config written, Map.Entry<String, ConfigValue> entry) {
+    return written.root().getOrDefault(entry.getKey(), entry.getValue()).origin().lineNumber();
   }
 
   /** Returns the optimizer with a learning rate. */

@@ -10,6 +10,11 @@ package dev.hydra.experiments;
  * @param seed what parameters and training examples are drawn from, from 0
  */
 public record Trial(StudyTask task, StudyModel model, double rate, int steps, int seed) {
+  /** Says whether it is one of a model on a task. */
+  boolean of(StudyTask otherTask, StudyModel otherModel) {
+    return task.equals(otherTask) && model.equals(otherModel);
+  }
+
   /** Writes it for people. */
   @Override
   public String toString() {

@@ -54,6 +54,12 @@ public final class TrialCache {
     DurableFiles.write(file(key), JSON.std.asString(all) + "\n");
   }
 
+  /** Takes the right to make a result; nothing if another process is making it. */
+  Optional<TrialClaim> claim(TrialKey key) throws IOException {
+    Files.createDirectories(folder);
+    return TrialClaim.take(folder.resolve(key.hash() + ".lock"));
+  }
+
   private Path file(TrialKey key) {
     return folder.resolve(key.hash() + ".json");
   }

@@ -41,7 +41,7 @@ final class Studies {
         seeds = 2, steps = 60, batch-size = 16, evaluate-every = 20
         validation-examples = 32, test-examples = 32
       }
-      quick { steps = 3 }
+      quick { models.wide.model.depth = 1, steps = 3 }
       """;
 
   private Studies() {}

@@ -9,8 +9,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.FutureTask;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -31,13 +33,10 @@ class StudyRunTest {
 
   private final class Heard implements StudyListener {
     @Override
-    public void began(Trial trial, int number, int of) {
-      assertEquals(10, of);
-    }
-
-    @Override
-    public void ended(Trial trial, TrialResult result, boolean cached) {
+    public void ended(Trial trial, TrialResult result, boolean cached, int number, int of) {
       (cached ? known : trained).add(trial);
+      assertEquals(trained.size() + known.size(), number);
+      assertEquals(10, of);
     }
 
     @Override
@@ -105,6 +104,39 @@ class StudyRunTest {
     assertEquals(first.get(0).seeds().get(1).test(), again.get(0).seeds().get(1).test());
     assertEquals(
         first.get(0).seeds().get(1).validationLoss(), again.get(0).seeds().get(1).validationLoss());
+  }
+
+  /** Two runs at once, as two processes would be: each result is made by one of them. */
+  @Test
+  void runsShareTheWork() throws Exception {
+    Study study = Studies.read("", true);
+    List<Trial> others = Collections.synchronizedList(new ArrayList<>());
+    StudyListener listener =
+        new StudyListener() {
+          @Override
+          public void ended(Trial trial, TrialResult result, boolean cached, int number, int of) {
+            if (!cached) {
+              others.add(trial);
+            }
+          }
+
+          @Override
+          public void warned(String message) {
+            throw new AssertionError(message);
+          }
+        };
+    StudyRun other =
+        new StudyRun(
+            study, Studies.COMPONENTS, Devices.cpu(), new TrialCache(folder), listener);
+    FutureTask<Optional<List<ModelOutcome>>> both = new FutureTask<>(() -> other.run(() -> false));
+    new Thread(both, "other-run").start();
+    List<ModelOutcome> outcomes = run(study, () -> false).orElseThrow();
+    List<ModelOutcome> theirs = both.get().orElseThrow();
+    assertEquals(outcomes.get(0).seeds(), theirs.get(0).seeds());
+    assertEquals(10, trained.size() + others.size());
+    try (Stream<Path> files = Files.list(folder)) {
+      assertThat(files).noneMatch(file -> file.toString().endsWith(".lock"));
+    }
   }
 
   @Test

@@ -18,7 +18,10 @@ class StudyTest {
   }
 
   @Test
-  void quickOverrides() {
+  void quickOverridesAndLeavesTheOrder() {
+    assertEquals(
+        List.of("wide", "narrow"),
+        Studies.read("", true).models().stream().map(StudyModel::name).toList());
     assertEquals(3, Studies.read("", true).budget().steps());
     assertEquals(16, Studies.read("", true).budget().batchSize());
   }

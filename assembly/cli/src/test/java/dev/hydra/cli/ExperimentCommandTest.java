@@ -88,8 +88,7 @@ class ExperimentCommandTest {
 
   @Test
   void whatDoesNotFitIsRefusedBeforeTraining() {
-    experiment("--set", "experiment.models.dense.model.vocab-size=1")
-        .refused(2, "vocab-size");
+    experiment("--set", "experiment.models.dense.model.vocab-size=1").refused(2, "vocab-size");
     experiment("--set", "experiment.models.dense.model.width=16")
         .refused(2, "experiment.equal.parameters");
     experiment("--set", "experiment.models.dense.longest=10").refused(2, "longest");

@@ -9,7 +9,7 @@ import java.util.SplittableRandom;
 
 /**
  * The examples of a task: those held out are the same for every model and seed, and no training
- * sees one of them.
+ * sees one of them, but for conditions that measure what was remembered.
  */
 final class Examples {
   private static final int MOST_DRAWS = 1000;
@@ -38,17 +38,24 @@ final class Examples {
     trained = task.trained();
     validation = new ArrayList<>();
     for (int i = 0; i < budget.validationExamples(); i++) {
-      validation.add(make(trained.get(i % trained.size()), Use.VALIDATION, 0, i));
+      int condition = trained.get(i % trained.size());
+      validation.add(keep(make(condition, Use.VALIDATION, 0, i), condition));
     }
     for (int condition = 0; condition < task.task().conditions().size(); condition++) {
       List<Example> own = new ArrayList<>();
       for (int i = 0; i < budget.testExamples(); i++) {
-        own.add(make(condition, Use.TEST, condition, i));
+        own.add(keep(make(condition, Use.TEST, condition, i), condition));
       }
       test.add(own);
-      heldOut.addAll(own);
     }
-    heldOut.addAll(validation);
+  }
+
+  /** Keeps an example out of training, unless its condition measures what was remembered. */
+  private Example keep(Example example, int condition) {
+    if (task.task().conditions().get(condition).heldOut()) {
+      heldOut.add(example);
+    }
+    return example;
   }
 
   /** Returns the examples that learning rates are chosen by, of all trained conditions in turn. */

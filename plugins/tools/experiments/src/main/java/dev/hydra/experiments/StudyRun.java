@@ -14,8 +14,8 @@ import org.bytedeco.pytorch.Device;
 
 /**
  * Carries out a study: for each model and task all learning rates with the first seed, then the
- * other seeds at the rate that did best in validation. What the cache knows is not trained again; what another
- * process is training is waited for, so that several share the work.
+ * other seeds at the rate that did best in validation. What the cache knows is not trained again;
+ * what another process is training is waited for, so that several share the work.
  */
 public final class StudyRun {
   /** How long to wait where other processes have all that is left. */
@@ -59,7 +59,9 @@ public final class StudyRun {
     List<Trial> sweep = new ArrayList<>();
     each(
         (task, model, index) ->
-            study.rates().forEach(rate -> sweep.add(new Trial(task, model, rate, steps(sizes, index), 0))));
+            study
+                .rates()
+                .forEach(rate -> sweep.add(new Trial(task, model, rate, steps(sizes, index), 0))));
     if (!complete(sweep, stop)) {
       return Optional.empty();
     }
@@ -77,8 +79,7 @@ public final class StudyRun {
     List<ModelOutcome> all = new ArrayList<>();
     each(
         (task, model, index) -> {
-          List<Trial> own =
-              seeds.stream().filter(each -> each.of(task, model)).toList();
+          List<Trial> own = seeds.stream().filter(each -> each.of(task, model)).toList();
           all.add(
               new ModelOutcome(
                   task,
@@ -168,7 +169,8 @@ public final class StudyRun {
       if (meanwhile.isPresent()) {
         return meanwhile;
       }
-      Examples own = examples.computeIfAbsent(trial.task(), task -> new Examples(task, study.budget()));
+      Examples own =
+          examples.computeIfAbsent(trial.task(), task -> new Examples(task, study.budget()));
       Optional<TrialResult> result =
           new TrialRun(study, trial, own).run(components, device, stop, listener::warned);
       if (result.isPresent()) {

@@ -20,7 +20,7 @@ class ExamplesTest {
   private static final Budget BUDGET = Studies.read("", false).budget();
 
   /** Has so many different examples. */
-  private record Few(int count) implements Task {
+  private record Few(int count, boolean heldOut) implements Task {
     @Override
     public List<String> vocabulary() {
       return List.of("0", "1");
@@ -28,7 +28,7 @@ class ExamplesTest {
 
     @Override
     public List<Condition> conditions() {
-      return List.of(new Condition("all", 16, true, 0.5));
+      return List.of(new Condition("all", 16, true, 0.5, heldOut));
     }
 
     @Override
@@ -43,8 +43,12 @@ class ExamplesTest {
   }
 
   private static Examples examples(int count) {
+    return examples(count, true);
+  }
+
+  private static Examples examples(int count, boolean heldOut) {
     return new Examples(
-        new StudyTask("few", ConfigFactory.empty(), PluginId.of("test", "1"), new Few(count)),
+        new StudyTask("few", ConfigFactory.empty(), PluginId.of("test", "1"), new Few(count, heldOut)),
         BUDGET);
   }
 
@@ -57,6 +61,11 @@ class ExamplesTest {
     for (int i = 0; i < 500; i++) {
       assertThat(heldOut).doesNotContain(examples.training(0, i));
     }
+  }
+
+  @Test
+  void whatIsRememberedIsTrainedOn() {
+    assertThat(examples(2, false).validation()).contains(examples(2, false).training(0, 0));
   }
 
   @Test

@@ -126,8 +126,7 @@ class StudyRunTest {
           }
         };
     StudyRun other =
-        new StudyRun(
-            study, Studies.COMPONENTS, Devices.cpu(), new TrialCache(folder), listener);
+        new StudyRun(study, Studies.COMPONENTS, Devices.cpu(), new TrialCache(folder), listener);
     FutureTask<Optional<List<ModelOutcome>>> both = new FutureTask<>(() -> other.run(() -> false));
     new Thread(both, "other-run").start();
     List<ModelOutcome> outcomes = run(study, () -> false).orElseThrow();

@@ -27,8 +27,7 @@ class SelectiveCopyTest {
     for (int seed = 0; seed < 50; seed++) {
       Example example = Tasks.example(task, 0, seed);
       assertEquals(40, example.length());
-      int[] content =
-          Arrays.stream(example.tokens()).filter(token -> token < DIFFERENT).toArray();
+      int[] content = Arrays.stream(example.tokens()).filter(token -> token < DIFFERENT).toArray();
       int[] asked = Arrays.stream(example.targets()).filter(token -> token >= 0).toArray();
       assertThat(asked).isEqualTo(content).hasSize(TOKENS);
       assertThat(Arrays.stream(example.tokens()).skip(40 - TOKENS).boxed())

@@ -8,11 +8,10 @@ package dev.hydra.tasks;
  * @param length the most tokens that an example reads
  * @param trained whether it is trained on and chosen by; if not, it is tested only
  * @param chance the accuracy of guessing among the answers that are possible
- * @param heldOut whether examples that are tested are kept out of training; if not, what is measured
- *     is what was remembered
+ * @param heldOut whether examples that are tested are kept out of training; if not, what is
+ *     measured is what was remembered
  */
-public record Condition(
-    String name, int length, boolean trained, double chance, boolean heldOut) {
+public record Condition(String name, int length, boolean trained, double chance, boolean heldOut) {
   /** Creates a condition whose tested examples are kept out of training. */
   public Condition(String name, int length, boolean trained, double chance) {
     this(name, length, trained, chance, true);

@@ -48,7 +48,8 @@ class ExamplesTest {
 
   private static Examples examples(int count, boolean heldOut) {
     return new Examples(
-        new StudyTask("few", ConfigFactory.empty(), PluginId.of("test", "1"), new Few(count, heldOut)),
+        new StudyTask(
+            "few", ConfigFactory.empty(), PluginId.of("test", "1"), new Few(count, heldOut)),
         BUDGET);
   }
 

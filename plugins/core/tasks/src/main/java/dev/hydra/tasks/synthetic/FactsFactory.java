@@ -26,7 +26,9 @@ public final class FactsFactory implements TaskFactory {
   private static final int TOKENS_OF_THE_QUESTION = 2;
 
   static final Option<Integer> SUBJECTS =
-      Option.integer("subjects", "subjects, of each of which there is a fact").atLeast(2).orElse(256);
+      Option.integer("subjects", "subjects, of each of which there is a fact")
+          .atLeast(2)
+          .orElse(256);
   static final Option<Integer> OBJECTS =
       Option.integer("objects", "objects that there are").atLeast(2).orElse(64);
   static final Option<Integer> READ =
@@ -72,9 +74,7 @@ public final class FactsFactory implements TaskFactory {
     @Override
     public List<String> vocabulary() {
       return Words.all(
-          Words.numbered("s", world.length),
-          Words.numbered("o", objects),
-          List.of("fact", "?"));
+          Words.numbered("s", world.length), Words.numbered("o", objects), List.of("fact", "?"));
     }
 
     @Override
@@ -105,10 +105,7 @@ public final class FactsFactory implements TaskFactory {
     }
 
     private Example ask(int subject, int object, Example.Builder example) {
-      return example
-          .read(world.length + objects + 1, subject)
-          .ask(world.length + object)
-          .build();
+      return example.read(world.length + objects + 1, subject).ask(world.length + object).build();
     }
   }
 }

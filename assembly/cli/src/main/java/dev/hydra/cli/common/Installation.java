@@ -21,7 +21,8 @@ import org.jspecify.annotations.Nullable;
 /** Finds files of the user and of the installation. */
 public final class Installation {
   private static final String ENDING = ".conf";
-  private static final Set<String> FILE_KEYS = Set.of("file", "files", "validation-files");
+  private static final Set<String> FILE_KEYS =
+      Set.of("file", "files", "validation-files", "template");
 
   private Installation() {}
 

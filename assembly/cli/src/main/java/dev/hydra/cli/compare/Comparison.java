@@ -35,7 +35,8 @@ public final class Comparison implements Report {
     return new Comparison(Run.read(folders));
   }
 
-  Comparison(List<Run> runs) {
+  /** Compares runs that were read. */
+  public Comparison(List<Run> runs) {
     this.runs = runs;
     figures = runs.stream().map(Figures::new).toList();
     equalPoints = EqualPoint.of(runs);
@@ -151,6 +152,9 @@ public final class Comparison implements Report {
     rows.add(row("device memory, peak (bytes)", each -> memory(each, "device_peak_bytes")));
     rows.add(row("host memory, peak (bytes)", each -> memory(each, "host_bytes")));
     rows.add(row("training loss, last", each -> Numbers.fine(each.last("loss"))));
+    rows.add(row("stages, from step", each -> each.changes("stage")));
+    rows.add(row("swaps, after step", each -> each.changes("swap")));
+    rows.add(row("rollbacks, after step", each -> each.changes("rollback")));
     TreeSet<String> sets = new TreeSet<>();
     runs.forEach(run -> sets.addAll(run.validationSets()));
     for (String set : sets) {

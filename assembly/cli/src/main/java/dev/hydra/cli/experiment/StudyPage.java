@@ -2,6 +2,7 @@ package dev.hydra.cli.experiment;
 
 import dev.hydra.cli.page.Curve;
 import dev.hydra.cli.page.Document;
+import dev.hydra.cli.page.Parts;
 import dev.hydra.cli.page.Plot;
 import dev.hydra.cli.page.Table;
 import dev.hydra.experiments.ModelOutcome;
@@ -29,25 +30,27 @@ final class StudyPage {
   /** Returns the page. */
   String html() {
     List<StudyModel> models = report.study().models();
-    Document page =
-        new Document("Experiment " + report.name(), models.stream().map(StudyModel::name).toList());
-    page.paragraph(report.study().question());
+    Parts page = new Parts().paragraph(report.study().question());
     List<Table> tables = report.tables();
     int perTask = (tables.size() - 1) / report.study().tasks().size();
     for (int i = 0; i < report.study().tasks().size(); i++) {
       StudyTask task = report.study().tasks().get(i);
-      page.section(
+      page = page.section(
           task.name(),
           "computed on " + report.device() + "; thick: the first seed, thin: the others",
           List.of(
               validation(task, "accuracy in validation", TrialResult.Point::accuracy),
               validation(task, "loss in validation", TrialResult.Point::loss),
               conditions(task)));
-      tables.subList(i * perTask, (i + 1) * perTask).forEach(page::table);
-      page.details("Examples of " + task.name(), examples(task));
+      for (Table table : tables.subList(i * perTask, (i + 1) * perTask)) {
+        page = page.table(table);
+      }
+      page = page.details("Examples of " + task.name(), examples(task));
     }
-    page.table(tables.get(tables.size() - 1));
-    return page.end();
+    return Document.of(
+        "Experiment " + report.name(),
+        models.stream().map(StudyModel::name).toList(),
+        page.table(tables.get(tables.size() - 1)).html());
   }
 
   @FunctionalInterface

@@ -1,11 +1,11 @@
 package dev.hydra.cli.page;
 
 /** Writes text into HTML and SVG. */
-final class Html {
+public final class Html {
   private Html() {}
 
   /** Returns a text that stands for itself in elements and in quoted attributes. */
-  static String escape(String text) {
+  public static String escape(String text) {
     StringBuilder escaped = new StringBuilder();
     for (int i = 0; i < text.length(); i++) {
       char each = text.charAt(i);

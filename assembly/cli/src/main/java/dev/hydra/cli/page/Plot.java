@@ -28,7 +28,7 @@ public final class Plot {
 
   private record Series(String name, int colour, Shape shape, Curve curve) {}
 
-  private record Mark(double x, String label, String details) {}
+  private record Mark(double x, String style, String label, String details) {}
 
   private final String title;
   private final String xTitle;
@@ -68,8 +68,17 @@ public final class Plot {
 
   /** Adds a vertical mark. */
   public Plot mark(double x, String label, String details) {
-    if (Double.isFinite(x)) {
-      marks.add(new Mark(x, label, details));
+    return mark(new Mark(x, "mark", label, details));
+  }
+
+  /** Adds a vertical mark in a colour, which says what it is when pointed at. */
+  public Plot mark(double x, int colour, String details) {
+    return mark(new Mark(x, "mark c" + colour % COLOURS, "", details));
+  }
+
+  private Plot mark(Mark mark) {
+    if (Double.isFinite(mark.x())) {
+      marks.add(mark);
     }
     return this;
   }
@@ -168,9 +177,11 @@ public final class Plot {
 
   private void draw(StringBuilder svg, Mark mark) {
     svg.append("<g><title>").append(Html.escape(mark.details())).append("</title>");
-    line(svg, "mark", x(mark.x()), TOP, x(mark.x()), HEIGHT - BOTTOM);
-    String side = mark.x() > end * 0.8 ? "tick end" : "tick";
-    text(svg, side, x(mark.x()), TOP - 6, mark.label());
+    line(svg, mark.style(), x(mark.x()), TOP, x(mark.x()), HEIGHT - BOTTOM);
+    if (!mark.label().isEmpty()) {
+      String side = mark.x() > end * 0.8 ? "tick end" : "tick";
+      text(svg, side, x(mark.x()), TOP - 6, mark.label());
+    }
     svg.append("</g>\n");
   }
 

@@ -35,6 +35,12 @@ public final class DataSettings {
       Option.plugin("tokenizer", "bytes", "what makes tokens of the text");
   private static final Option<Integer> SEQUENCE_LENGTH =
       Option.integer("sequence-length", "tokens to predict in a window").atLeast(1).orElse(256);
+  private static final Option<Packing> PACKING =
+      Option.choice(
+              "packing",
+              Packing.class,
+              "whether the text is cut into windows, or documents are packed into them whole")
+          .orElse(Packing.WINDOWS);
   private static final Option<Optional<Double>> VALIDATION_FRACTION =
       Option.decimal("validation-fraction", "part of the text that is held out")
           .between(0.0, 0.5)
@@ -48,7 +54,7 @@ public final class DataSettings {
   private static final Option<Integer> SEED =
       Option.integer("seed", "selects the order of the training windows").orElse(0);
   private static final List<Option<?>> BESIDE_SOURCE =
-      List.of(SOURCES, TOKENIZER, SEQUENCE_LENGTH, VALIDATION_FRACTION, VALIDATION, SEED);
+      List.of(SOURCES, TOKENIZER, SEQUENCE_LENGTH, PACKING, VALIDATION_FRACTION, VALIDATION, SEED);
 
   private final List<SourceSettings> sources;
   private final List<SourceSettings> validation;
@@ -213,7 +219,10 @@ public final class DataSettings {
           CorpusException.blamed(
               settings,
               SEQUENCE_LENGTH,
-              () -> new WindowSampler(corpus, split.train(), sequenceLength(), seed(train))));
+              () ->
+                  settings
+                      .get(PACKING)
+                      .training(corpus, split.train(), sequenceLength(), seed(train))));
       if (!split.validation().isEmpty()) {
         sets.add(set(source, corpus, split.validation()));
       }
@@ -269,7 +278,7 @@ public final class DataSettings {
   private ValidationSet set(SourceSettings source, Corpus corpus, List<Range> ranges) {
     int length = sequenceLength();
     ValidationWindows windows =
-        new ValidationWindows(new TextWindows(corpus, ranges, length), length);
+        new ValidationWindows(settings.get(PACKING).whole(corpus, ranges, length), length);
     if (windows.count() == 0) {
       throw source
           .settings()
@@ -278,6 +287,15 @@ public final class DataSettings {
               "the text to score on ("
                   + source.name()
                   + ") has no two tokens after each other: use more text, or hold out more of it");
+    }
+    if (!corpus.predicts(ranges)) {
+      throw source
+          .settings()
+          .invalid(
+              SourceSettings.SOURCE,
+              "in the text to score on ("
+                  + source.name()
+                  + ") nothing is to be predicted: use more text, or hold out more of it");
     }
     return new ValidationSet(source.name(), windows);
   }

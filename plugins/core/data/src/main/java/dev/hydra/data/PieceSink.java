@@ -20,6 +20,11 @@ final class PieceSink implements TextSink {
       return text.length;
     }
 
+    /** Says whether a document ends with it. */
+    boolean endsDocument() {
+      return endsDocument;
+    }
+
     /** Adds its tokens, and the token that ends a text if a document ends with it. */
     void encode(Tokenizer tokenizer, IntConsumer tokens) {
       tokenizer.encode(text, tokens);

@@ -1,13 +1,12 @@
 package dev.hydra.data;
 
-import dev.hydra.libtorch.io.DurableFiles;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -28,7 +27,7 @@ final class ShardWriter {
   private final ShardFormat format;
   private final Tokenizer tokenizer;
   private final LongConsumer progress;
-  private final List<Future<Long>> shards = new ArrayList<>();
+  private final List<Future<ShardFiles.Sizes>> shards = new ArrayList<>();
   private final int threads = Math.max(1, Runtime.getRuntime().availableProcessors());
   private List<PieceSink.Piece> pieces = new ArrayList<>();
   private long size;
@@ -41,8 +40,8 @@ final class ShardWriter {
     this.progress = progress;
   }
 
-  /** Writes all shards of a text and returns how many tokens each has. */
-  List<Long> write(Source source) throws IOException {
+  /** Writes all shards of a text and returns what each holds. */
+  List<ShardFiles.Sizes> write(Source source) throws IOException {
     ExecutorService workers = Executors.newFixedThreadPool(threads);
     try {
       PieceSink sink = new PieceSink(piece -> add(piece, workers));
@@ -51,11 +50,11 @@ final class ShardWriter {
       if (!pieces.isEmpty()) {
         shard(workers);
       }
-      List<Long> counts = new ArrayList<>();
-      for (Future<Long> each : shards) {
-        counts.add(result(each));
+      List<ShardFiles.Sizes> sizes = new ArrayList<>();
+      for (Future<ShardFiles.Sizes> each : shards) {
+        sizes.add(result(each));
       }
-      return counts;
+      return sizes;
     } catch (UncheckedIOException e) {
       throw e.getCause();
     } finally {
@@ -82,14 +81,14 @@ final class ShardWriter {
     // No more text in memory than the workers need.
     if (number >= threads) {
       try {
-        long unused = result(shards.get(number - threads));
+        ShardFiles.Sizes unused = result(shards.get(number - threads));
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
     }
   }
 
-  private static long result(Future<Long> shard) throws IOException {
+  private static ShardFiles.Sizes result(Future<ShardFiles.Sizes> shard) throws IOException {
     try {
       return shard.get();
     } catch (InterruptedException e) {
@@ -103,24 +102,22 @@ final class ShardWriter {
     }
   }
 
-  private long make(List<PieceSink.Piece> own, int number) throws IOException {
-    Path file = TokenCache.shard(folder, number);
-    if (Files.isRegularFile(file)) {
-      return Files.size(file) / format.width();
+  private ShardFiles.Sizes make(List<PieceSink.Piece> own, int number) throws IOException {
+    ShardFiles files = ShardFiles.of(folder, number);
+    Optional<ShardFiles.Sizes> known = files.sizes(format);
+    if (known.isPresent()) {
+      return known.get();
     }
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    DocumentEnds ends = new DocumentEnds();
     IntConsumer tokens = format.writer(bytes);
     for (PieceSink.Piece piece : own) {
       piece.encode(tokenizer, tokens);
+      if (piece.endsDocument()) {
+        ends.add(bytes.size() / format.width());
+      }
     }
-    Path side = file.resolveSibling(file.getFileName() + ".tmp");
-    try {
-      Files.write(side, bytes.toByteArray());
-      DurableFiles.sync(side);
-      DurableFiles.replace(side, file);
-    } finally {
-      Files.deleteIfExists(side);
-    }
-    return (long) bytes.size() / format.width();
+    files.write(bytes, ends);
+    return new ShardFiles.Sizes(bytes.size() / format.width(), ends.count());
   }
 }

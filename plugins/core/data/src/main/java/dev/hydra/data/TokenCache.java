@@ -11,12 +11,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.LongConsumer;
-import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Texts that were made tokens once, in a folder of the user: by what the files hold, how they are
@@ -25,6 +25,9 @@ import java.util.stream.IntStream;
  */
 final class TokenCache {
   private static final String COMPLETE = "complete.json";
+
+  /** What the files of a folder are; folders of another layout are not looked at. */
+  private static final String LAYOUT = "tokens and ends of documents";
 
   private final Path folder;
 
@@ -84,16 +87,16 @@ final class TokenCache {
   private static TokenSequence write(
       Path own, ShardFormat format, Source source, Tokenizer tokenizer, LongConsumer progress)
       throws IOException {
-    List<Long> counts = new ShardWriter(own, format, tokenizer, progress).write(source);
-    long all = counts.stream().mapToLong(Long::longValue).sum();
-    if (all == 0) {
+    List<ShardFiles.Sizes> shards = new ShardWriter(own, format, tokenizer, progress).write(source);
+    if (shards.stream().allMatch(each -> each.tokens() == 0)) {
       throw new CorpusException("the corpus is empty: the source gives no text");
     }
-    List<Path> files = IntStream.range(0, counts.size()).mapToObj(i -> shard(own, i)).toList();
-    String fingerprint = new TokenShards(format, files, counts, Optional.empty()).fingerprint();
-    DurableFiles.write(
-        own.resolve(COMPLETE),
-        JSON.std.asString(Map.of("fingerprint", fingerprint, "shards", counts)) + "\n");
+    String fingerprint = new TokenShards(format, own, shards, Optional.empty()).fingerprint();
+    Map<String, Object> complete = new LinkedHashMap<>();
+    complete.put("fingerprint", fingerprint);
+    complete.put("shards", shards.stream().map(ShardFiles.Sizes::tokens).toList());
+    complete.put("documents", shards.stream().map(ShardFiles.Sizes::documents).toList());
+    DurableFiles.write(own.resolve(COMPLETE), JSON.std.asString(complete) + "\n");
     return read(own, format)
         .orElseThrow(() -> new IOException(own + " is not what was written to it"));
   }
@@ -109,31 +112,38 @@ final class TokenCache {
     } catch (com.fasterxml.jackson.core.JsonProcessingException damaged) {
       return Optional.empty();
     }
-    Optional<String> fingerprint =
-        complete.get("fingerprint") instanceof String text ? Optional.of(text) : Optional.empty();
-    List<Path> files = new ArrayList<>();
-    List<Long> counts = new ArrayList<>();
-    for (Object each : complete.get("shards") instanceof List<?> list ? list : List.of()) {
-      Path file = shard(own, files.size());
-      long count = each instanceof Number number ? number.longValue() : -1;
-      if (!Files.isRegularFile(file) || Files.size(file) != count * format.width()) {
-        Files.deleteIfExists(file);
+    List<Long> tokens = numbers(complete.get("shards"));
+    List<Long> documents = numbers(complete.get("documents"));
+    if (tokens.isEmpty() || tokens.size() != documents.size()) {
+      return Optional.empty();
+    }
+    List<ShardFiles.Sizes> sizes = new ArrayList<>();
+    for (int i = 0; i < tokens.size(); i++) {
+      ShardFiles.Sizes each = new ShardFiles.Sizes(tokens.get(i), documents.get(i));
+      ShardFiles files = ShardFiles.of(own, i);
+      if (!files.hold(each, format)) {
+        files.delete();
         return Optional.empty(); // what is left is used by the writer
       }
-      files.add(file);
-      counts.add(count);
+      sizes.add(each);
     }
-    return files.isEmpty()
-        ? Optional.empty()
-        : Optional.of(new TokenShards(format, files, counts, fingerprint));
+    Optional<String> fingerprint =
+        complete.get("fingerprint") instanceof String text ? Optional.of(text) : Optional.empty();
+    return Optional.of(new TokenShards(format, own, sizes, fingerprint));
   }
 
-  static Path shard(Path own, int number) {
-    return own.resolve(String.format(Locale.ROOT, "shard-%05d.bin", number));
+  /** Returns the numbers of a list; -1, which nothing has, for what is not a number. */
+  private static List<Long> numbers(@Nullable Object list) {
+    List<Long> numbers = new ArrayList<>();
+    for (Object each : list instanceof List<?> values ? values : List.of()) {
+      numbers.add(each instanceof Number number ? number.longValue() : -1L);
+    }
+    return numbers;
   }
 
   private String key(SourceFiles files, Tokenizer tokenizer) throws IOException {
     StringBuilder all = new StringBuilder();
+    all.append(LAYOUT).append('\n');
     all.append(tokenizer.identity()).append(' ').append(tokenizer.vocabSize()).append(' ');
     all.append(tokenizer.endOfText()).append('\n').append(files.reading()).append('\n');
     for (Path file : files.files()) {

@@ -11,6 +11,12 @@ interface TokenSequence {
   /** Reads the tokens from an index on into an array. */
   void read(long from, long[] into, int offset, int count);
 
+  /**
+   * Returns where documents end, in order: the index after the last token of each. The last one
+   * ends where the text ends; some may be empty.
+   */
+  long[] documentEnds();
+
   /** Returns a short text that another sequence hardly shares: the size and a CRC-32C. */
   default String fingerprint() {
     CRC32C sum = new CRC32C();

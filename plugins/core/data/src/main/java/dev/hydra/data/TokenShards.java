@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /**
  * Tokens in files, of which only what is asked for is read: neither the heap nor the resident
@@ -20,26 +21,26 @@ final class TokenShards implements TokenSequence {
   private static final int OPEN_FILES = 64;
 
   private final ShardFormat format;
-  private final List<Path> files;
+  private final List<ShardFiles> files;
   private final long[] ends;
   private final Optional<String> fingerprint;
   private final Map<Integer, RandomAccessFile> open = new LinkedHashMap<>(16, 0.75f, true);
 
   /**
-   * Opens shards.
+   * Opens the shards of a folder.
    *
-   * @param counts how many tokens each has
+   * @param sizes what each holds
    * @param fingerprint what {@link #fingerprint} gives, if it was kept
    */
   TokenShards(
-      ShardFormat format, List<Path> files, List<Long> counts, Optional<String> fingerprint) {
+      ShardFormat format, Path folder, List<ShardFiles.Sizes> sizes, Optional<String> fingerprint) {
     this.fingerprint = fingerprint;
     this.format = format;
-    this.files = List.copyOf(files);
-    this.ends = new long[counts.size()];
+    this.files = IntStream.range(0, sizes.size()).mapToObj(i -> ShardFiles.of(folder, i)).toList();
+    this.ends = new long[sizes.size()];
     long end = 0;
     for (int i = 0; i < ends.length; i++) {
-      end += counts.get(i);
+      end += sizes.get(i).tokens();
       ends[i] = end;
     }
   }
@@ -52,6 +53,19 @@ final class TokenShards implements TokenSequence {
   @Override
   public String fingerprint() {
     return fingerprint.orElseGet(TokenSequence.super::fingerprint);
+  }
+
+  @Override
+  public long[] documentEnds() {
+    DocumentEnds all = new DocumentEnds();
+    for (int i = 0; i < files.size(); i++) {
+      try {
+        files.get(i).addEnds(i == 0 ? 0 : ends[i - 1], all);
+      } catch (IOException e) {
+        throw unreadable(files.get(i).ends(), e);
+      }
+    }
+    return all.of(size());
   }
 
   @Override
@@ -81,7 +95,7 @@ final class TokenShards implements TokenSequence {
   }
 
   private synchronized void read(int shard, long position, byte[] bytes) {
-    Path file = files.get(shard);
+    Path file = files.get(shard).tokens();
     try {
       RandomAccessFile in = open.get(shard);
       if (in == null) {
@@ -98,7 +112,11 @@ final class TokenShards implements TokenSequence {
       throw new UncheckedIOException(
           file + " is shorter than it was; delete its folder and start again", e);
     } catch (IOException e) {
-      throw new UncheckedIOException(file + " cannot be read: " + e.getMessage(), e);
+      throw unreadable(file, e);
     }
+  }
+
+  private static UncheckedIOException unreadable(Path file, IOException cause) {
+    return new UncheckedIOException(file + " cannot be read: " + cause.getMessage(), cause);
   }
 }

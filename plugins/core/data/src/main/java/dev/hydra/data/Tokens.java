@@ -8,6 +8,7 @@ abstract class Tokens implements IntConsumer, TokenSequence {
   /** The largest array that every JVM can make. */
   private static final int MAX_SIZE = Integer.MAX_VALUE - 8;
 
+  private final DocumentEnds documents = new DocumentEnds();
   private int size;
 
   /** Creates an empty sequence, as narrow as the vocabulary allows. */
@@ -18,6 +19,16 @@ abstract class Tokens implements IntConsumer, TokenSequence {
   @Override
   public final long size() {
     return size;
+  }
+
+  @Override
+  public final long[] documentEnds() {
+    return documents.of(size);
+  }
+
+  /** Says that a document ends here. */
+  final void endDocument() {
+    documents.add(size);
   }
 
   @Override

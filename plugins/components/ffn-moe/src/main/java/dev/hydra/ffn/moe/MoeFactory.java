@@ -10,6 +10,7 @@ import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.api.Router;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import java.util.List;
 import java.util.Optional;
@@ -73,6 +74,12 @@ public final class MoeFactory implements ComponentFactory<FeedForward> {
 
   private static int hidden(Site site) {
     return site.get(HIDDEN).orElseGet(() -> (site.width() + 2) / 3 * 8);
+  }
+
+  /** Nothing. */
+  @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(List.of());
   }
 
   /**

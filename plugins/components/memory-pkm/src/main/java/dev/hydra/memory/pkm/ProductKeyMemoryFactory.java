@@ -7,6 +7,7 @@ import dev.hydra.api.Memory;
 import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import java.util.List;
 import java.util.Optional;
@@ -70,6 +71,12 @@ public final class ProductKeyMemoryFactory implements ComponentFactory<Memory> {
               + "; lower it or raise keys");
     }
     return new ProductKeyMemory(site);
+  }
+
+  /** Nothing. */
+  @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(List.of());
   }
 
   @Override

@@ -7,8 +7,10 @@ import dev.hydra.api.Memory;
 import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import java.util.List;
+import java.util.Optional;
 
 /** Creates workspaces: slots that the tokens of a sequence write and read. */
 @HydraPlugin("workspace")
@@ -49,6 +51,14 @@ public final class WorkspaceFactory implements ComponentFactory<Memory> {
           "must divide dim, but is " + heads + " with dim = " + dim + "; try heads = " + fitting);
     }
     return new Workspace(site);
+  }
+
+  @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(
+        List.of(
+            StateSpec.of(Workspace.SLOTS, site.get(SLOTS), site.get(DIM)),
+            StateSpec.of(Workspace.PENDING, StateSpec.GROWING, site.width())));
   }
 
   @Override

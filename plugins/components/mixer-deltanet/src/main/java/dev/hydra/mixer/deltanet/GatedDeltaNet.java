@@ -20,7 +20,7 @@ import org.bytedeco.pytorch.global.torch;
 
 /** The mixer of Gated Delta Networks, see {@link GatedDeltaNetFactory}. */
 final class GatedDeltaNet implements Mixer {
-  private static final String STATE = "delta";
+  static final String STATE = "delta";
 
   /** Added to the square of the length of queries and keys. */
   private static final double LENGTH_EPSILON = 1e-6;

@@ -7,7 +7,9 @@ import dev.hydra.api.Mixer;
 import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
+import dev.hydra.libtorch.nn.CausalConv;
 import java.util.List;
 import java.util.Optional;
 
@@ -79,6 +81,14 @@ public final class GatedDeltaNetFactory implements ComponentFactory<Mixer> {
           VALUE_HEADS, "must be a multiple of heads (" + heads + "), but is " + valueHeads);
     }
     return new DeltaNetShape(heads, headDim, valueHeads, site.get(VALUE_DIM).orElse(headDim));
+  }
+
+  @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(
+        List.of(
+            CausalConv.state(shape(site).convChannels(), site.get(CONV_KERNEL)),
+            shape(site).kept()));
   }
 
   @Override

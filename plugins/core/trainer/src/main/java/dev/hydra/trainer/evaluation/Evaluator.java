@@ -10,6 +10,7 @@ import dev.hydra.data.ValidationSet;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.trainer.step.LanguageLoss;
+import dev.hydra.trainer.step.TokenWindows;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -17,7 +18,6 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
@@ -119,11 +119,16 @@ public final class Evaluator {
 
   private double loss(Batch batch) {
     try (PointerScope scope = new PointerScope();
-        ForwardContext forward = ForwardContext.evaluation();
         Grad off = Grad.off()) {
-      return Tensors.number(
-          LanguageLoss.of(model, moved(batch.tokens()), moved(batch.labels()), forward));
+      TokenWindows windows = windows(batch);
+      try (ForwardContext forward = windows.in(ForwardContext.evaluation())) {
+        return Tensors.number(LanguageLoss.of(model, windows, forward));
+      }
     }
+  }
+
+  private TokenWindows windows(Batch batch) {
+    return TokenWindows.of(batch.tensor().to(model.placement().device(), ScalarType.Long));
   }
 
   /**
@@ -142,17 +147,17 @@ public final class Evaluator {
       int before = i;
       progress.evaluating(set.name(), i * batchSize, choice.windows());
       boundary(i);
-      Batch batch = choice.batch(i);
       try (PointerScope scope = new PointerScope();
-          ForwardContext forward = ForwardContext.evaluation().observing();
           Grad off = Grad.off()) {
-        Tensor tokens = Tensors.slice(batch.tokens(), 1, 0, batch.width() - 1L);
-        model.hidden(moved(tokens), forward);
-        forward
-            .observations()
-            .forEach(
-                (name, value) ->
-                    all.merge(name, Observation.of(value), (old, one) -> old.with(one, before)));
+        TokenWindows windows = windows(choice.batch(i));
+        try (ForwardContext forward = windows.in(ForwardContext.evaluation().observing())) {
+          model.hidden(windows.inputs(), forward);
+          forward
+              .observations()
+              .forEach(
+                  (name, value) ->
+                      all.merge(name, Observation.of(value), (old, one) -> old.with(one, before)));
+        }
       }
     }
     return all;
@@ -187,10 +192,6 @@ public final class Evaluator {
 
   private int batches(int count) {
     return (count + batchSize - 1) / batchSize;
-  }
-
-  private Tensor moved(Tensor tokens) {
-    return tokens.to(model.placement().device(), ScalarType.Long);
   }
 
   private long bytes(long[] tokens) {

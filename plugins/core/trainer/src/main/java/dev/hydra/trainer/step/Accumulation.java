@@ -8,9 +8,6 @@ import org.bytedeco.pytorch.Tensor;
 
 /** The forward and backward of a step, of which there may be several. */
 final class Accumulation {
-  /** Dimensions of windows with labels beside the tokens. */
-  private static final int LABELLED = 3;
-
   private final StepParts parts;
   private final double share;
 
@@ -24,26 +21,28 @@ final class Accumulation {
    * Adds its share of gradients and sums. What is not in buffers is left in place, see {@link
    * Gradients#take}.
    *
-   * @param windows int64 [batch, time + 1] on the model's device, or [2, batch, time + 1]: see
-   *     {@link TrainingStep#run}
+   * @param packed the windows on the model's device, see {@link TokenWindows#of}
    */
-  void run(Tensor windows) {
-    try (ForwardContext forward = ForwardContext.training().recomputing(parts.recompute())) {
-      Scopes.run(() -> add(windows, forward));
-    }
+  void run(Tensor packed) {
+    Scopes.run(
+        () -> {
+          TokenWindows windows = TokenWindows.of(packed);
+          try (ForwardContext forward =
+              windows.in(ForwardContext.training().recomputing(parts.recompute()))) {
+            add(windows, forward);
+          }
+        });
   }
 
-  private void add(Tensor windows, ForwardContext forward) {
-    boolean labelled = windows.dim() == LABELLED;
-    Tensor tokens = labelled ? windows.select(0, 0) : windows;
-    Tensor labels = labelled ? windows.select(0, 1) : windows;
-    Tensor loss = LanguageLoss.of(parts.model(), tokens, labels, forward);
+  private void add(TokenWindows windows, ForwardContext forward) {
+    Tensor loss = LanguageLoss.of(parts.model(), windows, forward);
     forward.finish();
     Tensor auxiliary = Tensors.zeros(loss);
     for (Tensor each : forward.losses().values()) {
       auxiliary = auxiliary.add(each);
     }
     Backward.run(Tensors.mul(loss.add(auxiliary), share));
+    parts.model().parameters().adapters().backward();
     parts.gradients().collect();
     parts.sums().add(loss, auxiliary, forward, share);
   }

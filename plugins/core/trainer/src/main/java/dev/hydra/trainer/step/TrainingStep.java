@@ -186,9 +186,7 @@ public final class TrainingStep implements AutoCloseable {
   /**
    * Takes a step. If the loss or the gradient is not finite, the parameters stay as they are.
    *
-   * @param windows gives the windows int64 [batch, time + 1] of each forward; or [2, batch, time +
-   *     1], where the second half has the labels of the tokens in the first, -100 for what is not
-   *     to be predicted
+   * @param windows gives the windows of each forward, see {@link TokenWindows#of}
    * @param forwards how many forwards the gradient is averaged over
    */
   public StepMetrics run(IntFunction<Tensor> windows, int forwards, double learningRate) {

@@ -12,6 +12,7 @@ import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.trainer.step.LanguageLoss;
+import dev.hydra.trainer.step.TokenWindows;
 import java.util.Arrays;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -38,7 +39,8 @@ class SequenceScorerTest {
       double[] scores = new SequenceScorer(model).logProbabilities(tokens);
       assertEquals(tokens.length - 1, scores.length);
       double loss =
-          Tensors.number(LanguageLoss.of(model, SequenceScorer.ids(model, tokens), forward));
+          Tensors.number(
+              LanguageLoss.of(model, TokenWindows.of(SequenceScorer.ids(model, tokens)), forward));
       assertEquals(loss, -Arrays.stream(scores).average().orElseThrow(), 1e-9);
       assertArrayEquals(
           Arrays.copyOf(scores, 40),

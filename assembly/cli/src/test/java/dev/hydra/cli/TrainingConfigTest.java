@@ -6,22 +6,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Whoever names trained weights means to use them, which a new training does not. */
-class UntrainedConfigTest {
+/** Whoever names trained weights means to use them. */
+class TrainingConfigTest {
   @TempDir Path folder;
 
   @Test
-  void aModelIsNotTrainedFromScratchInSilence() throws IOException {
-    Path config = Files.createFile(folder.resolve("config.conf"));
-    Path weights = Files.createFile(folder.resolve("model.safetensors"));
-    run("train", folder)
-        .refused(
-            2, folder + " holds a trained model, model.safetensors, but train begins with random");
-    run("train", config).refused(2, weights + " lies beside " + config + ", but train begins with");
-    Files.delete(config);
+  void aPublishedModelIsImportedFirst() throws IOException {
+    Files.createFile(folder.resolve("model.safetensors"));
     run("train", folder).refused(2, "hydra import hf " + folder + " --out MODEL");
   }
 
@@ -30,11 +25,19 @@ class UntrainedConfigTest {
     Path run = TinyModel.train(folder);
     run("train", run).refused(2, "go on with it by hydra train --resume --run-dir " + run);
     Path checkpoint = run.resolve("checkpoints").toFile().listFiles()[0].toPath();
-    run("train", checkpoint).refused(2, checkpoint + " holds a trained model");
     assertThat(
-            run("train", run.resolve("config.conf"), "--run-dir", folder.resolve("again")).code())
+            run("train", run.resolve("config.conf"), "--run-dir", folder.resolve("again"))
+                .done()
+                .err())
         .as("the configuration of a run, to begin anew")
-        .isZero();
+        .doesNotContain("weights:");
+    for (Path named : List.of(checkpoint, checkpoint.resolve("config.conf"))) {
+      assertThat(
+              run("train", named, "--run-dir", folder.resolve("on-" + named.getFileName()))
+                  .done()
+                  .err())
+          .contains("weights: " + checkpoint.toRealPath().resolve("model.safetensors"));
+    }
   }
 
   @Test

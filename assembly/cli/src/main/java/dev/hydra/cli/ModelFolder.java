@@ -148,7 +148,7 @@ final class ModelFolder {
     Model model = Model.build(ModelSpec.read(config), components, new Placement(device, type), 0);
     try {
       load(model, checkpoint, config);
-      for (TensorReplacements each : averaged.stream().toList()) {
+      for (TensorReplacements each : averages.stream().toList()) {
         ModelFiles.load(model, checkpoint.file(Checkpoint.MODEL), each);
       }
       checkpoint.growing().into(model);

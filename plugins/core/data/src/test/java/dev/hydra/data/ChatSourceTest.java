@@ -74,8 +74,14 @@ class ChatSourceTest {
   void onlyWhatTheAssistantSaysIsPredicted() throws IOException {
     Corpus corpus = read(SUM + "\n" + GREETING);
     assertEquals(
-        "<user>2+2?</>\n<assistant>4</>\n<user>why</>\n<assistant>SO</>\n"
-            + "<user>hi</>\n<assistant>HO</>\n",
+        """
+        <user>2+2?</>
+        <assistant>4</>
+        <user>why</>
+        <assistant>SO</>
+        <user>hi</>
+        <assistant>HO</>
+        """,
         shown(corpus));
     long first = "<user>2+2?</>\n<assistant>4</>\n<user>why</>\n<assistant>so</>\n".length();
     assertArrayEquals(new long[] {first, corpus.size()}, corpus.documentEnds());

@@ -27,9 +27,7 @@ final class Page {
     comparison.tables().forEach(sections::table);
     String configuration =
         runs.size() == 1
-            ? new Parts()
-                .details("Configuration", ConfigFiles.render(runs.get(0).config()))
-                .html()
+            ? new Parts().details("Configuration", ConfigFiles.render(runs.get(0).config())).html()
             : "";
     return Document.of(
         title, runs.stream().map(Run::name).toList(), sections.html() + configuration);

@@ -35,13 +35,14 @@ final class StudyPage {
     int perTask = (tables.size() - 1) / report.study().tasks().size();
     for (int i = 0; i < report.study().tasks().size(); i++) {
       StudyTask task = report.study().tasks().get(i);
-      page = page.section(
-          task.name(),
-          "computed on " + report.device() + "; thick: the first seed, thin: the others",
-          List.of(
-              validation(task, "accuracy in validation", TrialResult.Point::accuracy),
-              validation(task, "loss in validation", TrialResult.Point::loss),
-              conditions(task)));
+      page =
+          page.section(
+              task.name(),
+              "computed on " + report.device() + "; thick: the first seed, thin: the others",
+              List.of(
+                  validation(task, "accuracy in validation", TrialResult.Point::accuracy),
+                  validation(task, "loss in validation", TrialResult.Point::loss),
+                  conditions(task)));
       for (Table table : tables.subList(i * perTask, (i + 1) * perTask)) {
         page = page.table(table);
       }

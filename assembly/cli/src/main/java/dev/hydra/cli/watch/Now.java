@@ -1,7 +1,7 @@
 package dev.hydra.cli.watch;
 
-import dev.hydra.cli.page.Numbers;
 import dev.hydra.cli.compare.Run;
+import dev.hydra.cli.page.Numbers;
 import dev.hydra.cli.page.Table;
 import dev.hydra.trainer.metrics.MetricLine;
 import java.util.ArrayList;

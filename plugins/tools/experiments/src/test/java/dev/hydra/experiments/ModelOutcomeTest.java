@@ -23,8 +23,7 @@ class ModelOutcomeTest {
   @Test
   void theMostAccurateRateIsChosen() {
     assertEquals(
-        1e-2,
-        best(result(9, true, .5, .1), result(9, true, .7, .9), result(9, true, .6, .2)));
+        1e-2, best(result(9, true, .5, .1), result(9, true, .7, .9), result(9, true, .6, .2)));
   }
 
   @Test
@@ -39,10 +38,7 @@ class ModelOutcomeTest {
   void aRateThatDivergedComesLast() {
     assertEquals(
         1e-3,
-        best(
-            result(9, true, .1, 2),
-            result(3, false, .9, .1),
-            result(4, false, .9, Double.NaN)));
+        best(result(9, true, .1, 2), result(3, false, .9, .1), result(4, false, .9, Double.NaN)));
   }
 
   @Test

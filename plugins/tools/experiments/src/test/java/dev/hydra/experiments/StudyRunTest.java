@@ -76,7 +76,7 @@ class StudyRunTest {
     var unused = run(Studies.read("", true), () -> false);
     unused = run(Studies.read("optimizer.weight-decay = 0.5", true), () -> false);
     assertEquals(10, trained.size());
-    unused = run(Studies.read("experiment.models.wide.model.depth = 2", true), () -> false);
+    unused = run(Studies.read("quick.models.wide.model.depth = 2", true), () -> false);
     assertEquals(5, trained.size());
     assertEquals(5, known.size());
   }

@@ -13,6 +13,7 @@ import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
+import dev.hydra.experiments.Study;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.LoraSettings;
@@ -116,11 +117,15 @@ final class ConfigCommand extends CommandGroup {
               defaultValue = "",
               paramLabel = "PART",
               description =
-                  "model, data, optimizer, trainer, generation or plugins, or an object in one,"
-                      + " such as trainer.swap (default: all).")
+                  "model, data, optimizer, trainer, generation, plugins or experiment, or an object"
+                      + " in one, such as trainer.swap (default: all).")
           String part) {
     List<OptionGroup> all =
-        Stream.concat(Experiment.documentation().stream(), Stream.of(RunPlugins.documentation()))
+        Stream.of(
+                Experiment.documentation(),
+                List.of(RunPlugins.documentation()),
+                Study.documentation())
+            .flatMap(List::stream)
             .toList();
     List<OptionGroup> chosen =
         all.stream()

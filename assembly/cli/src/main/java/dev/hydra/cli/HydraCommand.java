@@ -27,6 +27,7 @@ import picocli.CommandLine.ScopeType;
       CompareCommand.class,
       ReportCommand.class,
       WatchCommand.class,
+      ExperimentCommand.class,
       GenerateCommand.class,
       ChatCommand.class,
       ServeCommand.class,

@@ -2,6 +2,9 @@ package dev.hydra.cli.compare;
 
 import com.typesafe.config.ConfigRenderOptions;
 import com.typesafe.config.ConfigValue;
+import dev.hydra.cli.page.Numbers;
+import dev.hydra.cli.page.Report;
+import dev.hydra.cli.page.Table;
 import dev.hydra.trainer.metrics.MetricLine;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -15,7 +18,7 @@ import java.util.function.Function;
 import java.util.stream.Stream;
 
 /** Runs side by side; of one run alone, what there is to say of it. */
-public final class Comparison {
+public final class Comparison implements Report {
   private static final String NOT_SET = "not set";
 
   private final List<Run> runs;
@@ -49,12 +52,12 @@ public final class Comparison {
     return differences.stream().noneMatch(each -> each.key().startsWith("data.tokenizer"));
   }
 
-  /** Returns a page with plots and tables, which needs nothing else. */
+  @Override
   public String html() {
     return new Page(this).html();
   }
 
-  /** Returns all of it as the values of a JSON object. */
+  @Override
   public Map<String, Object> json() {
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("runs", figures.stream().map(Figures::json).toList());
@@ -67,7 +70,7 @@ public final class Comparison {
     return json;
   }
 
-  /** Returns the tables for people. */
+  @Override
   public List<Table> tables() {
     List<Table> tables = new ArrayList<>();
     tables.add(table("Runs", "", figureRows()));

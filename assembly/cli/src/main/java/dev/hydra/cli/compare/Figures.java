@@ -1,5 +1,6 @@
 package dev.hydra.cli.compare;
 
+import dev.hydra.cli.page.Numbers;
 import dev.hydra.trainer.metrics.MetricLine;
 import java.util.Arrays;
 import java.util.LinkedHashMap;

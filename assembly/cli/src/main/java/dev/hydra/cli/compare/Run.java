@@ -2,6 +2,7 @@ package dev.hydra.cli.compare;
 
 import com.typesafe.config.Config;
 import dev.hydra.cli.common.UsageException;
+import dev.hydra.cli.page.Curve;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.trainer.metrics.MetricLine;
 import dev.hydra.trainer.metrics.MetricsFile;

@@ -1,13 +1,12 @@
 package dev.hydra.cli.compare;
 
+import dev.hydra.cli.page.Curve;
+import dev.hydra.cli.page.Parts;
+import dev.hydra.cli.page.Plot;
+import dev.hydra.cli.page.Table;
 import dev.hydra.trainer.metrics.MetricLine;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.TreeSet;
 
 /** Writes the parts of a page about runs: plots and tables as HTML, which load nothing. */
@@ -16,7 +15,7 @@ public final class Sections {
 
   private final Comparison comparison;
   private final List<Run> runs;
-  private final StringBuilder html = new StringBuilder();
+  private final Parts parts = new Parts();
 
   /** Begins a page part about the runs of a comparison. */
   public Sections(Comparison comparison) {
@@ -26,27 +25,12 @@ public final class Sections {
 
   /** Returns what was written. */
   public String html() {
-    return html.toString();
-  }
-
-  /** Returns the style sheet that the parts need. */
-  public static String style() {
-    try (InputStream css =
-        Objects.requireNonNull(Sections.class.getResourceAsStream("page.css"), "page.css")) {
-      return new String(css.readAllBytes(), StandardCharsets.UTF_8);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    return parts.html();
   }
 
   /** Writes which colour is that of which run. */
   public Sections legend() {
-    html.append("<p class=\"legend\">");
-    for (int i = 0; i < runs.size(); i++) {
-      html.append("<span><i class=\"c" + i % Plot.COLOURS + "\"></i>")
-          .append(Html.escape(runs.get(i).name()) + "</span>");
-    }
-    html.append("</p>\n");
+    var unused = parts.legend(runs.stream().map(Run::name).toList());
     return this;
   }
 
@@ -159,42 +143,12 @@ public final class Sections {
   }
 
   private void section(String title, String note, List<Plot> plots) {
-    List<Plot> drawn = plots.stream().filter(plot -> !plot.isEmpty()).toList();
-    if (!drawn.isEmpty()) {
-      heading(title, note);
-      html.append("<div class=\"plots\">\n");
-      drawn.forEach(plot -> html.append(plot.svg()));
-      html.append("</div>\n");
-    }
-  }
-
-  private void heading(String title, String note) {
-    html.append("<h2>" + Html.escape(title));
-    if (!note.isEmpty()) {
-      html.append(" <small>" + Html.escape(note) + "</small>");
-    }
-    html.append("</h2>\n");
+    var unused = parts.section(title, note, plots);
   }
 
   /** Writes a table under a heading. */
   public Sections table(Table table) {
-    heading(table.title(), table.note());
-    if (table.rows().isEmpty()) {
-      return this;
-    }
-    html.append("<div class=\"wide\"><table><thead>");
-    row("th", table.header());
-    html.append("</thead><tbody>\n");
-    table.rows().forEach(cells -> row("td", cells));
-    html.append("</tbody></table></div>\n");
+    var unused = parts.table(table);
     return this;
-  }
-
-  private void row(String element, List<String> cells) {
-    html.append("<tr>");
-    for (String cell : cells) {
-      html.append("<" + element + ">" + Html.escape(cell) + "</" + element + ">");
-    }
-    html.append("</tr>\n");
   }
 }

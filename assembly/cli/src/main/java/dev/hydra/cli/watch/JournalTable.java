@@ -1,7 +1,7 @@
 package dev.hydra.cli.watch;
 
 import dev.hydra.cli.common.Json;
-import dev.hydra.cli.compare.Table;
+import dev.hydra.cli.page.Table;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;

@@ -1,8 +1,8 @@
 package dev.hydra.cli.watch;
 
 import dev.hydra.cli.common.Json;
-import dev.hydra.cli.compare.Html;
-import dev.hydra.cli.compare.Numbers;
+import dev.hydra.cli.page.Html;
+import dev.hydra.cli.page.Numbers;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,8 +1,8 @@
 package dev.hydra.cli.watch;
 
-import dev.hydra.cli.compare.Numbers;
 import dev.hydra.cli.compare.Run;
-import dev.hydra.cli.compare.Table;
+import dev.hydra.cli.page.Numbers;
+import dev.hydra.cli.page.Table;
 import dev.hydra.trainer.metrics.MetricLine;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,6 +1,6 @@
 package dev.hydra.cli.watch;
 
-import dev.hydra.cli.compare.Sections;
+import dev.hydra.cli.page.Parts;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -25,7 +25,7 @@ final class WatchPage {
         "text/html",
         resource("watch.html")
             .replace("{{nonce}}", nonce)
-            .replace("{{style}}", Sections.style() + resource("watch.css"))
+            .replace("{{style}}", Parts.style() + resource("watch.css"))
             .replace("{{script}}", resource("watch.js")));
   }
 

@@ -76,7 +76,8 @@ public final class WorkspaceFactory implements ComponentFactory<Memory> {
     double slotElements = slots * dim;
 
     // Scores and values of the tokens, then per slot their weighted sum, gate and content; the
-    // recurrence joins every chunk about twice. Kept: weights in float32 and as they are multiplied,
+    // recurrence joins every chunk about twice. Kept: weights in float32 and as they are
+    // multiplied,
     // values, and in float32 what is written to slots and the slots after it.
     double writeFlops =
         2 * written * chunk * width * (heads * slots + dim)

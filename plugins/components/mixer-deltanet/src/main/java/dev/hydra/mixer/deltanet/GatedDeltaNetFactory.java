@@ -35,6 +35,11 @@ public final class GatedDeltaNetFactory implements ComponentFactory<Mixer> {
           .optional("heads");
   static final Option<Integer> CONV_KERNEL =
       Option.integer("conv-kernel", "tokens that the convolution sees").atLeast(2).orElse(4);
+  static final Option<Boolean> NEGATIVE_EIGENVALUES =
+      Option.flag(
+              "negative-eigenvalues",
+              "whether beta goes to 2, so that a key's part of the state can change its sign")
+          .orElse(false);
   static final Option<Integer> CHUNK =
       Option.integer("chunk", "most tokens computed as one quadratic form; changes speed only")
           .atLeast(1)
@@ -51,7 +56,15 @@ public final class GatedDeltaNetFactory implements ComponentFactory<Mixer> {
 
   @Override
   public List<Option<?>> options() {
-    return List.of(HEAD_DIM, HEADS, VALUE_DIM, VALUE_HEADS, CONV_KERNEL, CHUNK, NORM_EPSILON);
+    return List.of(
+        HEAD_DIM,
+        HEADS,
+        VALUE_DIM,
+        VALUE_HEADS,
+        CONV_KERNEL,
+        NEGATIVE_EIGENVALUES,
+        CHUNK,
+        NORM_EPSILON);
   }
 
   @Override

@@ -32,7 +32,9 @@ public record Sampling(
   /** Checks the ranges. */
   public Sampling {
     bias = Map.copyOf(bias);
-    check(temperature >= 0 && Double.isFinite(temperature), "temperature must be at least 0 and finite");
+    check(
+        temperature >= 0 && Double.isFinite(temperature),
+        "temperature must be at least 0 and finite");
     check(topK >= 0, "top-k must be at least 0");
     check(topP > 0 && topP <= 1, "top-p must be above 0 and at most 1");
     check(minP >= 0 && minP <= 1, "min-p must be between 0 and 1");

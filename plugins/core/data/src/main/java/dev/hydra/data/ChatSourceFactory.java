@@ -1,7 +1,6 @@
 package dev.hydra.data;
 
 import dev.hydra.api.HydraPlugin;
-import dev.hydra.api.Messages;
 import dev.hydra.api.Option;
 import dev.hydra.api.Settings;
 import dev.hydra.chat.ChatTemplate;
@@ -22,8 +21,6 @@ import org.jspecify.annotations.Nullable;
  */
 @HydraPlugin("chat")
 public final class ChatSourceFactory implements SourceFactory {
-  private static final System.Logger LOG = System.getLogger(ChatSourceFactory.class.getName());
-
   private static final Option<List<String>> FILES =
       FileSource.option(
           "files of JSON objects, one a line, plain, gzip or zstd; folders and patterns too");
@@ -36,12 +33,8 @@ public final class ChatSourceFactory implements SourceFactory {
   private static final Option<Optional<String>> TEMPLATE =
       Option.text("template", "a file with the chat template, in Jinja")
           .optional("that of the tokenizer");
-  private static final Option<JsonLinesSourceFactory.OnError> ON_ERROR =
-      Option.choice(
-              "on-error",
-              JsonLinesSourceFactory.OnError.class,
-              "what becomes of a line that is not such a conversation")
-          .orElse(JsonLinesSourceFactory.OnError.FAIL);
+  private static final Option<JsonLinesReading.OnError> ON_ERROR =
+      JsonLinesReading.onError("what becomes of a line that is not such a conversation");
 
   /** Creates the factory, for the registry. */
   public ChatSourceFactory() {}
@@ -85,39 +78,26 @@ public final class ChatSourceFactory implements SourceFactory {
 
   private static void read(SourceContext from, ChatTemplate template, Consumer<MarkedText> sink) {
     Reading reading = new Reading(from.settings(), template, sink);
-    new FileSource(from, FILES, "", (files, unused) -> reading.all(files)).read(text -> {});
+    new FileSource(
+            from,
+            FILES,
+            "",
+            (files, unused) ->
+                reading.all(files, "there is no conversation", "that is not a conversation"))
+        .read(text -> {});
   }
 
   /** One reading of all files. */
-  private static final class Reading implements JsonLines.Lines {
+  private static final class Reading extends JsonLinesReading {
     private final String field;
-    private final boolean skips;
     private final ChatTemplate template;
     private final Consumer<MarkedText> sink;
-    private long conversations;
-    private long skipped;
-    private String first = "";
 
     Reading(Settings settings, ChatTemplate template, Consumer<MarkedText> sink) {
+      super(settings.get(ON_ERROR));
       this.field = settings.get(FIELD);
-      this.skips = settings.get(ON_ERROR) == JsonLinesSourceFactory.OnError.SKIP;
       this.template = template;
       this.sink = sink;
-    }
-
-    void all(List<Path> files) {
-      files.forEach(file -> JsonLines.read(file, this));
-      if (conversations == 0) {
-        throw new CorpusException(
-            "there is no conversation in " + files + (first.isEmpty() ? "" : "; " + first));
-      }
-      if (skipped > 0) {
-        LOG.log(
-            System.Logger.Level.WARNING,
-            Messages.count(skipped, "line")
-                + " that is not a conversation left out, the first: "
-                + first);
-      }
     }
 
     @Override
@@ -138,7 +118,7 @@ public final class ChatSourceFactory implements SourceFactory {
         wrong(where + ": the chat template fails on it: " + e.getMessage());
         return;
       }
-      conversations++;
+      taken();
       sink.accept(text);
     }
 
@@ -165,16 +145,6 @@ public final class ChatSourceFactory implements SourceFactory {
         }
       }
       return messages;
-    }
-
-    @Override
-    public void wrong(String problem) {
-      if (!skips) {
-        throw new CorpusException(problem + "; on-error = skip leaves such lines out");
-      }
-      if (skipped++ == 0) {
-        first = problem;
-      }
     }
   }
 }

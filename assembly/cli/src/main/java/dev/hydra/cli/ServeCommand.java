@@ -19,7 +19,6 @@ import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.bytedeco.pytorch.Device;
 import org.jspecify.annotations.Nullable;
@@ -42,7 +41,6 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class ServeCommand implements Callable<Integer> {
-  private static final String KEY_VARIABLE = "HYDRA_API_KEY";
   private static final long LOOK_AGAIN_MILLIS = 100;
 
   private final PluginJars plugins;
@@ -52,6 +50,7 @@ final class ServeCommand implements Callable<Integer> {
   @Mixin private PrecisionArgument precision;
   @Mixin private AveragesOption averages;
   @Mixin private EngineArguments engine;
+  @Mixin private ListenArguments listen = new ListenArguments(8000);
   @Mixin private SwapFolder swaps;
 
   @Option(
@@ -68,20 +67,6 @@ final class ServeCommand implements Callable<Integer> {
       paramLabel = "KEY=VALUE",
       description = "Overrides a value of the models' configuration. May be given several times.")
   private List<String> overrides = List.of();
-
-  @Option(
-      names = "--host",
-      paramLabel = "HOST",
-      description =
-          "The address to serve at (default: ${DEFAULT-VALUE}); one that others can reach wants a"
-              + " key.")
-  private String host = "127.0.0.1";
-
-  @Option(
-      names = "--port",
-      paramLabel = "PORT",
-      description = "The port; 0 takes a free one (default: ${DEFAULT-VALUE}).")
-  private int port = 8000;
 
   @Option(
       names = "--api-key",
@@ -193,9 +178,6 @@ final class ServeCommand implements Callable<Integer> {
   }
 
   private ServerSettings settings() {
-    if (port < 0 || port > 65535) {
-      throw new UsageException("--port is " + port + ", but must be between 0 and 65535");
-    }
     if (body < 1 || body > 1024) {
       throw new UsageException("--max-body is " + body + ", but must be between 1 and 1024");
     }
@@ -203,9 +185,9 @@ final class ServeCommand implements Callable<Integer> {
       throw new UsageException("--grace must be at least 0");
     }
     return new ServerSettings(
-        host,
-        port,
-        Optional.ofNullable(key).or(() -> Optional.ofNullable(System.getenv(KEY_VARIABLE))),
+        listen.host(),
+        listen.port(),
+        ListenArguments.key(key),
         body << 20,
         ServerSettings.LOCAL.slowest(),
         Duration.ofSeconds(grace));

@@ -1,7 +1,6 @@
 package dev.hydra.cli;
 
 import com.typesafe.config.Config;
-import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.compare.Run;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.cli.watch.WatchServer;
@@ -25,6 +24,7 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -43,30 +43,15 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class WatchCommand implements Callable<Integer> {
-  private static final String KEY_VARIABLE = "HYDRA_API_KEY";
   private static final long LOOK_AGAIN_MILLIS = 100;
-  private static final int LAST_PORT = 65535;
 
   private final PluginJars plugins;
 
   @Spec private CommandSpec spec;
+  @Mixin private ListenArguments listen = new ListenArguments(8010);
 
   @Parameters(arity = "1..*", paramLabel = "RUN", description = "Run folders.")
   private List<Path> runs;
-
-  @Option(
-      names = "--host",
-      paramLabel = "HOST",
-      description =
-          "The address to serve at (default: ${DEFAULT-VALUE}); one that others can reach wants a"
-              + " key.")
-  private String host = "127.0.0.1";
-
-  @Option(
-      names = "--port",
-      paramLabel = "PORT",
-      description = "The port; 0 takes a free one (default: ${DEFAULT-VALUE}).")
-  private int port = 8010;
 
   @Option(
       names = "--api-key",
@@ -83,14 +68,8 @@ final class WatchCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (port < 0 || port > LAST_PORT) {
-      throw new UsageException("--port is " + port + ", but must be between 0 and " + LAST_PORT);
-    }
     WatchSettings settings =
-        new WatchSettings(
-            host,
-            port,
-            Optional.ofNullable(key).or(() -> Optional.ofNullable(System.getenv(KEY_VARIABLE))));
+        new WatchSettings(listen.host(), listen.port(), ListenArguments.key(key));
     Map<String, Path> named = Run.named(runs);
     try (Interrupt interrupt = new Interrupt();
         WatchServer server =

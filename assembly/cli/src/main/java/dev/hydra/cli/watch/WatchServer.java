@@ -3,9 +3,8 @@ package dev.hydra.cli.watch;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import dev.hydra.cli.common.UsageException;
+import dev.hydra.serve.HttpListener;
 import java.io.IOException;
-import java.net.BindException;
-import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -53,19 +52,7 @@ public final class WatchServer implements AutoCloseable {
     this.settings = settings;
     this.log = log;
     access = new Access(settings);
-    try {
-      server = HttpServer.create(new InetSocketAddress(settings.host(), settings.port()), 0);
-    } catch (BindException e) {
-      throw new IOException(
-          "cannot serve at "
-              + settings.host()
-              + ":"
-              + settings.port()
-              + ": "
-              + e.getMessage()
-              + "; another program may have the port: choose another, or 0 for a free one",
-          e);
-    }
+    server = HttpListener.bind(settings.host(), settings.port(), 0);
     named.forEach((name, folder) -> runs.add(new WatchedRun(name, folder, models, asking)));
     title = String.join(", ", named.keySet());
     viewing = new Viewing(runs, log);
@@ -84,8 +71,7 @@ public final class WatchServer implements AutoCloseable {
 
   /** Returns where it listens, such as {@code http://127.0.0.1:8000}. */
   public String address() {
-    String host = settings.host().contains(":") ? "[" + settings.host() + "]" : settings.host();
-    return "http://" + host + ":" + server.getAddress().getPort();
+    return HttpListener.address(settings.host(), server);
   }
 
   /** Returns where the owner looks, who may change runs: the key is not sent to anybody. */

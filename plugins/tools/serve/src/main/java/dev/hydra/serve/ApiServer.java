@@ -4,8 +4,6 @@ import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import dev.hydra.inference.EngineBusyException;
 import java.io.IOException;
-import java.net.BindException;
-import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -64,19 +62,7 @@ public final class ApiServer implements AutoCloseable {
     usual(SLOWEST, String.valueOf(2 * settings.slowest().toSeconds()));
     // Else the end of an answer waits until its beginning is acknowledged, 40 ms.
     usual(NO_DELAY, "true");
-    try {
-      server = HttpServer.create(new InetSocketAddress(settings.host(), settings.port()), BACKLOG);
-    } catch (BindException e) {
-      throw new IOException(
-          "cannot serve at "
-              + settings.host()
-              + ":"
-              + settings.port()
-              + ": "
-              + e.getMessage()
-              + "; another program may have the port: choose another, or 0 for a free one",
-          e);
-    }
+    server = HttpListener.bind(settings.host(), settings.port(), BACKLOG);
     AtomicInteger number = new AtomicInteger();
     threads =
         new ThreadPoolExecutor(
@@ -103,8 +89,7 @@ public final class ApiServer implements AutoCloseable {
 
   /** Returns where it listens, such as {@code http://127.0.0.1:8000}. */
   public String address() {
-    String host = settings.host().contains(":") ? "[" + settings.host() + "]" : settings.host();
-    return "http://" + host + ":" + server.getAddress().getPort();
+    return HttpListener.address(settings.host(), server);
   }
 
   private void handle(HttpExchange exchange) throws IOException {

@@ -64,8 +64,10 @@ final class FusedSsd extends CustomFunction {
   private static KernelSource program(String... parts) {
     return KernelSource.of(
         FusedSsd.class,
-        Stream.concat(Stream.of("primitives", "tiles"), Stream.of(parts))
-            .map(part -> "ssd_" + part + ".cu")
+        Stream.concat(
+                Stream.of("primitives.cu", "tensor_cores.cu"),
+                Stream.concat(Stream.of("primitives", "tiles"), Stream.of(parts))
+                    .map(part -> "ssd_" + part + ".cu"))
             .toArray(String[]::new));
   }
 

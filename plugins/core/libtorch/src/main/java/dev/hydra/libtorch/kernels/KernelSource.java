@@ -25,8 +25,8 @@ public final class KernelSource {
 
   /**
    * Reads a program. Parts that operators share are in this package, and found wherever the owner
-   * is: {@code primitives.cu}, then {@code vectors.cu} (elements in memory), {@code activations.cu}
-   * and {@code reductions.cu}.
+   * is: {@code primitives.cu}, then {@code vectors.cu} (elements in memory), {@code
+   * activations.cu}, {@code reductions.cu} and {@code tensor_cores.cu}.
    *
    * @param owner the class beside which its own files are
    * @param files their names; compiled as one text in this order

@@ -30,11 +30,14 @@ __device__ __forceinline__ void load_matrices_transposed(unsigned (&r)[4], const
 }
 
 // 16 bytes from global to shared memory beside other work; zeros, and nothing read, if not `some`.
-__device__ __forceinline__ void copy_async(void* to, const void* from, bool some) {
-  unsigned address = (unsigned)__cvta_generic_to_shared(to);
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address), "l"(from),
-               "r"(some ? 16 : 0)
+__device__ __forceinline__ void copy_async(unsigned to, const void* from, bool some) {
+  int bytes = some ? 16 : 0;
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes)
                : "memory");
+}
+
+__device__ __forceinline__ void copy_async(void* to, const void* from, bool some) {
+  copy_async((unsigned)__cvta_generic_to_shared(to), from, some);
 }
 
 __device__ __forceinline__ void copies_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }

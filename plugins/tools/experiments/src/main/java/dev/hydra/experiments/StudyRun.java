@@ -135,15 +135,12 @@ public final class StudyRun {
         if (stop.getAsBoolean()) {
           return false;
         }
-        Optional<TrialResult> result = known(trial);
-        boolean cached = result.isPresent();
-        if (!cached) {
-          result = train(trial, stop);
-        }
-        if (result.isPresent()) {
-          results.put(trial, result.get());
+        Optional<Obtained> obtained = obtain(trial, stop);
+        if (obtained.isPresent()) {
+          TrialResult result = obtained.get().result();
+          results.put(trial, result);
           left.remove(trial);
-          listener.ended(trial, result.get(), cached, results.size(), trials());
+          listener.ended(trial, result, obtained.get().cached(), results.size(), trials());
         }
       }
       if (left.size() == before && !stop.getAsBoolean()) {
@@ -153,31 +150,46 @@ public final class StudyRun {
     return true;
   }
 
-  private Optional<TrialResult> known(Trial trial) throws IOException {
-    return cache.get(new TrialKey(study, trial, components, device));
-  }
+  /**
+   * A result.
+   *
+   * @param cached whether it was there, and not made here
+   */
+  private record Obtained(TrialResult result, boolean cached) {}
 
-  /** Trains; nothing if it was stopped, or another process is training the same. */
-  private Optional<TrialResult> train(Trial trial, BooleanSupplier stop) throws IOException {
+  /** Finds or makes a result; nothing if it was stopped, or another process is making it. */
+  private Optional<Obtained> obtain(Trial trial, BooleanSupplier stop) throws IOException {
     TrialKey key = new TrialKey(study, trial, components, device);
+    Optional<Obtained> known = known(key);
+    if (known.isPresent()) {
+      return known;
+    }
     Optional<TrialClaim> claim = cache.claim(key);
     if (claim.isEmpty()) {
       return Optional.empty();
     }
     try (TrialClaim held = claim.get()) {
-      Optional<TrialResult> meanwhile = cache.get(key); // by a process that had the claim before
-      if (meanwhile.isPresent()) {
-        return meanwhile;
-      }
-      Examples own =
-          examples.computeIfAbsent(trial.task(), task -> new Examples(task, study.budget()));
-      Optional<TrialResult> result =
-          new TrialRun(study, trial, own).run(components, device, stop, listener::warned);
-      if (result.isPresent()) {
-        cache.put(key, result.get());
-      }
-      return result;
+      Optional<Obtained> meanwhile = known(key); // by a process that had the claim before
+      return meanwhile.isPresent()
+          ? meanwhile
+          : train(trial, key, stop).map(result -> new Obtained(result, false));
     }
+  }
+
+  private Optional<Obtained> known(TrialKey key) throws IOException {
+    return cache.get(key).map(result -> new Obtained(result, true));
+  }
+
+  private Optional<TrialResult> train(Trial trial, TrialKey key, BooleanSupplier stop)
+      throws IOException {
+    Examples own =
+        examples.computeIfAbsent(trial.task(), task -> new Examples(task, study.budget()));
+    Optional<TrialResult> result =
+        new TrialRun(study, trial, own).run(components, device, stop, listener::warned);
+    if (result.isPresent()) {
+      cache.put(key, result.get());
+    }
+    return result;
   }
 
   private static void pause() throws IOException {

@@ -17,7 +17,8 @@ public final class Corpus {
    */
   public static Corpus read(Source source, Tokenizer tokenizer) {
     Tokens tokens = Tokens.forVocabulary(tokenizer.vocabSize());
-    PieceSink pieces = new PieceSink(
+    PieceSink pieces =
+        new PieceSink(
             piece -> {
               piece.encode(tokenizer, tokens);
               if (piece.endsDocument()) {

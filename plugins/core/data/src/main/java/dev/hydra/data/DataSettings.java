@@ -54,8 +54,7 @@ public final class DataSettings {
   private static final Option<Integer> SEED =
       Option.integer("seed", "selects the order of the training windows").orElse(0);
   private static final List<Option<?>> BESIDE_SOURCE =
-      List.of(
-          SOURCES, TOKENIZER, SEQUENCE_LENGTH, PACKING, VALIDATION_FRACTION, VALIDATION, SEED);
+      List.of(SOURCES, TOKENIZER, SEQUENCE_LENGTH, PACKING, VALIDATION_FRACTION, VALIDATION, SEED);
 
   private final List<SourceSettings> sources;
   private final List<SourceSettings> validation;

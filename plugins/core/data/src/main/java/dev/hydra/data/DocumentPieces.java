@@ -4,8 +4,9 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Documents, those that are longer than a window cut to pieces: each begins with the last token that
- * is predicted in the one before, so that every token of a document but its first is predicted once.
+ * Documents, those that are longer than a window cut to pieces: each begins with the last token
+ * that is predicted in the one before, so that every token of a document but its first is predicted
+ * once.
  */
 final class DocumentPieces {
   private final int width;

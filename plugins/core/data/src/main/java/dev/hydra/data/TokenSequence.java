@@ -12,8 +12,8 @@ interface TokenSequence {
   void read(long from, long[] into, int offset, int count);
 
   /**
-   * Returns where documents end, in order: the index after the last token of each. The last one ends
-   * where the text ends; some may be empty.
+   * Returns where documents end, in order: the index after the last token of each. The last one
+   * ends where the text ends; some may be empty.
    */
   long[] documentEnds();
 

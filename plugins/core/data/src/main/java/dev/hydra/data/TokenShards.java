@@ -36,8 +36,7 @@ final class TokenShards implements TokenSequence {
       ShardFormat format, Path folder, List<ShardFiles.Sizes> sizes, Optional<String> fingerprint) {
     this.fingerprint = fingerprint;
     this.format = format;
-    this.files =
-        IntStream.range(0, sizes.size()).mapToObj(i -> ShardFiles.of(folder, i)).toList();
+    this.files = IntStream.range(0, sizes.size()).mapToObj(i -> ShardFiles.of(folder, i)).toList();
     this.ends = new long[sizes.size()];
     long end = 0;
     for (int i = 0; i < ends.length; i++) {

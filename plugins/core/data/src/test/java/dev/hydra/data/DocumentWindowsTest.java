@@ -168,9 +168,7 @@ class DocumentWindowsTest {
     assertEquals(1, windows.count());
     long[] predicted = LongStream.of(read(windows, 0).predicted()).sorted().toArray();
     assertArrayEquals(
-        LongStream.concat(
-                LongStream.of(1, 2, 3, 7, 8, 9), LongStream.range(11, 20))
-            .toArray(),
+        LongStream.concat(LongStream.of(1, 2, 3, 7, 8, 9), LongStream.range(11, 20)).toArray(),
         predicted);
   }
 

@@ -38,8 +38,7 @@ class SeparatedTextTest {
     separated.endOfDocument();
     separated.accept("another file==>".getBytes(StandardCharsets.UTF_8));
     separated.endOfDocument();
-    assertThat(found.documents)
-        .containsExactly("one", "two=\n", "=t=", "three==", "another file");
+    assertThat(found.documents).containsExactly("one", "two=\n", "=t=", "three==", "another file");
     assertThat(found.open).isEmpty();
   }
 }

@@ -18,7 +18,6 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
@@ -157,8 +156,7 @@ public final class Evaluator {
               .observations()
               .forEach(
                   (name, value) ->
-                      all.merge(
-                          name, Observation.of(value), (old, one) -> old.with(one, before)));
+                      all.merge(name, Observation.of(value), (old, one) -> old.with(one, before)));
         }
       }
     }

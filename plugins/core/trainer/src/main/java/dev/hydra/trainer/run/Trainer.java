@@ -8,6 +8,7 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.composer.swap.Swapper;
+import dev.hydra.data.Batch;
 import dev.hydra.data.Dataset;
 import dev.hydra.data.TokenizerFiles;
 import dev.hydra.libtorch.io.DurableFiles;
@@ -214,7 +215,7 @@ public final class Trainer implements AutoCloseable {
       try {
         measured =
             training.run(
-                i -> stages.dataset().train().next(settings.batchSize()).tensor(),
+                i -> nextBatch().tensor(),
                 settings.accumulate(),
                 learningRate);
       } catch (RuntimeException | Error e) { // a component of a swap may fail in the run only
@@ -244,6 +245,10 @@ public final class Trainer implements AutoCloseable {
         watched(() -> evaluations.observe(step));
       }
     }
+  }
+
+  private Batch nextBatch() {
+    return clock.waitFor(() -> stages.dataset().train().next(settings.batchSize()));
   }
 
   /** Begins the next stage, after a checkpoint: that of the stage before can be gone on from. */
@@ -284,7 +289,7 @@ public final class Trainer implements AutoCloseable {
 
   private void report(StepMetrics measured, double learningRate) {
     int length = stages.current().data().sequenceLength();
-    double speed = clock.lap();
+    TrainingClock.Lap lap = clock.lap();
     TrainingClock.Position position = clock.position();
     StepReport report =
         new StepReport(
@@ -294,11 +299,12 @@ public final class Trainer implements AutoCloseable {
             measured.auxiliary(),
             measured.gradientNorm(),
             learningRate,
-            speed,
+            lap.tokensPerSecond(),
+            lap.dataWait(),
             new StepReport.Totals(
                 position.tokens(),
                 position.seconds(),
-                costs.mfu(length, ModelCosts.FORWARDS_OF_A_STEP * speed),
+                costs.mfu(length, ModelCosts.FORWARDS_OF_A_STEP * lap.tokensPerSecond()),
                 costs.devicePeakBytes(),
                 costs.hostBytes()));
     log.step(report, costs.line(length));

@@ -6,8 +6,8 @@ import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Windows of tokens, as {@link dev.hydra.data.Batch#tensor} packs them: what the model is given, and
- * what it is to predict.
+ * Windows of tokens, as {@link dev.hydra.data.Batch#tensor} packs them: what the model is given,
+ * and what it is to predict.
  *
  * @param tokens int64 [batch, time + 1]
  * @param labels int64 [batch, time + 1]: the tokens, or -100 where one is not to be predicted

@@ -39,8 +39,8 @@ class SequenceScorerTest {
       double[] scores = new SequenceScorer(model).logProbabilities(tokens);
       assertEquals(tokens.length - 1, scores.length);
       double loss =
-          Tensors.number(LanguageLoss.of(
-                  model, TokenWindows.of(SequenceScorer.ids(model, tokens)), forward));
+          Tensors.number(
+              LanguageLoss.of(model, TokenWindows.of(SequenceScorer.ids(model, tokens)), forward));
       assertEquals(loss, -Arrays.stream(scores).average().orElseThrow(), 1e-9);
       assertArrayEquals(
           Arrays.copyOf(scores, 40),

@@ -1,5 +1,6 @@
 package dev.hydra.api;
 
+import java.util.List;
 import java.util.Optional;
 import org.osgi.annotation.versioning.ConsumerType;
 
@@ -24,6 +25,18 @@ public interface ComponentFactory<C> extends Factory<Site, C> {
 
   /** Estimates the cost of one forward, without the site's children (they count themselves). */
   Cost cost(Site site, Workload work);
+
+  /**
+   * Returns what a component keeps of a text between forwards; an empty list for one that keeps
+   * nothing. Texts of different length are then decoded together, which asks of the component what
+   * {@link StateCache#ragged} says. Where nothing is declared, as by default, such texts go through
+   * the component one by one.
+   *
+   * @param site a site for which {@link #create} has made a component
+   */
+  default Optional<List<StateSpec>> state(Site site) {
+    return Optional.empty();
+  }
 
   /**
    * Returns how the parameters of another component become those of this type in a running model,

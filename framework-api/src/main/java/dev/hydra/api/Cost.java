@@ -4,7 +4,9 @@ package dev.hydra.api;
  * The cost of a component for one sequence of a {@link Workload}.
  *
  * @param flops floating point operations of the forward; a multiply-add counts as two
- * @param activations elements kept from forward to backward
+ * @param activations elements kept from forward to backward, in the compute type, where CUDA
+ *     kernels compute what they can: the component's input once among them, its output not. What is
+ *     float32 beside bfloat16 counts twice.
  * @param state elements of decoding state held after the workload, see {@link StateCache}
  * @param idleParameters parameters that a single token does not touch (experts not chosen, table
  *     rows not read): total less active

@@ -15,6 +15,7 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
+import dev.hydra.libtorch.runtime.Determinism;
 import dev.hydra.optim.OptimizerSettings;
 import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.TrainerSettings;
@@ -113,7 +114,8 @@ final class BenchTrainCommand implements Callable<Integer> {
           "peak GiB",
           "first step s");
     }
-    try (KernelMode.Setting mode = trainer.kernels().set()) {
+    try (KernelMode.Setting mode = trainer.kernels().set();
+        Determinism.Setting same = trainer.determinism().set()) {
       for (Shape shape : asked) {
         Row row = forward ? bench.forward(shape) : bench.train(shape);
         out.println(json ? Json.line(json(row)) : line(row));

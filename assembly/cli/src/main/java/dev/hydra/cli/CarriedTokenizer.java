@@ -58,14 +58,17 @@ final class CarriedTokenizer {
     return of(model.folder()).map(file -> read(file, plugins));
   }
 
+  /** The configuration of a tokenizer.json. */
+  static Config config(Path file) {
+    return ConfigFactory.empty(file.toString())
+        .withValue("type", ConfigValueFactory.fromAnyRef("hf"))
+        .withValue("file", ConfigValueFactory.fromAnyRef(file.toAbsolutePath().toString()));
+  }
+
   /** Reads a tokenizer.json. */
   static Tokenizer read(Path file, PluginRegistry plugins) {
-    Config config =
-        ConfigFactory.empty(file.toString())
-            .withValue("type", ConfigValueFactory.fromAnyRef("hf"))
-            .withValue("file", ConfigValueFactory.fromAnyRef(file.toAbsolutePath().toString()));
     Choice<TokenizerFactory> choice =
-        Choice.of(plugins, TokenizerFactory.class, "tokenizer", config);
+        Choice.of(plugins, TokenizerFactory.class, "tokenizer", config(file));
     return choice.create(
         factory ->
             factory.create(new TokenizerContext(choice.settings(), Installation.dataRoots())));

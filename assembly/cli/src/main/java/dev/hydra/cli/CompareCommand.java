@@ -23,7 +23,7 @@ import picocli.CommandLine.Spec;
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class CompareCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
-  @Mixin private ComparisonOutput output;
+  @Mixin private ReportOutput output;
 
   @Parameters(arity = "1..*", paramLabel = "RUN", description = "Run folders.")
   private List<Path> runs;

@@ -1,5 +1,6 @@
 package dev.hydra.cli;
 
+import com.typesafe.config.Config;
 import dev.hydra.api.Messages;
 import dev.hydra.api.Names;
 import dev.hydra.api.PluginRegistry;
@@ -12,11 +13,15 @@ import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
+import dev.hydra.experiments.Study;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.trainer.run.Experiment;
+import dev.hydra.trainer.run.LoraSettings;
 import dev.hydra.trainer.run.StageCheck;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.PointerScope;
@@ -45,14 +50,16 @@ final class ConfigCommand extends CommandGroup {
       description = "Checks a configuration and all options of plugins in it; builds nothing.",
       mixinStandardHelpOptions = true)
   int check(@Mixin ConfigArguments arguments) throws IOException {
-    var config = Installation.withAbsoluteData(arguments.load(), arguments.file());
+    Config config = withInitialModel(arguments);
     boolean experiment =
         config.hasPath("trainer") || config.hasPath("data") || config.hasPath("optimizer");
     ModelSpec model;
     String stages = "";
+    Optional<LoraSettings> lora = Optional.empty();
     if (experiment) {
       Experiment read = Experiment.read(config, plugins, Installation.dataRoots());
       model = read.model();
+      lora = read.trainer().lora();
       StageCheck.of(read.stages(), components);
       stages = read.stages().size() > 1 ? " in " + read.stages().size() + " stages" : "";
     } else {
@@ -62,6 +69,7 @@ final class ConfigCommand extends CommandGroup {
     try (PointerScope scope = new PointerScope();
         Model built =
             Model.build(model, components, new Placement(Devices.meta(), ScalarType.Float), 0)) {
+      lora.ifPresent(each -> each.adapt(built, spec.commandLine().getErr()::println));
       spec.commandLine()
           .getOut()
           .println(
@@ -73,6 +81,17 @@ final class ConfigCommand extends CommandGroup {
                   + Messages.count(built.spec().blocks().size(), "block"));
     }
     return 0;
+  }
+
+  /** What a training would read: where there is no model in it, that which it begins with. */
+  private static Config withInitialModel(ConfigArguments arguments) throws IOException {
+    Path file = arguments.file();
+    Config config = Installation.withAbsoluteData(arguments.load(), file);
+    return config.hasPath("model")
+        ? config
+        : InitialModel.of(config, file, null, Optional.empty())
+            .map(initial -> initial.complete(config))
+            .orElse(config);
   }
 
   @Command(
@@ -98,11 +117,15 @@ final class ConfigCommand extends CommandGroup {
               defaultValue = "",
               paramLabel = "PART",
               description =
-                  "model, data, optimizer, trainer, generation or plugins, or an object in one,"
-                      + " such as trainer.swap (default: all).")
+                  "model, data, optimizer, trainer, generation, plugins or experiment, or an object"
+                      + " in one, such as trainer.swap (default: all).")
           String part) {
     List<OptionGroup> all =
-        Stream.concat(Experiment.documentation().stream(), Stream.of(RunPlugins.documentation()))
+        Stream.of(
+                Experiment.documentation(),
+                List.of(RunPlugins.documentation()),
+                Study.documentation())
+            .flatMap(List::stream)
             .toList();
     List<OptionGroup> chosen =
         all.stream()

@@ -15,7 +15,7 @@ final class CudaOutOfMemory {
   private static final String REMEDY =
       "Less is taken with a smaller trainer.batch-size (and trainer.accumulate for the same batch"
           + " in all), a shorter data.sequence-length, or trainer.recompute = full; hydra inspect"
-          + " counts the memory of a model";
+          + " CONF --batch N --lengths TOKENS predicts what a step takes";
 
   private CudaOutOfMemory() {}
 

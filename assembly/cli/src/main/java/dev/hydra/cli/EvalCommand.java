@@ -87,8 +87,7 @@ final class EvalCommand implements Callable<Integer> {
                 Installation.dataRoots(), new TokenizingProgress(spec.commandLine().getErr()));
     Tokenizer tokenizer = experiment.data().tokenizer(Installation.dataRoots());
     Device device = deviceArgument.device();
-    try (Model model =
-        ModelFolder.load(checkpoint, config, plugins, device, precision.on(device))) {
+    try (Model model = folder.load(checkpoint, config, plugins, device, precision.on(device))) {
       NotFiniteException.checkWeights(model);
       Evaluator plain = new Evaluator(model, tokenizer, sets, experiment.trainer().batchSize());
       if (!plain.possible()) {

@@ -1,13 +1,16 @@
 package dev.hydra.cli;
 
+import dev.hydra.cli.common.UsageException;
 import dev.hydra.composer.model.Components;
 import dev.hydra.huggingface.HuggingFace;
+import dev.hydra.trainer.run.Checkpoint;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -51,13 +54,22 @@ final class ExportCommand extends CommandGroup {
               description =
                   "The config.json to write (default: hf-config.json of MODEL, which the import"
                       + " keeps).")
-          @Nullable Path config)
+          @Nullable Path config,
+      @Mixin AveragesOption averages)
       throws IOException {
     PrintWriter writer = spec.commandLine().getOut();
     TransferProgress progress = new TransferProgress(writer, Boolean.getBoolean("hydra.terminal"));
+    Checkpoint checkpoint = ModelFolder.checkpoint(model);
+    if (checkpoint.growing().growing()) {
+      throw new UsageException(
+          checkpoint.folder()
+              + " was written while paths grew in, which the format has no place for; export a"
+              + " checkpoint from after the growth");
+    }
     for (String note :
         HuggingFace.exportModel(
-            ModelFolder.checkpoint(model).folder(),
+            checkpoint.folder(),
+            averages.of(checkpoint),
             Optional.ofNullable(config),
             out,
             components,

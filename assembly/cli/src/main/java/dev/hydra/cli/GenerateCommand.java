@@ -74,29 +74,7 @@ final class GenerateCommand implements Callable<Integer> {
       description = "How many tokens to draw (default: ${DEFAULT-VALUE}).")
   private int maxTokens = 256;
 
-  @Option(
-      names = "--temperature",
-      paramLabel = "T",
-      description = "0 always takes the likeliest token (default: ${DEFAULT-VALUE}).")
-  private double temperature = 0.8;
-
-  @Option(
-      names = "--top-k",
-      paramLabel = "K",
-      description = "Only the K likeliest tokens; 0: all (default: ${DEFAULT-VALUE}).")
-  private int topK;
-
-  @Option(
-      names = "--top-p",
-      paramLabel = "P",
-      description = "Only the likeliest tokens that reach probability P (default: 1).")
-  private double topP = 1;
-
-  @Option(
-      names = "--seed",
-      paramLabel = "N",
-      description = "Another seed, another text (default: ${DEFAULT-VALUE}).")
-  private long seed;
+  @Mixin private SamplingArguments samplingArguments;
 
   @Option(names = "--echo", description = "Prints the prompt, too.")
   private boolean echo;
@@ -116,7 +94,7 @@ final class GenerateCommand implements Callable<Integer> {
     if (maxTokens < 0) {
       throw new UsageException("--max-tokens must be at least 0");
     }
-    Sampling sampling = usage(() -> new Sampling(temperature, topK, topP, seed));
+    Sampling sampling = samplingArguments.sampling();
     Checkpoint checkpoint = folder.checkpoint();
     Config config = folder.config(checkpoint);
     Tokenizer tokenizer =
@@ -125,8 +103,7 @@ final class GenerateCommand implements Callable<Integer> {
     GenerationSettings settings = GenerationSettings.read(ConfigFiles.part(config, "generation"));
     Device device = deviceArgument.device();
     PrintWriter out = spec.commandLine().getOut();
-    try (Model model =
-        ModelFolder.load(checkpoint, config, plugins, device, precision.on(device))) {
+    try (Model model = folder.load(checkpoint, config, plugins, device, precision.on(device))) {
       NotFiniteException.checkWeights(model);
       List<Integer> drawn = new ArrayList<>();
       TokenOutput output = new TokenOutput(tokenizer, json ? null : out);

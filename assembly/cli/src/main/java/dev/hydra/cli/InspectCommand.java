@@ -1,6 +1,7 @@
 package dev.hydra.cli;
 
 import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.cli.common.Installation;
 import dev.hydra.cli.common.Json;
@@ -10,11 +11,13 @@ import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelSummary;
 import dev.hydra.composer.model.Placement;
+import dev.hydra.composer.model.TrainingMemory.Step;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.data.DataSettings;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.trainer.run.Experiment;
+import dev.hydra.trainer.run.TrainerSettings;
 import dev.hydra.trainer.run.VocabularySize;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -39,6 +42,9 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class InspectCommand implements Callable<Integer> {
+  /** A configuration of a model alone has no trainer, which must say how many steps it takes. */
+  private static final String STEPS = "trainer.steps = 1";
+
   private final Components components;
   private final PluginRegistry plugins;
 
@@ -51,6 +57,14 @@ final class InspectCommand implements Callable<Integer> {
       paramLabel = "TOKENS",
       description = "Sequence lengths to account for (default: 1024,8192).")
   private List<Long> lengths = List.of(1024L, 8192L);
+
+  @Option(
+      names = "--batch",
+      paramLabel = "N",
+      description =
+          "Sequences of a training step to account for (default: ${DEFAULT-VALUE}). What"
+              + " trainer.recompute and trainer.accumulate change is counted, too.")
+  private long batch = 1;
 
   @Option(names = "--compute", paramLabel = "fp32|bf16", description = "Type for memory figures.")
   private ComputeType.Choice compute = ComputeType.Choice.BF16;
@@ -68,6 +82,9 @@ final class InspectCommand implements Callable<Integer> {
     if (lengths.stream().anyMatch(length -> length < 1)) {
       throw new UsageException("--lengths must be at least 1");
     }
+    if (batch < 1) {
+      throw new UsageException("--batch must be at least 1");
+    }
     Config written = Installation.withAbsoluteData(config.load(), config.file());
     ConfigFiles.allow(written, Experiment.PARTS);
     Config loaded =
@@ -78,11 +95,15 @@ final class InspectCommand implements Callable<Integer> {
                     .tokenizer(Installation.dataRoots()));
     List<StageSummary> stages = StageSummary.all(loaded, plugins, components);
     ModelSpec model = ModelSpec.read(loaded);
+    TrainerSettings trainer =
+        TrainerSettings.read(
+            ConfigFiles.part(loaded.withFallback(ConfigFactory.parseString(STEPS)), "trainer"));
+    Step step = new Step(batch, 1, trainer.recompute(), trainer.accumulate() > 1);
     ScalarType type = ComputeType.choose(compute, Devices.cpu());
     try (PointerScope scope = new PointerScope();
         Model built =
             Model.build(model, components, new Placement(Devices.meta(), ScalarType.Float), 0)) {
-      ModelSummary account = ModelSummary.of(built, type, lengths);
+      ModelSummary account = ModelSummary.of(built, type, lengths, step);
       PrintWriter out = spec.commandLine().getOut();
       if (json) {
         Map<String, Object> all = ModelSummaryReport.json(model, account);
@@ -91,7 +112,7 @@ final class InspectCommand implements Callable<Integer> {
         }
         out.println(Json.line(all));
       } else {
-        ModelSummaryReport.print(out, model, account, type);
+        ModelSummaryReport.print(out, model, account, type, step);
         StageSummary.print(out, stages);
       }
     }

@@ -17,6 +17,7 @@ import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.data.DataSettings;
 import dev.hydra.data.Tokenizer;
+import dev.hydra.libtorch.safetensors.TensorReplacements;
 import dev.hydra.trainer.run.Checkpoint;
 import dev.hydra.trainer.run.RunFolder;
 import java.io.IOException;
@@ -27,6 +28,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
@@ -49,6 +51,10 @@ final class ModelFolder {
       paramLabel = "KEY=VALUE",
       description = "Overrides a value of the configuration. May be given several times.")
   private List<String> overrides = List.of();
+
+  @Mixin
+  @SuppressWarnings("NullAway.Init") // set by picocli
+  private AveragesOption averages;
 
   /** The checkpoint that is meant; damaged newer ones are named on the error stream. */
   Checkpoint checkpoint() throws IOException {
@@ -87,6 +93,11 @@ final class ModelFolder {
 
   /** The configuration that the model was trained with, and the overrides. */
   Config config(Checkpoint checkpoint) {
+    return config(checkpoint, overrides);
+  }
+
+  /** The configuration that a model was trained with, and overrides of it. */
+  static Config config(Checkpoint checkpoint, List<String> overrides) {
     return CarriedTokenizer.in(
         ConfigFiles.load(checkpoint.file(Checkpoint.CONFIG), overrides), checkpoint.folder());
   }
@@ -113,21 +124,46 @@ final class ModelFolder {
     return plugins.components(sites);
   }
 
-  /** Builds the model of a checkpoint. */
-  static Model load(
+  /** Builds the model of a checkpoint, with the weights that are asked for. */
+  Model load(
       Checkpoint checkpoint, Config config, PluginJars plugins, Device device, ScalarType type)
+      throws IOException {
+    return load(checkpoint, averages.of(checkpoint), config, plugins, device, type);
+  }
+
+  /**
+   * Builds the model of a checkpoint.
+   *
+   * @param averages what takes the place of its weights, if anything
+   */
+  static Model load(
+      Checkpoint checkpoint,
+      Optional<TensorReplacements> averages,
+      Config config,
+      PluginJars plugins,
+      Device device,
+      ScalarType type)
       throws IOException {
     Components components = components(checkpoint, config, plugins);
     Model model = Model.build(ModelSpec.read(config), components, new Placement(device, type), 0);
     try {
-      ModelFiles.load(model, checkpoint.file(Checkpoint.MODEL));
-    } catch (IOException e) {
-      model.close();
-      throw checkpoint.unfit(config, e);
-    } catch (RuntimeException e) {
+      load(model, checkpoint, config);
+      for (TensorReplacements each : averages.stream().toList()) {
+        ModelFiles.load(model, checkpoint.file(Checkpoint.MODEL), each);
+      }
+      checkpoint.growing().into(model);
+    } catch (IOException | RuntimeException e) {
       model.close();
       throw e;
     }
     return model;
+  }
+
+  private static void load(Model model, Checkpoint checkpoint, Config config) throws IOException {
+    try {
+      ModelFiles.load(model, checkpoint.file(Checkpoint.MODEL));
+    } catch (IOException e) {
+      throw checkpoint.unfit(config, e);
+    }
   }
 }

@@ -5,6 +5,7 @@ import dev.hydra.composer.model.ModelSummary;
 import dev.hydra.composer.model.ModelSummary.AtLength;
 import dev.hydra.composer.model.ModelSummary.ComponentCount;
 import dev.hydra.composer.model.ModelSummary.Count;
+import dev.hydra.composer.model.TrainingMemory.Step;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.composer.spec.SitePath;
 import java.io.PrintWriter;
@@ -21,7 +22,8 @@ final class ModelSummaryReport {
 
   private ModelSummaryReport() {}
 
-  static void print(PrintWriter out, ModelSpec model, ModelSummary account, ScalarType type) {
+  static void print(
+      PrintWriter out, ModelSpec model, ModelSummary account, ScalarType type, Step step) {
     out.printf(
         "width %d, %s, vocabulary %d, %s, embeddings %s%n%n",
         model.width(),
@@ -52,9 +54,17 @@ final class ModelSummaryReport {
           bytes(at.decodingBytes()));
     }
     out.printf(
-        "%nMemory for one sequence in %s; training counts masters, working copies, gradients,%n"
-            + "AdamW's moments and activations.%n",
-        type == ScalarType.BFloat16 ? "bf16" : "fp32");
+        "%nMemory in %s: decoding of one sequence; a training step of %s on CUDA at its%n"
+            + "fullest moment: masters, working copies, AdamW's moments, gradients%s and%n"
+            + "activations%s as fused kernels keep them; plain operators keep more.%n",
+        type == ScalarType.BFloat16 ? "bf16" : "fp32",
+        Messages.count(step.rows(), "sequence"),
+        step.accumulated() ? " added up over several forwards" : "",
+        switch (step.recompute()) {
+          case NONE -> "";
+          case SELECTIVE -> ", of every second block computed again,";
+          case FULL -> ", of all blocks computed again,";
+        });
     out.flush();
   }
 

@@ -20,6 +20,7 @@ import java.util.function.IntSupplier;
  */
 final class ProgressDisplay implements TrainingListener, Terminal, AutoCloseable {
   private static final int BAR = 24;
+
   /** A smaller part of the time makes no difference to anybody. */
   private static final double TELLING_WAIT = 0.05;
 

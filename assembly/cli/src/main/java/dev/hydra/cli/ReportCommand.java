@@ -23,7 +23,7 @@ import picocli.CommandLine.Spec;
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class ReportCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
-  @Mixin private ComparisonOutput output;
+  @Mixin private ReportOutput output;
 
   @Parameters(paramLabel = "RUN", description = "A run folder.")
   private Path run;

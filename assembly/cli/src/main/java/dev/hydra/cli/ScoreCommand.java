@@ -64,8 +64,7 @@ final class ScoreCommand implements Callable<Integer> {
     Config config = folder.config(checkpoint);
     Device device = deviceArgument.device();
     PrintWriter out = spec.commandLine().getOut();
-    try (Model model =
-        ModelFolder.load(checkpoint, config, plugins, device, precision.on(device))) {
+    try (Model model = folder.load(checkpoint, config, plugins, device, precision.on(device))) {
       NotFiniteException.checkWeights(model);
       SequenceScorer scorer = new SequenceScorer(model);
       List<double[]> scores = new ArrayList<>();

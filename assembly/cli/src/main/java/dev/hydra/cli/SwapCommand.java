@@ -124,15 +124,7 @@ final class SwapCommand implements Callable<Integer> {
     if (allowed.isZero() || allowed.isNegative()) {
       throw new UsageException("--limit must be more than 0 seconds");
     }
-    if (jar == null && order.config().isEmpty()) {
-      throw new UsageException("name a jar, or what is to change with --set or --config");
-    }
-    if (jar != null && !Files.isRegularFile(jar)) {
-      throw new UsageException("there is no file " + jar);
-    }
-    if (!order.config().isEmpty() && sites.isEmpty()) {
-      throw new UsageException("--set and --config need --sites");
-    }
+    order.check();
     if (!awaitVerdict || dryRun) {
       show(spec, client.ask(order.json()), json);
       return 0;

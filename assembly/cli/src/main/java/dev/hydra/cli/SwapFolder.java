@@ -24,6 +24,21 @@ final class SwapFolder {
               + " DIR (default: none).")
   private @Nullable Path folder;
 
+  /** Says whether a folder is named. */
+  boolean named() {
+    return folder != null;
+  }
+
+  /** Opens the folder for a model; null if none is named. */
+  @Nullable SwappableModel open(Model model, Config config, PluginJars plugins, CommandSpec spec)
+      throws IOException {
+    if (folder == null) {
+      return null;
+    }
+    Terminal screen = spec.commandLine().getErr()::println;
+    return new SwappableModel(folder, model, config, plugins, screen);
+  }
+
   /**
    * Does something with a model, whose components can be swapped meanwhile if a folder is named.
    *
@@ -36,11 +51,11 @@ final class SwapFolder {
       CommandSpec spec,
       Function<Optional<Swapper>, T> work)
       throws IOException {
-    if (folder == null) {
+    SwappableModel opened = open(model, config, plugins, spec);
+    if (opened == null) {
       return work.apply(Optional.empty());
     }
-    Terminal screen = spec.commandLine().getErr()::println;
-    try (SwappableModel open = new SwappableModel(folder, model, config, plugins, screen)) {
+    try (SwappableModel open = opened) {
       return work.apply(Optional.of(open.swapper()));
     }
   }

@@ -67,8 +67,9 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
       arity = "0..1",
       paramLabel = "CONF",
       description =
-          "A configuration file, or the name of one that comes with the installation, such as"
-              + " quickstart. With --resume it may be left out.")
+          "A configuration file, the name of one that comes with the installation, such as"
+              + " quickstart, or the folder of a model, whose weights it begins with. With --resume"
+              + " it may be left out.")
   private @Nullable String name;
 
   @Option(
@@ -84,6 +85,14 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
           "Where everything is written (default: runs/NAME-TIME, with -2 and so on after it if"
               + " another run has that).")
   private @Nullable Path runDir;
+
+  @Option(
+      names = "--init-from",
+      paramLabel = "DIR",
+      description =
+          "Begins with the weights of an imported model, a run folder or a checkpoint. What CONF"
+              + " leaves out of model, generation and data.tokenizer is as it is there.")
+  private @Nullable Path initFrom;
 
   @Option(names = "--resume", description = "Goes on from the newest checkpoint in --run-dir.")
   private boolean resume;
@@ -113,14 +122,19 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
   }
 
   private int train(CheckpointSignal signal) throws IOException {
-    Path file =
+    TrainingConfig found =
         name == null && runDir != null
-            ? new RunFolder(runDir).resumeConfig()
+            ? new TrainingConfig(new RunFolder(runDir).resumeConfig(), Optional.empty())
             : resume
-                ? Installation.findConfig(String.valueOf(name))
-                : UntrainedConfig.find(String.valueOf(name));
+                ? new TrainingConfig(
+                    Installation.findConfig(String.valueOf(name)), Optional.empty())
+                : TrainingConfig.find(String.valueOf(name));
+    Path file = found.file();
     Config read = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
-    Config config = resume && runDir != null ? CarriedTokenizer.in(read, runDir) : read;
+    Optional<InitialModel> initial =
+        resume ? Optional.empty() : InitialModel.of(read, file, initFrom, found.weights());
+    Config carried = resume && runDir != null ? CarriedTokenizer.in(read, runDir) : read;
+    Config config = initial.isPresent() ? initial.get().complete(carried) : carried;
     Experiment experiment = Experiment.read(config, plugins.registry(), Installation.dataRoots());
     List<Dataset> datasets =
         experiment.open(
@@ -130,7 +144,7 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
         runDir == null
             ? NewRunFolder.in(Path.of("runs"), defaultName())
             : NewRunFolder.at(runDir)) {
-      return train(signal, begun.folder(), file, config, experiment, datasets, device);
+      return train(signal, begun.folder(), file, config, initial, experiment, datasets, device);
     }
   }
 
@@ -139,6 +153,7 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
       RunFolder folder,
       Path file,
       Config config,
+      Optional<InitialModel> initial,
       Experiment experiment,
       List<Dataset> datasets,
       Device device)
@@ -156,6 +171,15 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
       OptionalLong resumed =
           resume ? OptionalLong.of(trainer.resume(policy)) : OptionalLong.empty();
       announce(screen, file, trainer.model(), datasets.get(0), folder); // only what is not refused
+      trainer.adapters().ifPresent(screen::println);
+      if (initial.isPresent()) {
+        initial.get().keepDescription(folder);
+        screen.println(initial.get().report());
+        initial
+            .get()
+            .otherTokenizer(datasets.get(0).tokenizer(), plugins.registry())
+            .ifPresent(trainer::warn);
+      }
       resumed.ifPresent(step -> screen.println("resuming after step " + step));
       signal.asksFor(trainer::requestCheckpoint);
       Trainer.Outcome outcome;
@@ -202,6 +226,10 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
   private void checkUse() throws IOException {
     if (resume && runDir == null) {
       throw new UsageException("--resume needs --run-dir, the folder of the run to go on with");
+    }
+    if (resume && initFrom != null) {
+      throw new UsageException(
+          "--resume goes on from a checkpoint, --init-from begins anew: give one of them");
     }
     if (name == null && !resume) {
       throw new UsageException("name a configuration, such as: hydra train quickstart");

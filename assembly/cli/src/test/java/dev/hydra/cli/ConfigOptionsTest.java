@@ -36,7 +36,9 @@ class ConfigOptionsTest {
   @Test
   void everyPartIsPrintedAlone() {
     for (String part :
-        new String[] {"model", "data", "optimizer", "trainer", "generation", "plugins"}) {
+        new String[] {
+          "model", "data", "optimizer", "trainer", "generation", "plugins", "experiment"
+        }) {
       assertThat(run("config", "options", part).done().out()).startsWith("## `" + part + "`\n\n");
     }
     assertThat(run("config", "options", "trainer").done().out())

@@ -112,7 +112,7 @@ class ConfigurationTest {
         .containsPattern("(?m)^ {2}ffn +swiglu ")
         .containsPattern("(?m)^1,024 ")
         .containsPattern("(?m)^8,192 ")
-        .contains("Memory for one sequence in fp32");
+        .contains("Memory in fp32: decoding of one sequence; a training step of 1 sequence");
   }
 
   @Test

@@ -74,7 +74,8 @@ class ExceptionHandlerTest {
             "hydra: CUDA out of memory: 1.54 GiB more were needed, and cuda:1 has 871.25 MiB of"
                 + " 79.18 GiB free. Less is taken with a smaller trainer.batch-size (and"
                 + " trainer.accumulate for the same batch in all), a shorter data.sequence-length,"
-                + " or trainer.recompute = full; hydra inspect counts the memory of a model");
+                + " or trainer.recompute = full; hydra inspect CONF --batch N --lengths TOKENS"
+                + " predicts what a step takes");
   }
 
   @Test

@@ -163,11 +163,44 @@ class TrainedModelTest {
     assertThat(generated("one", "--prompt-file", "-")).isEqualTo(expected);
     assertThat(generated("[111,110,101]", "--tokens", "-")).isEqualTo(expected);
     assertThat(generated("", "--tokens", ids)).isEqualTo(expected);
-    assertThat(generated("", "-p", "@" + text)).isNotEqualTo(expected); // taken as it stands
+    assertThat(json("generate", "--model", run, "-p", "@x", "-n", "1", "--json", "--echo"))
+        .as("taken as it stands")
+        .containsEntry("prompt", List.of((int) '@', (int) 'x'));
     Object[] score = {"score", "--model", run, "--tokens", "-", "--json"};
     assertThat(withInput("[[1,2,3]]", () -> json(score))).containsKey("logprobs");
     run("generate", "--model", run, "--prompt-file", "nowhere").refused(2, "no file nowhere");
     run("generate", "--model", run, "--tokens", "nowhere").refused(2, "--tokens must be an array");
+  }
+
+  @Test
+  void chatsWithLinesOfStandardInput() throws IOException {
+    Path template =
+        Files.writeString(
+            folder.resolve("chat.jinja"),
+            "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}");
+    Object[] chat = {
+      "chat", run, "--template", template, "-n", "6", "--temperature", "0", "--system", "be"
+    };
+    String answer =
+        run("generate", "--model", run, "-p", "<system>be<user>one", "-n", "6", "--temperature", 0)
+            .done()
+            .out();
+    var one = withInput("one\n", () -> run(chat).done());
+    assertThat(one.out()).isEqualTo(answer);
+    var more = withInput("\none\n/nothing\n/clear\none\n/quit\nlost\n", () -> run(chat).done());
+    assertThat(more.out()).isEqualTo(answer + answer);
+    assertThat(more.err()).contains("there is no command /nothing; /help lists them");
+    run("chat", run).refused(2, "this model has no chat template; name one with --template");
+  }
+
+  @Test
+  void serveRefusesWhatCannotBe() {
+    run("serve", "--model", run, "--port", "70000").refused(2, "--port is 70000");
+    run("serve", "--model", run, "--host", "0.0.0.0", "--port", "0")
+        .refused(2, "at 0.0.0.0 others can reach the server: give a key");
+    run("serve", "--model", run, "--model", run).refused(2, "two models are named run");
+    run("serve", "--model", run, "--max-sessions", "0").refused(2, "--max-sessions");
+    run("serve", "--model", folder.resolve("nothing")).refused(2, "there is no folder");
   }
 
   @Test
@@ -189,11 +222,11 @@ class TrainedModelTest {
   }
 
   @FunctionalInterface
-  private interface Action {
-    Map<String, Object> run() throws IOException;
+  private interface Action<T> {
+    T run() throws IOException;
   }
 
-  private static Map<String, Object> withInput(String text, Action action) throws IOException {
+  private static <T> T withInput(String text, Action<T> action) throws IOException {
     InputStream before = System.in;
     System.setIn(new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)));
     try {

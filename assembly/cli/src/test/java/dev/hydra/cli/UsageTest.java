@@ -19,7 +19,7 @@ class UsageTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "'' | hydra needs a command: train, eval, compare, report, generate,",
+        "'' | hydra needs a command: train, eval, compare, report, watch, experiment,",
         "config | hydra config needs a command: check, options, show",
         "plugins | hydra plugins needs a command: new, verify, swap, rollback, describe, list",
         "bench | hydra bench needs a command: components, swap, train",

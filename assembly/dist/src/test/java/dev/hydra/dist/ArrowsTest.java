@@ -75,9 +75,11 @@ class ArrowsTest {
     rules.put("composer.model", with(libtorch, "composer.config", "composer.spec"));
     rules.put(
         "composer.swap", with(libtorch, "composer.config", "composer.spec", "composer.model"));
-    rules.put("data..", libtorch);
+    rules.put("data..", with(libtorch, "chat"));
     rules.put("chat", new String[] {"api", "chat.jinja"});
     rules.put("chat.jinja", new String[] {"api"});
+    rules.put("tasks", new String[] {"api"});
+    rules.put("tasks.synthetic", new String[] {"api", "tasks"});
     rules.put("tokenizer.hf", with(libtorch, "data"));
     rules.put("optim..", libtorch);
     rules.put("inference..", with(libtorch, "composer..", "data.."));
@@ -90,17 +92,32 @@ class ArrowsTest {
         "trainer.run",
         with(core, "trainer.step", "trainer.evaluation", "trainer.swap", "trainer.metrics"));
     rules.put("huggingface..", with(core, "trainer.."));
+    rules.put("serve..", with(core, "chat"));
     rules.put("tck..", with(core, "trainer.."));
     rules.put("bench..", with(core, "trainer.."));
+    rules.put("experiments..", with(core, "trainer..", "tasks"));
     rules.put("swapproof..", libtorch);
-    String[] tools = with(core, "trainer..", "huggingface..", "tck..", "bench..", "chat");
+    String[] tools =
+        with(
+            core,
+            "trainer..",
+            "huggingface..",
+            "tck..",
+            "bench..",
+            "tasks",
+            "experiments..",
+            "chat",
+            "serve..");
     rules.put("launcher..", new String[] {"api", "api.host"});
     rules.put("cli.common", tools);
     rules.put("cli.scaffold", with(tools, "cli.common"));
-    rules.put("cli.compare", with(tools, "cli.common"));
+    rules.put("cli.page", with(tools, "cli.common"));
+    rules.put("cli.compare", with(tools, "cli.common", "cli.page"));
+    rules.put("cli.experiment", with(tools, "cli.page"));
     rules.put("cli.plugins", with(tools, "api.host", "cli.common"));
     rules.put("cli.swap", with(tools, "cli.common", "cli.plugins"));
     rules.put("cli.swapbench", with(tools, "cli.common", "cli.plugins", "cli.swap"));
+    rules.put("cli.watch", with(tools, "cli.common", "cli.page", "cli.compare", "cli.swap"));
     rules.put("cli", with(tools, "api.host", "cli.."));
     return rules;
   }

@@ -74,6 +74,11 @@ final class RunningTraining implements AutoCloseable {
     return hydra(folder, "ask").run(arguments);
   }
 
+  /** A start script for another command, whose output lies in a folder of that name. */
+  Hydra command(String name) throws IOException {
+    return hydra(folder, name);
+  }
+
   /** Runs {@code hydra plugins} for this run. */
   Hydra.Result plugins(String... arguments) throws Exception {
     List<String> all = new ArrayList<>(List.of("plugins"));

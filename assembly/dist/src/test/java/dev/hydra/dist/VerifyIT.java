@@ -79,6 +79,7 @@ class VerifyIT {
             "causality",
             "chunked = whole",
             "token by token = whole",
+            "rows of different length",
             "packed = separate documents"),
         failed);
   }

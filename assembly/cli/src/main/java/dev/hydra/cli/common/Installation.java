@@ -21,7 +21,8 @@ import org.jspecify.annotations.Nullable;
 /** Finds files of the user and of the installation. */
 public final class Installation {
   private static final String ENDING = ".conf";
-  private static final Set<String> FILE_KEYS = Set.of("file", "files", "validation-files");
+  private static final Set<String> FILE_KEYS =
+      Set.of("file", "files", "validation-files", "template");
 
   private Installation() {}
 
@@ -58,14 +59,14 @@ public final class Installation {
                 new UsageException(
                     "there is no configuration "
                         + name
-                        + Names.nearest(name, known())
+                        + Names.nearest(name, configs())
                             .map(near -> "; did you mean " + near + "? Looked for ")
                             .orElse("; looked for ")
                         + String.join(", ", tried.stream().map(Path::toString).toList())));
   }
 
   /** The names of the configurations that come with the installation. */
-  private static List<String> known() {
+  public static List<String> configs() {
     Path configs = home().map(home -> home.resolve("configs")).orElse(null);
     if (configs == null || !Files.isDirectory(configs)) {
       return List.of();

@@ -2,6 +2,9 @@ package dev.hydra.cli.compare;
 
 import com.typesafe.config.ConfigRenderOptions;
 import com.typesafe.config.ConfigValue;
+import dev.hydra.cli.page.Numbers;
+import dev.hydra.cli.page.Report;
+import dev.hydra.cli.page.Table;
 import dev.hydra.trainer.metrics.MetricLine;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -15,7 +18,7 @@ import java.util.function.Function;
 import java.util.stream.Stream;
 
 /** Runs side by side; of one run alone, what there is to say of it. */
-public final class Comparison {
+public final class Comparison implements Report {
   private static final String NOT_SET = "not set";
 
   private final List<Run> runs;
@@ -32,7 +35,8 @@ public final class Comparison {
     return new Comparison(Run.read(folders));
   }
 
-  Comparison(List<Run> runs) {
+  /** Compares runs that were read. */
+  public Comparison(List<Run> runs) {
     this.runs = runs;
     figures = runs.stream().map(Figures::new).toList();
     equalPoints = EqualPoint.of(runs);
@@ -48,12 +52,12 @@ public final class Comparison {
     return differences.stream().noneMatch(each -> each.key().startsWith("data.tokenizer"));
   }
 
-  /** Returns a page with plots and tables, which needs nothing else. */
+  @Override
   public String html() {
     return new Page(this).html();
   }
 
-  /** Returns all of it as the values of a JSON object. */
+  @Override
   public Map<String, Object> json() {
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("runs", figures.stream().map(Figures::json).toList());
@@ -66,7 +70,7 @@ public final class Comparison {
     return json;
   }
 
-  /** Returns the tables for people. */
+  @Override
   public List<Table> tables() {
     List<Table> tables = new ArrayList<>();
     tables.add(table("Runs", "", figureRows()));
@@ -150,6 +154,9 @@ public final class Comparison {
     rows.add(row("device memory, peak (bytes)", each -> memory(each, "device_peak_bytes")));
     rows.add(row("host memory, peak (bytes)", each -> memory(each, "host_bytes")));
     rows.add(row("training loss, last", each -> Numbers.fine(each.last("loss"))));
+    rows.add(row("stages, from step", each -> each.changes("stage")));
+    rows.add(row("swaps, after step", each -> each.changes("swap")));
+    rows.add(row("rollbacks, after step", each -> each.changes("rollback")));
     TreeSet<String> sets = new TreeSet<>();
     runs.forEach(run -> sets.addAll(run.validationSets()));
     for (String set : sets) {

@@ -1,5 +1,6 @@
 package dev.hydra.cli.compare;
 
+import dev.hydra.cli.page.Curve;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,5 +1,6 @@
 package dev.hydra.cli.compare;
 
+import dev.hydra.cli.page.Numbers;
 import dev.hydra.trainer.metrics.MetricLine;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -72,6 +73,15 @@ record Figures(Run run) {
       }
     }
     return tokens == 0 ? Double.NaN : sum;
+  }
+
+  /** Returns the steps after which changes of a kind came, stages with their names. */
+  String changes(String kind) {
+    List<String> changes =
+        run.lines(kind).stream()
+            .map(line -> (line.text("stage") + " " + Numbers.whole(line.step())).strip())
+            .toList();
+    return changes.isEmpty() ? Numbers.UNKNOWN : String.join("; ", changes);
   }
 
   /** Returns the last score on each set of held-out text. */

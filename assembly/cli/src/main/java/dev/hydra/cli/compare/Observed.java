@@ -1,5 +1,7 @@
 package dev.hydra.cli.compare;
 
+import dev.hydra.cli.page.Curve;
+import dev.hydra.cli.page.Plot;
 import dev.hydra.trainer.metrics.MetricLine;
 import java.util.LinkedHashMap;
 import java.util.List;

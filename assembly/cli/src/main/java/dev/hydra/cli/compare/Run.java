@@ -2,6 +2,7 @@ package dev.hydra.cli.compare;
 
 import com.typesafe.config.Config;
 import dev.hydra.cli.common.UsageException;
+import dev.hydra.cli.page.Curve;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.trainer.metrics.MetricLine;
 import dev.hydra.trainer.metrics.MetricsFile;
@@ -10,7 +11,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Predicate;
@@ -23,7 +26,7 @@ import java.util.function.ToDoubleFunction;
  * @param config the resolved configuration it began with
  * @param lines its metrics, in their order
  */
-record Run(String name, Path folder, Config config, List<MetricLine> lines) {
+public record Run(String name, Path folder, Config config, List<MetricLine> lines) {
   /** Marks in the curves that tell of changes; checkpoints, which change nothing, are not. */
   private static final Set<String> MARKS = Set.of("swap", "rollback", "stage", "resume");
 
@@ -34,23 +37,38 @@ record Run(String name, Path folder, Config config, List<MetricLine> lines) {
    */
   static List<Run> read(List<Path> folders) throws IOException {
     List<Run> runs = new ArrayList<>();
+    for (Map.Entry<String, Path> each : named(folders).entrySet()) {
+      RunFolder files = new RunFolder(each.getValue());
+      check(files, files.config(), files.metrics());
+      runs.add(
+          new Run(
+              each.getKey(),
+              each.getValue(),
+              ConfigFiles.load(files.config(), List.of()),
+              new MetricsFile(files.metrics()).all()));
+    }
+    return runs;
+  }
+
+  /**
+   * Names run folders by their last names, or by their paths where two have the same.
+   *
+   * @throws UsageException if one is not the folder of a run that has begun, or is named twice
+   */
+  public static Map<String, Path> named(List<Path> folders) throws IOException {
+    Map<String, Path> named = new LinkedHashMap<>();
     Set<Path> seen = new TreeSet<>();
     for (Path folder : folders) {
-      check(new RunFolder(folder));
+      RunFolder files = new RunFolder(folder);
+      check(files, files.config());
       if (!seen.add(folder.toRealPath())) {
         throw new UsageException(folder + " is named twice");
       }
       String name = name(folder);
       boolean taken = folders.stream().filter(other -> name(other).equals(name)).count() > 1;
-      RunFolder files = new RunFolder(folder);
-      runs.add(
-          new Run(
-              taken ? folder.normalize().toString() : name,
-              folder,
-              ConfigFiles.load(files.config(), List.of()),
-              new MetricsFile(files.metrics()).all()));
+      named.put(taken ? folder.normalize().toString() : name, folder);
     }
-    return runs;
+    return named;
   }
 
   private static String name(Path folder) {
@@ -58,13 +76,13 @@ record Run(String name, Path folder, Config config, List<MetricLine> lines) {
     return last == null ? folder.toString() : last.toString();
   }
 
-  private static void check(RunFolder folder) {
+  private static void check(RunFolder folder, Path... needed) {
     Path path = folder.path();
     if (!Files.isDirectory(path)) {
       throw new UsageException(
           Files.exists(path) ? path + " is not a folder" : "there is no folder " + path);
     }
-    for (Path file : List.of(folder.config(), folder.metrics())) {
+    for (Path file : needed) {
       if (!Files.isRegularFile(file)) {
         throw new UsageException(
             path
@@ -76,7 +94,7 @@ record Run(String name, Path folder, Config config, List<MetricLine> lines) {
   }
 
   /** Returns the lines of a kind, in their order. */
-  List<MetricLine> lines(String kind) {
+  public List<MetricLine> lines(String kind) {
     return lines.stream().filter(line -> line.kind().equals(kind)).toList();
   }
 

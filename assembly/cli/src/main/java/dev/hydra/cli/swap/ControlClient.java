@@ -113,7 +113,8 @@ public final class ControlClient {
     return running.get(0);
   }
 
-  private static boolean listens(Path run) {
+  /** Says whether the process of a folder can be talked to. */
+  public static boolean listens(Path run) {
     ControlSocket socket = new ControlSocket(run);
     if (!socket.exists()) {
       return false;

@@ -2,6 +2,8 @@ package dev.hydra.cli.swap;
 
 import dev.hydra.api.PluginId;
 import dev.hydra.api.Registration;
+import dev.hydra.cli.common.Json;
+import dev.hydra.cli.common.ModelDescription;
 import dev.hydra.cli.common.Terminal;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.cli.plugins.RunPlugins;
@@ -34,6 +36,9 @@ import java.util.function.Supplier;
 final class LiveSwaps {
   /** How long a plugin may take to start or to stop: its code runs, and may hang. */
   private static final long LIMIT_SECONDS = 10;
+
+  /** The sequence length that FLOPs are counted at unless a request says another. */
+  private static final long SEQUENCE = 1024;
 
   private final Swapper swapper;
   private final PluginJars plugins;
@@ -70,8 +75,17 @@ final class LiveSwaps {
       case "swap" -> swap(request, early);
       case "rollback" -> inTurn(() -> SwapText.json(swapper.rollback()));
       case "list" -> Map.of("status", "listed", "sites", SwapText.json(swapper.list()));
+      case "model" -> inTurn(() -> model(request));
       default -> SwapText.refused("there is no request " + what);
     };
+  }
+
+  /** Describes the model; FLOPs are counted at {@code tokens} of the request. */
+  private Map<String, ?> model(Map<String, Object> request) {
+    long tokens = (long) Json.number(request, "tokens", SEQUENCE);
+    return tokens < 1
+        ? SwapText.refused("tokens must be at least 1")
+        : ModelDescription.json(swapper.composition(tokens));
   }
 
   private Map<String, ?> swap(Map<String, Object> request, Consumer<Map<String, ?>> early) {

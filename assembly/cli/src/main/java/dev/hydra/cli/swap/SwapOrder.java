@@ -5,7 +5,9 @@ import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigParseOptions;
 import dev.hydra.api.Registration;
 import dev.hydra.cli.common.Json;
+import dev.hydra.cli.common.UsageException;
 import dev.hydra.composer.swap.SwapRequest;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -53,7 +55,7 @@ public record SwapOrder(
    *
    * @throws IllegalArgumentException if it is something else
    */
-  static SwapOrder read(Map<String, Object> json) {
+  public static SwapOrder read(Map<String, Object> json) {
     Object sites = json.getOrDefault("sites", List.of());
     if (!(sites instanceof List<?> patterns)) {
       throw new IllegalArgumentException("sites must be a list");
@@ -68,6 +70,23 @@ public record SwapOrder(
             (long) (1000 * Json.number(json, "limit_seconds", SwapRequest.LIMIT.toSeconds()))),
         Boolean.TRUE.equals(json.get("dry_run")),
         Boolean.TRUE.equals(json.get("wait")));
+  }
+
+  /**
+   * Checks that it asks for something.
+   *
+   * @throws UsageException if not
+   */
+  public void check() {
+    if (jar.isEmpty() && config.isBlank()) {
+      throw new UsageException("name a jar, or what is to change with --set or --config");
+    }
+    if (jar.isPresent() && !Files.isRegularFile(jar.get())) {
+      throw new UsageException("there is no file " + jar.get());
+    }
+    if (!config.isBlank() && sites.isEmpty()) {
+      throw new UsageException("--set and --config need --sites: name the sites that change");
+    }
   }
 
   private static String constant(Map<String, Object> json, String key, String otherwise) {

@@ -64,6 +64,28 @@ class ComparisonTest {
   }
 
   @Test
+  void changesOfEachRunHaveARowAndAreMarked() throws IOException {
+    Path a = run("a", CONFIG, 40, 8, 4);
+    Path b = run("b", CONFIG, 40, 8, 3);
+    assertThat(print(RunFiles.compare(a, b))).doesNotContain("stages", "swaps");
+    String place = "\"tokens\":160,\"seconds\":20";
+    RunFiles.add(a, "stage", 0, place + ",\"stage\":\"short\"");
+    RunFiles.add(a, "stage", 20, place + ",\"stage\":\"long\"");
+    RunFiles.add(b, "swap", 10, place);
+    RunFiles.add(b, "swap", 30, place);
+    RunFiles.add(b, "rollback", 30, place);
+    Comparison comparison = RunFiles.compare(a, b);
+    assertThat(print(comparison))
+        .containsPattern("stages, from step +short 0; long 20 +-\\n")
+        .containsPattern("swaps, after step +- +10; 30\\n")
+        .containsPattern("rollbacks, after step +- +30\\n");
+    assertThat(comparison.html())
+        .contains("class=\"mark c0\"", "class=\"mark c1\"", "<title>b: swap after step 10 ")
+        .doesNotContain(">long</text>");
+    assertThat(RunFiles.compare(a).html()).contains("class=\"mark\"", ">long</text>");
+  }
+
+  @Test
   void figuresAreThoseOfTheMetrics() throws IOException {
     Map<String, Object> json = RunFiles.compare(run("a", CONFIG, 40, 8, 4)).json();
     Map<?, ?> figures = map(Json.list(json, "runs").get(0));

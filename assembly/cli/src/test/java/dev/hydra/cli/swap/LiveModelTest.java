@@ -138,6 +138,20 @@ class LiveModelTest {
     assertThat(events()).containsSubsequence("swap", "rollback");
   }
 
+  /** Programs may ask what the model is composed of, as it is now. */
+  @Test
+  void theModelIsDescribedAsItIsNow() throws Exception {
+    Map<String, Object> before = ControlClient.ask(live, Map.of("do", "model", "tokens", 32));
+    assertThat(before).containsEntry("sequence_length", 32);
+    assertThat(before.toString()).contains("site=blocks.1.ffn", "type=swiglu", "hidden=32");
+    run(wider(live, 24)).done();
+    Map<String, Object> after = ControlClient.ask(live, Map.of("do", "model", "tokens", 32));
+    assertThat(after.toString()).contains("hidden=24").doesNotContain("hidden=32");
+    assertThat((Integer) after.get("parameters")).isLessThan((Integer) before.get("parameters"));
+    assertThat(ControlClient.ask(live, Map.of("do", "model", "tokens", 0)))
+        .containsEntry("status", "refused");
+  }
+
   /** The option that changed is said, and the version once. */
   @Test
   void theOptionThatChangedIsSaid() throws Exception {

@@ -4,9 +4,11 @@ import dev.hydra.chat.jinja.JinjaException;
 import dev.hydra.chat.jinja.Template;
 import java.time.LocalDateTime;
 import java.time.ZoneId;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -47,14 +49,46 @@ public final class ChatTemplate {
    * @throws ChatTemplateException if the template fails on it or refuses it
    */
   public String render(List<?> messages, List<?> tools, boolean generationPrompt) {
+    return run(() -> template.render(values(messages, tools, generationPrompt)));
+  }
+
+  /**
+   * Renders a whole conversation, in which what the assistant says is marked: by the template's own
+   * {@code generation} statements or else by rendering the beginnings of the conversation.
+   *
+   * @param messages as in {@link #render}
+   * @param tools as in {@link #render}
+   * @throws ChatTemplateException if the template fails on it or refuses it, or where the assistant
+   *     speaks cannot be told
+   */
+  public MarkedText renderMarked(List<?> messages, List<?> tools) {
+    if (!template.marksGeneration()) {
+      return new AssistantSpans(this, messages, tools).find();
+    }
+    List<MarkedText.Span> marked = new ArrayList<>();
+    String text =
+        run(
+            () ->
+                template.render(
+                    values(messages, tools, false),
+                    (from, to) -> marked.add(new MarkedText.Span(from, to))));
+    return new MarkedText(text, marked);
+  }
+
+  private Map<String, @Nullable Object> values(
+      List<?> messages, List<?> tools, boolean generationPrompt) {
     Map<String, @Nullable Object> values = new LinkedHashMap<>(specialTokens);
     values.put("messages", messages);
     // As in transformers, what is not given is defined, and None.
     values.put("tools", tools.isEmpty() ? null : tools);
     values.put("documents", null);
     values.put("add_generation_prompt", generationPrompt);
+    return values;
+  }
+
+  private static String run(Supplier<String> rendering) {
     try {
-      return template.render(values);
+      return rendering.get();
     } catch (JinjaException e) {
       throw new ChatTemplateException(String.valueOf(e.getMessage()), e);
     }

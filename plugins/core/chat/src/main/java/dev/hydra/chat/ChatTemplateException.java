@@ -4,6 +4,10 @@ package dev.hydra.chat;
 public final class ChatTemplateException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
+  ChatTemplateException(String message) {
+    super(message);
+  }
+
   ChatTemplateException(String message, Throwable cause) {
     super(message, cause);
   }

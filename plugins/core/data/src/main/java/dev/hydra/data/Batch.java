@@ -18,6 +18,7 @@ public final class Batch {
   private final long[] tokens;
   private final BitSet ignored = new BitSet();
   private long @Nullable [] documents;
+  private boolean marks;
 
   /** Creates a batch of token 0 only, {@code width} of them in a row. */
   Batch(int rows, int width) {
@@ -61,7 +62,7 @@ public final class Batch {
    * [2, rows, width]; and with the documents, where they are packed, int64 [3, rows, width].
    */
   public Tensor tensor() {
-    if (ignored.isEmpty() && documents == null) {
+    if (ignored.isEmpty() && documents == null && !marks) {
       return tokens();
     }
     int planes = documents == null ? 2 : 3;
@@ -87,7 +88,7 @@ public final class Batch {
 
   /** Reads the first tokens of a row; what follows is padding, which is not predicted. */
   void read(Corpus corpus, int row, long from, int count) {
-    corpus.read(from, tokens, row * width, count);
+    readMarked(corpus, row * width, from, count);
     ignored.set(row * width + count, (row + 1) * width);
   }
 
@@ -100,9 +101,20 @@ public final class Batch {
    */
   void readDocument(Corpus corpus, int row, int at, long from, int count, int number) {
     int begin = row * width + at;
-    corpus.read(from, tokens, begin, count);
+    readMarked(corpus, begin, from, count);
     ignored.set(begin);
     Arrays.fill(documents(), begin, begin + count, number);
+  }
+
+  /** Reads tokens, of which some are not to be predicted if the corpus has marks. */
+  private void readMarked(Corpus corpus, int begin, long from, int count) {
+    corpus.read(from, tokens, begin, count);
+    if (corpus.hasMarks()) {
+      marks = true;
+      for (int i = 0; i < count; i++) {
+        ignored.set(begin + i, !corpus.isMarked(from + i));
+      }
+    }
   }
 
   /** Says that what follows in a row of documents is padding, which is not predicted. */

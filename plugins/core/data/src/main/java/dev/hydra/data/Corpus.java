@@ -1,11 +1,21 @@
 package dev.hydra.data;
 
+import java.util.BitSet;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
 /** A text as one long sequence of tokens. */
 public final class Corpus {
   private final TokenSequence tokens;
+  private final @Nullable BitSet marked;
 
   Corpus(TokenSequence tokens) {
+    this(tokens, null);
+  }
+
+  private Corpus(TokenSequence tokens, @Nullable BitSet marked) {
     this.tokens = tokens;
+    this.marked = marked;
   }
 
   /**
@@ -33,6 +43,50 @@ public final class Corpus {
     return new Corpus(tokens);
   }
 
+  /**
+   * Reads documents into memory, of which only the marked parts are to be predicted.
+   *
+   * @param tokenizer what makes tokens of them
+   * @throws dev.hydra.api.ConfigException if they cannot be read
+   * @throws CorpusException if they are too long
+   */
+  static Corpus readMarked(MarkedSource source, Tokenizer tokenizer) {
+    Tokens tokens = Tokens.forVocabulary(tokenizer.vocabSize());
+    BitSet marked = new BitSet();
+    source.readMarked(
+        document -> {
+          int begin = Math.toIntExact(tokens.size());
+          MarkedTokens own = MarkedTokens.of(document, tokenizer);
+          own.marked().stream().forEach(at -> marked.set(begin + at));
+          for (int token : own.tokens()) {
+            tokens.accept(token);
+          }
+          tokens.endDocument();
+        });
+    return new Corpus(tokens, marked);
+  }
+
+  /** Says whether only some of it is to be predicted. */
+  boolean hasMarks() {
+    return marked != null;
+  }
+
+  /** Says whether a token is to be predicted. */
+  boolean isMarked(long index) {
+    return marked == null || marked.get((int) index);
+  }
+
+  /** Says whether anything in some ranges is to be predicted. */
+  boolean predicts(List<Range> ranges) {
+    return marked == null
+        || ranges.stream()
+            .anyMatch(
+                range -> {
+                  int next = marked.nextSetBit((int) range.from() + 1); // the first has none before
+                  return next >= 0 && next < range.to();
+                });
+  }
+
   /** Returns the number of tokens. */
   public long size() {
     return tokens.size();
@@ -40,7 +94,9 @@ public final class Corpus {
 
   /** Returns a short text that another sequence of tokens hardly shares. */
   public String fingerprint() {
-    return tokens.fingerprint();
+    return marked == null
+        ? tokens.fingerprint()
+        : tokens.fingerprint() + "-%08x".formatted(marked.hashCode());
   }
 
   /** Returns where its documents end, see {@link TokenSequence#documentEnds}. */

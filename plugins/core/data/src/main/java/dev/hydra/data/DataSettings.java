@@ -288,6 +288,15 @@ public final class DataSettings {
                   + source.name()
                   + ") has no two tokens after each other: use more text, or hold out more of it");
     }
+    if (!corpus.predicts(ranges)) {
+      throw source
+          .settings()
+          .invalid(
+              SourceSettings.SOURCE,
+              "in the text to score on ("
+                  + source.name()
+                  + ") nothing is to be predicted: use more text, or hold out more of it");
+    }
     return new ValidationSet(source.name(), windows);
   }
 

@@ -62,17 +62,21 @@ record SourceSettings(Choice<SourceFactory> choice, String name, double weight) 
   }
 
   /**
-   * Reads the text: a small one of bytes is in memory at once, any other is made tokens once and
-   * kept.
+   * Reads the text: a small one of bytes, and documents with marks, are in memory at once, any
+   * other is made tokens once and kept.
    *
    * @throws dev.hydra.api.ConfigException if it cannot be read, naming the line that asks for it
    */
   Corpus corpus(List<Path> roots, Tokenizer tokenizer, LongConsumer progress) {
-    Source text = choice.create(factory -> factory.create(new SourceContext(settings(), roots)));
+    Source text =
+        choice.create(factory -> factory.create(new SourceContext(settings(), roots, tokenizer)));
     return CorpusException.blamed(
         settings(),
         SOURCE,
         () -> {
+          if (text instanceof MarkedSource marked) {
+            return Corpus.readMarked(marked, tokenizer);
+          }
           Optional<SourceFiles> files = text.files();
           return files.isEmpty() || (tokenizer instanceof ByteTokenizer && isSmall(files.get()))
               ? Corpus.read(text, tokenizer)

@@ -20,7 +20,18 @@ class DocumentWindowsTest {
   private static final int WIDTH = LENGTH + 1;
 
   /** A corpus whose token at an index is that index, so that windows say where they come from. */
-  private record Numbers(long[] documentEnds) implements TokenSequence {
+  private static final class Numbers implements TokenSequence {
+    private final long[] documentEnds;
+
+    Numbers(long[] documentEnds) {
+      this.documentEnds = documentEnds;
+    }
+
+    @Override
+    public long[] documentEnds() {
+      return documentEnds;
+    }
+
     @Override
     public long size() {
       return documentEnds[documentEnds.length - 1];

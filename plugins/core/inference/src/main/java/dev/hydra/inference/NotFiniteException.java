@@ -41,6 +41,13 @@ public final class NotFiniteException extends RuntimeException {
     }
   }
 
+  /** Returns what to throw where logits that are computed on are not finite. */
+  static NotFiniteException logits() {
+    return new NotFiniteException(
+        "logits came out as NaN or infinite though all weights are finite: a component computes what"
+            + " its type cannot hold; try --precision fp32");
+  }
+
   /**
    * Checks what a model with finite weights has computed.
    *

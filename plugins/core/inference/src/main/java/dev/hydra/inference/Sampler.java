@@ -1,53 +1,145 @@
 package dev.hydra.inference;
 
-import java.util.Arrays;
-import java.util.Comparator;
-import java.util.SplittableRandom;
-import java.util.stream.IntStream;
+import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.DoubleStream;
+import org.bytedeco.pytorch.BoolOptional;
+import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
+import org.bytedeco.pytorch.T_TensorTensor_T;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/** Draws tokens from logits. */
+/**
+ * Draws the next token of each row of a batch by operators of the device that the logits are on.
+ *
+ * <p>A token is the first whose cumulated probability exceeds a random number times the sum of all
+ * that are left. Probabilities are cumulated in float64, over the vocabulary as it stands where
+ * nothing is to be sorted. What is computed for a row depends on its own settings only, so that the
+ * rows beside it do not change what it draws.
+ */
 final class Sampler {
-  private final Sampling sampling;
-  private final SplittableRandom random;
+  /** Stands for a row with logits that are NaN or infinite. */
+  static final int NOT_FINITE = -1;
 
-  /** Creates a sampler that starts from the seed of its settings. */
-  Sampler(Sampling sampling) {
-    this.sampling = sampling;
-    this.random = new SplittableRandom(sampling.seed());
+  private Sampler() {}
+
+  /** How a row is drawn; rows of one way are drawn together. */
+  private record Way(boolean greedy, boolean sorted, int topK) {
+    static Way of(Sampling sampling) {
+      return sampling.temperature() == 0
+          ? new Way(true, false, 0)
+          : new Way(false, sampling.topK() > 0 || sampling.topP() < 1, sampling.topK());
+    }
   }
 
-  /** Draws a token. Of equal logits the smaller token counts as the likelier one. */
-  int draw(double[] logits) {
-    if (sampling.temperature() == 0) {
-      int best = 0;
-      for (int token = 1; token < logits.length; token++) {
-        best = logits[token] > logits[best] ? token : best;
-      }
-      return best;
+  /**
+   * Draws. On a GPU this waits for it.
+   *
+   * @param logits [rows, vocabulary] of any floating type
+   * @return the token of each row, {@link #NOT_FINITE} where there is none
+   */
+  static int[] draw(Tensor logits, List<SampledRow> rows) {
+    int[] tokens = new int[rows.size()];
+    Scopes.run(
+        () -> {
+          Tensor all = adjusted(Tensors.upcast(logits), rows);
+          Map<Way, List<Integer>> ways = new LinkedHashMap<>();
+          for (int i = 0; i < tokens.length; i++) {
+            ways.computeIfAbsent(Way.of(rows.get(i).sampling()), way -> new ArrayList<>()).add(i);
+          }
+          List<Integer> order = new ArrayList<>();
+          List<Tensor> drawn = new ArrayList<>();
+          ways.forEach(
+              (way, members) -> {
+                Tensor some = members.size() == tokens.length ? all : part(all, members);
+                order.addAll(members);
+                drawn.add(draw(some, way, members.stream().map(rows::get).toList()));
+              });
+          long[] found = Tensors.integers(Tensors.cat(0, drawn.toArray(Tensor[]::new)));
+          for (int i = 0; i < tokens.length; i++) {
+            tokens[order.get(i)] = (int) found[i];
+          }
+        });
+    return tokens;
+  }
+
+  private static Tensor adjusted(Tensor logits, List<SampledRow> rows) {
+    if (rows.stream().noneMatch(SampledRow::adjusts)) {
+      return logits;
     }
-    int[] likeliest =
-        IntStream.range(0, logits.length)
-            .boxed()
-            .sorted(Comparator.comparingDouble((Integer token) -> -logits[token]))
-            .mapToInt(Integer::intValue)
-            .toArray();
-    int candidates =
-        sampling.topK() == 0 ? logits.length : Math.min(sampling.topK(), logits.length);
-    double[] weights = new double[candidates];
-    for (int i = 0; i < candidates; i++) {
-      weights[i] = Math.exp((logits[likeliest[i]] - logits[likeliest[0]]) / sampling.temperature());
+    Tensor[] changed = new Tensor[rows.size()];
+    for (int i = 0; i < changed.length; i++) {
+      Tensor row = logits.select(0, i);
+      changed[i] = rows.get(i).adjusts() ? rows.get(i).adjusted(row) : row;
     }
-    double nucleus = sampling.topP() * Arrays.stream(weights).sum();
-    double total = 0;
-    int kept = 0;
-    while (kept < candidates && (kept == 0 || total < nucleus)) {
-      total += weights[kept++];
+    return Tensors.stack(0, changed);
+  }
+
+  private static Tensor part(Tensor logits, List<Integer> rows) {
+    long[] index = rows.stream().mapToLong(Integer::longValue).toArray();
+    return logits.index_select(0, Tensor.create(index).to(logits.device(), ScalarType.Long));
+  }
+
+  /** The tokens int64 [rows] of rows that are drawn in one way. */
+  private static Tensor draw(Tensor logits, Way way, List<SampledRow> rows) {
+    try (Scalar none = new Scalar(NOT_FINITE)) {
+      Tensor tokens =
+          way.greedy() ? logits.argmax(new LongOptional(-1), false) : sample(logits, way, rows);
+      // A difference of two infinities, and what is computed with NaN, is NaN.
+      Tensor finite = logits.sub(logits).sum(-1).isfinite();
+      return torch.where(finite, tokens, torch.full_like(tokens, none));
     }
-    double target = random.nextDouble() * total;
-    int chosen = 0;
-    for (double sum = weights[0]; chosen < kept - 1 && sum <= target; sum += weights[chosen]) {
-      chosen++;
+  }
+
+  private static Tensor sample(Tensor logits, Way way, List<SampledRow> rows) {
+    Tensor scaled =
+        logits
+            .to(ScalarType.Double)
+            .div(column(logits, rows.stream().mapToDouble(row -> row.sampling().temperature())));
+    Tensor random = column(logits, rows.stream().mapToDouble(SampledRow::nextDouble));
+    if (!way.sorted()) {
+      return chosen(likelyEnough(scaled.softmax(-1), rows), random).squeeze(-1);
     }
-    return likeliest[chosen];
+    T_TensorTensor_T best =
+        way.topK() > 0
+            ? scaled.topk(Math.min(way.topK(), logits.size(-1)), -1, true, true)
+            : scaled.sort(new BoolOptional(true), -1, true);
+    Tensor probabilities = best.get0().softmax(-1);
+    Tensor before = probabilities.cumsum(-1).sub(probabilities);
+    Tensor nucleus =
+        before.lt(column(logits, rows.stream().mapToDouble(row -> row.sampling().topP())));
+    Tensor kept = likelyEnough(probabilities.mul(nucleus), rows);
+    return best.get1().gather(-1, chosen(kept, random)).squeeze(-1);
+  }
+
+  private static Tensor likelyEnough(Tensor probabilities, List<SampledRow> rows) {
+    if (rows.stream().allMatch(row -> row.sampling().minP() == 0)) {
+      return probabilities;
+    }
+    Tensor least =
+        column(probabilities, rows.stream().mapToDouble(row -> row.sampling().minP()))
+            .mul(probabilities.amax(new long[] {-1}, true));
+    return probabilities.mul(probabilities.ge(least));
+  }
+
+  /** The index int64 [rows, 1] of what a random number below 1 falls on. */
+  private static Tensor chosen(Tensor probabilities, Tensor random) {
+    Tensor sums = probabilities.cumsum(-1);
+    Tensor target = random.mul(Tensors.slice(sums, -1, sums.size(-1) - 1, sums.size(-1)));
+    Tensor index = sums.le(target).sum(new long[] {-1}, true, new ScalarTypeOptional());
+    try (Scalar last = new Scalar(sums.size(-1) - 1)) {
+      return index.clamp_max(last);
+    }
+  }
+
+  private static Tensor column(Tensor like, DoubleStream values) {
+    return Tensor.create(values.toArray()).view(-1, 1).to(like.device(), ScalarType.Double);
   }
 }

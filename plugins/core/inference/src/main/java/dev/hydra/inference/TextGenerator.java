@@ -6,6 +6,7 @@ import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.IntPredicate;
 import org.bytedeco.javacpp.PointerScope;
@@ -54,15 +55,16 @@ public final class TextGenerator {
    */
   public void generate(int[] prompt, int tokens, Sampling sampling, IntPredicate sink) {
     SequenceScorer.checkTokens(prompt, vocabulary);
-    Sampler sampler = new Sampler(sampling);
     try (ModelState state = new ModelState();
+        SampledRow row = new SampledRow(sampling, prompt);
         Grad off = Grad.off()) {
       int[] next = prompt;
       for (int drawn = 0; drawn < tokens; drawn++) {
         if (swapper != null) {
           swapper.boundary(drawn, state);
         }
-        int token = sampler.draw(logits(next, state));
+        int token = draw(next, state, row);
+        row.drawn(token);
         if (!sink.test(token) || settings.endTokens().contains(token)) {
           return;
         }
@@ -83,7 +85,7 @@ public final class TextGenerator {
     }
   }
 
-  private double[] logits(int[] tokens, ModelState state) {
+  private int draw(int[] tokens, ModelState state, SampledRow row) {
     try (PointerScope scope = new PointerScope();
         ForwardContext forward = ForwardContext.evaluation().with(state)) {
       Tensor input = SequenceScorer.ids(model, tokens);
@@ -92,9 +94,12 @@ public final class TextGenerator {
       }
       Tensor hidden = model.hidden(input, forward);
       Tensor last = Tensors.slice(hidden, 1, tokens.length - 1, tokens.length);
-      double[] logits = Tensors.numbers(Tensors.slice(model.logits(last), 2, 0, vocabulary));
-      NotFiniteException.check("logits", logits);
-      return logits;
+      Tensor logits = Tensors.slice(model.logits(last).squeeze(1), 1, 0, vocabulary);
+      int token = Sampler.draw(logits, List.of(row))[0];
+      if (token == Sampler.NOT_FINITE) {
+        throw NotFiniteException.logits();
+      }
+      return token;
     }
   }
 }

@@ -3,17 +3,30 @@ package dev.hydra.inference;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.util.List;
+import java.util.stream.IntStream;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 
 class SamplerTest {
   private static final double[] LOGITS = {Math.log(0.1), Math.log(0.6), Math.log(0.3)};
 
   private static double[] frequencies(Sampling sampling) {
-    Sampler sampler = new Sampler(sampling);
     double[] frequencies = new double[LOGITS.length];
     int draws = 20_000;
-    for (int i = 0; i < draws; i++) {
-      frequencies[sampler.draw(LOGITS)] += 1.0 / draws;
+    int together = 100;
+    try (PointerScope scope = new PointerScope()) {
+      Tensor logits = Tensor.create(LOGITS).view(1, -1).expand(together, -1);
+      List<SampledRow> rows =
+          IntStream.range(0, together)
+              .mapToObj(i -> new SampledRow(sampling.withSeed(i), new int[] {0}))
+              .toList();
+      for (int i = 0; i < draws; i += together) {
+        for (int token : Sampler.draw(logits, rows)) {
+          frequencies[token] += 1.0 / draws;
+        }
+      }
     }
     return frequencies;
   }

@@ -2,8 +2,11 @@ package dev.hydra.huggingface;
 
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Components;
+import dev.hydra.composer.model.ModelFiles;
 import dev.hydra.composer.spec.ModelSpec;
+import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.safetensors.TensorInfo;
+import dev.hydra.libtorch.safetensors.TensorReplacements;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -73,10 +76,13 @@ public final class HuggingFace {
   }
 
   /**
-   * Exports a model that was imported, as it came or trained further.
+   * Exports a model that was imported, as it came or trained further; low-rank adapters are added
+   * to what they adapt.
    *
    * @param model a folder with config.conf and model.safetensors
-   * @param description the config.json to write; by default the one that the import kept
+   * @param replacements tensors to export in the place of the model's, such as averages
+   * @param description the config.json to write; by default the one that the import kept, in the
+   *     folder or that of the run
    * @param out the folder to make
    * @param components the component types that there are
    * @param progress told how many bytes have moved
@@ -87,9 +93,14 @@ public final class HuggingFace {
    *     nothing is left behind
    */
   public static List<String> exportModel(
-      Path model, Optional<Path> description, Path out, Components components, Progress progress)
+      Path model,
+      Optional<TensorReplacements> replacements,
+      Optional<Path> description,
+      Path out,
+      Components components,
+      Progress progress)
       throws IOException {
-    Path config = description.orElse(model.resolve(KEPT_CONFIG));
+    Path config = description.orElseGet(() -> kept(model));
     if (!Files.isRegularFile(config)) {
       throw new IOException(
           "there is no " + config + "; name the config.json that the model was imported from");
@@ -108,8 +119,7 @@ public final class HuggingFace {
     StagingFolder.write(
         out,
         folder -> {
-          List<TensorInfo> weights =
-              published.exportTo(model, folder.resolve(Shards.FILE), progress);
+          List<TensorInfo> weights = export(published, model, replacements, folder, progress);
           // Byte by byte: what is looked for is ASCII, and all else stays as it is.
           WeightType type =
               WeightType.of(weights, Files.readString(config, StandardCharsets.ISO_8859_1));
@@ -121,6 +131,31 @@ public final class HuggingFace {
           copyCompanions(model.toAbsolutePath().resolve("../../tokenizer").normalize(), folder);
         });
     return notes;
+  }
+
+  private static Path kept(Path model) {
+    Path own = model.resolve(KEPT_CONFIG);
+    Path ofRun = model.toAbsolutePath().resolve("../..").normalize().resolve(KEPT_CONFIG);
+    return !Files.isRegularFile(own) && Files.isRegularFile(ofRun) ? ofRun : own;
+  }
+
+  private static List<TensorInfo> export(
+      PublishedModel published,
+      Path model,
+      Optional<TensorReplacements> replacements,
+      Path folder,
+      Progress progress)
+      throws IOException {
+    Path ours = model.resolve(Shards.FILE);
+    Path target = folder.resolve(Shards.FILE);
+    if (!Files.isRegularFile(ours) || !ModelFiles.adapted(ours)) {
+      return published.exportTo(model, replacements, target, progress);
+    }
+    Path merged = Files.createDirectory(folder.resolve("merged"));
+    ModelFiles.merge(ours, replacements, merged.resolve(Shards.FILE));
+    List<TensorInfo> weights = published.exportTo(merged, Optional.empty(), target, progress);
+    DurableFiles.delete(merged);
+    return weights;
   }
 
   private static void copyCompanions(Path from, Path to) throws IOException {

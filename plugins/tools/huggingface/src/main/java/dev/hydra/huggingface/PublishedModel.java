@@ -9,6 +9,7 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.safetensors.TensorInfo;
+import dev.hydra.libtorch.safetensors.TensorReplacements;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,6 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -122,12 +124,18 @@ final class PublishedModel {
    * Reads weights of ours and writes them as published, in the types that they have.
    *
    * @param model the folder with our weights
+   * @param replacements tensors in the place of some of them
    * @param target the file to write
    * @return the tensors that were written
    * @throws IOException if they do not fit the description; nothing is written then
    */
-  List<TensorInfo> exportTo(Path model, Path target, Progress progress) throws IOException {
+  List<TensorInfo> exportTo(
+      Path model, Optional<TensorReplacements> replacements, Path target, Progress progress)
+      throws IOException {
     try (Shards shards = Shards.open(model)) {
+      if (replacements.isPresent()) {
+        shards.replace(replacements.get());
+      }
       List<Mapping> back = mappings().stream().map(Mapping::inverse).toList();
       Transfer transfer = new Transfer(back, shards, Set.of(), model.toString());
       transfer.sort();

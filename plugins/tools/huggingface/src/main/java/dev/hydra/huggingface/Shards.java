@@ -7,6 +7,7 @@ import com.typesafe.config.ConfigSyntax;
 import com.typesafe.config.ConfigValue;
 import dev.hydra.libtorch.safetensors.SafetensorsFile;
 import dev.hydra.libtorch.safetensors.TensorInfo;
+import dev.hydra.libtorch.safetensors.TensorReplacements;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.WritableByteChannel;
@@ -123,6 +124,28 @@ final class Shards implements Closeable {
     return files;
   }
 
+  /**
+   * Takes tensors of another file in the place of some of these.
+   *
+   * @throws IOException if the file is damaged, or lacks one of them
+   */
+  void replace(TensorReplacements replacements) throws IOException {
+    String file = replacements.file().toString();
+    SafetensorsFile other = SafetensorsFile.open(replacements.file());
+    files.put(file, other);
+    Map<String, TensorInfo> found = new TreeMap<>();
+    other.tensors().forEach(info -> found.put(info.name(), info));
+    for (Map.Entry<String, String> each : replacements.names().entrySet()) {
+      TensorInfo info = found.get(each.getValue());
+      if (info == null) {
+        throw new IOException(file + " lacks " + each.getValue());
+      }
+      if (tensors.replace(each.getKey(), info) != null) {
+        fileOf.put(each.getKey(), file);
+      }
+    }
+  }
+
   /** The tensors by name. */
   Map<String, TensorInfo> tensors() {
     return Collections.unmodifiableMap(tensors);
@@ -135,10 +158,11 @@ final class Shards implements Closeable {
   /** Copies bytes of a tensor. */
   void copy(String name, long from, long count, WritableByteChannel to) throws IOException {
     SafetensorsFile file = files.get(fileOf.getOrDefault(name, ""));
-    if (file == null) {
+    TensorInfo info = tensors.get(name);
+    if (file == null || info == null) {
       throw new IllegalArgumentException("no tensor " + name);
     }
-    file.copy(name, from, count, to);
+    file.copy(info.name(), from, count, to); // what takes its place has a name of its own
   }
 
   @Override

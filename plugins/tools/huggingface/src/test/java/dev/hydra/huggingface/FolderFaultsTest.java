@@ -29,7 +29,12 @@ class FolderFaultsTest extends PublishedFolderTest {
                     IOException.class,
                     () ->
                         HuggingFace.exportModel(
-                            out, Optional.empty(), published, Golden.COMPONENTS, Progress.NONE))
+                            out,
+                            Optional.empty(),
+                            Optional.empty(),
+                            published,
+                            Golden.COMPONENTS,
+                            Progress.NONE))
                 .getMessage()),
         "is not empty");
   }
@@ -58,7 +63,12 @@ class FolderFaultsTest extends PublishedFolderTest {
                     IOException.class,
                     () ->
                         HuggingFace.exportModel(
-                            out, Optional.empty(), back, Golden.COMPONENTS, Progress.NONE))
+                            out,
+                            Optional.empty(),
+                            Optional.empty(),
+                            back,
+                            Golden.COMPONENTS,
+                            Progress.NONE))
                 .getMessage()),
         "blocks.0.mixer: rope-theta is 20000, not 10000",
         "blocks.1.mixer: scale is 1, not its default");
@@ -71,11 +81,17 @@ class FolderFaultsTest extends PublishedFolderTest {
                     IOException.class,
                     () ->
                         HuggingFace.exportModel(
-                            out, Optional.empty(), back, Golden.COMPONENTS, Progress.NONE))
+                            out,
+                            Optional.empty(),
+                            Optional.empty(),
+                            back,
+                            Golden.COMPONENTS,
+                            Progress.NONE))
                 .getMessage()),
         "hf-config.json; name the config.json");
     Path kept = published.resolve("config.json");
-    HuggingFace.exportModel(out, Optional.of(kept), back, Golden.COMPONENTS, Progress.NONE);
+    HuggingFace.exportModel(
+        out, Optional.empty(), Optional.of(kept), back, Golden.COMPONENTS, Progress.NONE);
     assertEquals(Files.readString(kept), Files.readString(back.resolve("config.json")));
   }
 }

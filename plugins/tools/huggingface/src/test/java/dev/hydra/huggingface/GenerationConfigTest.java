@@ -32,7 +32,12 @@ class GenerationConfigTest extends PublishedFolderTest {
     String text = Files.readString(out.resolve("config.conf"));
     contains(text, "padding-token = 0\n", "generation { end-tokens = [3, 4], padding-token = 5 }");
     HuggingFace.exportModel(
-        out, Optional.empty(), folder.resolve("back"), Golden.COMPONENTS, Progress.NONE);
+        out,
+        Optional.empty(),
+        Optional.empty(),
+        folder.resolve("back"),
+        Golden.COMPONENTS,
+        Progress.NONE);
     assertEquals(generation, Files.readString(folder.resolve("back").resolve(FILE)));
   }
 

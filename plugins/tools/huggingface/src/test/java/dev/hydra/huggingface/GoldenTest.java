@@ -176,7 +176,8 @@ class GoldenTest {
     List<String> warnings =
         HuggingFace.importModel(golden.folder(), ours, Golden.COMPONENTS, Progress.NONE);
     assertEquals(List.of(), warnings);
-    HuggingFace.exportModel(ours, Optional.empty(), theirs, Golden.COMPONENTS, Progress.NONE);
+    HuggingFace.exportModel(
+        ours, Optional.empty(), Optional.empty(), theirs, Golden.COMPONENTS, Progress.NONE);
     for (String file : List.of(Shards.FILE, "config.json")) {
       assertArrayEquals(
           Files.readAllBytes(golden.folder().resolve(file)),

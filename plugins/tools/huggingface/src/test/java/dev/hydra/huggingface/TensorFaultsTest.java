@@ -90,7 +90,8 @@ class TensorFaultsTest extends PublishedFolderTest {
                     name.endsWith("A_log") ? tensor : tensor.to(ScalarType.BFloat16)));
     importIt();
     Path back = folder.resolve("back");
-    HuggingFace.exportModel(out, Optional.empty(), back, Golden.COMPONENTS, Progress.NONE);
+    HuggingFace.exportModel(
+        out, Optional.empty(), Optional.empty(), back, Golden.COMPONENTS, Progress.NONE);
     try (PointerScope scope = new PointerScope();
         SafetensorsFile before = SafetensorsFile.open(published.resolve(Shards.FILE));
         SafetensorsFile after = SafetensorsFile.open(back.resolve(Shards.FILE))) {
@@ -130,7 +131,8 @@ class TensorFaultsTest extends PublishedFolderTest {
         });
     importIt();
     Path back = folder.resolve("back");
-    HuggingFace.exportModel(out, Optional.empty(), back, Golden.COMPONENTS, Progress.NONE);
+    HuggingFace.exportModel(
+        out, Optional.empty(), Optional.empty(), back, Golden.COMPONENTS, Progress.NONE);
     assertArrayEquals(config, Files.readAllBytes(back.resolve("config.json")));
     assertArrayEquals(weights, Files.readAllBytes(back.resolve(Shards.FILE)));
   }
@@ -149,7 +151,8 @@ class TensorFaultsTest extends PublishedFolderTest {
         List.of(
             "config.json: dtype: is bfloat16 as the weights, not float32",
             "config.json: torch_dtype: is bfloat16 as the weights, not float16"),
-        HuggingFace.exportModel(out, Optional.empty(), back, Golden.COMPONENTS, Progress.NONE));
+        HuggingFace.exportModel(
+            out, Optional.empty(), Optional.empty(), back, Golden.COMPONENTS, Progress.NONE));
     assertEquals(
         config
             .replace("\n  \"dtype\": \"float32\"", "\n  \"dtype\": \"bfloat16\"")

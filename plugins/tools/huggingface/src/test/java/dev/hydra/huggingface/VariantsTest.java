@@ -130,7 +130,8 @@ class VariantsTest {
     assertEquals(
         List.of(),
         HuggingFace.importModel(golden.folder(), ours, Golden.COMPONENTS, Progress.NONE));
-    HuggingFace.exportModel(ours, Optional.empty(), theirs, Golden.COMPONENTS, Progress.NONE);
+    HuggingFace.exportModel(
+        ours, Optional.empty(), Optional.empty(), theirs, Golden.COMPONENTS, Progress.NONE);
     Map<String, String> expected = contents(golden.folder());
     assertEquals(expected, contents(theirs));
     try (SafetensorsFile file = SafetensorsFile.open(theirs.resolve(Shards.FILE))) {

@@ -110,6 +110,8 @@ public final class Conformance {
         new Check("bf16 near fp32", () -> ForwardChecks.bfloat16(subject)),
         new Check("chunked = whole", () -> StateChecks.chunked(subject)),
         new Check("token by token = whole", () -> StateChecks.tokenByToken(subject)),
+        new Check("rows of different length", () -> RaggedChecks.together(subject)),
+        new Check("declared state is kept", () -> RaggedChecks.declared(subject)),
         new Check("packed = separate documents", () -> StateChecks.packed(subject)),
         new Check("gradients", () -> GradientChecks.whole(subject)),
         new Check("gradients of packed documents", () -> GradientChecks.packed(subject)),

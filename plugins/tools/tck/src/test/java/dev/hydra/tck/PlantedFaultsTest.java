@@ -37,6 +37,7 @@ class PlantedFaultsTest {
   private static final String COST = "cost";
   private static final String PARAMETERS = "parameters move";
   private static final String STATE = "state moves";
+  private static final String ROWS = "rows of different length";
   private static final String SIZES = "impossible sizes refused";
 
   /** The names of the checks that a component does not pass. */
@@ -96,18 +97,24 @@ class PlantedFaultsTest {
         CAUSALITY,
         CHUNKED,
         TOKENS,
+        ROWS,
         PACKED);
   }
 
   @Test
   void seesTheMeanOfTheSequence() {
     assertFails(
-        output(y -> y.add(y.mean(new long[] {1}, true, null))), CAUSALITY, CHUNKED, TOKENS, PACKED);
+        output(y -> y.add(y.mean(new long[] {1}, true, null))),
+        CAUSALITY,
+        CHUNKED,
+        TOKENS,
+        ROWS,
+        PACKED);
   }
 
   @Test
   void mixesTheRowsOfABatch() {
-    assertFails(output(y -> y.add(y.flip(0))), PACKED);
+    assertFails(output(y -> y.add(y.flip(0))), ROWS, PACKED);
   }
 
   @Test
@@ -267,7 +274,8 @@ class PlantedFaultsTest {
               }
             },
         CHUNKED,
-        TOKENS);
+        TOKENS,
+        ROWS);
   }
 
   @Test

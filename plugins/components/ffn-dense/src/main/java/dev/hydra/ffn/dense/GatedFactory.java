@@ -6,9 +6,11 @@ import dev.hydra.api.FeedForward;
 import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import dev.hydra.libtorch.nn.GatedActivation;
 import java.util.List;
+import java.util.Optional;
 
 /** What the gated feed-forwards share: all but the activation of the gate. */
 abstract class GatedFactory implements ComponentFactory<FeedForward> {
@@ -31,6 +33,12 @@ abstract class GatedFactory implements ComponentFactory<FeedForward> {
   @Override
   public final FeedForward create(Site site) {
     return new GatedFeedForward(site, activation);
+  }
+
+  /** Nothing. */
+  @Override
+  public final Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(List.of());
   }
 
   /**

@@ -7,9 +7,11 @@ import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import dev.hydra.libtorch.nn.Linear;
 import java.util.List;
+import java.util.Optional;
 import org.bytedeco.pytorch.global.torch;
 
 /**
@@ -40,6 +42,12 @@ public final class GeluFactory implements ComponentFactory<FeedForward> {
     Linear down =
         Linear.outer(site, "down_proj", site.width(), hidden, site.get(DenseOptions.BIAS));
     return (x, pass) -> down.apply(torch.gelu(up.apply(x)));
+  }
+
+  /** Nothing. */
+  @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(List.of());
   }
 
   /** Two products. Kept: the input, and the hidden layer before and after activation. */

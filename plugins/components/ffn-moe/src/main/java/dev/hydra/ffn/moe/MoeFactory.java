@@ -10,6 +10,7 @@ import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.api.Router;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import java.util.List;
 import java.util.Optional;
@@ -75,10 +76,16 @@ public final class MoeFactory implements ComponentFactory<FeedForward> {
     return site.get(HIDDEN).orElseGet(() -> (site.width() + 2) / 3 * 8);
   }
 
+  /** Nothing. */
+  @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(List.of());
+  }
+
   /**
    * Three products for each chosen and each shared expert of each token. Kept of an expert: its
-   * input, gate and up, the gate after activation, their product; of a chosen one its output too,
-   * which the gradient of its weight needs.
+   * input, gate and up, and their product; of a chosen one its output too, which the gradient of
+   * its weight needs.
    */
   @Override
   public Cost cost(Site site, Workload work) {
@@ -88,7 +95,7 @@ public final class MoeFactory implements ComponentFactory<FeedForward> {
     int experts = site.get(EXPERTS);
     int topK = site.child(ROUTER, experts).topK();
     double units = tokens * (topK * hidden + site.get(SHARED_HIDDEN));
-    double kept = tokens * topK * 2 * width + 4 * units;
+    double kept = tokens * topK * 2 * width + 3 * units;
     return new Cost(2 * 3 * width * units, kept, 0, (experts - topK) * 3 * width * hidden);
   }
 }

@@ -7,6 +7,7 @@ import dev.hydra.api.Memory;
 import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import java.util.List;
 import java.util.Optional;
@@ -72,6 +73,12 @@ public final class ProductKeyMemoryFactory implements ComponentFactory<Memory> {
     return new ProductKeyMemory(site);
   }
 
+  /** Nothing. */
+  @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(List.of());
+  }
+
   @Override
   public Cost cost(Site site, Workload work) {
     double tokens = work.tokens();
@@ -86,9 +93,9 @@ public final class ProductKeyMemoryFactory implements ComponentFactory<Memory> {
     double scores = 2 * tokens * heads * keys * keyDim;
     double weightedSum = 2 * tokens * heads * topK * valueDim;
     // Kept beside the inputs of the products: queries (before, between and after normalisation and
-    // scale), which sub-keys, pairs and rows were chosen, and the weights of the rows, twice.
-    double queries = tokens * heads * keyDim * (site.get(QUERY_NORM) == QueryNorm.RMS ? 3 : 1);
-    double choices = tokens * heads * topK * 6;
+    // scale) in float32, which rows were chosen in int64, and their weights in float32.
+    double queries = 2 * tokens * heads * keyDim * (site.get(QUERY_NORM) == QueryNorm.RMS ? 3 : 1);
+    double choices = tokens * heads * topK * (4 + 2);
     Cost search = new Cost(scores + weightedSum, queries + choices, 0, (rows - read) * valueDim);
     return Cost.linear(tokens, site.width(), heads * keyDim)
         .plus(search)

@@ -1,5 +1,6 @@
 package dev.hydra.memory.workspace;
 
+import dev.hydra.libtorch.runtime.Determinism;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -8,9 +9,18 @@ import org.bytedeco.pytorch.global.torch;
 final class SlotAttention {
   private SlotAttention() {}
 
+  /**
+   * The keys of two blocks of LibTorch's kernels, whatever the size of heads. Two sums have no
+   * order; of three or more, gradients of queries depend on which block ends first.
+   */
+  private static final long ORDERED_KEYS = 128;
+
   /** Fused on CUDA; on the CPU the fused kernel is many times slower in bfloat16. */
   static Tensor attend(Tensor queries, Tensor keys, Tensor values) {
-    return queries.is_cuda() ? fused(queries, keys, values) : plain(queries, keys, values);
+    boolean ordered = keys.size(-2) <= ORDERED_KEYS || !Determinism.wanted();
+    return queries.is_cuda() && ordered
+        ? fused(queries, keys, values)
+        : plain(queries, keys, values);
   }
 
   static Tensor fused(Tensor queries, Tensor keys, Tensor values) {

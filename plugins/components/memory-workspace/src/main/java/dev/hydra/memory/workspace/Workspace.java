@@ -52,8 +52,8 @@ import org.bytedeco.pytorch.Tensor;
  * document, and each begins with the initial slots.
  */
 final class Workspace implements Memory {
-  private static final String SLOTS = "slots";
-  private static final String PENDING = "pending";
+  static final String SLOTS = "slots";
+  static final String PENDING = "pending";
   private static final double INITIAL_DEVIATION = 0.02;
 
   private final int chunk;
@@ -78,6 +78,9 @@ final class Workspace implements Memory {
 
   @Override
   public Tensor forward(Tensor x, Pass pass) {
+    if (pass.cache().isPresent() && pass.cache().get().ragged()) {
+      return ragged(x, pass.cache().get(), pass);
+    }
     if (pass.cache().isPresent()) {
       return resume(x, pass.cache().get(), pass);
     }
@@ -105,6 +108,28 @@ final class Workspace implements Memory {
     cache.put(SLOTS, states.select(1, writing).clone());
     cache.put(PENDING, Tensors.slice(tokens, 1, writing * chunk, tokens.size(1)).clone());
     return reader.read(x, offset, Tensors.slice(states, 1, 0, reading), pass);
+  }
+
+  /** One more token of each of several texts of different length: each fills chunks of its own. */
+  private Tensor ragged(Tensor x, StateCache cache, Pass pass) {
+    Tensor before = cache.get(SLOTS).orElseThrow();
+    Tensor read = reader.read(x, 0, before.unsqueeze(1), pass);
+    Tensor[] after = new Tensor[cache.rows().size()];
+    boolean written = false;
+    for (int i = 0; i < after.length; i++) {
+      StateCache row = cache.rows().get(i);
+      Tensor pending =
+          Tensors.cat(1, row.get(PENDING).orElseThrow(), Tensors.slice(x, 0, i, i + 1L));
+      boolean complete = pending.size(1) == chunk;
+      Tensor slots = Tensors.slice(before, 0, i, i + 1L);
+      after[i] = complete ? states(pending, 1, slots, Optional.empty(), pass).select(1, 1) : slots;
+      row.put(PENDING, complete ? Tensors.slice(pending, 1, chunk, chunk).clone() : pending);
+      written |= complete;
+    }
+    if (written) {
+      cache.put(SLOTS, Tensors.cat(0, after));
+    }
+    return read;
   }
 
   private Tensor start(Tensor x) {

@@ -7,8 +7,10 @@ import dev.hydra.api.Memory;
 import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import java.util.List;
+import java.util.Optional;
 
 /** Creates workspaces: slots that the tokens of a sequence write and read. */
 @HydraPlugin("workspace")
@@ -52,6 +54,14 @@ public final class WorkspaceFactory implements ComponentFactory<Memory> {
   }
 
   @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(
+        List.of(
+            StateSpec.of(Workspace.SLOTS, site.get(SLOTS), site.get(DIM)),
+            StateSpec.of(Workspace.PENDING, StateSpec.GROWING, site.width())));
+  }
+
+  @Override
   public Cost cost(Site site, Workload work) {
     double width = site.width();
     double slots = site.get(SLOTS);
@@ -66,19 +76,22 @@ public final class WorkspaceFactory implements ComponentFactory<Memory> {
     double slotElements = slots * dim;
 
     // Scores and values of the tokens, then per slot their weighted sum, gate and content; the
-    // recurrence joins every chunk about twice and keeps three tensors as large as the slots.
+    // recurrence joins every chunk about twice. Kept: weights in float32 and as they are
+    // multiplied,
+    // values, and in float32 what is written to slots and the slots after it.
     double writeFlops =
         2 * written * chunk * width * (heads * slots + dim)
             + written * slotElements * (2 * chunk + 2)
             + 6 * written * slotElements;
-    double writeKept = written * (chunk * (heads * slots + dim) + 5 * slotElements);
-    // Queries and gates of the tokens, keys of the slots, then attention and projection.
+    double writeKept = written * (chunk * (3 * heads * slots + dim) + 2 * 2 * slotElements);
+    // Queries and gates of the tokens, keys of the slots, then attention and projection. Kept: the
+    // input and what is gated, queries, what they read as it is and by token, contents and keys.
     double readFlops =
         2 * tokens * width * (dim + 1)
             + 2 * found * slotElements * dim
             + 4 * tokens * slotElements
             + 2 * tokens * dim * width;
-    double readKept = tokens * (2 * width + 2 * dim + heads * slots + 1) + 3 * found * slotElements;
+    double readKept = tokens * (2 * width + 3 * dim + 2 * heads) + 2 * found * slotElements;
     double state = slotElements + filled % chunk * width;
     return new Cost(writeFlops + readFlops, writeKept + readKept, state, 0);
   }

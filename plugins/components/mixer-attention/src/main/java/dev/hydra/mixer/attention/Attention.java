@@ -1,5 +1,6 @@
 package dev.hydra.mixer.attention;
 
+import dev.hydra.libtorch.runtime.Determinism;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -21,6 +22,15 @@ final class Attention {
   static ScalarType type(Tensor x) {
     ScalarType type = Tensors.type(x);
     return type == ScalarType.BFloat16 && !x.is_cuda() ? ScalarType.Float : type;
+  }
+
+  /**
+   * Says whether the backward of the fused kernel adds up gradients in no fixed order although that
+   * is wanted: on CUDA, where LibTorch's autograd calls it by itself, which {@link
+   * Determinism#within} does not reach. {@link LocalAttention} has a backward that is ordered.
+   */
+  static boolean isUnordered(Tensor queries) {
+    return queries.is_cuda() && Determinism.wanted();
   }
 
   /** Query {@code i} sees keys {@code 0..i}. */

@@ -8,6 +8,7 @@ import dev.hydra.api.StateCache;
 import dev.hydra.api.Workload;
 import dev.hydra.libtorch.nn.Documents;
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.List;
 import java.util.Optional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -39,38 +40,45 @@ final class AttentionMixer implements Mixer {
   public Tensor forward(Tensor x, Pass pass) {
     Optional<StateCache> cache = pass.cache();
     if (pass.padding().isPresent() && pattern.equals(SparsePattern.full())) {
-      return withoutPadding(x, pass.padding().get(), cache);
+      return withoutPadding(x, pass.padding().get(), cache, pass);
+    }
+    if (cache.isPresent() && cache.get().ragged()) {
+      return ragged(x, cache.get(), pass);
     }
     long time = x.size(1);
     KeptKeys kept = new KeptKeys(pattern, cache.map(StateCache::position).orElse(0L));
     Tensor sequence = Tensors.range(kept.position(), kept.position() + time, x).unsqueeze(0);
     Optional<Tensor> starts = pass.documents().map(Documents::starts);
 
-    Qkv added = projections.in(x, starts.map(sequence::sub).orElse(sequence));
-    Qkv qkv =
-        cache
-            .map(
-                state ->
-                    new Qkv(
-                        added.q(),
-                        kept.exchange(state, "k", added.k()),
-                        kept.exchange(state, "v", added.v())))
-            .orElse(added);
+    Qkv added = projections.in(x, starts.map(sequence::sub).orElse(sequence), pass);
+    Qkv qkv = cache.map(state -> kept.exchange(state, added)).orElse(added);
     return projections.out(attend(qkv, kept, starts));
+  }
+
+  /** One more token of each of several texts of different length: each has keys of its own. */
+  private Tensor ragged(Tensor x, StateCache cache, Pass pass) {
+    Qkv added = projections.in(x, cache.positions(x).unsqueeze(1), pass);
+    List<? extends StateCache> rows = cache.rows();
+    Tensor[] heads = new Tensor[rows.size()];
+    for (int i = 0; i < heads.length; i++) {
+      KeptKeys kept = new KeptKeys(pattern, rows.get(i).position());
+      heads[i] = attend(kept.exchange(rows.get(i), added.row(i)), kept, Optional.empty());
+    }
+    return projections.out(Tensors.cat(0, heads));
   }
 
   /**
    * A prompt of one row as if its padding were not there, at the positions that end where the
    * prompt ends; padding itself, which nothing looks at, gets zeros.
    */
-  private Tensor withoutPadding(Tensor x, Tensor padding, Optional<StateCache> cache) {
+  private Tensor withoutPadding(Tensor x, Tensor padding, Optional<StateCache> cache, Pass pass) {
     Tensor real = padding.logical_not().view(-1).nonzero().view(-1);
     long time = x.size(1);
     Tensor positions = Tensors.range(time - real.size(0), time, x).unsqueeze(0);
-    Qkv qkv = projections.in(x.index_select(1, real), positions);
+    Qkv qkv = projections.in(x.index_select(1, real), positions, pass);
     if (cache.isPresent()) {
-      cache.get().put("k", qkv.k());
-      cache.get().put("v", qkv.v());
+      cache.get().put(KeptKeys.KEYS, qkv.k());
+      cache.get().put(KeptKeys.VALUES, qkv.v());
     }
     Tensor y = projections.out(attend(qkv, new KeptKeys(pattern, 0), Optional.empty()));
     return torch.zeros_like(x).index_copy(1, real, y);
@@ -95,7 +103,9 @@ final class AttentionMixer implements Mixer {
       if (x.time() == 1) {
         return Attention.open(x, attention.scale());
       }
-      if (starts.isEmpty() && pattern.isFull(kept.position(), x.time())) {
+      if (starts.isEmpty()
+          && pattern.isFull(kept.position(), x.time())
+          && !Attention.isUnordered(x.q())) {
         return Attention.causal(x, attention.scale());
       }
     }

@@ -1,5 +1,6 @@
 package dev.hydra.mixer.attention;
 
+import dev.hydra.libtorch.runtime.Determinism;
 import dev.hydra.libtorch.runtime.Operators;
 import dev.hydra.libtorch.runtime.Operators.Operator;
 import dev.hydra.libtorch.runtime.Tensors;
@@ -9,7 +10,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * A window by LibTorch's FlashAttention-2 kernels (arXiv 2307.08691) on CUDA. They skip what lies
- * outside the window; {@link BlockedAttention} is the plain twin.
+ * outside the window; {@link BlockedAttention} is the plain twin. Their backward adds up the
+ * gradients of queries by atomics, in no fixed order, but where {@link Determinism} is wanted.
  *
  * @param window positions that a query sees, its own included
  */
@@ -47,7 +49,7 @@ record FlashAttention(double scale, long window) implements LocalAttention {
             true,
             false,
             scale,
-            window - 1,
+            left(x),
             0L,
             null,
             null);
@@ -59,24 +61,31 @@ record FlashAttention(double scale, long window) implements LocalAttention {
     // Where rows have one length and nothing is dropped, there are no offsets and random states.
     Tensor none = new Tensor();
     Tensor[] gradients =
-        BACKWARD.call(
-            upstream.gradient().contiguous(),
-            x.q(),
-            x.k(),
-            x.v(),
-            upstream.out(),
-            upstream.lse().contiguous(),
-            none,
-            none,
-            x.time(),
-            x.keys(),
-            NO_DROPOUT,
-            true,
-            none,
-            none,
-            scale,
-            window - 1,
-            0L);
+        Determinism.within(
+            () ->
+                BACKWARD.call(
+                    upstream.gradient().contiguous(),
+                    x.q(),
+                    x.k(),
+                    x.v(),
+                    upstream.out(),
+                    upstream.lse().contiguous(),
+                    none,
+                    none,
+                    x.time(),
+                    x.keys(),
+                    NO_DROPOUT,
+                    true,
+                    none,
+                    none,
+                    scale,
+                    left(x),
+                    0L));
     return new Qkv(gradients[0], gradients[1], gradients[2]);
+  }
+
+  /** Positions before its own that a query sees, as many as there are if it sees all. */
+  private long left(Qkv x) {
+    return Math.min(window - 1, x.keys());
   }
 }

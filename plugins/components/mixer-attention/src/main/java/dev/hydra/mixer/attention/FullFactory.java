@@ -7,8 +7,10 @@ import dev.hydra.api.Mixer;
 import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Full causal multi-head attention (arXiv 1706.03762) with rotary positions and grouped queries.
@@ -37,6 +39,11 @@ public final class FullFactory implements ComponentFactory<Mixer> {
   @Override
   public Mixer create(Site site) {
     return new AttentionMixer(site, SparsePattern.full());
+  }
+
+  @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(KeptKeys.state(site, SparsePattern.full()));
   }
 
   @Override

@@ -1,9 +1,12 @@
 package dev.hydra.mixer.attention;
 
+import dev.hydra.api.Site;
 import dev.hydra.api.StateCache;
+import dev.hydra.api.StateSpec;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -15,6 +18,18 @@ import org.bytedeco.pytorch.Tensor;
  * @param position the number of tokens so far
  */
 record KeptKeys(SparsePattern pattern, long position) {
+  static final String KEYS = "k";
+  static final String VALUES = "v";
+
+  /** What attention with a pattern keeps of one row; not every tensor from the first token on. */
+  static List<StateSpec> state(Site site, SparsePattern pattern) {
+    HeadShape shape = HeadShape.of(site);
+    return Stream.of(KEYS, VALUES)
+        .flatMap(name -> pattern.hasGlobals() ? Stream.of(name, globalName(name)) : Stream.of(name))
+        .map(name -> StateSpec.of(name, StateSpec.GROWING, shape.kvHeads(), shape.headDim()))
+        .toList();
+  }
+
   /** How many keys of the window are kept. */
   long recent() {
     return Math.min(position, pattern.window() - 1L);
@@ -25,13 +40,18 @@ record KeptKeys(SparsePattern pattern, long position) {
     return pattern.globals(position);
   }
 
+  /** Takes keys and values from the cache and leaves there those to keep after the new ones. */
+  Qkv exchange(StateCache cache, Qkv added) {
+    return new Qkv(added.q(), exchange(cache, KEYS, added.k()), exchange(cache, VALUES, added.v()));
+  }
+
   /**
    * Takes the kept keys from the cache and leaves there those to keep after the new ones.
    *
    * @param added [batch, time, kvHeads, headDim]: keys, or values
    * @return all rows: the kept ones and {@code added}
    */
-  Tensor exchange(StateCache cache, String name, Tensor added) {
+  private Tensor exchange(StateCache cache, String name, Tensor added) {
     List<Tensor> parts = new ArrayList<>();
     cache.get(globalName(name)).ifPresent(parts::add);
     cache.get(name).ifPresent(parts::add);

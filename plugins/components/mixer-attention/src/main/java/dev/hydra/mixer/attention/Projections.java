@@ -4,6 +4,7 @@ import dev.hydra.api.Cost;
 import dev.hydra.api.Init;
 import dev.hydra.api.Option;
 import dev.hydra.api.ParameterSpec;
+import dev.hydra.api.Pass;
 import dev.hydra.api.Site;
 import dev.hydra.libtorch.nn.Linear;
 import dev.hydra.libtorch.nn.Norms;
@@ -102,14 +103,14 @@ final class Projections {
    * @param x [batch, time, width]
    * @param positions int64 [1 or batch, time]
    */
-  Qkv in(Tensor x, Tensor positions) {
+  Qkv in(Tensor x, Tensor positions, Pass pass) {
     Tensor q = norm(heads(query.apply(x), shape.heads()), queryNorm);
     Tensor k = norm(heads(key.apply(x), shape.kvHeads()), keyNorm);
     Tensor v = heads(value.apply(x), shape.kvHeads());
     ScalarType type = Attention.type(x);
     if (rope.dims() > 0) {
       ScalarType wide = Tensors.type(x) == ScalarType.Double ? ScalarType.Double : ScalarType.Float;
-      Rotation rotation = rope.at(positions, wide);
+      Rotation rotation = rope.shared(positions, wide, pass);
       q = rotation.apply(q, type);
       k = rotation.apply(k, type);
     }

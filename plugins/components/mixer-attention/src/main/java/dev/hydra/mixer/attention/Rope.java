@@ -1,6 +1,7 @@
 package dev.hydra.mixer.attention;
 
 import dev.hydra.api.Option;
+import dev.hydra.api.Pass;
 import dev.hydra.api.Site;
 import dev.hydra.libtorch.nn.Rotation;
 import dev.hydra.libtorch.runtime.Tensors;
@@ -48,6 +49,26 @@ record Rope(int dims, double theta, Optional<RopeScaling> scaling) {
     }
     double theta = site.get(ROPE_THETA);
     return new Rope(dims, theta, RopeScaling.of(site, dims, theta));
+  }
+
+  /**
+   * The rotations of whole sequences, whose positions count from 0 or from the start of documents:
+   * every layer with the same angles has the same, so the first makes them.
+   *
+   * @param positions int64 [1 or batch, time]
+   */
+  Rotation shared(Tensor positions, ScalarType type, Pass pass) {
+    if (pass.cache().isPresent() || pass.padding().isPresent() || scaling.isPresent()) {
+      return at(positions, type);
+    }
+    Tensor both =
+        pass.shared(
+            "rope " + dims + " " + theta + " " + type,
+            () -> {
+              Rotation made = at(positions, type);
+              return Tensors.stack(0, made.cos(), made.sin());
+            });
+    return new Rotation(both.select(0, 0), both.select(0, 1));
   }
 
   /**

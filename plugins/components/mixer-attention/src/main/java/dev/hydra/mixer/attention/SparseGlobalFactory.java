@@ -7,8 +7,10 @@ import dev.hydra.api.Mixer;
 import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
@@ -39,6 +41,11 @@ public final class SparseGlobalFactory implements ComponentFactory<Mixer> {
   @Override
   public Mixer create(Site site) {
     return new AttentionMixer(site, SparsePattern.of(site));
+  }
+
+  @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(KeptKeys.state(site, SparsePattern.of(site)));
   }
 
   @Override

@@ -1,6 +1,5 @@
 package dev.hydra.mixer.attention;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.libtorch.autograd.Backward;
@@ -9,9 +8,7 @@ import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import java.util.Optional;
 import org.bytedeco.pytorch.Device;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -19,6 +16,7 @@ import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The path for CUDA against the plain one in float64, from bfloat16 inputs. */
 @ExtendWith(InScope.class)
@@ -26,33 +24,33 @@ class StridedAttentionTest {
   private static final double SCALE = 0.3;
   private static final double TOLERANCE = 0.02;
 
-  /** Query and keys say where they stand, and the keys of a block are those of the pattern. */
+  /** Every query that sees a key is in a task of its tile, and there are not many tasks. */
   @ParameterizedTest
-  @CsvSource({"8, 4, 30", "8, 8, 24", "6, 1, 11", "4, 4, 5"})
-  void theLayoutMakesStridedPositionsAWindow(int window, int every, int time) {
-    SparsePattern pattern = new SparsePattern(window, every, 2);
-    StridedLayout layout = StridedLayout.of(pattern, time);
-    Tensor positions = torch.arange(new Scalar(1.0 + time));
-    Tensor rows = Tensors.slice(positions, 0, 1, time + 1).view(1, time, 1, 1);
-    Tensor both = Tensors.cat(0, rows, Tensors.add(rows, 1000));
-    Qkv cut = layout.cut(new Qkv(both, both, both));
-    assertEquals(2L * every, cut.q().size(0));
+  @CsvSource({
+    // window, every, globals, time, sequences
+    "256, 64, 64, 8192, 12",
+    "1024, 128, 64, 8192, 32",
+    "1024, 128, 64, 131072, 32",
+    "64, 16, 8, 3000, 6",
+    "7, 1, 5, 400, 4",
+    "128, 64, 0, 700, 4",
+    "16, 5, 100, 2001, 500"
+  })
+  void tasksHaveAllWhoSeeTheirKeys(int window, int every, int globals, int time, int sequences) {
+    SparsePattern pattern = new SparsePattern(window, every, globals);
+    StridedKernels.Tasks tasks = StridedKernels.Tasks.of(pattern, time, sequences);
+    int tiles = (tasks.keys() + 63) / 64;
+    assertTrue(tasks.count() * sequences <= 1024 || tasks.span() == 256 || tasks.ofFirst() == 1);
     for (int t = window; t < time; t++) {
-      int place = t % every;
-      long block = pattern.newest(t);
-      for (int row = 0; row < 2; row++) {
-        Tensor own = cut.q().select(0, row * every + place);
-        assertEquals(t + 1 + 1000 * row, own.select(0, block).item_double());
-        Tensor keys = cut.k().select(0, row * every + place);
-        for (long m = 0; m <= block; m++) {
-          assertEquals(m * every + 1 + 1000.0 * row, keys.select(0, m).item_double());
-        }
+      long newest = pattern.newest(t);
+      assertTrue(globals == 0 || newest < tasks.keys());
+      assertTrue((t - window) / tasks.span() < tasks.ofFirst());
+      for (int tile = 1; tile < tiles; tile++) {
+        boolean sees = newest >= tile * 64L && newest - globals < tile * 64L + 63;
+        long place = t - window - tile * 64L * every;
+        assertTrue(!sees || (place >= 0 && place / tasks.span() < tasks.ofOther()), "query " + t);
       }
     }
-    Tensor keys = Tensors.zeros(both, 2, time, 1, 1);
-    layout.add(keys, torch.ones_like(cut.k()));
-    assertEquals(2.0 * every * layout.blocks(), keys.sum().item_double());
-    assertEquals(every, keys.select(1, 0).select(0, 1).item_double());
   }
 
   @ParameterizedTest
@@ -62,8 +60,10 @@ class StridedAttentionTest {
     "64, 16, 8, 900, 6, 2, 64",
     "128, 64, 0, 700, 4, 4, 32",
     "32, 32, 3, 1024, 2, 1, 96",
-    "7, 1, 5, 50, 4, 4, 8",
-    "128, 128, 64, 1300, 2, 2, 256"
+    "7, 1, 90, 400, 4, 4, 16",
+    "128, 128, 64, 1300, 2, 2, 128",
+    "100, 48, 5, 777, 4, 2, 80",
+    "64, 16, 64, 65, 1, 1, 64"
   })
   @Tag("cuda")
   @EnabledIf("dev.hydra.libtorch.runtime.Devices#cudaAvailable")
@@ -93,6 +93,24 @@ class StridedAttentionTest {
     assertTrue(again.k().grad().equal(fused.k().grad()), "the gradient of k changed");
   }
 
+  /** Parts of one projection, whose rows are apart and begin where 16 bytes may not be read. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 8, 3})
+  @Tag("cuda")
+  @EnabledIf("dev.hydra.libtorch.runtime.Devices#cudaAvailable")
+  void readsPartsOfAProjection(int before) {
+    SparsePattern pattern = new SparsePattern(64, 16, 8);
+    Tensor whole =
+        Trial.random(5, 2, 300, before + 8 * 32).to(new Device("cuda"), ScalarType.BFloat16);
+    Qkv parts =
+        new Qkv(
+            whole.narrow(2, before, 4 * 32).unflatten(2, 4, 32),
+            whole.narrow(2, before + 4 * 32, 2 * 32).unflatten(2, 2, 32),
+            whole.narrow(2, before + 6 * 32, 2 * 32).unflatten(2, 2, 32));
+    Qkv apart = copy(parts, ScalarType.BFloat16);
+    assertTrue(fused(apart, pattern).equal(fused(parts, pattern)));
+  }
+
   @Test
   @Tag("cuda")
   @EnabledIf("dev.hydra.libtorch.runtime.Devices#cudaAvailable")
@@ -103,10 +121,11 @@ class StridedAttentionTest {
       assertTrue(of(pattern, x, 0, Optional.empty()).isPresent());
       assertTrue(of(pattern, x, 8, Optional.empty()).isEmpty());
       assertTrue(of(pattern, x, 0, Optional.of(x.q())).isEmpty());
-      assertTrue(of(new SparsePattern(16, 5, 4), x, 0, Optional.empty()).isEmpty());
       assertTrue(of(SparsePattern.local(16), x, 0, Optional.empty()).isEmpty());
       assertTrue(of(new SparsePattern(40, 8, 4), x, 0, Optional.empty()).isEmpty());
       assertTrue(of(pattern, copy(x, ScalarType.Float), 0, Optional.empty()).isEmpty());
+      Qkv small = copy(Formula.inputs(1, 40, 40, 2, 2, 24), ScalarType.BFloat16);
+      assertTrue(of(pattern, small, 0, Optional.empty()).isEmpty());
     }
   }
 

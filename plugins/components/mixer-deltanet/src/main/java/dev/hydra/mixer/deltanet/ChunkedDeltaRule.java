@@ -40,11 +40,13 @@ final class ChunkedDeltaRule extends CustomFunction {
   private static final long AT_ONCE = 2048;
 
   private final int chunk;
+  private final double most;
   private final boolean packed;
   private final boolean continued;
 
-  private ChunkedDeltaRule(int chunk, boolean packed, boolean continued) {
+  private ChunkedDeltaRule(int chunk, double most, boolean packed, boolean continued) {
     this.chunk = chunk;
+    this.most = most;
     this.packed = packed;
     this.continued = continued;
   }
@@ -55,7 +57,7 @@ final class ChunkedDeltaRule extends CustomFunction {
     in.documents().ifPresent(inputs::add);
     in.initial().ifPresent(inputs::add);
     Tensor[] outputs =
-        new ChunkedDeltaRule(chunk, in.documents().isPresent(), in.initial().isPresent())
+        new ChunkedDeltaRule(chunk, in.most(), in.documents().isPresent(), in.initial().isPresent())
             .apply(inputs.toArray(Tensor[]::new));
     return new GatedDeltaRule.Output(outputs[0], outputs[1]);
   }
@@ -67,6 +69,7 @@ final class ChunkedDeltaRule extends CustomFunction {
         tensors[V],
         tensors[LOG],
         tensors[STRENGTH],
+        most,
         packed ? Optional.of(tensors[STRENGTH + 1]) : Optional.empty(),
         continued ? Optional.of(tensors[initialIndex()]) : Optional.empty());
   }

@@ -1,5 +1,7 @@
 package dev.hydra.mixer.deltanet;
 
+import dev.hydra.api.StateSpec;
+
 /**
  * The dimensions of a gated delta net.
  *
@@ -32,6 +34,11 @@ record DeltaNetShape(int heads, int headDim, int valueHeads, int valueDim) {
   /** What the input projection yields: queries, keys, values and gate. */
   long projected() {
     return 2 * keys() + 2 * values();
+  }
+
+  /** The state of one row. */
+  StateSpec kept() {
+    return StateSpec.of(GatedDeltaNet.STATE, valueHeads, headDim, valueDim);
   }
 
   /** Elements of the states of all heads. */

@@ -34,7 +34,7 @@ record DeltaSequence(
         layout.byHead(in.q()),
         layout.byHead(in.k()),
         layout.byHead(in.v()),
-        layout.byHead(in.strength().unsqueeze(-1)).sigmoid(),
+        in.beta(layout.byHead(in.strength().unsqueeze(-1))),
         decays,
         DeltaLayout.byChunk(decays.fromStart()).unsqueeze(-1),
         DeltaLayout.byChunk(decays.toEnd()).unsqueeze(-1));

@@ -20,7 +20,7 @@ import org.bytedeco.pytorch.global.torch;
 
 /** The mixer of Gated Delta Networks, see {@link GatedDeltaNetFactory}. */
 final class GatedDeltaNet implements Mixer {
-  private static final String STATE = "delta";
+  static final String STATE = "delta";
 
   /** Added to the square of the length of queries and keys. */
   private static final double LENGTH_EPSILON = 1e-6;
@@ -30,6 +30,7 @@ final class GatedDeltaNet implements Mixer {
 
   private final DeltaNetShape shape;
   private final int chunk;
+  private final double mostWritten;
   private final Linear inProjection;
   private final Linear ratesProjection;
   private final CausalConv conv;
@@ -41,6 +42,7 @@ final class GatedDeltaNet implements Mixer {
   GatedDeltaNet(Site site, DeltaNetShape shape) {
     this.shape = shape;
     chunk = site.get(GatedDeltaNetFactory.CHUNK);
+    mostWritten = site.get(GatedDeltaNetFactory.NEGATIVE_EIGENVALUES) ? 2 : 1;
     inProjection = Linear.inner(site, "in_proj_qkvz", shape.projected(), site.width(), false);
     ratesProjection =
         Linear.inner(site, "in_proj_ba", 2L * shape.valueHeads(), site.width(), false);
@@ -76,6 +78,7 @@ final class GatedDeltaNet implements Mixer {
             parts[2].unflatten(-1, shape.valueHeads(), shape.valueDim()),
             logDecays(rates[1].flatten(2, 3)),
             Tensors.upcast(rates[0].flatten(2, 3)),
+            mostWritten,
             pass.documents(),
             pass.cache().flatMap(cache -> cache.get(STATE)));
     Tensor y = apply(input, pass.cache()).flatten(2, 3).unflatten(-1, shape.heads(), values);

@@ -7,7 +7,9 @@ import dev.hydra.api.Mixer;
 import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
+import dev.hydra.libtorch.nn.CausalConv;
 import java.util.List;
 import java.util.Optional;
 
@@ -33,6 +35,11 @@ public final class GatedDeltaNetFactory implements ComponentFactory<Mixer> {
           .optional("heads");
   static final Option<Integer> CONV_KERNEL =
       Option.integer("conv-kernel", "tokens that the convolution sees").atLeast(2).orElse(4);
+  static final Option<Boolean> NEGATIVE_EIGENVALUES =
+      Option.flag(
+              "negative-eigenvalues",
+              "whether beta goes to 2, so that a key's part of the state can change its sign")
+          .orElse(false);
   static final Option<Integer> CHUNK =
       Option.integer("chunk", "most tokens computed as one quadratic form; changes speed only")
           .atLeast(1)
@@ -49,7 +56,15 @@ public final class GatedDeltaNetFactory implements ComponentFactory<Mixer> {
 
   @Override
   public List<Option<?>> options() {
-    return List.of(HEAD_DIM, HEADS, VALUE_DIM, VALUE_HEADS, CONV_KERNEL, CHUNK, NORM_EPSILON);
+    return List.of(
+        HEAD_DIM,
+        HEADS,
+        VALUE_DIM,
+        VALUE_HEADS,
+        CONV_KERNEL,
+        NEGATIVE_EIGENVALUES,
+        CHUNK,
+        NORM_EPSILON);
   }
 
   @Override
@@ -66,6 +81,14 @@ public final class GatedDeltaNetFactory implements ComponentFactory<Mixer> {
           VALUE_HEADS, "must be a multiple of heads (" + heads + "), but is " + valueHeads);
     }
     return new DeltaNetShape(heads, headDim, valueHeads, site.get(VALUE_DIM).orElse(headDim));
+  }
+
+  @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(
+        List.of(
+            CausalConv.state(shape(site).convChannels(), site.get(CONV_KERNEL)),
+            shape(site).kept()));
   }
 
   @Override

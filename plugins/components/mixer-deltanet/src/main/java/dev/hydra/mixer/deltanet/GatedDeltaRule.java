@@ -11,11 +11,13 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *
  * <pre>{@code
  * S[t] = alpha[t] * (I - beta[t] * k[t] k[t]^T) S[t - 1] + beta[t] * k[t] v[t]^T
- * y[t] = S[t]^T q[t],   alpha = exp(log),  beta = sigmoid(strength)
+ * y[t] = S[t]^T q[t],   alpha = exp(log),  beta = most * sigmoid(strength)
  * }</pre>
  *
- * What S remembers decays by alpha, and what it returns for k[t] moves towards v[t] by beta. Decays
- * and states are computed in the type of {@code log}, products in the type of v.
+ * What S remembers decays by alpha, and what it returns for k[t] moves towards v[t] by beta: up to
+ * it where beta is at most 1, and beyond it where beta may be 2, so that the eigenvalue of k[t] is
+ * in [-1, 1] instead of [0, 1] (arXiv 2411.12537). Decays and states are computed in the type of
+ * {@code log}, products in the type of v.
  */
 final class GatedDeltaRule {
   private GatedDeltaRule() {}
@@ -28,6 +30,7 @@ final class GatedDeltaRule {
    * @param v values [batch, time, heads, valueDim], in the type of q and k
    * @param log log decays [batch, time, heads], at most 0, float32 or float64
    * @param strength how strongly to write, as logits, in the shape and type of log
+   * @param most the largest beta, 1 or 2
    * @param documents int64 [batch, time], see {@link dev.hydra.api.Pass#documents}
    * @param initial the state before the first token [batch, heads, keyDim, valueDim] in the type of
    *     log; zeros if empty
@@ -38,8 +41,14 @@ final class GatedDeltaRule {
       Tensor v,
       Tensor log,
       Tensor strength,
+      double most,
       Optional<Tensor> documents,
       Optional<Tensor> initial) {
+    /** The betas of some strengths. */
+    Tensor beta(Tensor strengths) {
+      return Tensors.scaled(strengths.sigmoid(), most);
+    }
+
     /** The type to compute in. */
     ScalarType accumulationType() {
       return Tensors.type(log);
@@ -69,7 +78,7 @@ final class GatedDeltaRule {
     Tensor q = row(in.q, in);
     Tensor k = row(in.k, in);
     Tensor v = row(in.v, in);
-    Tensor beta = perHead(in.strength).sigmoid();
+    Tensor beta = in.beta(perHead(in.strength));
     Optional<Tensor> left = in.initial.map(before -> before.mul(perHead(in.log).exp()));
     Tensor error = left.map(s -> v.sub(k.matmul(s))).orElse(v);
     Tensor written = k.transpose(2, 3).mul(error.mul(beta));

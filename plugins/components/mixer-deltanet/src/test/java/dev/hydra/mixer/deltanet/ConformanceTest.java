@@ -29,6 +29,11 @@ class ConformanceTest {
     return checks("heads = 2, head-dim = 4, value-heads = 6, value-dim = 3, chunk = 64");
   }
 
+  @TestFactory
+  Stream<DynamicTest> conformsWithNegativeEigenvalues() {
+    return checks("heads = 2, head-dim = 4, chunk = 8, negative-eigenvalues = true");
+  }
+
   private static Stream<DynamicTest> checks(String options) {
     return Conformance.of(new GatedDeltaNetFactory()).options(options).width(16).tests().stream()
         .map(check -> dynamicTest(check.name(), check::run));

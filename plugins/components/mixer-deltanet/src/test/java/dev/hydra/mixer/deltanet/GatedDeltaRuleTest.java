@@ -47,7 +47,12 @@ class GatedDeltaRuleTest {
     "700, 2, false, true"
   })
   void agreesWithTheRecurrence(int time, int chunk, boolean continued, boolean packed) {
-    GatedDeltaRule.Input in = input(time, continued, packed);
+    agrees(input(time, continued, packed), chunk, packed);
+    agrees(input(time, 2, continued, packed), chunk, packed);
+  }
+
+  private static void agrees(GatedDeltaRule.Input in, int chunk, boolean packed) {
+    long time = in.v().size(1);
     List<Tensor> leaves = leaves(in);
     Tensor outward = normal(BATCH, time, HEADS, VALUE_DIM);
     // After packed documents there is no state to go on from.
@@ -62,7 +67,7 @@ class GatedDeltaRuleTest {
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void stepAgreesWithTheRecurrence(boolean continued) {
-    GatedDeltaRule.Input in = input(1, continued, false);
+    GatedDeltaRule.Input in = input(1, 2, continued, false);
     List<Tensor> leaves = leaves(in);
     Tensor outward = normal(BATCH, 1, HEADS, VALUE_DIM);
     Tensor onward = normal(BATCH, HEADS, KEY_DIM, VALUE_DIM);
@@ -97,7 +102,7 @@ class GatedDeltaRuleTest {
     Tensor none = Tensors.zeros(v, BATCH, time, HEADS);
     GatedDeltaRule.Input in =
         new GatedDeltaRule.Input(
-            k, k, v, none, Tensors.add(none, 100.0), Optional.empty(), Optional.empty());
+            k, k, v, none, Tensors.add(none, 100.0), 1, Optional.empty(), Optional.empty());
     for (int chunk : new int[] {1, 16, 64}) {
       Tensor y = GatedDeltaRule.chunked(in, chunk).y();
       assertArrayEquals(Tensors.numbers(v), Tensors.numbers(y), 1e-5);
@@ -119,7 +124,7 @@ class GatedDeltaRuleTest {
         GatedDeltaRule.Output out =
             GatedDeltaRule.chunked(
                 new GatedDeltaRule.Input(
-                    q, q, v, logs, strengths, Optional.empty(), Optional.empty()),
+                    q, q, v, logs, strengths, 1, Optional.empty(), Optional.empty()),
                 32);
         Backward.run(out.y().to(ScalarType.Double).sum());
         List<Tensor> all =
@@ -158,6 +163,7 @@ class GatedDeltaRuleTest {
             leaves.get(2),
             leaves.get(3),
             leaves.get(4),
+            1,
             Optional.empty(),
             Optional.empty());
     Backward.run(GatedDeltaRule.chunked(rough, 64).y().to(ScalarType.Double).mul(outward).sum());
@@ -171,6 +177,11 @@ class GatedDeltaRuleTest {
   }
 
   private static GatedDeltaRule.Input input(int time, boolean continued, boolean packed) {
+    return input(time, 1, continued, packed);
+  }
+
+  private static GatedDeltaRule.Input input(
+      int time, double most, boolean continued, boolean packed) {
     Tensor k = normal(BATCH, time, HEADS, KEY_DIM);
     return new GatedDeltaRule.Input(
         normal(BATCH, time, HEADS, KEY_DIM).set_requires_grad(true),
@@ -178,6 +189,7 @@ class GatedDeltaRuleTest {
         normal(BATCH, time, HEADS, VALUE_DIM).set_requires_grad(true),
         Tensors.mul(normal(BATCH, time, HEADS).exp(), -0.1).set_requires_grad(true),
         normal(BATCH, time, HEADS).set_requires_grad(true),
+        most,
         packed ? Optional.of(documents(time)) : Optional.empty(),
         continued
             ? Optional.of(normal(BATCH, HEADS, KEY_DIM, VALUE_DIM).set_requires_grad(true))

@@ -37,7 +37,7 @@ final class NaiveDeltaRule {
     Tensor k = in.k().select(0, b).select(1, h);
     Tensor v = in.v().select(0, b).select(1, h);
     Tensor alpha = in.log().select(0, b).select(1, h).exp();
-    Tensor beta = in.strength().select(0, b).select(1, h).sigmoid();
+    Tensor beta = Tensors.mul(in.strength().select(0, b).select(1, h).sigmoid(), in.most());
     Tensor zero = Tensors.zeros(v, v.size(1), k.size(1));
     Tensor one = torch.eye(k.size(1), Tensors.like(k, Tensors.type(k)));
     Optional<long[]> documents = in.documents().map(d -> Tensors.integers(d.select(0, b)));

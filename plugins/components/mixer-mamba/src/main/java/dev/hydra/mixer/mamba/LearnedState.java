@@ -5,6 +5,7 @@ import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Site;
 import dev.hydra.libtorch.nn.Decays;
 import dev.hydra.libtorch.nn.Documents;
+import dev.hydra.libtorch.nn.RowLookup;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -37,8 +38,8 @@ record LearnedState(Tensor state) {
     Tensor logs = Decays.bounded(in.dt().mul(in.a())).to(ScalarType.Double);
     // Along the last dimension in memory, where CUDA has more than a thread for each sum.
     Tensor after = logs.transpose(1, 2).contiguous().cumsum(-1).transpose(1, 2);
-    Tensor starts = Documents.starts(documents).unsqueeze(-1).expand_as(after);
-    Tensor decay = after.sub(after.sub(logs).gather(1, starts)).exp();
+    Tensor begin = RowLookup.of(after.sub(logs), Documents.starts(documents));
+    Tensor decay = after.sub(begin).exp();
 
     ScalarType type = Tensors.type(in.x());
     long groups = in.c().size(2);

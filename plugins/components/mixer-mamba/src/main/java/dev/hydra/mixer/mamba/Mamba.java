@@ -20,7 +20,7 @@ import org.bytedeco.pytorch.global.torch;
 
 /** The Mamba mixer, see {@link MambaFactory}, with projections of any kind. */
 final class Mamba implements Mixer {
-  private static final String STATE = "ssm";
+  static final String STATE = "ssm";
 
   private final MambaShape shape;
   private final int chunk;

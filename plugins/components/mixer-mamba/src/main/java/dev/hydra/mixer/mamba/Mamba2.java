@@ -19,7 +19,7 @@ import org.bytedeco.pytorch.Tensor;
 
 /** The Mamba-2 mixer, see {@link Mamba2Factory}. */
 final class Mamba2 implements Mixer {
-  private static final String STATE = "ssm";
+  static final String STATE = "ssm";
 
   private final Mamba2Shape shape;
   private final int chunk;

@@ -17,18 +17,19 @@ final class Mamba2Cost {
         Cost.linear(tokens, width, projected).plus(Cost.linear(tokens, inner, width));
     // Convolution; silu, skip, gate and norm are a few operations per channel.
     double elementwise = tokens * (2 * kernel * channels + 4 * channels + 12 * inner);
-    // Around the convolution and silu: 3 per channel; y, skip, gate and norm: 6 per inner channel.
-    double kept = tokens * (3 * channels + 6 * inner + 3 * shape.heads());
+    // What CUDA kernels keep beside the inputs of projections: what the first gives, and what the
+    // convolution and the SSD give. States between chunks are computed again.
+    double kept = tokens * (projected + channels + inner);
     Cost around = new Cost(elementwise, kept, state + channels * (kernel - 1), 0);
     return projections.plus(around).plus(tokens == 1 ? step(state) : scan(shape, chunk, tokens));
   }
 
-  /** Decay, outer product, sum and read-out of {@link Ssd#step}. */
+  /** Decay, outer product, sum and read-out of {@link Ssd#step}; there is no backward. */
   private static Cost step(double state) {
-    return new Cost(6 * state, 2 * state, 0, 0);
+    return new Cost(6 * state, 0, 0, 0);
   }
 
-  /** The products of {@link Ssd#chunked}, which keeps the states between chunks. */
+  /** The products of {@link Ssd#chunked}. */
   private static Cost scan(Mamba2Shape shape, int chunk, double tokens) {
     double size = Math.min(chunk, tokens);
     double chunks = Math.ceil(tokens / size);
@@ -39,6 +40,6 @@ final class Mamba2Cost {
     double addedAndRead = 4 * tokens * inner * shape.state();
     double passing = 2 * Math.min(chunks, ChunkRecurrence.BLOCK) * states;
     double masks = 4 * tokens * size * shape.heads();
-    return new Cost(scores + mixing + addedAndRead + passing + masks, states, 0, 0);
+    return new Cost(scores + mixing + addedAndRead + passing + masks, 0, 0, 0);
   }
 }

@@ -7,6 +7,7 @@ import dev.hydra.api.Mixer;
 import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import java.util.List;
 import java.util.Optional;
@@ -127,6 +128,12 @@ public final class Mamba2Factory implements ComponentFactory<Mixer> {
       throw site.invalid(NORM_GROUPS, "must divide the inner channels (" + inner + ")");
     }
     return new Mamba2Shape(heads, headDim, groups, site.get(STATE));
+  }
+
+  @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(
+        List.of(StateSpaceOptions.convState(site, shape(site).convChannels()), shape(site).kept()));
   }
 
   @Override

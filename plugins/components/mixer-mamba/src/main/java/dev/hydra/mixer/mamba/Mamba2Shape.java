@@ -1,5 +1,7 @@
 package dev.hydra.mixer.mamba;
 
+import dev.hydra.api.StateSpec;
+
 /**
  * The dimensions of a Mamba-2 mixer.
  *
@@ -22,6 +24,11 @@ record Mamba2Shape(int heads, int headDim, int groups, int state) {
   /** Channels of x, B and C, which are convolved together. */
   long convChannels() {
     return inner() + 2 * projections();
+  }
+
+  /** The state of one row. */
+  StateSpec kept() {
+    return StateSpec.of(Mamba2.STATE, heads, headDim, state);
   }
 
   /** What the input projection yields: z, then x, B and C, then dt. */

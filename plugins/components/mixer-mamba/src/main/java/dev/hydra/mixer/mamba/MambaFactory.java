@@ -7,6 +7,7 @@ import dev.hydra.api.Mixer;
 import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import java.util.List;
 import java.util.Optional;
@@ -68,6 +69,11 @@ public final class MambaFactory implements ComponentFactory<Mixer> {
     MambaShape shape = MambaShape.of(site);
     DenseProjections projections = DenseProjections.of(site, shape);
     return new Mamba(site, shape, (hidden, pass) -> projections);
+  }
+
+  @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(MambaShape.of(site).kept(site));
   }
 
   @Override

@@ -2,6 +2,8 @@ package dev.hydra.mixer.mamba;
 
 import dev.hydra.api.Init;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
+import java.util.List;
 
 /**
  * The dimensions of a Mamba mixer.
@@ -29,5 +31,11 @@ record MambaShape(int inner, int state, int dtRank) {
   Init stepInit() {
     double bound = 1 / Math.sqrt(dtRank);
     return Init.uniform(-bound, bound);
+  }
+
+  /** What a mixer of this shape keeps of one row. */
+  List<StateSpec> kept(Site site) {
+    return List.of(
+        StateSpaceOptions.convState(site, inner), StateSpec.of(Mamba.STATE, inner, state));
   }
 }

@@ -9,8 +9,10 @@ import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.api.Router;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
@@ -58,6 +60,11 @@ public final class MossNetFactory implements ComponentFactory<Mixer> {
     int experts = site.get(EXPERTS);
     Router router = site.child(ROUTER, experts);
     return new Mamba(site, shape, ExpertProjections.of(site, shape, router, experts));
+  }
+
+  @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(MambaShape.of(site).kept(site));
   }
 
   @Override

@@ -3,6 +3,7 @@ package dev.hydra.mixer.mamba;
 import dev.hydra.api.Init;
 import dev.hydra.api.Option;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.libtorch.nn.CausalConv;
 import dev.hydra.libtorch.nn.DynamicsInit;
 import java.util.Optional;
@@ -50,5 +51,10 @@ final class StateSpaceOptions {
     if (site.get(DT_MIN) > site.get(DT_MAX)) {
       throw site.invalid(DT_MIN, "must not be above dt-max (" + site.get(DT_MAX) + ")");
     }
+  }
+
+  /** What the convolution keeps. */
+  static StateSpec convState(Site site, long channels) {
+    return CausalConv.state(channels, site.get(CONV_KERNEL));
   }
 }

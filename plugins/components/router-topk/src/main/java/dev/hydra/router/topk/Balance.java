@@ -13,6 +13,11 @@ import org.bytedeco.pytorch.global.torch;
  * @param zLoss coefficient of the router z-loss, 0 for none
  */
 record Balance(double balanceLoss, double zLoss) {
+  private static final String BALANCE = "balance";
+  private static final String Z = "router-z";
+  private static final String LOAD = "load";
+  private static final String ENTROPY = "entropy";
+
   /**
    * Gives the losses to a training pass and the load to an observing one.
    *
@@ -23,16 +28,30 @@ record Balance(double balanceLoss, double zLoss) {
   void report(Tensor logits, Tensor scores, Tensor experts, Pass pass) {
     if (pass.training() && balanceLoss > 0) {
       Tensor loss = imbalance(Score.normalize(scores), experts);
-      pass.auxiliaryLoss("balance", Tensors.mul(loss, balanceLoss));
+      pass.auxiliaryLoss(BALANCE, Tensors.mul(loss, balanceLoss));
     }
     if (pass.training() && zLoss > 0) {
-      pass.auxiliaryLoss("router-z", Tensors.mul(logitSize(logits), zLoss));
+      pass.auxiliaryLoss(Z, Tensors.mul(logitSize(logits), zLoss));
     }
     if (pass.observing()) {
       try (Grad off = Grad.off()) {
-        pass.observe("load", Load.shares(experts, scores));
-        pass.observe("entropy", torch.special_entr(Score.normalize(scores)).sum(-1).mean());
+        pass.observe(LOAD, Load.shares(experts, scores));
+        pass.observe(ENTROPY, torch.special_entr(Score.normalize(scores)).sum(-1).mean());
       }
+    }
+  }
+
+  /** The same of what kernels have computed. */
+  void report(FusedChoice.Chosen chosen, Pass pass) {
+    if (pass.training() && balanceLoss > 0) {
+      pass.auxiliaryLoss(BALANCE, chosen.balanceLoss());
+    }
+    if (pass.training() && zLoss > 0) {
+      pass.auxiliaryLoss(Z, chosen.zLoss());
+    }
+    if (pass.observing()) {
+      pass.observe(LOAD, Tensors.mul(chosen.counts(), 1.0 / chosen.experts().numel()));
+      pass.observe(ENTROPY, chosen.entropy());
     }
   }
 

@@ -70,6 +70,19 @@ record Choice(int topK, Score score, boolean normalize, Balance balance, Optiona
    * @param span tokens that each row of them is for
    */
   Routing choose(Tensor logits, int span, Pass pass) {
+    return FusedChoice.compute(this, logits)
+        .map(chosen -> report(chosen, span, pass))
+        .orElseGet(() -> plain(logits, span, pass));
+  }
+
+  private Routing report(FusedChoice.Chosen chosen, int span, Pass pass) {
+    balance.report(chosen, pass);
+    bias.ifPresent(known -> known.adjust(chosen.counts(), chosen.experts().numel(), pass));
+    return new Routing(chosen.experts(), chosen.weights(), span);
+  }
+
+  /** The same by LibTorch's operators. */
+  Routing plain(Tensor logits, int span, Pass pass) {
     Tensor scores = score.of(logits);
     Tensor preferred = bias.isPresent() ? bias.get().add(scores) : scores.detach();
     Tensor experts = preferred.topk(topK, -1, true, true).get1();

@@ -2,7 +2,10 @@ package dev.hydra.router.topk;
 
 import dev.hydra.api.Pass;
 import dev.hydra.api.StateCache;
+import dev.hydra.api.StateSpec;
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.List;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -20,6 +23,11 @@ record ChunkState(Tensor decision, Tensor total, Tensor mark) {
   private static final String DECISION = "decision";
   private static final String TOTAL = "total";
   private static final String MARK = "mark";
+
+  /** What is kept of one row. */
+  static List<StateSpec> of(long experts) {
+    return Stream.of(DECISION, TOTAL, MARK).map(name -> StateSpec.of(name, experts)).toList();
+  }
 
   /** The state before a forward with these logits [batch, time, experts]. */
   static ChunkState before(Tensor logits, Pass pass) {
@@ -49,10 +57,17 @@ record ChunkState(Tensor decision, Tensor total, Tensor mark) {
    */
   void leave(Tensor decided, Tensor sums, Steps steps, int chunk, StateCache cache) {
     long count = decided.size(1);
-    long last = count * steps.size() - 1;
-    long lastChunk = last - (cache.position() + last) % chunk;
+    if (cache.ragged()) {
+      Tensor begins = steps.chunkStart(chunk).eq(steps.index());
+      cache.put(MARK, torch.where(begins, sums.select(1, 0), mark));
+    }
     cache.put(DECISION, decided.select(1, count - 1).clone());
     cache.put(TOTAL, sums.select(1, count).clone());
+    if (cache.ragged()) {
+      return;
+    }
+    long last = count * steps.size() - 1;
+    long lastChunk = last - (cache.position() + last) % chunk;
     if (lastChunk >= 0) {
       cache.put(MARK, sums.select(1, lastChunk / steps.size()).clone());
     }

@@ -3,6 +3,7 @@ package dev.hydra.router.topk;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Router;
 import dev.hydra.api.Routing;
+import dev.hydra.libtorch.nn.RowLookup;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -40,6 +41,13 @@ final class ChunkTopKRouter implements Router {
 
   @Override
   public Routing route(Tensor x, Pass pass) {
+    return FusedChunkLogits.compute(x, weight, chunk, summary, pass)
+        .map(logits -> choice.choose(logits, chunk, pass))
+        .orElseGet(() -> plain(x, pass));
+  }
+
+  /** The same by LibTorch's operators, and wherever there is state or are documents. */
+  private Routing plain(Tensor x, Pass pass) {
     Steps steps = Steps.of(x, chunk, pass);
     Tensor sums;
     Tensor own;
@@ -121,8 +129,7 @@ final class ChunkTopKRouter implements Router {
   /** Rows of [batch, steps, experts] by their index along steps, int64 [1 or batch, steps]. */
   private static Tensor at(Tensor index, Tensor rows) {
     try (Scalar zero = new Scalar(0)) {
-      Tensor existing = index.clamp_min(zero).unsqueeze(-1);
-      return rows.gather(1, existing.expand(rows.size(0), index.size(1), rows.size(2)));
+      return RowLookup.of(rows, index.clamp_min(zero));
     }
   }
 }

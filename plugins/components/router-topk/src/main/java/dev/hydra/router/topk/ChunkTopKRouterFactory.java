@@ -7,8 +7,10 @@ import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.api.Router;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
@@ -40,6 +42,11 @@ public final class ChunkTopKRouterFactory implements ComponentFactory<Router> {
     Choice choice = Choice.of(site);
     return new ChunkTopKRouter(
         TopKRouterFactory.weight(site), choice, site.get(CHUNK), site.get(SUMMARY));
+  }
+
+  @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(ChunkState.of(site.outputs()));
   }
 
   @Override

@@ -28,6 +28,10 @@ record Steps(int size, Tensor index, Tensor inDocument) {
       Tensor index = Tensors.range(0, time, x).unsqueeze(0);
       return new Steps(1, index, index.sub(Documents.starts(pass.documents().get())));
     }
+    if (pass.cache().isPresent() && pass.cache().get().ragged()) {
+      Tensor before = pass.cache().get().positions(x).unsqueeze(1);
+      return new Steps(1, Tensors.range(0, time, x).unsqueeze(0), before);
+    }
     long before = pass.cache().isPresent() ? pass.cache().get().position() : 0;
     int size = before % chunk == 0 && time % chunk == 0 ? chunk : 1;
     Tensor index = Tensors.range(0, time / size, x).unsqueeze(0);

@@ -7,8 +7,10 @@ import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.api.Router;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Routing by the token alone, for thousands of small experts that serve as a memory (Mixture of
@@ -39,6 +41,12 @@ public final class TokenHashRouterFactory implements ComponentFactory<Router> {
   @Override
   public Router create(Site site) {
     return new TokenHashRouter(Choice.checked(TOP_K, site), site.outputs(), site.get(SEED));
+  }
+
+  /** Nothing. */
+  @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(List.of());
   }
 
   /** No floating point operation at all. */

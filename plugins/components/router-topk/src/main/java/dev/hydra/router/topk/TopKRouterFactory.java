@@ -9,8 +9,10 @@ import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Role;
 import dev.hydra.api.Router;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import java.util.List;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -33,6 +35,12 @@ public final class TopKRouterFactory implements ComponentFactory<Router> {
   public Router create(Site site) {
     Choice choice = Choice.of(site);
     return new TopKRouter(weight(site), choice);
+  }
+
+  /** Nothing. */
+  @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(List.of());
   }
 
   @Override

@@ -14,19 +14,23 @@ final class Parser {
 
   private final Tokens tokens;
   private final ExpressionParser expressions;
+  private boolean generates;
 
   private Parser(Tokens tokens) {
     this.tokens = tokens;
     this.expressions = new ExpressionParser(tokens);
   }
 
-  static Statement parse(String template) {
+  /** A template as it was parsed, and whether it says where the assistant speaks. */
+  record Parsed(Statement body, boolean generates) {}
+
+  static Parsed parse(String template) {
     Parser parser = new Parser(new Tokens(Lexer.tokens(template)));
     Statement all = parser.body(Set.of());
     if (parser.tokens.peek().kind() != Kind.END) {
       throw parser.tokens.unexpected("a statement");
     }
-    return all;
+    return new Parsed(all, parser.generates);
   }
 
   /** Parses up to a statement of one of these names, whose name is the next token then. */
@@ -83,7 +87,9 @@ final class Parser {
       // Where the assistant speaks, for masks; it prints as if it were not there.
       case "generation" -> {
         tokens.expect(Kind.BLOCK_END);
-        yield bodyUntil("endgeneration");
+        Statement body = bodyUntil("endgeneration");
+        generates = true;
+        yield (scope, out) -> GenerationSpans.run(body, scope, out);
       }
       default ->
           throw JinjaException.at(

@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -16,11 +17,11 @@ public final class Template {
   /** As many as Jinja's sandbox allows. */
   private static final long MAX_RANGE = 100_000;
 
-  private final Statement body;
+  private final Parser.Parsed parsed;
   private final Supplier<LocalDateTime> clock;
 
-  private Template(Statement body, Supplier<LocalDateTime> clock) {
-    this.body = body;
+  private Template(Parser.Parsed parsed, Supplier<LocalDateTime> clock) {
+    this.parsed = parsed;
     this.clock = clock;
   }
 
@@ -42,6 +43,30 @@ public final class Template {
    * @throws JinjaException if it fails on them, or raises an exception itself
    */
   public String render(Map<String, ? extends @Nullable Object> values) {
+    return render(values, Optional.empty());
+  }
+
+  /**
+   * Says whether the template marks what the assistant says, by the statement {@code generation}.
+   */
+  public boolean marksGeneration() {
+    return parsed.generates();
+  }
+
+  /**
+   * Renders the template and tells where its statements {@code generation} have written.
+   *
+   * @param values what its names stand for, as JSON values
+   * @throws JinjaException if it fails on them, or raises an exception itself, or it is not known
+   *     where such a statement has written
+   */
+  public String render(
+      Map<String, ? extends @Nullable Object> values, GenerationListener listener) {
+    return render(values, Optional.of(listener));
+  }
+
+  private String render(
+      Map<String, ? extends @Nullable Object> values, Optional<GenerationListener> listener) {
     Scope globals = new Scope(null);
     globals.set(
         "raise_exception",
@@ -56,7 +81,8 @@ public final class Template {
     Scope scope = new Scope(globals);
     values.forEach((name, value) -> scope.set(name, value(value)));
     StringBuilder out = new StringBuilder();
-    body.run(scope, out);
+    listener.ifPresent(each -> GenerationSpans.listen(scope, out, each));
+    parsed.body().run(scope, out);
     return out.toString();
   }
 

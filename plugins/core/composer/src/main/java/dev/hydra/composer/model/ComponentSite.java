@@ -11,11 +11,14 @@ import dev.hydra.api.PluginId;
 import dev.hydra.api.Registration;
 import dev.hydra.api.Settings;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import dev.hydra.composer.spec.SitePath;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -33,6 +36,7 @@ public final class ComponentSite implements Site {
   private final Map<String, ComponentSlot> children = new LinkedHashMap<>();
   private final Set<String> shared = new LinkedHashSet<>();
   private final Object component;
+  private final boolean decodesTogether;
 
   /** There while the component is created; later it would keep other plugins alive. */
   private @Nullable SiteContext context;
@@ -53,6 +57,7 @@ public final class ComponentSite implements Site {
     this.settings = Settings.read(configPath, config, factory().options(), "type");
     this.component = create();
     this.context = null;
+    this.decodesTogether = state().isPresent();
   }
 
   private ComponentFactory<?> factory() {
@@ -131,6 +136,16 @@ public final class ComponentSite implements Site {
   /** Returns the cost of the component, without its children. */
   Cost cost(Workload work) {
     return factory().cost(this, work);
+  }
+
+  /** Says whether the component decodes texts of different length together. */
+  boolean decodesTogether() {
+    return decodesTogether;
+  }
+
+  /** Returns what the component keeps between forwards, if that is declared. */
+  public Optional<List<StateSpec>> state() {
+    return factory().state(this);
   }
 
   @Override

@@ -81,7 +81,18 @@ public final class ComponentSlot {
   public Tensor forward(Tensor x, ForwardContext forward) {
     return running(
         now ->
-            Scopes.keep(() -> ((Layer) now.component()).forward(x, new SitePass(forward, path))));
+            Scopes.keep(
+                () -> {
+                  Layer layer = (Layer) now.component();
+                  return singly(now, forward)
+                      ? Rows.forward(layer, x, forward, path)
+                      : layer.forward(x, new SitePass(forward, path));
+                }));
+  }
+
+  /** Whether the rows of a batch go through the component one by one. */
+  private static boolean singly(ComponentSite site, ForwardContext forward) {
+    return forward.batch().isPresent() && !site.decodesTogether();
   }
 
   /** Runs code of the component, so that what it throws says where. */
@@ -97,7 +108,13 @@ public final class ComponentSlot {
   }
 
   private Routing route(Tensor x, ForwardContext forward) {
-    return running(now -> ((Router) now.component()).route(x, new SitePass(forward, path)));
+    return running(
+        now -> {
+          Router router = (Router) now.component();
+          return singly(now, forward)
+              ? Rows.route(router, x, forward, path)
+              : router.route(x, new SitePass(forward, path));
+        });
   }
 
   /** Runs whatever stands here: a router too, of which it returns the weights. */

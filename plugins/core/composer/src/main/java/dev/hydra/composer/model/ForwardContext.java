@@ -1,8 +1,11 @@
 package dev.hydra.composer.model;
 
 import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
@@ -18,6 +21,7 @@ public final class ForwardContext implements AutoCloseable {
   private final boolean training;
   private final boolean observing;
   private final @Nullable ModelState state;
+  private final @Nullable BatchState batch;
   private final @Nullable Tensor documents;
   private final Recompute recompute;
   private @Nullable Tensor tokens;
@@ -27,34 +31,45 @@ public final class ForwardContext implements AutoCloseable {
   private final Map<String, Tensor> observations = new LinkedHashMap<>();
   private final Map<String, Tensor> adjustments = new LinkedHashMap<>();
   private final Map<String, Tensor> shared = new LinkedHashMap<>();
+  private final List<ForwardContext> rows = new ArrayList<>();
   private boolean computed;
 
   private ForwardContext(
       boolean training,
       boolean observing,
       @Nullable ModelState state,
+      @Nullable BatchState batch,
       @Nullable Tensor documents,
       Recompute recompute) {
     this.training = training;
     this.observing = observing;
     this.state = state;
+    this.batch = batch;
     this.documents = documents;
     this.recompute = recompute;
   }
 
   /** Creates a context for a training step over whole sequences. */
   public static ForwardContext training() {
-    return new ForwardContext(true, false, null, null, Recompute.NONE);
+    return new ForwardContext(true, false, null, null, null, Recompute.NONE);
   }
 
   /** Creates a context for an evaluation over whole sequences. */
   public static ForwardContext evaluation() {
-    return new ForwardContext(false, false, null, null, Recompute.NONE);
+    return new ForwardContext(false, false, null, null, null, Recompute.NONE);
   }
 
   /** Returns a new context like this one, continuing from a state and leaving the new one in it. */
   public ForwardContext with(ModelState newState) {
-    return new ForwardContext(training, observing, newState, documents, recompute);
+    return new ForwardContext(training, observing, newState, null, documents, recompute);
+  }
+
+  /**
+   * Returns a new context like this one, for one more token of each of several texts, which may be
+   * of different length.
+   */
+  public ForwardContext with(BatchState newBatch) {
+    return new ForwardContext(training, observing, null, newBatch, documents, recompute);
   }
 
   /**
@@ -62,17 +77,17 @@ public final class ForwardContext implements AutoCloseable {
    * of each token.
    */
   public ForwardContext withDocuments(Tensor newDocuments) {
-    return new ForwardContext(training, observing, state, newDocuments, recompute);
+    return new ForwardContext(training, observing, state, batch, newDocuments, recompute);
   }
 
   /** Returns a new context like this one, asking components for their observations. */
   public ForwardContext observing() {
-    return new ForwardContext(training, true, state, documents, recompute);
+    return new ForwardContext(training, true, state, batch, documents, recompute);
   }
 
   /** Returns a new context like this one, with some blocks computed again in backward. */
   public ForwardContext recomputing(Recompute which) {
-    return new ForwardContext(training, observing, state, documents, which);
+    return new ForwardContext(training, observing, state, batch, documents, which);
   }
 
   /** Returns the auxiliary losses by {@code site.name}, scalars with gradient. */
@@ -166,6 +181,27 @@ public final class ForwardContext implements AutoCloseable {
     return Optional.ofNullable(state);
   }
 
+  /** Returns the states of several texts to continue from. */
+  Optional<BatchState> batch() {
+    return Optional.ofNullable(batch);
+  }
+
+  /**
+   * Returns the part of this forward that is about one row of its batch, to be closed with it: a
+   * forward of its own, without observations.
+   */
+  ForwardContext row(int row) {
+    BatchState whole = batch().orElseThrow();
+    if (rows.isEmpty()) {
+      for (int i = 0; i < whole.rows().size(); i++) {
+        ForwardContext part = evaluation().with(whole.rows().get(i));
+        part.about(Tensors.slice(tokens(), 0, i, i + 1L));
+        rows.add(part);
+      }
+    }
+    return rows.get(row);
+  }
+
   /** Returns the document of each token, int64 [batch, time], if documents are packed. */
   Optional<Tensor> documents() {
     return Optional.ofNullable(documents);
@@ -243,6 +279,8 @@ public final class ForwardContext implements AutoCloseable {
     adjustments.values().forEach(Tensor::close);
     adjustments.clear();
     forgetTokens();
+    rows.forEach(ForwardContext::close);
+    rows.clear();
     shared.values().forEach(Tensor::close);
     shared.clear();
   }

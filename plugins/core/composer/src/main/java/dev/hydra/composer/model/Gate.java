@@ -43,10 +43,12 @@ interface Gate {
       observe(beta, pass);
       return y.mul(beta);
     }
+  }
 
-    /** Reports the factors [batch, time, 1]. */
-    static void observe(Tensor beta, SitePass pass) {
-      pass.observe("gate", beta);
+  /** Reports the factors: [1], or [batch, time, 1] where tokens have their own. */
+  static void observe(Tensor factors, SitePass pass) {
+    if (pass.observing()) {
+      pass.observe("gate", factors.detach());
     }
   }
 

@@ -83,6 +83,7 @@ public final class Model implements AutoCloseable {
                     : block.forward(stream, forward);
           }
           forward.state().ifPresent(state -> state.advance(tokens.size(1)));
+          forward.batch().ifPresent(BatchState::advance);
           ScalarType compute = precision.compute();
           return structure.norm().apply(stream, compute, compute).normed();
         });

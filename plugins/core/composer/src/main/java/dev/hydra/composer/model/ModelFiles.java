@@ -3,6 +3,7 @@ package dev.hydra.composer.model;
 import dev.hydra.libtorch.safetensors.SafetensorsFile;
 import dev.hydra.libtorch.safetensors.SafetensorsWriter;
 import dev.hydra.libtorch.safetensors.TensorInfo;
+import dev.hydra.libtorch.safetensors.TensorReplacements;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -10,6 +11,7 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.bytedeco.javacpp.PointerScope;
@@ -17,7 +19,8 @@ import org.bytedeco.pytorch.Tensor;
 
 /**
  * Writes and reads the parameters of a model in a safetensors file. Those that no component asks
- * for are named in its metadata: a model without them is not the worse.
+ * for are named in its metadata: a model without them is not the worse. Low-rank adapters are
+ * parameters as well; a model that is not adapted reads their sum with what they add to.
  */
 public final class ModelFiles {
   private static final String UNUSED = "hydra.unused";
@@ -25,6 +28,15 @@ public final class ModelFiles {
   private static final int LISTED = 4;
 
   private ModelFiles() {}
+
+  /** Parameters in a file that are not those of a model. */
+  public static final class MisfitException extends IOException {
+    private static final long serialVersionUID = 1;
+
+    MisfitException(String message) {
+      super(message);
+    }
+  }
 
   /** Writes the masters of all parameters, under their full names. */
   public static void save(Model model, Path file) throws IOException {
@@ -36,31 +48,119 @@ public final class ModelFiles {
         unused.add(parameter.name());
       }
     }
-    Map<String, String> metadata =
-        unused.isEmpty() ? Map.of() : Map.of(UNUSED, String.join(SEPARATOR, unused));
+    Map<String, String> metadata = new LinkedHashMap<>();
+    if (!unused.isEmpty()) {
+      metadata.put(UNUSED, String.join(SEPARATOR, unused));
+    }
+    LowRankAdapters adapters = model.parameters().adapters();
+    if (!adapters.isEmpty()) {
+      metadata.put(ModelTensors.SCALE, Double.toString(adapters.scale()));
+    }
     SafetensorsWriter.write(file, tensors, metadata);
+  }
+
+  /** Says whether a file has low-rank adapters, which {@link #merge} adds up. */
+  public static boolean adapted(Path file) throws IOException {
+    try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
+      return ModelTensors.scale(tensors).isPresent();
+    }
+  }
+
+  /**
+   * Writes the parameters of a file with what its low-rank adapters add to them.
+   *
+   * @param replacements other tensors for some of the parameters, adapters included
+   */
+  public static void merge(Path file, Optional<TensorReplacements> replacements, Path out)
+      throws IOException {
+    try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
+      ModelTensors merged = ModelTensors.merged(tensors);
+      if (replacements.isEmpty()) {
+        write(merged, out);
+        return;
+      }
+      try (SafetensorsFile others = SafetensorsFile.open(replacements.get().file())) {
+        write(merged.with(others, replacements.get().names()), out);
+      }
+    }
+  }
+
+  private static void write(ModelTensors merged, Path out) throws IOException {
+    try (PointerScope scope = new PointerScope()) {
+      Map<String, Tensor> values = new LinkedHashMap<>();
+      for (TensorInfo info : merged.infos()) {
+        values.put(info.name(), merged.read(info.name()));
+      }
+      Map<String, String> metadata = new LinkedHashMap<>(merged.metadata());
+      metadata.remove(ModelTensors.SCALE);
+      SafetensorsWriter.write(out, values, metadata);
+    }
   }
 
   /**
    * Reads all parameters.
    *
-   * @throws IOException if the file is damaged, or lacks or has more than the model's parameters,
-   *     listing the first of them; the model is then unchanged
+   * @throws MisfitException if the file lacks or has more than the model's parameters, listing the
+   *     first of them; the model is then unchanged
+   * @throws IOException if it is damaged; the model is then unchanged
    */
   public static void load(Model model, Path file) throws IOException {
+    LowRankAdapters adapters = model.parameters().adapters();
     try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
-      check(model, file, tensors);
+      ModelTensors values =
+          adapters.isEmpty() ? ModelTensors.merged(tensors) : ModelTensors.of(tensors);
+      check(model, file, values);
+      checkScale(adapters, file, tensors);
       for (Parameter parameter : model.parameters().all()) {
         try (PointerScope scope = new PointerScope()) {
-          model.parameters().load(parameter.name(), tensors.read(parameter.name()));
+          model.parameters().load(parameter.name(), values.read(parameter.name()));
+        }
+      }
+    }
+    adapters.merge();
+  }
+
+  /**
+   * Reads other tensors for some of the parameters of a model that is not adapted; those that it
+   * lacks are left out.
+   *
+   * @param file the parameters, to which adapters among the others add
+   * @throws IOException if a file is damaged, or a tensor has another shape than its parameter
+   */
+  public static void load(Model model, Path file, TensorReplacements replacements)
+      throws IOException {
+    try (SafetensorsFile tensors = SafetensorsFile.open(file);
+        SafetensorsFile others = SafetensorsFile.open(replacements.file())) {
+      ModelTensors values = ModelTensors.merged(tensors).with(others, replacements.names());
+      for (String name : values.replaced()) {
+        if (model.parameters().has(name)) {
+          try (PointerScope scope = new PointerScope()) {
+            model.parameters().load(name, values.read(name));
+          } catch (IllegalArgumentException e) {
+            throw new IOException(replacements.file() + ": " + e.getMessage(), e);
+          }
         }
       }
     }
   }
 
-  private static void check(Model model, Path file, SafetensorsFile tensors) throws IOException {
+  private static void checkScale(LowRankAdapters adapters, Path file, SafetensorsFile tensors)
+      throws IOException {
+    double saved = ModelTensors.scale(tensors).orElse(1.0);
+    if (!adapters.isEmpty() && saved != adapters.scale()) {
+      throw new IOException(
+          file
+              + " has low-rank adapters that count alpha / rank = "
+              + saved
+              + ", those of the model "
+              + adapters.scale()
+              + "; leave trainer.lora as it was");
+    }
+  }
+
+  private static void check(Model model, Path file, ModelTensors tensors) throws IOException {
     Map<String, TensorInfo> found = new TreeMap<>();
-    tensors.tensors().forEach(info -> found.put(info.name(), info));
+    tensors.infos().forEach(info -> found.put(info.name(), info));
     List<String> missing = new ArrayList<>();
     List<String> misshapen = new ArrayList<>();
     for (Parameter parameter : model.parameters().all()) {
@@ -71,9 +171,9 @@ public final class ModelFiles {
         misshapen.add(parameter.name() + " " + info.shape() + " for " + parameter.spec().shape());
       }
     }
-    found.keySet().removeAll(unused(tensors));
+    found.keySet().removeAll(tensors.metadata().getOrDefault(UNUSED, "").lines().toList());
     if (!missing.isEmpty() || !misshapen.isEmpty() || !found.isEmpty()) {
-      throw new IOException(
+      throw new MisfitException(
           file
               + " does not fit the model; missing: "
               + first(missing)
@@ -88,9 +188,5 @@ public final class ModelFiles {
   private static String first(Collection<String> names) {
     String listed = names.stream().limit(LISTED).collect(Collectors.joining(", ", "[", "]"));
     return names.size() > LISTED ? listed + " and " + (names.size() - LISTED) + " more" : listed;
-  }
-
-  private static List<String> unused(SafetensorsFile tensors) {
-    return tensors.metadata().getOrDefault(UNUSED, "").lines().toList();
   }
 }

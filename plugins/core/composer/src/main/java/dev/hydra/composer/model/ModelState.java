@@ -3,7 +3,9 @@ package dev.hydra.composer.model;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.runtime.Scopes;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.ToLongFunction;
 import org.bytedeco.pytorch.Tensor;
 
@@ -115,6 +117,36 @@ public final class ModelState implements AutoCloseable {
             site.forget();
           }
         });
+  }
+
+  /** Returns the sites that remember something. */
+  Set<SitePath> remembering() {
+    Set<SitePath> paths = new TreeSet<>();
+    sites.forEach(
+        (path, site) -> {
+          if (!site.tensors().isEmpty()) {
+            paths.add(path);
+          }
+        });
+    return paths;
+  }
+
+  /**
+   * Returns a state of its own that continues where this one is, so that both can go on.
+   *
+   * @return what the caller closes
+   */
+  public ModelState fork() {
+    ModelState fork = new ModelState();
+    fork.position = position;
+    sites.forEach(
+        (path, site) -> {
+          SiteState copy = new SiteState(fork::position, site.begin());
+          fork.sites.put(path, copy);
+          site.tensors()
+              .forEach((name, tensor) -> Scopes.run(() -> copy.put(name, tensor.clone())));
+        });
+    return fork;
   }
 
   /** Moves the position on by the tokens of a forward. */

@@ -2,6 +2,7 @@ package dev.hydra.composer.model;
 
 import dev.hydra.api.Cost;
 import dev.hydra.api.Workload;
+import dev.hydra.composer.model.TrainingMemory.Step;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.composer.spec.SitePath;
 import java.util.ArrayList;
@@ -49,13 +50,12 @@ public record ModelSummary(
   public record ComponentCount(SitePath path, String role, String type, Count count) {}
 
   /**
-   * The costs at a sequence length, batch 1.
+   * The costs at a sequence length.
    *
    * @param tokens the length
    * @param forwardFlopsPerToken of a forward over the whole sequence, head included
    * @param decodeFlopsPerToken of one more token after the sequence
-   * @param trainingBytes parameters (masters, working copies), gradients, two AdamW moments, and
-   *     the activations of one sequence
+   * @param trainingBytes of a training step at its fullest moment, see {@link TrainingMemory}
    * @param decodingBytes working parameters and the state of one sequence
    */
   public record AtLength(
@@ -71,10 +71,20 @@ public record ModelSummary(
    * @param compute the type that memory is counted for
    */
   public static ModelSummary of(Model model, ScalarType compute, List<Long> lengths) {
+    return of(model, compute, lengths, Step.of(1));
+  }
+
+  /**
+   * Summarises a model; the meta device will do.
+   *
+   * @param compute the type that memory is counted for
+   * @param step what training is counted for, but for its tokens
+   */
+  public static ModelSummary of(Model model, ScalarType compute, List<Long> lengths, Step step) {
     Counter counter = new Counter(model);
     List<AtLength> costs = new ArrayList<>();
     for (long tokens : lengths) {
-      costs.add(counter.at(tokens, compute));
+      costs.add(counter.at(tokens, compute, step));
     }
     Count all = counter.roles.values().stream().reduce(new Count(0, 0), Count::plus);
     return new ModelSummary(
@@ -87,7 +97,6 @@ public record ModelSummary(
 
   private static final class Counter {
     private static final int MASTER_BYTES = 4;
-    private static final int MOMENTS = 2;
 
     private final Model model;
     private final List<ComponentSlot> sites;
@@ -143,33 +152,21 @@ public record ModelSummary(
               + ")";
     }
 
-    AtLength at(long tokens, ScalarType compute) {
+    AtLength at(long tokens, ScalarType compute, Step step) {
       Cost whole = cost(Workload.sequence(tokens));
       Cost next = cost(new Workload(1, tokens));
       int computeBytes = compute == ScalarType.BFloat16 ? 2 : MASTER_BYTES;
-      double master = 0;
       double working = 0;
       for (Parameter parameter : model.parameters().all()) {
-        double elements = (double) parameter.spec().elements();
-        boolean copied = !parameter.spec().fp32() && computeBytes != MASTER_BYTES;
-        master += elements * MASTER_BYTES * (1 + MOMENTS);
-        working += elements * (copied ? computeBytes : MASTER_BYTES);
-        // Gradients come in the working type and are added up in the master type. Those of tables
-        // are as large as the activations that lead to them.
-        double gradients = parameter.spec().sparse() ? 0 : MASTER_BYTES;
-        master += elements * (gradients + (copied ? 2 * computeBytes : 0));
+        boolean copied = !parameter.spec().fp32();
+        working += (double) parameter.spec().elements() * (copied ? computeBytes : MASTER_BYTES);
       }
-      // Every block keeps the residual stream in the master type and its norm, the head keeps its
-      // logits.
-      double stream = 2.0 * model.blocks().size() * model.spec().width() * (double) tokens;
-      double logits = (double) tokens * model.spec().vocabSize();
-      double activations =
-          whole.activations() * computeBytes + (stream + 2 * logits) * MASTER_BYTES;
+      Step at = new Step(step.rows(), tokens, step.recompute(), step.accumulated());
       return new AtLength(
           tokens,
           whole.flops() / (double) tokens,
           next.flops(),
-          master + activations,
+          TrainingMemory.of(model, compute, at).peak(),
           working + next.state() * computeBytes);
     }
 

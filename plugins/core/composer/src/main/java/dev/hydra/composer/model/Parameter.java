@@ -2,6 +2,7 @@ package dev.hydra.composer.model;
 
 import dev.hydra.api.ParameterSpec;
 import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
 import java.util.List;
@@ -28,7 +29,7 @@ public record Parameter(
 
   /** Says whether the working copy must follow changes of the master. */
   public boolean copied() {
-    return Tensors.type(working) != Tensors.type(master);
+    return !working.equals(master);
   }
 
   /**
@@ -52,6 +53,17 @@ public record Parameter(
   /** Returns this parameter frozen, or thawed. */
   Parameter frozen(boolean now) {
     return new Parameter(name, spec, master, working, unused, now);
+  }
+
+  /**
+   * Returns this parameter with a copy of its master, which is then no more what is computed with.
+   */
+  Parameter withMasterOfItsOwn() {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      return new Parameter(
+          name, spec, Scopes.own(master.detach().clone()), working, unused, frozen);
+    }
   }
 
   /** Returns this parameter left without a component. */

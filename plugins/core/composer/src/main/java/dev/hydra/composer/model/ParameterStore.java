@@ -6,6 +6,7 @@ import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
@@ -30,6 +31,7 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
   private final long seed;
   private volatile Map<String, Parameter> parameters = new LinkedHashMap<>();
   private volatile Predicate<String> frozen = name -> false;
+  private volatile LowRankAdapters adapters = LowRankAdapters.none();
 
   /** Creates an empty store. */
   public ParameterStore(Placement precision, long seed) {
@@ -78,6 +80,48 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
     }
     parameters = next;
     return before;
+  }
+
+  /**
+   * Adds low-rank adapters to matrices and freezes all else: the matrices themselves, whose masters
+   * stay as they are, and what rules would adjust. The model computes what it did, as the adapters
+   * begin at zero.
+   *
+   * @param targets names of parameters that {@link LowRankAdapters#takes adapters can be added to}
+   * @param rank of each adapter, see {@link LowRankAdapters#largestRank}
+   * @param alpha what the adapters count, over the rank
+   */
+  public LowRankAdapters adapt(Predicate<String> targets, int rank, double alpha) {
+    Map<String, Parameter> next = new LinkedHashMap<>();
+    List<LowRankAdapter> made = new ArrayList<>();
+    freeze(name -> LowRankAdapters.base(name).isEmpty());
+    for (Parameter each : parameters.values()) {
+      if (!targets.test(each.name())) {
+        next.put(each.name(), each);
+        continue;
+      }
+      Parameter base = each.copied() ? each : each.withMasterOfItsOwn();
+      LowRankAdapter adapter =
+          new LowRankAdapter(
+              base,
+              create(base.name() + LowRankAdapters.A, LowRankAdapters.a(base.spec(), rank)),
+              create(base.name() + LowRankAdapters.B, LowRankAdapters.b(base.spec(), rank)),
+              alpha / rank);
+      made.add(adapter);
+      for (Parameter part : List.of(base, adapter.a(), adapter.b())) {
+        next.put(part.name(), part);
+      }
+    }
+    parameters = next;
+    adapters = new LowRankAdapters(made, alpha / rank);
+    adapters.bases().forEach(base -> base.working().set_requires_grad(true));
+    adapters.merge();
+    return adapters;
+  }
+
+  /** Returns the low-rank adapters. */
+  public LowRankAdapters adapters() {
+    return adapters;
   }
 
   /** Returns all parameters in the order in which they were made. */
@@ -171,8 +215,11 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
     parameters.put(name, parameter);
   }
 
-  /** Adds to a parameter, master and working copy. */
+  /** Adds to a parameter, master and working copy; not where adapters leave the model as it is. */
   public void adjust(String name, Tensor delta) {
+    if (!adapters.isEmpty()) {
+      return;
+    }
     Parameter parameter = parameters.get(name);
     if (parameter == null || parameter.spec().trainable()) {
       throw new IllegalArgumentException("the model has no frozen parameter " + name);

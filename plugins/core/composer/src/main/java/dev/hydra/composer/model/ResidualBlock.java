@@ -122,19 +122,20 @@ final class ResidualBlock {
     if (path.plain()) {
       return new ResidualStream(sum, Optional.of(out));
     }
+    SitePass pass = new SitePass(forward, path.slot().path());
     if (path.gate() instanceof Gate.Scalar gate) {
+      Gate.observe(path.growth().scaled(gate.factor()), pass);
       Optional<Tensor> fused =
           FusedGatedSum.compute(sum, out, path.growth().scaled(gate.factor()), path.scale());
       if (fused.isPresent()) {
         return ResidualStream.of(fused.get());
       }
     }
-    SitePass pass = new SitePass(forward, path.slot().path());
     if (path.gate() instanceof Gate.Learned gate && !path.growth().growing()) {
       Optional<FusedTokenGate.Gated> fused =
           FusedTokenGate.compute(normed, gate.weight(), gate.bias(), out, path.scale(), sum);
       if (fused.isPresent()) {
-        Gate.Learned.observe(fused.get().gates(), pass);
+        Gate.observe(fused.get().gates(), pass);
         return ResidualStream.of(fused.get().values());
       }
     }

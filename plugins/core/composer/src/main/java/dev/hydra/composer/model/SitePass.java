@@ -21,7 +21,10 @@ public record SitePass(ForwardContext forward, SitePath site) implements Pass {
 
   @Override
   public Optional<StateCache> cache() {
-    return forward.state().map(state -> state.site(site));
+    return forward
+        .batch()
+        .<StateCache>map(batch -> batch.site(site))
+        .or(() -> forward.state().map(state -> state.site(site)));
   }
 
   @Override

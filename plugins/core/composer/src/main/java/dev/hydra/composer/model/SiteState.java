@@ -2,7 +2,9 @@ package dev.hydra.composer.model;
 
 import dev.hydra.api.StateCache;
 import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.runtime.Tensors;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.LongSupplier;
@@ -31,6 +33,21 @@ public final class SiteState implements StateCache, AutoCloseable {
   }
 
   @Override
+  public boolean ragged() {
+    return false;
+  }
+
+  @Override
+  public Tensor positions(Tensor like) {
+    return Tensors.range(position(), position() + 1, like);
+  }
+
+  @Override
+  public List<SiteState> rows() {
+    throw new IllegalStateException("these rows are of one length and have one state");
+  }
+
+  @Override
   public Optional<Tensor> get(String name) {
     return Optional.ofNullable(tensors.get(name));
   }
@@ -52,6 +69,11 @@ public final class SiteState implements StateCache, AutoCloseable {
   void forget() {
     close();
     begin = position.getAsLong();
+  }
+
+  /** Gives a tensor away: the caller closes it. */
+  Optional<Tensor> take(String name) {
+    return Optional.ofNullable(tensors.remove(name));
   }
 
   /** Returns the live tensors by name. */

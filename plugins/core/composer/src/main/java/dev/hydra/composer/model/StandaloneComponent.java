@@ -5,10 +5,14 @@ import dev.hydra.api.Cost;
 import dev.hydra.api.Role;
 import dev.hydra.api.Router;
 import dev.hydra.api.Routing;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -106,7 +110,18 @@ public final class StandaloneComponent implements AutoCloseable {
 
   private static Tensor advance(Tensor result, Tensor x, ForwardContext forward) {
     forward.state().ifPresent(state -> state.advance(x.size(1)));
+    forward.batch().ifPresent(BatchState::advance);
     return result;
+  }
+
+  /** Returns what it keeps between forwards, if its factory declares that. */
+  public Optional<List<StateSpec>> state() {
+    return slot.site().state();
+  }
+
+  /** Returns what it has kept of a text itself, without its children, by name: the live tensors. */
+  public Map<String, Tensor> kept(ModelState state) {
+    return state.site(PATH).tensors();
   }
 
   /** Returns its parameters. */

@@ -10,7 +10,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A swap that is in place, with the revision before, which it keeps until it is confirmed.
@@ -38,16 +37,16 @@ record AppliedSwap(
   /**
    * Rolls back, or throws and leaves all as it was.
    *
-   * @param state the decoding state that the owner goes on with, if any
+   * @param states the decoding states that the owner goes on with
    * @return parameters that are not used any more, to be closed
    */
-  List<Parameter> rollback(@Nullable ModelState state) {
+  List<Parameter> rollback(List<ModelState> states) {
     model.exchange(before);
     try (StateLayouts layouts = new StateLayouts(model.placement())) {
       Set<ComponentSlot> sites = before.sites().keySet();
       Runnable forget =
           StateAdaptation.of(
-              state,
+              states,
               sites,
               layouts,
               policy,

@@ -72,6 +72,7 @@ public final class CheckpointMigration implements ParameterMapping {
     try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
       restoration.restore(tensors);
     }
+    model.parameters().adapters().merge();
     return restoration;
   }
 

@@ -3,6 +3,7 @@ package dev.hydra.composer.swap;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelRevision;
 import dev.hydra.composer.model.ModelState;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
@@ -58,14 +59,14 @@ final class PreparedSwap implements AutoCloseable {
    *
    * @return the applied swap, to roll it back or confirm it
    */
-  AppliedSwap put(Model model, SwapRequest request, @Nullable ModelState state) {
+  AppliedSwap put(Model model, SwapRequest request, List<ModelState> states) {
     if (!candidate.current()) {
       throw new SwapRefusedException("the model has changed meanwhile; ask again");
     }
     candidate.transfer();
     Runnable forget =
         StateAdaptation.of(
-            state,
+            states,
             candidate.components(),
             layouts,
             request.state(),

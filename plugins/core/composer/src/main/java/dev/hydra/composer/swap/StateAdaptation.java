@@ -5,17 +5,18 @@ import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.spec.SitePath;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /** Checks a decoding state against what other components would have left of the same tokens. */
 final class StateAdaptation {
   private StateAdaptation() {}
 
   /**
-   * Checks a state.
+   * Checks states. Where one of them is to forget something, all do: they may be continued
+   * together.
    *
-   * @param state the state; null if nothing is being decoded, which fits everything
+   * @param states what is being decoded
    * @param components what is to go on with it, at their sites
    * @param layouts what is known of what such components leave
    * @param remedy what can be done if it does not fit, for the message
@@ -23,17 +24,17 @@ final class StateAdaptation {
    * @throws SwapRefusedException if it does not fit and is not to be reset
    */
   static Runnable of(
-      @Nullable ModelState state,
+      List<ModelState> states,
       Collection<ComponentSlot> components,
       StateLayouts layouts,
       SwapRequest.State policy,
       String remedy) {
-    if (state == null) {
-      return () -> {};
-    }
+    // Shorter texts first: what is found out about them is gone on from.
+    List<ModelState> byLength =
+        states.stream().sorted(Comparator.comparingLong(ModelState::position)).toList();
     List<SitePath> unfit = new ArrayList<>();
     for (ComponentSlot component : components) {
-      if (!fits(state, component, layouts)) {
+      if (!byLength.stream().allMatch(state -> fits(state, component, layouts))) {
         unfit.add(component.path());
       }
     }
@@ -44,7 +45,7 @@ final class StateAdaptation {
               + " "
               + remedy);
     }
-    return () -> unfit.forEach(state::forget);
+    return () -> states.forEach(state -> unfit.forEach(state::forget));
   }
 
   private static boolean fits(ModelState state, ComponentSlot component, StateLayouts layouts) {

@@ -3,6 +3,7 @@ package dev.hydra.composer.swap;
 import dev.hydra.composer.model.ModelState;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -27,7 +28,7 @@ final class SwapQueue implements AutoCloseable {
   /** An action that is run at the boundary. */
   @FunctionalInterface
   interface Action {
-    SwapReport run(long step, @Nullable ModelState state);
+    SwapReport run(long step, List<ModelState> states);
   }
 
   /** An action that waits for the boundary, and the future of its report. */

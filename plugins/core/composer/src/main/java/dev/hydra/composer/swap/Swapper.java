@@ -2,11 +2,13 @@ package dev.hydra.composer.swap;
 
 import dev.hydra.api.PluginId;
 import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.ModelComposition;
 import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.swap.SwapReport.Status;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -67,6 +69,11 @@ public final class Swapper implements AutoCloseable {
   }
 
   private SwapReport swap(SwapRequest request, long begin) throws InterruptedException {
+    if (!model.parameters().adapters().isEmpty()) {
+      throw new SwapRefusedException(
+          "the model is trained by low-rank adapters (trainer.lora), which belong to the components"
+              + " that it has; export it merged, and swap in a training of that");
+    }
     long bytes = room.getAsLong();
     try (PreparedSwap prepared =
         Worker.run(
@@ -77,18 +84,14 @@ public final class Swapper implements AutoCloseable {
       return request.dryRun()
           ? ready
           : queue.atBoundary(
-              request.describe(), (now, state) -> put(prepared, request, now, state, begin));
+              request.describe(), (now, states) -> put(prepared, request, now, states, begin));
     }
   }
 
   private SwapReport put(
-      PreparedSwap prepared,
-      SwapRequest request,
-      long now,
-      @Nullable ModelState state,
-      long begin) {
+      PreparedSwap prepared, SwapRequest request, long now, List<ModelState> states, long begin) {
     long pauseBegin = System.nanoTime();
-    AppliedSwap done = prepared.put(model, request, state);
+    AppliedSwap done = prepared.put(model, request, states);
     confirm("another swap was put in place", now);
     verdict = new CompletableFuture<>();
     last = done;
@@ -107,7 +110,7 @@ public final class Swapper implements AutoCloseable {
     return inTurn(
         "rollback",
         begin,
-        () -> queue.atBoundary("rollback", (now, state) -> back(now, state, "asked for")));
+        () -> queue.atBoundary("rollback", (now, states) -> back(now, states, "asked for")));
   }
 
   /**
@@ -117,12 +120,12 @@ public final class Swapper implements AutoCloseable {
    * @throws IllegalStateException if there is nothing to roll back
    */
   public SwapReport rollbackNow(long now, String reason) {
-    SwapReport report = back(now, null, reason);
+    SwapReport report = back(now, List.of(), reason);
     host.reported(report);
     return report;
   }
 
-  private SwapReport back(long now, @Nullable ModelState state, String reason) {
+  private SwapReport back(long now, List<ModelState> states, String reason) {
     long begin = System.nanoTime();
     AppliedSwap done = last;
     if (done == null) {
@@ -130,7 +133,7 @@ public final class Swapper implements AutoCloseable {
           "there is no swap that can be rolled back: only the last one can, once, and in a training only"
               + " while it is guarded");
     }
-    retired.addAll(done.rollback(state)); // a request in the making may build on them
+    retired.addAll(done.rollback(states)); // a request in the making may build on them
     last = null;
     verdict.complete(new SwapVerdict(false, reason, now));
     released();
@@ -241,6 +244,16 @@ public final class Swapper implements AutoCloseable {
   }
 
   /**
+   * Describes the model as it is now, in the turn of requests, so that no swap is half done.
+   *
+   * @param tokens the sequence length to count FLOPs at
+   * @throws SwapRefusedException if the end came before
+   */
+  public ModelComposition composition(long tokens) {
+    return inTurn(() -> ModelComposition.of(model, tokens));
+  }
+
+  /**
    * Returns the plugins that components come from, and those that a rollback of the last swap would
    * bring back.
    */
@@ -256,7 +269,7 @@ public final class Swapper implements AutoCloseable {
 
   /** Runs what waits for the boundary, where nothing is being decoded. */
   public Optional<SwapReport.Status> boundary(long now) {
-    return boundary(now, null);
+    return boundary(now, List.of());
   }
 
   /**
@@ -267,9 +280,20 @@ public final class Swapper implements AutoCloseable {
    * @return how what waited ended, if anything did
    */
   public Optional<SwapReport.Status> boundary(long now, @Nullable ModelState state) {
+    return boundary(now, state == null ? List.of() : List.of(state));
+  }
+
+  /**
+   * Runs what waits for the boundary, between two forwards.
+   *
+   * @param now how many steps the owner has made
+   * @param states the decoding states that the owner goes on with, each with its own tensors
+   * @return how what waited ended, if anything did
+   */
+  public Optional<SwapReport.Status> boundary(long now, List<ModelState> states) {
     owner = Thread.currentThread();
     step = now;
-    decoded = state == null ? null : state.extent();
+    decoded = shortest(states);
     if (!retired.isEmpty() && queue.idle()) {
       retired.forEach(Parameter::close);
       retired.clear();
@@ -278,7 +302,7 @@ public final class Swapper implements AutoCloseable {
     if (next.isEmpty()) {
       return Optional.empty();
     }
-    SwapReport report = run(next.get(), now, state);
+    SwapReport report = run(next.get(), now, states);
     try {
       host.reported(report);
     } finally {
@@ -287,10 +311,18 @@ public final class Swapper implements AutoCloseable {
     return Optional.of(report.status());
   }
 
-  private static SwapReport run(SwapQueue.Ready ready, long now, @Nullable ModelState state) {
+  /** The extent that a candidate is tried on: what it leaves of more tokens is gone on from. */
+  private static ModelState.@Nullable Extent shortest(List<ModelState> states) {
+    return states.stream()
+        .map(ModelState::extent)
+        .min(Comparator.comparingLong(ModelState.Extent::tokens))
+        .orElse(null);
+  }
+
+  private static SwapReport run(SwapQueue.Ready ready, long now, List<ModelState> states) {
     long begin = System.nanoTime();
     try {
-      return ready.action().run(now, state);
+      return ready.action().run(now, states);
     } catch (Throwable e) { // whatever a plugin throws: whoever asked waits for an answer
       return SwapReport.refused(
           ready.request(), Worker.describe(e), now, System.nanoTime() - begin);

@@ -1,6 +1,7 @@
 package dev.hydra.composer.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.composer.model.ModelSummary.ComponentCount;
 import dev.hydra.composer.model.ModelSummary.Count;
@@ -89,10 +90,28 @@ class ModelSummaryTest {
     assertEquals(perToken, cost.decodeFlopsPerToken());
     double state = 2 * 4;
     assertEquals(4 * (ALL + state), cost.decodingBytes());
-    // Inputs of head, mixers, router and experts; two streams a block; logits and their gradient.
-    double activations = 10 * (4 + 2 * 4 + 4 + 4) + 10 * 2 * 2 * 4 + 10 * 2 * 11;
-    // Master, gradient and two moments.
-    assertEquals(4 * (4 * ALL + activations), cost.trainingBytes());
+    TrainingMemory memory = memory(ScalarType.Float, false);
+    assertEquals(4 * 3 * ALL, memory.state(), "masters and two moments");
+    assertEquals(memory.peak(), cost.trainingBytes());
+    assertEquals(
+        4 * 4 * ALL, memory(ScalarType.Float, true).state(), "a buffer for gradients, too");
+  }
+
+  private static TrainingMemory memory(ScalarType compute, boolean accumulated) {
+    try (Device meta = Devices.meta();
+        Model model = Models.build(Models.HYBRID, meta, compute, 1)) {
+      return TrainingMemory.of(
+          model, compute, new TrainingMemory.Step(1, 10, Recompute.NONE, accumulated));
+    }
+  }
+
+  @Test
+  void atLeastWhatIsKeptIsThereAtTheFullestMoment() {
+    // Inputs of head, mixers and experts, two streams and the last one, logits.
+    double kept = 10 * 4 * (4 + 2 * 4 + 4 + 3 * 4 + 11);
+    TrainingMemory memory = memory(ScalarType.Float, false);
+    assertTrue(memory.peak() >= memory.state() + kept, memory.toString());
+    assertTrue(memory.peak() <= memory.state() + 3 * kept + 4 * ALL, memory.toString());
   }
 
   @Test
@@ -101,7 +120,10 @@ class ModelSummaryTest {
     int copied = EMBEDDING + 2 * MIXER + EXPERTS;
     double state = 2 * 4;
     assertEquals(4 * (ALL - copied) + 2 * (copied + state), cost.decodingBytes());
-    double activations = 2 * 10 * (4 + 2 * 4 + 4 + 4) + 4 * (10 * 2 * 2 * 4 + 10 * 2 * 11);
-    assertEquals(4 * 4 * ALL + 2 * 2 * copied + activations, cost.trainingBytes());
+    assertEquals(4 * 3 * ALL + 2 * copied, memory(ScalarType.BFloat16, false).state());
+    assertEquals(
+        4 * 4 * ALL + 2 * 2 * copied,
+        memory(ScalarType.BFloat16, true).state(),
+        "buffers in both types");
   }
 }

@@ -178,7 +178,11 @@ class ModelTest {
         model.hidden(Models.tokens(TOKENS), forward);
         assertEquals(Set.of("blocks.1.ffn.router.balance"), forward.losses().keySet());
         assertEquals(
-            Set.of("blocks.1.ffn.gate", "blocks.1.ffn.router.shares"),
+            Set.of(
+                "blocks.0.mixer.gate",
+                "blocks.1.mixer.gate",
+                "blocks.1.ffn.gate",
+                "blocks.1.ffn.router.shares"),
             forward.observations().keySet());
         assertTrue(forward.losses().get("blocks.1.ffn.router.balance").requires_grad());
         assertEquals(

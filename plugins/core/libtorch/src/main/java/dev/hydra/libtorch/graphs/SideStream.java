@@ -25,9 +25,15 @@ public final class SideStream implements AutoCloseable {
     for (Pointer each : new Pointer[] {stream, reached}) {
       each.retainReference(); // they stay, whatever scope is open
     }
-    CudaException.check(
-        "cudaEventCreateWithFlags",
-        cudart.cudaEventCreateWithFlags(reached, cudart.cudaEventDisableTiming));
+    byte current = torch_cuda.current_device();
+    torch_cuda.set_device(this.device); // an event belongs to the device that is current
+    try {
+      CudaException.check(
+          "cudaEventCreateWithFlags",
+          cudart.cudaEventCreateWithFlags(reached, cudart.cudaEventDisableTiming));
+    } finally {
+      torch_cuda.set_device(current);
+    }
   }
 
   /** Runs work whose operators go to this stream, backward on LibTorch's thread included. */

@@ -4,6 +4,7 @@ import dev.hydra.api.Init;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Site;
 import dev.hydra.api.StateCache;
+import dev.hydra.api.StateSpec;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
@@ -30,6 +31,11 @@ public final class CausalConv {
     Init init = Init.uniform(-bound, bound);
     weight = site.parameter("conv1d.weight", init, channels, 1, kernel);
     bias = biased ? Optional.of(site.parameter("conv1d.bias", init, channels)) : Optional.empty();
+  }
+
+  /** Returns what a convolution keeps of a text. */
+  public static StateSpec state(long channels, int kernel) {
+    return StateSpec.of(STATE, channels, kernel - 1L);
   }
 
   /**

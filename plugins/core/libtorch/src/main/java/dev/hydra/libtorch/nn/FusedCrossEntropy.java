@@ -123,8 +123,9 @@ final class FusedCrossEntropy extends CustomFunction {
     Tensor logits = logits(rows, weight);
     boolean gradient = context.needsGrad(0) || context.needsGrad(1);
     Tensor factor;
-    try (Scalar ignored = new Scalar(LinearCrossEntropy.IGNORED)) {
-      factor = targets.ne(ignored).sum().to(ScalarType.Float).reciprocal();
+    try (Scalar ignored = new Scalar(LinearCrossEntropy.IGNORED);
+        Scalar one = new Scalar(1f)) { // where nothing counts, the sum is 0
+      factor = targets.ne(ignored).sum().to(ScalarType.Float).clamp_min(one).reciprocal();
     }
     Tensor losses = empty(rows, ScalarType.Float, rows.size(0));
     kernel.launch(

@@ -23,8 +23,8 @@ public final class GroupedLinear {
 
   /**
    * Computes {@code rows W_g^T} for the rows of each group g. What LibTorch has no operator for
-   * goes group by group: float64, matrices with a side that is not a multiple of 16 bytes, and on
-   * CUDA 1,024 groups or more.
+   * goes group by group, and on CUDA waits for {@code ends}: float64, matrices with a side that is
+   * not a multiple of 16 bytes, and on CUDA float32 and 1,024 groups or more.
    *
    * @param rows [rows, in], group after group
    * @param weights [groups, out, in]
@@ -37,21 +37,25 @@ public final class GroupedLinear {
 
   private static boolean supported(Tensor weights) {
     long size = weights.element_size();
-    return Tensors.type(weights) != ScalarType.Double
-        && !(weights.is_cuda() && weights.size(0) >= CUDA_GROUPS)
+    ScalarType type = Tensors.type(weights);
+    boolean grouped =
+        weights.is_cuda()
+            ? type == ScalarType.BFloat16 && weights.size(0) < CUDA_GROUPS
+            : type != ScalarType.Double;
+    return grouped
         && weights.size(1) * size % ALIGNMENT == 0
         && weights.size(2) * size % ALIGNMENT == 0;
   }
 
-  /**
-   * Computes by one operator for all groups. On CUDA the host does not wait for {@code ends} in
-   * bfloat16; in float32 LibTorch itself goes group by group and waits.
-   */
+  /** Computes by one operator for all groups; on CUDA the host does not wait for {@code ends}. */
   static Tensor fused(Tensor rows, Tensor weights, Tensor ends) {
     return GROUPED_MM.call(rows, weights.transpose(1, 2), ends, null, null)[0];
   }
 
-  /** Computes group by group, which needs {@code ends} on the host. */
+  /**
+   * Computes group by group, which needs {@code ends} on the host. LibTorch's own operator does the
+   * same in float32 on CUDA, and would not say why that cannot be captured in a graph.
+   */
   static Tensor looped(Tensor rows, Tensor weights, Tensor ends) {
     long[] counts = Tensors.integers(ends);
     for (int group = counts.length - 1; group > 0; group--) {

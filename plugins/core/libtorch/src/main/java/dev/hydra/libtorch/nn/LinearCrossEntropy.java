@@ -3,6 +3,7 @@ package dev.hydra.libtorch.nn;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Optional;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
@@ -21,7 +22,7 @@ public final class LinearCrossEntropy {
    * @param weight [classes, width]
    * @param scale what logits are multiplied by
    * @param targets int64 [...]: classes, or -100 for none
-   * @return a scalar in nats, at least float32
+   * @return a scalar in nats, at least float32; 0 if no target counts
    */
   public static Tensor of(Tensor hidden, Tensor weight, double scale, Tensor targets) {
     return Scopes.keep(
@@ -37,6 +38,9 @@ public final class LinearCrossEntropy {
   /** The same by LibTorch's operators, logits in float32 at least. */
   static Tensor plain(Tensor hidden, Tensor weight, double scale, Tensor targets) {
     Tensor logits = Tensors.upcast(Tensors.scaled(Tensors.linear(hidden, weight), scale));
-    return torch.cross_entropy_loss(logits.view(-1, weight.size(0)), targets);
+    Tensor mean = torch.cross_entropy_loss(logits.view(-1, weight.size(0)), targets);
+    try (Scalar ignored = new Scalar(IGNORED)) { // where nothing counts, 0 / 0
+      return Tensors.maskedFill(mean, targets.eq(ignored).all(), 0);
+    }
   }
 }

@@ -9,7 +9,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * How many neighbouring elements a thread of a kernel reads or writes at once, the kernels' VECTOR:
  * at most 16 bytes, a power of two, and never across what is aligned to it, which CUDA refuses.
  */
-final class VectorSize {
+public final class VectorSize {
   private static final int BYTES = 16;
 
   private VectorSize() {}
@@ -22,7 +22,7 @@ final class VectorSize {
    *     computed on its own
    * @param tensors what is accessed so, of this or another type
    */
-  static int of(ScalarType type, long width, List<Tensor> tensors) {
+  public static int of(ScalarType type, long width, List<Tensor> tensors) {
     int size = type == ScalarType.BFloat16 ? BYTES / 2 : BYTES / 4;
     while (width % size != 0) {
       size /= 2;
@@ -39,7 +39,7 @@ final class VectorSize {
   }
 
   /** The tensor itself if it fits, else a copy that does. */
-  static Tensor fit(int size, Tensor tensor) {
+  public static Tensor fit(int size, Tensor tensor) {
     if (fits(size, tensor)) {
       return tensor;
     }
@@ -47,7 +47,7 @@ final class VectorSize {
   }
 
   /** Says whether the elements of the last dimension are neighbours. */
-  static boolean hasRows(Tensor tensor) {
+  public static boolean hasRows(Tensor tensor) {
     int last = (int) tensor.dim() - 1;
     return tensor.stride(last) == 1;
   }

@@ -9,6 +9,10 @@ import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.io.Sha256;
+import dev.hydra.libtorch.safetensors.SafetensorsFile;
+import dev.hydra.libtorch.safetensors.TensorInfo;
+import dev.hydra.libtorch.safetensors.TensorReplacements;
+import dev.hydra.optim.ParameterState;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -150,6 +154,41 @@ public record Checkpoint(Path folder) {
    */
   public Map<SitePath, PluginId> sites() throws IOException {
     return imported() ? Map.of() : state().sites();
+  }
+
+  /**
+   * Returns the paths of its model that grow in, and how much they count; none of an import.
+   *
+   * @throws IOException if that cannot be read
+   */
+  public PathShares growing() throws IOException {
+    return imported() ? PathShares.NONE : state().growing();
+  }
+
+  /**
+   * Returns the averages of parameters that {@code trainer.ema} keeps, to take the place of the
+   * parameters; none if the run keeps no averages, or these are weights only.
+   *
+   * @throws IOException if the file that has them is missing or damaged
+   */
+  public Optional<TensorReplacements> averages() throws IOException {
+    if (imported()) {
+      return Optional.empty();
+    }
+    verify(name -> name.equals(OPTIMIZER));
+    Map<String, String> names = new TreeMap<>();
+    String suffix = "." + ParameterState.EMA;
+    try (SafetensorsFile file = SafetensorsFile.open(file(OPTIMIZER))) {
+      for (TensorInfo info : file.tensors()) {
+        if (info.name().endsWith(suffix)) {
+          String parameter = info.name().substring(0, info.name().length() - suffix.length());
+          names.put(parameter, info.name());
+        }
+      }
+    }
+    return names.isEmpty()
+        ? Optional.empty()
+        : Optional.of(new TensorReplacements(file(OPTIMIZER), names));
   }
 
   /** Returns the configuration that it was made with. */

@@ -13,6 +13,7 @@ import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.data.Dataset;
 import dev.hydra.trainer.step.TrainingStep;
 import dev.hydra.trainer.swap.Swaps;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,7 +30,7 @@ final class StageRun implements AutoCloseable {
   private final TrainingStep training;
   private final Swaps swaps;
   private Stage current;
-  private Set<SitePath> growing = Set.of();
+  private PathShares growing = PathShares.NONE;
 
   /**
    * Begins with the first stage.
@@ -118,7 +119,7 @@ final class StageRun implements AutoCloseable {
     }
     follow(before, next);
     current = next;
-    growing = next.growIn() == 0 ? Set.of() : added(changes);
+    growing = next.growIn() == 0 ? PathShares.NONE : new PathShares(added(changes), 0);
     return report(next, changes, sizes, parameters);
   }
 
@@ -133,8 +134,10 @@ final class StageRun implements AutoCloseable {
     dataset().train().seek(state.samples());
     Set<SitePath> there =
         model.slots().stream().map(slot -> slot.path()).collect(Collectors.toSet());
-    growing =
-        state.growing().stream().filter(there::contains).collect(Collectors.toUnmodifiableSet());
+    Set<SitePath> still = new HashSet<>(state.growing().sites());
+    still.retainAll(there);
+    growing = new PathShares(still, state.growing().share());
+    growing.into(model);
   }
 
   /**
@@ -194,27 +197,28 @@ final class StageRun implements AutoCloseable {
 
   /** Lets what grows in count for as much as it does in the step after so many. */
   void grow(long step) {
-    if (growing.isEmpty()) {
+    if (!growing.growing()) {
       return;
     }
     double share = current.growth(step);
     if (share < 1) {
-      model.grow(growing, share);
+      growing = new PathShares(growing.sites(), share);
+      growing.into(model);
     } else {
       endGrowth();
     }
   }
 
   private void endGrowth() {
-    if (!growing.isEmpty()) {
-      growing = Set.of();
+    if (growing.growing()) {
+      growing = PathShares.NONE;
       training.changed(); // a captured step reads the share
       model.grown();
     }
   }
 
-  /** Returns the sites of paths that grow in. */
-  Set<SitePath> growing() {
+  /** Returns the paths that grow in, and how much they count as the last step was taken. */
+  PathShares growing() {
     return growing;
   }
 

@@ -14,6 +14,7 @@ import dev.hydra.data.TokenizerFiles;
 import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
+import dev.hydra.libtorch.runtime.Determinism;
 import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.metrics.ModelCosts;
@@ -46,6 +47,7 @@ public final class Trainer implements AutoCloseable {
   private final Swaps swaps;
   private final Evaluations evaluations;
   private final KernelMode.Setting kernels;
+  private final Determinism.Setting determinism;
   private TrainerSettings settings;
   private long step;
   private volatile boolean checkpointRequested;
@@ -58,7 +60,8 @@ public final class Trainer implements AutoCloseable {
    *
    * @param datasets the data of every stage, see {@link Experiment#open}
    * @param listeners hear what happens, each event in their order
-   * @throws dev.hydra.api.ConfigException if a component's configuration is wrong, in any stage
+   * @throws dev.hydra.api.ConfigException if a component's configuration is wrong, in any stage, or
+   *     the weights to begin with do not fit
    * @throws IOException if the run folder cannot be written to, or another run is using it
    */
   public Trainer(
@@ -80,21 +83,22 @@ public final class Trainer implements AutoCloseable {
     }
     folder.create();
     lock = RunLock.take(folder.path());
-    TokenizerFiles.copy(dataset.tokenizer(), folder.tokenizer());
     log = new RunLog(folder, clock, listener);
     RandomState.seed(settings.seed());
     Placement precision = new Placement(device, ComputeType.choose(settings.precision(), device));
     kernels = settings.kernels().set();
+    determinism = settings.determinism().set();
     Optional<Model> built = Optional.empty();
     try {
-      model = Model.build(experiment.model(), components, precision, settings.seed());
+      model = ModelStart.build(experiment, components, precision, !folder.used(), this::warn);
       built = Optional.of(model);
-      model.parameters().freeze(first.frozen());
+      TokenizerFiles.copy(dataset.tokenizer(), folder.tokenizer()); // a refused run leaves nothing
       training =
           new TrainingStep(
               model, experiment.optimizer(), settings.recompute(), settings.graph(), this::warn);
-    } catch (RuntimeException | Error e) {
+    } catch (IOException | RuntimeException | Error e) {
       built.ifPresent(Model::close);
+      determinism.close();
       kernels.close();
       lock.close();
       throw e;
@@ -110,6 +114,11 @@ public final class Trainer implements AutoCloseable {
   /** Returns the model that is trained. */
   public Model model() {
     return model;
+  }
+
+  /** Says what is trained where low-rank adapters are, in words. */
+  public Optional<String> adapters() {
+    return settings.lora().map(lora -> lora.report(model));
   }
 
   /** Returns the swapper of its components while it runs; not to be closed. */
@@ -179,6 +188,10 @@ public final class Trainer implements AutoCloseable {
         begin.plugins().stream().map(PluginId::toString).toList(),
         "compute",
         begin.compute());
+    if (step == 0) {
+      settings.initFrom().ifPresent(from -> log.event("weights", step, "from", from));
+    }
+    adapters().ifPresent(trained -> log.event("lora", step, "trained", trained));
     stages.unreached(settings.steps()).ifPresent(this::warn);
     warnOfOptimizer();
     if (step == 0 && stages.current().named()) {
@@ -213,11 +226,7 @@ public final class Trainer implements AutoCloseable {
       double learningRate = stages.rate(step);
       StepMetrics measured;
       try {
-        measured =
-            training.run(
-                i -> nextBatch().tensor(),
-                settings.accumulate(),
-                learningRate);
+        measured = training.run(i -> nextBatch().tensor(), settings.accumulate(), learningRate);
       } catch (RuntimeException | Error e) { // a component of a swap may fail in the run only
         if (swaps.rolledBack(step, e)) {
           continue;
@@ -362,7 +371,8 @@ public final class Trainer implements AutoCloseable {
     return new RunState(experiment, model, swapper(), stages).at(step);
   }
 
-  private void warn(String message) {
+  /** Notes something that goes wrong without ending the run. */
+  public void warn(String message) {
     log.warn(step, message);
   }
 
@@ -373,6 +383,7 @@ public final class Trainer implements AutoCloseable {
     log.close();
     training.close();
     model.close();
+    determinism.close();
     kernels.close();
     lock.close();
   }

@@ -8,6 +8,7 @@ import dev.hydra.composer.config.OptionGroup;
 import dev.hydra.composer.model.Recompute;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
+import dev.hydra.libtorch.runtime.Determinism;
 import dev.hydra.trainer.metrics.MetricsSettings;
 import dev.hydra.trainer.metrics.TensorBoard;
 import dev.hydra.trainer.step.GraphMode;
@@ -25,6 +26,7 @@ import java.util.Optional;
  * @param kernels whether CUDA kernels or LibTorch's operators compute what both can
  * @param recompute which blocks are computed again in backward
  * @param graph whether steps are captured as CUDA graphs
+ * @param determinism whether the same run gives the same bits on CUDA, too
  * @param seed what parameters are drawn from
  * @param logEvery steps from one line of metrics to the next
  * @param evaluateEvery steps from one evaluation to the next; 0: only at the end
@@ -38,6 +40,8 @@ import java.util.Optional;
  * @param emaDecay how much of the average of the parameters a step keeps; none: there is none
  * @param metrics what is measured besides every step
  * @param tensorBoard whether event files of TensorBoard are written
+ * @param initFrom the folder whose weights the training begins with; none: they are drawn
+ * @param lora which linear maps are trained by low-rank adapters; none: all parameters are trained
  */
 public record TrainerSettings(
     int steps,
@@ -47,6 +51,7 @@ public record TrainerSettings(
     KernelMode kernels,
     Recompute recompute,
     GraphMode graph,
+    Determinism determinism,
     int seed,
     int logEvery,
     int evaluateEvery,
@@ -59,7 +64,12 @@ public record TrainerSettings(
     GuardSettings guard,
     Optional<Double> emaDecay,
     MetricsSettings metrics,
-    TensorBoard.Mode tensorBoard) {
+    TensorBoard.Mode tensorBoard,
+    Optional<String> initFrom,
+    Optional<LoraSettings> lora) {
+  /** Where a configuration says what weights a training begins with. */
+  public static final String INIT_FROM_PATH = "trainer.init-from";
+
   private static final Option<Integer> STEPS =
       Option.integer("steps", "optimizer steps in all").atLeast(1);
   private static final Option<Integer> BATCH_SIZE =
@@ -88,6 +98,12 @@ public record TrainerSettings(
               GraphMode.class,
               "on CUDA: capture the step once as a graph and replay it, or issue every operator")
           .orElse(GraphMode.AUTO);
+  private static final Option<Boolean> DETERMINISTIC =
+      Option.flag(
+              "deterministic",
+              "on CUDA: the same run gives the same bits, attention in a slower way included; on a"
+                  + " CPU it always does")
+          .orElse(false);
   private static final Option<Integer> SEED =
       Option.integer("seed", "what parameters are drawn from").orElse(0);
   private static final Option<Integer> LOG_EVERY =
@@ -100,6 +116,13 @@ public record TrainerSettings(
               TensorBoard.Mode.class,
               "whether the metrics are written to the run folder for TensorBoard, too")
           .orElse(TensorBoard.Mode.ON);
+
+  private static final Option<Optional<String>> INIT_FROM =
+      Option.text(
+              "init-from",
+              "the folder whose weights the training begins with: an imported model, a run folder or"
+                  + " a checkpoint; the same as --init-from")
+          .optional("weights are drawn");
 
   private static final Option<Integer> EVALUATION_EVERY =
       Option.integer("every", "steps between evaluations; 0: only at the end")
@@ -140,9 +163,11 @@ public record TrainerSettings(
           KERNELS,
           RECOMPUTE,
           GRAPH,
+          DETERMINISTIC,
           SEED,
           LOG_EVERY,
-          TENSORBOARD);
+          TENSORBOARD,
+          INIT_FROM);
   private static final List<Option<?>> EVALUATION =
       List.of(EVALUATION_EVERY, EVALUATION_WINDOWS, EVALUATION_FINAL);
   private static final List<Option<?>> CHECKPOINT = List.of(CHECKPOINT_EVERY, CHECKPOINT_KEEP);
@@ -159,6 +184,7 @@ public record TrainerSettings(
         new OptionGroup(
             "trainer.ema", "An exponential moving average of the trained parameters.", EMA),
         new OptionGroup("trainer.sample", "The text that is generated at the end.", SAMPLE),
+        LoraSettings.documentation(),
         GuardSettings.documentation(),
         MetricsSettings.documentation(),
         StageSettings.documentation());
@@ -181,6 +207,7 @@ public record TrainerSettings(
             "sample",
             "swap",
             "metrics",
+            LoraSettings.KEY,
             StageSettings.KEY);
     Settings evaluation = part(trainer, "evaluation", EVALUATION);
     int last = evaluation.get(EVALUATION_FINAL);
@@ -194,6 +221,7 @@ public record TrainerSettings(
         main.get(KERNELS),
         main.get(RECOMPUTE),
         main.get(GRAPH),
+        main.get(DETERMINISTIC) ? Determinism.ON : Determinism.OFF,
         main.get(SEED),
         main.get(LOG_EVERY),
         evaluation.get(EVALUATION_EVERY),
@@ -206,7 +234,9 @@ public record TrainerSettings(
         GuardSettings.read(ConfigFiles.part(trainer, "swap")),
         part(trainer, "ema", EMA).get(EMA_DECAY),
         MetricsSettings.read(ConfigFiles.part(trainer, "metrics")),
-        main.get(TENSORBOARD));
+        main.get(TENSORBOARD),
+        main.get(INIT_FROM),
+        LoraSettings.read(trainer));
   }
 
   private static Settings part(Config trainer, String key, List<Option<?>> options) {

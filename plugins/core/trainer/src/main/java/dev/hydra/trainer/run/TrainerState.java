@@ -22,7 +22,7 @@ import java.util.stream.Collectors;
  *     none
  * @param nextRate the learning rate that the next step was to have; older checkpoints have none
  * @param stage the name of the stage; empty where the training has no stages
- * @param growing the sites of paths that grow in
+ * @param growing the paths that grow in
  */
 record TrainerState(
     long step,
@@ -34,7 +34,7 @@ record TrainerState(
     Optional<String> text,
     Optional<Double> nextRate,
     String stage,
-    Set<SitePath> growing) {
+    PathShares growing) {
   /** Returns the state as JSON values, which {@link #fromMap} reads. */
   Map<String, Object> toMap() {
     Map<String, String> siteTexts = new LinkedHashMap<>();
@@ -50,7 +50,8 @@ record TrainerState(
     nextRate.ifPresent(known -> map.put("next_learning_rate", known));
     if (!stage.isEmpty()) {
       map.put("stage", stage);
-      map.put("growing", growing.stream().map(SitePath::text).toList());
+      map.put("growing", growing.sites().stream().map(SitePath::text).toList());
+      map.put("growth", growing.share());
     }
     return map;
   }
@@ -81,13 +82,18 @@ record TrainerState(
               : Optional.empty(),
           map.get("stage") instanceof String stage ? stage : "",
           map.get("growing") instanceof List<?> growing
-              ? growing.stream()
-                  .map(each -> new SitePath(String.valueOf(each)))
-                  .collect(Collectors.toUnmodifiableSet())
-              : Set.of());
+                  && map.get("growth") instanceof Number growth
+              ? new PathShares(sites(growing), growth.doubleValue())
+              : PathShares.NONE);
     }
     throw new IllegalArgumentException(
         "step, samples, compute, plugins, sites or unused is missing");
+  }
+
+  private static Set<SitePath> sites(List<?> texts) {
+    return texts.stream()
+        .map(each -> new SitePath(String.valueOf(each)))
+        .collect(Collectors.toUnmodifiableSet());
   }
 
   private static Map<SitePath, PluginId> plugins(Map<?, ?> map) {

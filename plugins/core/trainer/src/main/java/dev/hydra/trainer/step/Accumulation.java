@@ -42,6 +42,7 @@ final class Accumulation {
       auxiliary = auxiliary.add(each);
     }
     Backward.run(Tensors.mul(loss.add(auxiliary), share));
+    parts.model().parameters().adapters().backward();
     parts.gradients().collect();
     parts.sums().add(loss, auxiliary, forward, share);
   }

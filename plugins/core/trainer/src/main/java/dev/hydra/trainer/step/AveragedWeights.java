@@ -33,6 +33,7 @@ public final class AveragedWeights implements AutoCloseable {
         exchange(parameter, state.get(ParameterState.EMA));
       }
     }
+    model.parameters().adapters().merge();
   }
 
   private static void exchange(Parameter parameter, Tensor other) {

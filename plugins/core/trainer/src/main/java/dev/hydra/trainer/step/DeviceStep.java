@@ -6,9 +6,11 @@ import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.trainer.step.Gradients.HandedOver;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.bytedeco.javacpp.PointerScope;
@@ -44,7 +46,13 @@ final class DeviceStep implements StepPlan {
    * @param warned is told why a step cannot be captured
    */
   DeviceStep(Tensor like, boolean captured, Consumer<String> warned) {
-    this.warned = warned;
+    Set<String> said = new HashSet<>();
+    this.warned = // once: the same part is tried again after every change of the model
+        message -> {
+          if (said.add(message)) {
+            warned.accept(message);
+          }
+        };
     try (PointerScope scope = new PointerScope()) {
       metrics = Scopes.own(Tensors.zeros(like, 3));
       stream = captured ? new SideStream(like.device()) : null;
@@ -179,6 +187,7 @@ final class DeviceStep implements StepPlan {
         parts.optimizer().stepUnless(skip.to(ScalarType.Float));
         parts.gradients().syncWorkingCopies();
       }
+      parts.model().parameters().adapters().merge();
       parts.sums().adjustUnless(skip, parts.model().parameters());
     }
   }

@@ -33,6 +33,7 @@ final class HostStep implements StepPlan {
         inputs.beforeUpdate().run();
         parts.optimizer().step(inputs.learningRate());
         parts.gradients().syncWorkingCopies();
+        parts.model().parameters().adapters().merge();
         parts.sums().adjust(parts.model().parameters());
       }
       return measured;

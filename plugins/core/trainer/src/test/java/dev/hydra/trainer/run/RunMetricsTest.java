@@ -89,6 +89,10 @@ class RunMetricsTest {
     assertEquals(List.of(4L, 8L), steps(MetricLine.OBSERVATION));
     Map<?, ?> observed = (Map<?, ?>) lines(MetricLine.OBSERVATION).get(0).values().get("values");
     assertThat((List<?>) observed.get("blocks.0.ffn.router.load")).hasSize(4);
+    assertThat((Double) observed.get("blocks.0.ffn.gate"))
+        .as("a scalar gate as it is trained")
+        .isCloseTo(0.5, within(0.2))
+        .isNotEqualTo(0.5);
     assertEquals(List.of(3L, 6L, 8L), steps(MetricLine.CHECKPOINT));
   }
 

@@ -30,7 +30,7 @@ class StagesCudaTest {
                 router { type = chunk-topk, chunk = 8, top-k = 2, bias-rate = 0.01 } }, gate = 0.5 }
         { memory { type = workspace, slots = 4, dim = 16, heads = 2, chunk = 8 }, gate = learned }
       ]
-      trainer.steps = 40, trainer.precision = bf16 # float32 experts cannot be captured
+      trainer.steps = 40, trainer.precision = bf16
       trainer.stages = [
         { name = first, until = 8 }
         { name = grown, until = 24, grow-in = 8, model.block.paths = ${vars.all} }
@@ -41,9 +41,9 @@ class StagesCudaTest {
 
   @TempDir Path folder;
 
-  private Events run(String name, String graph, List<Boolean> captured) throws IOException {
+  private Events run(String name, String overrides, List<Boolean> captured) throws IOException {
     Events events = new Events();
-    Experiment experiment = Trials.experiment(STAGES + "trainer.graph = " + graph);
+    Experiment experiment = Trials.experiment(STAGES + overrides);
     try (Trainer trainer =
         new Trainer(
             experiment,
@@ -65,8 +65,8 @@ class StagesCudaTest {
   void stagesOfCapturedStepsAreTheSameBitForBit() throws IOException {
     Trials.corpus(folder);
     List<Boolean> captured = new ArrayList<>();
-    Events graph = run("graph", "auto", captured);
-    Events eager = run("eager", "off", new ArrayList<>());
+    Events graph = run("graph", "", captured);
+    Events eager = run("eager", "trainer.graph = off", new ArrayList<>());
     assertEquals(eager.losses(), graph.losses());
     assertEquals(List.of(), graph.warnings);
     for (int step : new int[] {8, 16, 24, 32, 40}) { // the last one of each part
@@ -75,5 +75,20 @@ class StagesCudaTest {
     for (int step : new int[] {9, 17, 25, 33}) {
       assertTrue(!captured.get(step), "not captured in step " + step);
     }
+  }
+
+  /** The experts' products in float32 go expert by expert, for which the host waits. */
+  @Test
+  void float32ExpertsAreIssuedOperatorByOperatorWhichIsSaidOnce() throws IOException {
+    Trials.corpus(folder);
+    List<Boolean> captured = new ArrayList<>();
+    Events graph = run("graph", "trainer.precision = fp32", captured);
+    Events eager = run("eager", "trainer { precision = fp32, graph = off }", new ArrayList<>());
+    assertEquals(eager.losses(), graph.losses());
+    assertTrue(captured.get(8), "without experts it is captured");
+    assertEquals(8, captured.lastIndexOf(true), "with them it is not");
+    assertEquals(1, graph.warnings.size(), graph.warnings.toString());
+    assertTrue(graph.warnings.get(0).contains("blocks.0.ffn"), graph.warnings.get(0));
+    assertTrue(graph.warnings.get(0).contains("the host would wait"), graph.warnings.get(0));
   }
 }

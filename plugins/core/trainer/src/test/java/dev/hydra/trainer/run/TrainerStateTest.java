@@ -29,7 +29,7 @@ class TrainerStateTest {
           Optional.of("5-0000abcd"),
           Optional.of(0.25),
           "attention",
-          Set.of(new SitePath("blocks.0.mixer")));
+          new PathShares(Set.of(new SitePath("blocks.0.mixer")), 0.25));
 
   @Test
   void itsPluginsAreTextsInTheFile() throws IOException {

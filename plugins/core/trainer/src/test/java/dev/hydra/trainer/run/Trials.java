@@ -21,6 +21,8 @@ import dev.hydra.optim.AdamWFactory;
 import dev.hydra.optim.ConstantScheduleFactory;
 import dev.hydra.optim.CosineScheduleFactory;
 import dev.hydra.optim.LinearScheduleFactory;
+import dev.hydra.optim.LionFactory;
+import dev.hydra.optim.MuonFactory;
 import dev.hydra.router.topk.ChunkTopKRouterFactory;
 import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.metrics.MetricLine;
@@ -31,6 +33,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import org.bytedeco.pytorch.Device;
 
 /** Small training runs with a component of every kind. */
 public final class Trials {
@@ -48,6 +51,8 @@ public final class Trials {
           new ByteTokenizerFactory(),
           new TextSourceFactory(),
           new AdamWFactory(),
+          new LionFactory(),
+          new MuonFactory(),
           new MomentumFactory(),
           new CosineScheduleFactory(),
           new LinearScheduleFactory(),
@@ -106,9 +111,16 @@ public final class Trials {
   static Trainer trainer(
       Path folder, Path run, String overrides, Events events, Components components)
       throws IOException {
+    return trainer(folder, run, overrides, events, components, Devices.cpu());
+  }
+
+  /** The same on a device. */
+  static Trainer trainer(
+      Path folder, Path run, String overrides, Events events, Components components, Device device)
+      throws IOException {
     Experiment experiment = experiment(overrides);
     List<Dataset> datasets = experiment.open(List.of(folder), bytes -> {});
-    return new Trainer(experiment, datasets, components, Devices.cpu(), new RunFolder(run), events);
+    return new Trainer(experiment, datasets, components, device, new RunFolder(run), events);
   }
 
   /** The metrics of a kind that a run has written. */

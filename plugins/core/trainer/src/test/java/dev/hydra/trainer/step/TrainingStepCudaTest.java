@@ -26,6 +26,8 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Steps replayed from CUDA graphs against steps issued operator by operator. */
 @ExtendWith(InScope.class)
@@ -116,6 +118,21 @@ class TrainingStepCudaTest {
   @Test
   void alsoOverSeveralForwards() {
     compare(DENSE, 3);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "optimizer.type = lion",
+        "optimizer.type = muon",
+        "optimizer.moments = bf16",
+        "trainer.ema.decay = 0.9",
+        "optimizer.type = muon, trainer.ema.decay = 0.9",
+        "optimizer.moments = bf16, trainer.ema.decay = 0.9",
+      })
+  void alsoWithOtherOptimizersAndAverages(String optimizer) {
+    compare(DENSE + optimizer, 1);
+    compare(DENSE + optimizer, 2);
   }
 
   @Test

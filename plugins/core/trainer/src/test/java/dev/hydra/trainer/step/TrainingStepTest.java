@@ -1,6 +1,7 @@
 package dev.hydra.trainer.step;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -56,6 +57,24 @@ class TrainingStepTest {
       }
       step.run(windows::get, 3, 1e-3);
       assertArrayEquals(expected, Tensors.numbers(parameter(model, BIAS).master()), 1e-8);
+    }
+  }
+
+  @Test
+  void labelsMayStandBesideTheTokens() {
+    Experiment experiment = Trials.experiment("");
+    Tensor tokens = windows(1, 60);
+    Tensor labels = tokens.clone();
+    Tensors.slice(labels, 1, 0, 40).fill_(new Scalar(-100L));
+    Tensor packed = Tensors.stack(0, tokens, labels);
+    try (Model model = model(experiment, ScalarType.Float);
+        TrainingStep step = new TrainingStep(model, experiment.optimizer());
+        ForwardContext forward = ForwardContext.training()) {
+      double all = Tensors.number(LanguageLoss.of(model, TokenWindows.of(tokens), forward));
+      double some = Tensors.number(LanguageLoss.of(model, TokenWindows.of(packed), forward));
+      assertThat(some).isNotCloseTo(all, within(2e-3));
+      assertEquals(some, step.run(i -> packed, 1, 0).loss(), 5e-4);
+      assertEquals(all, step.run(i -> Tensors.stack(0, tokens, tokens), 1, 0).loss(), 5e-4);
     }
   }
 

@@ -1,0 +1,90 @@
+package dev.hydra.cli;
+
+import dev.hydra.chat.ChatTemplateException;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.PrintWriter;
+import org.jspecify.annotations.Nullable;
+
+/** Reads lines, answers them, and carries out commands that begin with a slash. */
+final class ChatLoop {
+  private static final String HELP =
+      """
+      /help           this
+      /system TEXT    says what the model is to be, and begins anew
+      /clear          begins anew
+      /quit           ends; so does the end of the input
+      Anything else is said to the model. Ctrl-C stops its answer.""";
+
+  private final Conversation conversation;
+  private final BufferedReader in;
+  private final PrintWriter out;
+  private final PrintWriter err;
+  private final boolean terminal;
+
+  ChatLoop(
+      Conversation conversation,
+      BufferedReader in,
+      PrintWriter out,
+      PrintWriter err,
+      boolean terminal) {
+    this.conversation = conversation;
+    this.in = in;
+    this.out = out;
+    this.err = err;
+    this.terminal = terminal;
+  }
+
+  void run() throws IOException {
+    for (String line = next(); line != null; line = next()) {
+      if (line.isBlank()) {
+        continue;
+      }
+      if (!line.startsWith("/")) {
+        say(line);
+      } else if (!command(line.strip())) {
+        return;
+      }
+    }
+  }
+
+  private @Nullable String next() throws IOException {
+    if (terminal) {
+      out.print("> ");
+      out.flush();
+    }
+    return in.readLine();
+  }
+
+  private void say(String line) {
+    try {
+      conversation.say(
+          line,
+          piece -> {
+            out.print(piece);
+            out.flush();
+          });
+      out.println();
+    } catch (IllegalArgumentException | ChatTemplateException e) {
+      err.println("hydra: " + e.getMessage());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Carries out a command; returns whether to go on. */
+  private boolean command(String line) {
+    String[] words = line.split("\\s+", 2);
+    switch (words[0]) {
+      case "/help" -> out.println(HELP);
+      case "/clear" -> conversation.clear();
+      case "/system" -> conversation.system(words.length > 1 ? words[1] : null);
+      case "/quit", "/exit" -> {
+        return false;
+      }
+      default -> err.println("there is no command " + words[0] + "; /help lists them");
+    }
+    out.flush();
+    return true;
+  }
+}

@@ -1,0 +1,162 @@
+package dev.hydra.cli;
+
+import com.typesafe.config.Config;
+import dev.hydra.api.PluginRegistry;
+import dev.hydra.cli.common.Installation;
+import dev.hydra.cli.common.UsageException;
+import dev.hydra.cli.experiment.SizesTable;
+import dev.hydra.cli.experiment.StudyReport;
+import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.composer.model.Components;
+import dev.hydra.experiments.ModelOutcome;
+import dev.hydra.experiments.Study;
+import dev.hydra.experiments.StudyListener;
+import dev.hydra.experiments.StudyRun;
+import dev.hydra.experiments.Trial;
+import dev.hydra.experiments.TrialCache;
+import dev.hydra.experiments.TrialResult;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.bytedeco.pytorch.Device;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Carries out an experiment. */
+@Command(
+    name = "run",
+    description = {
+      "Trains every model of an experiment on every task, at every learning rate, and tests it.",
+      "Ctrl-C ends with exit code 130; the same command again goes on, as trainings that are"
+          + " complete are kept. Started several times at once, it shares the work."
+    },
+    mixinStandardHelpOptions = true)
+@SuppressWarnings("NullAway.Init") // fields are set by picocli
+final class ExperimentRunCommand implements Callable<Integer> {
+  /** Where experiments lie in the installation's folder of configurations. */
+  static final String FOLDER = "claims/";
+
+  private static final int INTERRUPTED = 130;
+
+  private final Components components;
+  private final PluginRegistry plugins;
+
+  @Spec private CommandSpec spec;
+  @Mixin private DeviceArgument deviceArgument;
+  @Mixin private ReportOutput output;
+
+  @Parameters(
+      index = "0",
+      paramLabel = "NAME",
+      description = "An experiment of `hydra experiment list`, or the file of one.")
+  private String name;
+
+  @Option(
+      names = "--seeds",
+      paramLabel = "N",
+      description = "How often each model is trained at its best learning rate.")
+  private @Nullable Integer seeds;
+
+  @Option(
+      names = "--quick",
+      description = "What the file has for it: smaller, for a few minutes on two cores.")
+  private boolean quick;
+
+  @Option(
+      names = "--dry-run",
+      description = "Checks everything and prints the sizes of models; trains nothing.")
+  private boolean dryRun;
+
+  @Option(
+      names = "--set",
+      paramLabel = "KEY=VALUE",
+      description = "Overrides a value, such as experiment.steps=100. May be given several times.")
+  private List<String> overrides = List.of();
+
+  @Option(
+      names = "--results",
+      paramLabel = "DIR",
+      description = "Where results of trainings are kept (default: ${DEFAULT-VALUE}).")
+  private Path results = Path.of("runs", "experiments");
+
+  ExperimentRunCommand(Components components, PluginRegistry plugins) {
+    this.components = components;
+    this.plugins = plugins;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    if (seeds != null && seeds < 1) {
+      throw new UsageException("--seeds must be at least 1");
+    }
+    Path file = file();
+    Config config = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
+    Study read = Study.read(config, plugins, Installation.dataRoots(), quick);
+    Study study = seeds == null ? read : read.withSeeds(seeds);
+    if (dryRun) {
+      SizesTable.of(study, study.sizes().check(study, components))
+          .print(spec.commandLine().getOut());
+      spec.commandLine().getOut().flush();
+      return 0;
+    }
+    Device device = deviceArgument.device();
+    StudyRun run = new StudyRun(study, components, device, new TrialCache(results), new Progress());
+    Optional<List<ModelOutcome>> outcomes;
+    try (Interrupt interrupt = new Interrupt()) {
+      outcomes = run.run(interrupt::requested);
+      interrupt.safe();
+    }
+    if (outcomes.isEmpty()) {
+      spec.commandLine().getErr().println("interrupted; the same command goes on from here");
+      return INTERRUPTED;
+    }
+    String shown = String.valueOf(file.getFileName()).replaceFirst("\\.conf$", "");
+    output.write(
+        new StudyReport(
+            shown + (quick ? " (quick)" : ""), device.str().getString(), study, outcomes.get()),
+        spec.commandLine().getOut());
+    return 0;
+  }
+
+  private Path file() {
+    try {
+      return Installation.findConfig(FOLDER + name);
+    } catch (UsageException e) {
+      return Installation.findConfig(name);
+    }
+  }
+
+  /** Says which training is done, and what came out. */
+  private final class Progress implements StudyListener {
+    private final PrintWriter err = spec.commandLine().getErr();
+
+    @Override
+    public void ended(Trial trial, TrialResult result, boolean cached, int number, int of) {
+      err.println(
+          String.format(
+              Locale.ROOT,
+              "%d/%d  %s: validation %.3f after %,d steps, %s%s",
+              number,
+              of,
+              trial,
+              result.validation(),
+              result.steps(),
+              cached ? "known" : String.format(Locale.ROOT, "%.1f s", result.seconds()),
+              result.finished() ? "" : ", diverged"));
+    }
+
+    @Override
+    public void warned(String message) {
+      err.println("warning: " + message);
+    }
+  }
+}

@@ -1,0 +1,91 @@
+package dev.hydra.cli;
+
+import com.typesafe.config.Config;
+import dev.hydra.chat.ChatTemplate;
+import dev.hydra.cli.plugins.PluginJars;
+import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.swap.Swapper;
+import dev.hydra.data.Tokenizer;
+import dev.hydra.inference.Engine;
+import dev.hydra.inference.EngineLimits;
+import dev.hydra.inference.GenerationSettings;
+import dev.hydra.inference.NotFiniteException;
+import dev.hydra.trainer.run.Checkpoint;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A model with what is needed to talk to it.
+ *
+ * @param checkpoint where it came from
+ * @param config its configuration
+ */
+record LoadedModel(
+    Checkpoint checkpoint,
+    Config config,
+    Model model,
+    Optional<Tokenizer> tokenizer,
+    Optional<ChatTemplate> template,
+    GenerationSettings settings)
+    implements AutoCloseable {
+  /**
+   * Reads a model.
+   *
+   * @param template a file with its chat template, in place of its own
+   * @param averages whether its weights are to be their averages
+   */
+  static LoadedModel read(
+      Path folder,
+      List<String> overrides,
+      @Nullable Path template,
+      AveragesOption averages,
+      PluginJars plugins,
+      Device device,
+      ScalarType type)
+      throws IOException {
+    Checkpoint checkpoint = ModelFolder.checkpoint(folder);
+    Config config = ModelFolder.config(checkpoint, overrides);
+    Optional<Tokenizer> tokenizer = ModelFolder.tokenizer(checkpoint, config, plugins.registry());
+    Optional<ChatTemplate> chat = ChatFiles.found(checkpoint.folder(), template);
+    GenerationSettings settings = GenerationSettings.read(ConfigFiles.part(config, "generation"));
+    Model model =
+        ModelFolder.load(checkpoint, averages.of(checkpoint), config, plugins, device, type);
+    try {
+      NotFiniteException.checkWeights(model);
+    } catch (RuntimeException e) {
+      model.close();
+      throw e;
+    }
+    return new LoadedModel(checkpoint, config, model, tokenizer, chat, settings);
+  }
+
+  /**
+   * Makes an engine that continues texts with it.
+   *
+   * @param swapper exchanges its components meanwhile
+   */
+  Engine engine(EngineLimits limits, @Nullable Swapper swapper) {
+    int vocabulary = tokenizer.map(Tokenizer::vocabSize).orElse(model.spec().vocabSize());
+    return new Engine(model, vocabulary, settings, limits, swapper);
+  }
+
+  /** The tokens that end a text. */
+  Set<Integer> endTokens() {
+    Set<Integer> end = new HashSet<>(settings.endTokens());
+    tokenizer.ifPresent(known -> known.endOfText().ifPresent(end::add));
+    return end;
+  }
+
+  @Override
+  public void close() {
+    model.close();
+  }
+}

@@ -1,0 +1,231 @@
+package dev.hydra.cli;
+
+import dev.hydra.cli.common.UsageException;
+import dev.hydra.cli.plugins.PluginJars;
+import dev.hydra.cli.swap.SwappableModel;
+import dev.hydra.inference.EngineLimits;
+import dev.hydra.inference.EngineThread;
+import dev.hydra.serve.ApiServer;
+import dev.hydra.serve.ServedModel;
+import dev.hydra.serve.ServerSettings;
+import dev.hydra.trainer.run.Checkpoint;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.bytedeco.pytorch.Device;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Serves models over HTTP. */
+@Command(
+    name = "serve",
+    description = {
+      "Serves models over HTTP in the protocol of OpenAI: /v1/models, /v1/completions,"
+          + " /v1/chat/completions, and /tokenize, /detokenize, /tokenizer_info, /health,"
+          + " /metrics.",
+      "The first line of the output is: listening on http://HOST:PORT",
+      "Ctrl-C lets answers go on for --grace seconds, then ends."
+    },
+    mixinStandardHelpOptions = true)
+@SuppressWarnings("NullAway.Init") // fields are set by picocli
+final class ServeCommand implements Callable<Integer> {
+  private static final String KEY_VARIABLE = "HYDRA_API_KEY";
+  private static final long LOOK_AGAIN_MILLIS = 100;
+
+  private final PluginJars plugins;
+
+  @Spec private CommandSpec spec;
+  @Mixin private DeviceArgument deviceArgument;
+  @Mixin private PrecisionArgument precision;
+  @Mixin private AveragesOption averages;
+  @Mixin private EngineArguments engine;
+  @Mixin private SwapFolder swaps;
+
+  @Option(
+      names = "--model",
+      required = true,
+      paramLabel = "[NAME=]DIR",
+      description =
+          "A run folder, a checkpoint or an imported model, and the name to serve it under (default:"
+              + " that of the folder). May be given several times.")
+  private List<String> folders;
+
+  @Option(
+      names = "--set",
+      paramLabel = "KEY=VALUE",
+      description = "Overrides a value of the models' configuration. May be given several times.")
+  private List<String> overrides = List.of();
+
+  @Option(
+      names = "--host",
+      paramLabel = "HOST",
+      description =
+          "The address to serve at (default: ${DEFAULT-VALUE}); one that others can reach wants a"
+              + " key.")
+  private String host = "127.0.0.1";
+
+  @Option(
+      names = "--port",
+      paramLabel = "PORT",
+      description = "The port; 0 takes a free one (default: ${DEFAULT-VALUE}).")
+  private int port = 8000;
+
+  @Option(
+      names = "--api-key",
+      paramLabel = "KEY",
+      description =
+          "What clients must send as Authorization: Bearer KEY. Others on this machine can read it"
+              + " off the list of processes; the variable HYDRA_API_KEY they cannot (default: that"
+              + " variable, or none).")
+  private @Nullable String key;
+
+  @Option(
+      names = "--template",
+      paramLabel = "FILE",
+      description = "A chat template in Jinja, in place of the models' own.")
+  private @Nullable Path template;
+
+  @Option(
+      names = "--max-body",
+      paramLabel = "MIB",
+      description = "The most MiB of a request (default: ${DEFAULT-VALUE}).")
+  private int body = 16;
+
+  @Option(
+      names = "--grace",
+      paramLabel = "SECONDS",
+      description = "How long answers may go on after Ctrl-C (default: ${DEFAULT-VALUE}).")
+  private int grace = 10;
+
+  ServeCommand(PluginJars plugins) {
+    this.plugins = plugins;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    EngineLimits limits = engine.limits();
+    ServerSettings settings = settings();
+    Map<String, Path> named = named();
+    if (swaps.named() && named.size() > 1) {
+      throw new UsageException("--swap-dir is for one model; serve one only, or leave it out");
+    }
+    Device device = deviceArgument.device();
+    Deque<AutoCloseable> open = new ArrayDeque<>();
+    try (Interrupt interrupt = new Interrupt()) {
+      try {
+        List<ServedModel> models = new ArrayList<>();
+        for (Map.Entry<String, Path> each : named.entrySet()) {
+          models.add(served(each.getKey(), each.getValue(), limits, device, open));
+        }
+        serve(settings, models, interrupt);
+        interrupt.safe();
+      } finally {
+        close(open);
+      }
+    }
+    return 0;
+  }
+
+  private ServedModel served(
+      String name, Path folder, EngineLimits limits, Device device, Deque<AutoCloseable> open)
+      throws IOException {
+    LoadedModel loaded =
+        LoadedModel.read(
+            folder, overrides, template, averages, plugins, device, precision.on(device));
+    open.push(loaded);
+    SwappableModel swappable = swaps.open(loaded.model(), loaded.config(), plugins, spec);
+    if (swappable != null) {
+      open.push(swappable);
+    }
+    EngineThread thread =
+        new EngineThread(
+            loaded.engine(limits, swappable == null ? null : swappable.swapper()),
+            "hydra-engine-" + name);
+    open.push(thread);
+    Path weights = loaded.checkpoint().file(Checkpoint.MODEL);
+    return new ServedModel(
+        name,
+        thread,
+        loaded.tokenizer(),
+        loaded.template(),
+        loaded.endTokens(),
+        ChatFiles.tokenizerInfo(loaded.checkpoint().folder()),
+        Files.getLastModifiedTime(weights).toInstant().getEpochSecond());
+  }
+
+  private void serve(ServerSettings settings, List<ServedModel> models, Interrupt interrupt)
+      throws IOException {
+    try (ApiServer server = new ApiServer(settings, models, spec.commandLine().getErr()::println)) {
+      spec.commandLine().getOut().println("listening on " + server.address());
+      while (!interrupt.requested()) {
+        Thread.sleep(LOOK_AGAIN_MILLIS);
+      }
+    } catch (IllegalArgumentException e) {
+      throw new UsageException(String.valueOf(e.getMessage()));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private static void close(Deque<AutoCloseable> open) {
+    while (!open.isEmpty()) {
+      try {
+        open.pop().close();
+      } catch (RuntimeException e) {
+        throw e;
+      } catch (Exception e) {
+        throw new IllegalStateException(e);
+      }
+    }
+  }
+
+  private ServerSettings settings() {
+    if (port < 0 || port > 65535) {
+      throw new UsageException("--port is " + port + ", but must be between 0 and 65535");
+    }
+    if (body < 1 || body > 1024) {
+      throw new UsageException("--max-body is " + body + ", but must be between 1 and 1024");
+    }
+    if (grace < 0) {
+      throw new UsageException("--grace must be at least 0");
+    }
+    return new ServerSettings(
+        host,
+        port,
+        Optional.ofNullable(key).or(() -> Optional.ofNullable(System.getenv(KEY_VARIABLE))),
+        body << 20,
+        ServerSettings.LOCAL.slowest(),
+        Duration.ofSeconds(grace));
+  }
+
+  private Map<String, Path> named() {
+    Map<String, Path> named = new LinkedHashMap<>();
+    for (String each : folders) {
+      int equals = each.indexOf('=');
+      boolean hasName = equals > 0 && !Files.exists(Path.of(each));
+      Path folder = Path.of(hasName ? each.substring(equals + 1) : each);
+      String name =
+          hasName
+              ? each.substring(0, equals)
+              : String.valueOf(folder.toAbsolutePath().normalize().getFileName());
+      if (named.put(name, folder) != null) {
+        throw new UsageException(
+            "two models are named " + name + "; name them: --model NAME=" + folder);
+      }
+    }
+    return named;
+  }
+}

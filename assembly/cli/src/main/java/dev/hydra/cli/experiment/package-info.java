@@ -1,0 +1,5 @@
+/** Shows what experiments have found. */
+@NullMarked
+package dev.hydra.cli.experiment;
+
+import org.jspecify.annotations.NullMarked;

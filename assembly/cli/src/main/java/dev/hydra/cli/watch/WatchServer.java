@@ -1,0 +1,161 @@
+package dev.hydra.cli.watch;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import dev.hydra.cli.common.UsageException;
+import java.io.IOException;
+import java.net.BindException;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ThreadFactory;
+import java.util.function.Consumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * Serves the page about runs, on the HTTP server of the JDK. The page asks for what is new and is
+ * answered when there is something (long polling).
+ */
+public final class WatchServer implements AutoCloseable {
+  private static final Duration LONGEST_POLL = Duration.ofSeconds(15);
+  private static final int THREADS = 64;
+  private static final Pattern CHANGE = Pattern.compile("/api/runs/(\\d{1,4})/(swap|rollback)");
+
+  private final WatchSettings settings;
+  private final Access access;
+  private final List<WatchedRun> runs = new ArrayList<>();
+  private final String title;
+  private final Consumer<String> log;
+  private final Viewing viewing;
+  private final ExecutorService threads = Executors.newFixedThreadPool(THREADS, daemons("http"));
+  private final ExecutorService asking = Executors.newCachedThreadPool(daemons("ask"));
+  private final HttpServer server;
+
+  /**
+   * Starts to serve.
+   *
+   * @param named run folders by their names
+   * @param models describes models of runs that do not train now
+   * @param log is told of what goes wrong that is nobody's mistake
+   * @throws IOException if the address cannot be had, such as that the port is in use
+   * @throws UsageException if the address wants a key and there is none
+   */
+  public WatchServer(
+      WatchSettings settings, Map<String, Path> named, ModelSource models, Consumer<String> log)
+      throws IOException {
+    this.settings = settings;
+    this.log = log;
+    access = new Access(settings);
+    try {
+      server = HttpServer.create(new InetSocketAddress(settings.host(), settings.port()), 0);
+    } catch (BindException e) {
+      throw new IOException(
+          "cannot serve at "
+              + settings.host()
+              + ":"
+              + settings.port()
+              + ": "
+              + e.getMessage()
+              + "; another program may have the port: choose another, or 0 for a free one",
+          e);
+    }
+    named.forEach((name, folder) -> runs.add(new WatchedRun(name, folder, models, asking)));
+    title = String.join(", ", named.keySet());
+    viewing = new Viewing(runs, log);
+    server.setExecutor(threads);
+    server.createContext("/", this::handle);
+    server.start();
+  }
+
+  private static ThreadFactory daemons(String name) {
+    return task -> {
+      Thread thread = new Thread(task, "hydra-watch-" + name);
+      thread.setDaemon(true);
+      return thread;
+    };
+  }
+
+  /** Returns where it listens, such as {@code http://127.0.0.1:8000}. */
+  public String address() {
+    String host = settings.host().contains(":") ? "[" + settings.host() + "]" : settings.host();
+    return "http://" + host + ":" + server.getAddress().getPort();
+  }
+
+  /** Returns where the owner looks, who may change runs: the key is not sent to anybody. */
+  public String ownersAddress() {
+    return address() + "/#key=" + access.key();
+  }
+
+  private void handle(HttpExchange exchange) throws IOException {
+    try (exchange) {
+      Request request = new Request(exchange);
+      try {
+        answer(request);
+      } catch (HttpProblem e) {
+        request.answer(e.status(), Map.of("error", String.valueOf(e.getMessage())));
+      } catch (RuntimeException e) {
+        log.accept(request.method() + " " + request.path() + " failed: " + e);
+        request.answer(500, Map.of("error", "the server failed: " + e.getMessage()));
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt(); // closed
+      }
+    }
+  }
+
+  private void answer(Request request) throws IOException, InterruptedException {
+    String path = request.path();
+    Matcher change = CHANGE.matcher(path);
+    if (path.equals("/")) { // tells nothing of the runs
+      only("GET", request);
+      WatchPage.answer(request);
+    } else if (path.equals("/api/view")) {
+      only("GET", request);
+      access.look(request);
+      View view = viewing.after(request.number("since"), LONGEST_POLL);
+      Map<String, Object> answer = new LinkedHashMap<>(view.since(request.number("since")));
+      answer.put("title", title);
+      request.answer(200, answer);
+    } else if (change.matches()) {
+      only("POST", request);
+      access.change(request);
+      WatchedRun run = run(change.group(1));
+      request.answer(
+          200,
+          change.group(2).equals("swap")
+              ? Changes.swap(run, request.body())
+              : Changes.rollback(run));
+    } else {
+      throw new HttpProblem(404, "there is nothing at " + path);
+    }
+  }
+
+  private static void only(String method, Request request) {
+    if (!request.method().equals(method)) {
+      request.set("Allow", method);
+      throw new HttpProblem(405, request.path() + " answers " + method + " only");
+    }
+  }
+
+  private WatchedRun run(String number) {
+    int index = Integer.parseInt(number);
+    if (index >= runs.size()) {
+      throw new HttpProblem(404, "there is no run " + index + ", only " + runs.size());
+    }
+    return runs.get(index);
+  }
+
+  @Override
+  public void close() {
+    viewing.close();
+    server.stop(0);
+    threads.shutdownNow();
+    asking.shutdownNow();
+  }
+}

@@ -1,0 +1,134 @@
+'use strict';
+const $ = id => document.getElementById(id);
+const parts = ['now', 'plots', 'model', 'components', 'journal', 'tables'];
+let key = sessionStorage.getItem('hydra.key') || '';
+let stamp = 0;
+
+// The owner's address has the key behind #, which browsers do not send.
+const given = new URLSearchParams(location.hash.slice(1)).get('key');
+if (given) {
+  key = given;
+  sessionStorage.setItem('hydra.key', key);
+  history.replaceState(null, '', location.pathname);
+}
+
+function call(path, options = {}) {
+  const headers = key ? {Authorization: 'Bearer ' + key} : {};
+  return fetch(path, {...options, headers});
+}
+
+function connection(text, lost) {
+  $('connection').textContent = text;
+  $('connection').classList.toggle('lost', lost);
+}
+
+function show(view) {
+  stamp = view.stamp;
+  document.title = $('title').textContent = (view.runs.length === 1 ? 'Run ' : 'Runs ') + view.title;
+  for (const id of parts) {
+    if (id in view.parts) {
+      replace($(id), view.parts[id]);
+    }
+  }
+  legend(view.runs);
+  choose(view.runs);
+}
+
+// What is scrolled stays so, and a button that has the focus keeps it.
+function replace(element, html) {
+  const scrolled = [...element.querySelectorAll('.wide')].map(each => [each.scrollLeft, each.scrollTop]);
+  const sites = document.activeElement?.dataset?.sites;
+  const focused = element.contains(document.activeElement) && sites;
+  element.innerHTML = html;
+  element.querySelectorAll('.wide').forEach((each, i) => {
+    [each.scrollLeft, each.scrollTop] = scrolled[i] || [0, 0];
+    each.tabIndex = 0; // can be scrolled by keys
+  });
+  if (focused) {
+    element.querySelector('[data-sites="' + CSS.escape(sites) + '"]')?.focus();
+  }
+}
+
+function legend(runs) {
+  $('legend').replaceChildren(...runs.map((run, i) => {
+    const name = document.createElement('span');
+    const colour = document.createElement('i');
+    colour.className = 'c' + i % 8;
+    name.append(colour, run.name + (run.training ? ', training' : ''));
+    return name;
+  }));
+}
+
+function choose(runs) {
+  const live = runs.map((run, index) => ({...run, index})).filter(run => run.training);
+  const options = live.map(run => new Option(run.name, run.index));
+  if (options.map(o => o.value).join() !== [...$('run').options].map(o => o.value).join()) {
+    $('run').replaceChildren(...options);
+  }
+  $('fields').disabled = !key || live.length === 0;
+  $('change-note').textContent = live.length === 0 ? 'no run is training'
+    : key ? '' : 'takes the key: open the address that hydra watch named on standard error';
+}
+
+async function follow() {
+  for (;;) {
+    try {
+      const answer = await call('/api/view?since=' + stamp);
+      if (answer.status === 401) {
+        connection('the key is missing or wrong', true);
+        $('ask').hidden = false;
+        return;
+      }
+      if (!answer.ok) {
+        throw new Error((await answer.json()).error);
+      }
+      show(await answer.json());
+      connection('live', false);
+    } catch (problem) {
+      connection('not connected: ' + problem.message, true);
+      await new Promise(done => setTimeout(done, 2000));
+    }
+    if (document.hidden) {
+      await new Promise(done => document.addEventListener('visibilitychange', done, {once: true}));
+    }
+  }
+}
+
+async function change(what, body) {
+  $('answer').hidden = false;
+  $('answer').textContent = 'asked; it is done between two steps';
+  try {
+    const answer = await call('/api/runs/' + $('run').value + '/' + what,
+      {method: 'POST', body: JSON.stringify(body)});
+    const said = await answer.json();
+    $('answer').textContent = said.error || said.lines.join('\n');
+  } catch (problem) {
+    $('answer').textContent = 'not connected: ' + problem.message;
+  }
+}
+
+function swap(tryOnly) {
+  const value = id => $(id).value.trim();
+  change('swap', {jar: value('jar'), sites: value('sites'), config: value('config'),
+    policy: value('policy'), dry_run: tryOnly});
+}
+
+$('swap').addEventListener('submit', event => { event.preventDefault(); swap(false); });
+$('try').addEventListener('click', () => swap(true));
+$('rollback').addEventListener('click', () => change('rollback', {}));
+$('model').addEventListener('click', event => {
+  const site = event.target.closest('button.site');
+  if (site) {
+    $('sites').value = site.dataset.sites;
+    $('change').scrollIntoView();
+    $('config').focus();
+  }
+});
+$('ask').addEventListener('submit', event => {
+  event.preventDefault();
+  key = $('key').value;
+  sessionStorage.setItem('hydra.key', key);
+  $('ask').hidden = true;
+  follow();
+});
+follow();

@@ -1,0 +1,282 @@
+// With the probabilities P of the whole and `change` = rowsum(dout out), the gradient of the scores is
+// dS = P (dout v - change) scale (FlashAttention, arXiv 2205.14135, appendix B.2).
+
+// Adds to the gradient of q what comes through the keys, and leaves `change` [batch, heads, time].
+//
+// Launch: grid ((time - window) / TILE, rounded up; heads; batch), 128 threads.
+extern "C" __global__ void __launch_bounds__(THREADS) strided_backward_queries(
+    const bf16* __restrict__ q, Long q_batch, Long q_time, Long q_head, const bf16* __restrict__ k,
+    Long k_batch, Long k_time, Long k_head, const bf16* __restrict__ v, Long v_batch, Long v_time,
+    Long v_head, const bf16* __restrict__ out, const bf16* __restrict__ dout,
+    const float* __restrict__ lse, bf16* __restrict__ dq, float* __restrict__ change, int time,
+    int heads, int shared, int window, int every, int globals, float scale) {
+  __shared__ __align__(16) Tile key_tile;
+  __shared__ __align__(16) Tile value_tile;
+  Long head = blockIdx.y, batch = blockIdx.z;
+  k += batch * k_batch + head / shared * k_head;
+  v += batch * v_batch + head / shared * v_head;
+  int lane = threadIdx.x % 32, column = lane % 4 * 2;
+  int first = window + blockIdx.x * TILE;
+  Keys keys(first, min(first + TILE, time) - 1, window, every, globals);
+
+  unsigned query[STEPS][4], arriving[STEPS][4];
+  float sum[PIECES][4], size[2], own[2];
+  int block[2];
+  Long at[2];
+  const bf16* from[2];
+  const bf16* arrived[2];
+#pragma unroll
+  for (int r = 0; r < 2; r++) {
+    int t = first + threadIdx.x / 32 * 16 + lane / 4 + 8 * r;
+    bool some = t < time;
+    block[r] = some ? (t - window) / every : -1;
+    from[r] = some ? q + batch * q_batch + t * q_time + head * q_head : nullptr;
+    at[r] = ((batch * time + t) * heads + head) * HEAD_DIM + column;
+    arrived[r] = some ? dout + at[r] - column : nullptr;
+    Long place = (batch * heads + head) * time + t;
+    size[r] = some ? lse[place] * LOG2_E : 0.f;
+    own[r] = 0.f;
+#pragma unroll
+    for (int n = 0; n < PIECES; n++) {
+      unsigned pair = some ? pair_at(dq + at[r] + n * 8) : 0u;
+      sum[n][2 * r] = low_of(pair);
+      sum[n][2 * r + 1] = high_of(pair);
+    }
+  }
+  first_operand(query, from[0], from[1]);
+  first_operand(arriving, arrived[0], arrived[1]);
+#pragma unroll
+  for (int r = 0; r < 2; r++) {
+#pragma unroll
+    for (int n = 0; n < PIECES; n++) {
+      unsigned d = arriving[n / 2][n % 2 * 2 + r];
+      unsigned o = block[r] >= 0 ? pair_at(out + at[r] + n * 8) : 0u;
+      own[r] += low_of(d) * low_of(o) + high_of(d) * high_of(o);
+    }
+    own[r] = over_row(own[r]);
+    if (block[r] >= 0 && lane % 4 == 0)
+      change[(batch * heads + head) * time + first + threadIdx.x / 32 * 16 + lane / 4 + 8 * r] =
+          own[r];
+  }
+
+  for (int index = 0; index < keys.count(); index += TILE) {
+    __syncthreads();
+    load_tile(key_tile, k, k_time, every, keys, index);
+    load_tile(value_tile, v, v_time, every, keys, index);
+    copies_commit();
+    copies_wait<0>();
+    __syncthreads();
+#pragma unroll 1
+    for (int part = 0; part < TILE && index + part < keys.count(); part += 16) {
+      float score[2][4], along[2][4];
+#pragma unroll
+      for (int n = 0; n < 2; n++)
+#pragma unroll
+        for (int e = 0; e < 4; e++) score[n][e] = along[n][e] = 0.f;
+#pragma unroll
+      for (int s = 0; s < STEPS; s++) {
+        unsigned b[4];
+        columns(b, key_tile, part, s * 16);
+        mma_bf16(score[0], query[s], b[0], b[1]);
+        mma_bf16(score[1], query[s], b[2], b[3]);
+        columns(b, value_tile, part, s * 16);
+        mma_bf16(along[0], arriving[s], b[0], b[1]);
+        mma_bf16(along[1], arriving[s], b[2], b[3]);
+      }
+#pragma unroll
+      for (int n = 0; n < 2; n++) {
+#pragma unroll
+        for (int e = 0; e < 4; e++) {
+          int i = index + part + n * 8 + column + e % 2, r = e / 2;
+          bool sees = i < keys.count() && visible(keys.at(i), block[r], globals);
+          float p = sees ? exp2_fast(score[n][e] * scale * LOG2_E - size[r]) : 0.f;
+          score[n][e] = p * (along[n][e] - own[r]) * scale;
+        }
+      }
+      unsigned a[4];
+      as_operand(a, score[0], score[1]);
+#pragma unroll
+      for (int n = 0; n < PIECES; n += 2) {
+        unsigned b[4];
+        rows(b, key_tile, part, n * 8);
+        mma_bf16(sum[n], a, b[0], b[1]);
+        mma_bf16(sum[n + 1], a, b[2], b[3]);
+      }
+    }
+  }
+#pragma unroll
+  for (int r = 0; r < 2; r++) {
+    if (block[r] >= 0) {
+#pragma unroll
+      for (int n = 0; n < PIECES; n++)
+        *reinterpret_cast<unsigned*>(dq + at[r] + n * 8) =
+            pack_bf16(sum[n][2 * r], sum[n][2 * r + 1]);
+    }
+  }
+}
+
+// Tasks of the gradients of keys and values: TILE keys each and `span` queries, counted from the first
+// one that sees the first of the keys. The first tile has tasks for all queries, as they all see key 0,
+// the others for those that can see any of theirs.
+struct Task {
+  int tile, first;  // key tile, first query
+
+  __device__ __forceinline__ Task(
+      int number, int first_tasks, int other_tasks, int span, int window, int every) {
+    tile = number < first_tasks ? 0 : 1 + (number - first_tasks) / other_tasks;
+    int part = number < first_tasks ? number : (number - first_tasks) % other_tasks;
+    first = window + tile * TILE * every + part * span;
+  }
+};
+
+__device__ __forceinline__ void load_queries(
+    Tile& tile, const bf16* from, Long time_stride, int first, int end) {
+  for (int i = threadIdx.x; i < TILE * PIECES; i += THREADS) {
+    int row = i / PIECES, element = i % PIECES * 8;
+    bool some = first + row < end;
+    copy_async(
+        &tile[row][element], from + (some ? (first + row) * time_stride + element : 0), some);
+  }
+}
+
+// Launch: grid (first_tasks + other_tasks * further tiles of keys; heads; batch), 128 threads.
+//
+//   partials  fp32 [batch, heads, tasks, 2, TILE, HEAD_DIM]: of keys, of values
+extern "C" __global__ void __launch_bounds__(THREADS) strided_backward_keys(
+    const bf16* __restrict__ q, Long q_batch, Long q_time, Long q_head, const bf16* __restrict__ k,
+    Long k_batch, Long k_time, Long k_head, const bf16* __restrict__ v, Long v_batch, Long v_time,
+    Long v_head, const bf16* __restrict__ dout, const float* __restrict__ lse,
+    const float* __restrict__ change, float* __restrict__ partials, int time, int heads, int shared,
+    int window, int every, int globals, float scale, int first_tasks, int other_tasks, int span) {
+  __shared__ __align__(16) Tile query_tile;
+  __shared__ __align__(16) Tile arriving_tile;
+  __shared__ float sizes[TILE], changes[TILE];
+  __shared__ int blocks[TILE];
+  Long head = blockIdx.y, batch = blockIdx.z;
+  Task task(blockIdx.x, first_tasks, other_tasks, span, window, every);
+  int lane = threadIdx.x % 32, warp = threadIdx.x / 32, column = lane % 4 * 2;
+  int lowest = task.tile * TILE + warp * 16;
+  q += batch * q_batch + head * q_head;
+  dout += (batch * time * heads + head) * HEAD_DIM;
+  lse += (batch * heads + head) * time;
+  change += (batch * heads + head) * time;
+
+  unsigned key[STEPS][4], value[STEPS][4];
+  float of_key[PIECES][4], of_value[PIECES][4];
+  const bf16* k_at[2];
+  const bf16* v_at[2];
+#pragma unroll
+  for (int r = 0; r < 2; r++) {
+    Long t = (Long)(lowest + lane / 4 + 8 * r) * every;
+    k_at[r] = t < time ? k + batch * k_batch + t * k_time + head / shared * k_head : nullptr;
+    v_at[r] = t < time ? v + batch * v_batch + t * v_time + head / shared * v_head : nullptr;
+  }
+  first_operand(key, k_at[0], k_at[1]);
+  first_operand(value, v_at[0], v_at[1]);
+#pragma unroll
+  for (int n = 0; n < PIECES; n++)
+#pragma unroll
+    for (int e = 0; e < 4; e++) of_key[n][e] = of_value[n][e] = 0.f;
+
+  int end = min(time, task.first + span);
+  for (int first = task.first; first < end; first += TILE) {
+    // Whether a query of the tile sees one of the block's keys, and of this warp's.
+    int oldest = (first - window) / every - globals + 1;
+    int newest = globals == 0 ? 0 : (min(first + TILE, end) - 1 - window) / every;
+    if (task.tile > 0 && oldest >= (task.tile + 1) * TILE) break;
+    __syncthreads();
+    load_queries(query_tile, q, q_time, first, end);
+    load_queries(arriving_tile, dout, (Long)heads * HEAD_DIM, first, end);
+    copies_commit();
+    if (threadIdx.x < TILE) {
+      int t = first + threadIdx.x;
+      bool some = t < end;
+      sizes[threadIdx.x] = some ? lse[t] * LOG2_E : 0.f;
+      changes[threadIdx.x] = some ? change[t] : 0.f;
+      blocks[threadIdx.x] = some ? (t - window) / every : -1;
+    }
+    copies_wait<0>();
+    __syncthreads();
+    if (lowest > 0 && (lowest > newest || lowest + 15 < oldest)) continue;
+#pragma unroll 1
+    for (int part = 0; part < TILE; part += 16) {
+      float score[2][4], along[2][4];
+#pragma unroll
+      for (int n = 0; n < 2; n++)
+#pragma unroll
+        for (int e = 0; e < 4; e++) score[n][e] = along[n][e] = 0.f;
+#pragma unroll
+      for (int s = 0; s < STEPS; s++) {
+        unsigned b[4];
+        columns(b, query_tile, part, s * 16);
+        mma_bf16(score[0], key[s], b[0], b[1]);
+        mma_bf16(score[1], key[s], b[2], b[3]);
+        columns(b, arriving_tile, part, s * 16);
+        mma_bf16(along[0], value[s], b[0], b[1]);
+        mma_bf16(along[1], value[s], b[2], b[3]);
+      }
+#pragma unroll
+      for (int n = 0; n < 2; n++) {
+#pragma unroll
+        for (int e = 0; e < 4; e++) {
+          int i = part + n * 8 + column + e % 2;
+          bool sees = visible(lowest + lane / 4 + e / 2 * 8, blocks[i], globals);
+          float p = sees ? exp2_fast(score[n][e] * scale * LOG2_E - sizes[i]) : 0.f;
+          score[n][e] = p;
+          along[n][e] = p * (along[n][e] - changes[i]) * scale;
+        }
+      }
+      unsigned p[4], d[4];
+      as_operand(p, score[0], score[1]);
+      as_operand(d, along[0], along[1]);
+#pragma unroll
+      for (int n = 0; n < PIECES; n += 2) {
+        unsigned b[4];
+        rows(b, arriving_tile, part, n * 8);
+        mma_bf16(of_value[n], p, b[0], b[1]);
+        mma_bf16(of_value[n + 1], p, b[2], b[3]);
+        rows(b, query_tile, part, n * 8);
+        mma_bf16(of_key[n], d, b[0], b[1]);
+        mma_bf16(of_key[n + 1], d, b[2], b[3]);
+      }
+    }
+  }
+  partials += ((batch * heads + head) * gridDim.x + blockIdx.x) * 2 * TILE * HEAD_DIM;
+#pragma unroll
+  for (int r = 0; r < 2; r++) {
+    float* to = partials + (warp * 16 + lane / 4 + 8 * r) * HEAD_DIM + column;
+#pragma unroll
+    for (int n = 0; n < PIECES; n++) {
+#pragma unroll
+      for (int e = 0; e < 2; e++) {
+        to[n * 8 + e] = of_key[n][2 * r + e];
+        to[TILE * HEAD_DIM + n * 8 + e] = of_value[n][2 * r + e];
+      }
+    }
+  }
+}
+
+// Adds the sums over tasks, and over the heads that share a key, to the gradients of keys and values
+// [batch, time, kvHeads, HEAD_DIM], contiguous, in a fixed order.
+//
+// Launch: grid (keys, kvHeads, batch), 2 * HEAD_DIM threads.
+extern "C" __global__ void __launch_bounds__(2 * HEAD_DIM) strided_backward_sums(
+    const float* __restrict__ partials, bf16* __restrict__ dk, bf16* __restrict__ dv, int time,
+    int heads, int shared, int every, int first_tasks, int other_tasks, int tasks) {
+  int key = blockIdx.x, tile = key / TILE, element = threadIdx.x % HEAD_DIM;
+  int which = threadIdx.x / HEAD_DIM;
+  int begin = tile == 0 ? 0 : first_tasks + (tile - 1) * other_tasks;
+  int count = tile == 0 ? first_tasks : other_tasks;
+  Long batch = blockIdx.z;
+  float sum = 0.f;
+  for (int h = 0; h < shared; h++) {
+    Long head = batch * heads + blockIdx.y * shared + h;
+    const float* from = partials + (head * tasks + begin) * 2 * TILE * HEAD_DIM +
+                        (which * TILE + key % TILE) * HEAD_DIM + element;
+#pragma unroll 8
+    for (int i = 0; i < count; i++) sum += from[(Long)i * 2 * TILE * HEAD_DIM];
+  }
+  bf16* to = which ? dv : dk;
+  to += ((batch * time + (Long)key * every) * gridDim.y + blockIdx.y) * HEAD_DIM + element;
+  from_float(to_float(*to) + sum, *to);
+}

@@ -1,0 +1,367 @@
+package dev.hydra.inference;
+
+import dev.hydra.composer.model.BatchState;
+import dev.hydra.composer.model.ForwardContext;
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.ModelState;
+import dev.hydra.composer.swap.Swapper;
+import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Iterator;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Continues many texts with one model at the same time. Sessions join and leave between two steps
+ * (continuous batching, Orca, OSDI 2022); prompts are read in chunks between the steps of those
+ * that are being continued (arXiv 2308.16369). A step draws one token for each.
+ *
+ * <p>Sessions are opened from any thread; one thread runs the engine, see {@link EngineThread}.
+ */
+public final class Engine implements AutoCloseable {
+  private final Model model;
+  private final int vocabulary;
+  private final EngineLimits limits;
+  private final @Nullable Swapper swapper;
+  private final PromptReader reader;
+  private final PrefixCache prefixes;
+  private final WaitingRoom waiting;
+  private final EngineStatistics statistics = new EngineStatistics();
+  private final List<Session> reading = new ArrayList<>();
+  private final List<Session> live = new ArrayList<>();
+  private final BatchState batch = new BatchState();
+  private final AtomicInteger unfinished = new AtomicInteger();
+
+  /**
+   * Creates an engine.
+   *
+   * @param model stays the caller's; nobody else runs it meanwhile
+   * @param vocabulary how many tokens mean something; a model may have room for more
+   * @param settings what some of them mean
+   */
+  public Engine(Model model, int vocabulary, GenerationSettings settings, EngineLimits limits) {
+    this(model, vocabulary, settings, limits, null);
+  }
+
+  /**
+   * Creates an engine of a model whose components may be swapped between two steps.
+   *
+   * @param swapper exchanges them
+   */
+  public Engine(
+      Model model,
+      int vocabulary,
+      GenerationSettings settings,
+      EngineLimits limits,
+      @Nullable Swapper swapper) {
+    this.swapper = swapper;
+    this.model = model;
+    this.vocabulary = Math.min(vocabulary, model.spec().vocabSize());
+    this.limits = limits;
+    this.prefixes = new PrefixCache(limits.prefixBytes());
+    this.reader = new PromptReader(model, settings, prefixes, statistics);
+    this.waiting = new WaitingRoom(limits.waiting());
+  }
+
+  /** Returns its bounds. */
+  public EngineLimits limits() {
+    return limits;
+  }
+
+  /** Returns how many tokens mean something: those that prompts may have and that are drawn. */
+  public int vocabulary() {
+    return vocabulary;
+  }
+
+  /** Returns its counts. */
+  public EngineStatistics statistics() {
+    return statistics;
+  }
+
+  /**
+   * Opens a session.
+   *
+   * @throws IllegalArgumentException if the prompt is empty, has a token that the model lacks, or
+   *     there would be more tokens than the engine holds
+   * @throws EngineBusyException if too many sessions wait
+   * @throws IllegalStateException if the engine has been closed
+   */
+  public Session open(Request request, TokenListener listener) {
+    Session session = new Session(checked(request), listener);
+    open(List.of(session));
+    return session;
+  }
+
+  /** Opens sessions that were {@link #prepare prepared}, all or none, as {@link #open} does. */
+  public void open(List<Session> sessions) {
+    unfinished.addAndGet(sessions.size());
+    try {
+      waiting.add(sessions, Math.max(0, limits.sessions() - statistics.snapshot().running()));
+    } catch (RuntimeException e) {
+      unfinished.addAndGet(-sessions.size());
+      throw e;
+    }
+    sessions.forEach(session -> statistics.opened());
+  }
+
+  /** Makes a session that is to be opened together with others. */
+  public Session prepare(Request request, TokenListener listener) {
+    return new Session(checked(request), listener);
+  }
+
+  private Request checked(Request request) {
+    SequenceScorer.checkTokens(request.prompt(), vocabulary);
+    long tokens = (long) request.prompt().length + request.maxTokens();
+    if (tokens > limits.context()) {
+      throw new IllegalArgumentException(
+          "the prompt has "
+              + request.prompt().length
+              + " tokens and "
+              + request.maxTokens()
+              + " are to be drawn, which are more than the "
+              + limits.context()
+              + " of the context; shorten one of them");
+    }
+    return request;
+  }
+
+  /**
+   * Makes one step, on the thread that runs the engine.
+   *
+   * @return whether there is more to do
+   */
+  public boolean step() {
+    try (Grad off = Grad.off()) {
+      swap();
+      leave(live, true);
+      leave(reading, false);
+      admit();
+      read();
+      count();
+      decode();
+    }
+    count();
+    return isBusy();
+  }
+
+  /** Waits until there is something to do, or some milliseconds have passed. */
+  void await(long millis) throws InterruptedException {
+    waiting.await(millis);
+  }
+
+  /** Lets components be exchanged; kept states are of those before. */
+  private void swap() {
+    if (swapper == null || !swapper.pending()) {
+      return;
+    }
+    batch.split();
+    prefixes.clear();
+    List<ModelState> states = new ArrayList<>(batch.rows());
+    for (Session session : reading) {
+      ModelState state = session.state();
+      if (state != null) {
+        states.add(state);
+      }
+    }
+    swapper.boundary(statistics.snapshot().steps(), states);
+  }
+
+  private void count() {
+    statistics.now(reading.size() + live.size(), waiting.size(), prefixes.bytes());
+  }
+
+  private void leave(List<Session> sessions, boolean batched) {
+    for (int i = sessions.size() - 1; i >= 0; i--) {
+      Session session = sessions.get(i);
+      if (session.cancelled()) {
+        sessions.remove(i);
+        if (batched) {
+          keep(session, batch.remove(i));
+        }
+        finish(session, FinishReason.CANCELLED);
+      }
+    }
+  }
+
+  private void admit() {
+    while (reading.size() + live.size() < limits.sessions()) {
+      Session next = waiting.poll().orElse(null);
+      if (next == null) {
+        return;
+      }
+      reading.add(next);
+    }
+  }
+
+  private void read() {
+    int budget = limits.prefill();
+    for (Iterator<Session> next = reading.iterator(); next.hasNext() && budget > 0; ) {
+      Session session = next.next();
+      try {
+        budget -= reader.read(session, budget);
+        if (reader.finished(session)) {
+          next.remove();
+          begin(session);
+        }
+      } catch (RuntimeException e) {
+        next.remove();
+        fail(session, e);
+      }
+    }
+  }
+
+  /** Goes on with a session whose prompt has been read but for its last token, or all of it. */
+  private void begin(Session session) {
+    if (session.request().maxTokens() == 0) {
+      finish(session, FinishReason.LENGTH);
+      return;
+    }
+    ModelState state = session.state();
+    if (state == null || state.position() == 0) {
+      first(session);
+      return;
+    }
+    session.state(null);
+    batch.add(state);
+    live.add(session);
+  }
+
+  /** Draws after a prompt of one token: there is no state yet that could be joined with others. */
+  private void first(Session session) {
+    ModelState state = new ModelState();
+    session.state(state);
+    boolean goesOn;
+    try (PointerScope scope = new PointerScope();
+        ForwardContext forward = ForwardContext.evaluation().with(state)) {
+      Tensor logits = logits(new long[] {session.last()}, forward);
+      goesOn = draw(logits, List.of(session)).get(0);
+    }
+    if (goesOn) {
+      session.state(null);
+      batch.add(state);
+      live.add(session);
+    }
+  }
+
+  private void decode() {
+    if (live.isEmpty()) {
+      return;
+    }
+    List<Boolean> goOn;
+    try (PointerScope scope = new PointerScope();
+        ForwardContext forward = ForwardContext.evaluation().with(batch)) {
+      long[] last = live.stream().mapToLong(Session::last).toArray();
+      goOn = draw(logits(last, forward), live);
+    } catch (RuntimeException e) {
+      List<Session> all = List.copyOf(live);
+      live.clear();
+      batch.close();
+      all.forEach(session -> fail(session, e));
+      return;
+    }
+    for (int i = live.size() - 1; i >= 0; i--) {
+      if (!goOn.get(i)) {
+        Session session = live.remove(i);
+        keep(session, batch.remove(i));
+      }
+    }
+  }
+
+  /** The logits [rows, vocabulary] after one more token of each row. */
+  private Tensor logits(long[] tokens, ForwardContext forward) {
+    Tensor ids = Tensor.create(tokens).view(-1, 1).to(model.placement().device(), ScalarType.Long);
+    Tensor hidden = model.hidden(ids, forward);
+    return Tensors.slice(model.logits(hidden).squeeze(1), 1, 0, vocabulary);
+  }
+
+  /** Draws a token for each session and tells it; returns which of them go on. */
+  private List<Boolean> draw(Tensor logits, List<Session> sessions) {
+    int[] tokens = Sampler.draw(logits, sessions.stream().map(Session::row).toList());
+    List<TokenScore> scores = DrawnScores.of(logits, tokens, sessions);
+    statistics.drawn(tokens.length);
+    List<Boolean> goOn = new ArrayList<>();
+    for (int i = 0; i < tokens.length; i++) {
+      goOn.add(accept(sessions.get(i), scores.get(i)));
+    }
+    return goOn;
+  }
+
+  private boolean accept(Session session, TokenScore drawn) {
+    try {
+      if (drawn.token() == Sampler.NOT_FINITE) {
+        throw NotFiniteException.logits();
+      }
+      session.add(drawn.token());
+      boolean more = session.listener().token(drawn);
+      if (!more || session.request().endTokens().contains(drawn.token())) {
+        finish(session, FinishReason.STOP);
+        return false;
+      }
+      if (session.drawn() == session.request().maxTokens()) {
+        finish(session, FinishReason.LENGTH);
+        return false;
+      }
+      return true;
+    } catch (RuntimeException e) {
+      fail(session, e);
+      return false;
+    }
+  }
+
+  /** Keeps the state that a text was left in: it has seen all but the last token. */
+  private void keep(Session session, ModelState state) {
+    int[] tokens = session.tokens();
+    if (prefixes.enabled() && reader.reusable(session)) {
+      prefixes.put(Arrays.copyOf(tokens, tokens.length - 1), state);
+    } else {
+      state.close();
+    }
+  }
+
+  /** Says whether there is a session that is not over. */
+  public boolean isBusy() {
+    return unfinished.get() > 0;
+  }
+
+  private void finish(Session session, FinishReason reason) {
+    end(session);
+    if (reason == FinishReason.CANCELLED) {
+      statistics.wasCancelled();
+    }
+    session.listener().finished(reason);
+  }
+
+  private void end(Session session) {
+    session.end();
+    unfinished.decrementAndGet();
+  }
+
+  private void fail(Session session, RuntimeException problem) {
+    end(session);
+    statistics.hasFailed();
+    session.listener().failed(problem);
+  }
+
+  /**
+   * Closes the engine, on the thread that runs it or after its end. Sessions that are not over are
+   * cancelled.
+   */
+  @Override
+  public void close() {
+    List<Session> all = new ArrayList<>(waiting.close());
+    all.addAll(reading);
+    all.addAll(live);
+    reading.clear();
+    live.clear();
+    batch.close();
+    prefixes.close();
+    all.forEach(session -> finish(session, FinishReason.CANCELLED));
+    count();
+  }
+}

@@ -1,0 +1,24 @@
+package dev.hydra.inference;
+
+/**
+ * The bounds of an engine.
+ *
+ * @param sessions how many texts are continued at the same time
+ * @param waiting how many more may wait for their turn
+ * @param context the most tokens of a text, those to draw included
+ * @param prefill the most tokens of prompts that are read between two decoding steps
+ * @param prefixBytes the most bytes of decoding states that are kept of texts, for others that
+ *     begin as these do; 0 to keep none
+ */
+public record EngineLimits(int sessions, int waiting, int context, int prefill, long prefixBytes) {
+  /** Bounds for a server on one machine. */
+  public static final EngineLimits DEFAULT = new EngineLimits(64, 256, 32_768, 512, 512L << 20);
+
+  /** Checks the ranges. */
+  public EngineLimits {
+    if (sessions < 1 || waiting < 0 || context < 1 || prefill < 1 || prefixBytes < 0) {
+      throw new IllegalArgumentException(
+          "an engine needs room for one session, one token of context and one of prefill at least");
+    }
+  }
+}

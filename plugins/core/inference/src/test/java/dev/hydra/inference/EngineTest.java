@@ -1,0 +1,277 @@
+package dev.hydra.inference;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import com.typesafe.config.ConfigFactory;
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.swap.SwapHost;
+import dev.hydra.composer.swap.SwapReport;
+import dev.hydra.composer.swap.SwapRequest;
+import dev.hydra.composer.swap.Swapper;
+import dev.hydra.testing.Handles;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+class EngineTest {
+  private static final Sampling GREEDY = new Sampling(0, 0, 1, 0);
+
+  private static Model model;
+
+  @BeforeAll
+  static void build() {
+    model = Trial.model();
+  }
+
+  @AfterAll
+  static void close() {
+    model.close();
+  }
+
+  private static Request request(int[] prompt, int tokens, Sampling sampling) {
+    return new Request(prompt, tokens, sampling, Set.of());
+  }
+
+  private static Trial.Heard alone(Request request) {
+    Trial.Heard heard = new Trial.Heard();
+    try (Engine engine = Trial.engine(model, 1, 0)) {
+      engine.open(request, heard);
+      while (engine.step()) {}
+    }
+    assertThat(heard.problem).isNull();
+    return heard;
+  }
+
+  /** Sessions of random length that join at random say what each says alone. */
+  private static void together(SplittableRandom random, long prefixBytes, Sampling... ways) {
+    List<Request> requests = new ArrayList<>();
+    for (int i = 0; i < 16; i++) {
+      Sampling way = ways[i % ways.length].withSeed(i);
+      requests.add(request(Trial.prompt(random, 40), 1 + random.nextInt(30), way));
+    }
+    List<Trial.Heard> heard = new ArrayList<>();
+    try (Engine engine = Trial.engine(model, 16, prefixBytes)) {
+      while (heard.size() < requests.size() || engine.isBusy()) {
+        while (heard.size() < requests.size() && random.nextInt(3) > 0) {
+          heard.add(new Trial.Heard());
+          engine.open(requests.get(heard.size() - 1), heard.get(heard.size() - 1));
+        }
+        engine.step();
+      }
+    }
+    for (int i = 0; i < requests.size(); i++) {
+      assertThat(heard.get(i).problem).isNull();
+      assertEquals(FinishReason.LENGTH, heard.get(i).reason);
+      assertEquals(alone(requests.get(i)).tokens, heard.get(i).tokens, "session " + i);
+    }
+  }
+
+  @Test
+  void sessionsTogetherSayWhatTheySayAlone() {
+    for (int seed = 0; seed < 3; seed++) {
+      together(new SplittableRandom(seed), 0, GREEDY);
+    }
+  }
+
+  @Test
+  void soDoTheyWithKeptPrefixes() {
+    together(new SplittableRandom(7), 1 << 20, GREEDY);
+  }
+
+  @Test
+  void seedsMakeTextsWhateverIsBesideThem() {
+    together(
+        new SplittableRandom(9),
+        0,
+        GREEDY,
+        new Sampling(1, 0, 1, 0),
+        new Sampling(0.9, 5, 1, 0),
+        new Sampling(1.1, 0, 0.8, 0),
+        new Sampling(1, 0, 1, 0.2, 1.3, 0.5, 0.5, Map.of(3, 2.0), 0));
+  }
+
+  @Test
+  void agreesWithTheGenerator() {
+    int[] prompt = Trial.prompt(new SplittableRandom(5), 40);
+    List<Integer> drawn = new ArrayList<>();
+    new TextGenerator(model, Trial.VOCABULARY, GenerationSettings.NONE)
+        .generate(prompt, 25, GREEDY, drawn::add);
+    assertEquals(drawn, alone(request(prompt, 25, GREEDY)).tokens);
+  }
+
+  @Test
+  void keptPrefixesAreUsed() {
+    int[] prompt = new SplittableRandom(1).ints(40, 0, Trial.VOCABULARY).toArray();
+    List<Integer> expected = alone(request(prompt, 8, GREEDY)).tokens;
+    try (Engine engine = Trial.engine(model, 4, 1 << 22)) {
+      for (int i = 0; i < 3; i++) {
+        Trial.Heard heard = new Trial.Heard();
+        engine.open(request(prompt, 8, GREEDY), heard);
+        while (engine.step()) {}
+        assertEquals(expected, heard.tokens);
+      }
+      assertEquals(39, engine.statistics().snapshot().promptTokens());
+      assertEquals(2 * 39, engine.statistics().snapshot().reusedTokens());
+      int[] longer = new int[prompt.length + expected.size()];
+      System.arraycopy(prompt, 0, longer, 0, prompt.length);
+      for (int i = 0; i < expected.size(); i++) {
+        longer[prompt.length + i] = expected.get(i);
+      }
+      Trial.Heard heard = new Trial.Heard();
+      engine.open(request(longer, 8, GREEDY), heard);
+      while (engine.step()) {}
+      assertEquals(alone(request(longer, 8, GREEDY)).tokens, heard.tokens);
+      assertEquals(39, engine.statistics().snapshot().promptTokens());
+    }
+  }
+
+  @Test
+  void scoresAreThoseOfTheScorer() {
+    int[] prompt = Trial.prompt(new SplittableRandom(3), 40);
+    Request.ScoreRequest all = new Request.ScoreRequest(true, true, 3);
+    Trial.Heard heard = alone(new Request(prompt, 5, GREEDY, Set.of(), all));
+    int[] text = new int[prompt.length + 5];
+    System.arraycopy(prompt, 0, text, 0, prompt.length);
+    for (int i = 0; i < 5; i++) {
+      text[prompt.length + i] = heard.tokens.get(i);
+    }
+    double[] expected = new SequenceScorer(model).logProbabilities(text);
+    List<TokenScore> scores = new ArrayList<>(heard.prompt);
+    scores.addAll(heard.scores);
+    assertEquals(expected.length, scores.size());
+    for (int i = 0; i < expected.length; i++) {
+      assertEquals(text[i + 1], scores.get(i).token());
+      assertEquals(expected[i], scores.get(i).logProbability(), 1e-4);
+      assertEquals(3, scores.get(i).likeliest().size());
+    }
+    assertEquals(heard.tokens.get(0), heard.scores.get(0).likeliest().get(0).token());
+    assertEquals(
+        heard.scores.get(0).logProbability(),
+        heard.scores.get(0).likeliest().get(0).logProbability());
+  }
+
+  @Test
+  void endsAtEndTokensWhenToldAndWhenCancelled() {
+    int[] prompt = {1, 2, 3};
+    List<Integer> tokens = alone(request(prompt, 10, GREEDY)).tokens;
+    Trial.Heard ended = alone(new Request(prompt, 10, GREEDY, Set.of(tokens.get(4))));
+    int first = tokens.indexOf(tokens.get(4));
+    assertEquals(tokens.subList(0, first + 1), ended.tokens);
+    assertEquals(FinishReason.STOP, ended.reason);
+    try (Engine engine = Trial.engine(model, 2, 0)) {
+      Trial.Heard heard = new Trial.Heard();
+      Session session = engine.open(request(prompt, 10, GREEDY), heard);
+      engine.step();
+      session.cancel();
+      while (engine.step()) {}
+      assertEquals(FinishReason.CANCELLED, heard.reason);
+      assertThat(heard.tokens).hasSizeLessThan(3);
+    }
+  }
+
+  @Test
+  void isBounded() {
+    Engine engine =
+        new Engine(
+            model, Trial.VOCABULARY, GenerationSettings.NONE, new EngineLimits(2, 3, 20, 8, 0));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> engine.open(request(new int[] {1}, 20, GREEDY), new Trial.Heard()));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> engine.open(request(new int[0], 1, GREEDY), new Trial.Heard()));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> engine.open(request(new int[] {97}, 1, GREEDY), new Trial.Heard()));
+    for (int i = 0; i < 5; i++) {
+      engine.open(request(new int[] {1}, 2, GREEDY), new Trial.Heard());
+    }
+    assertThrows(
+        EngineBusyException.class,
+        () -> engine.open(request(new int[] {1}, 2, GREEDY), new Trial.Heard()));
+    Trial.Heard last = new Trial.Heard();
+    engine.step();
+    engine.open(request(new int[] {1}, 2, GREEDY), last);
+    engine.close();
+    assertEquals(FinishReason.CANCELLED, last.reason);
+    assertThrows(
+        IllegalStateException.class,
+        () -> engine.open(request(new int[] {1}, 2, GREEDY), new Trial.Heard()));
+  }
+
+  /** Another instance of a component takes over under load, and nobody notices. */
+  @Test
+  void componentsAreSwappedUnderLoad() throws InterruptedException {
+    SplittableRandom random = new SplittableRandom(21);
+    List<Request> requests = new ArrayList<>();
+    for (int i = 0; i < 8; i++) {
+      requests.add(request(Trial.prompt(random, 40), 30, GREEDY));
+    }
+    List<List<Integer>> expected = requests.stream().map(each -> alone(each).tokens).toList();
+    List<Trial.Heard> heard = new ArrayList<>();
+    List<CompletableFuture<SwapReport>> reports = new ArrayList<>();
+    try (Swapper swapper = new Swapper(model, SwapHost.none());
+        Engine engine =
+            new Engine(
+                model,
+                Trial.VOCABULARY,
+                GenerationSettings.NONE,
+                new EngineLimits(8, 8, 1000, 7, 1 << 20),
+                swapper)) {
+      for (Request each : requests) {
+        heard.add(new Trial.Heard());
+        engine.open(each, heard.get(heard.size() - 1));
+      }
+      for (int step = 0; engine.isBusy(); step++) {
+        engine.step();
+        if (step % 8 == 4) {
+          SwapRequest request =
+              SwapRequest.configure(
+                  ConfigFactory.parseString("chunk = 16"), Trial.MAMBA.get(reports.size() % 4));
+          reports.add(CompletableFuture.supplyAsync(() -> swapper.swap(request)));
+          while (!swapper.pending() && !reports.get(reports.size() - 1).isDone()) {
+            Thread.sleep(1);
+          }
+        }
+      }
+    }
+    assertThat(reports).hasSizeGreaterThan(2);
+    for (CompletableFuture<SwapReport> report : reports) {
+      assertEquals(SwapReport.Status.SWITCHED, report.join().status(), report.join().reason());
+    }
+    for (int i = 0; i < requests.size(); i++) {
+      assertThat(heard.get(i).problem).isNull();
+      assertEquals(expected.get(i), heard.get(i).tokens, "session " + i);
+    }
+  }
+
+  @Test
+  void leavesNothingBehind() {
+    Handles.assertFreesItself(
+        20,
+        () -> {
+          SplittableRandom random = new SplittableRandom(2);
+          try (Engine engine = Trial.engine(model, 4, 1 << 20)) {
+            List<Session> sessions = new ArrayList<>();
+            for (int i = 0; i < 8; i++) {
+              Sampling way = new Sampling(1, 4, 0.9, 0, 1.2, 0.1, 0, Map.of(), i);
+              sessions.add(
+                  engine.open(request(Trial.prompt(random, 20), 6, way), new Trial.Heard()));
+            }
+            for (int i = 0; i < 3; i++) {
+              engine.step();
+            }
+            sessions.get(1).cancel();
+            engine.step();
+          }
+        });
+  }
+}

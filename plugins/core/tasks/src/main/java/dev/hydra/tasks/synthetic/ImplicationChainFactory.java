@@ -1,0 +1,128 @@
+package dev.hydra.tasks.synthetic;
+
+import dev.hydra.api.HydraPlugin;
+import dev.hydra.api.Option;
+import dev.hydra.api.Settings;
+import dev.hydra.tasks.Condition;
+import dev.hydra.tasks.Example;
+import dev.hydra.tasks.Task;
+import dev.hydra.tasks.TaskContext;
+import dev.hydra.tasks.TaskFactory;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+
+/**
+ * Creates tasks of following implications (Hydra, arXiv 2508.15099, section on multi-step logic):
+ * premises such as {@code A > B .} in random order, and the question where a chain that begins at a
+ * letter ends, k steps further on. The distractors are chains of other letters, so that neither the
+ * letters nor their number in premises tell the end of the right one from the ends of others.
+ */
+@HydraPlugin("implication-chain")
+public final class ImplicationChainFactory implements TaskFactory {
+  static final Option<List<Integer>> STEPS =
+      Option.integers("steps", "numbers of steps, each a condition")
+          .where(all -> !all.isEmpty() && all.stream().allMatch(k -> k > 0), "numbers above 0")
+          .orElse(List.of(2, 3, 4, 5));
+  static final Option<Integer> DISTRACTORS =
+      Option.integer("distractors", "premises of other chains").atLeast(0).orElse(10);
+  static final Option<Integer> LETTERS =
+      Option.integer("letters", "letters that there are").atLeast(3).orElse(26);
+
+  /** Creates the factory, for the registry. */
+  public ImplicationChainFactory() {}
+
+  @Override
+  public List<Option<?>> options() {
+    return List.of(STEPS, DISTRACTORS, LETTERS);
+  }
+
+  @Override
+  public Task create(TaskContext from) {
+    Settings settings = from.settings();
+    Chains chains =
+        new Chains(settings.get(STEPS), settings.get(DISTRACTORS), settings.get(LETTERS));
+    int needed = chains.most();
+    if (settings.get(LETTERS) < needed) {
+      throw settings.invalid(
+          LETTERS, "must be at least " + needed + " for so many steps and distractors");
+    }
+    return chains;
+  }
+
+  private record Chains(List<Integer> steps, int distractors, int letters) implements Task {
+    private static final int TOKENS_OF_A_PREMISE = 4;
+    private static final int TOKENS_OF_THE_QUESTION = 2;
+
+    @Override
+    public List<String> vocabulary() {
+      return Words.all(
+          letters <= 26
+              ? IntStream.range(0, letters).mapToObj(i -> String.valueOf((char) ('A' + i))).toList()
+              : Words.numbered("L", letters),
+          List.of(">", "."));
+    }
+
+    private int arrow() {
+      return letters;
+    }
+
+    private int stop() {
+      return letters + 1;
+    }
+
+    /** The fewest letters with which every example can be made. */
+    int most() {
+      int longest = steps.stream().mapToInt(k -> k).max().orElseThrow();
+      int shortest = steps.stream().mapToInt(k -> k).min().orElseThrow();
+      // The distractors are chains as long as the question's or the shortest, and a rest.
+      return longest + 1 + distractors + (distractors + shortest - 1) / shortest;
+    }
+
+    @Override
+    public List<Condition> conditions() {
+      return steps.stream()
+          .map(
+              k ->
+                  new Condition(
+                      "k=" + k,
+                      TOKENS_OF_A_PREMISE * (k + distractors) + TOKENS_OF_THE_QUESTION,
+                      true,
+                      1.0 / (1 + chains(k).size())))
+          .toList();
+    }
+
+    /** Returns the lengths of the chains of distractors. */
+    private List<Integer> chains(int k) {
+      List<Integer> lengths = new ArrayList<>();
+      for (int left = distractors; left > 0; left -= k) {
+        lengths.add(Math.min(k, left));
+      }
+      return lengths;
+    }
+
+    @Override
+    public Example example(int condition, SplittableRandom random) {
+      int k = steps.get(condition);
+      List<Integer> lengths = chains(k);
+      int[] letter = Draw.distinct(k + 1 + distractors + lengths.size(), letters, random);
+      int[][] premises = new int[k + distractors][];
+      int used = 0;
+      int premise = 0;
+      lengths.add(0, k);
+      for (int length : lengths) {
+        for (int i = 0; i < length; i++) {
+          premises[premise++] = new int[] {letter[used + i], letter[used + i + 1]};
+        }
+        used += length + 1;
+      }
+      Draw.shuffle(premises, random);
+      Example.Builder example = new Example.Builder();
+      for (int[] each : premises) {
+        example.read(each[0], arrow(), each[1], stop());
+      }
+      return example.read(letter[0], arrow()).ask(letter[k]).build();
+    }
+  }
+}

@@ -1,0 +1,70 @@
+package dev.hydra.tasks.synthetic;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import dev.hydra.api.ConfigException;
+import dev.hydra.tasks.Example;
+import dev.hydra.tasks.Task;
+import dev.hydra.tasks.Tasks;
+import java.util.HashMap;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class FactsTest {
+  private static final int SUBJECTS = 20;
+  private static final int OBJECTS = 9;
+  private final Task task =
+      Tasks.create(new FactsFactory(), "subjects = 20, objects = 9, read = 3");
+
+  @Test
+  void everyExampleIsInOrder() {
+    Tasks.check(Tasks.create(new FactsFactory(), "subjects = 4000, objects = 9, read = 3"));
+  }
+
+  private Map<Integer, Integer> world() {
+    Map<Integer, Integer> world = new HashMap<>();
+    for (int seed = 0; seed < 400; seed++) {
+      Example example = Tasks.example(task, 0, seed);
+      assertEquals(2, example.length());
+      Integer before = world.put(example.tokens()[1], example.targets()[1]);
+      assertThat(before == null ? example.targets()[1] : before).isEqualTo(example.targets()[1]);
+    }
+    return world;
+  }
+
+  @Test
+  void theWorldNeverChanges() {
+    assertThat(world()).hasSize(SUBJECTS);
+  }
+
+  @Test
+  void whatIsReadIsTheAnswerAndIsNotWhatTheWorldSays() {
+    Map<Integer, Integer> world = world();
+    for (int seed = 0; seed < 100; seed++) {
+      Example example = Tasks.example(task, 1, seed);
+      int[] tokens = example.tokens();
+      int asked = tokens[tokens.length - 1];
+      int said = 0;
+      for (int i = 0; i + 2 < tokens.length; i += 3) {
+        assertEquals(SUBJECTS + OBJECTS, tokens[i]);
+        assertNotEquals(world.get(tokens[i + 1]), tokens[i + 2]);
+        said = tokens[i + 1] == asked ? tokens[i + 2] : said;
+      }
+      assertEquals(said, example.targets()[tokens.length - 1]);
+    }
+  }
+
+  @Test
+  void onlyTheOpenBookIsHeldOut() {
+    assertThat(task.conditions()).extracting(each -> each.heldOut()).containsExactly(false, true);
+  }
+
+  @Test
+  void whatDoesNotFitIsRefused() {
+    assertThrows(
+        ConfigException.class, () -> Tasks.create(new FactsFactory(), "subjects = 3, read = 4"));
+  }
+}

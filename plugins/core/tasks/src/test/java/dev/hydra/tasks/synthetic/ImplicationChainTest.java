@@ -1,0 +1,103 @@
+package dev.hydra.tasks.synthetic;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import dev.hydra.api.ConfigException;
+import dev.hydra.tasks.Example;
+import dev.hydra.tasks.Task;
+import dev.hydra.tasks.Tasks;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+class ImplicationChainTest {
+  private static final int LETTERS = 26;
+  private final Task task = Tasks.create(new ImplicationChainFactory(), "");
+
+  private record Asked(Map<Integer, Integer> premises, int start, int answer, int firstPremise) {}
+
+  private static Asked read(Example example) {
+    int[] tokens = example.tokens();
+    Map<Integer, Integer> premises = new HashMap<>();
+    for (int i = 0; i + 2 < tokens.length; i += 4) {
+      assertNull(premises.put(tokens[i], tokens[i + 2]), "a letter implies one other");
+      assertEquals(LETTERS, tokens[i + 1]);
+      assertEquals(LETTERS + 1, tokens[i + 3]);
+    }
+    return new Asked(
+        premises, tokens[tokens.length - 2], example.targets()[tokens.length - 1], tokens[0]);
+  }
+
+  @Test
+  void everyExampleIsInOrder() {
+    Tasks.check(task);
+  }
+
+  @Test
+  void followingThePremisesLeadsToTheAnswerInKSteps() {
+    for (int condition = 0; condition < 4; condition++) {
+      for (int seed = 0; seed < 100; seed++) {
+        Asked asked = read(Tasks.example(task, condition, seed));
+        int letter = asked.start();
+        for (int step = 0; step < condition + 2; step++) {
+          assertThat(letter).isNotEqualTo(asked.answer());
+          letter = asked.premises().get(letter);
+        }
+        assertEquals(asked.answer(), letter);
+        assertNull(asked.premises().get(letter), "the chain ends there");
+        assertEquals(condition + 2 + 10, asked.premises().size());
+      }
+    }
+  }
+
+  /** The end of the right chain is one of several, and they differ in nothing but the beginning. */
+  @Test
+  void severalChainsAreAsLongAsTheOneAskedFor() {
+    for (int condition = 0; condition < 4; condition++) {
+      int k = condition + 2;
+      Asked asked = read(Tasks.example(task, condition, 3));
+      Set<Integer> begins = new HashSet<>(asked.premises().keySet());
+      begins.removeAll(asked.premises().values());
+      int same = 0;
+      for (int letter : begins) {
+        int steps = 0;
+        for (Integer at = letter; asked.premises().containsKey(at); at = asked.premises().get(at)) {
+          steps++;
+        }
+        same += steps == k ? 1 : 0;
+      }
+      assertEquals(1 + 10 / k, same);
+      assertEquals(
+          1.0 / (1 + Math.ceil(10.0 / k)), task.conditions().get(condition).chance(), 1e-9);
+    }
+  }
+
+  @Test
+  void premisesAreShuffledAndLettersDrawnAtRandom() {
+    int[] answers = new int[LETTERS];
+    int firstIsTheStart = 0;
+    for (int seed = 0; seed < 2600; seed++) {
+      Asked asked = read(Tasks.example(task, 1, seed));
+      answers[asked.answer()]++;
+      firstIsTheStart += asked.firstPremise() == asked.start() ? 1 : 0;
+    }
+    assertThat(Arrays.stream(answers).boxed())
+        .allSatisfy(count -> assertThat(count).isBetween(60, 145));
+    assertThat(firstIsTheStart / 2600.0).isBetween(0.05, 0.11); // 1 / 13
+  }
+
+  @Test
+  void tooFewLettersAreRefused() {
+    assertThat(
+            assertThrows(
+                ConfigException.class,
+                () -> Tasks.create(new ImplicationChainFactory(), "letters = 12")))
+        .hasMessageContaining("must be at least");
+  }
+}

@@ -1,0 +1,201 @@
+package dev.hydra.experiments;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigObject;
+import com.typesafe.config.ConfigValue;
+import com.typesafe.config.ConfigValueFactory;
+import com.typesafe.config.ConfigValueType;
+import dev.hydra.api.Choice;
+import dev.hydra.api.ConfigException;
+import dev.hydra.api.Option;
+import dev.hydra.api.PluginRegistry;
+import dev.hydra.api.Settings;
+import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.composer.config.OptionGroup;
+import dev.hydra.optim.OptimizerSettings;
+import dev.hydra.tasks.TaskContext;
+import dev.hydra.tasks.TaskFactory;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.BiFunction;
+import java.util.stream.Stream;
+
+/**
+ * An experiment as configured: models that are compared on tasks.
+ *
+ * @param question what it should show
+ * @param tasks the tasks
+ * @param models the models
+ * @param sizes how much their sizes may differ
+ * @param rates the learning rates that are swept, ascending
+ * @param seeds how many seeds each model is trained with
+ * @param budget what each training is given
+ * @param optimizer the object {@code optimizer}, in which the learning rate is replaced
+ * @param plugins where optimizer and schedule are found
+ */
+public record Study(
+    String question,
+    List<StudyTask> tasks,
+    List<StudyModel> models,
+    EqualSizes sizes,
+    List<Double> rates,
+    int seeds,
+    Budget budget,
+    Config optimizer,
+    PluginRegistry plugins) {
+  private static final String PATH = "experiment";
+  private static final String QUICK = "quick";
+  private static final List<String> PARTS = List.of(PATH, "optimizer", QUICK);
+  private static final int FEWEST_RATES = 4;
+
+  private static final Option<String> QUESTION =
+      Option.text("question", "what the experiment should show, in a sentence");
+  private static final Option<Optional<ConfigValue>> TASKS =
+      Option.any("tasks", "object of objects", "the tasks by name, each { type = NAME, options }")
+          .optional("required");
+  private static final Option<Optional<ConfigValue>> MODELS =
+      Option.any("models", "object of objects", "the models by name, each { model { ... } }")
+          .optional("required");
+  private static final Option<Optional<ConfigValue>> EQUAL =
+      Option.any("equal", "object", "how much the sizes of models may differ")
+          .optional("its defaults");
+  private static final Option<List<Double>> RATES =
+      Option.decimals(
+              "learning-rates", "the rates that are swept, of which each model takes its best")
+          .where(
+              all ->
+                  all.stream().distinct().count() >= FEWEST_RATES
+                      && all.stream().allMatch(rate -> rate > 0),
+              "at least " + FEWEST_RATES + " different numbers above 0");
+  private static final Option<Integer> SEEDS =
+      Option.integer("seeds", "how often each model is trained at its best learning rate")
+          .atLeast(1)
+          .orElse(3);
+
+  /** Copies the lists. */
+  public Study {
+    tasks = List.copyOf(tasks);
+    models = List.copyOf(models);
+    rates = rates.stream().sorted().distinct().toList();
+  }
+
+  private static List<Option<?>> options() {
+    return Stream.concat(
+            Stream.of(QUESTION, TASKS, MODELS, EQUAL, RATES, SEEDS), Budget.options().stream())
+        .toList();
+  }
+
+  /** Returns the options of a file of an experiment, for documentation. */
+  public static List<OptionGroup> documentation() {
+    return List.of(
+        new OptionGroup(
+            PATH,
+            "An experiment of `hydra experiment run`. The optimizer stands beside it; what stands"
+                + " in `quick` overrides it with --quick.",
+            options()),
+        new OptionGroup(
+            "experiment.models.NAME", "A model that is compared.", StudyModel.options()),
+        new OptionGroup(
+            "experiment.equal",
+            "How much models may differ in size; more is an error before anything is trained.",
+            EqualSizes.options()));
+  }
+
+  /**
+   * Reads an experiment.
+   *
+   * @param plugins where tasks, optimizer and schedule are found
+   * @param roots the folders in which relative names of data files are looked for, in order
+   * @param quick whether what stands in {@code quick} counts
+   * @throws ConfigException for the first mistake, with file, line and path
+   */
+  public static Study read(Config file, PluginRegistry plugins, List<Path> roots, boolean quick) {
+    ConfigFiles.allow(file, PARTS);
+    Config given = ConfigFiles.part(file, PATH);
+    Config config = quick ? ConfigFiles.part(file, QUICK).withFallback(given) : given;
+    Settings settings = Settings.read(PATH, config, options());
+    Config optimizer = ConfigFiles.part(file, "optimizer");
+    Study study =
+        new Study(
+            settings.get(QUESTION),
+            each(
+                config,
+                given,
+                settings,
+                TASKS,
+                (name, object) -> {
+                  String path = PATH + ".tasks." + name;
+                  Choice<TaskFactory> choice = Choice.of(plugins, TaskFactory.class, path, object);
+                  return new StudyTask(
+                      name,
+                      object,
+                      choice.registration().plugin(),
+                      choice.create(
+                          factory -> factory.create(new TaskContext(choice.settings(), roots))));
+                }),
+            each(config, given, settings, MODELS, StudyModel::read),
+            EqualSizes.read(ConfigFiles.part(config, EQUAL.name())),
+            settings.get(RATES),
+            settings.get(SEEDS),
+            Budget.of(settings),
+            optimizer,
+            plugins);
+    var unused = study.optimizer(study.rates.get(0)).learningRate(study.budget.steps()); // checks
+    return study;
+  }
+
+  private static <T> List<T> each(
+      Config config,
+      Config given,
+      Settings settings,
+      Option<Optional<ConfigValue>> option,
+      BiFunction<String, Config, T> reader) {
+    Config part = ConfigFiles.part(config, option.name());
+    if (part.isEmpty()) {
+      throw settings.invalid(option, "is required: an object of objects, by their names");
+    }
+    List<T> all = new ArrayList<>();
+    // As they stand in the file, without what overrides it: a HOCON object has no order.
+    Config written = ConfigFiles.part(given, option.name());
+    Map<String, ConfigValue> sorted = new TreeMap<>(part.root());
+    sorted.entrySet().stream()
+        .filter(entry -> entry.getValue().valueType() != ConfigValueType.NULL)
+        .sorted(Comparator.comparing(entry -> line(written, entry)))
+        .forEach(
+            entry -> {
+              if (!(entry.getValue() instanceof ConfigObject object)) {
+                throw new ConfigException(
+                    entry.getValue().origin(),
+                    settings.at(option.name()) + "." + entry.getKey(),
+                    "must be an object");
+              }
+              all.add(reader.apply(entry.getKey(), object.toConfig()));
+            });
+    return all;
+  }
+
+  private static int line(Config written, Map.Entry<String, ConfigValue> entry) {
+    return written.root().getOrDefault(entry.getKey(), entry.getValue()).origin().lineNumber();
+  }
+
+  /** Returns the optimizer with a learning rate. */
+  public OptimizerSettings optimizer(double rate) {
+    return OptimizerSettings.read(optimizerConfig(rate), plugins);
+  }
+
+  /** Returns the object {@code optimizer} with a learning rate. */
+  Config optimizerConfig(double rate) {
+    return optimizer.withValue(
+        "learning-rate", ConfigValueFactory.fromAnyRef(rate, "experiment.learning-rates"));
+  }
+
+  /** Returns this study with another number of seeds. */
+  public Study withSeeds(int count) {
+    return new Study(question, tasks, models, sizes, rates, count, budget, optimizer, plugins);
+  }
+}

@@ -1,0 +1,96 @@
+package dev.hydra.experiments;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigValueFactory;
+import dev.hydra.api.ConfigException;
+import dev.hydra.api.Option;
+import dev.hydra.api.Settings;
+import dev.hydra.composer.spec.ModelSpec;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A model of a study.
+ *
+ * @param name its name there
+ * @param config the object {@code model}, as a configuration of a training has it
+ * @param longest the most tokens that it is meant for, if it has a limit
+ */
+public record StudyModel(String name, Config config, Optional<Integer> longest) {
+  private static final String VOCAB_SIZE = "vocab-size";
+
+  static final Option<Optional<Integer>> LONGEST =
+      Option.integer("longest", "the most tokens that the model is meant for")
+          .atLeast(1)
+          .optional("no limit");
+  static final Option<Optional<com.typesafe.config.ConfigValue>> MODEL =
+      Option.any(
+              "model",
+              "object",
+              "the model, as in a training configuration; its vocab-size is that of the task where"
+                  + " it is left out")
+          .optional("required");
+
+  /** Returns the options of an object of {@code experiment.models}, for documentation. */
+  static List<Option<?>> options() {
+    return List.of(MODEL, LONGEST);
+  }
+
+  /** Reads an object of {@code experiment.models}. */
+  static StudyModel read(String name, Config config) {
+    String path = "experiment.models." + name;
+    Settings settings = Settings.read(path, config, options());
+    if (!config.hasPath(MODEL.name())) {
+      throw settings.invalid(MODEL, "is required: an object, as in a training configuration");
+    }
+    return new StudyModel(name, config.getConfig(MODEL.name()), settings.get(LONGEST));
+  }
+
+  /**
+   * Returns the model for a task.
+   *
+   * @throws ConfigException if it has not enough tokens, or is not meant for so many
+   */
+  public ModelSpec spec(StudyTask task) {
+    int needed = task.vocabSize();
+    Config sized =
+        config.hasPath(VOCAB_SIZE)
+            ? config
+            : config.withValue(
+                VOCAB_SIZE,
+                ConfigValueFactory.fromAnyRef(needed, "the vocabulary of task " + task.name()));
+    ModelSpec spec = ModelSpec.read(ConfigFactory.empty().withValue("model", sized.root()));
+    if (spec.vocabSize() < needed) {
+      throw new ConfigException(
+          sized.getValue(VOCAB_SIZE).origin(),
+          "experiment.models." + name + ".model." + VOCAB_SIZE,
+          "is "
+              + spec.vocabSize()
+              + ", but the task "
+              + task.name()
+              + " has "
+              + needed
+              + " tokens; leave it out, and each task's own is taken");
+    }
+    task.task()
+        .conditions()
+        .forEach(
+            condition -> {
+              if (longest.isPresent() && condition.length() > longest.get()) {
+                throw new ConfigException(
+                    config.origin(),
+                    "experiment.models." + name + ".longest",
+                    "is "
+                        + longest.get()
+                        + " tokens, but the task "
+                        + task.name()
+                        + " reads "
+                        + condition.length()
+                        + " in its condition "
+                        + condition.name());
+              }
+            });
+    return spec;
+  }
+}

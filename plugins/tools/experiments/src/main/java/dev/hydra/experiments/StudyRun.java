@@ -1,0 +1,191 @@
+package dev.hydra.experiments;
+
+import dev.hydra.composer.model.Components;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import org.bytedeco.pytorch.Device;
+
+/**
+ * Carries out a study: for each model and task all learning rates with the first seed, then the
+ * other seeds at the rate that did best in validation. What the cache knows is not trained again;
+ * what another process is training is waited for, so that several share the work.
+ */
+public final class StudyRun {
+  /** How long to wait where other processes have all that is left. */
+  private static final long WAIT_MILLIS = 200;
+
+  private final Study study;
+  private final Components components;
+  private final Device device;
+  private final TrialCache cache;
+  private final StudyListener listener;
+  private final Map<StudyTask, Examples> examples = new HashMap<>();
+  private final Map<Trial, TrialResult> results = new LinkedHashMap<>();
+
+  /** Prepares a run. */
+  public StudyRun(
+      Study study, Components components, Device device, TrialCache cache, StudyListener listener) {
+    this.study = study;
+    this.components = components;
+    this.device = device;
+    this.cache = cache;
+    this.listener = listener;
+  }
+
+  /** Returns how many trainings there are. */
+  public int trials() {
+    return study.tasks().size()
+        * study.models().size()
+        * (study.rates().size() + study.seeds() - 1);
+  }
+
+  /**
+   * Runs.
+   *
+   * @param stop asked after every step; results that are complete are kept
+   * @return what came out for each model, task by task; nothing if it was stopped
+   * @throws dev.hydra.api.ConfigException if models do not fit the tasks or are not of equal size;
+   *     before anything is trained
+   */
+  public Optional<List<ModelOutcome>> run(BooleanSupplier stop) throws IOException {
+    List<ModelSize> sizes = study.sizes().check(study, components);
+    List<Trial> sweep = new ArrayList<>();
+    each(
+        (task, model, index) ->
+            study
+                .rates()
+                .forEach(rate -> sweep.add(new Trial(task, model, rate, steps(sizes, index), 0))));
+    if (!complete(sweep, stop)) {
+      return Optional.empty();
+    }
+    List<Trial> seeds = new ArrayList<>();
+    each(
+        (task, model, index) -> {
+          double best = ModelOutcome.best(swept(sweep, task, model));
+          for (int seed = 0; seed < study.seeds(); seed++) {
+            seeds.add(new Trial(task, model, best, steps(sizes, index), seed));
+          }
+        });
+    if (!complete(seeds, stop)) {
+      return Optional.empty();
+    }
+    List<ModelOutcome> all = new ArrayList<>();
+    each(
+        (task, model, index) -> {
+          List<Trial> own = seeds.stream().filter(each -> each.of(task, model)).toList();
+          all.add(
+              new ModelOutcome(
+                  task,
+                  model,
+                  sizes.get(index),
+                  swept(sweep, task, model),
+                  own.get(0).rate(),
+                  own.stream().map(this::result).toList()));
+        });
+    return Optional.of(List.copyOf(all));
+  }
+
+  @FunctionalInterface
+  private interface Pair {
+    void of(StudyTask task, StudyModel model, int index);
+  }
+
+  private void each(Pair action) {
+    int index = 0;
+    for (StudyTask task : study.tasks()) {
+      for (StudyModel model : study.models()) {
+        action.of(task, model, index++);
+      }
+    }
+  }
+
+  private static int steps(List<ModelSize> sizes, int index) {
+    return sizes.get(index).steps();
+  }
+
+  private Map<Double, TrialResult> swept(List<Trial> sweep, StudyTask task, StudyModel model) {
+    Map<Double, TrialResult> results = new LinkedHashMap<>();
+    sweep.stream()
+        .filter(each -> each.of(task, model))
+        .forEach(each -> results.put(each.rate(), result(each)));
+    return results;
+  }
+
+  private TrialResult result(Trial trial) {
+    return Objects.requireNonNull(results.get(trial), trial::toString);
+  }
+
+  /**
+   * Makes all results, or waits for them where another process makes one; says whether it was not
+   * stopped before.
+   */
+  private boolean complete(List<Trial> trials, BooleanSupplier stop) throws IOException {
+    List<Trial> left = new ArrayList<>(trials);
+    left.removeIf(results::containsKey);
+    while (!left.isEmpty()) {
+      int before = left.size();
+      for (Trial trial : List.copyOf(left)) {
+        if (stop.getAsBoolean()) {
+          return false;
+        }
+        Optional<TrialResult> result = known(trial);
+        boolean cached = result.isPresent();
+        if (!cached) {
+          result = train(trial, stop);
+        }
+        if (result.isPresent()) {
+          results.put(trial, result.get());
+          left.remove(trial);
+          listener.ended(trial, result.get(), cached, results.size(), trials());
+        }
+      }
+      if (left.size() == before && !stop.getAsBoolean()) {
+        pause();
+      }
+    }
+    return true;
+  }
+
+  private Optional<TrialResult> known(Trial trial) throws IOException {
+    return cache.get(new TrialKey(study, trial, components, device));
+  }
+
+  /** Trains; nothing if it was stopped, or another process is training the same. */
+  private Optional<TrialResult> train(Trial trial, BooleanSupplier stop) throws IOException {
+    TrialKey key = new TrialKey(study, trial, components, device);
+    Optional<TrialClaim> claim = cache.claim(key);
+    if (claim.isEmpty()) {
+      return Optional.empty();
+    }
+    try (TrialClaim held = claim.get()) {
+      Optional<TrialResult> meanwhile = cache.get(key); // by a process that had the claim before
+      if (meanwhile.isPresent()) {
+        return meanwhile;
+      }
+      Examples own =
+          examples.computeIfAbsent(trial.task(), task -> new Examples(task, study.budget()));
+      Optional<TrialResult> result =
+          new TrialRun(study, trial, own).run(components, device, stop, listener::warned);
+      if (result.isPresent()) {
+        cache.put(key, result.get());
+      }
+      return result;
+    }
+  }
+
+  private static void pause() throws IOException {
+    try {
+      Thread.sleep(WAIT_MILLIS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted while another process was training", e);
+    }
+  }
+}

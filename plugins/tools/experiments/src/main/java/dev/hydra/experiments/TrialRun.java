@@ -1,0 +1,116 @@
+package dev.hydra.experiments;
+
+import dev.hydra.composer.model.Components;
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.Placement;
+import dev.hydra.composer.model.Recompute;
+import dev.hydra.libtorch.runtime.ComputeType;
+import dev.hydra.libtorch.runtime.RandomState;
+import dev.hydra.optim.LearningRate;
+import dev.hydra.optim.OptimizerSettings;
+import dev.hydra.tasks.Condition;
+import dev.hydra.tasks.Example;
+import dev.hydra.trainer.step.GraphMode;
+import dev.hydra.trainer.step.StepMetrics;
+import dev.hydra.trainer.step.TrainingStep;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.stream.LongStream;
+import org.bytedeco.pytorch.Device;
+
+/** Trains a model of a study and tests it. */
+final class TrialRun {
+  private final Study study;
+  private final Trial trial;
+  private final Examples examples;
+  private final Budget budget;
+  private final int length;
+  private final List<TrialResult.Point> curve = new ArrayList<>();
+
+  TrialRun(Study study, Trial trial, Examples examples) {
+    this.study = study;
+    this.trial = trial;
+    this.examples = examples;
+    this.budget = study.budget();
+    this.length = trial.task().length();
+  }
+
+  /**
+   * Runs.
+   *
+   * @param stop asked after every step
+   * @param warned is told why a step is slower than it could be
+   * @return nothing if it was stopped
+   */
+  Optional<TrialResult> run(
+      Components components, Device device, BooleanSupplier stop, Consumer<String> warned) {
+    long start = System.nanoTime();
+    RandomState.seed(trial.seed());
+    Placement placement = new Placement(device, ComputeType.choose(budget.precision(), device));
+    OptimizerSettings optimizer = study.optimizer(trial.rate());
+    LearningRate rates = optimizer.learningRate(trial.steps());
+    try (Model model =
+            Model.build(trial.model().spec(trial.task()), components, placement, trial.seed());
+        TrainingStep training =
+            new TrainingStep(model, optimizer, Recompute.NONE, GraphMode.AUTO, warned)) {
+      int step = 0;
+      double accuracy = 0;
+      boolean finite = true;
+      while (finite && step < trial.steps() && accuracy < budget.stopAt()) {
+        if (stop.getAsBoolean()) {
+          return Optional.empty();
+        }
+        long first = (long) step * budget.batchSize();
+        StepMetrics metrics = training.run(i -> batch(first).windows(), 1, rates.at(step));
+        finite = metrics.finite();
+        step += finite ? 1 : 0;
+        if (!finite || step % budget.evaluateEvery() == 0 || step == trial.steps()) {
+          accuracy = validate(model, step, metrics.loss());
+        }
+      }
+      TrialResult.Point last = curve.get(curve.size() - 1);
+      return Optional.of(
+          new TrialResult(
+              step,
+              finite,
+              last.accuracy(),
+              last.loss(),
+              test(model),
+              (System.nanoTime() - start) / 1e9,
+              curve));
+    }
+  }
+
+  private ExampleBatch batch(long first) {
+    List<Example> rows =
+        LongStream.range(first, first + budget.batchSize())
+            .mapToObj(number -> examples.training(trial.seed(), number))
+            .toList();
+    return new ExampleBatch(rows, length);
+  }
+
+  private double validate(Model model, int step, double trainingLoss) {
+    Accuracy measured = Accuracy.of(model, examples.validation(), length, budget.batchSize());
+    curve.add(new TrialResult.Point(step, trainingLoss, measured.loss(), measured.accuracy()));
+    return measured.accuracy();
+  }
+
+  private Map<String, Double> test(Model model) {
+    Map<String, Double> accuracies = new LinkedHashMap<>();
+    List<Condition> conditions = trial.task().task().conditions();
+    for (int i = 0; i < conditions.size(); i++) {
+      Condition condition = conditions.get(i);
+      // As many tokens at a time as in training, be they in longer examples.
+      int rows = Math.max(1, budget.batchSize() * length / Math.max(length, condition.length()));
+      accuracies.put(
+          condition.name(),
+          Accuracy.of(model, examples.test(i), condition.length(), rows).accuracy());
+    }
+    return accuracies;
+  }
+}

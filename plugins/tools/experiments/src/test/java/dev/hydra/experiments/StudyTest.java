@@ -1,0 +1,82 @@
+package dev.hydra.experiments;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import dev.hydra.api.ConfigException;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class StudyTest {
+  @Test
+  void tasksAndModelsAreInTheOrderOfTheFile() {
+    Study study = Studies.read("", false);
+    assertEquals(List.of("wide", "narrow"), study.models().stream().map(StudyModel::name).toList());
+    assertEquals(60, study.budget().steps());
+    assertEquals(2, study.seeds());
+  }
+
+  @Test
+  void quickOverridesAndLeavesTheOrder() {
+    assertEquals(
+        List.of("wide", "narrow"),
+        Studies.read("", true).models().stream().map(StudyModel::name).toList());
+    assertEquals(3, Studies.read("", true).budget().steps());
+    assertEquals(16, Studies.read("", true).budget().batchSize());
+  }
+
+  @Test
+  void fewerThanFourLearningRatesAreRefused() {
+    assertThat(problem("experiment.learning-rates = [1e-3, 1e-2, 1e-3, 1e-2]"))
+        .contains("at least 4 different numbers above 0");
+  }
+
+  @Test
+  void aModelWithoutTheTokensOfATaskIsRefused() {
+    assertThat(problem("experiment.models.wide.model.vocab-size = 4"))
+        .contains("experiment.models.wide.model.vocab-size", "is 4", "copy has 8 tokens");
+  }
+
+  @Test
+  void aModelForShorterTextsThanATaskHasIsRefused() {
+    assertThat(problem("experiment.models.narrow.longest = 8"))
+        .contains("experiment.models.narrow.longest", "reads 9 in its condition nine");
+  }
+
+  @Test
+  void modelsOfOtherSizesAreRefused() {
+    assertThat(problem("experiment.equal.parameters = 0.1"))
+        .contains("experiment.equal.parameters", "narrow has", "parameters", "wide has");
+    assertThat(problem("experiment.equal.flops = 0.1"))
+        .contains("experiment.equal.flops", "FLOPs", "flops-by-steps");
+    assertThat(problem("experiment.equal.to = wid")).contains("wide");
+  }
+
+  @Test
+  void stepsMakeTheFlopsEqual() {
+    Study study = Studies.read("experiment.equal { flops = 0.02, flops-by-steps = true }", false);
+    List<ModelSize> sizes = study.sizes().check(study, Studies.COMPONENTS);
+    assertEquals(60, sizes.get(0).steps());
+    assertThat(sizes.get(1).steps()).isGreaterThan(100);
+    assertEquals(
+        sizes.get(0).wholeFlops(), sizes.get(1).wholeFlops(), 0.02 * sizes.get(0).wholeFlops());
+  }
+
+  @Test
+  void unknownKeysAreRefusedWithTheNearestOne() {
+    assertThat(problem("experiment.seed = 3")).contains("seeds");
+    assertThat(problem("optimizer.weight-deca = 0.1")).contains("weight-decay");
+    assertThat(problem("experiment.tasks.copy.type = nxt")).contains("next");
+  }
+
+  private static String problem(String more) {
+    return assertThrows(
+            ConfigException.class,
+            () -> {
+              Study study = Studies.read(more, false);
+              study.sizes().check(study, Studies.COMPONENTS);
+            })
+        .getMessage();
+  }
+}

@@ -1,0 +1,101 @@
+package dev.hydra.serve;
+
+import dev.hydra.inference.FinishReason;
+import dev.hydra.inference.NotFiniteException;
+import dev.hydra.inference.Request;
+import dev.hydra.inference.Session;
+import dev.hydra.inference.TextStream;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/** The choices of one answer while they are made. Closed, it ends those that are not complete. */
+final class Answer implements AutoCloseable {
+  private final BlockingQueue<Piece> pieces = new LinkedBlockingQueue<>();
+  private final List<Choice> choices = new ArrayList<>();
+  private int open;
+
+  /**
+   * Opens a session for each request, all or none.
+   *
+   * @param stops strings that end a text
+   * @throws ApiException if a request cannot be met
+   * @throws dev.hydra.inference.EngineBusyException if too many wait
+   */
+  Answer(ServedModel model, List<Request> requests, List<String> stops) {
+    List<Session> sessions = new ArrayList<>();
+    for (Request request : requests) {
+      Choice choice =
+          new Choice(
+              choices.size(),
+              request,
+              model.tokenizer().map(tokenizer -> new TextStream(tokenizer, stops)),
+              pieces);
+      choices.add(choice);
+      try {
+        Session session = model.engine().engine().prepare(request, choice);
+        choice.session(session);
+        sessions.add(session);
+      } catch (IllegalArgumentException e) {
+        throw new ApiException(
+            400,
+            "invalid_request_error",
+            String.valueOf(e.getMessage()),
+            "prompt",
+            "context_length_exceeded");
+      }
+    }
+    try {
+      model.engine().engine().open(sessions);
+    } catch (IllegalStateException e) {
+      throw stopping();
+    }
+    open = sessions.size();
+  }
+
+  private static ApiException stopping() {
+    return ApiException.server(503, "the server is stopping");
+  }
+
+  List<Choice> choices() {
+    return choices;
+  }
+
+  /** Says whether more is to come. */
+  boolean more() {
+    return open > 0;
+  }
+
+  /**
+   * Waits for the next piece, for so long at most; null if there is none yet.
+   *
+   * @throws ApiException if a choice failed
+   */
+  @Nullable Piece next(long millis) throws InterruptedException {
+    Piece piece = pieces.poll(millis, TimeUnit.MILLISECONDS);
+    if (piece == null) {
+      return null;
+    }
+    if (piece.failure() instanceof NotFiniteException e) {
+      throw ApiException.server(500, String.valueOf(e.getMessage()));
+    }
+    if (piece.failure() != null) {
+      throw piece.failure();
+    }
+    if (piece.finish() == FinishReason.CANCELLED) {
+      throw stopping();
+    }
+    if (piece.last()) {
+      open--;
+    }
+    return piece;
+  }
+
+  @Override
+  public void close() {
+    choices.forEach(Choice::cancel);
+  }
+}

@@ -1,0 +1,181 @@
+package dev.hydra.serve;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import dev.hydra.inference.EngineBusyException;
+import java.io.IOException;
+import java.net.BindException;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+
+/**
+ * A server in the protocol of OpenAI, on the HTTP server of the JDK. Every request has a thread
+ * while it is answered; the models run on theirs.
+ */
+public final class ApiServer implements AutoCloseable {
+  private static final String SLOWEST = "sun.net.httpserver.maxReqTime";
+  private static final String NO_DELAY = "sun.net.httpserver.nodelay";
+  private static final int RETRY_SECONDS = 1;
+  private static final int CLIENT_GONE = 499;
+
+  /** More threads than an engine takes requests, so that those too many are told so. */
+  private static final int THREADS = 1024;
+
+  private static final int BACKLOG = 1024;
+  private static final long IDLE_SECONDS = 30;
+
+  /** Time to tell clients that their answers were ended. */
+  private static final long LAST_WORDS_SECONDS = 2;
+
+  private final ServerSettings settings;
+  private final Models models;
+  private final Metrics metrics = new Metrics();
+  private final Endpoints endpoints;
+  private final Access access;
+  private final Consumer<String> log;
+  private final HttpServer server;
+  private final ExecutorService threads;
+  private volatile boolean stopping;
+
+  /**
+   * Starts a server.
+   *
+   * @param models stay the caller's, to be closed after the server
+   * @param log is told of what went wrong that is nobody's mistake
+   * @throws IOException if the address cannot be had, such as that the port is in use
+   * @throws IllegalArgumentException if the address wants a key and there is none, or models have
+   *     the same name
+   */
+  public ApiServer(ServerSettings settings, List<ServedModel> models, Consumer<String> log)
+      throws IOException {
+    this.settings = settings;
+    this.models = new Models(models);
+    this.endpoints = new Endpoints(this.models, metrics);
+    this.access = new Access(settings);
+    this.log = log;
+    // Read once, by the first server of the process: one that is silent is cut off.
+    usual(SLOWEST, String.valueOf(2 * settings.slowest().toSeconds()));
+    // Else the end of an answer waits until its beginning is acknowledged, 40 ms.
+    usual(NO_DELAY, "true");
+    try {
+      server = HttpServer.create(new InetSocketAddress(settings.host(), settings.port()), BACKLOG);
+    } catch (BindException e) {
+      throw new IOException(
+          "cannot serve at "
+              + settings.host()
+              + ":"
+              + settings.port()
+              + ": "
+              + e.getMessage()
+              + "; another program may have the port: choose another, or 0 for a free one",
+          e);
+    }
+    AtomicInteger number = new AtomicInteger();
+    threads =
+        new ThreadPoolExecutor(
+            0,
+            THREADS,
+            IDLE_SECONDS,
+            TimeUnit.SECONDS,
+            new SynchronousQueue<>(),
+            task -> {
+              Thread thread = new Thread(task, "hydra-http-" + number.incrementAndGet());
+              thread.setDaemon(true);
+              return thread;
+            });
+    server.setExecutor(threads);
+    server.createContext("/", this::handle);
+    server.start();
+  }
+
+  private static void usual(String property, String value) {
+    if (System.getProperty(property) == null) {
+      System.setProperty(property, value);
+    }
+  }
+
+  /** Returns where it listens, such as {@code http://127.0.0.1:8000}. */
+  public String address() {
+    String host = settings.host().contains(":") ? "[" + settings.host() + "]" : settings.host();
+    return "http://" + host + ":" + server.getAddress().getPort();
+  }
+
+  private void handle(HttpExchange exchange) throws IOException {
+    long begin = System.nanoTime();
+    Call call = new Call(exchange, settings);
+    metrics.begun();
+    int status = CLIENT_GONE;
+    try {
+      answer(call);
+      status = call.status();
+    } catch (IOException e) {
+      call.abort(); // the client has gone; what it asked for was ended on the way here
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      call.abort();
+    } finally {
+      metrics.answered(endpoints.counted(call.path()), status, System.nanoTime() - begin);
+      exchange.close();
+    }
+  }
+
+  private void answer(Call call) throws IOException, InterruptedException {
+    try {
+      if (!call.path().equals("/health")) {
+        access.check(call);
+      }
+      if (stopping) {
+        throw ApiException.server(503, "the server is stopping");
+      }
+      endpoints.find(call).answer(call);
+    } catch (ApiException e) {
+      refuse(call, e);
+    } catch (EngineBusyException e) {
+      call.set("Retry-After", String.valueOf(RETRY_SECONDS));
+      refuse(
+          call,
+          new ApiException(
+              429, "rate_limit_error", String.valueOf(e.getMessage()), null, "engine_busy"));
+    } catch (RuntimeException | StackOverflowError e) {
+      log.accept(call.method() + " " + call.path() + " failed: " + e);
+      refuse(call, ApiException.server(500, "the server failed: " + e.getMessage()));
+    }
+  }
+
+  private static void refuse(Call call, ApiException problem) throws IOException {
+    if (call.answered()) {
+      call.abort();
+    } else {
+      call.answer(problem.status(), problem.error());
+    }
+  }
+
+  /**
+   * Stops: new requests are refused, answers that are being made go on for the grace that the
+   * settings give, and the rest is ended.
+   */
+  @Override
+  public void close() {
+    stopping = true;
+    long end = System.nanoTime() + settings.grace().toNanos();
+    try {
+      for (ServedModel model : models.all()) {
+        model.engine().drain(Duration.ofNanos(Math.max(0, end - System.nanoTime())));
+      }
+      models.all().forEach(model -> model.engine().close());
+      threads.shutdown();
+      threads.awaitTermination(LAST_WORDS_SECONDS, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } finally {
+      server.stop(0);
+    }
+  }
+}

@@ -1,0 +1,128 @@
+package dev.hydra.serve;
+
+import com.sun.net.httpserver.HttpExchange;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Optional;
+
+/** One request and its answer. */
+final class Call {
+  private static final int BUFFER = 8192;
+
+  private final HttpExchange exchange;
+  private final ServerSettings settings;
+  private int status;
+
+  Call(HttpExchange exchange, ServerSettings settings) {
+    this.exchange = exchange;
+    this.settings = settings;
+  }
+
+  String method() {
+    return exchange.getRequestMethod();
+  }
+
+  String path() {
+    return exchange.getRequestURI().getPath();
+  }
+
+  Optional<String> header(String name) {
+    return Optional.ofNullable(exchange.getRequestHeaders().getFirst(name));
+  }
+
+  /** A value of the query, {@code ?name=value}. */
+  Optional<String> query(String name) {
+    String query = exchange.getRequestURI().getQuery();
+    if (query == null) {
+      return Optional.empty();
+    }
+    for (String pair : query.split("&", -1)) {
+      if (pair.startsWith(name + "=")) {
+        return Optional.of(pair.substring(name.length() + 1));
+      }
+    }
+    return Optional.empty();
+  }
+
+  /**
+   * Reads the body.
+   *
+   * @throws ApiException if it is too long or takes too long
+   */
+  Fields body() throws IOException {
+    long end = System.nanoTime() + settings.slowest().toNanos();
+    ByteArrayOutputStream body = new ByteArrayOutputStream();
+    byte[] buffer = new byte[BUFFER];
+    InputStream in = exchange.getRequestBody();
+    for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+      body.write(buffer, 0, read);
+      if (body.size() > settings.bodyBytes()) {
+        throw new ApiException(
+            413,
+            "invalid_request_error",
+            "the body is longer than " + settings.bodyBytes() + " bytes",
+            null,
+            "body_too_long");
+      }
+      if (System.nanoTime() > end) {
+        throw new ApiException(
+            408,
+            "invalid_request_error",
+            "the body took longer than " + settings.slowest().toSeconds() + " s",
+            null,
+            "too_slow");
+      }
+    }
+    return new Fields(Json.object(body.toByteArray()));
+  }
+
+  /** Adds a header to the answer. */
+  void set(String name, String value) {
+    exchange.getResponseHeaders().set(name, value);
+  }
+
+  /** Says whether an answer has begun. */
+  boolean answered() {
+    return status != 0;
+  }
+
+  /** Returns the status of the answer; 0 before there is one. */
+  int status() {
+    return status;
+  }
+
+  /** Answers with a JSON value. */
+  void answer(int code, Object value) throws IOException {
+    answer(code, "application/json", Json.bytes(value));
+  }
+
+  /** Answers with a text. */
+  void answer(int code, String type, byte[] bytes) throws IOException {
+    begin(code, type, bytes.length == 0 ? -1 : bytes.length).write(bytes);
+    exchange.close();
+  }
+
+  /** Begins an answer whose length is not known; each flush reaches the client. */
+  OutputStream stream(String type) throws IOException {
+    return begin(200, type, 0);
+  }
+
+  private OutputStream begin(int code, String type, long length) throws IOException {
+    status = code;
+    set("Content-Type", type);
+    exchange.sendResponseHeaders(code, length);
+    return exchange.getResponseBody();
+  }
+
+  /** Ends the connection; what was not written to its end is seen as broken off. */
+  void abort() {
+    exchange.close();
+  }
+
+  static byte[] utf8(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
+  }
+}

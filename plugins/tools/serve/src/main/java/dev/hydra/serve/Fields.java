@@ -1,0 +1,161 @@
+package dev.hydra.serve;
+
+import dev.hydra.api.Names;
+import java.math.BigInteger;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** The fields of a request, with errors that name them. A field that is null is taken as absent. */
+final class Fields {
+  private final Map<String, @Nullable Object> values;
+  private final String prefix;
+
+  Fields(Map<String, @Nullable Object> values) {
+    this(values, "");
+  }
+
+  private Fields(Map<String, @Nullable Object> values, String prefix) {
+    this.values = values;
+    this.prefix = prefix;
+  }
+
+  /** Refuses fields that nobody reads: they would be thought to have an effect. */
+  void known(Set<String> names) {
+    for (String name : values.keySet()) {
+      if (!names.contains(name)) {
+        String hint =
+            Names.nearest(name, names).map(near -> "; did you mean " + near + "?").orElse("");
+        throw ApiException.field(prefix + name, "is not a field of this request" + hint);
+      }
+    }
+  }
+
+  /** Refuses a field that is given, as what it asks for is not supported. */
+  void unsupported(String name) {
+    if (values.get(name) != null) {
+      throw ApiException.field(prefix + name, "is not supported; leave it out");
+    }
+  }
+
+  @Nullable Object any(String name) {
+    return values.get(name);
+  }
+
+  Optional<String> text(String name) {
+    return value(name, String.class, "a string");
+  }
+
+  boolean flag(String name, boolean otherwise) {
+    return value(name, Boolean.class, "true or false").orElse(otherwise);
+  }
+
+  Optional<Fields> object(String name) {
+    return value(name, Map.class, "an object")
+        .map(
+            map -> {
+              @SuppressWarnings("unchecked") // names are strings in JSON
+              Map<String, @Nullable Object> named = (Map<String, @Nullable Object>) map;
+              return new Fields(named, prefix + name + ".");
+            });
+  }
+
+  Map<String, @Nullable Object> values() {
+    return values;
+  }
+
+  List<?> list(String name) {
+    Optional<List<?>> list = value(name, List.class, "an array").map(each -> (List<?>) each);
+    return list.orElse(List.of());
+  }
+
+  Optional<Integer> integer(String name, int least, int most) {
+    Object value = values.get(name);
+    return value == null ? Optional.empty() : Optional.of(integer(name, value, least, most));
+  }
+
+  /** A value as a whole number within bounds. */
+  int integer(String name, @Nullable Object value, long least, long most) {
+    if (value instanceof Integer number && number >= least && number <= most) {
+      return number;
+    }
+    boolean whole =
+        value instanceof Integer || value instanceof Long || value instanceof BigInteger;
+    throw ApiException.field(
+        prefix + name,
+        whole
+            ? "must be between " + least + " and " + most + ", but is " + value
+            : "must be a whole number, but is " + shown(value));
+  }
+
+  Optional<Long> whole(String name) {
+    Object value = values.get(name);
+    if (value == null) {
+      return Optional.empty();
+    }
+    if (value instanceof Integer || value instanceof Long) {
+      return Optional.of(((Number) value).longValue());
+    }
+    throw ApiException.field(
+        prefix + name, "must be a whole number of 64 bits, but is " + shown(value));
+  }
+
+  double number(String name, double least, double most, double otherwise) {
+    Object value = values.get(name);
+    if (value == null) {
+      return otherwise;
+    }
+    if (!(value instanceof Number number)) {
+      throw ApiException.field(prefix + name, "must be a number, but is " + shown(value));
+    }
+    double found = number.doubleValue();
+    if (!(found >= least && found <= most)) {
+      throw ApiException.field(
+          prefix + name, "must be between " + least + " and " + most + ", but is " + value);
+    }
+    return found;
+  }
+
+  /** A string or a list of strings. */
+  List<String> texts(String name, int most) {
+    Object value = values.get(name);
+    if (value == null) {
+      return List.of();
+    }
+    List<?> several = value instanceof List<?> list ? list : List.of(value);
+    if (several.size() > most) {
+      throw ApiException.field(prefix + name, "must not have more than " + most + " strings");
+    }
+    List<String> texts = new ArrayList<>();
+    for (Object each : several) {
+      if (!(each instanceof String text) || text.isEmpty()) {
+        throw ApiException.field(
+            prefix + name, "must be a string that is not empty, or an array of such strings");
+      }
+      texts.add(text);
+    }
+    return texts;
+  }
+
+  private <T> Optional<T> value(String name, Class<T> type, String form) {
+    Object value = values.get(name);
+    if (value != null && !type.isInstance(value)) {
+      throw ApiException.field(prefix + name, "must be " + form + ", but is " + shown(value));
+    }
+    return Optional.ofNullable(value).map(type::cast);
+  }
+
+  /** What a value is, not all of it. */
+  static String shown(@Nullable Object value) {
+    if (value instanceof String) {
+      return "a string";
+    }
+    if (value instanceof List) {
+      return "an array";
+    }
+    return value instanceof Map ? "an object" : String.valueOf(value);
+  }
+}

@@ -1,0 +1,85 @@
+package dev.hydra.serve;
+
+import dev.hydra.inference.Sampling;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
+
+/** Reads what a request says about sampling, and about where a text ends. */
+final class SamplingFields {
+  private static final double MOST_TEMPERATURE = 100;
+  private static final double MOST_PENALTY = 2;
+  private static final double MOST_REPETITION = 100;
+  private static final double MOST_BIAS = 100;
+  private static final int MOST_STOPS = 16;
+
+  /** The fields that are read here; the last line is what other servers add to the protocol. */
+  static final Set<String> NAMES =
+      Set.of(
+          "temperature",
+          "top_p",
+          "presence_penalty",
+          "frequency_penalty",
+          "logit_bias",
+          "seed",
+          "stop",
+          "n",
+          "stream",
+          "stream_options",
+          "user",
+          "metadata",
+          "store",
+          "service_tier",
+          "top_k",
+          "min_p",
+          "repetition_penalty",
+          "ignore_eos",
+          "add_special_tokens",
+          "return_token_ids");
+
+  private SamplingFields() {}
+
+  /** Reads the settings; without a seed every request has its own. */
+  static Sampling sampling(Fields fields, int vocabulary) {
+    int topK = fields.integer("top_k", -1, Integer.MAX_VALUE).orElse(0);
+    return new Sampling(
+        fields.number("temperature", 0, MOST_TEMPERATURE, 1),
+        Math.max(0, topK),
+        fields.number("top_p", Double.MIN_VALUE, 1, 1),
+        fields.number("min_p", 0, 1, 0),
+        fields.number("repetition_penalty", Double.MIN_NORMAL, MOST_REPETITION, 1),
+        fields.number("presence_penalty", -MOST_PENALTY, MOST_PENALTY, 0),
+        fields.number("frequency_penalty", -MOST_PENALTY, MOST_PENALTY, 0),
+        bias(fields, vocabulary),
+        fields.whole("seed").orElseGet(() -> new SplittableRandom().nextLong()));
+  }
+
+  private static Map<Integer, Double> bias(Fields fields, int vocabulary) {
+    Map<Integer, Double> bias = new LinkedHashMap<>();
+    Map<String, @Nullable Object> given =
+        fields.object("logit_bias").map(Fields::values).orElse(Map.of());
+    for (String name : given.keySet()) {
+      int token;
+      try {
+        token = Integer.parseInt(name);
+      } catch (NumberFormatException e) {
+        token = -1;
+      }
+      if (token < 0 || token >= vocabulary) {
+        throw ApiException.field(
+            "logit_bias",
+            "has the key " + name + ", which is not a token id from 0 to " + (vocabulary - 1));
+      }
+      bias.put(token, new Fields(given).number(name, -MOST_BIAS, MOST_BIAS, 0));
+    }
+    return bias;
+  }
+
+  /** Reads the stop strings. */
+  static List<String> stops(Fields fields) {
+    return fields.texts("stop", MOST_STOPS);
+  }
+}

@@ -20,6 +20,10 @@ import java.util.function.IntSupplier;
  */
 final class ProgressDisplay implements TrainingListener, Terminal, AutoCloseable {
   private static final int BAR = 24;
+
+  /** A smaller part of the time makes no difference to anybody. */
+  private static final double TELLING_WAIT = 0.05;
+
   private static final String GAP = "  ";
   private static final int SHORTEST_BAR = 6;
   private static final long REWRITE_NANOS = Duration.ofMillis(200).toNanos();
@@ -70,7 +74,7 @@ final class ProgressDisplay implements TrainingListener, Terminal, AutoCloseable
             String.format("step %,d/%,d", report.step(), report.steps()),
             String.format("loss %.3f", report.loss()),
             String.format("%.3f bits/token", report.loss() / Math.log(2)),
-            String.format("%,.0f tokens/s", speed.tokensPerSecond()),
+            String.format("%,.0f tokens/s", speed.tokensPerSecond()) + waiting(report),
             left(report) + " left");
     if (terminal) {
       double done = (double) report.step() / report.steps();
@@ -80,6 +84,13 @@ final class ProgressDisplay implements TrainingListener, Terminal, AutoCloseable
     } else {
       out.println(String.join(GAP, parts));
     }
+  }
+
+  /** Where data does not keep up: how much of the time is lost. */
+  private static String waiting(StepReport report) {
+    return report.dataWait() < TELLING_WAIT
+        ? ""
+        : String.format(" (%.0f%% waiting for data)", 100 * report.dataWait());
   }
 
   /**

@@ -25,10 +25,15 @@ class ProgressDisplayTest {
   }
 
   private static StepReport report(long step, long steps, double loss, double tokensPerSecond) {
+    return report(step, steps, loss, tokensPerSecond, 0);
+  }
+
+  private static StepReport report(
+      long step, long steps, double loss, double tokensPerSecond, double dataWait) {
     StepReport.Totals totals =
         new StepReport.Totals(
             0, 0, OptionalDouble.empty(), OptionalLong.empty(), OptionalLong.empty());
-    return new StepReport(step, steps, loss, 0, 1, 1e-3, tokensPerSecond, totals);
+    return new StepReport(step, steps, loss, 0, 1, 1e-3, tokensPerSecond, dataWait, totals);
   }
 
   private static StepReport step(long step, double tokensPerSecond) {
@@ -48,6 +53,16 @@ class ProgressDisplayTest {
             "step 1/8  loss 0.693  1.000 bits/token  64 tokens/s  0:07 left",
             "step 8/8  loss 0.693  1.000 bits/token  64 tokens/s  0:00 left");
     assertThat(screen.toString()).doesNotContain("\u001b");
+  }
+
+  @Test
+  void dataThatDoesNotKeepUpIsSeen() {
+    try (ProgressDisplay display = display(false)) {
+      display.stepped(report(1, 2, 1, 64, 0.04));
+      display.stepped(report(2, 2, 1, 64, 0.37));
+    }
+    assertThat(screen.toString().lines().toList().get(0)).contains("  64 tokens/s  ");
+    assertThat(screen.toString()).contains("  64 tokens/s (37% waiting for data)  ");
   }
 
   @Test

@@ -148,6 +148,8 @@ public final class Comparison implements Report {
     rows.add(row("training FLOPs", each -> Numbers.shorter(each.trainingFlops())));
     rows.add(row("time of training", each -> Numbers.duration(each.last("seconds"))));
     rows.add(row("tokens per second (median)", each -> speed(each)));
+    rows.add(
+        row("waiting for data (median part)", each -> Numbers.percent(each.median("data_wait"))));
     rows.add(row("MFU (median)", each -> Numbers.percent(each.median("mfu"))));
     rows.add(row("device memory, peak (bytes)", each -> memory(each, "device_peak_bytes")));
     rows.add(row("host memory, peak (bytes)", each -> memory(each, "host_bytes")));

@@ -120,6 +120,7 @@ record Figures(Run run) {
     put(values, "tokens", last("tokens"));
     put(values, "seconds", last("seconds"));
     put(values, "tokens_per_second", median("tokens_per_second"));
+    put(values, "data_wait", median("data_wait"));
     put(values, "mfu", median("mfu"));
     put(values, "device_peak_bytes", most("device_peak_bytes"));
     put(values, "host_bytes", most("host_bytes"));

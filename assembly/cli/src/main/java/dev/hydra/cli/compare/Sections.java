@@ -59,6 +59,7 @@ public final class Sections {
         "",
         List.of(
             steps("tokens per second", "tokens_per_second"),
+            steps("waiting for data, part of the time", "data_wait"),
             steps("MFU, part of the device's peak", "mfu"),
             steps("peak memory of the device, bytes", "device_peak_bytes"),
             steps("memory of the process, bytes", "host_bytes")));

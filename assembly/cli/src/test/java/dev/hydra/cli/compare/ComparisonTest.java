@@ -93,6 +93,7 @@ class ComparisonTest {
     assertEquals(40L, figures.get("steps"));
     assertEquals(320L, figures.get("tokens"));
     assertEquals(8L, figures.get("tokens_per_second"), "the slow first step changes nothing");
+    assertEquals(0.125, figures.get("data_wait"));
     assertEquals(320L * 3000, figures.get("training_flops"));
     assertEquals(3.6, map(map(figures.get("validation")).get("kjv")).get("bits_per_byte"));
     assertThat(json).containsKey("config");

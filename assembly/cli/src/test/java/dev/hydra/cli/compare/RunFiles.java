@@ -34,7 +34,7 @@ final class RunFiles {
               "step",
               step,
               position
-                  + ",\"loss\":2.5,\"learning_rate\":0.001,\"gradient_norm\":1.0"
+                  + ",\"loss\":2.5,\"data_wait\":0.125,\"learning_rate\":0.001,\"gradient_norm\":1.0"
                   + ",\"tokens_per_second\":"
                   + (step == 10 ? 1 : tokens)));
       if (step % 20 == 0) {

@@ -29,6 +29,7 @@ public final class TensorBoard implements Closeable {
     STEP_TAGS.put("tokens", "progress/tokens");
     STEP_TAGS.put("seconds", "progress/seconds");
     STEP_TAGS.put("tokens_per_second", "speed/tokens_per_second");
+    STEP_TAGS.put("data_wait", "speed/data_wait");
     STEP_TAGS.put("mfu", "speed/mfu");
     STEP_TAGS.put("device_peak_bytes", "memory/device_peak_bytes");
     STEP_TAGS.put("host_bytes", "memory/host_bytes");

@@ -1,6 +1,7 @@
 package dev.hydra.trainer.metrics;
 
 import java.util.OptionalLong;
+import java.util.function.Supplier;
 
 /**
  * Counts tokens and the time that was spent on training them: over all processes that a run went on
@@ -12,6 +13,7 @@ public final class TrainingClock {
   private long tokens;
   private double secondsBefore;
   private long tokensBefore;
+  private long waitedNanos;
   private long begun = System.nanoTime();
   private OptionalLong pausedAt = OptionalLong.empty();
 
@@ -23,6 +25,7 @@ public final class TrainingClock {
     tokens = from.tokens();
     tokensBefore = tokens;
     secondsBefore = from.seconds();
+    waitedNanos = 0;
     begun = System.nanoTime();
   }
 
@@ -55,11 +58,39 @@ public final class TrainingClock {
     return new Position(tokens, secondsBefore + (now - begun) / NANOS);
   }
 
-  /** Returns the tokens a second since the last lap, and begins the next. */
-  public synchronized double lap() {
+  /**
+   * Gets data that training stands still for.
+   *
+   * @return what the source gives
+   */
+  public <T> T waitFor(Supplier<T> data) {
+    long since = System.nanoTime();
+    T given = data.get();
+    waited(System.nanoTime() - since);
+    return given;
+  }
+
+  private synchronized void waited(long nanos) {
+    waitedNanos += nanos;
+  }
+
+  /**
+   * What passed between two reports.
+   *
+   * @param tokensPerSecond tokens trained a second
+   * @param dataWait the part of the time in which training waited for data, from 0 to 1
+   */
+  public record Lap(double tokensPerSecond, double dataWait) {}
+
+  /** Returns what passed since the last lap, and begins the next. */
+  public synchronized Lap lap() {
     Position now = position();
-    double speed = (now.tokens() - tokensBefore) / (now.seconds() - secondsBefore);
+    double seconds = now.seconds() - secondsBefore;
+    Lap lap =
+        new Lap(
+            (now.tokens() - tokensBefore) / seconds,
+            Math.min(1, waitedNanos / NANOS / seconds)); // waits for a step taken again count, too
     start(now);
-    return speed;
+    return lap;
   }
 }

@@ -15,6 +15,8 @@ import java.util.OptionalLong;
  * @param gradientNorm the global norm of the gradient before clipping
  * @param learningRate the learning rate
  * @param tokensPerSecond training tokens per second since the report before
+ * @param dataWait the part of the time since the report before in which training waited for data, 0
+ *     to 1
  * @param totals what the run has taken so far
  */
 public record StepReport(
@@ -25,6 +27,7 @@ public record StepReport(
     double gradientNorm,
     double learningRate,
     double tokensPerSecond,
+    double dataWait,
     Totals totals) {
 
   /**
@@ -54,6 +57,7 @@ public record StepReport(
     line.put("tokens", totals.tokens());
     line.put("seconds", totals.seconds());
     line.put("tokens_per_second", tokensPerSecond);
+    line.put("data_wait", dataWait);
     totals.mfu().ifPresent(mfu -> line.put("mfu", mfu));
     totals.devicePeakBytes().ifPresent(bytes -> line.put("device_peak_bytes", bytes));
     totals.hostBytes().ifPresent(bytes -> line.put("host_bytes", bytes));

@@ -8,6 +8,7 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.composer.swap.Swapper;
+import dev.hydra.data.Batch;
 import dev.hydra.data.Dataset;
 import dev.hydra.data.TokenizerFiles;
 import dev.hydra.libtorch.io.DurableFiles;
@@ -225,11 +226,7 @@ public final class Trainer implements AutoCloseable {
       double learningRate = stages.rate(step);
       StepMetrics measured;
       try {
-        measured =
-            training.run(
-                i -> stages.dataset().train().next(settings.batchSize()).tensor(),
-                settings.accumulate(),
-                learningRate);
+        measured = training.run(i -> nextBatch().tensor(), settings.accumulate(), learningRate);
       } catch (RuntimeException | Error e) { // a component of a swap may fail in the run only
         if (swaps.rolledBack(step, e)) {
           continue;
@@ -257,6 +254,10 @@ public final class Trainer implements AutoCloseable {
         watched(() -> evaluations.observe(step));
       }
     }
+  }
+
+  private Batch nextBatch() {
+    return clock.waitFor(() -> stages.dataset().train().next(settings.batchSize()));
   }
 
   /** Begins the next stage, after a checkpoint: that of the stage before can be gone on from. */
@@ -297,7 +298,7 @@ public final class Trainer implements AutoCloseable {
 
   private void report(StepMetrics measured, double learningRate) {
     int length = stages.current().data().sequenceLength();
-    double speed = clock.lap();
+    TrainingClock.Lap lap = clock.lap();
     TrainingClock.Position position = clock.position();
     StepReport report =
         new StepReport(
@@ -307,11 +308,12 @@ public final class Trainer implements AutoCloseable {
             measured.auxiliary(),
             measured.gradientNorm(),
             learningRate,
-            speed,
+            lap.tokensPerSecond(),
+            lap.dataWait(),
             new StepReport.Totals(
                 position.tokens(),
                 position.seconds(),
-                costs.mfu(length, ModelCosts.FORWARDS_OF_A_STEP * speed),
+                costs.mfu(length, ModelCosts.FORWARDS_OF_A_STEP * lap.tokensPerSecond()),
                 costs.devicePeakBytes(),
                 costs.hostBytes()));
     log.step(report, costs.line(length));

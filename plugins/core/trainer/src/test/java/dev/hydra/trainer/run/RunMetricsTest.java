@@ -71,8 +71,10 @@ class RunMetricsTest {
     assertEquals(8, steps.size());
     for (MetricLine step : steps) {
       assertEquals(step.step() * 4 * 32, step.number("tokens"));
+      assertThat(step.number("data_wait")).isBetween(0.0, 1.0);
       assertThat(step.values())
           .containsKeys("loss", "learning_rate", "gradient_norm", "tokens_per_second", "host_bytes")
+          .containsKey("data_wait")
           .doesNotContainKeys("mfu", "device_peak_bytes");
     }
     assertThat(steps.get(7).number("seconds")).isGreaterThan(steps.get(0).number("seconds"));

@@ -41,6 +41,8 @@ final class TrialKey {
     content.put("validation_examples", study.budget().validationExamples());
     content.put("test_examples", study.budget().testExamples());
     content.put("stop_at", study.budget().stopAt());
+    content.put("choose_by", study.budget().selection().name());
+    content.put("measures", study.measuresConfig().root().render(ConfigRenderOptions.concise()));
     content.put("device", device.is_cuda() ? "cuda" : "cpu");
     content.put("compute", ComputeType.choose(study.budget().precision(), device).name());
     content.put("plugins", plugins(study, trial, components));

@@ -116,6 +116,10 @@ public record Study(
         new OptionGroup(
             "experiment.models.NAME", "A model that is compared.", StudyModel.options()),
         new OptionGroup(
+            "experiment.models.NAME.stages[]",
+            "What a model begins as, before it is the whole one.",
+            TrialStage.options()),
+        new OptionGroup(
             "experiment.measures.NAME",
             "What is measured besides accuracy, on the test of every training.",
             Measure.options()),

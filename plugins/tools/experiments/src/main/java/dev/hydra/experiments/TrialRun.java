@@ -55,11 +55,13 @@ final class TrialRun {
     OptimizerSettings optimizer = study.optimizer(trial.rate());
     LearningRate rates = optimizer.learningRate(trial.steps());
     try (Model model =
-            Model.build(trial.model().spec(trial.task()), components, placement, trial.seed());
+            Model.build(
+                trial.model().spec(trial.task(), 0), components, placement, trial.seed());
         TrainingBatches batches =
             new TrainingBatches(examples, trial.seed(), budget.batchSize(), length);
         TrainingStep training =
-            new TrainingStep(model, optimizer, Recompute.NONE, GraphMode.AUTO, warned)) {
+            new TrainingStep(model, optimizer, Recompute.NONE, GraphMode.AUTO, warned);
+        StagedModel staged = new StagedModel(trial, model, training)) {
       int step = 0;
       boolean reached = false;
       boolean finite = true;
@@ -67,6 +69,7 @@ final class TrialRun {
         if (stop.getAsBoolean()) {
           return Optional.empty();
         }
+        staged.at(step);
         StepMetrics metrics = training.run(i -> batches.next(), 1, rates.at(step));
         finite = metrics.finite();
         step += finite ? 1 : 0;

@@ -33,6 +33,7 @@ public final class Engine implements AutoCloseable {
   private final PrefixCache prefixes;
   private final WaitingRoom waiting;
   private final EngineStatistics statistics = new EngineStatistics();
+  private final Observations observations = new Observations();
   private final List<Session> reading = new ArrayList<>();
   private final List<Session> live = new ArrayList<>();
   private final BatchState batch = new BatchState();
@@ -82,6 +83,11 @@ public final class Engine implements AutoCloseable {
   /** Returns its counts. */
   public EngineStatistics statistics() {
     return statistics;
+  }
+
+  /** Returns what components show of its steps. */
+  public Observations observations() {
+    return observations;
   }
 
   /**
@@ -254,10 +260,15 @@ public final class Engine implements AutoCloseable {
       return;
     }
     List<Boolean> goOn;
+    boolean observed = observations.due();
+    ForwardContext evaluation = ForwardContext.evaluation();
     try (PointerScope scope = new PointerScope();
-        ForwardContext forward = ForwardContext.evaluation().with(batch)) {
+        ForwardContext forward = (observed ? evaluation.observing() : evaluation).with(batch)) {
       long[] last = live.stream().mapToLong(Session::last).toArray();
       goOn = draw(logits(last, forward), live);
+      if (observed) {
+        observations.put(statistics.snapshot().steps(), forward.observations());
+      }
     } catch (RuntimeException e) {
       List<Session> all = List.copyOf(live);
       live.clear();

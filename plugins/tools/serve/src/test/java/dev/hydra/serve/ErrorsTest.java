@@ -196,6 +196,11 @@ class ErrorsTest {
     try (TestServer locked = new TestServer(TestServer.LIMITS, SMALL.withKey("secret"))) {
       assertEquals(200, locked.get("/health").statusCode());
       assertEquals(401, locked.get("/v1/models").statusCode());
+      assertEquals(401, locked.get("/observations?model=tiny").statusCode());
+      HttpResponse<String> page = locked.get("/");
+      assertEquals(200, page.statusCode());
+      assertThat(page.headers().firstValue("Content-Security-Policy").orElseThrow())
+          .contains(page.body().replaceFirst("(?s).*(nonce)=\"(.*?)\".*", "$1-$2"));
       for (String key : List.of("Bearer wrong", "secret", "Bearer secret")) {
         HttpRequest request =
             HttpRequest.newBuilder(URI.create(locked.address() + "/v1/models"))

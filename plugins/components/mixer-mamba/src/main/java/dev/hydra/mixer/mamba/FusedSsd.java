@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The SSD by CUDA kernels, from steps as projected to y with what skips the recurrence. Forward
- * keeps its inputs only; backward computes the states between chunks again. Its twin is {@link
+ * keeps its inputs and what comes of the steps; and the states between chunks where it writes them
+ * for itself, else backward computes them again. Its twin is {@link
  * Ssd#plain}.
  */
 final class FusedSsd extends CustomFunction {
@@ -159,9 +160,10 @@ final class FusedSsd extends CustomFunction {
       fit[i] =
           inRows ? rows(inputs[i]) : i == 1 ? withLastStrideOne(inputs[i]) : inputs[i].contiguous();
     }
+    SsdLaunch.Forward forward = new SsdLaunch(kernels, tiles, input(fit)).forward();
     context.save(fit);
-    Ssd.Output output = new SsdLaunch(kernels, tiles, input(fit)).forward();
-    return new Tensor[] {output.y(), output.state()};
+    context.save(forward.kept().tensors());
+    return new Tensor[] {forward.output().y(), forward.output().state()};
   }
 
   @Override
@@ -174,7 +176,10 @@ final class FusedSsd extends CustomFunction {
     @Nullable Tensor dLast = gradients.arrived(1) ? gradients.of(1).contiguous() : null;
     @Nullable Tensor dInitial =
         continued && context.needsGrad(initialIndex()) ? launch.state() : null;
-    SsdLaunch.Gradients found = launch.backward(rows(gradients.of(0)), dLast, dInitial);
+    SsdKept kept =
+        SsdKept.of(
+            i -> context.saved(saved.length + i), packed, !SsdLaunch.inOnePass(kernels, tiles));
+    SsdLaunch.Gradients found = launch.backward(kept, rows(gradients.of(0)), dLast, dInitial);
     gradients.give(0, found.x());
     gradients.give(1, found.dt());
     gradients.give(2, found.perHead().select(0, 0));

@@ -112,7 +112,7 @@ final class FusedSsd extends CustomFunction {
         && Tensors.type(in.b()) == type
         && Tensors.type(in.c()) == type
         && (steps == ScalarType.Float || steps == ScalarType.BFloat16)
-        && Stream.concat(Stream.of(in.a(), in.bias(), in.skip()), in.initial().stream())
+        && Stream.concat(Stream.of(in.decayLog(), in.bias(), in.skip()), in.initial().stream())
             .allMatch(each -> Tensors.type(each) == ScalarType.Float);
   }
 
@@ -126,7 +126,8 @@ final class FusedSsd extends CustomFunction {
   /** Computes {@link Ssd#of}. */
   Ssd.Output compute(SsdInput in) {
     List<Tensor> inputs =
-        new ArrayList<>(List.of(in.x(), in.dt(), in.a(), in.b(), in.c(), in.bias(), in.skip()));
+        new ArrayList<>(
+            List.of(in.x(), in.dt(), in.decayLog(), in.b(), in.c(), in.bias(), in.skip()));
     in.documents().ifPresent(inputs::add);
     in.initial().ifPresent(inputs::add);
     Tensor[] outputs = apply(inputs.toArray(Tensor[]::new));

@@ -49,7 +49,7 @@ final class SsdLaunch {
   /**
    * Gradients, but for that of the initial state, which is where it was asked to be.
    *
-   * @param perHead those of a, bias and skip [3, heads]
+   * @param perHead those of the logarithms of decay rates, bias and skip [3, heads]
    */
   record Gradients(Tensor x, Tensor dt, Tensor b, Tensor c, Tensor perHead) {}
 
@@ -218,7 +218,7 @@ final class SsdLaunch {
         "ssd_backward_steps",
         stepGrid(),
         strided(in.dt()),
-        in.a(),
+        in.decayLog(),
         in.bias(),
         low,
         high,
@@ -260,7 +260,7 @@ final class SsdLaunch {
         "ssd_decay",
         stepGrid(),
         strided(in.dt()),
-        in.a(),
+        in.decayLog(),
         in.bias(),
         documents,
         low,

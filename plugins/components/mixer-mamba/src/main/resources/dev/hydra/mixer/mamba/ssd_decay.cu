@@ -9,7 +9,7 @@
 // Launch: grid (chunks, ceil(heads / 32), batch), STEP_WARPS * 32 threads, no dynamic shared memory.
 //
 //   dt          [batch, time, heads] StepElement, strides dt_batch, dt_time, 1
-//   rate        A [heads], below 0
+//   decay_log   A_log [heads]; the rates A = -exp(A_log) are below 0
 //   bias        dt_bias [heads] or null
 //   documents   int64 [batch, time], contiguous (only with DOCUMENTS): a state ends where the number changes
 //   step, logs  as above
@@ -49,9 +49,9 @@ __device__ __forceinline__ void put_all(float* to, const float (&v)[PER_LANE]) {
 }
 
 extern "C" __global__ void __launch_bounds__(STEP_WARPS * 32) ssd_decay(
-    const StepElement* dt, Long dt_batch, Long dt_time, const float* rate, const float* bias,
-    const Long* documents, float dt_min, float dt_max, float* step, float* logs, float* from_start,
-    float* to_end, float* total, int* first, Long time, Long heads) {
+    const StepElement* dt, Long dt_batch, Long dt_time, const float* decay_log,
+    const float* bias, const Long* documents, float dt_min, float dt_max, float* step, float* logs,
+    float* from_start, float* to_end, float* total, int* first, Long time, Long heads) {
   __shared__ float steps[GROUP][Q + 1];
 #if DOCUMENTS
   __shared__ int start[Q];
@@ -86,7 +86,7 @@ extern "C" __global__ void __launch_bounds__(STEP_WARPS * 32) ssd_decay(
   for (int each = warp; each < GROUP; each += STEP_WARPS) {
     Long head = (Long)blockIdx.y * GROUP + each;
     if (head >= heads) break;
-    float a = rate[head];
+    float a = -expf(decay_log[head]);
     float own[PER_LANE];
     float sums[PER_LANE];
     float sum = 0.0f;

@@ -20,8 +20,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The SSD by CUDA kernels, from steps as projected to y with what skips the recurrence. Forward
  * keeps its inputs and what comes of the steps; and the states between chunks where it writes them
- * for itself, else backward computes them again. Its twin is {@link
- * Ssd#plain}.
+ * for itself, else backward computes them again. Its twin is {@link Ssd#plain}.
  */
 final class FusedSsd extends CustomFunction {
   private static final KernelSet KERNELS =

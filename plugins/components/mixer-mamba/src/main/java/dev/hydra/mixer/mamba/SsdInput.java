@@ -19,8 +19,8 @@ import org.bytedeco.pytorch.global.torch;
  * @param skip how much of x is added to y [heads], in the type of decayLog
  * @param limits what the steps are kept within
  * @param documents int64 [batch, time], see {@link dev.hydra.api.Pass#documents}
- * @param initial the state before the first token [batch, heads, headDim, state], in the type of decayLog;
- *     zeros if empty
+ * @param initial the state before the first token [batch, heads, headDim, state], in the type of
+ *     decayLog; zeros if empty
  */
 record SsdInput(
     Tensor x,

@@ -137,8 +137,7 @@ final class SsdLaunch {
    * @param dLast the gradient of the last state, contiguous; zeros if null
    * @param dInitial where to put the gradient of the initial state; nowhere if null
    */
-  Gradients backward(
-      SsdKept decay, Tensor dy, @Nullable Tensor dLast, @Nullable Tensor dInitial) {
+  Gradients backward(SsdKept decay, Tensor dy, @Nullable Tensor dLast, @Nullable Tensor dInitial) {
     @Nullable Tensor kept = decay.before();
     Tensor before = kept == null ? before(decay, null) : kept;
     Tensor after = sweep(decay, dy, in.c(), decay.fromStart(), dLast, dInitial, true);

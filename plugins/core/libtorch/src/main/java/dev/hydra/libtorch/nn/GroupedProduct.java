@@ -67,8 +67,7 @@ final class GroupedProduct extends CustomFunction {
     if (context.needsGrad(WEIGHTS)) {
       Tensor ofParts = product(arrived.transpose(0, 1), rows, cut.apply(ends));
       long groups = weights.size(0);
-      gradients.give(
-          WEIGHTS, ofParts.view(groups, parts, weights.size(1), weights.size(2)).sum(1));
+      gradients.give(WEIGHTS, ofParts.view(groups, parts, weights.size(1), weights.size(2)).sum(1));
     }
   }
 }

@@ -39,7 +39,9 @@ record RowParts(Kernels kernels) {
   /** The share of the time that parts must leave to be worth the numbers that they round. */
   private static final double WORTH = 0.9;
 
-  /** Chooses: gives the kernel if the rows are on a CUDA device and kernels are to be used there. */
+  /**
+   * Chooses: gives the kernel if the rows are on a CUDA device and kernels are to be used there.
+   */
   static Optional<RowParts> of(Tensor rows) {
     return Rows.wanted(rows) ? KERNELS.usable(rows, Map.of()).map(RowParts::new) : Optional.empty();
   }

@@ -46,8 +46,7 @@ class GroupedLinearTest {
       Tensor weights = torch.randn(6, 24, 16).to(type);
       Tensor direction = torch.randn(21, 24).to(type);
       GroupedProduct inParts = new GroupedProduct(3, GroupedLinearTest::thirds);
-      Tensor[] found =
-          run((x, w, e) -> inParts.apply(x, w, e)[0], rows, weights, ends, direction);
+      Tensor[] found = run((x, w, e) -> inParts.apply(x, w, e)[0], rows, weights, ends, direction);
       Tensor[] expected = run(GroupedProduct::plain, rows, weights, ends, direction);
       for (int i = 0; i < found.length; i++) {
         assertTrue(relative(found[i], expected[i]) < bound, "result " + i);

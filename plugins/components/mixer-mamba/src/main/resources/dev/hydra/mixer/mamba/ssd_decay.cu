@@ -6,10 +6,10 @@
 // overflows. All outputs have [batch, heads, padded time]; in the padding behind the last token
 // step is 0 and the sum stays, so padding neither adds to a state nor decays it.
 //
-// Launch: grid (chunks, ceil(heads / 32), batch), 256 threads, no dynamic shared memory.
+// Launch: grid (chunks, ceil(heads / 32), batch), STEP_WARPS * 32 threads, no dynamic shared memory.
 //
 //   dt          [batch, time, heads] StepElement, strides dt_batch, dt_time, 1
-//   rate        A [heads], below 0
+//   decay_log   A_log [heads]; the rates A = -exp(A_log) are below 0
 //   bias        dt_bias [heads] or null
 //   documents   int64 [batch, time], contiguous (only with DOCUMENTS): a state ends where the number changes
 //   step, logs  as above
@@ -20,6 +20,7 @@
 //               chunk, counted from the start of the chunk, or -1 if the document began before it
 constexpr int GROUP = 32;  // heads that a block takes
 constexpr int PER_LANE = Q / 32;
+constexpr int STEP_WARPS = 32;  // of the kernels that go through steps: a head each
 
 // The document's first token for each token of a chunk, see `first` above; one thread a token.
 __device__ __forceinline__ void find_documents(
@@ -47,10 +48,10 @@ __device__ __forceinline__ void put_all(float* to, const float (&v)[PER_LANE]) {
 #endif
 }
 
-extern "C" __global__ void __launch_bounds__(256) ssd_decay(
-    const StepElement* dt, Long dt_batch, Long dt_time, const float* rate, const float* bias,
-    const Long* documents, float dt_min, float dt_max, float* step, float* logs, float* from_start,
-    float* to_end, float* total, int* first, Long time, Long heads) {
+extern "C" __global__ void __launch_bounds__(STEP_WARPS * 32) ssd_decay(
+    const StepElement* dt, Long dt_batch, Long dt_time, const float* decay_log,
+    const float* bias, const Long* documents, float dt_min, float dt_max, float* step, float* logs,
+    float* from_start, float* to_end, float* total, int* first, Long time, Long heads) {
   __shared__ float steps[GROUP][Q + 1];
 #if DOCUMENTS
   __shared__ int start[Q];
@@ -64,8 +65,8 @@ extern "C" __global__ void __launch_bounds__(256) ssd_decay(
   {
     Long head = (Long)blockIdx.y * GROUP + lane;
     float shift = bias != nullptr && head < heads ? bias[head] : 0.0f;
-#pragma unroll 8
-    for (int i = warp; i < Q; i += 8) {
+#pragma unroll
+    for (int i = warp; i < Q; i += STEP_WARPS) {
       Long t = chunk * Q + i;
       float value = 0.0f;
       if (t < time && head < heads) {
@@ -82,10 +83,10 @@ extern "C" __global__ void __launch_bounds__(256) ssd_decay(
   int last_start = start[Q - 1];
 #endif
   __syncthreads();
-  for (int each = warp; each < GROUP; each += 8) {
+  for (int each = warp; each < GROUP; each += STEP_WARPS) {
     Long head = (Long)blockIdx.y * GROUP + each;
     if (head >= heads) break;
-    float a = rate[head];
+    float a = -expf(decay_log[head]);
     float own[PER_LANE];
     float sums[PER_LANE];
     float sum = 0.0f;

@@ -102,31 +102,20 @@ class FusedDeltaRuleTest {
     }
   }
 
-  /** The same key again and again, written with nearly full strength, so that nothing is damped. */
+  /** The same key again and again, written with full strength: what is read is the last value. */
   @Test
   void equalKeysReplaceEachOther() {
-    Sizes sizes = new Sizes(1, 200, 2, 64, 64, 0);
-    for (double most : new double[] {1, 2}) {
-      Numbers usual = numbers(sizes, most, false, false);
-      Tensor mixed = usual.mixed.clone();
-      Tensor keys = mixed.narrow(2, sizes.keys(), sizes.keys());
-      keys.copy_(keys.narrow(1, 0, 1).expand_as(keys).clone());
-      Numbers equal =
-          new Numbers(
-              mixed,
-              Tensors.mul(usual.log, 0.0),
-              Tensors.add(Tensors.mul(usual.strength, 0.0), 8.0),
-              most,
-              Optional.empty(),
-              Optional.empty(),
-              usual.dy,
-              usual.dLast);
-      near(
-          run(equal, sizes, "cuda", ScalarType.Float, FusedDeltaRuleTest::fused),
-          run(equal, sizes, "cpu", ScalarType.Double, FusedDeltaRuleTest::plain),
-          1e-3,
-          "equal keys");
-    }
+    Sizes sizes = new Sizes(2, 200, 3, 64, 64, 0);
+    Tensor values = random.values(sizes.batch, sizes.time, sizes.heads, sizes.valueDim);
+    Tensor v = values.to(new Device("cuda"), ScalarType.Float);
+    Tensor k = Tensors.add(Tensors.mul(v, 0.0), 1 / Math.sqrt(sizes.keyDim));
+    Tensor none = k.select(3, 0).mul(v.select(3, 0)).zero_();
+    Tensor y =
+        fused(
+                new GatedDeltaRule.Input(
+                    k, k, v, none, Tensors.add(none, 100.0), 1, Optional.empty(), Optional.empty()))
+            .y();
+    Samples.assertNear("y", v, y, 1e-3);
   }
 
   @Test

@@ -78,11 +78,17 @@ record DeltaTiles(boolean fp32, int keyDim, int valueDim, int sweepV) {
    */
   Map<String, Integer> macros(boolean documents, long sharedBytes) {
     return Map.of(
-        "KEY_DIM", keyDim,
-        "VALUE_DIM", valueDim,
-        "SWEEP_V", sweepV,
-        "SHARED_BYTES", (int) sharedBytes,
-        "IN_FP32", fp32 ? 1 : 0,
-        "DOCUMENTS", documents ? 1 : 0);
+        "KEY_DIM",
+        keyDim,
+        "VALUE_DIM",
+        valueDim,
+        "SWEEP_V",
+        sweepV,
+        "SHARED_BYTES",
+        (int) sharedBytes,
+        "IN_FP32",
+        fp32 ? 1 : 0,
+        "DOCUMENTS",
+        documents ? 1 : 0);
   }
 }

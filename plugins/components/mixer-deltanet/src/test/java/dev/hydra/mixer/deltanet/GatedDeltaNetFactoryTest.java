@@ -110,7 +110,8 @@ class GatedDeltaNetFactoryTest {
 
   @Test
   void costCountsStatesBetweenChunksOnlyWhereTheyAreKept() {
-    try (StandaloneComponent odd = Mixers.create("head-dim = 17, heads = 1, value-dim = 16", WIDTH);
+    try (StandaloneComponent odd =
+            Mixers.create("head-dim = 17, heads = 1, value-dim = 16", WIDTH);
         StandaloneComponent even =
             Mixers.create("head-dim = 16, heads = 1, value-dim = 16", WIDTH)) {
       // Channels of the convolution 3 each, lengths, what the rule takes; norm, gate, projection.

@@ -87,18 +87,18 @@ class OutOfMemoryTest {
   @Test
   void saysWhatWasNeededWhatThereIsAndWhatWouldFit() {
     String large = RUN + "trainer.batch-size = 64, data.sequence-length = 1024";
-    String[] said = refusal("run", large, inStepAfter(0)).split("\n");
+    List<String> said = refusal("run", large, inStepAfter(0)).lines().toList();
     assertEquals(
         "after step 0: CUDA out of memory: 1.5 MiB more were needed; cuda:0 has 80.0 MiB, 1.0 MiB"
             + " free, 79.0 MiB used by this process.",
-        said[0]);
-    assertThat(said[1])
+        said.get(0));
+    assertThat(said.get(1))
         .matches(
             "a step of 64 sequences of 1,024 tokens is predicted to take [\\d.]+ MiB; these"
                 + " settings are predicted to fit:");
-    assertThat(said[2])
+    assertThat(said.get(2))
         .matches("  trainer.batch-size = 32, trainer.accumulate = 2 \\([\\d.]+ MiB\\)");
-    assertEquals("there is no checkpoint yet", said[said.length - 1]);
+    assertEquals("there is no checkpoint yet", said.get(said.size() - 1));
   }
 
   @Test

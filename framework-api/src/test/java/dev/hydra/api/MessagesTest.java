@@ -35,6 +35,18 @@ class MessagesTest {
             .getMessage());
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "0, 0 B",
+    "1023, 1023 B",
+    "1536, 1.5 KiB",
+    "85899345920, 80.0 GiB",
+    "2e18, 1776.4 PiB"
+  })
+  void bytesHaveAFittingUnit(double number, String text) {
+    assertEquals(text, Messages.bytes(number));
+  }
+
   @Test
   void argumentsAreQuotedWhereAShellWouldSplitThem() {
     assertEquals("runs/a-1.5_b", Messages.argument(Path.of("runs/a-1.5_b")));

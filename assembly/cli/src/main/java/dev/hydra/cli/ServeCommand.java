@@ -43,7 +43,7 @@ import picocli.CommandLine.Spec;
     },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
-final class ServeCommand implements Callable<Integer> {
+final class ServeCommand implements Callable<Integer>, LessMemory {
   private static final long LOOK_AGAIN_MILLIS = 100;
 
   private final PluginJars plugins;
@@ -61,8 +61,8 @@ final class ServeCommand implements Callable<Integer> {
       required = true,
       paramLabel = "[NAME=]DIR",
       description =
-          "A run folder, a checkpoint or an imported model, and the name to serve it under (default:"
-              + " that of the folder). May be given several times.")
+          "A run folder, a checkpoint or an imported model, and the name to serve it under"
+              + " (default: that of the folder). May be given several times.")
   private List<String> folders;
 
   @Option(
@@ -100,6 +100,12 @@ final class ServeCommand implements Callable<Integer> {
 
   ServeCommand(PluginJars plugins) {
     this.plugins = plugins;
+  }
+
+  @Override
+  public String lessMemory() {
+    return "Less is taken with --precision bf16, fewer models, and smaller --max-sessions,"
+        + " --max-context, --prefill and --prefix-cache.";
   }
 
   @Override

@@ -6,6 +6,7 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -354,6 +355,9 @@ public final class Engine implements AutoCloseable {
   }
 
   private void fail(Session session, RuntimeException problem) {
+    if (CudaOutOfMemory.in(problem).isPresent()) {
+      prefixes.clear(); // for the sessions to come
+    }
     end(session);
     statistics.hasFailed();
     session.listener().failed(problem);

@@ -48,7 +48,7 @@ import picocli.CommandLine.Spec;
     },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
-final class ExperimentRunCommand implements Callable<Integer> {
+final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
   /** Where experiments lie in the installation's folder of configurations. */
   static final String FOLDER = "claims/";
 
@@ -109,6 +109,12 @@ final class ExperimentRunCommand implements Callable<Integer> {
   ExperimentRunCommand(Components components, PluginRegistry plugins) {
     this.components = components;
     this.plugins = plugins;
+  }
+
+  @Override
+  public String lessMemory() {
+    return "Less is taken with a smaller experiment.batch-size, or precision = bf16; what has been"
+        + " trained is kept, and the same command goes on from there.";
   }
 
   @Override

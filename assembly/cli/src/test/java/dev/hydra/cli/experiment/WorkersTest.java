@@ -28,14 +28,31 @@ class WorkersTest {
         List.of("experiment", "run", "logic", "--quick", "--results", "out"),
         Workers.shared(
             List.of(
-                "experiment", "run", "logic", "--parallel", "4", "--quick", "--html", "page.html",
-                "--json", "--results", "out", "--parallel=4", "--html=page.html")));
+                "experiment",
+                "run",
+                "logic",
+                "--parallel",
+                "4",
+                "--quick",
+                "--html",
+                "page.html",
+                "--json",
+                "--results",
+                "out",
+                "--parallel=4",
+                "--html=page.html")));
   }
 
   @Test
   void theWorkOfAllIsAddedUp() throws IOException {
-    Path script = script("echo \"$@ $OMP_NUM_THREADS\" >> " + folder.resolve("log") + "\n"
-        + "echo '" + Workers.line(new Work(2, 3_000_000_000L)) + "'\n");
+    Path script =
+        script(
+            "echo \"$@ $OMP_NUM_THREADS\" >> "
+                + folder.resolve("log")
+                + "\n"
+                + "echo '"
+                + Workers.line(new Work(2, 3_000_000_000L))
+                + "'\n");
     try (Workers workers = new Workers(script, List.of("experiment", "run", "logic"), 3)) {
       assertEquals(new Work(6, 9_000_000_000L), workers.await(() -> false));
     }

@@ -55,8 +55,7 @@ final class TrialRun {
     OptimizerSettings optimizer = study.optimizer(trial.rate());
     LearningRate rates = optimizer.learningRate(trial.steps());
     try (Model model =
-            Model.build(
-                trial.model().spec(trial.task(), 0), components, placement, trial.seed());
+            Model.build(trial.model().spec(trial.task(), 0), components, placement, trial.seed());
         TrainingBatches batches =
             new TrainingBatches(examples, trial.seed(), budget.batchSize(), length);
         TrainingStep training =

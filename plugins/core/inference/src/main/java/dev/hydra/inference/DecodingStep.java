@@ -11,6 +11,7 @@ import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 import org.bytedeco.pytorch.Device;
@@ -99,13 +100,29 @@ final class DecodingStep implements AutoCloseable {
         "decoding is not captured as a CUDA graph, which makes small models slower: " + why);
   }
 
-  /** The host issues every operator. */
+  /**
+   * Makes a step whose operators the host issues, and asks components for their observations.
+   *
+   * @param seen is given them; they go with the step
+   */
+  Result observed(long[] last, List<SampledRow> rows, Consumer<Map<String, Tensor>> seen) {
+    try (ForwardContext forward = ForwardContext.evaluation().observing().with(batch)) {
+      Result result = issued(last, rows, forward);
+      seen.accept(forward.observations());
+      return result;
+    }
+  }
+
   private Result issued(long[] last, List<SampledRow> rows) {
     try (ForwardContext forward = ForwardContext.evaluation().with(batch)) {
-      Tensor ids = Tensor.create(last).view(-1, 1).to(device(), ScalarType.Long);
-      Tensor logits = logits(ids, forward);
-      return new Result(logits, Sampler.draw(logits, rows));
+      return issued(last, rows, forward);
     }
+  }
+
+  private Result issued(long[] last, List<SampledRow> rows, ForwardContext forward) {
+    Tensor ids = Tensor.create(last).view(-1, 1).to(device(), ScalarType.Long);
+    Tensor logits = logits(ids, forward);
+    return new Result(logits, Sampler.draw(logits, rows));
   }
 
   private Device device() {

@@ -7,6 +7,7 @@ import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.graphs.GraphMode;
+import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -34,6 +35,7 @@ public final class Engine implements AutoCloseable {
   private final PrefixCache prefixes;
   private final WaitingRoom waiting;
   private final EngineStatistics statistics = new EngineStatistics();
+  private final Observations observations = new Observations();
   private final List<Session> reading = new ArrayList<>();
   private final List<Session> live = new ArrayList<>();
   private final BatchState batch;
@@ -112,6 +114,11 @@ public final class Engine implements AutoCloseable {
   /** Returns its counts. */
   public EngineStatistics statistics() {
     return statistics;
+  }
+
+  /** Returns what components show of its steps. */
+  public Observations observations() {
+    return observations;
   }
 
   /**
@@ -291,7 +298,14 @@ public final class Engine implements AutoCloseable {
     List<Boolean> goOn;
     try (PointerScope scope = new PointerScope()) {
       long[] last = live.stream().mapToLong(Session::last).toArray();
-      goOn = told(step.run(last, live.stream().map(Session::row).toList()), live);
+      List<SampledRow> rows = live.stream().map(Session::row).toList();
+      long steps = statistics.snapshot().steps();
+      goOn =
+          told(
+              observations.due()
+                  ? step.observed(last, rows, seen -> observations.put(steps, seen))
+                  : step.run(last, rows),
+              live);
     } catch (RuntimeException e) {
       List<Session> all = List.copyOf(live);
       live.clear();
@@ -377,6 +391,9 @@ public final class Engine implements AutoCloseable {
   }
 
   private void fail(Session session, RuntimeException problem) {
+    if (CudaOutOfMemory.in(problem).isPresent()) {
+      prefixes.clear(); // for the sessions to come
+    }
     end(session);
     statistics.hasFailed();
     session.listener().failed(problem);

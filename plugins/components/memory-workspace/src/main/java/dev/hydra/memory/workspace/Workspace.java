@@ -51,8 +51,8 @@ import org.bytedeco.pytorch.global.torch;
  * </ul>
  *
  * <p>State: {@code slots} [batch, slots, dim] and {@code pending} [batch, chunk, width], the tokens
- * of the chunk that is not complete, and then what does not count. With packed documents chunks are counted from the start of each
- * document, and each begins with the initial slots.
+ * of the chunk that is not complete, and then what does not count. With packed documents chunks are
+ * counted from the start of each document, and each begins with the initial slots.
  */
 final class Workspace implements Memory {
   static final String SLOTS = "slots";

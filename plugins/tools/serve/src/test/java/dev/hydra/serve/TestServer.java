@@ -107,6 +107,7 @@ final class TestServer implements AutoCloseable {
                     Optional.of(new Bytes()),
                     Optional.of(ChatTemplate.parse(TEMPLATE, Map.of()))),
                 served("ids", limits, Optional.empty(), Optional.empty())),
+            () -> WebPage.of(nonce -> "<!DOCTYPE html><script nonce=\"" + nonce + "\"></script>"),
             log::add);
   }
 

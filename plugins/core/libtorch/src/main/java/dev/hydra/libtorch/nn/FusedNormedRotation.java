@@ -119,9 +119,7 @@ final class FusedNormedRotation extends CustomFunction {
     Grid grid = units.grid(kernel, rows, BACKWARD_TIMES);
     Tensor dx = Split.room(x);
     @Nullable Tensor partials =
-        context.needsGrad(1)
-            ? Rows.empty(x, ScalarType.Float, grid.x(), 2L * units.pairs())
-            : null;
+        context.needsGrad(1) ? Rows.empty(x, ScalarType.Float, grid.x(), 2L * units.pairs()) : null;
     kernel.launch(
         grid,
         strided(dy),
@@ -144,8 +142,7 @@ final class FusedNormedRotation extends CustomFunction {
       long half = cos.size(3);
       gradients.give(
           1,
-          Tensors.cat(
-              0, sums.narrow(0, 0, half), sums.narrow(0, units.pairs(), x.size(3) - half)));
+          Tensors.cat(0, sums.narrow(0, 0, half), sums.narrow(0, units.pairs(), x.size(3) - half)));
     }
   }
 

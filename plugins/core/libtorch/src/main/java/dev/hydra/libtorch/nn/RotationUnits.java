@@ -38,8 +38,7 @@ record RotationUnits(int vector, int lanes, int pieces) {
     List<Tensor> accessed = List.of(x, weight);
     int vector =
         Math.min(
-            VectorSize.of(type, half, accessed),
-            VectorSize.of(Tensors.type(x), beyond, accessed));
+            VectorSize.of(type, half, accessed), VectorSize.of(Tensors.type(x), beyond, accessed));
     return of(vector, x.size(3) - half);
   }
 
@@ -66,14 +65,22 @@ record RotationUnits(int vector, int lanes, int pieces) {
   /** What the kernels are compiled with. */
   Map<String, Integer> macros(Tensor x, Tensor weight, ScalarType type) {
     return Map.of(
-        "VECTOR", vector,
-        "LANES", lanes,
-        "ITEMS", 2 * pieces,
-        "THREADS", THREADS,
-        "RESIDENT", RESIDENT_THREADS / THREADS,
-        "INPUT_BF16", Rows.bf16(Tensors.type(x)),
-        "ELEMENT_BF16", Rows.bf16(type),
-        "WEIGHT_BF16", Rows.bf16(Tensors.type(weight)));
+        "VECTOR",
+        vector,
+        "LANES",
+        lanes,
+        "ITEMS",
+        2 * pieces,
+        "THREADS",
+        THREADS,
+        "RESIDENT",
+        RESIDENT_THREADS / THREADS,
+        "INPUT_BF16",
+        Rows.bf16(Tensors.type(x)),
+        "ELEMENT_BF16",
+        Rows.bf16(type),
+        "WEIGHT_BF16",
+        Rows.bf16(Tensors.type(weight)));
   }
 
   /** Lays out a grid: at most so many times the blocks that run at once. */

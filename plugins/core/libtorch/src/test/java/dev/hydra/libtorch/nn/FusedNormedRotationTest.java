@@ -50,15 +50,13 @@ class FusedNormedRotationTest {
               Rotation rotation = rotation(angles, x);
               ScalarType type = Tensors.type(wide ? Tensors.upcast(x) : x);
               Tensor weight = in.get("weight");
-              assertTrue(
-                  FusedNormedRotation.of(rotation, x, weight, EPSILON, type).isPresent());
+              assertTrue(FusedNormedRotation.of(rotation, x, weight, EPSILON, type).isPresent());
               return Map.of("y", rotation.ofNorm(x, weight, EPSILON, type));
             },
             in -> {
               Tensor x = part(in, before, heads, dims);
               ScalarType type = Tensors.type(wide ? Tensors.upcast(x) : x);
-              return Map.of(
-                  "y", rotation(angles, x).ofNorm(x, in.get("weight"), EPSILON, type));
+              return Map.of("y", rotation(angles, x).ofNorm(x, in.get("weight"), EPSILON, type));
             });
   }
 
@@ -78,13 +76,10 @@ class FusedNormedRotationTest {
     Tensor x = torch.ones(1, 2, 3, 8).to(new Device("cuda"), ScalarType.Float);
     Tensor weight = torch.ones(8).to(new Device("cuda"), ScalarType.Float);
     Rotation rotation = rotation(torch.ones(1, 2, 1, 4), x);
-    assertTrue(
-        FusedNormedRotation.of(rotation, x, weight, EPSILON, ScalarType.Float).isPresent());
-    assertTrue(
-        FusedNormedRotation.of(rotation, x, weight, EPSILON, ScalarType.Double).isEmpty());
+    assertTrue(FusedNormedRotation.of(rotation, x, weight, EPSILON, ScalarType.Float).isPresent());
+    assertTrue(FusedNormedRotation.of(rotation, x, weight, EPSILON, ScalarType.Double).isEmpty());
     try (KernelMode.Setting plain = KernelMode.PLAIN.set()) {
-      assertTrue(
-          FusedNormedRotation.of(rotation, x, weight, EPSILON, ScalarType.Float).isEmpty());
+      assertTrue(FusedNormedRotation.of(rotation, x, weight, EPSILON, ScalarType.Float).isEmpty());
     }
   }
 }

@@ -6,6 +6,7 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -33,9 +34,10 @@ public final class Engine implements AutoCloseable {
   private final PrefixCache prefixes;
   private final WaitingRoom waiting;
   private final EngineStatistics statistics = new EngineStatistics();
+  private final Observations observations = new Observations();
   private final List<Session> reading = new ArrayList<>();
   private final List<Session> live = new ArrayList<>();
-  private final BatchState batch = new BatchState();
+  private final BatchState batch;
   private final AtomicInteger unfinished = new AtomicInteger();
 
   /**
@@ -64,6 +66,7 @@ public final class Engine implements AutoCloseable {
     this.model = model;
     this.vocabulary = Math.min(vocabulary, model.spec().vocabSize());
     this.limits = limits;
+    this.batch = model.batch();
     this.prefixes = new PrefixCache(limits.prefixBytes());
     this.reader = new PromptReader(model, settings, prefixes, statistics);
     this.waiting = new WaitingRoom(limits.waiting());
@@ -82,6 +85,11 @@ public final class Engine implements AutoCloseable {
   /** Returns its counts. */
   public EngineStatistics statistics() {
     return statistics;
+  }
+
+  /** Returns what components show of its steps. */
+  public Observations observations() {
+    return observations;
   }
 
   /**
@@ -160,9 +168,13 @@ public final class Engine implements AutoCloseable {
     if (swapper == null || !swapper.pending()) {
       return;
     }
-    batch.split();
     prefixes.clear();
-    List<ModelState> states = new ArrayList<>(batch.rows());
+    List<ModelState> states = new ArrayList<>(batch.removeAll());
+    List<Session> decoded = List.copyOf(live);
+    live.clear();
+    for (int i = 0; i < decoded.size(); i++) {
+      decoded.get(i).state(states.get(i));
+    }
     for (Session session : reading) {
       ModelState state = session.state();
       if (state != null) {
@@ -170,6 +182,7 @@ public final class Engine implements AutoCloseable {
       }
     }
     swapper.boundary(statistics.snapshot().steps(), states);
+    decoded.forEach(this::begin);
   }
 
   private void count() {
@@ -180,9 +193,10 @@ public final class Engine implements AutoCloseable {
     for (int i = sessions.size() - 1; i >= 0; i--) {
       Session session = sessions.get(i);
       if (session.cancelled()) {
-        sessions.remove(i);
         if (batched) {
-          keep(session, batch.remove(i));
+          leaveBatch(i);
+        } else {
+          sessions.remove(i);
         }
         finish(session, FinishReason.CANCELLED);
       }
@@ -218,34 +232,40 @@ public final class Engine implements AutoCloseable {
 
   /** Goes on with a session whose prompt has been read but for its last token, or all of it. */
   private void begin(Session session) {
+    try {
+      join(session);
+    } catch (RuntimeException e) {
+      fail(session, e);
+    }
+  }
+
+  private void join(Session session) {
     if (session.request().maxTokens() == 0) {
       finish(session, FinishReason.LENGTH);
       return;
     }
     ModelState state = session.state();
-    if (state == null || state.position() == 0) {
-      first(session);
-      return;
+    if (state == null) {
+      state = new ModelState();
+      session.state(state);
     }
-    session.state(null);
-    batch.add(state);
-    live.add(session);
-  }
-
-  /** Draws after a prompt of one token: there is no state yet that could be joined with others. */
-  private void first(Session session) {
-    ModelState state = new ModelState();
-    session.state(state);
-    boolean goesOn;
-    try (PointerScope scope = new PointerScope();
-        ForwardContext forward = ForwardContext.evaluation().with(state)) {
-      Tensor logits = logits(new long[] {session.last()}, forward);
-      goesOn = draw(logits, List.of(session)).get(0);
-    }
-    if (goesOn) {
+    if (batch.accepts(state) || first(session, state)) {
       session.state(null);
       batch.add(state);
       live.add(session);
+    }
+  }
+
+  /**
+   * Draws where there is no state yet that could be joined with others: after a prompt of one
+   * token, or for a component that has just been swapped in and knows nothing of the text. Says
+   * whether the session goes on.
+   */
+  private boolean first(Session session, ModelState state) {
+    try (PointerScope scope = new PointerScope();
+        ForwardContext forward = ForwardContext.evaluation().with(state)) {
+      Tensor logits = logits(new long[] {session.last()}, forward);
+      return draw(logits, List.of(session)).get(0);
     }
   }
 
@@ -254,10 +274,15 @@ public final class Engine implements AutoCloseable {
       return;
     }
     List<Boolean> goOn;
+    boolean observed = observations.due();
+    ForwardContext evaluation = ForwardContext.evaluation();
     try (PointerScope scope = new PointerScope();
-        ForwardContext forward = ForwardContext.evaluation().with(batch)) {
+        ForwardContext forward = (observed ? evaluation.observing() : evaluation).with(batch)) {
       long[] last = live.stream().mapToLong(Session::last).toArray();
       goOn = draw(logits(last, forward), live);
+      if (observed) {
+        observations.put(statistics.snapshot().steps(), forward.observations());
+      }
     } catch (RuntimeException e) {
       List<Session> all = List.copyOf(live);
       live.clear();
@@ -267,8 +292,7 @@ public final class Engine implements AutoCloseable {
     }
     for (int i = live.size() - 1; i >= 0; i--) {
       if (!goOn.get(i)) {
-        Session session = live.remove(i);
-        keep(session, batch.remove(i));
+        leaveBatch(i);
       }
     }
   }
@@ -314,13 +338,21 @@ public final class Engine implements AutoCloseable {
     }
   }
 
-  /** Keeps the state that a text was left in: it has seen all but the last token. */
-  private void keep(Session session, ModelState state) {
-    int[] tokens = session.tokens();
+  /**
+   * Lets a session leave the batch, where the last one takes its place. The state that its text was
+   * left in is kept: it has seen all but the last token.
+   */
+  private void leaveBatch(int row) {
+    Session session = live.get(row);
+    Session last = live.remove(live.size() - 1);
+    if (last != session) {
+      live.set(row, last);
+    }
     if (prefixes.enabled() && reader.reusable(session)) {
-      prefixes.put(Arrays.copyOf(tokens, tokens.length - 1), state);
+      int[] tokens = session.tokens();
+      prefixes.put(Arrays.copyOf(tokens, tokens.length - 1), batch.remove(row));
     } else {
-      state.close();
+      batch.drop(row);
     }
   }
 
@@ -343,6 +375,9 @@ public final class Engine implements AutoCloseable {
   }
 
   private void fail(Session session, RuntimeException problem) {
+    if (CudaOutOfMemory.in(problem).isPresent()) {
+      prefixes.clear(); // for the sessions to come
+    }
     end(session);
     statistics.hasFailed();
     session.listener().failed(problem);

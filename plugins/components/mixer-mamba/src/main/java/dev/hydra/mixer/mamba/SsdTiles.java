@@ -32,6 +32,11 @@ record SsdTiles(
   /** Fewer segments do not make up for walking over each of them twice. */
   private static final long FEWEST_SEGMENTS = 4;
 
+  /** Warps of a block that computes states, unless each had more states than this. */
+  private static final int MOST_WARPS = 16;
+
+  private static final int WIDEST = 64;
+
   private static final int LEAST_SWEEP_P = 32;
   private static final int LEAST_SWEEP_N = 64;
 
@@ -115,7 +120,12 @@ record SsdTiles(
 
   /** Threads of a block that computes states. */
   int sweepThreads() {
-    return sweepP / STRIP * (sweepN / part(sweepN, 64)) * 32;
+    int rows = sweepP / STRIP;
+    int width = STRIP;
+    while (width < WIDEST && rows * (sweepN / part(sweepN, width)) > MOST_WARPS) {
+      width *= 2;
+    }
+    return rows * (sweepN / part(sweepN, width)) * 32;
   }
 
   /** 32-bit words of C B^T in a chunk: 16 x 16 blocks at or below the diagonal. */

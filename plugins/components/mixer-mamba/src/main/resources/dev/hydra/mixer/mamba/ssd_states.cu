@@ -41,10 +41,16 @@
 namespace sweep {
 constexpr int TOKENS = 64;  // that are fetched at once
 constexpr int PARTS_OF_CHUNK = Q / TOKENS;
-constexpr int WIDTH = part(SWEEP_N, 64);  // states of a warp
 constexpr int P_WARPS = SWEEP_P / 16;
+// States of a warp: few, as the next tokens wait for what this one computes, unless that would make
+// more than 16 warps.
+__device__ constexpr int width(int most) {
+  return most >= 64 || P_WARPS * (SWEEP_N / part(SWEEP_N, most)) <= 16 ? part(SWEEP_N, most) : width(2 * most);
+}
+constexpr int WIDTH = width(16);
 constexpr int WORKERS = P_WARPS * (SWEEP_N / WIDTH) * 32;
 constexpr int TILES = WIDTH / 16;
+constexpr int AT_ONCE = TILES == 1 ? 4 : 1;  // segments before, on their way together
 static_assert(P % SWEEP_P == 0 && SWEEP_P % 16 == 0, "SWEEP_P");
 static_assert(N % SWEEP_N == 0 && SWEEP_N % WIDTH == 0 && WIDTH % 16 == 0, "SWEEP_N");
 typedef Tile<TOKENS, SWEEP_P> Values;
@@ -147,6 +153,7 @@ extern "C" __global__ void __launch_bounds__(sweep::WORKERS) ssd_states(
     sum[i / 2][i % 2][e] = initial == nullptr || segment > 0 ? 0.0f : initial[sequence * P * N + at];
   });
   if (!gather) {
+#pragma unroll(AT_ONCE)
     for (int s = 0; s < segment; s++) {
       float decay = passings[sequence * segments + s];
       each([&](Long at, int i, int e) {

@@ -15,7 +15,7 @@ class SsdTilesTest {
     SsdTiles tiles = SsdTiles.of(false, 64, 128, 128, H100);
     assertEquals(new SsdTiles(false, 64, 128, 64, 128, 64, true), tiles);
     assertEquals(256, tiles.threads());
-    assertEquals(256, tiles.sweepThreads());
+    assertEquals(512, tiles.sweepThreads());
     assertEquals(36 * 128, tiles.scoreWords());
   }
 
@@ -29,6 +29,21 @@ class SsdTilesTest {
   void fewHeadsTakeTwoPasses() {
     assertEquals(
         new SsdTiles(false, 64, 128, 32, 64, 64, false), SsdTiles.of(false, 64, 128, 24, H100));
+  }
+
+  @Test
+  void blocksOfSweepsHaveSixteenWarpsAtMostWhereStatesAllowThat() {
+    assertEquals(512, SsdTiles.of(false, 64, 128, 64, H100).sweepThreads());
+    assertEquals(256, SsdTiles.of(false, 64, 64, 24, H100).sweepThreads());
+    assertEquals(480, new SsdTiles(true, 48, 80, 48, 80, 48, true).sweepThreads());
+    for (int headDim = 16; headDim <= 256; headDim += 16) {
+      for (int state = 16; state <= 256; state += 16) {
+        for (long heads : new long[] {12, 64, 1000}) {
+          int threads = SsdTiles.of(false, headDim, state, heads, H100).sweepThreads();
+          assertTrue(threads >= 32 && threads <= 1024, headDim + " x " + state);
+        }
+      }
+    }
   }
 
   @Test

@@ -37,6 +37,26 @@ public final class Norms {
   }
 
   /**
+   * Normalises groups of channels, each by weights of its own.
+   *
+   * @param x [..., groups * width]
+   * @param weight [groups, width]
+   * @param epsilon added to the mean square
+   * @param type of the result; computed in the wider of it and that of x
+   */
+  public static Tensor rmsOfGroups(Tensor x, Tensor weight, double epsilon, ScalarType type) {
+    return of(
+        new NormInput(
+            x,
+            Optional.empty(),
+            Optional.of(weight.flatten()),
+            weight.size(1),
+            1,
+            epsilon,
+            type));
+  }
+
+  /**
    * Normalises every group of so many channels to a root mean square of {@code factor}.
    *
    * @param x [..., groups * width]

@@ -58,7 +58,7 @@ public final class WorkspaceFactory implements ComponentFactory<Memory> {
     return Optional.of(
         List.of(
             StateSpec.of(Workspace.SLOTS, site.get(SLOTS), site.get(DIM)),
-            StateSpec.of(Workspace.PENDING, StateSpec.GROWING, site.width())));
+            StateSpec.of(Workspace.PENDING, site.get(CHUNK), site.width())));
   }
 
   @Override
@@ -91,7 +91,7 @@ public final class WorkspaceFactory implements ComponentFactory<Memory> {
             + 4 * tokens * slotElements
             + 2 * tokens * dim * width;
     double readKept = tokens * (2 * width + 3 * dim + 2 * heads) + 2 * found * slotElements;
-    double state = slotElements + filled % chunk * width;
+    double state = slotElements + chunk * width;
     return new Cost(writeFlops + readFlops, writeKept + readKept, state, 0);
   }
 }

@@ -65,8 +65,8 @@ final class FusedSsd extends CustomFunction {
     return KernelSource.of(
         FusedSsd.class,
         Stream.concat(
-                Stream.of("primitives.cu", "tensor_cores.cu"),
-                Stream.concat(Stream.of("primitives", "tiles"), Stream.of(parts))
+                Stream.of("primitives.cu", "tensor_cores.cu", "tiles.cu", "chunk_documents.cu"),
+                Stream.concat(Stream.of("tiles"), Stream.of(parts))
                     .map(part -> "ssd_" + part + ".cu"))
             .toArray(String[]::new));
   }

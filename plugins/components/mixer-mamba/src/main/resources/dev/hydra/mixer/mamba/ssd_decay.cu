@@ -22,23 +22,6 @@ constexpr int GROUP = 32;  // heads that a block takes
 constexpr int PER_LANE = Q / 32;
 constexpr int STEP_WARPS = 32;  // of the kernels that go through steps: a head each
 
-// The document's first token for each token of a chunk, see `first` above; one thread a token.
-__device__ __forceinline__ void find_documents(
-    int (&start)[Q], const Long* documents, Long from, Long time, int token) {
-  if (token < Q) {
-    Long t = from + token;
-    bool begins = t > 0 && t < time && documents[t] != documents[t - 1];
-    start[token] = begins ? token : -1;
-  }
-  __syncthreads();
-  for (int distance = 1; distance < Q; distance *= 2) {
-    int before = token >= distance && token < Q ? start[token - distance] : -1;
-    __syncthreads();
-    if (token < Q && before > start[token]) start[token] = before;
-    __syncthreads();
-  }
-}
-
 // A lane's tokens in one access.
 __device__ __forceinline__ void put_all(float* to, const float (&v)[PER_LANE]) {
 #if CHUNK == 128
@@ -78,7 +61,7 @@ extern "C" __global__ void __launch_bounds__(STEP_WARPS * 32) ssd_decay(
     }
   }
 #if DOCUMENTS
-  find_documents(start, documents + row * time, chunk * Q, time, thread);
+  find_documents<Q>(start, documents + row * time, chunk * Q, time, thread);
   if (blockIdx.y == 0 && thread < Q) first[row * padded + chunk * Q + thread] = start[thread];
   int last_start = start[Q - 1];
 #endif

@@ -7,6 +7,7 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.ffn.dense.SwigluFactory;
 import dev.hydra.ffn.moe.MoeFactory;
+import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.memory.pkm.ProductKeyMemoryFactory;
 import dev.hydra.memory.workspace.WorkspaceFactory;
@@ -52,8 +53,14 @@ final class Trial {
   private Trial() {}
 
   static Model model() {
+    return model(new Placement(Devices.cpu(), ScalarType.Float), "");
+  }
+
+  /** The model with some of its configuration in other words. */
+  static Model model(Placement placement, String overrides) {
     return Model.build(
-        ModelSpec.read(ConfigFactory.parseString(MODEL)),
+        ModelSpec.read(
+            ConfigFactory.parseString(overrides).withFallback(ConfigFactory.parseString(MODEL))),
         Components.of(
             new Mamba2Factory(),
             new SparseGlobalFactory(),
@@ -63,16 +70,22 @@ final class Trial {
             new ChunkTopKRouterFactory(),
             new WorkspaceFactory(),
             new ProductKeyMemoryFactory()),
-        new Placement(Devices.cpu(), ScalarType.Float),
+        placement,
         11);
   }
 
   static Engine engine(Model model, int sessions, long prefixBytes) {
+    return engine(model, sessions, prefixBytes, GraphMode.AUTO);
+  }
+
+  static Engine engine(Model model, int sessions, long prefixBytes, GraphMode graph) {
     return new Engine(
         model,
         VOCABULARY,
         GenerationSettings.NONE,
-        new EngineLimits(sessions, 100, 1000, 7, prefixBytes));
+        new EngineLimits(sessions, 100, 1000, 7, prefixBytes),
+        null,
+        graph);
   }
 
   static int[] prompt(SplittableRandom random, int longest) {

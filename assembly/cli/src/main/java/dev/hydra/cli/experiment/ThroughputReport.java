@@ -36,6 +36,7 @@ public record ThroughputReport(
     List<ThroughputRow> rows)
     implements Report {
   private static final double GIB = 1L << 30;
+
   /** Copies. */
   public ThroughputReport {
     sizes = new LinkedHashMap<>(sizes);
@@ -191,8 +192,7 @@ public record ThroughputReport(
   private Plot plot(Throughput.Pass pass, String title, Function<ThroughputRow, Double> value) {
     double shortest = experiment.lengths().get(0);
     Plot plot =
-        new Plot(
-            word(pass) + ": " + title, "doublings of " + Numbers.whole(shortest) + " tokens");
+        new Plot(word(pass) + ": " + title, "doublings of " + Numbers.whole(shortest) + " tokens");
     for (int colour = 0; colour < names().size(); colour++) {
       Curve.Builder curve = new Curve.Builder();
       for (int tokens : experiment.lengths()) {

@@ -277,7 +277,9 @@ public final class Trainer implements AutoCloseable {
 
   /** Begins the next stage, after a checkpoint: that of the stage before can be gone on from. */
   private void nextStage() throws IOException {
-    save(false);
+    if (settings.checkpointAtStages()) {
+      save(false);
+    }
     try (TrainingClock.Pause pause = clock.pause()) {
       StageReport report = stages.enter();
       follow();

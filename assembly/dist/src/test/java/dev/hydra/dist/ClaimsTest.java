@@ -39,7 +39,7 @@ class ClaimsTest {
 
   private static void check(Path file, boolean quick) {
     Config config = ConfigFiles.load(file, List.of());
-    Study study = Study.read(config, PLUGINS, List.of(), quick);
+    Study study = Study.read(config, List.of(), PLUGINS, List.of(), quick);
     assertThat(study.sizes().check(study, Components.of(PLUGINS)))
         .hasSize(study.tasks().size() * study.models().size());
   }

@@ -39,7 +39,8 @@ public interface StateCache {
    * Returns the number of tokens before this forward for each row.
    *
    * @param like says on which device
-   * @return int64 [batch], or [1] if it is the same for all and the forward is not {@link #decoding}
+   * @return int64 [batch], or [1] if it is the same for all and the forward is not {@link
+   *     #decoding}
    */
   Tensor positions(Tensor like);
 

@@ -14,7 +14,8 @@ final class ChatLoop {
       /system TEXT    says what the model is to be, and begins anew
       /clear          begins anew
       /quit           ends; so does the end of the input
-      Anything else is said to the model. Ctrl-C stops its answer.""";
+      Anything else is said to the model. Ctrl-C stops its answer.\
+      """;
 
   private final Conversation conversation;
   private final BufferedReader in;

@@ -194,7 +194,7 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
 
     @Override
     public void ended(Trial trial, TrialResult result, boolean cached, int number, int of) {
-      if (cached && worker) {
+      if (cached && (worker || parallel > 1)) {
         return; // whoever made it has said so
       }
       err.println(

@@ -121,8 +121,8 @@ record InitialModel(Checkpoint checkpoint, ConfigOrigin origin) {
             each ->
                 "data.tokenizer is not the tokenizer of "
                     + checkpoint.folder()
-                    + ": to its weights, tokens mean something else; leave data.tokenizer out to use"
-                    + " that of the weights");
+                    + ": to its weights, tokens mean something else; leave data.tokenizer out to"
+                    + " use that of the weights");
   }
 
   /**

@@ -6,8 +6,8 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.runtime.CudaOutOfMemory;
-import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -15,7 +15,6 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Sessions are opened from any thread; one thread runs the engine, see {@link EngineThread}.
  */
 public final class Engine implements AutoCloseable {
+  private static final System.Logger LOG = System.getLogger(Engine.class.getName());
+
   private final Model model;
   private final int vocabulary;
   private final EngineLimits limits;
@@ -38,6 +39,7 @@ public final class Engine implements AutoCloseable {
   private final List<Session> reading = new ArrayList<>();
   private final List<Session> live = new ArrayList<>();
   private final BatchState batch;
+  private final DecodingStep step;
   private final AtomicInteger unfinished = new AtomicInteger();
 
   /**
@@ -62,11 +64,33 @@ public final class Engine implements AutoCloseable {
       GenerationSettings settings,
       EngineLimits limits,
       @Nullable Swapper swapper) {
+    this(model, vocabulary, settings, limits, swapper, GraphMode.AUTO);
+  }
+
+  /**
+   * Creates an engine that captures its steps or does not.
+   *
+   * @param graph whether steps are captured as CUDA graphs
+   */
+  public Engine(
+      Model model,
+      int vocabulary,
+      GenerationSettings settings,
+      EngineLimits limits,
+      @Nullable Swapper swapper,
+      GraphMode graph) {
     this.swapper = swapper;
     this.model = model;
     this.vocabulary = Math.min(vocabulary, model.spec().vocabSize());
     this.limits = limits;
     this.batch = model.batch();
+    this.step =
+        new DecodingStep(
+            model,
+            this.vocabulary,
+            batch,
+            graph,
+            message -> LOG.log(System.Logger.Level.WARNING, message));
     this.prefixes = new PrefixCache(limits.prefixBytes());
     this.reader = new PromptReader(model, settings, prefixes, statistics);
     this.waiting = new WaitingRoom(limits.waiting());
@@ -80,6 +104,11 @@ public final class Engine implements AutoCloseable {
   /** Returns how many tokens mean something: those that prompts may have and that are drawn. */
   public int vocabulary() {
     return vocabulary;
+  }
+
+  /** Returns how many decoding steps were replayed from CUDA graphs. */
+  public long replayed() {
+    return step.replayed();
   }
 
   /** Returns its counts. */
@@ -125,17 +154,7 @@ public final class Engine implements AutoCloseable {
 
   private Request checked(Request request) {
     SequenceScorer.checkTokens(request.prompt(), vocabulary);
-    long tokens = (long) request.prompt().length + request.maxTokens();
-    if (tokens > limits.context()) {
-      throw new IllegalArgumentException(
-          "the prompt has "
-              + request.prompt().length
-              + " tokens and "
-              + request.maxTokens()
-              + " are to be drawn, which are more than the "
-              + limits.context()
-              + " of the context; shorten one of them");
-    }
+    limits.check(request);
     return request;
   }
 
@@ -182,6 +201,7 @@ public final class Engine implements AutoCloseable {
       }
     }
     swapper.boundary(statistics.snapshot().steps(), states);
+    step.changed();
     decoded.forEach(this::begin);
   }
 
@@ -264,8 +284,10 @@ public final class Engine implements AutoCloseable {
   private boolean first(Session session, ModelState state) {
     try (PointerScope scope = new PointerScope();
         ForwardContext forward = ForwardContext.evaluation().with(state)) {
-      Tensor logits = logits(new long[] {session.last()}, forward);
-      return draw(logits, List.of(session)).get(0);
+      Tensor ids = SequenceScorer.ids(model, new int[] {session.last()});
+      Tensor logits = step.logits(ids, forward);
+      int[] tokens = Sampler.draw(logits, List.of(session.row()));
+      return told(new DecodingStep.Result(logits, tokens), List.of(session)).get(0);
     }
   }
 
@@ -274,15 +296,16 @@ public final class Engine implements AutoCloseable {
       return;
     }
     List<Boolean> goOn;
-    boolean observed = observations.due();
-    ForwardContext evaluation = ForwardContext.evaluation();
-    try (PointerScope scope = new PointerScope();
-        ForwardContext forward = (observed ? evaluation.observing() : evaluation).with(batch)) {
+    try (PointerScope scope = new PointerScope()) {
       long[] last = live.stream().mapToLong(Session::last).toArray();
-      goOn = draw(logits(last, forward), live);
-      if (observed) {
-        observations.put(statistics.snapshot().steps(), forward.observations());
-      }
+      List<SampledRow> rows = live.stream().map(Session::row).toList();
+      long steps = statistics.snapshot().steps();
+      goOn =
+          told(
+              observations.due()
+                  ? step.observed(last, rows, seen -> observations.put(steps, seen))
+                  : step.run(last, rows),
+              live);
     } catch (RuntimeException e) {
       List<Session> all = List.copyOf(live);
       live.clear();
@@ -297,17 +320,10 @@ public final class Engine implements AutoCloseable {
     }
   }
 
-  /** The logits [rows, vocabulary] after one more token of each row. */
-  private Tensor logits(long[] tokens, ForwardContext forward) {
-    Tensor ids = Tensor.create(tokens).view(-1, 1).to(model.placement().device(), ScalarType.Long);
-    Tensor hidden = model.hidden(ids, forward);
-    return Tensors.slice(model.logits(hidden).squeeze(1), 1, 0, vocabulary);
-  }
-
-  /** Draws a token for each session and tells it; returns which of them go on. */
-  private List<Boolean> draw(Tensor logits, List<Session> sessions) {
-    int[] tokens = Sampler.draw(logits, sessions.stream().map(Session::row).toList());
-    List<TokenScore> scores = DrawnScores.of(logits, tokens, sessions);
+  /** Tells each session the token that was drawn; returns which of them go on. */
+  private List<Boolean> told(DecodingStep.Result drawn, List<Session> sessions) {
+    int[] tokens = drawn.tokens();
+    List<TokenScore> scores = DrawnScores.of(drawn.logits(), tokens, sessions);
     statistics.drawn(tokens.length);
     List<Boolean> goOn = new ArrayList<>();
     for (int i = 0; i < tokens.length; i++) {
@@ -394,6 +410,7 @@ public final class Engine implements AutoCloseable {
     all.addAll(live);
     reading.clear();
     live.clear();
+    step.close();
     batch.close();
     prefixes.close();
     all.forEach(session -> finish(session, FinishReason.CANCELLED));

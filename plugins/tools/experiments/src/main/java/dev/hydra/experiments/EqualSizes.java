@@ -74,7 +74,9 @@ public record EqualSizes(
       }
       List<ModelSize> counted =
           study.models().stream()
-              .map(model -> ModelSize.of(
+              .map(
+                  model ->
+                      ModelSize.of(
                           task, model, model.stages().size(), components, study.budget().steps()))
               .toList();
       ModelSize first = counted.get(names.indexOf(reference));
@@ -96,8 +98,8 @@ public record EqualSizes(
           option,
           String.format(
               Locale.ROOT,
-              "allows a difference of %.3g, but %s has %,.0f %s for the task %s, %s has %,.0f (%+.3f"
-                  + " of it); change the model's width, depth or hidden sizes"
+              "allows a difference of %.3g, but %s has %,.0f %s for the task %s, %s has %,.0f"
+                  + " (%+.3f of it); change the model's width, depth or hidden sizes"
                   + (option == FLOPS ? ", set flops-by-steps = true" : "")
                   + ", or say here that so much is meant",
               allowed,

@@ -34,7 +34,10 @@ public record ModelSize(
     try (PointerScope scope = new PointerScope();
         Model built =
             Model.build(
-                model.spec(task, stage), components, new Placement(Devices.meta(), ScalarType.Float), 0)) {
+                model.spec(task, stage),
+                components,
+                new Placement(Devices.meta(), ScalarType.Float),
+                0)) {
       ModelSummary summary =
           ModelSummary.of(built, ScalarType.Float, List.of((long) task.length()));
       return new ModelSize(

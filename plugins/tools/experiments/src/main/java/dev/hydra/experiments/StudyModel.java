@@ -33,8 +33,8 @@ public record StudyModel(
       Option.any(
               "stages",
               "list of objects",
-              "what the model begins as, each { until = PART OF THE STEPS, grow-in, model { ... } },"
-                  + " where model holds what it has in the place of the whole one's")
+              "what the model begins as, each { until = PART OF THE STEPS, grow-in, model { ... }"
+                  + " }, where model holds what it has in the place of the whole one's")
           .optional("none: the whole model from the first step on");
   static final Option<Optional<ConfigValue>> MODEL =
       Option.any(

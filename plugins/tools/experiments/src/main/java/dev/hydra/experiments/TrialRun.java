@@ -6,12 +6,12 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.Recompute;
 import dev.hydra.experiments.measure.Measure;
 import dev.hydra.experiments.measure.Observed;
+import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.optim.LearningRate;
 import dev.hydra.optim.OptimizerSettings;
 import dev.hydra.tasks.Condition;
-import dev.hydra.trainer.step.GraphMode;
 import dev.hydra.trainer.step.StepMetrics;
 import dev.hydra.trainer.step.TrainingStep;
 import java.util.ArrayList;
@@ -55,8 +55,7 @@ final class TrialRun {
     OptimizerSettings optimizer = study.optimizer(trial.rate());
     LearningRate rates = optimizer.learningRate(trial.steps());
     try (Model model =
-            Model.build(
-                trial.model().spec(trial.task(), 0), components, placement, trial.seed());
+            Model.build(trial.model().spec(trial.task(), 0), components, placement, trial.seed());
         TrainingBatches batches =
             new TrainingBatches(examples, trial.seed(), budget.batchSize(), length);
         TrainingStep training =

@@ -21,7 +21,8 @@ public record WebPage(String html, String policy) {
     String nonce = UUID.randomUUID().toString();
     return new WebPage(
         document.apply(nonce),
-        "default-src 'none'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; script-src 'nonce-"
+        "default-src 'none'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:;"
+            + " script-src 'nonce-"
             + nonce
             + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
   }

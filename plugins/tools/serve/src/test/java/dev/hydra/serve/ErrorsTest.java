@@ -65,7 +65,8 @@ class ErrorsTest {
         "{\"model\":\"tiny\",\"prompt\":[[]]} | prompt is empty",
         "{\"model\":\"tiny\",\"prompt\":[1,\"a\"]} | has a string at 1, which is not a token id",
         "{\"model\":\"tiny\",\"prompt\":[1,2.5]} | has 2.5 at 1, which is not a token id",
-        "{\"model\":\"tiny\",\"prompt\":[1,256]} | prompt has 256 at 1, which is not a token id from 0 to 255",
+        "{\"model\":\"tiny\",\"prompt\":[1,256]} | prompt has 256 at 1, which is not a token id"
+            + " from 0 to 255",
         "{\"model\":\"tiny\",\"prompt\":[99999999999999999999]} | which is not a token id",
         "{\"model\":\"tiny\",\"prompt\":true} | must be a string, an array of strings",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":\"8\"} | max_tokens must be a whole",
@@ -74,7 +75,8 @@ class ErrorsTest {
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"temperature\":-1} | temperature must be between",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"temperature\":1e999} | temperature must be between",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"temprature\":1} | did you mean temperature?",
-        "{\"model\":\"tiny\",\"prompt\":\"a\",\"top_p\":0} | top_p must be above 0 and at most 1, but is 0",
+        "{\"model\":\"tiny\",\"prompt\":\"a\",\"top_p\":0} | top_p must be above 0 and at most 1,"
+            + " but is 0",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"n\":0} | n must be between 1",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"stop\":[\"\"]} | stop must be a string that is not",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"stop\":5} | stop must be a string that is not",
@@ -84,7 +86,8 @@ class ErrorsTest {
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"suffix\":\"b\"} | suffix is not supported",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"best_of\":2} | best_of must be n",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"logit_bias\":{\"x\":1}} | not a token id",
-        "{\"model\":\"tiny\",\"prompt\":\"a\",\"logit_bias\":{\"1\":101}} | logit_bias.1 must be between -100 and 100",
+        "{\"model\":\"tiny\",\"prompt\":\"a\",\"logit_bias\":{\"1\":101}} | logit_bias.1 must be"
+            + " between -100 and 100",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"logit_bias\":[1]} | logit_bias must be an object",
         "{\"prompt\":\"a\"} | model is missing",
         "{\"model\":5,\"prompt\":\"a\"} | model must be a string, but is 5"
@@ -101,7 +104,8 @@ class ErrorsTest {
         "{\"model\":\"tiny\"} | messages must be an array of at least one message",
         "{\"model\":\"tiny\",\"messages\":[5]} | messages[0] must be an object with a role",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"user\",\"content\":5}]} | .content must be",
-        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"refused\"}]} | do not suit the model's templ",
+        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"refused\"}]} | do not suit the model's"
+            + " templ",
         "{\"model\":\"ids\",\"messages\":[{\"role\":\"user\"}]} | has no chat template",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"user\",\"content\":[{}]}]} | parts of text",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\"}],\"top_logprobs\":2} | no effect",

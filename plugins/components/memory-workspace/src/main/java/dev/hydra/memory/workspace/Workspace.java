@@ -51,8 +51,8 @@ import org.bytedeco.pytorch.global.torch;
  * </ul>
  *
  * <p>State: {@code slots} [batch, slots, dim] and {@code pending} [batch, chunk, width], the tokens
- * of the chunk that is not complete, and then what does not count. With packed documents chunks are counted from the start of each
- * document, and each begins with the initial slots.
+ * of the chunk that is not complete, and then what does not count. With packed documents chunks are
+ * counted from the start of each document, and each begins with the initial slots.
  */
 final class Workspace implements Memory {
   static final String SLOTS = "slots";
@@ -156,7 +156,7 @@ final class Workspace implements Memory {
     if (writing == 0) {
       return before.unsqueeze(1);
     }
-    SlotWriter.Writes writes = writer.write(Tensors.slice(x, 1, 0, writing * chunk));
+    SlotWriter.Writes writes = writer.write(x, writing);
     if (pass.observing()) {
       pass.observe("write-gate", writes.gate().mean());
     }

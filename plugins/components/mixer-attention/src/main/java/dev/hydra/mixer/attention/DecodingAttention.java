@@ -36,8 +36,7 @@ record DecodingAttention(SparsePattern pattern, DenseAttention attention) {
     }
     List<Part> parts = new ArrayList<>();
     if (pattern.hasGlobals() && anyBeyondWindow(cache)) {
-      Tensor newest =
-          Positions.over(Positions.plus(positions, -pattern.window()), pattern.every());
+      Tensor newest = Positions.over(Positions.plus(positions, -pattern.window()), pattern.every());
       part(KeySlots.globalName(KeptKeys.KEYS), KeySlots.globalName(KeptKeys.VALUES), newest, cache)
           .ifPresent(parts::add);
     }
@@ -119,7 +118,9 @@ record DecodingAttention(SparsePattern pattern, DenseAttention attention) {
 
   private boolean leavesGlobal(long position) {
     long leaving = position - pattern.window();
-    return leaving >= 0 && leaving % pattern.every() == 0 && (pattern.globals() > 0 || leaving == 0);
+    return leaving >= 0
+        && leaving % pattern.every() == 0
+        && (pattern.globals() > 0 || leaving == 0);
   }
 
   /** One entry of each row: [rows, kvHeads, headDim]. */
@@ -128,9 +129,7 @@ record DecodingAttention(SparsePattern pattern, DenseAttention attention) {
   }
 
   private static void write(Tensor slots, Tensor index, Tensor entries) {
-    slots
-        .view(-1, slots.size(2), slots.size(3))
-        .index_copy_(0, flat(slots, index), entries);
+    slots.view(-1, slots.size(2), slots.size(3)).index_copy_(0, flat(slots, index), entries);
   }
 
   private static Tensor flat(Tensor slots, Tensor index) {

@@ -88,8 +88,7 @@ record KeptKeys(SparsePattern pattern, long position) {
             ? LongStream.empty()
             : LongStream.concat(LongStream.of(0), strided.map(number -> number * pattern.every()));
     LongStream window = LongStream.range(position - recent(), position);
-    LongStream index =
-        LongStream.concat(positions, window).map(each -> slots.slot(each, position));
+    LongStream index = LongStream.concat(positions, window).map(each -> slots.slot(each, position));
     return Optional.of(select(all, index));
   }
 

@@ -7,8 +7,8 @@ import java.util.stream.LongStream;
 /**
  * Where the cache has keys, and values likewise. Those of the window stand at their position modulo
  * the window, so that a token takes the slot of the one that leaves. One that leaves and is strided
- * goes to the globals: position 0 to slot 0, number m after it to slot 1 + (m - 1) modulo the number
- * of globals, from where the oldest goes.
+ * goes to the globals: position 0 to slot 0, number m after it to slot 1 + (m - 1) modulo the
+ * number of globals, from where the oldest goes.
  */
 record KeySlots(SparsePattern pattern) {
   /** The name of the globals of keys, or values. */
@@ -49,9 +49,7 @@ record KeySlots(SparsePattern pattern) {
     return LongStream.range(0, pattern.globals(tokens - 1))
         .map(
             slot ->
-                slot == 0
-                    ? 0
-                    : pattern.every() * newestBelow(newest + 1, slot, pattern.globals()));
+                slot == 0 ? 0 : pattern.every() * newestBelow(newest + 1, slot, pattern.globals()));
   }
 
   /** The largest number below an end that leaves the remainder of a slot. */

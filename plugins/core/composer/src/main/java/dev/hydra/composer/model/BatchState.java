@@ -8,6 +8,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Device;
@@ -88,13 +89,11 @@ public final class BatchState implements AutoCloseable {
       throw new IllegalArgumentException(
           "a text of which a component has no state yet cannot be decoded in a batch");
     }
-    if (rows.isEmpty()) {
-      close();
+    if (sites.isEmpty()) {
       slots.get().stream()
           .filter(slot -> !declared(slot).isEmpty())
           .forEach(
-              slot ->
-                  sites.put(slot.path(), new DecodingState(this, slot.path(), declared(slot))));
+              slot -> sites.put(slot.path(), new DecodingState(this, slot.path(), declared(slot))));
     }
     if (rows.size() == room) {
       resize(Math.max(1, 2 * room));
@@ -185,25 +184,34 @@ public final class BatchState implements AutoCloseable {
     sites.values().forEach(DecodingState::reserve);
   }
 
+  /** Returns a component that does not declare its state, if there is one. */
+  public Optional<SitePath> undeclared() {
+    return slots.get().stream()
+        .filter(slot -> slot.site().state().isEmpty())
+        .map(ComponentSlot::path)
+        .findFirst();
+  }
+
   /**
-   * Runs work that is captured, to be replayed with other positions and tokens: nothing is
-   * computed.
+   * Runs a forward that can be captured, to be replayed with other positions and tokens: over so
+   * many rows, of which the first are the texts and the others of no meaning, and without the host
+   * knowing where they are. Say {@link #replayed} when it has been computed.
    *
-   * @param newWidth the rows that it is for, at most {@link #room}
+   * @param newWidth at most {@link #room}
    */
-  public void capture(int newWidth, Runnable work) {
+  public void capturable(int newWidth, Runnable forward) {
     width = newWidth;
     capturing = true;
     sites.values().forEach(DecodingState::rowsChanged);
     try {
-      work.run();
+      forward.run();
     } finally {
       capturing = false;
       rowsChanged();
     }
   }
 
-  /** Says that what was captured has been replayed: every row has one more token. */
+  /** Says that such a forward has been computed: every row has one more token. */
   public void replayed() {
     rows.forEach(row -> row.advance(1));
   }
@@ -237,7 +245,7 @@ public final class BatchState implements AutoCloseable {
     return Objects.requireNonNull(positions).narrow(0, 0, width);
   }
 
-  /** Says whether the forward is captured. */
+  /** Says whether the forward is one that can be captured. */
   boolean isCapturing() {
     return capturing;
   }

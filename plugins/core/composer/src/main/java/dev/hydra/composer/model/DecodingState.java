@@ -57,7 +57,11 @@ final class DecodingState implements StateCache, AutoCloseable {
 
   private void load(StateSpec spec, int row, Tensor part, long tokens) {
     fit(spec, part, tokens);
-    entries(spec, buffer(spec.name()).narrow(0, row, 1), part).copy_(part);
+    Tensor place = buffer(spec.name()).narrow(0, row, 1);
+    if (spec.growing()) {
+      place.zero_(); // another text's may be NaN
+    }
+    entries(spec, place, part).copy_(part);
   }
 
   private Tensor buffer(String name) {

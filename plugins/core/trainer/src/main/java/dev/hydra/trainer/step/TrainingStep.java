@@ -3,6 +3,7 @@ package dev.hydra.trainer.step;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.model.Recompute;
+import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.optim.FusedUpdate;
 import dev.hydra.optim.GradientClip;
 import dev.hydra.optim.OptimizedParameter;

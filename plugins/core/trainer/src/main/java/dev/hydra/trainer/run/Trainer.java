@@ -196,7 +196,7 @@ public final class Trainer implements AutoCloseable {
       settings.initFrom().ifPresent(from -> log.event("weights", step, "from", from));
     }
     adapters().ifPresent(trained -> log.event("lora", step, "trained", trained));
-    stages.unreached(settings.steps()).ifPresent(this::warn);
+    stages.unfinished(settings.steps()).forEach(this::warn);
     stages.ofOptimizer().forEach(this::warn);
     if (step == 0 && stages.current().named()) {
       began(stages.first());

@@ -16,8 +16,7 @@ public final class Corpus {
     this(tokens, null, null);
   }
 
-  private Corpus(
-      TokenSequence tokens, @Nullable BitSet marked, @Nullable ChatTemplate template) {
+  private Corpus(TokenSequence tokens, @Nullable BitSet marked, @Nullable ChatTemplate template) {
     this.tokens = tokens;
     this.marked = marked;
     this.template = template;

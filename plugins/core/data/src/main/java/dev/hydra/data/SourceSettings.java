@@ -23,11 +23,7 @@ import java.util.function.LongConsumer;
  * @param origin where that is written
  */
 record SourceSettings(
-    Choice<SourceFactory> choice,
-    String name,
-    double weight,
-    String place,
-    ConfigOrigin origin) {
+    Choice<SourceFactory> choice, String name, double weight, String place, ConfigOrigin origin) {
   static final Option<String> SOURCE =
       Option.text("source", "where the text comes from; its own options stand beside these")
           .orElse("text");

@@ -15,7 +15,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What a run takes along of its tokenizer and of the chat template that it is trained with. */
 class TokenizerFilesTest {
-  private static final String ONE = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}";
+  private static final String ONE =
+      "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}";
   private static final String OTHER = ONE.replace(": ", "> ");
   private static final String CHATS =
       "source = chat, files = chats.jsonl, sequence-length = 8, validation-fraction = 0";

@@ -42,8 +42,7 @@ class StudyTest {
     assertEquals(3, study.models().get(0).config().getInt("depth"));
     assertEquals(List.of("wide", "narrow"), study.models().stream().map(StudyModel::name).toList());
     assertThat(
-            assertThrows(
-                ConfigException.class, () -> Studies.read("", true, "experiment.steps=0")))
+            assertThrows(ConfigException.class, () -> Studies.read("", true, "experiment.steps=0")))
         .hasMessageStartingWith("--set experiment.steps=0: experiment.steps: ");
   }
 

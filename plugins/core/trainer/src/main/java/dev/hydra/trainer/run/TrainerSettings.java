@@ -177,7 +177,7 @@ public record TrainerSettings(
           INIT_FROM);
   private static final List<Option<?>> EVALUATION =
       List.of(EVALUATION_EVERY, EVALUATION_WINDOWS, EVALUATION_FINAL);
-  private static final List<Option<?>> CHECKPOINT = 
+  private static final List<Option<?>> CHECKPOINT =
       List.of(CHECKPOINT_EVERY, CHECKPOINT_KEEP, CHECKPOINT_AT_STAGES);
   private static final List<Option<?>> EMA = List.of(EMA_DECAY);
   private static final List<Option<?>> SAMPLE = List.of(SAMPLE_PROMPT, SAMPLE_TOKENS);

@@ -69,7 +69,8 @@ class DataSettingsTest {
   void textsToScoreOnHaveNamesOfTheirOwn() {
     String one = "files = words\n";
     assertThat(refused(one + "validation-fraction = 0.1\nvalidation.held-out.files = [words]"))
-        .startsWith("test.conf: 3: data.validation.held-out: its scores could not be told from those of")
+        .startsWith(
+            "test.conf: 3: data.validation.held-out: its scores could not be told from those of")
         .endsWith("of data, which is called \"held-out\"; choose another name");
     assertThat(read(one + "validation.held-out.files = [words]").open(List.of(folder)).validation())
         .as("nothing else is held out")
@@ -90,9 +91,16 @@ class DataSettingsTest {
         .contains("data.validation.held-out-ema: ");
   }
 
+  @Test
+  void oneSourceBesideSeveralIsRefused() {
+    String several = "sources = [ { files = words } ]\n";
+    assertThat(refused(several + "files = words"))
+        .startsWith("test.conf: 2: data.files: data.sources stands in the place of one source");
+    assertThat(refused(several + "source = text")).contains("data.source: data.sources stands");
+  }
+
   private static String refused(String text) {
-    return String.valueOf(
-        assertThrows(ConfigException.class, () -> read(text)).getMessage());
+    return String.valueOf(assertThrows(ConfigException.class, () -> read(text)).getMessage());
   }
 
   @Test

@@ -64,6 +64,8 @@ class TrainedModelTest {
         run("train", "--resume", "--run-dir", own, "--set", "trainer.steps=4", "--device", "cpu");
     assertThat(resumed.done().err()).contains("resuming after step 2").contains("step 4/4");
     assertThat(resumed.out()).contains("hydra generate --model '" + own + "' --prompt");
+    run("train", "--resume", "--run-dir", own, "--set", "trainer.steps=3", "--device", "cpu")
+        .refused(2, "trainer.steps is 3, but 4 steps are done: a run cannot go back");
     assertThat(Files.readAllLines(own.resolve("metrics.jsonl")))
         .filteredOn(line -> line.startsWith("{\"kind\":\"step\""))
         .hasSize(4);

@@ -94,6 +94,15 @@ public final class DataSettings {
     List<SourceSettings> sources = new ArrayList<>();
     Settings settings;
     if (data.hasPath(SOURCES.name())) {
+      for (String alone : List.of(SourceSettings.SOURCE.name(), "files")) {
+        if (data.hasPath(alone)) {
+          throw new ConfigException(
+              data.getValue(alone).origin(),
+              PATH + "." + alone,
+              "data.sources stands in the place of one source, so this has no effect; take one of"
+                  + " them out");
+        }
+      }
       settings = Settings.read(PATH, data, BESIDE_SOURCE);
       for (Config each : elements(settings)) {
         int index = sources.size();

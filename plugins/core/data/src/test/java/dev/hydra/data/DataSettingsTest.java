@@ -91,6 +91,14 @@ class DataSettingsTest {
         .contains("data.validation.held-out-ema: ");
   }
 
+  @Test
+  void oneSourceBesideSeveralIsRefused() {
+    String several = "sources = [ { files = words } ]\n";
+    assertThat(refused(several + "files = words"))
+        .startsWith("test.conf: 2: data.files: data.sources stands in the place of one source");
+    assertThat(refused(several + "source = text")).contains("data.source: data.sources stands");
+  }
+
   private static String refused(String text) {
     return String.valueOf(assertThrows(ConfigException.class, () -> read(text)).getMessage());
   }

@@ -219,11 +219,20 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
     }
   }
 
+  private Path otherwise() {
+    try {
+      return Installation.findConfig(name);
+    } catch (UsageException e) {
+      throw new UsageException(
+          e.getMessage() + "; hydra experiment list names those that come along");
+    }
+  }
+
   private Path file() {
     try {
       return Installation.findConfig(FOLDER + name);
     } catch (UsageException e) {
-      return Installation.findConfig(name);
+      return otherwise();
     }
   }
 

@@ -83,7 +83,7 @@ public final class ChatSourceFactory implements SourceFactory {
             FILES,
             "",
             (files, unused) ->
-                reading.all(files, "there is no conversation", "that is not a conversation"))
+                reading.all(files, "there is no conversation", "without a conversation"))
         .read(text -> {});
   }
 

@@ -62,6 +62,7 @@ final class ConfigCommand extends CommandGroup {
       model = read.model();
       lora = read.trainer().lora();
       StageCheck.of(read.stages(), components);
+      StageCheck.growth(read.stages());
       stages = read.stages().size() > 1 ? " in " + read.stages().size() + " stages" : "";
     } else {
       ConfigFiles.allow(config, Experiment.PARTS);

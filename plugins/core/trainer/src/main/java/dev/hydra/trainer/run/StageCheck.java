@@ -23,9 +23,6 @@ public final class StageCheck {
   public static void of(List<Stage> stages, Components components) {
     int known = 0;
     for (Stage stage : stages) {
-      if (stage.growIn() > 0) {
-        checkGrowth(stages.get(stage.index() - 1), stage);
-      }
       List<FrozenParameters.Rule> rules = stage.frozen().rules();
       List<FrozenParameters.Rule> own = rules.subList(known, rules.size());
       known = rules.size();
@@ -35,6 +32,20 @@ public final class StageCheck {
             check(stage, own, components);
             return stage;
           });
+    }
+  }
+
+  /**
+   * Checks that where paths are to grow in there are new ones. Of a run that is new: one that goes
+   * on has the model of its stage from the beginning, and nothing is new to it.
+   *
+   * @throws ConfigException if there are none, with the name of the stage
+   */
+  public static void growth(List<Stage> stages) {
+    for (Stage stage : stages) {
+      if (stage.growIn() > 0) {
+        checkGrowth(stages.get(stage.index() - 1), stage);
+      }
     }
   }
 

@@ -81,6 +81,9 @@ public final class Trainer implements AutoCloseable {
     Stage first = experiment.stages().get(0);
     if (first.named()) {
       StageCheck.of(experiment.stages(), components);
+      if (!folder.used()) {
+        StageCheck.growth(experiment.stages());
+      }
     }
     folder.create();
     lock = RunLock.take(folder.path());

@@ -31,7 +31,7 @@ class PageTest {
       assertThat(plots.group()).doesNotContain("NaN", "Infinity");
       count++;
     }
-    assertEquals(3 + 3 + 1 + 2, count, "scores, losses, speed, learning rate and gradient");
+    assertEquals(3 + 3 + 2 + 2, count, "scores, losses, speed and waiting, rate and gradient");
     assertThat(page).contains("prefers-color-scheme: dark", "bits per byte over tokens");
   }
 

@@ -191,7 +191,8 @@ class WatchServerTest {
       })
   void aSwapThatIsNotUnderstoodIsNotMade(String field, String message) throws Exception {
     WatchServer server = serve(Optional.empty(), made("a", 2));
-    String body = "{\"sites\":\"blocks.0.ffn\",\"config\":\"hidden=1\"," + field + "}";
+    String sites = field.contains("\"sites\"") ? "" : "\"sites\":\"blocks.0.ffn\",";
+    String body = "{" + sites + "\"config\":\"hidden=1\"," + field + "}";
     HttpResponse<String> answer = post(server, "/api/runs/0/swap", body, key(server));
     assertEquals(400, answer.statusCode(), answer.body());
     assertThat(answer.body()).contains(message);

@@ -47,17 +47,23 @@ class KernelSourcesTest {
    * others are in {@link #COMMON}.
    */
   private static final Map<String, Map<String, Integer>> OWN =
-      Map.of(
-          "pkm_read.cu", Map.of("DIM", 512, "READS", 32, "OUT_BF16", 1),
-          "pkm_search.cu", Map.of("KEYS", 512, "TOP_K", 32),
-          "expert_choice.cu", Map.of("EXPERTS", 8, "LANES", 8, "ITEMS", 1),
-          "slot_states.cu", Map.of("DIM", 128),
-          "scan_forward.cu", Map.of("STATE", 16),
-          "scan_backward.cu", Map.of("STATE", 16),
-          "cross_entropy.cu", Map.of("THREADS", 1024, "CACHED", 32_768),
-          "table_adamw.cu", Map.of("THREADS", 128),
-          "adamw.cu", Map.of("THREADS", 512),
-          "gradient_norm.cu", Map.of("THREADS", 512));
+      Map.ofEntries(
+          Map.entry("pkm_read.cu", Map.of("DIM", 512, "READS", 32, "OUT_BF16", 1)),
+          Map.entry("pkm_search.cu", Map.of("KEYS", 512, "TOP_K", 32)),
+          Map.entry("expert_choice.cu", Map.of("EXPERTS", 8, "LANES", 8, "ITEMS", 1)),
+          Map.entry("slot_states.cu", Map.of("DIM", 128)),
+          Map.entry("slot_writes.cu", slots()),
+          Map.entry("slot_writes_backward.cu", slots()),
+          Map.entry("scan_forward.cu", Map.of("STATE", 16)),
+          Map.entry("scan_backward.cu", Map.of("STATE", 16)),
+          Map.entry("cross_entropy.cu", Map.of("THREADS", 1024, "CACHED", 32_768)),
+          Map.entry("table_adamw.cu", Map.of("THREADS", 128)),
+          Map.entry("adamw.cu", Map.of("THREADS", 512)),
+          Map.entry("gradient_norm.cu", Map.of("THREADS", 512)));
+
+  private static Map<String, Integer> slots() {
+    return Map.of("CHUNK", 64, "SLOTS", 16, "HEADS", 4, "HEAD", 32);
+  }
 
   private static final Map<String, Integer> COMMON = common();
 
@@ -65,6 +71,9 @@ class KernelSourcesTest {
     Map<String, Integer> macros = new TreeMap<>();
     macros.put("HEAD_DIM", 64);
     macros.put("STATE", 128);
+    macros.put("KEY_DIM", 64);
+    macros.put("VALUE_DIM", 64);
+    macros.put("ADDENDS", 1);
     macros.put("CHUNK", 128);
     macros.put("SWEEP_P", 64);
     macros.put("SWEEP_N", 128);
@@ -178,8 +187,11 @@ class KernelSourcesTest {
 
   /** Whether a program uses it, and does not itself declare something of that name. */
   private static boolean isMacroOf(KernelSource program, String name) {
-    return program.text().contains(name)
-        && !Pattern.compile("constexpr \\w+ " + name + "\\b").matcher(program.text()).find();
+    String text = program.text();
+    boolean own = text.contains("#define " + name + " ") && !text.contains("#ifndef " + name);
+    return text.contains(name)
+        && !own
+        && !Pattern.compile("constexpr \\w+ " + name + "\\b").matcher(text).find();
   }
 
   private record Trial(KernelSource program, Map<String, Integer> macros) {

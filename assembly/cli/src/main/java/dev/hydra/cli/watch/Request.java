@@ -68,8 +68,7 @@ final class Request {
 
   /** Answers with a page. */
   void answer(WebPage page) throws IOException {
-    set("Content-Security-Policy", page.policy());
-    set("Referrer-Policy", "no-referrer");
+    page.headers().forEach(this::set);
     answer(200, "text/html", page.html());
   }
 

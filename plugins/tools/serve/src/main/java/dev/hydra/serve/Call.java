@@ -107,10 +107,7 @@ final class Call {
 
   /** Answers with a page. */
   void answer(WebPage page) throws IOException {
-    set("Content-Security-Policy", page.policy());
-    set("Referrer-Policy", "no-referrer");
-    set("X-Content-Type-Options", "nosniff");
-    set("Cache-Control", "no-store");
+    page.headers().forEach(this::set);
     answer(200, "text/html; charset=utf-8", utf8(page.html()));
   }
 

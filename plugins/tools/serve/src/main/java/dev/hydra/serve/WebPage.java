@@ -1,5 +1,6 @@
 package dev.hydra.serve;
 
+import java.util.Map;
 import java.util.UUID;
 import java.util.function.UnaryOperator;
 
@@ -25,5 +26,18 @@ public record WebPage(String html, String policy) {
             + " script-src 'nonce-"
             + nonce
             + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+  }
+
+  /** Returns the headers that it is to be sent with. */
+  public Map<String, String> headers() {
+    return Map.of(
+        "Content-Security-Policy",
+        policy,
+        "Referrer-Policy",
+        "no-referrer",
+        "X-Content-Type-Options",
+        "nosniff",
+        "Cache-Control",
+        "no-store");
   }
 }

@@ -72,15 +72,14 @@ final class Fields {
     return list.orElse(List.of());
   }
 
+  /** A whole number within bounds. */
   Optional<Integer> integer(String name, int least, int most) {
     Object value = values.get(name);
-    return value == null ? Optional.empty() : Optional.of(integer(name, value, least, most));
-  }
-
-  /** A value as a whole number within bounds. */
-  int integer(String name, @Nullable Object value, long least, long most) {
+    if (value == null) {
+      return Optional.empty();
+    }
     if (value instanceof Integer number && number >= least && number <= most) {
-      return number;
+      return Optional.of(number);
     }
     boolean whole =
         value instanceof Integer || value instanceof Long || value instanceof BigInteger;

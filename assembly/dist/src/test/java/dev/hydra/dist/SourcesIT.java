@@ -35,7 +35,9 @@ class SourcesIT {
     Hydra.Result trained = hydra.in(folder).run("train", "tables.conf", "--run-dir", "run");
     assertEquals(0, trained.exitCode(), trained.toString());
     assertThat(String.join("\n", trained.err()))
-        .contains("rows without a text left out, the first: " + TABLES.normalize().resolve("zstd-v1.parquet"))
+        .contains(
+            "rows without a text left out, the first: "
+                + TABLES.normalize().resolve("zstd-v1.parquet"))
         .doesNotContainIgnoringCase("slf4j");
   }
 }

@@ -98,6 +98,10 @@ class EngineTest {
       assertThat(seen.values()).containsKey("blocks.1.memory.gate");
       assertThat(load).as(seen.values().keySet().toString()).hasSize(4);
       assertEquals(1, load[0] + load[1] + load[2] + load[3], 1e-6);
+      Map<Long, Double> rows = seen.largest().values().iterator().next();
+      assertThat(seen.largest()).hasSize(1).containsKey("blocks.2.memory2.rows");
+      assertThat(rows.keySet()).as("of 64, two heads read two each").hasSizeBetween(2, 4);
+      assertEquals(1, rows.values().stream().mapToDouble(each -> each).sum(), 1e-6);
     }
     assertEquals(alone(request).tokens, heard.tokens);
   }

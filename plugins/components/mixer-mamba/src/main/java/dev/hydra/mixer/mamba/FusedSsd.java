@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The SSD by CUDA kernels, from steps as projected to y with what skips the recurrence. Forward
- * keeps its inputs only; backward computes the states between chunks again. Its twin is {@link
- * Ssd#plain}.
+ * keeps its inputs, and the states between chunks where it needs them itself; else backward
+ * computes them. Its twin is {@link Ssd#plain}.
  */
 final class FusedSsd extends CustomFunction {
   private static final KernelSet KERNELS =
@@ -28,7 +28,7 @@ final class FusedSsd extends CustomFunction {
           program("decay"),
           program("states"),
           program("mixing", "output"),
-          program("states", "mixing", "forward"),
+          program("mixing", "forward"),
           program("mixing", "backward_x"),
           program("backward_projections"),
           program("decay", "backward_steps"));
@@ -36,7 +36,8 @@ final class FusedSsd extends CustomFunction {
   /** Those that there is no way without; there is one without ssd_scores and ssd_forward. */
   private static final List<String> NEEDED =
       List.of(
-          "ssd_states",
+          "ssd_chunk_states",
+          "ssd_pass_states",
           "ssd_output",
           "ssd_backward_x",
           "ssd_backward_states",
@@ -118,7 +119,7 @@ final class FusedSsd extends CustomFunction {
   /** Whether CUDA can count the blocks: along z up to 2 batch, along y up to all parts of heads. */
   private static boolean gridFits(SsdInput in, SsdTiles tiles) {
     return 2 * in.x().size(0) <= Kernel.Grid.MOST_ROWS
-        && in.x().size(2) * tiles.stateTiles() <= Kernel.Grid.MOST_ROWS
+        && in.x().size(2) * tiles.stateTiles() * tiles.channelTiles() <= Kernel.Grid.MOST_ROWS
         && in.x().numel() > 0;
   }
 
@@ -160,8 +161,9 @@ final class FusedSsd extends CustomFunction {
           inRows ? rows(inputs[i]) : i == 1 ? withLastStrideOne(inputs[i]) : inputs[i].contiguous();
     }
     context.save(fit);
-    Ssd.Output output = new SsdLaunch(kernels, tiles, input(fit)).forward();
-    return new Tensor[] {output.y(), output.state()};
+    SsdLaunch.Forward found = new SsdLaunch(kernels, tiles, input(fit)).forward();
+    found.before().ifPresent(context::save);
+    return new Tensor[] {found.output().y(), found.output().state()};
   }
 
   @Override
@@ -174,7 +176,9 @@ final class FusedSsd extends CustomFunction {
     @Nullable Tensor dLast = gradients.arrived(1) ? gradients.of(1).contiguous() : null;
     @Nullable Tensor dInitial =
         continued && context.needsGrad(initialIndex()) ? launch.state() : null;
-    SsdLaunch.Gradients found = launch.backward(rows(gradients.of(0)), dLast, dInitial);
+    Optional<Tensor> before =
+        launch.inOnePass() ? Optional.empty() : Optional.of(context.saved(saved.length));
+    SsdLaunch.Gradients found = launch.backward(rows(gradients.of(0)), dLast, dInitial, before);
     gradients.give(0, found.x());
     gradients.give(1, found.dt());
     gradients.give(2, found.perHead().select(0, 0));

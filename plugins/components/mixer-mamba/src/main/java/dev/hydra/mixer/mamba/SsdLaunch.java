@@ -6,6 +6,7 @@ import dev.hydra.libtorch.kernels.Kernel.Grid;
 import dev.hydra.libtorch.kernels.Kernels;
 import dev.hydra.libtorch.nn.Split;
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
@@ -18,7 +19,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class SsdLaunch {
   private static final int HEADS_AT_ONCE = 32;
-  private static final int STEP_THREADS = 256;
+  private static final int STEP_THREADS = HEADS_AT_ONCE * 32;
+  private static final int PASS_THREADS = 256;
+  private static final int SUM_THREADS = 256;
 
   /** Blocks per multiprocessor that fill the device, where two share one and where they do not. */
   private static final double TWO = 1.9;
@@ -47,6 +50,14 @@ final class SsdLaunch {
       Tensor toEnd,
       Tensor total,
       @Nullable Tensor first) {}
+
+  /**
+   * What forward gives.
+   *
+   * @param output its outputs
+   * @param before the states before chunks, unless it was {@link #inOnePass}
+   */
+  record Forward(Ssd.Output output, Optional<Tensor> before) {}
 
   /** What {@code ssd_backward_x} finds out per token and head. */
   private record Flows(Tensor flow, Tensor kept, Tensor direct, Tensor skipped) {}
@@ -79,16 +90,21 @@ final class SsdLaunch {
     padded = chunks * tiles.chunk();
   }
 
-  Ssd.Output forward() {
+  /** Whether {@link #forward} computes no states that backward could use. */
+  boolean inOnePass() {
+    return tiles.onePass() && kernels.get("ssd_forward").fits();
+  }
+
+  Forward forward() {
     Decay decay = decay();
     Tensor y = like(in.x());
     Tensor last = state();
-    if (tiles.onePass() && kernels.get("ssd_forward").fits()) {
+    if (inOnePass()) {
       Tensor scores = floats(batch, chunks, groups, tiles.scoreWords());
       launch("ssd_scores", grid(groups), strided(in.b()), strided(in.c()), scores, time);
       launch(
           "ssd_forward",
-          new Grid(tiles.headDim() / tiles.forwardP(), heads, batch, 2 * tiles.threads()),
+          new Grid(tiles.channelTiles(), heads, batch, 2 * tiles.threads()),
           strided(in.x()),
           strided(in.b()),
           strided(in.c()),
@@ -101,12 +117,11 @@ final class SsdLaunch {
           in.skip(),
           initial(),
           strided(y),
-          null,
           last,
           time,
           chunks,
           shared);
-      return new Ssd.Output(y, last);
+      return new Forward(new Ssd.Output(y, last), Optional.empty());
     }
     Tensor before = before(decay, last);
     long splits = splits(chunks * groups * batch, TWO);
@@ -126,7 +141,7 @@ final class SsdLaunch {
         heads,
         shared,
         splits);
-    return new Ssd.Output(y, last);
+    return new Forward(new Ssd.Output(y, last), Optional.of(before));
   }
 
   /**
@@ -135,11 +150,13 @@ final class SsdLaunch {
    * @param dy the gradient of y, its rows fit for the kernels
    * @param dLast the gradient of the last state, contiguous; zeros if null
    * @param dInitial where to put the gradient of the initial state; nowhere if null
+   * @param kept the states before chunks that {@link #forward} gave, if it did
    */
-  Gradients backward(Tensor dy, @Nullable Tensor dLast, @Nullable Tensor dInitial) {
+  Gradients backward(
+      Tensor dy, @Nullable Tensor dLast, @Nullable Tensor dInitial, Optional<Tensor> kept) {
     Decay decay = decay();
-    Tensor before = before(decay, null);
-    Tensor after = sweep(decay, dy, in.c(), decay.fromStart, dLast, dInitial, true);
+    Tensor before = kept.orElseGet(() -> before(decay, null));
+    Tensor after = states(decay, dy, in.c(), decay.fromStart, dLast, dInitial, true);
 
     long scoreSplits = splits(chunks * groups * batch, ONE);
     Tensor dx = Split.room(in.x());
@@ -235,7 +252,7 @@ final class SsdLaunch {
     Tensor perHead = floats(3, heads);
     launch(
         "ssd_backward_heads",
-        new Grid(headBlocks(), 3, 1, STEP_THREADS),
+        new Grid(headBlocks(), 3, 1, SUM_THREADS),
         perChunk,
         perHead,
         batch * chunks,
@@ -270,10 +287,10 @@ final class SsdLaunch {
 
   /** The states before chunks; the one after all of them goes to {@code last}. */
   private Tensor before(Decay decay, @Nullable Tensor last) {
-    return sweep(decay, in.x(), in.b(), decay.toEnd, initial(), last, false);
+    return states(decay, in.x(), in.b(), decay.toEnd, initial(), last, false);
   }
 
-  private Tensor sweep(
+  private Tensor states(
       Decay decay,
       Tensor values,
       Tensor keys,
@@ -283,36 +300,28 @@ final class SsdLaunch {
       boolean backward) {
     Tensor states =
         empty(Tensors.type(in.x()), batch, chunks, heads, tiles.headDim(), tiles.state());
-    long parts = (long) (tiles.headDim() / tiles.sweepP()) * (tiles.state() / tiles.sweepN());
-    long length = SsdTiles.segment(parts * heads * batch, chunks, kernels.gpu().multiprocessors());
-    long segments = (chunks + length - 1) / length;
-    @Nullable Tensor sums = null;
-    @Nullable Tensor passings = null;
-    if (segments > 1) {
-      sums = floats(batch, heads, segments, tiles.headDim(), tiles.state());
-      passings = floats(batch, heads, segments);
-    }
-    for (boolean gather : segments > 1 ? new boolean[] {true, false} : new boolean[] {false}) {
-      launch(
-          "ssd_states",
-          new Grid(parts * (gather ? segments - 1 : segments), heads, batch, tiles.sweepThreads()),
-          strided(values),
-          strided(keys),
-          weight,
-          decay.total,
-          initial,
-          states,
-          last,
-          time,
-          chunks,
-          shared,
-          backward ? 1L : 0L,
-          segments,
-          length,
-          gather ? 1L : 0L,
-          sums,
-          passings);
-    }
+    long parts = (long) tiles.channelTiles() * tiles.stateTiles();
+    long splits = splits(chunks * groups * parts * batch, ONE);
+    launch(
+        "ssd_chunk_states",
+        new Grid(chunks, groups * splits * parts, batch, tiles.stateThreads()),
+        strided(values),
+        strided(keys),
+        weight,
+        states,
+        time,
+        heads,
+        shared,
+        splits);
+    launch(
+        "ssd_pass_states",
+        new Grid(tiles.passBlocks(PASS_THREADS), heads, batch, PASS_THREADS),
+        states,
+        decay.total,
+        initial,
+        last,
+        chunks,
+        backward ? 1L : 0L);
     return states;
   }
 

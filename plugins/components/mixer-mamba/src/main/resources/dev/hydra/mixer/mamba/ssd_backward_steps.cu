@@ -5,7 +5,7 @@
 //
 //   dstep[t] = direct[t] + A dlog[t],  ddt = dstep * softplus'(dt + dt_bias), 0 where step is at a limit
 //
-// Launch: grid (chunks, ceil(heads / 32), batch), 256 threads, no dynamic shared memory.
+// Launch: grid (chunks, ceil(heads / 32), batch), 1024 threads, no dynamic shared memory.
 //
 //   dt ... dt_max  as for ssd_decay
 //   step, total    from ssd_decay
@@ -13,7 +13,7 @@
 //   carried, through             from ssd_backward_states
 //   ddt       [batch, time, heads] StepElement, strides ddt_batch, ddt_time, 1
 //   per_head  [3, batch * chunks, heads] fp32: what this chunk adds to the gradients of A, dt_bias and D
-extern "C" __global__ void __launch_bounds__(256) ssd_backward_steps(
+extern "C" __global__ void __launch_bounds__(GROUP * 32) ssd_backward_steps(
     const StepElement* dt, Long dt_batch, Long dt_time, const float* rate, const float* bias,
     float dt_min, float dt_max, const float* step, const float* total, const float* flow,
     const float* kept, const float* direct, const float* skipped, const float* carried,
@@ -27,7 +27,8 @@ extern "C" __global__ void __launch_bounds__(256) ssd_backward_steps(
   Long chunk = blockIdx.x;
   Long row = blockIdx.z;
   Long first_head = (Long)blockIdx.y * GROUP;
-  for (int i = warp; i < Q; i += 8) {
+#pragma unroll
+  for (int i = warp; i < Q; i += GROUP) {
     Long t = chunk * Q + i;
     Long head = first_head + lane;
     bool some = t < time && head < heads;
@@ -35,9 +36,8 @@ extern "C" __global__ void __launch_bounds__(256) ssd_backward_steps(
     raw[lane][i] = some ? to_float(dt[row * dt_batch + t * dt_time + head]) + shift : 0.0f;
   }
   __syncthreads();
-  for (int each = warp; each < GROUP; each += 8) {
-    Long head = first_head + each;
-    if (head >= heads) break;
+  Long head = first_head + warp;
+  if (head < heads) {
     float from_here[PER_LANE];
     float until_here[PER_LANE];
     float to_step[PER_LANE];
@@ -96,7 +96,7 @@ extern "C" __global__ void __launch_bounds__(256) ssd_backward_steps(
       float d_log = size * a >= GONE ? rest + gone + leaving : 0.0f;
       rest -= from_here[k];
       gone += until_here[k];
-      float value = raw[each][lane * PER_LANE + k];
+      float value = raw[warp][lane * PER_LANE + k];
       float unbounded = value > 20.0f ? value : log1pf(expf(value));
       float slope = value > 20.0f ? 1.0f : 1.0f / (1.0f + expf(-value));
       bool inside = unbounded >= dt_min && unbounded <= dt_max;
@@ -104,7 +104,7 @@ extern "C" __global__ void __launch_bounds__(256) ssd_backward_steps(
       float d_raw = inside && exists ? (to_step[k] + a * d_log) * slope : 0.0f;
       to_rate += exists ? d_log * size : 0.0f;
       to_bias += d_raw;
-      raw[each][lane * PER_LANE + k] = d_raw;
+      raw[warp][lane * PER_LANE + k] = d_raw;
     }
     to_rate = sum_warp(to_rate);
     to_bias = sum_warp(to_bias);
@@ -118,7 +118,7 @@ extern "C" __global__ void __launch_bounds__(256) ssd_backward_steps(
     }
   }
   __syncthreads();
-  for (int i = warp; i < Q; i += 8) {
+  for (int i = warp; i < Q; i += GROUP) {
     Long t = chunk * Q + i;
     Long head = first_head + lane;
     if (t < time && head < heads) put(ddt + row * ddt_batch + t * ddt_time + head, raw[lane][i]);

@@ -6,7 +6,8 @@
 // overflows. All outputs have [batch, heads, padded time]; in the padding behind the last token
 // step is 0 and the sum stays, so padding neither adds to a state nor decays it.
 //
-// Launch: grid (chunks, ceil(heads / 32), batch), 256 threads, no dynamic shared memory.
+// Launch: grid (chunks, ceil(heads / 32), batch), 1024 threads, no dynamic shared memory: a warp takes one
+// head, and all loads are under way at once.
 //
 //   dt          [batch, time, heads] StepElement, strides dt_batch, dt_time, 1
 //   rate        A [heads], below 0
@@ -47,7 +48,7 @@ __device__ __forceinline__ void put_all(float* to, const float (&v)[PER_LANE]) {
 #endif
 }
 
-extern "C" __global__ void __launch_bounds__(256) ssd_decay(
+extern "C" __global__ void __launch_bounds__(GROUP * 32) ssd_decay(
     const StepElement* dt, Long dt_batch, Long dt_time, const float* rate, const float* bias,
     const Long* documents, float dt_min, float dt_max, float* step, float* logs, float* from_start,
     float* to_end, float* total, int* first, Long time, Long heads) {
@@ -64,16 +65,19 @@ extern "C" __global__ void __launch_bounds__(256) ssd_decay(
   {
     Long head = (Long)blockIdx.y * GROUP + lane;
     float shift = bias != nullptr && head < heads ? bias[head] : 0.0f;
-#pragma unroll 8
-    for (int i = warp; i < Q; i += 8) {
-      Long t = chunk * Q + i;
-      float value = 0.0f;
-      if (t < time && head < heads) {
-        value = to_float(dt[row * dt_batch + t * dt_time + head]) + shift;
-        value = value > 20.0f ? value : log1pf(expf(value));
-        value = fminf(fmaxf(value, dt_min), dt_max);
-      }
-      steps[lane][i] = value;
+    float values[PER_LANE];
+#pragma unroll
+    for (int k = 0; k < PER_LANE; k++) {
+      Long t = chunk * Q + warp + k * GROUP;
+      values[k] = t < time && head < heads ? to_float(dt[row * dt_batch + t * dt_time + head]) : 0.0f;
+    }
+#pragma unroll
+    for (int k = 0; k < PER_LANE; k++) {
+      int i = warp + k * GROUP;
+      float value = values[k] + shift;
+      value = value > 20.0f ? value : log1pf(expf(value));
+      value = fminf(fmaxf(value, dt_min), dt_max);
+      steps[lane][i] = chunk * Q + i < time && head < heads ? value : 0.0f;
     }
   }
 #if DOCUMENTS
@@ -82,16 +86,15 @@ extern "C" __global__ void __launch_bounds__(256) ssd_decay(
   int last_start = start[Q - 1];
 #endif
   __syncthreads();
-  for (int each = warp; each < GROUP; each += 8) {
-    Long head = (Long)blockIdx.y * GROUP + each;
-    if (head >= heads) break;
+  Long head = (Long)blockIdx.y * GROUP + warp;
+  if (head < heads) {
     float a = rate[head];
     float own[PER_LANE];
     float sums[PER_LANE];
     float sum = 0.0f;
 #pragma unroll
     for (int k = 0; k < PER_LANE; k++) {
-      own[k] = steps[each][lane * PER_LANE + k];
+      own[k] = steps[warp][lane * PER_LANE + k];
       sum += fmaxf(own[k] * a, GONE) * LOG2E;
       sums[k] = sum;
     }

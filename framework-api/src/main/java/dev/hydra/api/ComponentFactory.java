@@ -29,8 +29,8 @@ public interface ComponentFactory<C> extends Factory<Site, C> {
   /**
    * Returns what a component keeps of a text between forwards; an empty list for one that keeps
    * nothing. Texts of different length are then decoded together, which asks of the component what
-   * {@link StateCache#ragged} says. Where nothing is declared, as by default, such texts go through
-   * the component one by one.
+   * {@link StateCache#decoding} says. Where nothing is declared, as by default, such texts go
+   * through the component one by one.
    *
    * @param site a site for which {@link #create} has made a component
    */

@@ -13,6 +13,14 @@ public final class ConfigException extends RuntimeException {
 
   /** Reports a mistake at one place of a configuration. */
   public ConfigException(ConfigOrigin origin, String path, String problem) {
-    super(origin.description() + ": " + path + ": " + problem);
+    super(place(origin.description()) + path + ": " + problem);
+  }
+
+  /** Where it was written, without what the library says of its own making. */
+  private static String place(String description) {
+    if (description.equals("hardcoded value") || description.startsWith("atPath(")) {
+      return "";
+    }
+    return description.replaceFirst("^merge of ", "").replaceAll("atPath\\([^)]*\\),?", "") + ": ";
   }
 }

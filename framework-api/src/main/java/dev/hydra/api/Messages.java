@@ -4,6 +4,9 @@ import java.util.Locale;
 
 /** Puts numbers and names into messages for users. */
 public final class Messages {
+  private static final String[] BYTES = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+  private static final double KIBI = 1024;
+
   private Messages() {}
 
   /**
@@ -13,6 +16,17 @@ public final class Messages {
    */
   public static String count(long number, String singular) {
     return String.format(Locale.ROOT, "%,d %s%s", number, singular, number == 1 ? "" : "s");
+  }
+
+  /** Says how many bytes, such as {@code 1.5 GiB}. */
+  public static String bytes(double number) {
+    double scaled = number;
+    int unit = 0;
+    while (scaled >= KIBI && unit < BYTES.length - 1) {
+      scaled /= KIBI;
+      unit++;
+    }
+    return String.format(Locale.ROOT, unit == 0 ? "%.0f %s" : "%.1f %s", scaled, BYTES[unit]);
   }
 
   /**

@@ -1,6 +1,7 @@
 package dev.hydra.api;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.LongStream;
 
 /**
@@ -8,11 +9,39 @@ import java.util.stream.LongStream;
  *
  * @param name the name in the cache
  * @param shape its sizes for one row, without the first dimension, which is the batch; {@link
- *     #GROWING} for one that depends on the number of tokens
+ *     #GROWING} for the one that depends on the number of tokens
+ * @param growth how many entries that one has; empty where all sizes are fixed
  */
-public record StateSpec(String name, List<Long> shape) {
+public record StateSpec(String name, List<Long> shape, Optional<Growth> growth) {
   /** Stands for a size that depends on how many tokens there were. */
   public static final long GROWING = -1;
+
+  /**
+   * How a size grows: by an entry at the first token after {@code after} tokens and at every {@code
+   * every}-th from there, up to {@code limit} entries.
+   *
+   * @param after tokens without an entry, at least 0
+   * @param every tokens for each entry, at least 1
+   * @param limit the most entries there are, at least 1
+   */
+  public record Growth(long after, long every, long limit) {
+    /** One entry for each token. */
+    public static final Growth EVERY_TOKEN = new Growth(0, 1, Long.MAX_VALUE);
+
+    /** Checks the numbers. */
+    public Growth {
+      if (after < 0 || every < 1 || limit < 1) {
+        throw new IllegalArgumentException(
+            "a state cannot grow after " + after + " every " + every + " up to " + limit);
+      }
+    }
+
+    /** Returns the number of entries after so many tokens. */
+    public long entries(long tokens) {
+      long since = tokens - after;
+      return since <= 0 ? 0 : Math.min(limit, 1 + (since - 1) / every);
+    }
+  }
 
   /** Checks name and shape. */
   public StateSpec {
@@ -25,15 +54,45 @@ public record StateSpec(String name, List<Long> shape) {
         throw new IllegalArgumentException("state " + name + " has shape " + shape);
       }
     }
+    long growing = shape.stream().filter(size -> size == GROWING).count();
+    if (growing != (growth.isPresent() ? 1 : 0)) {
+      throw new IllegalArgumentException(
+          "state " + name + " of shape " + shape + " grows in one dimension, or in none");
+    }
   }
 
-  /** Describes a tensor by its sizes for one row. */
+  /**
+   * Describes a tensor by its sizes for one row, one of which may be {@link #GROWING}: it has an
+   * entry for each token.
+   */
   public static StateSpec of(String name, long... shape) {
-    return new StateSpec(name, LongStream.of(shape).boxed().toList());
+    boolean grows = LongStream.of(shape).anyMatch(size -> size == GROWING);
+    return new StateSpec(
+        name,
+        LongStream.of(shape).boxed().toList(),
+        grows ? Optional.of(Growth.EVERY_TOKEN) : Optional.empty());
+  }
+
+  /** Returns the same with another growth. */
+  public StateSpec growing(Growth other) {
+    return new StateSpec(name, shape, Optional.of(other));
   }
 
   /** Says whether its size depends on the number of tokens. */
   public boolean growing() {
-    return shape.contains(GROWING);
+    return growth.isPresent();
+  }
+
+  /** Returns the dimension that grows, counted with the batch, which is dimension 0; -1 if none. */
+  public int growingDimension() {
+    int index = shape.indexOf(GROWING);
+    return index < 0 ? -1 : index + 1;
+  }
+
+  /** Returns the sizes for one row after so many tokens. */
+  public List<Long> sizes(long tokens) {
+    return shape.stream()
+        .map(size -> size == GROWING ? growth.orElseThrow().entries(tokens) : size)
+        .toList();
   }
 }

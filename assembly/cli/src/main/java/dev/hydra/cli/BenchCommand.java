@@ -7,6 +7,11 @@ import picocli.CommandLine.Command;
     name = "bench",
     description = "Measures how fast things are on this machine.",
     mixinStandardHelpOptions = true,
-    synopsisSubcommandLabel = "components | swap | train",
-    subcommands = {BenchComponentsCommand.class, BenchSwapCommand.class, BenchTrainCommand.class})
+    synopsisSubcommandLabel = "components | generate | swap | train",
+    subcommands = {
+      BenchComponentsCommand.class,
+      BenchGenerateCommand.class,
+      BenchSwapCommand.class,
+      BenchTrainCommand.class
+    })
 final class BenchCommand extends CommandGroup {}

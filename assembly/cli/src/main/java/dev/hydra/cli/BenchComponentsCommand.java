@@ -34,7 +34,7 @@ import picocli.CommandLine.Spec;
     },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
-final class BenchComponentsCommand implements Callable<Integer> {
+final class BenchComponentsCommand implements Callable<Integer>, LessMemory {
   private final Components components;
 
   @Spec private CommandSpec spec;
@@ -85,6 +85,11 @@ final class BenchComponentsCommand implements Callable<Integer> {
 
   BenchComponentsCommand(Components components) {
     this.components = components;
+  }
+
+  @Override
+  public String lessMemory() {
+    return "Less is taken with --precision bf16, or one --group with smaller batch and lengths.";
   }
 
   @Override

@@ -44,7 +44,7 @@ import picocli.CommandLine.Spec;
     },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
-final class BenchTrainCommand implements Callable<Integer> {
+final class BenchTrainCommand implements Callable<Integer>, LessMemory {
   private static final double GIB = 1L << 30;
 
   /** A run must say how long it is; here --steps does. */
@@ -78,6 +78,12 @@ final class BenchTrainCommand implements Callable<Integer> {
   BenchTrainCommand(Components components, PluginRegistry plugins) {
     this.components = components;
     this.plugins = plugins;
+  }
+
+  @Override
+  public String lessMemory() {
+    return "Less is taken with a smaller --shape or --set trainer.recompute=full; hydra inspect"
+        + " CONF --batch N --lengths TOKENS predicts what a step takes.";
   }
 
   @Override

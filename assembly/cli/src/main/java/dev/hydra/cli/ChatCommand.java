@@ -110,10 +110,11 @@ final class ChatCommand implements Callable<Integer> {
             .ifPresent(why -> err.println("hydra: Ctrl-C ends the program: " + why));
         BufferedReader in =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-        new ChatLoop(conversation, in, out, err, terminal).run();
+        boolean answered = new ChatLoop(conversation, in, out, err, terminal).run();
+        // At a terminal whoever was refused has seen it and gone on.
+        return answered || terminal ? 0 : 1;
       }
     }
-    return 0;
   }
 
   /** Ctrl-C stops the answer that is being made; where there is none it ends the program. */

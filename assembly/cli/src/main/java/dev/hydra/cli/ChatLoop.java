@@ -14,13 +14,15 @@ final class ChatLoop {
       /system TEXT    says what the model is to be, and begins anew
       /clear          begins anew
       /quit           ends; so does the end of the input
-      Anything else is said to the model. Ctrl-C stops its answer.""";
+      Anything else is said to the model. Ctrl-C stops its answer.\
+      """;
 
   private final Conversation conversation;
   private final BufferedReader in;
   private final PrintWriter out;
   private final PrintWriter err;
   private final boolean terminal;
+  private boolean failed;
 
   ChatLoop(
       Conversation conversation,
@@ -35,7 +37,8 @@ final class ChatLoop {
     this.terminal = terminal;
   }
 
-  void run() throws IOException {
+  /** Runs until the end of the input; returns whether every message was answered. */
+  boolean run() throws IOException {
     for (String line = next(); line != null; line = next()) {
       if (line.isBlank()) {
         continue;
@@ -43,9 +46,10 @@ final class ChatLoop {
       if (!line.startsWith("/")) {
         say(line);
       } else if (!command(line.strip())) {
-        return;
+        break;
       }
     }
+    return !failed;
   }
 
   private @Nullable String next() throws IOException {
@@ -65,11 +69,18 @@ final class ChatLoop {
             out.flush();
           });
       out.println();
-    } catch (IllegalArgumentException | ChatTemplateException e) {
-      err.println("hydra: " + e.getMessage());
+    } catch (ChatTemplateException e) {
+      refused("the chat template: " + e.getMessage());
+    } catch (IllegalArgumentException e) {
+      refused(String.valueOf(e.getMessage()));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+  }
+
+  private void refused(String problem) {
+    failed = true;
+    err.println("hydra: " + problem);
   }
 
   /** Carries out a command; returns whether to go on. */

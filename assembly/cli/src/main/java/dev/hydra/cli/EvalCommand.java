@@ -39,7 +39,7 @@ import picocli.CommandLine.Spec;
     },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
-final class EvalCommand implements Callable<Integer> {
+final class EvalCommand implements Callable<Integer>, LessMemory {
   private final PluginJars plugins;
 
   @Spec private CommandSpec spec;
@@ -70,6 +70,12 @@ final class EvalCommand implements Callable<Integer> {
 
   EvalCommand(PluginJars plugins) {
     this.plugins = plugins;
+  }
+
+  @Override
+  public String lessMemory() {
+    return "Less is taken with fewer windows at once (--set trainer.batch-size=1), shorter ones"
+        + " (--set data.sequence-length=N) or --precision bf16.";
   }
 
   @Override

@@ -4,6 +4,7 @@ import dev.hydra.api.ConfigException;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.composer.model.ComponentException;
 import dev.hydra.inference.NotFiniteException;
+import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.libtorch.runtime.LibTorchException;
 import dev.hydra.trainer.run.TrainingException;
 import java.io.IOException;
@@ -92,9 +93,11 @@ final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
       line.getErr().println("hydra: " + thrown.getMessage());
       return ExitCode.SOFTWARE;
     }
-    Optional<String> memory = CudaOutOfMemory.message(causes(thrown));
+    Optional<CudaOutOfMemory> memory = CudaOutOfMemory.in(thrown);
     if (memory.isPresent()) {
-      line.getErr().println("hydra: " + memory.get());
+      String remedy =
+          line.getCommand() instanceof LessMemory command ? command.lessMemory() : LessMemory.ANY;
+      line.getErr().println("hydra: " + memory.get().text() + ". " + remedy);
       return ExitCode.SOFTWARE;
     }
     boolean ofComponent = causes(thrown).anyMatch(ComponentException.class::isInstance);

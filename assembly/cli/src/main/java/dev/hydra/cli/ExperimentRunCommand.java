@@ -4,19 +4,25 @@ import com.typesafe.config.Config;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.cli.common.Installation;
 import dev.hydra.cli.common.UsageException;
+import dev.hydra.cli.experiment.GpuUse;
 import dev.hydra.cli.experiment.SizesTable;
+import dev.hydra.cli.experiment.Speed;
 import dev.hydra.cli.experiment.StudyReport;
+import dev.hydra.cli.experiment.Workers;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Components;
 import dev.hydra.experiments.ModelOutcome;
+import dev.hydra.experiments.ModelSize;
 import dev.hydra.experiments.Study;
 import dev.hydra.experiments.StudyListener;
 import dev.hydra.experiments.StudyRun;
 import dev.hydra.experiments.Trial;
 import dev.hydra.experiments.TrialCache;
 import dev.hydra.experiments.TrialResult;
+import dev.hydra.experiments.Work;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -37,11 +43,12 @@ import picocli.CommandLine.Spec;
     description = {
       "Trains every model of an experiment on every task, at every learning rate, and tests it.",
       "Ctrl-C ends with exit code 130; the same command again goes on, as trainings that are"
-          + " complete are kept. Started several times at once, it shares the work."
+          + " complete are kept. Started several times at once, it shares the work; --parallel"
+          + " starts it so."
     },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
-final class ExperimentRunCommand implements Callable<Integer> {
+final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
   /** Where experiments lie in the installation's folder of configurations. */
   static final String FOLDER = "claims/";
 
@@ -88,9 +95,26 @@ final class ExperimentRunCommand implements Callable<Integer> {
       description = "Where results of trainings are kept (default: ${DEFAULT-VALUE}).")
   private Path results = Path.of("runs", "experiments");
 
+  @Option(
+      names = "--parallel",
+      paramLabel = "N",
+      description =
+          "How many processes train at once (default: ${DEFAULT-VALUE}). Small models fill neither"
+              + " a GPU nor the cores; each process takes memory of its own.")
+  private int parallel = 1;
+
+  @Option(names = Workers.OPTION, hidden = true, description = "Shares the work, prints no table.")
+  private boolean worker;
+
   ExperimentRunCommand(Components components, PluginRegistry plugins) {
     this.components = components;
     this.plugins = plugins;
+  }
+
+  @Override
+  public String lessMemory() {
+    return "Less is taken with a smaller experiment.batch-size, or precision = bf16; what has been"
+        + " trained is kept, and the same command goes on from there.";
   }
 
   @Override
@@ -98,33 +122,62 @@ final class ExperimentRunCommand implements Callable<Integer> {
     if (seeds != null && seeds < 1) {
       throw new UsageException("--seeds must be at least 1");
     }
+    if (parallel < 1) {
+      throw new UsageException("--parallel must be at least 1");
+    }
     Path file = file();
     Config config = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
     Study read = Study.read(config, plugins, Installation.dataRoots(), quick);
     Study study = seeds == null ? read : read.withSeeds(seeds);
+    List<ModelSize> sizes = study.sizes().check(study, components); // before anything is started
     if (dryRun) {
-      SizesTable.of(study, study.sizes().check(study, components))
-          .print(spec.commandLine().getOut());
+      SizesTable.of(study, sizes).print(spec.commandLine().getOut());
       spec.commandLine().getOut().flush();
       return 0;
     }
     Device device = deviceArgument.device();
+    String deviceName = device.str().getString();
     StudyRun run = new StudyRun(study, components, device, new TrialCache(results), new Progress());
     Optional<List<ModelOutcome>> outcomes;
-    try (Interrupt interrupt = new Interrupt()) {
+    Speed speed;
+    long start = System.nanoTime();
+    try (Interrupt interrupt = new Interrupt();
+        GpuUse gpu = GpuUse.begin(worker ? "" : deviceName)) {
+      Work work = parallel > 1 ? shared(interrupt) : Work.NONE;
       outcomes = run.run(interrupt::requested);
+      speed =
+          new Speed(work.plus(run.work()), (System.nanoTime() - start) / 1e9, parallel, gpu.busy());
       interrupt.safe();
     }
     if (outcomes.isEmpty()) {
       spec.commandLine().getErr().println("interrupted; the same command goes on from here");
       return INTERRUPTED;
     }
+    if (worker) {
+      spec.commandLine().getOut().println(Workers.line(run.work()));
+      spec.commandLine().getOut().flush();
+      return 0;
+    }
     String shown = String.valueOf(file.getFileName()).replaceFirst("\\.conf$", "");
     output.write(
         new StudyReport(
-            shown + (quick ? " (quick)" : ""), device.str().getString(), study, outcomes.get()),
+            shown + (quick ? " (quick)" : ""), deviceName, study, outcomes.get(), speed),
         spec.commandLine().getOut());
     return 0;
+  }
+
+  /** Trains in several processes; what they leave is found where this one looks. */
+  private Work shared(Interrupt interrupt) throws IOException {
+    Path script =
+        Installation.home()
+            .map(home -> home.resolve("bin").resolve("hydra"))
+            .filter(Files::isExecutable)
+            .orElseThrow(
+                () -> new UsageException("--parallel needs an installation, with its bin/hydra"));
+    List<String> arguments = spec.root().commandLine().getParseResult().originalArgs();
+    try (Workers workers = new Workers(script, arguments, parallel)) {
+      return workers.await(interrupt::requested);
+    }
   }
 
   private Path file() {
@@ -141,6 +194,9 @@ final class ExperimentRunCommand implements Callable<Integer> {
 
     @Override
     public void ended(Trial trial, TrialResult result, boolean cached, int number, int of) {
+      if (cached && (worker || parallel > 1)) {
+        return; // whoever made it has said so
+      }
       err.println(
           String.format(
               Locale.ROOT,

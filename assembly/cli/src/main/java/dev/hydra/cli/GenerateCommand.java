@@ -39,7 +39,7 @@ import picocli.CommandLine.Spec;
     description = "Continues a prompt with a trained model, token by token with state.",
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
-final class GenerateCommand implements Callable<Integer> {
+final class GenerateCommand implements Callable<Integer>, LessMemory {
   private final PluginJars plugins;
 
   @Spec private CommandSpec spec;
@@ -84,6 +84,11 @@ final class GenerateCommand implements Callable<Integer> {
 
   GenerateCommand(PluginJars plugins) {
     this.plugins = plugins;
+  }
+
+  @Override
+  public String lessMemory() {
+    return "Less is taken with --precision bf16, a shorter prompt or fewer --tokens.";
   }
 
   @Override

@@ -72,10 +72,10 @@ record InitialModel(Checkpoint checkpoint, ConfigOrigin origin) {
         config.withValue(
             TrainerSettings.INIT_FROM_PATH,
             ConfigValueFactory.fromAnyRef(checkpoint.folder().toString()).withOrigin(origin));
-    if (!config.hasPath("model")) {
+    if (!config.hasPath("model.block") && !config.hasPath("model.stack")) {
       for (String part : List.of("model", "generation")) {
-        if (own.hasPath(part) && !config.hasPath(part)) {
-          all = all.withValue(part, own.getValue(part));
+        if (own.hasPath(part)) {
+          all = all.withFallback(own.withOnlyPath(part));
         }
       }
     }
@@ -120,8 +120,8 @@ record InitialModel(Checkpoint checkpoint, ConfigOrigin origin) {
             each ->
                 "data.tokenizer is not the tokenizer of "
                     + checkpoint.folder()
-                    + ": to its weights, tokens mean something else; leave data.tokenizer out to use"
-                    + " that of the weights");
+                    + ": to its weights, tokens mean something else; leave data.tokenizer out to"
+                    + " use that of the weights");
   }
 
   /** Takes along, for an export of the run, the description that the model was published with. */

@@ -20,6 +20,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 final class ModelSummaryReport {
   private static final String ROW = "%-24s %-26s %15s %15s%n";
 
+  private static final double THOUSAND = 1000;
+  private static final String[] UNITS = {"", "K", "M", "G", "T", "P"};
+
   private ModelSummaryReport() {}
 
   static void print(
@@ -50,8 +53,8 @@ final class ModelSummaryReport {
           String.format("%,d", at.tokens()),
           flops(at.forwardFlopsPerToken()),
           flops(at.decodeFlopsPerToken()),
-          bytes(at.trainingBytes()),
-          bytes(at.decodingBytes()));
+          Messages.bytes(at.trainingBytes()),
+          Messages.bytes(at.decodingBytes()));
     }
     out.printf(
         "%nMemory in %s: decoding of one sequence; a training step of %s on CUDA at its%n"
@@ -154,19 +157,12 @@ final class ModelSummaryReport {
   }
 
   private static String flops(double value) {
-    return scaled(value, 1000, new String[] {"", "K", "M", "G", "T", "P"}) + "FLOP";
-  }
-
-  private static String bytes(double value) {
-    return scaled(value, 1024, new String[] {"", "Ki", "Mi", "Gi", "Ti", "Pi"}) + "B";
-  }
-
-  private static String scaled(double value, double step, String[] units) {
+    double scaled = value;
     int unit = 0;
-    while (value >= step && unit < units.length - 1) {
-      value /= step;
+    while (scaled >= THOUSAND && unit < UNITS.length - 1) {
+      scaled /= THOUSAND;
       unit++;
     }
-    return String.format("%.1f %s", value, units[unit]);
+    return String.format("%.1f %sFLOP", scaled, UNITS[unit]);
   }
 }

@@ -33,7 +33,7 @@ import picocli.CommandLine.Spec;
     },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
-final class ScoreCommand implements Callable<Integer> {
+final class ScoreCommand implements Callable<Integer>, LessMemory {
   private final PluginJars plugins;
 
   @Spec private CommandSpec spec;
@@ -55,6 +55,11 @@ final class ScoreCommand implements Callable<Integer> {
 
   ScoreCommand(PluginJars plugins) {
     this.plugins = plugins;
+  }
+
+  @Override
+  public String lessMemory() {
+    return "Less is taken with --precision bf16, or sequences that are scored in parts.";
   }
 
   @Override

@@ -1,6 +1,7 @@
 package dev.hydra.cli;
 
 import dev.hydra.cli.common.UsageException;
+import dev.hydra.cli.page.LivePage;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.cli.swap.SwappableModel;
 import dev.hydra.inference.EngineLimits;
@@ -8,6 +9,7 @@ import dev.hydra.inference.EngineThread;
 import dev.hydra.serve.ApiServer;
 import dev.hydra.serve.ServedModel;
 import dev.hydra.serve.ServerSettings;
+import dev.hydra.serve.WebPage;
 import dev.hydra.trainer.run.Checkpoint;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -20,6 +22,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Device;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -34,13 +37,13 @@ import picocli.CommandLine.Spec;
     description = {
       "Serves models over HTTP in the protocol of OpenAI: /v1/models, /v1/completions,"
           + " /v1/chat/completions, and /tokenize, /detokenize, /tokenizer_info, /health,"
-          + " /metrics.",
+          + " /metrics. In a browser, / is a page to chat on, which shows what the model looks at.",
       "The first line of the output is: listening on http://HOST:PORT",
       "Ctrl-C lets answers go on for --grace seconds, then ends."
     },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
-final class ServeCommand implements Callable<Integer> {
+final class ServeCommand implements Callable<Integer>, LessMemory {
   private static final long LOOK_AGAIN_MILLIS = 100;
 
   private final PluginJars plugins;
@@ -58,8 +61,8 @@ final class ServeCommand implements Callable<Integer> {
       required = true,
       paramLabel = "[NAME=]DIR",
       description =
-          "A run folder, a checkpoint or an imported model, and the name to serve it under (default:"
-              + " that of the folder). May be given several times.")
+          "A run folder, a checkpoint or an imported model, and the name to serve it under"
+              + " (default: that of the folder). May be given several times.")
   private List<String> folders;
 
   @Option(
@@ -97,6 +100,12 @@ final class ServeCommand implements Callable<Integer> {
 
   ServeCommand(PluginJars plugins) {
     this.plugins = plugins;
+  }
+
+  @Override
+  public String lessMemory() {
+    return "Less is taken with --precision bf16, fewer models, and smaller --max-sessions,"
+        + " --max-context, --prefill and --prefix-cache.";
   }
 
   @Override
@@ -153,7 +162,9 @@ final class ServeCommand implements Callable<Integer> {
 
   private void serve(ServerSettings settings, List<ServedModel> models, Interrupt interrupt)
       throws IOException {
-    try (ApiServer server = new ApiServer(settings, models, spec.commandLine().getErr()::println)) {
+    Supplier<WebPage> page = () -> LivePage.read(ServeCommand.class, "chat");
+    try (ApiServer server =
+        new ApiServer(settings, models, page, spec.commandLine().getErr()::println)) {
       spec.commandLine().getOut().println("listening on " + server.address());
       while (!interrupt.requested()) {
         Thread.sleep(LOOK_AGAIN_MILLIS);

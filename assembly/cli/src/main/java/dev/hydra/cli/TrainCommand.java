@@ -53,7 +53,7 @@ import picocli.CommandLine.Spec;
     },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
-final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
+final class TrainCommand implements Callable<Integer>, ErrorLog.Folder, LessMemory {
   private static final int INTERRUPTED = 130;
   private static final double SAMPLE_TEMPERATURE = 0.8;
 
@@ -110,6 +110,12 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder {
 
   TrainCommand(PluginJars plugins) {
     this.plugins = plugins;
+  }
+
+  @Override
+  public String lessMemory() {
+    return "Less is taken with a smaller trainer.batch-size (and trainer.accumulate for the same"
+        + " batch in all), a shorter data.sequence-length, or trainer.recompute = full.";
   }
 
   @Override

@@ -62,20 +62,44 @@ class ExceptionHandlerTest {
   }
 
   /** The text is LibTorch's. */
-  @Test
-  void aDeviceWithoutMemoryIsOneMessageWithTheRemedy() {
-    RuntimeException refused =
+  private static RuntimeException refused() {
+    return new IllegalStateException(
+        "component m at blocks.0.mixer failed",
         new RuntimeException(
-            "CUDA out of memory. Tried to allocate 1.54 GiB. GPU 1 has a total capacity of 79.18 GiB"
-                + " of which 871.25 MiB is free. Process 7 has 78.32 GiB memory in use.\n"
-                + "Exception raised from malloc at CUDACachingAllocator.cpp:1\nframe #0: x");
-    assertThat(said(1, new IllegalStateException("component m at blocks.0.mixer failed", refused)))
-        .isEqualTo(
-            "hydra: CUDA out of memory: 1.54 GiB more were needed, and cuda:1 has 871.25 MiB of"
-                + " 79.18 GiB free. Less is taken with a smaller trainer.batch-size (and"
-                + " trainer.accumulate for the same batch in all), a shorter data.sequence-length,"
-                + " or trainer.recompute = full; hydra inspect CONF --batch N --lengths TOKENS"
-                + " predicts what a step takes");
+            "CUDA out of memory. Tried to allocate 1.54 GiB. GPU 1 has a total capacity of 79.18"
+                + " GiB of which 871.25 MiB is free. Process 7 has 78.32 GiB memory in use.\n"
+                + "Exception raised from malloc at CUDACachingAllocator.cpp:1\nframe #0: x"));
+  }
+
+  private static final String FIGURES =
+      "hydra: CUDA out of memory: 1.5 GiB more were needed; cuda:1 has 79.2 GiB, 871.3 MiB free. ";
+
+  @Test
+  void aDeviceWithoutMemoryIsOneMessage() {
+    assertThat(said(1, refused())).isEqualTo(FIGURES + LessMemory.ANY);
+  }
+
+  @Command
+  private record Knowing() implements java.util.concurrent.Callable<Integer>, LessMemory {
+    @Override
+    public Integer call() {
+      throw refused();
+    }
+
+    @Override
+    public String lessMemory() {
+      return "Take less.";
+    }
+  }
+
+  @Test
+  void theCommandKnowsWhatTakesLess() {
+    StringWriter err = new StringWriter();
+    CommandLine line = new CommandLine(new Knowing());
+    line.setErr(new PrintWriter(err));
+    line.setExecutionExceptionHandler(new ExceptionHandler());
+    assertThat(line.execute()).isEqualTo(1);
+    assertThat(err.toString().strip()).isEqualTo(FIGURES + "Take less.");
   }
 
   @Test

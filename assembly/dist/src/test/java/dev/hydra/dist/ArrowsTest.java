@@ -80,6 +80,7 @@ class ArrowsTest {
     rules.put("chat.jinja", new String[] {"api"});
     rules.put("tasks", new String[] {"api"});
     rules.put("tasks.synthetic", new String[] {"api", "tasks"});
+    rules.put("tasks.text", new String[] {"api", "tasks"});
     rules.put("tokenizer.hf", with(libtorch, "data"));
     rules.put("optim..", libtorch);
     rules.put("inference..", with(libtorch, "composer..", "data.."));
@@ -95,7 +96,8 @@ class ArrowsTest {
     rules.put("serve..", with(core, "chat"));
     rules.put("tck..", with(core, "trainer.."));
     rules.put("bench..", with(core, "trainer.."));
-    rules.put("experiments..", with(core, "trainer..", "tasks"));
+    rules.put("experiments.measure", new String[] {"api"});
+    rules.put("experiments", with(core, "trainer..", "tasks", "experiments.measure"));
     rules.put("swapproof..", libtorch);
     String[] tools =
         with(

@@ -109,7 +109,8 @@ class ServeIT {
     assertThat(serving.err()).isEmpty();
   }
 
-  private static String address(Hydra serving, Process server) throws Exception {
+  /** Where a server says that it listens. */
+  static String address(Hydra serving, Process server) throws Exception {
     long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(LIMIT_SECONDS);
     while (serving.out().isEmpty() && server.isAlive() && System.nanoTime() < end) {
       Thread.sleep(100);

@@ -31,27 +31,29 @@ final class StudyPage {
   String html() {
     List<StudyModel> models = report.study().models();
     Parts page = new Parts().paragraph(report.study().question());
-    List<Table> tables = report.tables();
-    int perTask = (tables.size() - 1) / report.study().tasks().size();
-    for (int i = 0; i < report.study().tasks().size(); i++) {
-      StudyTask task = report.study().tasks().get(i);
-      page =
-          page.section(
-              task.name(),
-              "computed on " + report.device() + "; thick: the first seed, thin: the others",
+    for (StudyTask task : report.study().tasks()) {
+      List<Plot> plots =
+          new ArrayList<>(
               List.of(
                   validation(task, "accuracy in validation", TrialResult.Point::accuracy),
                   validation(task, "loss in validation", TrialResult.Point::loss),
                   conditions(task)));
-      for (Table table : tables.subList(i * perTask, (i + 1) * perTask)) {
+      plots.addAll(curves(task));
+      page =
+          page.section(
+              task.name(),
+              "computed on " + report.device() + "; thick: the first seed, thin: the others",
+              plots);
+      for (Table table : report.tables(task)) {
         page = page.table(table);
       }
       page = page.details("Examples of " + task.name(), examples(task));
     }
+    for (Table table : report.closing()) {
+      page = page.table(table);
+    }
     return Document.of(
-        "Experiment " + report.name(),
-        models.stream().map(StudyModel::name).toList(),
-        page.table(tables.get(tables.size() - 1)).html());
+        "Experiment " + report.name(), models.stream().map(StudyModel::name).toList(), page.html());
   }
 
   @FunctionalInterface
@@ -79,6 +81,35 @@ final class StudyPage {
       }
     }
     return plot;
+  }
+
+  /** Returns a plot for each model and curve that a measure has drawn, a line for each seed. */
+  private List<Plot> curves(StudyTask task) {
+    List<Plot> plots = new ArrayList<>();
+    List<ModelOutcome> outcomes = report.of(task);
+    for (int model = 0; model < outcomes.size(); model++) {
+      int colour = model;
+      String name = outcomes.get(model).model().name();
+      List<TrialResult> seeds = outcomes.get(model).seeds();
+      for (String curve : seeds.get(0).measured().curves().keySet()) {
+        Plot plot = new Plot(curve + ": true over false positives", "part of false positives");
+        for (int seed = 0; seed < seeds.size(); seed++) {
+          Curve.Builder points = new Curve.Builder();
+          seeds
+              .get(seed)
+              .measured()
+              .curves()
+              .getOrDefault(curve, List.of())
+              .forEach(point -> points.add(point.get(0), point.get(1)));
+          plot =
+              seed == 0
+                  ? plot.line(name, colour, points.build())
+                  : plot.faint(name + ", seed " + seed, colour, points.build());
+        }
+        plots.add(plot);
+      }
+    }
+    return plots;
   }
 
   private Plot conditions(StudyTask task) {

@@ -4,6 +4,7 @@ import dev.hydra.cli.page.Numbers;
 import dev.hydra.cli.page.Report;
 import dev.hydra.cli.page.Table;
 import dev.hydra.experiments.ModelOutcome;
+import dev.hydra.experiments.Selection;
 import dev.hydra.experiments.Spread;
 import dev.hydra.experiments.Study;
 import dev.hydra.experiments.StudyTask;
@@ -23,8 +24,10 @@ import java.util.function.Function;
  * @param device where it was computed
  * @param study the experiment
  * @param outcomes what came out for each model, task by task
+ * @param speed how fast the trainings were
  */
-public record StudyReport(String name, String device, Study study, List<ModelOutcome> outcomes)
+public record StudyReport(
+    String name, String device, Study study, List<ModelOutcome> outcomes, Speed speed)
     implements Report {
   /** Copies the list. */
   public StudyReport {
@@ -43,12 +46,23 @@ public record StudyReport(String name, String device, Study study, List<ModelOut
   @Override
   public List<Table> tables() {
     List<Table> all = new ArrayList<>();
-    for (StudyTask task : study.tasks()) {
-      all.add(accuracies(task));
-      all.add(sweep(task));
-    }
-    all.add(SizesTable.of(study, outcomes.stream().map(ModelOutcome::size).toList()));
+    study.tasks().forEach(task -> all.addAll(tables(task)));
+    all.addAll(closing());
     return all;
+  }
+
+  /** Returns the tables about a task. */
+  List<Table> tables(StudyTask task) {
+    List<Table> all = new ArrayList<>(List.of(accuracies(task)));
+    FiguresTable.of(task, of(task)).ifPresent(all::add);
+    all.add(sweep(task));
+    return all;
+  }
+
+  /** Returns the tables about all of it. */
+  List<Table> closing() {
+    return List.of(
+        SizesTable.of(study, outcomes.stream().map(ModelOutcome::size).toList()), speed.table());
   }
 
   private Table accuracies(StudyTask task) {
@@ -104,11 +118,17 @@ public record StudyReport(String name, String device, Study study, List<ModelOut
       rows.add(row);
     }
     return new Table(
-        task.name() + ": sweep", "accuracy in validation, first seed; *: chosen", header, rows);
+        task.name() + ": sweep",
+        (study.budget().selection() == Selection.LOSS ? "loss" : "accuracy")
+            + " in validation, first seed; *: chosen",
+        header,
+        rows);
   }
 
-  private static String validation(boolean chosen, TrialResult result) {
-    return (result.finished() ? three(result.validation()) : "diverged") + (chosen ? "*" : "");
+  private String validation(boolean chosen, TrialResult result) {
+    boolean byLoss = study.budget().selection() == Selection.LOSS;
+    double shown = byLoss ? result.validationLoss() : result.validation();
+    return (result.finished() ? three(shown) : "diverged") + (chosen ? "*" : "");
   }
 
   @Override
@@ -121,6 +141,7 @@ public record StudyReport(String name, String device, Study study, List<ModelOut
     json.put("learning_rates", study.rates());
     json.put("most_steps", study.budget().steps());
     json.put("batch_size", study.budget().batchSize());
+    json.put("speed", speed.json());
     json.put("tasks", each(study.tasks(), StudyTask::name, this::json));
     return json;
   }
@@ -150,12 +171,15 @@ public record StudyReport(String name, String device, Study study, List<ModelOut
     json.put("steps", json(outcome.steps()));
     json.put("seconds", json(outcome.seconds()));
     Map<String, Object> sweep = new LinkedHashMap<>();
+    json.put("measured", each(outcome.figures(), name -> name, name -> json(outcome.figure(name))));
+    json.put("curves", outcome.seeds().stream().map(result -> result.measured().curves()).toList());
     outcome
         .sweep()
         .forEach(
             (rate, result) -> {
               Map<String, Object> values = new LinkedHashMap<>();
               values.put("validation_accuracy", result.validation());
+              values.put("validation_loss", number(result.validationLoss()));
               values.put("finished", result.finished());
               values.put("steps", result.steps());
               sweep.put(String.valueOf(rate), values);
@@ -164,12 +188,17 @@ public record StudyReport(String name, String device, Study study, List<ModelOut
     return json;
   }
 
+  /** JSON has no numbers that are not finite. */
+  private static Object number(double value) {
+    return Double.isFinite(value) ? value : String.valueOf(value);
+  }
+
   private static Map<String, Object> json(Spread spread) {
     Map<String, Object> json = new LinkedHashMap<>();
-    json.put("mean", spread.mean());
-    json.put("standard_deviation", spread.deviation());
-    json.put("least", spread.least());
-    json.put("most", spread.most());
+    json.put("mean", number(spread.mean()));
+    json.put("standard_deviation", number(spread.deviation()));
+    json.put("least", number(spread.least()));
+    json.put("most", number(spread.most()));
     json.put("count", spread.count());
     return json;
   }

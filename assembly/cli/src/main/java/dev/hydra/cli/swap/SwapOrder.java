@@ -3,6 +3,7 @@ package dev.hydra.cli.swap;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigParseOptions;
+import dev.hydra.api.Names;
 import dev.hydra.api.Registration;
 import dev.hydra.cli.common.Json;
 import dev.hydra.cli.common.UsageException;
@@ -10,11 +11,13 @@ import dev.hydra.composer.swap.SwapRequest;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * A wish to swap, as it goes from a command to the training.
@@ -37,6 +40,9 @@ public record SwapOrder(
     Duration limit,
     boolean dryRun,
     boolean awaitVerdict) {
+  private static final Set<String> KEYS =
+      Set.of("do", "jar", "sites", "config", "policy", "state", "limit_seconds", "dry_run", "wait");
+
   /** A plugin for all sites of its types. */
   public static SwapOrder of(Path jar) {
     return new SwapOrder(
@@ -56,20 +62,56 @@ public record SwapOrder(
    * @throws IllegalArgumentException if it is something else
    */
   public static SwapOrder read(Map<String, Object> json) {
+    for (String key : json.keySet()) {
+      if (!KEYS.contains(key)) {
+        throw new IllegalArgumentException(Names.unknown("key", key, KEYS));
+      }
+    }
     Object sites = json.getOrDefault("sites", List.of());
-    if (!(sites instanceof List<?> patterns)) {
-      throw new IllegalArgumentException("sites must be a list");
+    if (!(sites instanceof List<?> patterns)
+        || !patterns.stream().allMatch(String.class::isInstance)) {
+      throw new IllegalArgumentException("sites must be a list of texts");
     }
     return new SwapOrder(
-        Optional.ofNullable(json.get("jar")).map(jar -> Path.of(jar.toString())),
+        Optional.of(text(json, "jar", "")).filter(jar -> !jar.isBlank()).map(Path::of),
         patterns.stream().map(String::valueOf).toList(),
-        json.getOrDefault("config", "").toString(),
-        SwapRequest.UnexpectedKeys.valueOf(constant(json, "policy", "error")),
-        SwapRequest.State.valueOf(constant(json, "state", "refuse")),
+        text(json, "config", ""),
+        constant(json, "policy", SwapRequest.UnexpectedKeys.ERROR),
+        constant(json, "state", SwapRequest.State.REFUSE),
         Duration.ofMillis(
             (long) (1000 * Json.number(json, "limit_seconds", SwapRequest.LIMIT.toSeconds()))),
-        Boolean.TRUE.equals(json.get("dry_run")),
-        Boolean.TRUE.equals(json.get("wait")));
+        flag(json, "dry_run"),
+        flag(json, "wait"));
+  }
+
+  private static String text(Map<String, Object> json, String key, String otherwise) {
+    if (json.getOrDefault(key, otherwise) instanceof String text) {
+      return text;
+    }
+    throw new IllegalArgumentException(key + " must be a text, but is " + json.get(key));
+  }
+
+  private static boolean flag(Map<String, Object> json, String key) {
+    if (json.getOrDefault(key, false) instanceof Boolean flag) {
+      return flag;
+    }
+    throw new IllegalArgumentException(key + " must be true or false, but is " + json.get(key));
+  }
+
+  private static <T extends Enum<T>> T constant(Map<String, Object> json, String key, T otherwise) {
+    String given = text(json, key, lower(otherwise));
+    T[] all = otherwise.getDeclaringClass().getEnumConstants();
+    return Arrays.stream(all)
+        .filter(each -> lower(each).equals(given))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    Names.unknown(key, given, Arrays.stream(all).map(SwapOrder::lower).toList())));
+  }
+
+  private static String lower(Enum<?> constant) {
+    return constant.name().toLowerCase(Locale.ROOT);
   }
 
   /**
@@ -79,18 +121,15 @@ public record SwapOrder(
    */
   public void check() {
     if (jar.isEmpty() && config.isBlank()) {
-      throw new UsageException("name a jar, or what is to change with --set or --config");
+      throw new UsageException("name a jar, or options that are to change (--set, --config)");
     }
     if (jar.isPresent() && !Files.isRegularFile(jar.get())) {
       throw new UsageException("there is no file " + jar.get());
     }
     if (!config.isBlank() && sites.isEmpty()) {
-      throw new UsageException("--set and --config need --sites: name the sites that change");
+      throw new UsageException(
+          "options that are to change need sites (--sites): name the sites that change");
     }
-  }
-
-  private static String constant(Map<String, Object> json, String key, String otherwise) {
-    return json.getOrDefault(key, otherwise).toString().toUpperCase(Locale.ROOT);
   }
 
   /** As a request over the socket. */
@@ -100,8 +139,8 @@ public record SwapOrder(
     jar.ifPresent(path -> json.put("jar", path.toAbsolutePath().normalize().toString()));
     json.put("sites", sites);
     json.put("config", config);
-    json.put("policy", unexpectedKeys.name().toLowerCase(Locale.ROOT));
-    json.put("state", state.name().toLowerCase(Locale.ROOT));
+    json.put("policy", lower(unexpectedKeys));
+    json.put("state", lower(state));
     json.put("limit_seconds", limit.toMillis() / 1e3);
     json.put("dry_run", dryRun);
     json.put("wait", awaitVerdict);

@@ -21,12 +21,11 @@ final class Changes {
    */
   static Map<String, Object> swap(WatchedRun run, Map<String, Object> form) {
     Map<String, Object> read = new LinkedHashMap<>(form);
-    String sites = String.valueOf(form.getOrDefault("sites", ""));
-    read.put("sites", List.of(sites.strip().split("[\\s,]+")));
-    read.entrySet().removeIf(each -> String.valueOf(each.getValue()).isBlank());
-    if (sites.isBlank()) {
-      read.remove("sites");
+    Object sites = form.getOrDefault("sites", "");
+    if (!(sites instanceof String patterns)) {
+      throw new HttpProblem(400, "sites must be a text: patterns with commas between them");
     }
+    read.put("sites", patterns.isBlank() ? List.of() : List.of(patterns.strip().split("[\\s,]+")));
     try {
       SwapOrder order = SwapOrder.read(read);
       order.check();

@@ -3,6 +3,7 @@ package dev.hydra.cli.watch;
 import com.fasterxml.jackson.jr.ob.JSON;
 import com.sun.net.httpserver.HttpExchange;
 import dev.hydra.cli.common.Json;
+import dev.hydra.serve.WebPage;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
@@ -65,8 +66,15 @@ final class Request {
     answer(status, JSON_TYPE, Json.line(object));
   }
 
+  /** Answers with a page. */
+  void answer(WebPage page) throws IOException {
+    set("Content-Security-Policy", page.policy());
+    set("Referrer-Policy", "no-referrer");
+    answer(200, "text/html", page.html());
+  }
+
   /** Answers with a text. */
-  void answer(int status, String type, String text) throws IOException {
+  private void answer(int status, String type, String text) throws IOException {
     byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
     set("Content-Type", type + "; charset=utf-8");
     set("Cache-Control", "no-store");

@@ -3,6 +3,7 @@ package dev.hydra.cli.watch;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import dev.hydra.cli.common.UsageException;
+import dev.hydra.cli.page.LivePage;
 import dev.hydra.serve.HttpListener;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -100,7 +101,7 @@ public final class WatchServer implements AutoCloseable {
     Matcher change = CHANGE.matcher(path);
     if (path.equals("/")) { // tells nothing of the runs
       only("GET", request);
-      WatchPage.answer(request);
+      request.answer(LivePage.read(WatchServer.class, "watch"));
     } else if (path.equals("/api/view")) {
       only("GET", request);
       access.look(request);

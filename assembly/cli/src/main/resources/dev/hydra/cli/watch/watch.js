@@ -1,26 +1,5 @@
-'use strict';
-const $ = id => document.getElementById(id);
 const parts = ['now', 'plots', 'model', 'components', 'journal', 'tables'];
-let key = sessionStorage.getItem('hydra.key') || '';
 let stamp = 0;
-
-// The owner's address has the key behind #, which browsers do not send.
-const given = new URLSearchParams(location.hash.slice(1)).get('key');
-if (given) {
-  key = given;
-  sessionStorage.setItem('hydra.key', key);
-  history.replaceState(null, '', location.pathname);
-}
-
-function call(path, options = {}) {
-  const headers = key ? {Authorization: 'Bearer ' + key} : {};
-  return fetch(path, {...options, headers});
-}
-
-function connection(text, lost) {
-  $('connection').textContent = text;
-  $('connection').classList.toggle('lost', lost);
-}
 
 function show(view) {
   stamp = view.stamp;
@@ -75,9 +54,7 @@ async function follow() {
     try {
       const answer = await call('/api/view?since=' + stamp);
       if (answer.status === 401) {
-        connection('the key is missing or wrong', true);
-        $('ask').hidden = false;
-        return;
+        return askForKey();
       }
       if (!answer.ok) {
         throw new Error((await answer.json()).error);
@@ -124,11 +101,5 @@ $('model').addEventListener('click', event => {
     $('config').focus();
   }
 });
-$('ask').addEventListener('submit', event => {
-  event.preventDefault();
-  key = $('key').value;
-  sessionStorage.setItem('hydra.key', key);
-  $('ask').hidden = true;
-  follow();
-});
+whenGiven(follow);
 follow();

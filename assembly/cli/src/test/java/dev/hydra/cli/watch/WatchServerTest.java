@@ -27,6 +27,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What the page about runs asks, and who may ask it. */
 @Timeout(60)
@@ -175,6 +177,24 @@ class WatchServerTest {
         413, post(server, "/api/runs/0/swap", " ".repeat((1 << 20) + 1), key(server)).statusCode());
     assertEquals(405, get(server, "/api/runs/0/swap").statusCode());
     assertEquals(404, get(server, "/config.conf").statusCode());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "\"dry_run\":\"yes\" | dry_run must be true or false, but is yes",
+        "\"policy\":\"zz\" | unknown policy",
+        "\"site\":\"a\" | did you mean",
+        "\"sites\":5 | sites must be a text",
+        "\"jar\":5 | jar must be a text"
+      })
+  void aSwapThatIsNotUnderstoodIsNotMade(String field, String message) throws Exception {
+    WatchServer server = serve(Optional.empty(), made("a", 2));
+    String body = "{\"sites\":\"blocks.0.ffn\",\"config\":\"hidden=1\"," + field + "}";
+    HttpResponse<String> answer = post(server, "/api/runs/0/swap", body, key(server));
+    assertEquals(400, answer.statusCode(), answer.body());
+    assertThat(answer.body()).contains(message);
   }
 
   @Test

@@ -6,7 +6,8 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.libtorch.autograd.Grad;
-import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.libtorch.graphs.GraphMode;
+import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -14,7 +15,6 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Sessions are opened from any thread; one thread runs the engine, see {@link EngineThread}.
  */
 public final class Engine implements AutoCloseable {
+  private static final System.Logger LOG = System.getLogger(Engine.class.getName());
+
   private final Model model;
   private final int vocabulary;
   private final EngineLimits limits;
@@ -33,9 +35,11 @@ public final class Engine implements AutoCloseable {
   private final PrefixCache prefixes;
   private final WaitingRoom waiting;
   private final EngineStatistics statistics = new EngineStatistics();
+  private final Observations observations = new Observations();
   private final List<Session> reading = new ArrayList<>();
   private final List<Session> live = new ArrayList<>();
-  private final BatchState batch = new BatchState();
+  private final BatchState batch;
+  private final DecodingStep step;
   private final AtomicInteger unfinished = new AtomicInteger();
 
   /**
@@ -60,10 +64,33 @@ public final class Engine implements AutoCloseable {
       GenerationSettings settings,
       EngineLimits limits,
       @Nullable Swapper swapper) {
+    this(model, vocabulary, settings, limits, swapper, GraphMode.AUTO);
+  }
+
+  /**
+   * Creates an engine that captures its steps or does not.
+   *
+   * @param graph whether steps are captured as CUDA graphs
+   */
+  public Engine(
+      Model model,
+      int vocabulary,
+      GenerationSettings settings,
+      EngineLimits limits,
+      @Nullable Swapper swapper,
+      GraphMode graph) {
     this.swapper = swapper;
     this.model = model;
     this.vocabulary = Math.min(vocabulary, model.spec().vocabSize());
     this.limits = limits;
+    this.batch = model.batch();
+    this.step =
+        new DecodingStep(
+            model,
+            this.vocabulary,
+            batch,
+            graph,
+            message -> LOG.log(System.Logger.Level.WARNING, message));
     this.prefixes = new PrefixCache(limits.prefixBytes());
     this.reader = new PromptReader(model, settings, prefixes, statistics);
     this.waiting = new WaitingRoom(limits.waiting());
@@ -79,9 +106,19 @@ public final class Engine implements AutoCloseable {
     return vocabulary;
   }
 
+  /** Returns how many decoding steps were replayed from CUDA graphs. */
+  public long replayed() {
+    return step.replayed();
+  }
+
   /** Returns its counts. */
   public EngineStatistics statistics() {
     return statistics;
+  }
+
+  /** Returns what components show of its steps. */
+  public Observations observations() {
+    return observations;
   }
 
   /**
@@ -117,17 +154,7 @@ public final class Engine implements AutoCloseable {
 
   private Request checked(Request request) {
     SequenceScorer.checkTokens(request.prompt(), vocabulary);
-    long tokens = (long) request.prompt().length + request.maxTokens();
-    if (tokens > limits.context()) {
-      throw new IllegalArgumentException(
-          "the prompt has "
-              + request.prompt().length
-              + " tokens and "
-              + request.maxTokens()
-              + " are to be drawn, which are more than the "
-              + limits.context()
-              + " of the context; shorten one of them");
-    }
+    limits.check(request);
     return request;
   }
 
@@ -160,9 +187,13 @@ public final class Engine implements AutoCloseable {
     if (swapper == null || !swapper.pending()) {
       return;
     }
-    batch.split();
     prefixes.clear();
-    List<ModelState> states = new ArrayList<>(batch.rows());
+    List<ModelState> states = new ArrayList<>(batch.removeAll());
+    List<Session> decoded = List.copyOf(live);
+    live.clear();
+    for (int i = 0; i < decoded.size(); i++) {
+      decoded.get(i).state(states.get(i));
+    }
     for (Session session : reading) {
       ModelState state = session.state();
       if (state != null) {
@@ -170,6 +201,8 @@ public final class Engine implements AutoCloseable {
       }
     }
     swapper.boundary(statistics.snapshot().steps(), states);
+    step.changed();
+    decoded.forEach(this::begin);
   }
 
   private void count() {
@@ -180,9 +213,10 @@ public final class Engine implements AutoCloseable {
     for (int i = sessions.size() - 1; i >= 0; i--) {
       Session session = sessions.get(i);
       if (session.cancelled()) {
-        sessions.remove(i);
         if (batched) {
-          keep(session, batch.remove(i));
+          leaveBatch(i);
+        } else {
+          sessions.remove(i);
         }
         finish(session, FinishReason.CANCELLED);
       }
@@ -218,34 +252,42 @@ public final class Engine implements AutoCloseable {
 
   /** Goes on with a session whose prompt has been read but for its last token, or all of it. */
   private void begin(Session session) {
+    try {
+      join(session);
+    } catch (RuntimeException e) {
+      fail(session, e);
+    }
+  }
+
+  private void join(Session session) {
     if (session.request().maxTokens() == 0) {
       finish(session, FinishReason.LENGTH);
       return;
     }
     ModelState state = session.state();
-    if (state == null || state.position() == 0) {
-      first(session);
-      return;
+    if (state == null) {
+      state = new ModelState();
+      session.state(state);
     }
-    session.state(null);
-    batch.add(state);
-    live.add(session);
-  }
-
-  /** Draws after a prompt of one token: there is no state yet that could be joined with others. */
-  private void first(Session session) {
-    ModelState state = new ModelState();
-    session.state(state);
-    boolean goesOn;
-    try (PointerScope scope = new PointerScope();
-        ForwardContext forward = ForwardContext.evaluation().with(state)) {
-      Tensor logits = logits(new long[] {session.last()}, forward);
-      goesOn = draw(logits, List.of(session)).get(0);
-    }
-    if (goesOn) {
+    if (batch.accepts(state) || first(session, state)) {
       session.state(null);
       batch.add(state);
       live.add(session);
+    }
+  }
+
+  /**
+   * Draws where there is no state yet that could be joined with others: after a prompt of one
+   * token, or for a component that has just been swapped in and knows nothing of the text. Says
+   * whether the session goes on.
+   */
+  private boolean first(Session session, ModelState state) {
+    try (PointerScope scope = new PointerScope();
+        ForwardContext forward = ForwardContext.evaluation().with(state)) {
+      Tensor ids = SequenceScorer.ids(model, new int[] {session.last()});
+      Tensor logits = step.logits(ids, forward);
+      int[] tokens = Sampler.draw(logits, List.of(session.row()));
+      return told(new DecodingStep.Result(logits, tokens), List.of(session)).get(0);
     }
   }
 
@@ -254,10 +296,16 @@ public final class Engine implements AutoCloseable {
       return;
     }
     List<Boolean> goOn;
-    try (PointerScope scope = new PointerScope();
-        ForwardContext forward = ForwardContext.evaluation().with(batch)) {
+    try (PointerScope scope = new PointerScope()) {
       long[] last = live.stream().mapToLong(Session::last).toArray();
-      goOn = draw(logits(last, forward), live);
+      List<SampledRow> rows = live.stream().map(Session::row).toList();
+      long steps = statistics.snapshot().steps();
+      goOn =
+          told(
+              observations.due()
+                  ? step.observed(last, rows, seen -> observations.put(steps, seen))
+                  : step.run(last, rows),
+              live);
     } catch (RuntimeException e) {
       List<Session> all = List.copyOf(live);
       live.clear();
@@ -267,23 +315,15 @@ public final class Engine implements AutoCloseable {
     }
     for (int i = live.size() - 1; i >= 0; i--) {
       if (!goOn.get(i)) {
-        Session session = live.remove(i);
-        keep(session, batch.remove(i));
+        leaveBatch(i);
       }
     }
   }
 
-  /** The logits [rows, vocabulary] after one more token of each row. */
-  private Tensor logits(long[] tokens, ForwardContext forward) {
-    Tensor ids = Tensor.create(tokens).view(-1, 1).to(model.placement().device(), ScalarType.Long);
-    Tensor hidden = model.hidden(ids, forward);
-    return Tensors.slice(model.logits(hidden).squeeze(1), 1, 0, vocabulary);
-  }
-
-  /** Draws a token for each session and tells it; returns which of them go on. */
-  private List<Boolean> draw(Tensor logits, List<Session> sessions) {
-    int[] tokens = Sampler.draw(logits, sessions.stream().map(Session::row).toList());
-    List<TokenScore> scores = DrawnScores.of(logits, tokens, sessions);
+  /** Tells each session the token that was drawn; returns which of them go on. */
+  private List<Boolean> told(DecodingStep.Result drawn, List<Session> sessions) {
+    int[] tokens = drawn.tokens();
+    List<TokenScore> scores = DrawnScores.of(drawn.logits(), tokens, sessions);
     statistics.drawn(tokens.length);
     List<Boolean> goOn = new ArrayList<>();
     for (int i = 0; i < tokens.length; i++) {
@@ -314,13 +354,21 @@ public final class Engine implements AutoCloseable {
     }
   }
 
-  /** Keeps the state that a text was left in: it has seen all but the last token. */
-  private void keep(Session session, ModelState state) {
-    int[] tokens = session.tokens();
+  /**
+   * Lets a session leave the batch, where the last one takes its place. The state that its text was
+   * left in is kept: it has seen all but the last token.
+   */
+  private void leaveBatch(int row) {
+    Session session = live.get(row);
+    Session last = live.remove(live.size() - 1);
+    if (last != session) {
+      live.set(row, last);
+    }
     if (prefixes.enabled() && reader.reusable(session)) {
-      prefixes.put(Arrays.copyOf(tokens, tokens.length - 1), state);
+      int[] tokens = session.tokens();
+      prefixes.put(Arrays.copyOf(tokens, tokens.length - 1), batch.remove(row));
     } else {
-      state.close();
+      batch.drop(row);
     }
   }
 
@@ -343,6 +391,9 @@ public final class Engine implements AutoCloseable {
   }
 
   private void fail(Session session, RuntimeException problem) {
+    if (CudaOutOfMemory.in(problem).isPresent()) {
+      prefixes.clear(); // for the sessions to come
+    }
     end(session);
     statistics.hasFailed();
     session.listener().failed(problem);
@@ -359,6 +410,7 @@ public final class Engine implements AutoCloseable {
     all.addAll(live);
     reading.clear();
     live.clear();
+    step.close();
     batch.close();
     prefixes.close();
     all.forEach(session -> finish(session, FinishReason.CANCELLED));

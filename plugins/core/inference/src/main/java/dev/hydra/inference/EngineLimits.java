@@ -21,4 +21,19 @@ public record EngineLimits(int sessions, int waiting, int context, int prefill, 
           "an engine needs room for one session, one token of context and one of prefill at least");
     }
   }
+
+  /** Refuses a request for more tokens than a text may have. */
+  void check(Request request) {
+    long tokens = (long) request.prompt().length + request.maxTokens();
+    if (tokens > context) {
+      throw new IllegalArgumentException(
+          "the prompt has "
+              + request.prompt().length
+              + " tokens and "
+              + request.maxTokens()
+              + " are to be drawn, which are more than the "
+              + context
+              + " of the context; shorten one of them");
+    }
+  }
 }

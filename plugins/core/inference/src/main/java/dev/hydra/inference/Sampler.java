@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.DoubleStream;
+import java.util.Optional;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Scalar;
@@ -30,14 +30,40 @@ final class Sampler {
 
   private Sampler() {}
 
-  /** How a row is drawn; rows of one way are drawn together. */
-  private record Way(boolean greedy, boolean sorted, int topK) {
-    static Way of(Sampling sampling) {
+  /**
+   * How a row is drawn; rows of one way are drawn together.
+   *
+   * @param sorted whether the vocabulary is sorted, or the best of it, {@code topK} if that is not
+   *     0
+   * @param likely whether tokens that are too unlikely are left out
+   */
+  record Way(boolean greedy, boolean sorted, int topK, boolean likely) {
+    private static Way of(Sampling sampling) {
       return sampling.temperature() == 0
-          ? new Way(true, false, 0)
-          : new Way(false, sampling.topK() > 0 || sampling.topP() < 1, sampling.topK());
+          ? new Way(true, false, 0, false)
+          : new Way(
+              false,
+              sampling.topK() > 0 || sampling.topP() < 1,
+              sampling.topK(),
+              sampling.minP() > 0);
+    }
+
+    /** Returns the way of all rows, if it is one, and their logits are taken as they are. */
+    static Optional<Way> common(List<SampledRow> rows) {
+      Way first = of(rows.get(0).sampling());
+      return rows.stream().allMatch(row -> !row.adjusts() && of(row.sampling()).equals(first))
+          ? Optional.of(first)
+          : Optional.empty();
     }
   }
+
+  /** The numbers that a row that is not greedy is drawn with. */
+  static final int NUMBERS = 4;
+
+  private static final int TEMPERATURE = 0;
+  private static final int RANDOM = 1;
+  private static final int TOP_P = 2;
+  private static final int MIN_P = 3;
 
   /**
    * Draws. On a GPU this waits for it.
@@ -60,7 +86,8 @@ final class Sampler {
               (way, members) -> {
                 Tensor some = members.size() == tokens.length ? all : part(all, members);
                 order.addAll(members);
-                drawn.add(draw(some, way, members.stream().map(rows::get).toList()));
+                Tensor numbers = numbers(way, members.stream().map(rows::get).toList());
+                drawn.add(draw(some, way, numbers.to(logits.device(), ScalarType.Double)));
               });
           long[] found = Tensors.integers(Tensors.cat(0, drawn.toArray(Tensor[]::new)));
           for (int i = 0; i < tokens.length; i++) {
@@ -87,25 +114,47 @@ final class Sampler {
     return logits.index_select(0, Tensor.create(index).to(logits.device(), ScalarType.Long));
   }
 
-  /** The tokens int64 [rows] of rows that are drawn in one way. */
-  private static Tensor draw(Tensor logits, Way way, List<SampledRow> rows) {
+  /**
+   * Returns the numbers that rows are drawn with next, float64 [rows, {@link #NUMBERS}] on the
+   * host; one of each is random. Of greedy rows there are none.
+   */
+  static Tensor numbers(Way way, List<SampledRow> rows) {
+    if (way.greedy()) {
+      return Tensor.create(new double[] {0});
+    }
+    double[] numbers = new double[NUMBERS * rows.size()];
+    for (int i = 0; i < rows.size(); i++) {
+      Sampling sampling = rows.get(i).sampling();
+      numbers[NUMBERS * i + TEMPERATURE] = sampling.temperature();
+      numbers[NUMBERS * i + RANDOM] = rows.get(i).nextDouble();
+      numbers[NUMBERS * i + TOP_P] = sampling.topP();
+      numbers[NUMBERS * i + MIN_P] = sampling.minP();
+    }
+    return Tensor.create(numbers).view(-1, NUMBERS);
+  }
+
+  /**
+   * Draws on the device, without the host.
+   *
+   * @param logits float32 [rows, vocabulary]
+   * @param numbers as {@link #numbers} gives them
+   * @return int64 [rows], {@link #NOT_FINITE} where there is none
+   */
+  static Tensor draw(Tensor logits, Way way, Tensor numbers) {
     try (Scalar none = new Scalar(NOT_FINITE)) {
       Tensor tokens =
-          way.greedy() ? logits.argmax(new LongOptional(-1), false) : sample(logits, way, rows);
+          way.greedy() ? logits.argmax(new LongOptional(-1), false) : sample(logits, way, numbers);
       // A difference of two infinities, and what is computed with NaN, is NaN.
       Tensor finite = logits.sub(logits).sum(-1).isfinite();
       return torch.where(finite, tokens, torch.full_like(tokens, none));
     }
   }
 
-  private static Tensor sample(Tensor logits, Way way, List<SampledRow> rows) {
-    Tensor scaled =
-        logits
-            .to(ScalarType.Double)
-            .div(column(logits, rows.stream().mapToDouble(row -> row.sampling().temperature())));
-    Tensor random = column(logits, rows.stream().mapToDouble(SampledRow::nextDouble));
+  private static Tensor sample(Tensor logits, Way way, Tensor numbers) {
+    Tensor scaled = logits.to(ScalarType.Double).div(numbers.narrow(1, TEMPERATURE, 1));
+    Tensor random = numbers.narrow(1, RANDOM, 1);
     if (!way.sorted()) {
-      return chosen(likelyEnough(scaled.softmax(-1), rows), random).squeeze(-1);
+      return chosen(likelyEnough(scaled.softmax(-1), way, numbers), random).squeeze(-1);
     }
     T_TensorTensor_T best =
         way.topK() > 0
@@ -113,19 +162,16 @@ final class Sampler {
             : scaled.sort(new BoolOptional(true), -1, true);
     Tensor probabilities = best.get0().softmax(-1);
     Tensor before = probabilities.cumsum(-1).sub(probabilities);
-    Tensor nucleus =
-        before.lt(column(logits, rows.stream().mapToDouble(row -> row.sampling().topP())));
-    Tensor kept = likelyEnough(probabilities.mul(nucleus), rows);
+    Tensor nucleus = before.lt(numbers.narrow(1, TOP_P, 1));
+    Tensor kept = likelyEnough(probabilities.mul(nucleus), way, numbers);
     return best.get1().gather(-1, chosen(kept, random)).squeeze(-1);
   }
 
-  private static Tensor likelyEnough(Tensor probabilities, List<SampledRow> rows) {
-    if (rows.stream().allMatch(row -> row.sampling().minP() == 0)) {
+  private static Tensor likelyEnough(Tensor probabilities, Way way, Tensor numbers) {
+    if (!way.likely()) {
       return probabilities;
     }
-    Tensor least =
-        column(probabilities, rows.stream().mapToDouble(row -> row.sampling().minP()))
-            .mul(probabilities.amax(new long[] {-1}, true));
+    Tensor least = numbers.narrow(1, MIN_P, 1).mul(probabilities.amax(new long[] {-1}, true));
     return probabilities.mul(probabilities.ge(least));
   }
 
@@ -137,9 +183,5 @@ final class Sampler {
     try (Scalar last = new Scalar(sums.size(-1) - 1)) {
       return index.clamp_max(last);
     }
-  }
-
-  private static Tensor column(Tensor like, DoubleStream values) {
-    return Tensor.create(values.toArray()).view(-1, 1).to(like.device(), ScalarType.Double);
   }
 }

@@ -82,6 +82,27 @@ class EngineTest {
   }
 
   @Test
+  void whoLooksSeesWhatComponentsShowAndTheTextIsTheSame() throws InterruptedException {
+    Request request = request(new int[] {3, 1, 4}, 30, GREEDY);
+    Trial.Heard heard = new Trial.Heard();
+    try (Engine engine = Trial.engine(model, 1, 0)) {
+      assertEquals(0, engine.observations().look().step(), "nothing was seen yet");
+      engine.open(request, heard);
+      while (engine.step()) {
+        engine.observations().look();
+        Thread.sleep(15);
+      }
+      Observations.Seen seen = engine.observations().look();
+      assertThat(seen.step()).isBetween(2L, 30L);
+      double[] load = seen.values().get("blocks.0.ffn.router.load");
+      assertThat(seen.values()).containsKey("blocks.1.memory.gate");
+      assertThat(load).as(seen.values().keySet().toString()).hasSize(4);
+      assertEquals(1, load[0] + load[1] + load[2] + load[3], 1e-6);
+    }
+    assertEquals(alone(request).tokens, heard.tokens);
+  }
+
+  @Test
   void soDoTheyWithKeptPrefixes() {
     together(new SplittableRandom(7), 1 << 20, GREEDY);
   }

@@ -7,6 +7,7 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.ffn.dense.SwigluFactory;
 import dev.hydra.ffn.moe.MoeFactory;
+import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.memory.pkm.ProductKeyMemoryFactory;
 import dev.hydra.memory.workspace.WorkspaceFactory;
@@ -17,6 +18,7 @@ import dev.hydra.router.topk.ChunkTopKRouterFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** A small model with every kind of state, and texts to continue. */
@@ -52,6 +54,10 @@ final class Trial {
   private Trial() {}
 
   static Model model() {
+    return model(Devices.cpu());
+  }
+
+  static Model model(Device device) {
     return Model.build(
         ModelSpec.read(ConfigFactory.parseString(MODEL)),
         Components.of(
@@ -63,16 +69,22 @@ final class Trial {
             new ChunkTopKRouterFactory(),
             new WorkspaceFactory(),
             new ProductKeyMemoryFactory()),
-        new Placement(Devices.cpu(), ScalarType.Float),
+        new Placement(device, ScalarType.Float),
         11);
   }
 
   static Engine engine(Model model, int sessions, long prefixBytes) {
+    return engine(model, sessions, prefixBytes, GraphMode.AUTO);
+  }
+
+  static Engine engine(Model model, int sessions, long prefixBytes, GraphMode graph) {
     return new Engine(
         model,
         VOCABULARY,
         GenerationSettings.NONE,
-        new EngineLimits(sessions, 100, 1000, 7, prefixBytes));
+        new EngineLimits(sessions, 100, 1000, 7, prefixBytes),
+        null,
+        graph);
   }
 
   static int[] prompt(SplittableRandom random, int longest) {

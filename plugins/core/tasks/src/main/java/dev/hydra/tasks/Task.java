@@ -24,4 +24,13 @@ public interface Task {
    * @return at most as long as the condition says
    */
   Example example(int condition, SplittableRandom random);
+
+  /**
+   * Makes an example for a purpose. Most tasks have too many examples to draw one twice, and those
+   * that are held out are kept out of training by whoever trains. A task whose examples overlap, as
+   * those from a text do, draws them from different parts of it.
+   */
+  default Example example(int condition, Split split, SplittableRandom random) {
+    return example(condition, random);
+  }
 }

@@ -14,6 +14,7 @@ import java.util.List;
  * @param validationExamples examples of a validation, of all trained conditions in turn
  * @param testExamples examples of the test of each condition
  * @param stopAt the accuracy in validation at which a training ends before its last step
+ * @param selection what of the validation learning rates are chosen by
  * @param precision the type to compute in
  */
 public record Budget(
@@ -23,6 +24,7 @@ public record Budget(
     int validationExamples,
     int testExamples,
     double stopAt,
+    Selection selection,
     ComputeType.Choice precision) {
   private static final Option<Integer> STEPS =
       Option.integer("steps", "the most optimizer steps of a training").atLeast(1);
@@ -42,13 +44,26 @@ public record Budget(
               "the accuracy in validation at which a training ends early; above 1 for never")
           .where(value -> value > 0, "above 0")
           .orElse(1.0);
+  private static final Option<Selection> SELECTION =
+      Option.choice(
+              "choose-by",
+              Selection.class,
+              "what of the validation learning rates are chosen by; where it is the loss, no"
+                  + " training ends early")
+          .orElse(Selection.ACCURACY);
   private static final Option<ComputeType.Choice> PRECISION =
       Option.choice("precision", ComputeType.Choice.class, "the type to compute in")
           .orElse(ComputeType.Choice.FP32);
 
   /** The options, which stand in the object {@code experiment}. */
   static List<Option<?>> options() {
-    return List.of(STEPS, BATCH_SIZE, EVALUATE_EVERY, VALIDATION, TEST, STOP_AT, PRECISION);
+    return List.of(
+        STEPS, BATCH_SIZE, EVALUATE_EVERY, VALIDATION, TEST, STOP_AT, SELECTION, PRECISION);
+  }
+
+  /** Says whether a training ends at an accuracy in validation. */
+  boolean reached(double accuracy) {
+    return selection == Selection.ACCURACY && accuracy >= stopAt;
   }
 
   static Budget of(Settings settings) {
@@ -59,6 +74,7 @@ public record Budget(
         settings.get(VALIDATION),
         settings.get(TEST),
         settings.get(STOP_AT),
+        settings.get(SELECTION),
         settings.get(PRECISION));
   }
 }

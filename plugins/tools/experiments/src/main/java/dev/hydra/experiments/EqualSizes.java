@@ -67,9 +67,17 @@ public record EqualSizes(
     }
     List<ModelSize> all = new ArrayList<>();
     for (StudyTask task : study.tasks()) {
+      for (StudyModel model : study.models()) {
+        for (int stage = 0; stage < model.stages().size(); stage++) {
+          var unused = ModelSize.of(task, model, stage, components, 1); // whether it fits
+        }
+      }
       List<ModelSize> counted =
           study.models().stream()
-              .map(model -> ModelSize.of(task, model, components, study.budget().steps()))
+              .map(
+                  model ->
+                      ModelSize.of(
+                          task, model, model.stages().size(), components, study.budget().steps()))
               .toList();
       ModelSize first = counted.get(names.indexOf(reference));
       for (ModelSize each : counted) {
@@ -90,8 +98,8 @@ public record EqualSizes(
           option,
           String.format(
               Locale.ROOT,
-              "allows a difference of %.3g, but %s has %,.0f %s for the task %s, %s has %,.0f (%+.3f"
-                  + " of it); change the model's width, depth or hidden sizes"
+              "allows a difference of %.3g, but %s has %,.0f %s for the task %s, %s has %,.0f"
+                  + " (%+.3f of it); change the model's width, depth or hidden sizes"
                   + (option == FLOPS ? ", set flops-by-steps = true" : "")
                   + ", or say here that so much is meant",
               allowed,

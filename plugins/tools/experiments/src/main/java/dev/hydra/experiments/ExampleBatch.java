@@ -35,6 +35,11 @@ final class ExampleBatch {
    * label belongs to the token before it.
    */
   Tensor windows() {
+    return Tensor.create(labelled(), 2, examples.size(), length + 1L);
+  }
+
+  /** Returns the values of {@link #windows}, in order. */
+  long[] labelled() {
     int width = length + 1;
     long[] all = new long[2 * examples.size() * width];
     int half = all.length / 2;
@@ -48,7 +53,7 @@ final class ExampleBatch {
         }
       }
     }
-    return Tensor.create(all, 2, examples.size(), width);
+    return all;
   }
 
   private void copy(int[] tokens, long[] into, int at) {

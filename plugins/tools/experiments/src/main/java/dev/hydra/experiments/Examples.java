@@ -1,6 +1,7 @@
 package dev.hydra.experiments;
 
 import dev.hydra.tasks.Example;
+import dev.hydra.tasks.Split;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -13,18 +14,6 @@ import java.util.SplittableRandom;
  */
 final class Examples {
   private static final int MOST_DRAWS = 1000;
-
-  private enum Use {
-    TRAINING(0),
-    VALIDATION(1),
-    TEST(2);
-
-    private final long stream;
-
-    Use(long stream) {
-      this.stream = stream;
-    }
-  }
 
   private final StudyTask task;
   private final List<Integer> trained;
@@ -39,12 +28,12 @@ final class Examples {
     validation = new ArrayList<>();
     for (int i = 0; i < budget.validationExamples(); i++) {
       int condition = trained.get(i % trained.size());
-      validation.add(keep(make(condition, Use.VALIDATION, 0, i), condition));
+      validation.add(keep(make(condition, Split.VALIDATION, 0, i), condition));
     }
     for (int condition = 0; condition < task.task().conditions().size(); condition++) {
       List<Example> own = new ArrayList<>();
       for (int i = 0; i < budget.testExamples(); i++) {
-        own.add(keep(make(condition, Use.TEST, condition, i), condition));
+        own.add(keep(make(condition, Split.TEST, condition, i), condition));
       }
       test.add(own);
     }
@@ -77,9 +66,9 @@ final class Examples {
    */
   Example training(int seed, long number) {
     int condition = trained.get((int) (number % trained.size()));
-    SplittableRandom random = random(Use.TRAINING, seed, number);
+    SplittableRandom random = random(Split.TRAINING, seed, number);
     for (int draw = 0; draw < MOST_DRAWS; draw++) {
-      Example example = task.task().example(condition, random);
+      Example example = task.task().example(condition, Split.TRAINING, random);
       if (!heldOut.contains(example)) {
         return example;
       }
@@ -92,12 +81,20 @@ final class Examples {
             + " draws there was none that is not held out; make them longer, or hold fewer out");
   }
 
-  private Example make(int condition, Use use, long stream, long number) {
-    return task.task().example(condition, random(use, stream, number));
+  private Example make(int condition, Split use, long stream, long number) {
+    return task.task().example(condition, use, random(use, stream, number));
   }
 
-  private static SplittableRandom random(Use use, long stream, long number) {
-    return new SplittableRandom(mix(mix(mix(use.stream) + stream) + number));
+  private static SplittableRandom random(Split use, long stream, long number) {
+    return new SplittableRandom(mix(mix(mix(stream(use)) + stream) + number));
+  }
+
+  private static long stream(Split use) {
+    return switch (use) {
+      case TRAINING -> 0;
+      case VALIDATION -> 1;
+      case TEST -> 2;
+    };
   }
 
   /**

@@ -1,7 +1,6 @@
 package dev.hydra.experiments;
 
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,18 +29,12 @@ public record ModelOutcome(
     seeds = List.copyOf(seeds);
   }
 
-  /**
-   * Chooses the learning rate of the highest accuracy in validation; of equal ones that which
-   * needed fewer steps, then that of the lower loss. One at which the loss did not stay finite
-   * comes after all others.
-   */
-  static double best(Map<Double, TrialResult> sweep) {
-    Comparator<TrialResult> better =
-        Comparator.comparing((TrialResult result) -> !result.finished())
-            .thenComparing(result -> -result.validation())
-            .thenComparing(TrialResult::steps)
-            .thenComparing(TrialResult::validationLoss);
-    return sweep.entrySet().stream().min(Map.Entry.comparingByValue(better)).orElseThrow().getKey();
+  /** Chooses the learning rate whose result is the best in validation. */
+  static double best(Map<Double, TrialResult> sweep, Selection selection) {
+    return sweep.entrySet().stream()
+        .min(Map.Entry.comparingByValue(selection.bestFirst()))
+        .orElseThrow()
+        .getKey();
   }
 
   /**
@@ -57,6 +50,23 @@ public record ModelOutcome(
   /** Returns the accuracy of a condition in the test, over seeds. */
   public Spread test(String condition) {
     return spread(seeds.stream().map(result -> result.test().getOrDefault(condition, 0.0)));
+  }
+
+  /** Returns the names of what else was measured, in order. */
+  public List<String> figures() {
+    return seeds.stream()
+        .flatMap(result -> result.measured().figures().keySet().stream())
+        .distinct()
+        .toList();
+  }
+
+  /** Returns what else was measured, over the seeds that have it; at least one has. */
+  public Spread figure(String name) {
+    return spread(
+        seeds.stream()
+            .map(result -> result.measured().figures())
+            .filter(figures -> figures.containsKey(name))
+            .map(figures -> figures.get(name)));
   }
 
   /** Returns the steps that were taken, over seeds. */

@@ -28,12 +28,16 @@ public record ModelSize(
     long activeParameters,
     double trainingFlops,
     int steps) {
-  /** Counts, without memory for the parameters. */
-  static ModelSize of(StudyTask task, StudyModel model, Components components, int steps) {
+  /** Counts a model in a stage, or behind them, without memory for the parameters. */
+  static ModelSize of(
+      StudyTask task, StudyModel model, int stage, Components components, int steps) {
     try (PointerScope scope = new PointerScope();
         Model built =
             Model.build(
-                model.spec(task), components, new Placement(Devices.meta(), ScalarType.Float), 0)) {
+                model.spec(task, stage),
+                components,
+                new Placement(Devices.meta(), ScalarType.Float),
+                0)) {
       ModelSummary summary =
           ModelSummary.of(built, ScalarType.Float, List.of((long) task.length()));
       return new ModelSize(

@@ -7,12 +7,15 @@ import com.typesafe.config.ConfigValueFactory;
 import com.typesafe.config.ConfigValueType;
 import dev.hydra.api.Choice;
 import dev.hydra.api.ConfigException;
+import dev.hydra.api.Names;
 import dev.hydra.api.Option;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.api.Settings;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.config.OptionGroup;
+import dev.hydra.experiments.measure.Measure;
 import dev.hydra.optim.OptimizerSettings;
+import dev.hydra.tasks.Condition;
 import dev.hydra.tasks.TaskContext;
 import dev.hydra.tasks.TaskFactory;
 import java.nio.file.Path;
@@ -35,6 +38,8 @@ import java.util.stream.Stream;
  * @param rates the learning rates that are swept, ascending
  * @param seeds how many seeds each model is trained with
  * @param budget what each training is given
+ * @param measures what is measured besides accuracy, by name
+ * @param measuresConfig what they were read from
  * @param optimizer the object {@code optimizer}, in which the learning rate is replaced
  * @param plugins where optimizer and schedule are found
  */
@@ -46,6 +51,8 @@ public record Study(
     List<Double> rates,
     int seeds,
     Budget budget,
+    Map<String, Measure> measures,
+    Config measuresConfig,
     Config optimizer,
     PluginRegistry plugins) {
   private static final String PATH = "experiment";
@@ -61,6 +68,12 @@ public record Study(
   private static final Option<Optional<ConfigValue>> MODELS =
       Option.any("models", "object of objects", "the models by name, each { model { ... } }")
           .optional("required");
+  private static final Option<Optional<ConfigValue>> MEASURES =
+      Option.any(
+              "measures",
+              "object of objects",
+              "what is measured besides accuracy, by name, each { type = NAME, options }")
+          .optional("nothing");
   private static final Option<Optional<ConfigValue>> EQUAL =
       Option.any("equal", "object", "how much the sizes of models may differ")
           .optional("its defaults");
@@ -81,12 +94,14 @@ public record Study(
   public Study {
     tasks = List.copyOf(tasks);
     models = List.copyOf(models);
+    measures = new TreeMap<>(measures);
     rates = rates.stream().sorted().distinct().toList();
   }
 
   private static List<Option<?>> options() {
     return Stream.concat(
-            Stream.of(QUESTION, TASKS, MODELS, EQUAL, RATES, SEEDS), Budget.options().stream())
+            Stream.of(QUESTION, TASKS, MODELS, MEASURES, EQUAL, RATES, SEEDS),
+            Budget.options().stream())
         .toList();
   }
 
@@ -100,6 +115,14 @@ public record Study(
             options()),
         new OptionGroup(
             "experiment.models.NAME", "A model that is compared.", StudyModel.options()),
+        new OptionGroup(
+            "experiment.models.NAME.stages[]",
+            "What a model begins as, before it is the whole one.",
+            TrialStage.options()),
+        new OptionGroup(
+            "experiment.measures.NAME",
+            "What is measured besides accuracy, on the test of every training.",
+            Measure.options()),
         new OptionGroup(
             "experiment.equal",
             "How much models may differ in size; more is an error before anything is trained.",
@@ -143,10 +166,40 @@ public record Study(
             settings.get(RATES),
             settings.get(SEEDS),
             Budget.of(settings),
+            measures(config),
+            ConfigFiles.part(config, MEASURES.name()),
             optimizer,
             plugins);
+    study.checkMeasures(settings);
     var unused = study.optimizer(study.rates.get(0)).learningRate(study.budget.steps()); // checks
     return study;
+  }
+
+  private static Map<String, Measure> measures(Config config) {
+    Map<String, Measure> all = new TreeMap<>();
+    Config part = ConfigFiles.part(config, MEASURES.name());
+    for (String name : part.root().keySet()) {
+      all.put(name, Measure.read(PATH + "." + MEASURES.name() + "." + name, part.getConfig(name)));
+    }
+    return all;
+  }
+
+  private void checkMeasures(Settings settings) {
+    List<String> known =
+        tasks.stream()
+            .flatMap(task -> task.task().conditions().stream())
+            .map(Condition::name)
+            .toList();
+    measures.forEach(
+        (name, measure) ->
+            measure.needed().stream()
+                .filter(needed -> !known.contains(needed))
+                .findFirst()
+                .ifPresent(
+                    needed -> {
+                      throw settings.invalid(
+                          MEASURES, name + ": " + Names.unknown("condition", needed, known));
+                    }));
   }
 
   private static <T> List<T> each(
@@ -196,6 +249,17 @@ public record Study(
 
   /** Returns this study with another number of seeds. */
   public Study withSeeds(int count) {
-    return new Study(question, tasks, models, sizes, rates, count, budget, optimizer, plugins);
+    return new Study(
+        question,
+        tasks,
+        models,
+        sizes,
+        rates,
+        count,
+        budget,
+        measures,
+        measuresConfig,
+        optimizer,
+        plugins);
   }
 }

@@ -2,6 +2,7 @@ package dev.hydra.experiments;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueFactory;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.Option;
@@ -15,16 +16,27 @@ import java.util.Optional;
  *
  * @param name its name there
  * @param config the object {@code model}, as a configuration of a training has it
+ * @param stages what it begins as; empty if it is the whole model from the first step on
+ * @param growIn the part of the steps in which what the whole model has besides the last stage
+ *     grows in
  * @param longest the most tokens that it is meant for, if it has a limit
  */
-public record StudyModel(String name, Config config, Optional<Integer> longest) {
+public record StudyModel(
+    String name, Config config, List<TrialStage> stages, double growIn, Optional<Integer> longest) {
   private static final String VOCAB_SIZE = "vocab-size";
 
   static final Option<Optional<Integer>> LONGEST =
       Option.integer("longest", "the most tokens that the model is meant for")
           .atLeast(1)
           .optional("no limit");
-  static final Option<Optional<com.typesafe.config.ConfigValue>> MODEL =
+  private static final Option<Optional<ConfigValue>> STAGES =
+      Option.any(
+              "stages",
+              "list of objects",
+              "what the model begins as, each { until = PART OF THE STEPS, grow-in, model { ... }"
+                  + " }, where model holds what it has in the place of the whole one's")
+          .optional("none: the whole model from the first step on");
+  static final Option<Optional<ConfigValue>> MODEL =
       Option.any(
               "model",
               "object",
@@ -34,7 +46,7 @@ public record StudyModel(String name, Config config, Optional<Integer> longest) 
 
   /** Returns the options of an object of {@code experiment.models}, for documentation. */
   static List<Option<?>> options() {
-    return List.of(MODEL, LONGEST);
+    return List.of(MODEL, STAGES, TrialStage.GROW_IN, LONGEST);
   }
 
   /** Reads an object of {@code experiment.models}. */
@@ -44,11 +56,29 @@ public record StudyModel(String name, Config config, Optional<Integer> longest) 
     if (!config.hasPath(MODEL.name())) {
       throw settings.invalid(MODEL, "is required: an object, as in a training configuration");
     }
-    return new StudyModel(name, config.getConfig(MODEL.name()), settings.get(LONGEST));
+    List<TrialStage> stages =
+        config.hasPath(STAGES.name())
+            ? TrialStage.readAll(path + "." + STAGES.name(), config.getValue(STAGES.name()))
+            : List.of();
+    return new StudyModel(
+        name,
+        config.getConfig(MODEL.name()),
+        stages,
+        settings.get(TrialStage.GROW_IN),
+        settings.get(LONGEST));
+  }
+
+  /** Returns the model for a task as it is in a stage; behind the last one it is the whole. */
+  ModelSpec spec(StudyTask task, int stage) {
+    return stage < stages.size()
+        ? new StudyModel(
+                name, stages.get(stage).model().withFallback(config), List.of(), 0, longest)
+            .spec(task)
+        : spec(task);
   }
 
   /**
-   * Returns the model for a task.
+   * Returns the whole model for a task.
    *
    * @throws ConfigException if it has not enough tokens, or is not meant for so many
    */

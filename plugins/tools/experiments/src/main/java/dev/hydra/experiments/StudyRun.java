@@ -28,6 +28,7 @@ public final class StudyRun {
   private final StudyListener listener;
   private final Map<StudyTask, Examples> examples = new HashMap<>();
   private final Map<Trial, TrialResult> results = new LinkedHashMap<>();
+  private Work work = Work.NONE;
 
   /** Prepares a run. */
   public StudyRun(
@@ -37,6 +38,11 @@ public final class StudyRun {
     this.device = device;
     this.cache = cache;
     this.listener = listener;
+  }
+
+  /** Returns what was trained so far. */
+  public Work work() {
+    return work;
   }
 
   /** Returns how many trainings there are. */
@@ -68,7 +74,7 @@ public final class StudyRun {
     List<Trial> seeds = new ArrayList<>();
     each(
         (task, model, index) -> {
-          double best = ModelOutcome.best(swept(sweep, task, model));
+          double best = ModelOutcome.best(swept(sweep, task, model), study.budget().selection());
           for (int seed = 0; seed < study.seeds(); seed++) {
             seeds.add(new Trial(task, model, best, steps(sizes, index), seed));
           }
@@ -188,6 +194,9 @@ public final class StudyRun {
         new TrialRun(study, trial, own).run(components, device, stop, listener::warned);
     if (result.isPresent()) {
       cache.put(key, result.get());
+      long tokens =
+          (long) result.get().steps() * study.budget().batchSize() * trial.task().length();
+      work = work.plus(new Work(1, tokens));
     }
     return result;
   }

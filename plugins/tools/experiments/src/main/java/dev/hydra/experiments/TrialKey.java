@@ -33,6 +33,10 @@ final class TrialKey {
   TrialKey(Study study, Trial trial, Components components, Device device) {
     content.put("task", text(trial.task().config()));
     content.put("model", text(trial.model().config()));
+    if (!trial.model().stages().isEmpty()) {
+      content.put("stages", trial.model().stages().stream().map(TrialKey::text).toList());
+      content.put("grow_in", trial.model().growIn());
+    }
     content.put("optimizer", text(study.optimizerConfig(trial.rate())));
     content.put("seed", trial.seed());
     content.put("steps", trial.steps());
@@ -41,9 +45,15 @@ final class TrialKey {
     content.put("validation_examples", study.budget().validationExamples());
     content.put("test_examples", study.budget().testExamples());
     content.put("stop_at", study.budget().stopAt());
+    content.put("choose_by", study.budget().selection().name());
+    content.put("measures", study.measuresConfig().root().render(ConfigRenderOptions.concise()));
     content.put("device", device.is_cuda() ? "cuda" : "cpu");
     content.put("compute", ComputeType.choose(study.budget().precision(), device).name());
     content.put("plugins", plugins(study, trial, components));
+  }
+
+  private static List<Object> text(TrialStage stage) {
+    return List.of(stage.until(), stage.growIn(), text(stage.model()));
   }
 
   private static String text(Config config) {

@@ -1,5 +1,6 @@
 package dev.hydra.experiments;
 
+import dev.hydra.experiments.measure.Measured;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param validation the accuracy on the examples that learning rates are chosen by
  * @param validationLoss the loss on them, in nats per predicted token
  * @param test the accuracy of each condition, by name, on examples that nothing was chosen by
+ * @param measured what else the experiment measures of the test
  * @param seconds how long it took
  * @param curve the validations on the way
  */
@@ -25,6 +27,7 @@ public record TrialResult(
     double validation,
     double validationLoss,
     Map<String, Double> test,
+    Measured measured,
     double seconds,
     List<Point> curve) {
   /** A validation after some steps. */
@@ -44,6 +47,7 @@ public record TrialResult(
     values.put("validation_accuracy", validation);
     values.put("validation_loss", number(validationLoss));
     values.put("test_accuracy", test);
+    values.put("measured", measured.json());
     values.put("seconds", seconds);
     values.put(
         "curve",
@@ -79,6 +83,7 @@ public record TrialResult(
         number(json.get("validation_accuracy")),
         number(json.get("validation_loss")),
         test,
+        Measured.of(read(json, "measured", Map.class)),
         number(json.get("seconds")),
         points(read(json, "curve", List.class)));
   }

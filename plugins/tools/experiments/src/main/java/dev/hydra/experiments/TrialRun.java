@@ -4,13 +4,14 @@ import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.Recompute;
+import dev.hydra.experiments.measure.Measure;
+import dev.hydra.experiments.measure.Observed;
+import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.optim.LearningRate;
 import dev.hydra.optim.OptimizerSettings;
 import dev.hydra.tasks.Condition;
-import dev.hydra.tasks.Example;
-import dev.hydra.trainer.step.GraphMode;
 import dev.hydra.trainer.step.StepMetrics;
 import dev.hydra.trainer.step.TrainingStep;
 import java.util.ArrayList;
@@ -20,7 +21,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
-import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
 
 /** Trains a model of a study and tests it. */
@@ -55,24 +55,30 @@ final class TrialRun {
     OptimizerSettings optimizer = study.optimizer(trial.rate());
     LearningRate rates = optimizer.learningRate(trial.steps());
     try (Model model =
-            Model.build(trial.model().spec(trial.task()), components, placement, trial.seed());
+            Model.build(trial.model().spec(trial.task(), 0), components, placement, trial.seed());
+        TrainingBatches batches =
+            new TrainingBatches(examples, trial.seed(), budget.batchSize(), length);
         TrainingStep training =
-            new TrainingStep(model, optimizer, Recompute.NONE, GraphMode.AUTO, warned)) {
+            new TrainingStep(model, optimizer, Recompute.NONE, GraphMode.AUTO, warned);
+        StagedModel staged = new StagedModel(trial, model, training)) {
       int step = 0;
-      double accuracy = 0;
+      boolean reached = false;
       boolean finite = true;
-      while (finite && step < trial.steps() && accuracy < budget.stopAt()) {
+      while (finite && step < trial.steps() && !reached) {
         if (stop.getAsBoolean()) {
           return Optional.empty();
         }
-        long first = (long) step * budget.batchSize();
-        StepMetrics metrics = training.run(i -> batch(first).windows(), 1, rates.at(step));
+        staged.at(step);
+        StepMetrics metrics = training.run(i -> batches.next(), 1, rates.at(step));
         finite = metrics.finite();
         step += finite ? 1 : 0;
         if (!finite || step % budget.evaluateEvery() == 0 || step == trial.steps()) {
-          accuracy = validate(model, step, metrics.loss());
+          reached = budget.reached(validate(model, step, metrics.loss()));
         }
       }
+      Map<String, Double> accuracies = new LinkedHashMap<>();
+      List<Observed> observed = new ArrayList<>();
+      test(model, accuracies, observed);
       TrialResult.Point last = curve.get(curve.size() - 1);
       return Optional.of(
           new TrialResult(
@@ -80,18 +86,11 @@ final class TrialRun {
               finite,
               last.accuracy(),
               last.loss(),
-              test(model),
+              accuracies,
+              Measure.all(study.measures(), observed),
               (System.nanoTime() - start) / 1e9,
               curve));
     }
-  }
-
-  private ExampleBatch batch(long first) {
-    List<Example> rows =
-        LongStream.range(first, first + budget.batchSize())
-            .mapToObj(number -> examples.training(trial.seed(), number))
-            .toList();
-    return new ExampleBatch(rows, length);
   }
 
   private double validate(Model model, int step, double trainingLoss) {
@@ -100,17 +99,17 @@ final class TrialRun {
     return measured.accuracy();
   }
 
-  private Map<String, Double> test(Model model) {
-    Map<String, Double> accuracies = new LinkedHashMap<>();
+  private void test(Model model, Map<String, Double> accuracies, List<Observed> observed) {
     List<Condition> conditions = trial.task().task().conditions();
     for (int i = 0; i < conditions.size(); i++) {
       Condition condition = conditions.get(i);
       // As many tokens at a time as in training, be they in longer examples.
       int rows = Math.max(1, budget.batchSize() * length / Math.max(length, condition.length()));
-      accuracies.put(
-          condition.name(),
-          Accuracy.of(model, examples.test(i), condition.length(), rows).accuracy());
+      Accuracy measured = Accuracy.of(model, examples.test(i), condition.length(), rows);
+      accuracies.put(condition.name(), measured.accuracy());
+      if (!study.measures().isEmpty()) {
+        observed.add(Observing.of(model, condition.name(), measured.loss(), examples.test(i)));
+      }
     }
-    return accuracies;
   }
 }

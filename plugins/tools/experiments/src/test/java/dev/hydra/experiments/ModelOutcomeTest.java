@@ -2,6 +2,7 @@ package dev.hydra.experiments;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import dev.hydra.experiments.measure.Measured;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -9,7 +10,7 @@ import org.junit.jupiter.api.Test;
 
 class ModelOutcomeTest {
   private static TrialResult result(int steps, boolean finished, double accuracy, double loss) {
-    return new TrialResult(steps, finished, accuracy, loss, Map.of(), 1, List.of());
+    return new TrialResult(steps, finished, accuracy, loss, Map.of(), Measured.NONE, 1, List.of());
   }
 
   private static double best(TrialResult low, TrialResult middle, TrialResult high) {
@@ -17,7 +18,16 @@ class ModelOutcomeTest {
     sweep.put(1e-3, low);
     sweep.put(1e-2, middle);
     sweep.put(1e-1, high);
-    return ModelOutcome.best(sweep);
+    return ModelOutcome.best(sweep, Selection.ACCURACY);
+  }
+
+  @Test
+  void byLossThatOfTheLowestLossIsChosen() {
+    Map<Double, TrialResult> sweep = new LinkedHashMap<>();
+    sweep.put(1e-3, result(9, true, .9, .5));
+    sweep.put(1e-2, result(9, true, .8, .4));
+    sweep.put(1e-1, result(9, false, .7, .3));
+    assertEquals(1e-2, ModelOutcome.best(sweep, Selection.LOSS));
   }
 
   @Test
@@ -58,6 +68,9 @@ class ModelOutcomeTest {
             .25,
             Double.NaN,
             Map.of("six", .5),
+            new Measured(
+                Map.of("nmi", .5, "loss", Double.NaN),
+                Map.of("beta", List.of(List.of(0.0, 0.0), List.of(1.0, 1.0)))),
             1.5,
             List.of(new TrialResult.Point(7, Double.POSITIVE_INFINITY, Double.NaN, .25)));
     assertEquals(result, TrialResult.of(result.json()));

@@ -5,6 +5,7 @@ import dev.hydra.inference.NotFiniteException;
 import dev.hydra.inference.Request;
 import dev.hydra.inference.Session;
 import dev.hydra.inference.TextStream;
+import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
@@ -60,6 +61,11 @@ final class Answer implements AutoCloseable {
     return ApiException.server(503, "the server is stopping");
   }
 
+  private static ApiException outOfMemory(CudaOutOfMemory refused) {
+    return ApiException.server(
+        503, refused.text() + "; try again later, or with a shorter prompt and fewer max_tokens");
+  }
+
   List<Choice> choices() {
     return choices;
   }
@@ -83,7 +89,9 @@ final class Answer implements AutoCloseable {
       throw ApiException.server(500, String.valueOf(e.getMessage()));
     }
     if (piece.failure() != null) {
-      throw piece.failure();
+      throw CudaOutOfMemory.in(piece.failure())
+          .<RuntimeException>map(Answer::outOfMemory)
+          .orElse(piece.failure());
     }
     if (piece.finish() == FinishReason.CANCELLED) {
       throw stopping();

@@ -6,12 +6,14 @@ import dev.hydra.inference.EngineBusyException;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /**
  * A server in the protocol of OpenAI, on the HTTP server of the JDK. Every request has a thread
@@ -22,6 +24,9 @@ public final class ApiServer implements AutoCloseable {
   private static final String NO_DELAY = "sun.net.httpserver.nodelay";
   private static final int RETRY_SECONDS = 1;
   private static final int CLIENT_GONE = 499;
+
+  /** What tells nothing of the models. */
+  private static final Set<String> OPEN = Set.of("/", "/health");
 
   /** More threads than an engine takes requests, so that those too many are told so. */
   private static final int THREADS = 1024;
@@ -46,16 +51,21 @@ public final class ApiServer implements AutoCloseable {
    * Starts a server.
    *
    * @param models stay the caller's, to be closed after the server
+   * @param page makes what is shown at {@code /} in a browser, which is given to whoever asks
    * @param log is told of what went wrong that is nobody's mistake
    * @throws IOException if the address cannot be had, such as that the port is in use
    * @throws IllegalArgumentException if the address wants a key and there is none, or models have
    *     the same name
    */
-  public ApiServer(ServerSettings settings, List<ServedModel> models, Consumer<String> log)
+  public ApiServer(
+      ServerSettings settings,
+      List<ServedModel> models,
+      Supplier<WebPage> page,
+      Consumer<String> log)
       throws IOException {
     this.settings = settings;
     this.models = new Models(models);
-    this.endpoints = new Endpoints(this.models, metrics);
+    this.endpoints = new Endpoints(this.models, metrics, page);
     this.access = new Access(settings);
     this.log = log;
     // Read once, by the first server of the process: one that is silent is cut off.
@@ -113,7 +123,7 @@ public final class ApiServer implements AutoCloseable {
 
   private void answer(Call call) throws IOException, InterruptedException {
     try {
-      if (!call.path().equals("/health")) {
+      if (!OPEN.contains(call.path())) {
         access.check(call);
       }
       if (stopping) {

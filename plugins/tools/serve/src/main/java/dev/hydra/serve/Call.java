@@ -105,6 +105,15 @@ final class Call {
     exchange.close();
   }
 
+  /** Answers with a page. */
+  void answer(WebPage page) throws IOException {
+    set("Content-Security-Policy", page.policy());
+    set("Referrer-Policy", "no-referrer");
+    set("X-Content-Type-Options", "nosniff");
+    set("Cache-Control", "no-store");
+    answer(200, "text/html; charset=utf-8", utf8(page.html()));
+  }
+
   /** Begins an answer whose length is not known; each flush reaches the client. */
   OutputStream stream(String type) throws IOException {
     return begin(200, type, 0);

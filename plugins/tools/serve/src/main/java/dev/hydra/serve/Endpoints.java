@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 
 /** Finds what answers a request. */
 final class Endpoints {
@@ -18,9 +19,10 @@ final class Endpoints {
   private final Map<String, Map<String, Endpoint>> byPath = new LinkedHashMap<>();
   private final Models models;
 
-  Endpoints(Models models, Metrics metrics) {
+  Endpoints(Models models, Metrics metrics, Supplier<WebPage> page) {
     this.models = models;
     Tokenizing tokenizing = new Tokenizing(models);
+    add("GET", "/", call -> call.answer(page.get()));
     add("GET", "/health", this::health);
     add(
         "GET",
@@ -28,6 +30,7 @@ final class Endpoints {
         call ->
             call.answer(
                 200, "text/plain; version=0.0.4; charset=utf-8", Call.utf8(metrics.text(models))));
+    add("GET", "/observations", new Observing(models)::answer);
     add("GET", "/v1/models", call -> call.answer(200, models.list()));
     add("POST", "/v1/completions", new Completions(models)::answer);
     add("POST", "/v1/chat/completions", new ChatCompletions(models)::answer);

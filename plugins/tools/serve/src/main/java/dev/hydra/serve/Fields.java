@@ -104,6 +104,26 @@ final class Fields {
   }
 
   double number(String name, double least, double most, double otherwise) {
+    double found = number(name, otherwise);
+    if (!(found >= least && found <= most)) {
+      throw ApiException.field(
+          prefix + name,
+          "must be between " + plain(least) + " and " + plain(most) + ", but is " + plain(found));
+    }
+    return found;
+  }
+
+  /** A number above zero. */
+  double positive(String name, double most, double otherwise) {
+    double found = number(name, otherwise);
+    if (!(found > 0 && found <= most)) {
+      throw ApiException.field(
+          prefix + name, "must be above 0 and at most " + plain(most) + ", but is " + plain(found));
+    }
+    return found;
+  }
+
+  private double number(String name, double otherwise) {
     Object value = values.get(name);
     if (value == null) {
       return otherwise;
@@ -111,12 +131,13 @@ final class Fields {
     if (!(value instanceof Number number)) {
       throw ApiException.field(prefix + name, "must be a number, but is " + shown(value));
     }
-    double found = number.doubleValue();
-    if (!(found >= least && found <= most)) {
-      throw ApiException.field(
-          prefix + name, "must be between " + least + " and " + most + ", but is " + value);
-    }
-    return found;
+    return number.doubleValue();
+  }
+
+  private static String plain(double number) {
+    return number == Math.rint(number) && Math.abs(number) < 1e15
+        ? String.valueOf((long) number)
+        : String.valueOf(number);
   }
 
   /** A string or a list of strings. */

@@ -1,6 +1,7 @@
 package dev.hydra.serve;
 
 import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.jr.ob.JSON;
@@ -34,10 +35,20 @@ final class Json {
       }
       throw ApiException.request("the body must be a JSON object");
     } catch (JsonProcessingException e) {
-      throw ApiException.request("the body is not JSON: " + e.getOriginalMessage());
+      throw ApiException.request("the body is not JSON: " + problem(e));
     } catch (IOException e) {
       throw ApiException.request("the body is not JSON in UTF-8");
     }
+  }
+
+  /** What is wrong, and where, without the library's name for the body. */
+  private static String problem(JsonProcessingException e) {
+    JsonLocation place = e.getLocation();
+    String where =
+        place == null
+            ? ""
+            : " (line " + place.getLineNr() + ", column " + place.getColumnNr() + ")";
+    return e.getOriginalMessage().replaceAll("\\s*\\([^()]*\\[Source:.*", "") + where;
   }
 
   /** Writes a value. */

@@ -70,6 +70,8 @@ final class Models {
     description.put("created", model.created());
     description.put("owned_by", "hydra");
     description.put("max_model_len", model.engine().engine().limits().context());
+    description.put("tokenizer", model.tokenizer().isPresent());
+    description.put("chat_template", model.template().isPresent());
     return description;
   }
 }

@@ -77,7 +77,17 @@ final class Prompts {
     int vocabulary = model.engine().engine().vocabulary();
     int[] ids = new int[list.size()];
     for (int i = 0; i < ids.length; i++) {
-      ids[i] = fields.integer(field, list.get(i), 0, vocabulary - 1L);
+      if (!(list.get(i) instanceof Integer id) || id < 0 || id >= vocabulary) {
+        throw ApiException.field(
+            field,
+            "has "
+                + Fields.shown(list.get(i))
+                + " at "
+                + i
+                + ", which is not a token id from 0 to "
+                + (vocabulary - 1));
+      }
+      ids[i] = id;
     }
     return ids;
   }

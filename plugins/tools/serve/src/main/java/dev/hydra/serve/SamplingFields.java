@@ -48,9 +48,9 @@ final class SamplingFields {
     return new Sampling(
         fields.number("temperature", 0, MOST_TEMPERATURE, 1),
         Math.max(0, topK),
-        fields.number("top_p", Double.MIN_VALUE, 1, 1),
+        fields.positive("top_p", 1, 1),
         fields.number("min_p", 0, 1, 0),
-        fields.number("repetition_penalty", Double.MIN_NORMAL, MOST_REPETITION, 1),
+        fields.positive("repetition_penalty", MOST_REPETITION, 1),
         fields.number("presence_penalty", -MOST_PENALTY, MOST_PENALTY, 0),
         fields.number("frequency_penalty", -MOST_PENALTY, MOST_PENALTY, 0),
         bias(fields, vocabulary),
@@ -73,7 +73,8 @@ final class SamplingFields {
             "logit_bias",
             "has the key " + name + ", which is not a token id from 0 to " + (vocabulary - 1));
       }
-      bias.put(token, new Fields(given).number(name, -MOST_BIAS, MOST_BIAS, 0));
+      bias.put(
+          token, fields.object("logit_bias").orElseThrow().number(name, -MOST_BIAS, MOST_BIAS, 0));
     }
     return bias;
   }

@@ -27,7 +27,7 @@ final class Tokenizing {
             "add_generation_prompt",
             "tools",
             "return_token_strs"));
-    ServedModel model = models.find(fields.text("model"));
+    ServedModel model = models.find(fields.text("model").or(() -> call.query("model")));
     Tokenizer tokenizer = model.requireTokenizer();
     int[] tokens;
     if (fields.any("messages") != null) {
@@ -54,8 +54,11 @@ final class Tokenizing {
   void detokenize(Call call) throws IOException {
     Fields fields = call.body();
     fields.known(Set.of("model", "tokens"));
-    ServedModel model = models.find(fields.text("model"));
+    ServedModel model = models.find(fields.text("model").or(() -> call.query("model")));
     Tokenizer tokenizer = model.requireTokenizer();
+    if (fields.any("tokens") == null) {
+      throw ApiException.field("tokens", "is missing");
+    }
     List<?> given = fields.list("tokens");
     int[] tokens = given.isEmpty() ? new int[0] : Prompts.ids(fields, "tokens", given, model);
     call.answer(200, Map.of("prompt", tokenizer.decode(tokens, false)));

@@ -56,16 +56,18 @@ class ErrorsTest {
       quoteCharacter = '`',
       value = {
         "not JSON | the body is not JSON",
+        "{\"a\":  | (line 1, column ",
         "[] | the body must be a JSON object",
         "{} {} | more than one JSON value",
         "{\"model\":\"tiny\"} | prompt is missing",
         "{\"model\":\"tiny\",\"prompt\":\"\"} | prompt is empty",
         "{\"model\":\"tiny\",\"prompt\":[]} | prompt is empty",
         "{\"model\":\"tiny\",\"prompt\":[[]]} | prompt is empty",
-        "{\"model\":\"tiny\",\"prompt\":[1,\"a\"]} | must be a whole number, but is a string",
-        "{\"model\":\"tiny\",\"prompt\":[1,2.5]} | must be a whole number, but is 2.5",
-        "{\"model\":\"tiny\",\"prompt\":[256]} | must be between 0 and 255, but is 256",
-        "{\"model\":\"tiny\",\"prompt\":[99999999999999999999]} | must be between 0 and 255",
+        "{\"model\":\"tiny\",\"prompt\":[1,\"a\"]} | has a string at 1, which is not a token id",
+        "{\"model\":\"tiny\",\"prompt\":[1,2.5]} | has 2.5 at 1, which is not a token id",
+        "{\"model\":\"tiny\",\"prompt\":[1,256]} | prompt has 256 at 1, which is not a token id"
+            + " from 0 to 255",
+        "{\"model\":\"tiny\",\"prompt\":[99999999999999999999]} | which is not a token id",
         "{\"model\":\"tiny\",\"prompt\":true} | must be a string, an array of strings",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":\"8\"} | max_tokens must be a whole",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":-1} | max_tokens must be between 0",
@@ -73,7 +75,8 @@ class ErrorsTest {
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"temperature\":-1} | temperature must be between",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"temperature\":1e999} | temperature must be between",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"temprature\":1} | did you mean temperature?",
-        "{\"model\":\"tiny\",\"prompt\":\"a\",\"top_p\":0} | top_p must be between",
+        "{\"model\":\"tiny\",\"prompt\":\"a\",\"top_p\":0} | top_p must be above 0 and at most 1,"
+            + " but is 0",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"n\":0} | n must be between 1",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"stop\":[\"\"]} | stop must be a string that is not",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"stop\":5} | stop must be a string that is not",
@@ -83,7 +86,8 @@ class ErrorsTest {
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"suffix\":\"b\"} | suffix is not supported",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"best_of\":2} | best_of must be n",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"logit_bias\":{\"x\":1}} | not a token id",
-        "{\"model\":\"tiny\",\"prompt\":\"a\",\"logit_bias\":{\"1\":101}} | must be between -100.0",
+        "{\"model\":\"tiny\",\"prompt\":\"a\",\"logit_bias\":{\"1\":101}} | logit_bias.1 must be"
+            + " between -100 and 100",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"logit_bias\":[1]} | logit_bias must be an object",
         "{\"prompt\":\"a\"} | model is missing",
         "{\"model\":5,\"prompt\":\"a\"} | model must be a string, but is 5"
@@ -100,7 +104,8 @@ class ErrorsTest {
         "{\"model\":\"tiny\"} | messages must be an array of at least one message",
         "{\"model\":\"tiny\",\"messages\":[5]} | messages[0] must be an object with a role",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"user\",\"content\":5}]} | .content must be",
-        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"refused\"}]} | do not suit the model's templ",
+        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"refused\"}]} | do not suit the model's"
+            + " templ",
         "{\"model\":\"ids\",\"messages\":[{\"role\":\"user\"}]} | has no chat template",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"user\",\"content\":[{}]}]} | parts of text",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\"}],\"top_logprobs\":2} | no effect",
@@ -196,6 +201,11 @@ class ErrorsTest {
     try (TestServer locked = new TestServer(TestServer.LIMITS, SMALL.withKey("secret"))) {
       assertEquals(200, locked.get("/health").statusCode());
       assertEquals(401, locked.get("/v1/models").statusCode());
+      assertEquals(401, locked.get("/observations?model=tiny").statusCode());
+      HttpResponse<String> page = locked.get("/");
+      assertEquals(200, page.statusCode());
+      assertThat(page.headers().firstValue("Content-Security-Policy").orElseThrow())
+          .contains(page.body().replaceFirst("(?s).*(nonce)=\"(.*?)\".*", "$1-$2"));
       for (String key : List.of("Bearer wrong", "secret", "Bearer secret")) {
         HttpRequest request =
             HttpRequest.newBuilder(URI.create(locked.address() + "/v1/models"))

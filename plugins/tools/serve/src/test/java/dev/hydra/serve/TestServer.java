@@ -2,6 +2,8 @@ package dev.hydra.serve;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import com.typesafe.config.ConfigFactory;
+import dev.hydra.api.ComponentFactory;
+import dev.hydra.api.FeedForward;
 import dev.hydra.chat.ChatTemplate;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
@@ -82,10 +84,17 @@ final class TestServer implements AutoCloseable {
   }
 
   TestServer(EngineLimits limits, ServerSettings settings) throws IOException {
+    this(limits, settings, new SwigluFactory());
+  }
+
+  /** The same with another feed-forward of type swiglu. */
+  TestServer(
+      EngineLimits limits, ServerSettings settings, ComponentFactory<FeedForward> feedForward)
+      throws IOException {
     model =
         Model.build(
             ModelSpec.read(ConfigFactory.parseString(MODEL)),
-            Components.of(new Mamba2Factory(), new FullFactory(), new SwigluFactory()),
+            Components.of(new Mamba2Factory(), new FullFactory(), feedForward),
             new Placement(Devices.cpu(), ScalarType.Float),
             5);
     server =
@@ -98,6 +107,7 @@ final class TestServer implements AutoCloseable {
                     Optional.of(new Bytes()),
                     Optional.of(ChatTemplate.parse(TEMPLATE, Map.of()))),
                 served("ids", limits, Optional.empty(), Optional.empty())),
+            () -> WebPage.of(nonce -> "<!DOCTYPE html><script nonce=\"" + nonce + "\"></script>"),
             log::add);
   }
 

@@ -7,7 +7,9 @@ import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.model.StandaloneComponent;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -19,27 +21,33 @@ import org.jspecify.annotations.Nullable;
 final class RaggedChecks {
   private RaggedChecks() {}
 
-  /** Rows that begin at different positions, of which the first leaves half-way. */
+  /** Rows that begin at different positions, of which one leaves and comes back, another leaves. */
   static void together(Subject subject) {
     subject.use(
         ScalarType.Double,
         component -> {
           Tensor x = subject.input(1, ScalarType.Double);
           Tensor whole = ForwardChecks.run(component, x);
-          int rows = subject.batch();
           int steps = subject.time() / 2;
-          long[] at = new long[rows];
-          try (BatchState batch = new BatchState()) {
-            for (int row = 0; row < rows; row++) {
-              at[row] = 1 + (subject.time() - steps - 1L) * row / rows;
+          long[] at = new long[subject.batch()];
+          List<Integer> rows = new ArrayList<>();
+          try (BatchState batch = component.batch()) {
+            for (int row = 0; row < at.length; row++) {
+              at[row] = 1 + (subject.time() - steps - 1L) * row / at.length;
+              rows.add(row);
               batch.add(prefilled(component, x, row, at[row]));
             }
             for (int step = 0; step < steps; step++) {
-              int first = step < steps / 2 ? 0 : 1;
-              if (step == steps / 2) {
-                batch.remove(0).close();
+              if (step == steps / 3) {
+                batch.add(batch.remove(0));
+                Collections.swap(rows, 0, rows.size() - 1);
               }
-              step(component, x, whole, batch, at, first);
+              if (step == steps / 2) {
+                batch.drop(0);
+                Collections.swap(rows, 0, rows.size() - 1);
+                rows.remove(rows.size() - 1);
+              }
+              step(component, x, whole, batch, at, rows);
             }
           }
         });
@@ -60,11 +68,11 @@ final class RaggedChecks {
       Tensor whole,
       BatchState batch,
       long[] at,
-      int first) {
-    Tensor[] tokens = new Tensor[at.length - first];
+      List<Integer> rows) {
+    Tensor[] tokens = new Tensor[rows.size()];
     Tensor[] expected = new Tensor[tokens.length];
     for (int i = 0; i < tokens.length; i++) {
-      int row = first + i;
+      int row = rows.get(i);
       tokens[i] = part(x, row, at[row], at[row] + 1);
       expected[i] = part(whole, row, at[row], at[row] + 1);
       at[row]++;
@@ -99,28 +107,30 @@ final class RaggedChecks {
               try (ForwardContext forward = ForwardContext.evaluation().with(state)) {
                 component.forward(Tensors.slice(x, 1, from, from + 1L), forward);
               }
+              long tokens = from + 1L;
               component
                   .kept(state)
-                  .forEach((name, tensor) -> compare(specs.get(name), name, tensor));
+                  .forEach((name, tensor) -> compare(specs.get(name), name, tensor, tokens));
             }
           }
         });
   }
 
-  private static void compare(@Nullable StateSpec spec, String name, Tensor kept) {
-    List<Long> declared = spec == null ? List.of() : spec.shape();
-    boolean fits = spec != null && declared.size() == kept.dim() - 1;
-    for (int i = 0; fits && i < declared.size(); i++) {
-      fits = declared.get(i) == StateSpec.GROWING || declared.get(i) == kept.size(i + 1);
-    }
-    if (!fits) {
+  private static void compare(@Nullable StateSpec spec, String name, Tensor kept, long tokens) {
+    long[] found = Tensors.sizes(kept);
+    List<Long> row = Arrays.stream(found).skip(1).boxed().toList();
+    if (spec == null || !spec.sizes(tokens).equals(row)) {
       throw new ContractViolation(
           "state "
               + name
               + " is kept as "
-              + Arrays.toString(Tensors.sizes(kept))
-              + ", batch first, but "
-              + (spec == null ? "it is not declared" : "declared for one row as " + declared));
+              + Arrays.toString(found)
+              + " after "
+              + tokens
+              + " tokens, batch first, but "
+              + (spec == null
+                  ? "it is not declared"
+                  : "declared for one row as " + spec.sizes(tokens)));
     }
   }
 }

@@ -8,8 +8,11 @@ import dev.hydra.api.Site;
 import dev.hydra.api.StateCache;
 import dev.hydra.libtorch.nn.DocumentChunks;
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Arrays;
 import java.util.Optional;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 
 /**
  * Slots that the tokens of a sequence write and read. A sequence is cut into chunks from its start.
@@ -47,9 +50,9 @@ import org.bytedeco.pytorch.Tensor;
  *       zero.
  * </ul>
  *
- * <p>State: {@code slots} [batch, slots, dim] and {@code pending} [batch, n, width], the tokens of
- * the chunk that is not complete. With packed documents chunks are counted from the start of each
- * document, and each begins with the initial slots.
+ * <p>State: {@code slots} [batch, slots, dim] and {@code pending} [batch, chunk, width], the tokens
+ * of the chunk that is not complete, and then what does not count. With packed documents chunks are
+ * counted from the start of each document, and each begins with the initial slots.
  */
 final class Workspace implements Memory {
   static final String SLOTS = "slots";
@@ -78,8 +81,8 @@ final class Workspace implements Memory {
 
   @Override
   public Tensor forward(Tensor x, Pass pass) {
-    if (pass.cache().isPresent() && pass.cache().get().ragged()) {
-      return ragged(x, pass.cache().get(), pass);
+    if (pass.cache().isPresent() && pass.cache().get().decoding()) {
+      return decode(x, pass.cache().get(), pass);
     }
     if (pass.cache().isPresent()) {
       return resume(x, pass.cache().get(), pass);
@@ -99,37 +102,43 @@ final class Workspace implements Memory {
 
   private Tensor resume(Tensor x, StateCache cache, Pass pass) {
     int offset = (int) (cache.position() % chunk);
-    Tensor tokens = cache.get(PENDING).map(pending -> Tensors.cat(1, pending, x)).orElse(x);
+    Tensor tokens =
+        cache
+            .get(PENDING)
+            .map(pending -> Tensors.cat(1, Tensors.slice(pending, 1, 0, offset), x))
+            .orElse(x);
     long writing = tokens.size(1) / chunk;
     long reading = (tokens.size(1) + chunk - 1) / chunk;
     Tensor before = cache.get(SLOTS).orElseGet(() -> start(x));
     Tensor states = states(tokens, writing, before, Optional.empty(), pass);
     // Clones, because views would keep all that they are views of.
     cache.put(SLOTS, states.select(1, writing).clone());
-    cache.put(PENDING, Tensors.slice(tokens, 1, writing * chunk, tokens.size(1)).clone());
+    Tensor pending = Tensors.slice(tokens, 1, writing * chunk, tokens.size(1));
+    cache.put(PENDING, Tensors.pad(pending, 1, 0, chunk - pending.size(1)));
     return reader.read(x, offset, Tensors.slice(states, 1, 0, reading), pass);
   }
 
-  /** One more token of each of several texts of different length: each fills chunks of its own. */
-  private Tensor ragged(Tensor x, StateCache cache, Pass pass) {
-    Tensor before = cache.get(SLOTS).orElseThrow();
-    Tensor read = reader.read(x, 0, before.unsqueeze(1), pass);
-    Tensor[] after = new Tensor[cache.rows().size()];
-    boolean written = false;
-    for (int i = 0; i < after.length; i++) {
-      StateCache row = cache.rows().get(i);
-      Tensor pending =
-          Tensors.cat(1, row.get(PENDING).orElseThrow(), Tensors.slice(x, 0, i, i + 1L));
-      boolean complete = pending.size(1) == chunk;
-      Tensor slots = Tensors.slice(before, 0, i, i + 1L);
-      after[i] = complete ? states(pending, 1, slots, Optional.empty(), pass).select(1, 1) : slots;
-      row.put(PENDING, complete ? Tensors.slice(pending, 1, chunk, chunk).clone() : pending);
-      written |= complete;
-    }
-    if (written) {
-      cache.put(SLOTS, Tensors.cat(0, after));
+  /** One more token of each of several texts: each fills chunks of its own. */
+  private Tensor decode(Tensor x, StateCache cache, Pass pass) {
+    Tensor slots = cache.get(SLOTS).orElseThrow();
+    Tensor read = reader.read(x, 0, slots.unsqueeze(1), pass);
+    Tensor pending = cache.get(PENDING).orElseThrow();
+    try (Scalar length = new Scalar(chunk);
+        Scalar last = new Scalar(chunk - 1)) {
+      Tensor offset = cache.positions(x).remainder(length);
+      Tensor rows = Tensors.mul(Tensors.range(0, x.size(0), x), (long) chunk);
+      pending.view(-1, x.size(2)).index_copy_(0, rows.add(offset), x.squeeze(1));
+      if (cache.known().map(this::completes).orElse(true)) {
+        Tensor after = states(pending, 1, slots, Optional.empty(), pass).select(1, 1);
+        cache.put(SLOTS, torch.where(offset.eq(last).view(-1, 1, 1), after, slots));
+      }
     }
     return read;
+  }
+
+  /** Whether a chunk is complete after one more token. */
+  private boolean completes(long[] positions) {
+    return Arrays.stream(positions).anyMatch(position -> position % chunk == chunk - 1);
   }
 
   private Tensor start(Tensor x) {
@@ -147,7 +156,7 @@ final class Workspace implements Memory {
     if (writing == 0) {
       return before.unsqueeze(1);
     }
-    SlotWriter.Writes writes = writer.write(Tensors.slice(x, 1, 0, writing * chunk));
+    SlotWriter.Writes writes = writer.write(x, writing);
     if (pass.observing()) {
       pass.observe("write-gate", writes.gate().mean());
     }

@@ -8,9 +8,7 @@ import dev.hydra.api.StateCache;
 import dev.hydra.api.Workload;
 import dev.hydra.libtorch.nn.Documents;
 import dev.hydra.libtorch.runtime.Tensors;
-import java.util.List;
 import java.util.Optional;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
@@ -30,8 +28,7 @@ final class AttentionMixer implements Mixer {
     double tokens = work.tokens();
     long end = work.end();
     double pairs = pattern.pairs(work.context(), end);
-    KeptKeys after = new KeptKeys(pattern, end);
-    double state = 2.0 * shape.keyWidth() * (after.recent() + after.globals());
+    double state = 2.0 * shape.keyWidth() * new KeySlots(pattern).count(end);
     return Projections.cost(site, tokens)
         .plus(new Cost(4 * pairs * shape.queryWidth(), tokens * shape.heads(), state, 0));
   }
@@ -42,8 +39,10 @@ final class AttentionMixer implements Mixer {
     if (pass.padding().isPresent() && pattern.equals(SparsePattern.full())) {
       return withoutPadding(x, pass.padding().get(), cache, pass);
     }
-    if (cache.isPresent() && cache.get().ragged()) {
-      return ragged(x, cache.get(), pass);
+    if (cache.isPresent() && cache.get().decoding()) {
+      Qkv added = projections.in(x, cache.get().positions(x).unsqueeze(1), pass);
+      return projections.out(
+          new DecodingAttention(pattern, projections.attention()).attend(added, cache.get()));
     }
     long time = x.size(1);
     KeptKeys kept = new KeptKeys(pattern, cache.map(StateCache::position).orElse(0L));
@@ -52,19 +51,11 @@ final class AttentionMixer implements Mixer {
 
     Qkv added = projections.in(x, starts.map(sequence::sub).orElse(sequence), pass);
     Qkv qkv = cache.map(state -> kept.exchange(state, added)).orElse(added);
-    return projections.out(attend(qkv, kept, starts));
-  }
-
-  /** One more token of each of several texts of different length: each has keys of its own. */
-  private Tensor ragged(Tensor x, StateCache cache, Pass pass) {
-    Qkv added = projections.in(x, cache.positions(x).unsqueeze(1), pass);
-    List<? extends StateCache> rows = cache.rows();
-    Tensor[] heads = new Tensor[rows.size()];
-    for (int i = 0; i < heads.length; i++) {
-      KeptKeys kept = new KeptKeys(pattern, rows.get(i).position());
-      heads[i] = attend(kept.exchange(rows.get(i), added.row(i)), kept, Optional.empty());
-    }
-    return projections.out(Tensors.cat(0, heads));
+    Optional<Tensor> padding = cache.flatMap(state -> state.get(KeptKeys.PADDING));
+    return projections.out(
+        padding
+            .map(absent -> afterPadding(qkv, projections.attention(), absent))
+            .orElseGet(() -> attend(qkv, kept, starts)));
   }
 
   /**
@@ -77,28 +68,27 @@ final class AttentionMixer implements Mixer {
     Tensor positions = Tensors.range(time - real.size(0), time, x).unsqueeze(0);
     Qkv qkv = projections.in(x.index_select(1, real), positions, pass);
     if (cache.isPresent()) {
-      cache.get().put(KeptKeys.KEYS, qkv.k());
-      cache.get().put(KeptKeys.VALUES, qkv.v());
+      long absent = time - real.size(0);
+      cache.get().put(KeptKeys.KEYS, Tensors.pad(qkv.k(), 1, absent, 0));
+      cache.get().put(KeptKeys.VALUES, Tensors.pad(qkv.v(), 1, absent, 0));
+      cache.get().put(KeptKeys.PADDING, Tensors.range(absent, absent + 1, x));
     }
     Tensor y = projections.out(attend(qkv, new KeptKeys(pattern, 0), Optional.empty()));
     return torch.zeros_like(x).index_copy(1, real, y);
   }
 
   /** One token sees all keys that were kept of a prompt with padding; without gradient. */
-  private static Tensor afterPadding(Qkv x, DenseAttention attention) {
+  private static Tensor afterPadding(Qkv x, DenseAttention attention, Tensor padding) {
     if (x.time() != 1) {
       throw new IllegalStateException("after a prompt with padding only single tokens can follow");
     }
-    Tensor everyKey = Tensors.range(0, x.keys(), x.q()).ge(new Scalar(0)).view(1, 1, -1);
-    return attention.forward(x, everyKey).out();
+    Tensor seen = Tensors.range(0, x.keys(), x.q()).ge(padding.unsqueeze(-1));
+    return attention.forward(x, seen.unsqueeze(1)).out();
   }
 
   /** Keys and values stand in the rows of {@code kept}, followed by the new ones. */
   private Tensor attend(Qkv x, KeptKeys kept, Optional<Tensor> starts) {
     DenseAttention attention = projections.attention();
-    if (x.keys() != kept.recent() + kept.globals() + x.time()) {
-      return afterPadding(x, attention);
-    }
     if (attention.softCap().isEmpty()) {
       if (x.time() == 1) {
         return Attention.open(x, attention.scale());

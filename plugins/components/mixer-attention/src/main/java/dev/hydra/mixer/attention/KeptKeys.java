@@ -4,15 +4,20 @@ import dev.hydra.api.Site;
 import dev.hydra.api.StateCache;
 import dev.hydra.api.StateSpec;
 import dev.hydra.libtorch.runtime.Tensors;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Which keys of the {@code position} tokens before are kept, so that the next token sees all that
- * its {@link SparsePattern} grants: in rows, first the globals (position 0, then the newest strided
- * ones, oldest first), then those of the window. New tokens follow in the rows after.
+ * its {@link SparsePattern} grants.
+ *
+ * <p>A forward over several tokens has them in rows: first the globals (position 0, then the newest
+ * strided ones, oldest first), then those of the window; new tokens follow in the rows after. The
+ * cache has them in the slots of {@link KeySlots}.
  *
  * @param pattern what the next token sees
  * @param position the number of tokens so far
@@ -21,13 +26,17 @@ record KeptKeys(SparsePattern pattern, long position) {
   static final String KEYS = "k";
   static final String VALUES = "v";
 
+  /** Of a prompt with padding: the tokens at its start that nothing looks at, int64 [batch]. */
+  static final String PADDING = "padding";
+
   /** What attention with a pattern keeps of one row; not every tensor from the first token on. */
   static List<StateSpec> state(Site site, SparsePattern pattern) {
     HeadShape shape = HeadShape.of(site);
-    return Stream.of(KEYS, VALUES)
-        .flatMap(name -> pattern.hasGlobals() ? Stream.of(name, globalName(name)) : Stream.of(name))
-        .map(name -> StateSpec.of(name, StateSpec.GROWING, shape.kvHeads(), shape.headDim()))
-        .toList();
+    KeySlots slots = new KeySlots(pattern);
+    Stream<StateSpec> kept =
+        Stream.of(KEYS, VALUES).flatMap(name -> slots.state(name, shape).stream());
+    boolean padded = pattern.equals(SparsePattern.full());
+    return Stream.concat(kept, padded ? Stream.of(StateSpec.of(PADDING)) : Stream.of()).toList();
   }
 
   /** How many keys of the window are kept. */
@@ -52,29 +61,52 @@ record KeptKeys(SparsePattern pattern, long position) {
    * @return all rows: the kept ones and {@code added}
    */
   private Tensor exchange(StateCache cache, String name, Tensor added) {
-    List<Tensor> parts = new ArrayList<>();
-    cache.get(globalName(name)).ifPresent(parts::add);
-    cache.get(name).ifPresent(parts::add);
-    parts.add(added);
-    Tensor all = parts.size() == 1 ? added : Tensors.cat(1, parts.toArray(Tensor[]::new));
-
-    KeptKeys next = new KeptKeys(pattern, position + added.size(1));
-    if (next.recent() > 0) {
-      long rows = all.size(1);
-      // A copy, as a slice would keep all rows alive.
-      cache.put(
-          name,
-          // Fewer where padding was left out of a prompt.
-          rows <= next.recent() ? all : Tensors.slice(all, 1, rows - next.recent(), rows).clone());
+    Tensor all = kept(cache, name).map(before -> Tensors.cat(1, before, added)).orElse(added);
+    long end = position + added.size(1);
+    KeySlots slots = new KeySlots(pattern);
+    if (pattern.hasGlobals()) {
+      cache.put(KeySlots.globalName(name), select(all, rows(slots.globals(end))));
     }
-    if (next.globals() > 0) {
-      cache.put(globalName(name), all.index_select(1, rows(next.globalPositions(all))));
-    }
+    // Where nothing has left the window, slots are in the order of rows.
+    boolean ordered = globals() == 0 && end <= pattern.window();
+    cache.put(name, ordered ? all : select(all, rows(slots.recent(end))));
     return all;
   }
 
-  private static String globalName(String name) {
-    return "global_" + name;
+  /** The kept keys in the order of rows. */
+  private Optional<Tensor> kept(StateCache cache, String name) {
+    Optional<Tensor> recent = cache.get(name).filter(keys -> position > 0);
+    if (recent.isEmpty() || (globals() == 0 && position < pattern.window())) {
+      return recent;
+    }
+    KeySlots slots = new KeySlots(pattern);
+    Optional<Tensor> globals = cache.get(KeySlots.globalName(name));
+    Tensor all = globals.map(g -> Tensors.cat(1, g, recent.get())).orElse(recent.get());
+    LongStream strided = LongStream.range(oldest(), pattern.newest(position) + 1);
+    LongStream positions =
+        globals() == 0
+            ? LongStream.empty()
+            : LongStream.concat(LongStream.of(0), strided.map(number -> number * pattern.every()));
+    LongStream window = LongStream.range(position - recent(), position);
+    LongStream index = LongStream.concat(positions, window).map(each -> slots.slot(each, position));
+    return Optional.of(select(all, index));
+  }
+
+  private static Tensor select(Tensor keys, LongStream index) {
+    long[] each = index.toArray();
+    return each.length == 0
+        ? Tensors.slice(keys, 1, 0, 0).clone()
+        : keys.index_select(1, Tensor.create(each).to(keys.device(), ScalarType.Long));
+  }
+
+  /** The rows of positions. */
+  private LongStream rows(LongStream positions) {
+    long firstRecent = position - recent();
+    return positions.map(
+        each ->
+            each >= firstRecent
+                ? globals() + each - firstRecent
+                : Math.max(0, each / pattern.every() + 1 - oldest()));
   }
 
   /**
@@ -89,12 +121,6 @@ record KeptKeys(SparsePattern pattern, long position) {
     }
     Tensor strided = Positions.plus(Positions.over(positions, pattern.every()), 1 - oldest());
     return recentRows.where(Positions.from(positions, firstRecent), Positions.atLeast(strided, 0));
-  }
-
-  /** The positions int64 [globals()] of the kept globals, in the order of their rows. */
-  private Tensor globalPositions(Tensor like) {
-    Tensor strided = Tensors.range(oldest(), pattern.newest(position) + 1, like);
-    return Tensors.mul(Tensors.pad(strided, 0, 1, 0), pattern.every());
   }
 
   /** The number of the oldest strided position kept, position 0 aside. */

@@ -20,6 +20,13 @@ final class Positions {
     }
   }
 
+  /** The remainder from 0 to below the divisor. */
+  static Tensor modulo(Tensor positions, long divisor) {
+    try (Scalar scalar = new Scalar(divisor)) {
+      return positions.remainder(scalar);
+    }
+  }
+
   static Tensor atLeast(Tensor positions, long low) {
     try (Scalar scalar = new Scalar(low)) {
       return positions.clamp_min(scalar);

@@ -34,15 +34,6 @@ record Qkv(Tensor q, Tensor k, Tensor v) {
     return first == 0 ? this : part(0, time(), first, keys());
   }
 
-  /** Those of one row, as a batch of one. */
-  Qkv row(int row) {
-    return new Qkv(row(q, row), row(k, row), row(v, row));
-  }
-
-  private static Tensor row(Tensor rows, int row) {
-    return Tensors.slice(rows, 0, row, row + 1L);
-  }
-
   /** Some of the queries, and some of the keys and values. */
   Qkv part(long from, long to, long firstKey, long endKey) {
     return new Qkv(

@@ -19,7 +19,7 @@ import java.util.stream.Stream;
  *
  * <p>Parameters as in {@link FullFactory}, to which it is equal as long as the sequence is no
  * longer than the window. Time and memory are linear in the length; the decoding state is constant:
- * {@code window - 1} keys and values.
+ * {@code window} keys and values.
  */
 @HydraPlugin("sliding-window")
 public final class SlidingWindowFactory implements ComponentFactory<Mixer> {

@@ -19,7 +19,7 @@ import java.util.stream.Stream;
  * before the window, and the first token; see {@link SparsePattern}.
  *
  * <p>Parameters as in {@link FullFactory}. Time and memory are linear in the length; the decoding
- * state is constant: {@code window + globals} keys and values.
+ * state is constant: {@code window + globals + 1} keys and values.
  */
 @HydraPlugin("sparse-global")
 public final class SparseGlobalFactory implements ComponentFactory<Mixer> {

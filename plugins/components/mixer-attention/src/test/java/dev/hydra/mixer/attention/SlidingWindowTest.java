@@ -86,11 +86,11 @@ class SlidingWindowTest {
   }
 
   @Test
-  void stateIsTheWindowLessOne() {
+  void stateIsTheWindow() {
     try (Trial trial = trial(8, ScalarType.Double);
         ModelState state = new ModelState()) {
       trial.continued(trial.input(1, 300, 10), state);
-      assertEquals(2 * 7 * 8, state.elements());
+      assertEquals(2 * 8 * 8, state.elements());
     }
   }
 

@@ -5,10 +5,7 @@ import dev.hydra.libtorch.autograd.InPlace;
 import dev.hydra.libtorch.nn.Decays;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
-import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
@@ -30,57 +27,27 @@ import org.bytedeco.pytorch.global.torch;
  * errors are linear in the values and the state).
  */
 final class ChunkedDeltaRule extends CustomFunction {
-  private static final int Q = 0;
-  private static final int K = 1;
-  private static final int V = 2;
-  private static final int LOG = 3;
-  private static final int STRENGTH = 4;
-
   /** Chunks of single heads computed at once: they fill a device, and what they need is bounded. */
   private static final long AT_ONCE = 2048;
 
   private final int chunk;
-  private final double most;
-  private final boolean packed;
-  private final boolean continued;
+  private final DeltaArguments arguments;
 
-  private ChunkedDeltaRule(int chunk, double most, boolean packed, boolean continued) {
+  private ChunkedDeltaRule(int chunk, DeltaArguments arguments) {
     this.chunk = chunk;
-    this.most = most;
-    this.packed = packed;
-    this.continued = continued;
+    this.arguments = arguments;
   }
 
   /** Computes {@link GatedDeltaRule#chunked}. */
   static GatedDeltaRule.Output compute(GatedDeltaRule.Input in, int chunk) {
-    List<Tensor> inputs = new ArrayList<>(List.of(in.q(), in.k(), in.v(), in.log(), in.strength()));
-    in.documents().ifPresent(inputs::add);
-    in.initial().ifPresent(inputs::add);
     Tensor[] outputs =
-        new ChunkedDeltaRule(chunk, in.most(), in.documents().isPresent(), in.initial().isPresent())
-            .apply(inputs.toArray(Tensor[]::new));
+        new ChunkedDeltaRule(chunk, DeltaArguments.of(in)).apply(DeltaArguments.tensors(in));
     return new GatedDeltaRule.Output(outputs[0], outputs[1]);
-  }
-
-  private GatedDeltaRule.Input input(Tensor... tensors) {
-    return new GatedDeltaRule.Input(
-        tensors[Q],
-        tensors[K],
-        tensors[V],
-        tensors[LOG],
-        tensors[STRENGTH],
-        most,
-        packed ? Optional.of(tensors[STRENGTH + 1]) : Optional.empty(),
-        continued ? Optional.of(tensors[initialIndex()]) : Optional.empty());
-  }
-
-  private int initialIndex() {
-    return packed ? STRENGTH + 2 : STRENGTH + 1;
   }
 
   @Override
   protected Tensor[] forward(Context context, Tensor... inputs) {
-    GatedDeltaRule.Input in = input(inputs);
+    GatedDeltaRule.Input in = arguments.input(inputs);
     DeltaLayout layout = DeltaLayout.of(in, chunk);
     DeltaSequence sequence = DeltaSequence.of(in, layout);
     long count = layout.chunks().count();
@@ -125,10 +92,10 @@ final class ChunkedDeltaRule extends CustomFunction {
 
   @Override
   protected void backward(Context context, Gradients gradients) {
-    int inputs = initialIndex() + (continued ? 1 : 0);
+    int inputs = arguments.count();
     Tensor[] saved = new Tensor[inputs];
     Arrays.setAll(saved, context::saved);
-    GatedDeltaRule.Input in = input(saved);
+    GatedDeltaRule.Input in = arguments.input(saved);
     DeltaLayout layout = DeltaLayout.of(in, chunk);
     DeltaSequence sequence = DeltaSequence.of(in, layout);
     long count = layout.chunks().count();
@@ -157,20 +124,20 @@ final class ChunkedDeltaRule extends CustomFunction {
                       Tensors.slice(states, 0, start, end + 1),
                       Tensors.slice(dStates, 0, start, end + 1)));
     }
-    gradients.give(Q, layout.fromHeads(dQ));
-    gradients.give(K, layout.fromHeads(dK));
-    gradients.give(V, layout.fromHeads(dV));
+    gradients.give(DeltaArguments.Q, layout.fromHeads(dQ));
+    gradients.give(DeltaArguments.K, layout.fromHeads(dK));
+    gradients.give(DeltaArguments.V, layout.fromHeads(dV));
     // The gradient of beta times beta, so that the slope of the sigmoid leaves 1 - beta.
     Tensor dStrength = layout.fromHeads(dBeta).squeeze(-1);
-    gradients.give(STRENGTH, dStrength.mul(in.strength().neg().sigmoid()));
+    gradients.give(DeltaArguments.STRENGTH, dStrength.mul(in.strength().neg().sigmoid()));
     Tensor flow =
         DeltaGradients.dot(sequence.q(), dQ, in.accumulationType())
             .sub_(DeltaGradients.dot(sequence.v(), dV, in.accumulationType()));
     Tensor leaving = states.mul(dStates).sum(2, 3).narrow(0, 1, count).reshape(-1, 1, 1);
     Tensor dLog = layout.fromHeads(flow.flip(1).cumsum(1).flip(1).add_(leaving)).squeeze(-1);
-    gradients.give(LOG, dLog.mul(Decays.inRange(in.log())));
-    if (continued) {
-      gradients.give(initialIndex(), layout.fromBoundary(dStates.select(0, 0)));
+    gradients.give(DeltaArguments.LOG, dLog.mul(Decays.inRange(in.log())));
+    if (arguments.continued()) {
+      gradients.give(arguments.initialIndex(), layout.fromBoundary(dStates.select(0, 0)));
     }
   }
 

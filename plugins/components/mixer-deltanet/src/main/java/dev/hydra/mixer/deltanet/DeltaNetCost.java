@@ -32,7 +32,10 @@ final class DeltaNetCost {
     return new Cost(7.0 * shape.state(), 2.0 * shape.state(), 0, 0);
   }
 
-  /** The products of {@link ChunkedDeltaRule}, which keeps the states between chunks. */
+  /**
+   * The products of {@link ChunkedDeltaRule}, which keeps the states between chunks; {@link
+   * FusedDeltaRule} does not.
+   */
   private static Cost chunked(DeltaNetShape shape, Chunks chunks) {
     double size = chunks.size();
     double keyDim = shape.headDim();
@@ -45,11 +48,11 @@ final class DeltaNetCost {
     double read = 2 * size * keyDim * valueDim;
     double passed = 2 * keyDim * keyDim * valueDim;
     double masks = 6 * size * size;
+    double states =
+        DeltaTiles.possible(shape.headDim(), shape.valueDim())
+            ? 0
+            : (double) (chunks.count() + 1) * shape.state();
     double perHead = scores + inverse + solvedAndMixed + atEnd + read + passed + masks;
-    return new Cost(
-        chunks.count() * shape.valueHeads() * perHead,
-        (double) (chunks.count() + 1) * shape.state(),
-        0,
-        0);
+    return new Cost(chunks.count() * shape.valueHeads() * perHead, states, 0, 0);
   }
 }

@@ -65,7 +65,18 @@ final class GatedDeltaRule {
   record Output(Tensor y, Tensor state) {}
 
   /**
-   * Computes any number of tokens in chunks.
+   * Computes any number of tokens: by CUDA kernels where they can be used, else {@link #chunked}.
+   *
+   * @param chunk the largest chunk of the plain path; the kernels have their own
+   */
+  static Output of(Input in, int chunk) {
+    return FusedDeltaRule.of(in)
+        .map(fused -> fused.compute(in))
+        .orElseGet(() -> chunked(in, chunk));
+  }
+
+  /**
+   * Computes any number of tokens in chunks by LibTorch's operators.
    *
    * @param chunk the largest chunk
    */

@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The SSD by CUDA kernels, from steps as projected to y with what skips the recurrence. Forward
- * keeps its inputs, and the states between chunks where it needs them itself; else backward
- * computes them. Its twin is {@link Ssd#plain}.
+ * keeps its inputs and what comes of the steps; and the states between chunks where it writes them
+ * for itself, else backward computes them again. Its twin is {@link Ssd#plain}.
  */
 final class FusedSsd extends CustomFunction {
   private static final KernelSet KERNELS =
@@ -66,8 +66,8 @@ final class FusedSsd extends CustomFunction {
     return KernelSource.of(
         FusedSsd.class,
         Stream.concat(
-                Stream.of("primitives.cu", "tensor_cores.cu"),
-                Stream.concat(Stream.of("primitives", "tiles"), Stream.of(parts))
+                Stream.of("primitives.cu", "tensor_cores.cu", "tiles.cu", "chunk_documents.cu"),
+                Stream.concat(Stream.of("tiles"), Stream.of(parts))
                     .map(part -> "ssd_" + part + ".cu"))
             .toArray(String[]::new));
   }
@@ -112,7 +112,7 @@ final class FusedSsd extends CustomFunction {
         && Tensors.type(in.b()) == type
         && Tensors.type(in.c()) == type
         && (steps == ScalarType.Float || steps == ScalarType.BFloat16)
-        && Stream.concat(Stream.of(in.a(), in.bias(), in.skip()), in.initial().stream())
+        && Stream.concat(Stream.of(in.decayLog(), in.bias(), in.skip()), in.initial().stream())
             .allMatch(each -> Tensors.type(each) == ScalarType.Float);
   }
 
@@ -126,7 +126,8 @@ final class FusedSsd extends CustomFunction {
   /** Computes {@link Ssd#of}. */
   Ssd.Output compute(SsdInput in) {
     List<Tensor> inputs =
-        new ArrayList<>(List.of(in.x(), in.dt(), in.a(), in.b(), in.c(), in.bias(), in.skip()));
+        new ArrayList<>(
+            List.of(in.x(), in.dt(), in.decayLog(), in.b(), in.c(), in.bias(), in.skip()));
     in.documents().ifPresent(inputs::add);
     in.initial().ifPresent(inputs::add);
     Tensor[] outputs = apply(inputs.toArray(Tensor[]::new));
@@ -160,10 +161,10 @@ final class FusedSsd extends CustomFunction {
       fit[i] =
           inRows ? rows(inputs[i]) : i == 1 ? withLastStrideOne(inputs[i]) : inputs[i].contiguous();
     }
+    SsdLaunch.Forward forward = new SsdLaunch(kernels, tiles, input(fit)).forward();
     context.save(fit);
-    SsdLaunch.Forward found = new SsdLaunch(kernels, tiles, input(fit)).forward();
-    found.before().ifPresent(context::save);
-    return new Tensor[] {found.output().y(), found.output().state()};
+    context.save(forward.kept().tensors());
+    return new Tensor[] {forward.output().y(), forward.output().state()};
   }
 
   @Override
@@ -176,9 +177,10 @@ final class FusedSsd extends CustomFunction {
     @Nullable Tensor dLast = gradients.arrived(1) ? gradients.of(1).contiguous() : null;
     @Nullable Tensor dInitial =
         continued && context.needsGrad(initialIndex()) ? launch.state() : null;
-    Optional<Tensor> before =
-        launch.inOnePass() ? Optional.empty() : Optional.of(context.saved(saved.length));
-    SsdLaunch.Gradients found = launch.backward(rows(gradients.of(0)), dLast, dInitial, before);
+    SsdKept kept =
+        SsdKept.of(
+            i -> context.saved(saved.length + i), packed, !SsdLaunch.inOnePass(kernels, tiles));
+    SsdLaunch.Gradients found = launch.backward(kept, rows(gradients.of(0)), dLast, dInitial);
     gradients.give(0, found.x());
     gradients.give(1, found.dt());
     gradients.give(2, found.perHead().select(0, 0));

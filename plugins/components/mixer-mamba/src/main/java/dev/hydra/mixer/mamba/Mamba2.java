@@ -79,7 +79,7 @@ final class Mamba2 implements Mixer {
         new SsdInput(
             values,
             projected.dt,
-            decayLog.exp().neg(),
+            decayLog,
             parts[1].unflatten(-1, shape.groups(), shape.state()),
             parts[2].unflatten(-1, shape.groups(), shape.state()),
             stepBias,

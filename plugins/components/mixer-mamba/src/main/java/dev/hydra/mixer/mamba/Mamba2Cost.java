@@ -18,8 +18,9 @@ final class Mamba2Cost {
     // Convolution; silu, skip, gate and norm are a few operations per channel.
     double elementwise = tokens * (2 * kernel * channels + 4 * channels + 12 * inner);
     // What CUDA kernels keep beside the inputs of projections: what the first gives, and what the
-    // convolution and the SSD give. States between chunks are computed again.
-    double kept = tokens * (projected + channels + inner);
+    // convolution and the SSD give, and four float32 numbers per step. States between chunks are
+    // computed again, but where heads are few.
+    double kept = tokens * (projected + channels + inner + 8.0 * shape.heads());
     Cost around = new Cost(elementwise, kept, state + channels * (kernel - 1), 0);
     return projections.plus(around).plus(tokens == 1 ? step(state) : scan(shape, chunk, tokens));
   }

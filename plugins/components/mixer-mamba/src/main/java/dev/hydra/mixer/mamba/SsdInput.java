@@ -12,20 +12,20 @@ import org.bytedeco.pytorch.global.torch;
  *
  * @param x [batch, time, heads, headDim]
  * @param dt steps before bias and softplus [batch, time, heads]
- * @param a decay rates, below 0 [heads], float32 or float64
+ * @param decayLog logarithms of decay rates [heads], float32 or float64, see {@link #a}
  * @param b [batch, time, groups, state]
  * @param c [batch, time, groups, state]
- * @param bias what is added to dt [heads], in the type of a
- * @param skip how much of x is added to y [heads], in the type of a
+ * @param bias what is added to dt [heads], in the type of decayLog
+ * @param skip how much of x is added to y [heads], in the type of decayLog
  * @param limits what the steps are kept within
  * @param documents int64 [batch, time], see {@link dev.hydra.api.Pass#documents}
- * @param initial the state before the first token [batch, heads, headDim, state], in the type of a;
- *     zeros if empty
+ * @param initial the state before the first token [batch, heads, headDim, state], in the type of
+ *     decayLog; zeros if empty
  */
 record SsdInput(
     Tensor x,
     Tensor dt,
-    Tensor a,
+    Tensor decayLog,
     Tensor b,
     Tensor c,
     Tensor bias,
@@ -43,7 +43,12 @@ record SsdInput(
 
   /** The same with the steps computed, in at least float32. */
   ScanInput scan() {
-    return new ScanInput(x, steps(), a, b, c, documents, initial);
+    return new ScanInput(x, steps(), a(), b, c, documents, initial);
+  }
+
+  /** The decay rates, below 0 [heads]. */
+  Tensor a() {
+    return decayLog.exp().neg();
   }
 
   private Tensor steps() {

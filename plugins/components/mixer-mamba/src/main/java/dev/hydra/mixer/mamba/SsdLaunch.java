@@ -6,7 +6,6 @@ import dev.hydra.libtorch.kernels.Kernel.Grid;
 import dev.hydra.libtorch.kernels.Kernels;
 import dev.hydra.libtorch.nn.Split;
 import dev.hydra.libtorch.runtime.Tensors;
-import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
@@ -19,9 +18,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class SsdLaunch {
   private static final int HEADS_AT_ONCE = 32;
-  private static final int STEP_THREADS = HEADS_AT_ONCE * 32;
-  private static final int PASS_THREADS = 256;
+  private static final int STEP_THREADS = 1024;
   private static final int SUM_THREADS = 256;
+  private static final int PASS_THREADS = 256;
 
   /** Blocks per multiprocessor that fill the device, where two share one and where they do not. */
   private static final double TWO = 1.9;
@@ -42,30 +41,16 @@ final class SsdLaunch {
   private final long chunks;
   private final long padded;
 
-  /** What depends on the steps alone, see {@code ssd_decay}. */
-  private record Decay(
-      Tensor step,
-      Tensor logs,
-      Tensor fromStart,
-      Tensor toEnd,
-      Tensor total,
-      @Nullable Tensor first) {}
-
-  /**
-   * What forward gives.
-   *
-   * @param output its outputs
-   * @param before the states before chunks, unless it was {@link #inOnePass}
-   */
-  record Forward(Ssd.Output output, Optional<Tensor> before) {}
-
   /** What {@code ssd_backward_x} finds out per token and head. */
   private record Flows(Tensor flow, Tensor kept, Tensor direct, Tensor skipped) {}
+
+  /** The outputs, and what backward needs of how they came about. */
+  record Forward(Ssd.Output output, SsdKept kept) {}
 
   /**
    * Gradients, but for that of the initial state, which is where it was asked to be.
    *
-   * @param perHead those of a, bias and skip [3, heads]
+   * @param perHead those of the logarithms of decay rates, bias and skip [3, heads]
    */
   record Gradients(Tensor x, Tensor dt, Tensor b, Tensor c, Tensor perHead) {}
 
@@ -90,16 +75,16 @@ final class SsdLaunch {
     padded = chunks * tiles.chunk();
   }
 
-  /** Whether {@link #forward} computes no states that backward could use. */
-  boolean inOnePass() {
+  /** Whether forward is one kernel, which writes no states between chunks. */
+  static boolean inOnePass(Kernels kernels, SsdTiles tiles) {
     return tiles.onePass() && kernels.get("ssd_forward").fits();
   }
 
   Forward forward() {
-    Decay decay = decay();
+    SsdKept decay = decay();
     Tensor y = like(in.x());
     Tensor last = state();
-    if (inOnePass()) {
+    if (inOnePass(kernels, tiles)) {
       Tensor scores = floats(batch, chunks, groups, tiles.scoreWords());
       launch("ssd_scores", grid(groups), strided(in.b()), strided(in.c()), scores, time);
       launch(
@@ -108,11 +93,11 @@ final class SsdLaunch {
           strided(in.x()),
           strided(in.b()),
           strided(in.c()),
-          decay.step,
-          decay.logs,
-          decay.toEnd,
-          decay.total,
-          decay.first,
+          decay.step(),
+          decay.logs(),
+          decay.toEnd(),
+          decay.total(),
+          decay.first(),
           scores,
           in.skip(),
           initial(),
@@ -121,7 +106,7 @@ final class SsdLaunch {
           time,
           chunks,
           shared);
-      return new Forward(new Ssd.Output(y, last), Optional.empty());
+      return new Forward(new Ssd.Output(y, last), decay);
     }
     Tensor before = before(decay, last);
     long splits = splits(chunks * groups * batch, TWO);
@@ -131,9 +116,9 @@ final class SsdLaunch {
         strided(in.x()),
         strided(in.b()),
         strided(in.c()),
-        decay.step,
-        decay.logs,
-        decay.first,
+        decay.step(),
+        decay.logs(),
+        decay.first(),
         before,
         in.skip(),
         strided(y),
@@ -141,22 +126,21 @@ final class SsdLaunch {
         heads,
         shared,
         splits);
-    return new Forward(new Ssd.Output(y, last), Optional.of(before));
+    return new Forward(new Ssd.Output(y, last), decay.with(before));
   }
 
   /**
    * Computes gradients.
    *
+   * @param decay what forward left
    * @param dy the gradient of y, its rows fit for the kernels
    * @param dLast the gradient of the last state, contiguous; zeros if null
    * @param dInitial where to put the gradient of the initial state; nowhere if null
-   * @param kept the states before chunks that {@link #forward} gave, if it did
    */
-  Gradients backward(
-      Tensor dy, @Nullable Tensor dLast, @Nullable Tensor dInitial, Optional<Tensor> kept) {
-    Decay decay = decay();
-    Tensor before = kept.orElseGet(() -> before(decay, null));
-    Tensor after = states(decay, dy, in.c(), decay.fromStart, dLast, dInitial, true);
+  Gradients backward(SsdKept decay, Tensor dy, @Nullable Tensor dLast, @Nullable Tensor dInitial) {
+    @Nullable Tensor kept = decay.before();
+    Tensor before = kept == null ? before(decay, null) : kept;
+    Tensor after = states(decay, dy, in.c(), decay.fromStart(), dLast, dInitial, true);
 
     long scoreSplits = splits(chunks * groups * batch, ONE);
     Tensor dx = Split.room(in.x());
@@ -169,9 +153,9 @@ final class SsdLaunch {
         strided(dy),
         strided(in.b()),
         strided(in.c()),
-        decay.step,
-        decay.logs,
-        decay.first,
+        decay.step(),
+        decay.logs(),
+        decay.first(),
         after,
         in.skip(),
         strided(dx),
@@ -196,8 +180,8 @@ final class SsdLaunch {
         strided(in.x()),
         strided(dy),
         strided(in.c()),
-        decay.fromStart,
-        decay.toEnd,
+        decay.fromStart(),
+        decay.toEnd(),
         before,
         after,
         sums,
@@ -226,19 +210,19 @@ final class SsdLaunch {
   }
 
   private Gradients steps(
-      Decay decay, Flows flows, Tensor carried, Tensor through, Tensor dx, Tensor db, Tensor dc) {
+      SsdKept decay, Flows flows, Tensor carried, Tensor through, Tensor dx, Tensor db, Tensor dc) {
     Tensor ddt = Split.room(in.dt());
     Tensor perChunk = floats(3, batch * chunks, heads);
     launch(
         "ssd_backward_steps",
         stepGrid(),
         strided(in.dt()),
-        in.a(),
+        in.decayLog(),
         in.bias(),
         low,
         high,
-        decay.step,
-        decay.total,
+        decay.step(),
+        decay.total(),
         flows.flow,
         flows.kept,
         flows.direct,
@@ -260,38 +244,44 @@ final class SsdLaunch {
     return new Gradients(dx, ddt, db, dc, perHead);
   }
 
-  private Decay decay() {
+  private SsdKept decay() {
     @Nullable Tensor first = documents == null ? null : empty(ScalarType.Int, batch, padded);
-    Decay decay =
-        new Decay(
-            perToken(), perToken(), perToken(), perToken(), floats(batch, heads, chunks), first);
+    SsdKept decay =
+        new SsdKept(
+            perToken(),
+            perToken(),
+            perToken(),
+            perToken(),
+            floats(batch, heads, chunks),
+            first,
+            null);
     launch(
         "ssd_decay",
         stepGrid(),
         strided(in.dt()),
-        in.a(),
+        in.decayLog(),
         in.bias(),
         documents,
         low,
         high,
-        decay.step,
-        decay.logs,
-        decay.fromStart,
-        decay.toEnd,
-        decay.total,
-        decay.first,
+        decay.step(),
+        decay.logs(),
+        decay.fromStart(),
+        decay.toEnd(),
+        decay.total(),
+        decay.first(),
         time,
         heads);
     return decay;
   }
 
   /** The states before chunks; the one after all of them goes to {@code last}. */
-  private Tensor before(Decay decay, @Nullable Tensor last) {
-    return states(decay, in.x(), in.b(), decay.toEnd, initial(), last, false);
+  private Tensor before(SsdKept decay, @Nullable Tensor last) {
+    return states(decay, in.x(), in.b(), decay.toEnd(), initial(), last, false);
   }
 
   private Tensor states(
-      Decay decay,
+      SsdKept decay,
       Tensor values,
       Tensor keys,
       Tensor weight,
@@ -317,7 +307,7 @@ final class SsdLaunch {
         "ssd_pass_states",
         new Grid(tiles.passBlocks(PASS_THREADS), heads, batch, PASS_THREADS),
         states,
-        decay.total,
+        decay.total(),
         initial,
         last,
         chunks,

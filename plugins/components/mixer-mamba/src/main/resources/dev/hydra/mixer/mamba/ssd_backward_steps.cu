@@ -1,20 +1,20 @@
-// The gradients of dt, A, dt_bias and D from what the other kernels found out per token and head.
+// The gradients of dt, A_log, dt_bias and D from what the other kernels found out per token and head.
 //
 // dlog[t], the gradient of the log decay at t (see ssd_backward_x), is a sum over the tokens of the
 // chunk from t on and one over those before t; then
 //
 //   dstep[t] = direct[t] + A dlog[t],  ddt = dstep * softplus'(dt + dt_bias), 0 where step is at a limit
 //
-// Launch: grid (chunks, ceil(heads / 32), batch), 1024 threads, no dynamic shared memory.
+// Launch: grid (chunks, ceil(heads / 32), batch), STEP_WARPS * 32 threads, no dynamic shared memory.
 //
 //   dt ... dt_max  as for ssd_decay
 //   step, total    from ssd_decay
 //   flow, kept, direct, skipped  from ssd_backward_x
 //   carried, through             from ssd_backward_states
 //   ddt       [batch, time, heads] StepElement, strides ddt_batch, ddt_time, 1
-//   per_head  [3, batch * chunks, heads] fp32: what this chunk adds to the gradients of A, dt_bias and D
-extern "C" __global__ void __launch_bounds__(GROUP * 32) ssd_backward_steps(
-    const StepElement* dt, Long dt_batch, Long dt_time, const float* rate, const float* bias,
+//   per_head  [3, batch * chunks, heads] fp32: what this chunk adds to the gradients of A_log, dt_bias and D
+extern "C" __global__ void __launch_bounds__(STEP_WARPS * 32) ssd_backward_steps(
+    const StepElement* dt, Long dt_batch, Long dt_time, const float* decay_log, const float* bias,
     float dt_min, float dt_max, const float* step, const float* total, const float* flow,
     const float* kept, const float* direct, const float* skipped, const float* carried,
     const float* through, StepElement* ddt, Long ddt_batch, Long ddt_time, float* per_head,
@@ -27,8 +27,7 @@ extern "C" __global__ void __launch_bounds__(GROUP * 32) ssd_backward_steps(
   Long chunk = blockIdx.x;
   Long row = blockIdx.z;
   Long first_head = (Long)blockIdx.y * GROUP;
-#pragma unroll
-  for (int i = warp; i < Q; i += GROUP) {
+  for (int i = warp; i < Q; i += STEP_WARPS) {
     Long t = chunk * Q + i;
     Long head = first_head + lane;
     bool some = t < time && head < heads;
@@ -36,8 +35,9 @@ extern "C" __global__ void __launch_bounds__(GROUP * 32) ssd_backward_steps(
     raw[lane][i] = some ? to_float(dt[row * dt_batch + t * dt_time + head]) + shift : 0.0f;
   }
   __syncthreads();
-  Long head = first_head + warp;
-  if (head < heads) {
+  for (int each = warp; each < GROUP; each += STEP_WARPS) {
+    Long head = first_head + each;
+    if (head >= heads) break;
     float from_here[PER_LANE];
     float until_here[PER_LANE];
     float to_step[PER_LANE];
@@ -86,7 +86,7 @@ extern "C" __global__ void __launch_bounds__(GROUP * 32) ssd_backward_steps(
     }
     float rest = from_lane(sum_from, 31) - (sum_from - own_from);  // from this lane's first token on
     float gone = sum_until - own_until;                            // before it
-    float a = rate[head];
+    float a = -expf(decay_log[head]);
     Long at = (row * heads + head) * chunks * Q + chunk * Q + lane * PER_LANE;
     float to_rate = 0.0f;
     float to_bias = 0.0f;
@@ -96,7 +96,7 @@ extern "C" __global__ void __launch_bounds__(GROUP * 32) ssd_backward_steps(
       float d_log = size * a >= GONE ? rest + gone + leaving : 0.0f;
       rest -= from_here[k];
       gone += until_here[k];
-      float value = raw[warp][lane * PER_LANE + k];
+      float value = raw[each][lane * PER_LANE + k];
       float unbounded = value > 20.0f ? value : log1pf(expf(value));
       float slope = value > 20.0f ? 1.0f : 1.0f / (1.0f + expf(-value));
       bool inside = unbounded >= dt_min && unbounded <= dt_max;
@@ -104,7 +104,7 @@ extern "C" __global__ void __launch_bounds__(GROUP * 32) ssd_backward_steps(
       float d_raw = inside && exists ? (to_step[k] + a * d_log) * slope : 0.0f;
       to_rate += exists ? d_log * size : 0.0f;
       to_bias += d_raw;
-      raw[warp][lane * PER_LANE + k] = d_raw;
+      raw[each][lane * PER_LANE + k] = d_raw;
     }
     to_rate = sum_warp(to_rate);
     to_bias = sum_warp(to_bias);
@@ -112,13 +112,13 @@ extern "C" __global__ void __launch_bounds__(GROUP * 32) ssd_backward_steps(
     if (lane == 0) {
       Long to = (row * chunks + chunk) * heads + head;
       Long all = gridDim.z * chunks * heads;
-      per_head[to] = to_rate;
+      per_head[to] = to_rate * a;  // A changes by A as its logarithm does by 1
       per_head[all + to] = to_bias;
       per_head[2 * all + to] = to_skip;
     }
   }
   __syncthreads();
-  for (int i = warp; i < Q; i += GROUP) {
+  for (int i = warp; i < Q; i += STEP_WARPS) {
     Long t = chunk * Q + i;
     Long head = first_head + lane;
     if (t < time && head < heads) put(ddt + row * ddt_batch + t * ddt_time + head, raw[lane][i]);
@@ -130,7 +130,7 @@ extern "C" __global__ void __launch_bounds__(GROUP * 32) ssd_backward_steps(
 // Launch: grid (ceil(heads / 32), 3), 256 threads, no dynamic shared memory.
 //
 //   per_head  [3, rows, heads]
-//   gradients [3, heads] fp32: of A, dt_bias and D
+//   gradients [3, heads] fp32: of A_log, dt_bias and D
 extern "C" __global__ void __launch_bounds__(256) ssd_backward_heads(
     const float* per_head, float* gradients, Long rows, Long heads) {
   __shared__ float sums[8][32];

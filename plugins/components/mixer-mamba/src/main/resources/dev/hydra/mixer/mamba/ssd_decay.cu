@@ -6,11 +6,10 @@
 // overflows. All outputs have [batch, heads, padded time]; in the padding behind the last token
 // step is 0 and the sum stays, so padding neither adds to a state nor decays it.
 //
-// Launch: grid (chunks, ceil(heads / 32), batch), 1024 threads, no dynamic shared memory: a warp takes one
-// head, and all loads are under way at once.
+// Launch: grid (chunks, ceil(heads / 32), batch), STEP_WARPS * 32 threads, no dynamic shared memory.
 //
 //   dt          [batch, time, heads] StepElement, strides dt_batch, dt_time, 1
-//   rate        A [heads], below 0
+//   decay_log   A_log [heads]; the rates A = -exp(A_log) are below 0
 //   bias        dt_bias [heads] or null
 //   documents   int64 [batch, time], contiguous (only with DOCUMENTS): a state ends where the number changes
 //   step, logs  as above
@@ -21,23 +20,7 @@
 //               chunk, counted from the start of the chunk, or -1 if the document began before it
 constexpr int GROUP = 32;  // heads that a block takes
 constexpr int PER_LANE = Q / 32;
-
-// The document's first token for each token of a chunk, see `first` above; one thread a token.
-__device__ __forceinline__ void find_documents(
-    int (&start)[Q], const Long* documents, Long from, Long time, int token) {
-  if (token < Q) {
-    Long t = from + token;
-    bool begins = t > 0 && t < time && documents[t] != documents[t - 1];
-    start[token] = begins ? token : -1;
-  }
-  __syncthreads();
-  for (int distance = 1; distance < Q; distance *= 2) {
-    int before = token >= distance && token < Q ? start[token - distance] : -1;
-    __syncthreads();
-    if (token < Q && before > start[token]) start[token] = before;
-    __syncthreads();
-  }
-}
+constexpr int STEP_WARPS = 32;  // of the kernels that go through steps: a head each
 
 // A lane's tokens in one access.
 __device__ __forceinline__ void put_all(float* to, const float (&v)[PER_LANE]) {
@@ -48,10 +31,10 @@ __device__ __forceinline__ void put_all(float* to, const float (&v)[PER_LANE]) {
 #endif
 }
 
-extern "C" __global__ void __launch_bounds__(GROUP * 32) ssd_decay(
-    const StepElement* dt, Long dt_batch, Long dt_time, const float* rate, const float* bias,
-    const Long* documents, float dt_min, float dt_max, float* step, float* logs, float* from_start,
-    float* to_end, float* total, int* first, Long time, Long heads) {
+extern "C" __global__ void __launch_bounds__(STEP_WARPS * 32) ssd_decay(
+    const StepElement* dt, Long dt_batch, Long dt_time, const float* decay_log,
+    const float* bias, const Long* documents, float dt_min, float dt_max, float* step, float* logs,
+    float* from_start, float* to_end, float* total, int* first, Long time, Long heads) {
   __shared__ float steps[GROUP][Q + 1];
 #if DOCUMENTS
   __shared__ int start[Q];
@@ -65,36 +48,34 @@ extern "C" __global__ void __launch_bounds__(GROUP * 32) ssd_decay(
   {
     Long head = (Long)blockIdx.y * GROUP + lane;
     float shift = bias != nullptr && head < heads ? bias[head] : 0.0f;
-    float values[PER_LANE];
 #pragma unroll
-    for (int k = 0; k < PER_LANE; k++) {
-      Long t = chunk * Q + warp + k * GROUP;
-      values[k] = t < time && head < heads ? to_float(dt[row * dt_batch + t * dt_time + head]) : 0.0f;
-    }
-#pragma unroll
-    for (int k = 0; k < PER_LANE; k++) {
-      int i = warp + k * GROUP;
-      float value = values[k] + shift;
-      value = value > 20.0f ? value : log1pf(expf(value));
-      value = fminf(fmaxf(value, dt_min), dt_max);
-      steps[lane][i] = chunk * Q + i < time && head < heads ? value : 0.0f;
+    for (int i = warp; i < Q; i += STEP_WARPS) {
+      Long t = chunk * Q + i;
+      float value = 0.0f;
+      if (t < time && head < heads) {
+        value = to_float(dt[row * dt_batch + t * dt_time + head]) + shift;
+        value = value > 20.0f ? value : log1pf(expf(value));
+        value = fminf(fmaxf(value, dt_min), dt_max);
+      }
+      steps[lane][i] = value;
     }
   }
 #if DOCUMENTS
-  find_documents(start, documents + row * time, chunk * Q, time, thread);
+  find_documents<Q>(start, documents + row * time, chunk * Q, time, thread);
   if (blockIdx.y == 0 && thread < Q) first[row * padded + chunk * Q + thread] = start[thread];
   int last_start = start[Q - 1];
 #endif
   __syncthreads();
-  Long head = (Long)blockIdx.y * GROUP + warp;
-  if (head < heads) {
-    float a = rate[head];
+  for (int each = warp; each < GROUP; each += STEP_WARPS) {
+    Long head = (Long)blockIdx.y * GROUP + each;
+    if (head >= heads) break;
+    float a = -expf(decay_log[head]);
     float own[PER_LANE];
     float sums[PER_LANE];
     float sum = 0.0f;
 #pragma unroll
     for (int k = 0; k < PER_LANE; k++) {
-      own[k] = steps[warp][lane * PER_LANE + k];
+      own[k] = steps[each][lane * PER_LANE + k];
       sum += fmaxf(own[k] * a, GONE) * LOG2E;
       sums[k] = sum;
     }

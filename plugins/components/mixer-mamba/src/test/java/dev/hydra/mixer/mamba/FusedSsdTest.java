@@ -41,7 +41,7 @@ class FusedSsdTest {
   private record Numbers(
       Tensor mixed,
       Tensor dt,
-      Tensor a,
+      Tensor decayLog,
       Tensor bias,
       Tensor skip,
       Optional<Tensor> documents,
@@ -119,7 +119,7 @@ class FusedSsdTest {
             new SsdInput(
                 in.x(),
                 in.dt().to(ScalarType.Float),
-                in.a(),
+                in.decayLog(),
                 in.b(),
                 in.c(),
                 in.bias(),
@@ -143,7 +143,7 @@ class FusedSsdTest {
           new Numbers(
               usual.mixed,
               Tensors.add(usual.dt, shift).to(ScalarType.BFloat16).to(ScalarType.Double),
-              usual.a,
+              usual.decayLog,
               usual.bias,
               usual.skip,
               usual.documents,
@@ -178,7 +178,7 @@ class FusedSsdTest {
         new SsdInput(
             x,
             x.select(3, 0),
-            perHead.neg(),
+            perHead,
             b,
             b,
             perHead,
@@ -219,7 +219,7 @@ class FusedSsdTest {
     return new Numbers(
         rounded(random.values(s.batch, s.time, s.width())),
         rounded(Tensors.add(random.values(s.batch, s.time, s.heads + 3), -2)),
-        Tensors.mul(random.values(s.heads), 0.8).exp().neg(),
+        Tensors.mul(random.values(s.heads), 0.8),
         Tensors.add(random.values(s.heads), -1),
         random.values(s.heads),
         packed ? Optional.of(random.documents(s.batch, s.time)) : Optional.empty(),
@@ -247,7 +247,7 @@ class FusedSsdTest {
     ScalarType steps = type == ScalarType.Double ? ScalarType.Double : ScalarType.Float;
     Tensor mixed = Samples.leaf(numbers.mixed, on, type);
     Tensor dt = Samples.leaf(numbers.dt, on, type);
-    Tensor a = Samples.leaf(numbers.a, on, steps);
+    Tensor decayLog = Samples.leaf(numbers.decayLog, on, steps);
     Tensor bias = Samples.leaf(numbers.bias, on, steps);
     Tensor skip = Samples.leaf(numbers.skip, on, steps);
     Optional<Tensor> initial = numbers.initial.map(i -> Samples.leaf(i, on, steps));
@@ -258,7 +258,7 @@ class FusedSsdTest {
             new SsdInput(
                 mixed.narrow(2, s.before, s.inner()).unflatten(2, s.heads, s.headDim),
                 dt.narrow(2, 2, s.heads),
-                a,
+                decayLog,
                 mixed.narrow(2, b, s.projections()).unflatten(2, s.groups, s.state),
                 mixed.narrow(2, c, s.projections()).unflatten(2, s.groups, s.state),
                 bias,
@@ -280,7 +280,7 @@ class FusedSsdTest {
     found.put("the gradient of B", mixed.grad().narrow(2, b, s.projections()));
     found.put("the gradient of C", mixed.grad().narrow(2, c, s.projections()));
     found.put("the gradient of dt", dt.grad());
-    found.put("the gradient of A", a.grad());
+    found.put("the gradient of A's logarithm", decayLog.grad());
     found.put("the gradient of the bias", bias.grad());
     found.put("the gradient of D", skip.grad());
     initial.ifPresent(i -> found.put("the gradient of the initial state", i.grad()));

@@ -91,7 +91,7 @@ class SplitGradientsTest {
         new SsdInput(
             parts[0].unflatten(-1, heads, -1),
             parts[3],
-            perHead.exp().neg(),
+            perHead,
             parts[1].unflatten(-1, groups, -1),
             parts[2].unflatten(-1, groups, -1),
             perHead,

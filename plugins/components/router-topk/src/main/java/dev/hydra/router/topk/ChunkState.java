@@ -57,13 +57,13 @@ record ChunkState(Tensor decision, Tensor total, Tensor mark) {
    */
   void leave(Tensor decided, Tensor sums, Steps steps, int chunk, StateCache cache) {
     long count = decided.size(1);
-    if (cache.ragged()) {
+    if (cache.decoding()) {
       Tensor begins = steps.chunkStart(chunk).eq(steps.index());
       cache.put(MARK, torch.where(begins, sums.select(1, 0), mark));
     }
     cache.put(DECISION, decided.select(1, count - 1).clone());
     cache.put(TOTAL, sums.select(1, count).clone());
-    if (cache.ragged()) {
+    if (cache.decoding()) {
       return;
     }
     long last = count * steps.size() - 1;

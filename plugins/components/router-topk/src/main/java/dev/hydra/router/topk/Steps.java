@@ -28,7 +28,7 @@ record Steps(int size, Tensor index, Tensor inDocument) {
       Tensor index = Tensors.range(0, time, x).unsqueeze(0);
       return new Steps(1, index, index.sub(Documents.starts(pass.documents().get())));
     }
-    if (pass.cache().isPresent() && pass.cache().get().ragged()) {
+    if (pass.cache().isPresent() && pass.cache().get().decoding()) {
       Tensor before = pass.cache().get().positions(x).unsqueeze(1);
       return new Steps(1, Tensors.range(0, time, x).unsqueeze(0), before);
     }

@@ -76,7 +76,7 @@ record SetValue(String text, String key, String raw) {
 
   /** A configuration of the value alone; the key names no element of a list. */
   Config config() {
-    return value().atPath(key);
+    return ((ConfigObject) here(value().atPath(key).root())).toConfig();
   }
 
   private ConfigOrigin origin() {

@@ -68,6 +68,7 @@ public final class Model implements AutoCloseable {
     return Scopes.keep(
         () -> {
           forward.about(tokens);
+          forward.batch().ifPresent(BatchState::reserve);
           ResidualStream stream =
               ResidualStream.of(
                   Tensors.scaled(embed(tokens).to(precision.master()), spec.embeddingScale()));
@@ -203,6 +204,11 @@ public final class Model implements AutoCloseable {
     store.exchange(next.parameters());
     spec = next.spec();
     return previous;
+  }
+
+  /** Returns an empty batch of texts that this model continues together. */
+  public BatchState batch() {
+    return new BatchState(this::slots, precision.device());
   }
 
   /** Returns the blocks, bottom to top. */

@@ -37,6 +37,10 @@ final class Rows {
       SitePath site,
       BiFunction<Tensor, SitePass, T> run,
       IntFunction<T[]> array) {
+    if (forward.batch().orElseThrow().isCapturing()) {
+      throw new IllegalStateException(
+          "the component decodes texts one by one, as it does not declare its state");
+    }
     T[] results = array.apply((int) x.size(0));
     for (int i = 0; i < results.length; i++) {
       Tensor row = Tensors.slice(x, 0, i, i + 1L);

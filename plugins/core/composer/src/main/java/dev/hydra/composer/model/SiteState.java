@@ -4,7 +4,6 @@ import dev.hydra.api.StateCache;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.LongSupplier;
@@ -33,7 +32,7 @@ public final class SiteState implements StateCache, AutoCloseable {
   }
 
   @Override
-  public boolean ragged() {
+  public boolean decoding() {
     return false;
   }
 
@@ -43,8 +42,8 @@ public final class SiteState implements StateCache, AutoCloseable {
   }
 
   @Override
-  public List<SiteState> rows() {
-    throw new IllegalStateException("these rows are of one length and have one state");
+  public Optional<long[]> known() {
+    return Optional.of(new long[] {position()});
   }
 
   @Override

@@ -10,10 +10,12 @@ import dev.hydra.api.Workload;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
+import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -29,6 +31,7 @@ public final class StandaloneComponent implements AutoCloseable {
   private final ParameterStore store;
   private final Supplier<ComponentSlot> maker;
   private final int outputs;
+  private final Device device;
   private ComponentSlot slot;
 
   /**
@@ -46,6 +49,7 @@ public final class StandaloneComponent implements AutoCloseable {
       Placement precision,
       long seed) {
     this.outputs = outputs;
+    this.device = precision.device();
     store = new ParameterStore(precision, seed);
     try {
       SiteContext context = new SiteContext(components, store, 1);
@@ -68,6 +72,7 @@ public final class StandaloneComponent implements AutoCloseable {
   }
 
   private Tensor run(Tensor x, ForwardContext forward) {
+    forward.batch().ifPresent(BatchState::reserve);
     if (slot.role() != Role.ROUTER) {
       return advance(slot.forward(x, forward), x, forward);
     }
@@ -112,6 +117,17 @@ public final class StandaloneComponent implements AutoCloseable {
     forward.state().ifPresent(state -> state.advance(x.size(1)));
     forward.batch().ifPresent(BatchState::advance);
     return result;
+  }
+
+  /** Returns an empty batch of texts that are continued together. */
+  public BatchState batch() {
+    return new BatchState(this::slots, device);
+  }
+
+  private List<ComponentSlot> slots() {
+    List<ComponentSlot> all = new ArrayList<>();
+    slot.visit(all::add);
+    return all;
   }
 
   /** Returns what it keeps between forwards, if its factory declares that. */

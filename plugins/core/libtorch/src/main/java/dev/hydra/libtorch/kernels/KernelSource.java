@@ -26,7 +26,8 @@ public final class KernelSource {
   /**
    * Reads a program. Parts that operators share are in this package, and found wherever the owner
    * is: {@code primitives.cu}, then {@code vectors.cu} (elements in memory), {@code
-   * activations.cu}, {@code reductions.cu} and {@code tensor_cores.cu}.
+   * activations.cu}, {@code reductions.cu} and {@code tensor_cores.cu}, after that {@code tiles.cu}
+   * (matrices in shared memory) and {@code chunk_documents.cu}.
    *
    * @param owner the class beside which its own files are
    * @param files their names; compiled as one text in this order
@@ -53,12 +54,13 @@ public final class KernelSource {
     }
   }
 
-  /** The name in messages. */
-  String name() {
+  /** Returns the name that messages have: that of the last of its files. */
+  public String name() {
     return name;
   }
 
-  String text() {
+  /** Returns the program as a whole. */
+  public String text() {
     return text;
   }
 
@@ -67,8 +69,13 @@ public final class KernelSource {
    * so that programs which share macros are not compiled anew for those of others.
    */
   List<String> options(Gpu gpu, Map<String, Integer> macros) {
+    return options(gpu.architecture(), macros);
+  }
+
+  /** The same for the name of an architecture. */
+  List<String> options(String architecture, Map<String, Integer> macros) {
     List<String> options = new ArrayList<>();
-    options.add("--gpu-architecture=" + gpu.architecture());
+    options.add("--gpu-architecture=" + architecture);
     options.add("--std=c++17");
     options.add("--device-as-default-execution-space"); // a lambda cannot say so portably
     new TreeMap<>(macros)

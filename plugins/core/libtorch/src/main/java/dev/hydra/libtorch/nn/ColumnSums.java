@@ -14,8 +14,13 @@ public final class ColumnSums {
   public static final KernelSource SOURCE =
       KernelSource.of(ColumnSums.class, "primitives.cu", "vectors.cu", "column_sums.cu");
 
-  private static final int COLUMNS = 32;
   private static final int THREADS = 256;
+
+  /** Columns of a block: so many, but fewer where there would be few blocks. */
+  private static final int MOST_COLUMNS = 32;
+
+  private static final int FEW_COLUMNS = 8;
+  private static final int MANY_BLOCKS = 64;
 
   private ColumnSums() {}
 
@@ -29,15 +34,25 @@ public final class ColumnSums {
    */
   public static Tensor of(Kernels kernels, Tensor partials, ScalarType type) {
     long columns = partials.size(1);
+    int across = across(columns);
     Tensor sums = torch.empty(new long[] {columns}, Tensors.like(partials, type), null);
     kernels
         .get("column_sums")
         .launch(
-            Grid.of((columns + COLUMNS - 1) / COLUMNS, THREADS),
+            Grid.of((columns + across - 1) / across, THREADS),
             partials,
             (int) partials.size(0),
             columns,
+            across,
             sums);
     return sums;
+  }
+
+  private static int across(long columns) {
+    int across = MOST_COLUMNS;
+    while (across > columns || (across > FEW_COLUMNS && columns < (long) MANY_BLOCKS * across)) {
+      across /= 2;
+    }
+    return across;
   }
 }

@@ -1,18 +1,15 @@
 package dev.hydra.libtorch.nn;
 
-import dev.hydra.libtorch.runtime.Operators;
-import dev.hydra.libtorch.runtime.Operators.Operator;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Linear maps of groups of rows, each group by a matrix of its own. */
 public final class GroupedLinear {
-  private static final Operator GROUPED_MM = Operators.find("aten::_grouped_mm", "");
-
   /** The bytes that a row of each operand of LibTorch's grouped product must be a multiple of. */
   private static final long ALIGNMENT = 16;
 
@@ -49,7 +46,23 @@ public final class GroupedLinear {
 
   /** Computes by one operator for all groups; on CUDA the host does not wait for {@code ends}. */
   static Tensor fused(Tensor rows, Tensor weights, Tensor ends) {
-    return GROUPED_MM.call(rows, weights.transpose(1, 2), ends, null, null)[0];
+    return RowParts.of(rows)
+        .flatMap(cutter -> inParts(cutter, rows, weights))
+        .map(product -> product.apply(rows, weights, ends)[0])
+        .orElseGet(() -> GroupedProduct.plain(rows, weights, ends));
+  }
+
+  private static Optional<GroupedProduct> inParts(RowParts cutter, Tensor rows, Tensor weights) {
+    int parts =
+        RowParts.count(
+            weights.size(0),
+            rows.size(0),
+            weights.size(1),
+            weights.size(2),
+            cutter.kernels().gpu().multiprocessors());
+    return parts == 1
+        ? Optional.empty()
+        : Optional.of(new GroupedProduct(parts, ends -> cutter.ends(ends, parts)));
   }
 
   /**

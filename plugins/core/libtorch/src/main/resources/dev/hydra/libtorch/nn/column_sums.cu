@@ -1,23 +1,28 @@
 // The second stage of every weight gradient: out[column] = sum over rows of partials[row][column],
 // in a fixed order, so that the same inputs give the same bits (no atomics anywhere).
 //
-// Grid: ceil(columns / 32). Block: 32 x 8 threads: 32 columns, 8 interleaved parts of the rows.
+// Grid: ceil(columns / across). Block: 256 threads: `across` columns, a power of two up to 32, and
+// 256 / across interleaved parts of the rows. Its constants have names that no operator's macros have,
+// as it is compiled with those, too.
 
-extern "C" __global__ void __launch_bounds__(256) column_sums(
-    const float* __restrict__ partials, int rows, long long columns, Weight* __restrict__ out) {
-  __shared__ float parts[8][33];
-  int lane = threadIdx.x % 32, part = threadIdx.x / 32;
-  long long column = blockIdx.x * 32LL + lane;
+constexpr int SUMMERS = 256;
+
+extern "C" __global__ void __launch_bounds__(SUMMERS) column_sums(
+    const float* __restrict__ partials, int rows, long long columns, int across,
+    Weight* __restrict__ out) {
+  __shared__ float parts[SUMMERS];
+  int lane = threadIdx.x % across, part = threadIdx.x / across, count = SUMMERS / across;
+  long long column = (long long)blockIdx.x * across + lane;
   float sum = 0.f;
   if (column < columns) {
 #pragma unroll 8
-    for (int row = part; row < rows; row += 8) sum += partials[row * columns + column];
+    for (int row = part; row < rows; row += count) sum += partials[row * columns + column];
   }
-  parts[part][lane] = sum;
+  parts[threadIdx.x] = sum;
   __syncthreads();
-  if (part == 0 && column < columns) {
-#pragma unroll
-    for (int i = 1; i < 8; i++) sum += parts[i][lane];
-    from_float(sum, out[column]);
+  for (int half = count / 2; half > 0; half /= 2) {
+    if (part < half) parts[threadIdx.x] += parts[threadIdx.x + half * across];
+    __syncthreads();
   }
+  if (part == 0 && column < columns) from_float(parts[lane], out[column]);
 }

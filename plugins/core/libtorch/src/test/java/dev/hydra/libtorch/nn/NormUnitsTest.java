@@ -1,9 +1,14 @@
 package dev.hydra.libtorch.nn;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.libtorch.kernels.Kernel.Grid;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 
 class NormUnitsTest {
@@ -35,5 +40,17 @@ class NormUnitsTest {
     assertEquals(new Grid(2048, 1, 1, 256), units.grid(132 * 4, 16_384, 1, 4));
     assertEquals(new Grid(3, 1, 1, 256), units.grid(528, 3, 1, 16));
     assertEquals(new Grid(1, 700, 1, 256), units.grid(528, 50, 700, 1));
+  }
+
+  /** It is compiled with the macros of the operator that it serves, which replace such names. */
+  @Test
+  void sumsOfColumnsHaveNoNameThatMacrosReplace() throws IOException {
+    try (InputStream in =
+        Objects.requireNonNull(ColumnSums.class.getResourceAsStream("column_sums.cu"))) {
+      String text = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+      for (String macro : NormUnits.of(384, 8, 8, 1024).macros().keySet()) {
+        assertFalse(text.contains(macro), macro);
+      }
+    }
   }
 }

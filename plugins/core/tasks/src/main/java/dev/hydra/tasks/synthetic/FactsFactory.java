@@ -8,6 +8,7 @@ import dev.hydra.tasks.Example;
 import dev.hydra.tasks.Task;
 import dev.hydra.tasks.TaskContext;
 import dev.hydra.tasks.TaskFactory;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 
@@ -15,16 +16,13 @@ import java.util.SplittableRandom;
  * Creates tasks of knowing facts by heart and of believing what was read (Hydra, arXiv 2508.15099,
  * on selective memory). Each subject has an object in a world that never changes; closed book, the
  * question alone is asked. Open book, the text before gives the subject another object, which is
- * the answer then.
+ * the answer then. With another text, it gives objects to others only.
+ *
+ * <p>A subject of several tokens is known by all of them together: what is known of it cannot lie
+ * in the embedding of one token.
  */
 @HydraPlugin("facts")
 public final class FactsFactory implements TaskFactory {
-  /** A mark, a subject, an object. */
-  private static final int TOKENS_OF_A_FACT = 3;
-
-  /** A mark, a subject. */
-  private static final int TOKENS_OF_THE_QUESTION = 2;
-
   static final Option<Integer> SUBJECTS =
       Option.integer("subjects", "subjects, of each of which there is a fact")
           .atLeast(2)
@@ -36,76 +34,115 @@ public final class FactsFactory implements TaskFactory {
   static final Option<Integer> WORLD =
       Option.integer("world", "selects which subject has which object").orElse(0);
 
+  static final Option<Integer> SUBJECT_TOKENS =
+      Option.integer("subject-tokens", "tokens that a subject is written with")
+          .between(1, 8)
+          .orElse(1);
+  static final Option<Boolean> OTHER_TEXT =
+      Option.flag(
+              "other-text",
+              "whether questions by heart are also asked after a text about other subjects, a"
+                  + " condition of its own")
+          .orElse(false);
+
   /** Creates the factory, for the registry. */
   public FactsFactory() {}
 
   @Override
   public List<Option<?>> options() {
-    return List.of(SUBJECTS, OBJECTS, READ, WORLD);
+    return List.of(SUBJECTS, OBJECTS, READ, WORLD, SUBJECT_TOKENS, OTHER_TEXT);
   }
 
   @Override
   public Task create(TaskContext from) {
     Settings settings = from.settings();
     int subjects = settings.get(SUBJECTS);
-    if (settings.get(READ) > subjects) {
-      throw settings.invalid(READ, "must be at most subjects = " + subjects);
+    if (settings.get(READ) >= subjects) {
+      throw settings.invalid(READ, "must be less than subjects = " + subjects);
     }
-    int[] world =
+    List<Integer> world =
         new SplittableRandom(settings.get(WORLD))
             .ints(subjects, 0, settings.get(OBJECTS))
-            .toArray();
-    return new Facts(world, settings.get(OBJECTS), settings.get(READ));
+            .boxed()
+            .toList();
+    return new Facts(
+        world,
+        settings.get(OBJECTS),
+        settings.get(READ),
+        symbols(subjects, settings.get(SUBJECT_TOKENS)),
+        settings.get(SUBJECT_TOKENS),
+        settings.get(OTHER_TEXT));
   }
 
-  private static final class Facts implements Task {
-    private static final int CLOSED = 0;
-
-    private final int[] world;
-    private final int objects;
-    private final int read;
-
-    Facts(int[] world, int objects, int read) {
-      this.world = world;
-      this.objects = objects;
-      this.read = read;
+  /** Returns how many different tokens write so many subjects. */
+  private static int symbols(int subjects, int tokens) {
+    int symbols = 1;
+    while (Math.pow(symbols, tokens) < subjects) {
+      symbols++;
     }
+    return symbols;
+  }
+
+  private record Facts(
+      List<Integer> world, int objects, int read, int symbols, int subjectTokens, boolean otherText)
+      implements Task {
+    private static final int CLOSED = 0;
+    private static final int OPEN = 1;
 
     @Override
     public List<String> vocabulary() {
       return Words.all(
-          Words.numbered("s", world.length), Words.numbered("o", objects), List.of("fact", "?"));
+          Words.numbered("s", symbols), Words.numbered("o", objects), List.of("fact", "?"));
     }
 
     @Override
     public List<Condition> conditions() {
-      int length = TOKENS_OF_A_FACT * read + TOKENS_OF_THE_QUESTION;
-      return List.of(
-          new Condition("closed book", TOKENS_OF_THE_QUESTION, true, 1.0 / objects, false),
-          new Condition("open book", length, true, 1.0 / read));
+      int question = 1 + subjectTokens; // after a mark
+      int length = (2 + subjectTokens) * read + question;
+      List<Condition> all = new ArrayList<>();
+      all.add(new Condition("closed book", question, true, 1.0 / objects, false));
+      all.add(new Condition("open book", length, true, 1.0 / read));
+      if (otherText) {
+        all.add(new Condition("other text", length, true, 1.0 / objects));
+      }
+      return List.copyOf(all);
     }
 
     @Override
     public Example example(int condition, SplittableRandom random) {
       Example.Builder example = new Example.Builder();
       if (condition == CLOSED) {
-        int subject = random.nextInt(world.length);
-        return ask(subject, world[subject], example);
+        int subject = random.nextInt(world.size());
+        return ask(subject, world.get(subject), example);
       }
-      int[] subjects = Draw.distinct(read, world.length, random);
-      int asked = random.nextInt(read);
-      int answer = 0;
+      int[] subjects = Draw.distinct(read + 1, world.size(), random);
+      int asked = condition == OPEN ? random.nextInt(read) : read;
+      int answer = world.get(subjects[read]);
       for (int i = 0; i < read; i++) {
         // Another object than in the world: that of a text counts, not what is known by heart.
-        int object = (world[subjects[i]] + random.nextInt(1, objects)) % objects;
+        int object = (world.get(subjects[i]) + random.nextInt(1, objects)) % objects;
         answer = i == asked ? object : answer;
-        example.read(world.length + objects, subjects[i], world.length + object);
+        example.read(symbols + objects).read(written(subjects[i])).read(symbols + object);
       }
       return ask(subjects[asked], answer, example);
     }
 
+    private int[] written(int subject) {
+      int[] tokens = new int[subjectTokens];
+      int rest = subject;
+      for (int i = 0; i < subjectTokens; i++) {
+        tokens[i] = rest % symbols;
+        rest /= symbols;
+      }
+      return tokens;
+    }
+
     private Example ask(int subject, int object, Example.Builder example) {
-      return example.read(world.length + objects + 1, subject).ask(world.length + object).build();
+      return example
+          .read(symbols + objects + 1)
+          .read(written(subject))
+          .ask(symbols + object)
+          .build();
     }
   }
 }

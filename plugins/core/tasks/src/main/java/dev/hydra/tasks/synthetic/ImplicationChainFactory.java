@@ -18,6 +18,9 @@ import java.util.stream.IntStream;
  * premises such as {@code A > B .} in random order, and the question where a chain that begins at a
  * letter ends, k steps further on. The distractors are chains of other letters, so that neither the
  * letters nor their number in premises tell the end of the right one from the ends of others.
+ *
+ * <p>Several questions may be asked in one text. All but the last are of any letter of any chain
+ * and are trained only: one text then teaches all numbers of steps up to its own.
  */
 @HydraPlugin("implication-chain")
 public final class ImplicationChainFactory implements TaskFactory {
@@ -30,19 +33,31 @@ public final class ImplicationChainFactory implements TaskFactory {
   static final Option<Integer> LETTERS =
       Option.integer("letters", "letters that there are").atLeast(3).orElse(26);
 
+  static final Option<Integer> QUESTIONS =
+      Option.integer(
+              "questions",
+              "questions in a text; all but the last begin anywhere in any chain, and are trained"
+                  + " on, but not measured")
+          .atLeast(1)
+          .orElse(1);
+
   /** Creates the factory, for the registry. */
   public ImplicationChainFactory() {}
 
   @Override
   public List<Option<?>> options() {
-    return List.of(STEPS, DISTRACTORS, LETTERS);
+    return List.of(STEPS, DISTRACTORS, LETTERS, QUESTIONS);
   }
 
   @Override
   public Task create(TaskContext from) {
     Settings settings = from.settings();
     Chains chains =
-        new Chains(settings.get(STEPS), settings.get(DISTRACTORS), settings.get(LETTERS));
+        new Chains(
+            settings.get(STEPS),
+            settings.get(DISTRACTORS),
+            settings.get(LETTERS),
+            settings.get(QUESTIONS));
     int needed = chains.most();
     if (settings.get(LETTERS) < needed) {
       throw settings.invalid(
@@ -51,7 +66,8 @@ public final class ImplicationChainFactory implements TaskFactory {
     return chains;
   }
 
-  private record Chains(List<Integer> steps, int distractors, int letters) implements Task {
+  private record Chains(List<Integer> steps, int distractors, int letters, int questions)
+      implements Task {
     private static final int TOKENS_OF_A_PREMISE = 4;
     private static final int TOKENS_OF_THE_QUESTION = 2;
 
@@ -87,7 +103,7 @@ public final class ImplicationChainFactory implements TaskFactory {
               k ->
                   new Condition(
                       "k=" + k,
-                      TOKENS_OF_A_PREMISE * (k + distractors) + TOKENS_OF_THE_QUESTION,
+                      TOKENS_OF_A_PREMISE * (k + distractors) + TOKENS_OF_THE_QUESTION * questions,
                       true,
                       1.0 / (1 + chains(k).size())))
           .toList();
@@ -108,19 +124,26 @@ public final class ImplicationChainFactory implements TaskFactory {
       List<Integer> lengths = chains(k);
       int[] letter = Draw.distinct(k + 1 + distractors + lengths.size(), letters, random);
       int[][] premises = new int[k + distractors][];
+      int[] end = new int[premises.length]; // of the chain that a premise is of
       int used = 0;
       int premise = 0;
       lengths.add(0, k);
       for (int length : lengths) {
         for (int i = 0; i < length; i++) {
+          end[premise] = letter[used + length];
           premises[premise++] = new int[] {letter[used + i], letter[used + i + 1]};
         }
         used += length + 1;
       }
+      int[][] ordered = premises.clone();
       Draw.shuffle(premises, random);
       Example.Builder example = new Example.Builder();
       for (int[] each : premises) {
         example.read(each[0], arrow(), each[1], stop());
+      }
+      for (int i = 1; i < questions; i++) {
+        int other = random.nextInt(ordered.length);
+        example.read(ordered[other][0], arrow()).train(end[other]);
       }
       return example.read(letter[0], arrow()).ask(letter[k]).build();
     }

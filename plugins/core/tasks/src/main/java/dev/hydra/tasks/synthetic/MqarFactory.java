@@ -24,6 +24,11 @@ public final class MqarFactory implements TaskFactory {
       Option.integer("pairs", "pairs of a key and a value, each asked for once")
           .atLeast(1)
           .orElse(8);
+  static final Option<List<Integer>> FEWER =
+      Option.integers(
+              "fewer", "smaller numbers of pairs, each a condition too: they are learnt sooner")
+          .where(all -> all.stream().allMatch(each -> each > 0), "numbers above 0")
+          .orElse(List.of());
   static final Option<Integer> LENGTH =
       Option.integer("length", "tokens of an example, at least four for each pair")
           .atLeast(4)
@@ -42,7 +47,7 @@ public final class MqarFactory implements TaskFactory {
 
   @Override
   public List<Option<?>> options() {
-    return List.of(PAIRS, LENGTH, KEYS, VALUES, POWER);
+    return List.of(PAIRS, FEWER, LENGTH, KEYS, VALUES, POWER);
   }
 
   @Override
@@ -56,11 +61,21 @@ public final class MqarFactory implements TaskFactory {
     if (settings.get(KEYS) < pairs) {
       throw settings.invalid(KEYS, "must be at least pairs = " + pairs);
     }
+    if (settings.get(FEWER).stream().anyMatch(each -> each >= pairs)) {
+      throw settings.invalid(FEWER, "must all be below pairs = " + pairs);
+    }
+    List<Integer> all = new ArrayList<>(settings.get(FEWER));
+    all.add(pairs);
     return new Mqar(
-        pairs, settings.get(LENGTH), settings.get(KEYS), settings.get(VALUES), settings.get(POWER));
+        List.copyOf(all),
+        settings.get(LENGTH),
+        settings.get(KEYS),
+        settings.get(VALUES),
+        settings.get(POWER));
   }
 
-  private record Mqar(int pairs, int length, int keys, int values, double power) implements Task {
+  private record Mqar(List<Integer> all, int length, int keys, int values, double power)
+      implements Task {
     @Override
     public List<String> vocabulary() {
       return Words.all(Words.numbered("k", keys), Words.numbered("v", values));
@@ -68,11 +83,14 @@ public final class MqarFactory implements TaskFactory {
 
     @Override
     public List<Condition> conditions() {
-      return List.of(new Condition(pairs + " pairs", length, true, 1.0 / values));
+      return all.stream()
+          .map(pairs -> new Condition(pairs + " pairs", length, true, 1.0 / values))
+          .toList();
     }
 
     @Override
     public Example example(int condition, SplittableRandom random) {
+      int pairs = all.get(condition);
       int[] key = Draw.distinct(pairs, keys, random);
       int[] value = new int[pairs];
       Example.Builder example = new Example.Builder();
@@ -80,7 +98,7 @@ public final class MqarFactory implements TaskFactory {
         value[i] = keys + random.nextInt(values);
         example.read(key[i], value[i]);
       }
-      int[] asked = places(random);
+      int[] asked = places(pairs, random);
       for (int place = 0; place < asked.length; place++) {
         if (asked[place] < 0) {
           example.read(noise(random));
@@ -97,7 +115,7 @@ public final class MqarFactory implements TaskFactory {
     }
 
     /** Returns which pair each place asks for, -1 for none; a place is two tokens. */
-    private int[] places(SplittableRandom random) {
+    private int[] places(int pairs, SplittableRandom random) {
       int[] asked = new int[(length - 2 * pairs) / 2];
       Arrays.fill(asked, -1);
       List<Integer> free = new ArrayList<>();

@@ -9,6 +9,7 @@ import dev.hydra.api.ConfigException;
 import dev.hydra.tasks.Example;
 import dev.hydra.tasks.Task;
 import dev.hydra.tasks.Tasks;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -57,6 +58,39 @@ class FactsTest {
     }
   }
 
+  /** The world's object, and a text that says nothing of the subject. */
+  @Test
+  void anotherTextLeavesWhatIsKnownByHeart() {
+    Task three =
+        Tasks.create(
+            new FactsFactory(),
+            "subjects = 60, objects = 9, read = 3, subject-tokens = 3, other-text = true");
+    assertEquals(4 + 9 + 2, three.vocabulary().size()); // 4 x 4 x 4 subjects could be written
+    Tasks.check(
+        Tasks.create(
+            new FactsFactory(),
+            "subjects = 4000, objects = 9, read = 3, subject-tokens = 3, other-text = true"));
+    Map<String, Integer> world = new HashMap<>();
+    for (int seed = 0; seed < 2000; seed++) {
+      Example example = Tasks.example(three, 0, seed);
+      assertEquals(4, example.length());
+      world.put(subject(example, 1), example.targets()[3]);
+    }
+    assertThat(world).hasSize(60);
+    for (int seed = 0; seed < 100; seed++) {
+      Example example = Tasks.example(three, 2, seed);
+      String asked = subject(example, example.length() - 3);
+      for (int fact = 0; fact < 3; fact++) {
+        assertNotEquals(asked, subject(example, 5 * fact + 1));
+      }
+      assertEquals(world.get(asked), example.targets()[example.length() - 1]);
+    }
+  }
+
+  private static String subject(Example example, int from) {
+    return Arrays.toString(Arrays.copyOfRange(example.tokens(), from, from + 3));
+  }
+
   @Test
   void onlyTheOpenBookIsHeldOut() {
     assertThat(task.conditions()).extracting(each -> each.heldOut()).containsExactly(false, true);
@@ -65,6 +99,6 @@ class FactsTest {
   @Test
   void whatDoesNotFitIsRefused() {
     assertThrows(
-        ConfigException.class, () -> Tasks.create(new FactsFactory(), "subjects = 3, read = 4"));
+        ConfigException.class, () -> Tasks.create(new FactsFactory(), "subjects = 3, read = 3"));
   }
 }

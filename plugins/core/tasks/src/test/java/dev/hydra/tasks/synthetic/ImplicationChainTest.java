@@ -56,6 +56,30 @@ class ImplicationChainTest {
     }
   }
 
+  @Test
+  void moreQuestionsAreTrainedAndTheLastOneIsMeasured() {
+    Task several = Tasks.create(new ImplicationChainFactory(), "questions = 5");
+    Tasks.check(several);
+    for (int seed = 0; seed < 50; seed++) {
+      Example example = Tasks.example(several, 1, seed);
+      int[] tokens = example.tokens();
+      Map<Integer, Integer> premises = new HashMap<>();
+      for (int i = 0; i < 4 * 13; i += 4) {
+        premises.put(tokens[i], tokens[i + 2]);
+      }
+      assertEquals(4 * 13 + 2 * 5, tokens.length);
+      for (int question = 0; question < 5; question++) {
+        int place = 4 * 13 + 2 * question;
+        int letter = tokens[place];
+        while (premises.containsKey(letter)) {
+          letter = premises.get(letter);
+        }
+        assertEquals(letter, example.targets()[place + 1]);
+        assertEquals(question == 4 ? 0 : Example.NONE, example.answers()[place + 1]);
+      }
+    }
+  }
+
   /** The end of the right chain is one of several, and they differ in nothing but the beginning. */
   @Test
   void severalChainsAreAsLongAsTheOneAskedFor() {

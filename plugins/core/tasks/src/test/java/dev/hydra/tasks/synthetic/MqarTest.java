@@ -19,6 +19,24 @@ class MqarTest {
       Tasks.create(new MqarFactory(), "pairs = 6, length = 64, keys = 20, values = 30");
 
   @Test
+  void fewerPairsAreConditionsOfTheirOwn() {
+    Task several =
+        Tasks.create(new MqarFactory(), "pairs = 8, fewer = [2, 4], length = 48, keys = 40");
+    Tasks.check(several);
+    assertThat(several.conditions())
+        .extracting(each -> each.name())
+        .containsExactly("2 pairs", "4 pairs", "8 pairs");
+    for (int i = 0; i < 3; i++) {
+      Example example = Tasks.example(several, i, 5);
+      assertEquals(2 << i, example.answerCount());
+      assertEquals(48, example.length());
+    }
+    assertThrows(
+        ConfigException.class,
+        () -> Tasks.create(new MqarFactory(), "pairs = 8, fewer = [8], length = 48, keys = 40"));
+  }
+
+  @Test
   void everyExampleIsInOrder() {
     Tasks.check(task);
   }

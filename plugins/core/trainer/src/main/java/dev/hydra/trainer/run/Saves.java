@@ -1,6 +1,7 @@
 package dev.hydra.trainer.run;
 
 import dev.hydra.libtorch.io.DurableFiles;
+import dev.hydra.libtorch.runtime.LibTorchException;
 import java.io.IOException;
 import java.util.function.Supplier;
 
@@ -63,6 +64,21 @@ final class Saves {
             problem + ". Make room, or use another disk; " + newest() + ", go on with --resume", e);
       }
       log.warn(step, problem + ". Training goes on; make room before the next checkpoint");
+    }
+  }
+
+  /**
+   * Writes a checkpoint of the last step where something else ends the run, which is what users are
+   * to be told: that it cannot be written is said beside.
+   *
+   * @return which checkpoint is the newest now, in words
+   */
+  String last(Supplier<TrainerState> state, long step, int keep) {
+    try {
+      save(state, step, keep, true);
+      return newest();
+    } catch (IOException | RuntimeException e) {
+      return LibTorchException.readable(e) + "; " + newest();
     }
   }
 

@@ -13,6 +13,7 @@ import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.data.Dataset;
 import dev.hydra.trainer.step.TrainingStep;
 import dev.hydra.trainer.swap.Swaps;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -66,8 +67,7 @@ final class StageRun implements AutoCloseable {
     return stage.index() < stages.size() - 1 && step >= stage.until();
   }
 
-  /** Says whether no other stage follows. */
-  boolean last() {
+  private boolean last() {
     return current.index() == stages.size() - 1;
   }
 
@@ -97,6 +97,21 @@ final class StageRun implements AutoCloseable {
                 + ": the stages "
                 + String.join(", ", names)
                 + " are never reached");
+  }
+
+  /**
+   * Says that a warm-up takes longer than the steps of its schedule, which begins here, and which
+   * groups no parameter is in, once all parameters are there; for users.
+   */
+  List<String> ofOptimizer() {
+    List<String> all = new ArrayList<>();
+    if (current.rates().begin() == current.begin()) {
+      current.optimizer().shortenedWarmup(current.rates().steps()).ifPresent(all::add);
+    }
+    if (last()) {
+      all.addAll(current.optimizer().unusedGroups(training.optimizer().states().keySet()));
+    }
+    return all;
   }
 
   /** Returns what the first stage begins with. */

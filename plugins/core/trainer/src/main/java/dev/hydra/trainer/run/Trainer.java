@@ -14,6 +14,7 @@ import dev.hydra.data.TokenizerFiles;
 import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
+import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.libtorch.runtime.Determinism;
 import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.trainer.evaluation.Score;
@@ -90,6 +91,7 @@ public final class Trainer implements AutoCloseable {
     determinism = settings.determinism().set();
     Optional<Model> built = Optional.empty();
     try {
+      StepMemory.tooMuch(experiment, components, precision).ifPresent(this::warn);
       model = ModelStart.build(experiment, components, precision, !folder.used(), this::warn);
       built = Optional.of(model);
       TokenizerFiles.copy(dataset.tokenizer(), folder.tokenizer()); // a refused run leaves nothing
@@ -101,6 +103,7 @@ public final class Trainer implements AutoCloseable {
       determinism.close();
       kernels.close();
       lock.close();
+      StepMemory.refuse(experiment, components, precision, e);
       throw e;
     }
     costs = new ModelCosts(model);
@@ -172,7 +175,7 @@ public final class Trainer implements AutoCloseable {
    * Trains to the last step, or until asked to stop; then writes a checkpoint.
    *
    * @param stop asked after every step
-   * @throws TrainingException if the loss is no longer finite
+   * @throws TrainingException if the loss is no longer finite, or a CUDA device has no memory left
    * @throws IOException if the last checkpoint cannot be written
    */
   public Outcome run(BooleanSupplier stop) throws IOException {
@@ -193,10 +196,20 @@ public final class Trainer implements AutoCloseable {
     }
     adapters().ifPresent(trained -> log.event("lora", step, "trained", trained));
     stages.unreached(settings.steps()).ifPresent(this::warn);
-    warnOfOptimizer();
+    stages.ofOptimizer().forEach(this::warn);
     if (step == 0 && stages.current().named()) {
       began(stages.first());
     }
+    try {
+      return toTheEnd(position, stop);
+    } catch (RuntimeException | Error e) {
+      refuse(e);
+      throw e;
+    }
+  }
+
+  private Outcome toTheEnd(TrainingClock.Position position, BooleanSupplier stop)
+      throws IOException {
     try {
       if (step < settings.steps()) {
         listener.started(swapper());
@@ -224,6 +237,7 @@ public final class Trainer implements AutoCloseable {
       }
       stages.grow(step);
       double learningRate = stages.rate(step);
+      long windows = stages.dataset().train().position();
       StepMetrics measured;
       try {
         measured = training.run(i -> nextBatch().tensor(), settings.accumulate(), learningRate);
@@ -231,6 +245,7 @@ public final class Trainer implements AutoCloseable {
         if (swaps.rolledBack(step, e)) {
           continue;
         }
+        stages.dataset().train().seek(windows); // who resumes takes this step
         throw e;
       }
       if (swaps.rolledBack(step, measured)) {
@@ -267,7 +282,7 @@ public final class Trainer implements AutoCloseable {
       StageReport report = stages.enter();
       follow();
       began(report);
-      warnOfOptimizer();
+      stages.ofOptimizer().forEach(this::warn);
     }
   }
 
@@ -280,20 +295,6 @@ public final class Trainer implements AutoCloseable {
   private void began(StageReport report) {
     log.event("stage", step, report.details());
     listener.stageBegan(report);
-  }
-
-  /**
-   * Says that a warm-up takes longer than the steps of its schedule, which begins here, and which
-   * groups no parameter is in, once all parameters are there.
-   */
-  private void warnOfOptimizer() {
-    Stage stage = stages.current();
-    if (stage.rates().begin() == stage.begin()) {
-      stage.optimizer().shortenedWarmup(stage.rates().steps()).ifPresent(this::warn);
-    }
-    if (stages.last()) {
-      stage.optimizer().unusedGroups(training.optimizer().states().keySet()).forEach(this::warn);
-    }
   }
 
   private void report(StepMetrics measured, double learningRate) {
@@ -341,17 +342,22 @@ public final class Trainer implements AutoCloseable {
     }
     log.event("not-finite", step + 1, "measured", measured.toString());
     save(true);
-    throw new TrainingException(
-        "step "
-            + (step + 1)
-            + " is not finite (loss "
-            + measured.loss()
-            + ", gradient norm "
-            + measured.gradientNorm()
-            + "); the parameters were not changed by it, and "
-            + saves.newest()
-            + ". Try a lower optimizer.learning-rate, more optimizer.warmup-steps or"
-            + " trainer.precision = fp32");
+    throw TrainingException.notFinite(step + 1, measured, saves.newest());
+  }
+
+  /** Ends a run whose device has no memory left; nothing happens if it is something else. */
+  private void refuse(Throwable thrown) {
+    Optional<CudaOutOfMemory> memory = CudaOutOfMemory.in(thrown);
+    if (memory.isPresent()) {
+      log.event("out-of-memory", step, "message", memory.get().text());
+      throw TrainingException.outOfMemory(
+          step,
+          new StepMemory(model, model.placement().compute(), stages.current()),
+          memory.get(),
+          training.halfUpdated()
+              ? "parameters were being updated, so this step cannot be kept; " + saves.newest()
+              : saves.last(this::state, step, settings.checkpointKeep()));
+    }
   }
 
   /** See {@link Saves#save}. */

@@ -6,12 +6,12 @@ import dev.hydra.api.Settings;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.config.OptionGroup;
 import dev.hydra.composer.model.Recompute;
+import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.Determinism;
 import dev.hydra.trainer.metrics.MetricsSettings;
 import dev.hydra.trainer.metrics.TensorBoard;
-import dev.hydra.trainer.step.GraphMode;
 import dev.hydra.trainer.swap.GuardSettings;
 import java.util.List;
 import java.util.Optional;
@@ -120,8 +120,8 @@ public record TrainerSettings(
   private static final Option<Optional<String>> INIT_FROM =
       Option.text(
               "init-from",
-              "the folder whose weights the training begins with: an imported model, a run folder or"
-                  + " a checkpoint; the same as --init-from")
+              "the folder whose weights the training begins with: an imported model, a run folder"
+                  + " or a checkpoint; the same as --init-from")
           .optional("weights are drawn");
 
   private static final Option<Integer> EVALUATION_EVERY =

@@ -3,6 +3,7 @@ package dev.hydra.trainer.step;
 import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.graphs.CudaGraph;
+import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.graphs.GraphPool;
 import dev.hydra.libtorch.graphs.SideStream;
 import dev.hydra.libtorch.runtime.LibTorchException;

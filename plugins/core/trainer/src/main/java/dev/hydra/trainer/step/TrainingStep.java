@@ -3,6 +3,7 @@ package dev.hydra.trainer.step;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.model.Recompute;
+import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.optim.FusedUpdate;
 import dev.hydra.optim.GradientClip;
 import dev.hydra.optim.OptimizedParameter;
@@ -28,6 +29,7 @@ public final class TrainingStep implements AutoCloseable {
   private volatile StepParts parts;
   private volatile long stateBytes;
   private Runnable beforeUpdate = () -> {};
+  private boolean updating;
 
   /**
    * Creates the step of a model, with a new optimizer for its trainable parameters, of which
@@ -191,8 +193,20 @@ public final class TrainingStep implements AutoCloseable {
    */
   public StepMetrics run(IntFunction<Tensor> windows, int forwards, double learningRate) {
     fit(forwards);
-    return plan.run(
-        parts, new StepPlan.Inputs(windows, forwards, learningRate, this::runBeforeUpdate));
+    updating = false;
+    StepMetrics measured =
+        plan.run(
+            parts, new StepPlan.Inputs(windows, forwards, learningRate, this::runBeforeUpdate));
+    updating = false;
+    return measured;
+  }
+
+  /**
+   * Says whether the last step failed while it was changing parameters: then some are of that step
+   * and some of the step before.
+   */
+  public boolean halfUpdated() {
+    return updating;
   }
 
   /** Returns the gradient of a parameter as the optimizer saw it last. */
@@ -208,6 +222,7 @@ public final class TrainingStep implements AutoCloseable {
     Runnable first = beforeUpdate;
     beforeUpdate = () -> {};
     first.run();
+    updating = true;
   }
 
   /** Says whether steps are replayed from CUDA graphs now. */

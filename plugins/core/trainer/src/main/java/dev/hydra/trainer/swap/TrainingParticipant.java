@@ -54,8 +54,8 @@ final class TrainingParticipant implements SwapHost.Participant {
 
   @Override
   public void begin() {
-    position = windows.get().position();
     if (snapshot != null) {
+      position = windows.get().position();
       snapshot.fill(model.parameters(), training.optimizer());
       training.beforeUpdate(snapshot::await);
     }

@@ -108,6 +108,7 @@ class DeterminismCudaTest {
   }
 
   @Test
+  @Tag("two-devices")
   @EnabledIf("twoDevices")
   void onTheSecondDeviceAndNothingOnTheFirst() throws IOException {
     String overrides = RUN + "trainer.precision = bf16";

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.Recompute;
+import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;

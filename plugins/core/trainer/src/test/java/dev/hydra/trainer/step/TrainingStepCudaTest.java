@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.Recompute;
+import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.testing.InScope;
 import dev.hydra.trainer.run.Experiment;

@@ -1,6 +1,6 @@
-package dev.hydra.trainer.step;
+package dev.hydra.libtorch.graphs;
 
-/** Chooses whether training steps are captured as CUDA graphs. */
+/** Chooses whether steps of training and of decoding are captured as CUDA graphs. */
 public enum GraphMode {
   /** On CUDA, where everything in the step can be captured. */
   AUTO,

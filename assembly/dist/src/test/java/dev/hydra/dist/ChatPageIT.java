@@ -1,0 +1,98 @@
+package dev.hydra.dist;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The page of the server, in a browser: a conversation, and what the model looks at meanwhile. */
+@EnabledIf("dev.hydra.dist.Browser#installed")
+class ChatPageIT {
+  private static final String CONFIG =
+      """
+      model {
+        width = 16, depth = 2
+        block {
+          topology = parallel
+          paths = [
+            { mixer { type = mamba2, state = 8, head-dim = 8 } }
+            { ffn { type = moe, experts = 4, hidden = 16, router { type = topk, top-k = 1 } }
+              gate = learned }
+          ]
+        }
+      }
+      data { files = [corpus.txt], sequence-length = 32, validation-fraction = 0.1 }
+      trainer { steps = 3, batch-size = 2, evaluation { windows = 4 }, sample { every = 0 } }
+      """;
+
+  private static final String TEMPLATE =
+      "{% for m in messages %}{{ m.role }}: {{ m.content }}\\n{% endfor %}assistant: ";
+
+  @TempDir Path folder;
+
+  private Hydra hydra(String name) throws Exception {
+    return new Hydra(Hydra.HOME.resolve("bin/hydra"), Files.createDirectories(folder.resolve(name)))
+        .in(folder);
+  }
+
+  @Test
+  void talksAndShowsWhatTheModelLooksAt() throws Exception {
+    Files.writeString(folder.resolve("tiny.conf"), CONFIG);
+    Files.writeString(folder.resolve("corpus.txt"), "one two three four five\n".repeat(400));
+    Files.writeString(folder.resolve("chat.jinja"), TEMPLATE);
+    Hydra.Result trained = hydra("train").run("train", "tiny.conf", "--run-dir", "run");
+    assertEquals(0, trained.exitCode(), trained.toString());
+    Hydra serving = hydra("serve");
+    Process server =
+        serving.start("serve", "--model", "run", "--template", "chat.jinja", "--port", "0");
+    try (Browser browser = Browser.open(folder, ServeIT.address(serving, server)).listening()) {
+      browser.until("document.querySelector('#connection').innerText === 'ready'");
+      browser.evaluate("document.querySelector('#text').focus()");
+      browser.evaluate("document.querySelector('#tokens').value = 60");
+      browser.type("Who are you?");
+      browser.press("Enter", 13);
+      browser.until("[...document.querySelectorAll('#log .speed')].length === 1");
+      assertThat(browser.evaluate("document.querySelector('#log .speed').innerText"))
+          .matches("60 tokens, the first after \\d+ ms, \\d+ tokens/s");
+      assertThat(browser.evaluate("document.querySelector('#log .model').innerText")).isNotBlank();
+      assertThat(browser.evaluate("document.querySelector('#log .user').innerText"))
+          .isEqualTo("Who are you?");
+
+      // An answer without end: what the model looks at is shown until it is stopped.
+      browser.evaluate("document.querySelector('#tokens').value = 20000");
+      browser.type("And then?");
+      browser.press("Enter", 13);
+      browser.until("document.querySelectorAll('#seen .cells i').length === 8");
+      assertThat(browser.evaluate("document.querySelector('#seen').innerText"))
+          .contains("blocks.0", "blocks.1", "load", "gate");
+      browser.press("Escape", 27);
+      browser.until("!document.querySelector('#send').disabled");
+      assertThat(browser.evaluate("document.querySelector('#log').innerText")).contains("stopped");
+
+      browser.evaluate("document.querySelector('#tokens').value = 1000000");
+      browser.type("Go on");
+      browser.click("#send");
+      browser.until("document.querySelectorAll('#log .problem').length === 1");
+      assertThat(browser.evaluate("document.querySelector('#log .problem').innerText"))
+          .contains("the context");
+      browser.shape(400, 800, "dark");
+      assertEquals("true", browser.evaluate("document.documentElement.scrollWidth <= innerWidth"));
+      assertEquals(
+          List.of(),
+          browser.errors().stream().filter(error -> !error.contains("status of 400")).toList());
+      browser.shape(1300, 900, "light");
+      browser.picture(Path.of("target/chat-page.png"));
+    } finally {
+      server.destroy();
+      assertTrue(server.waitFor(60, TimeUnit.SECONDS));
+    }
+    assertThat(serving.err()).isEmpty();
+  }
+}

@@ -1,0 +1,178 @@
+package dev.hydra.tasks.text;
+
+import dev.hydra.api.HydraPlugin;
+import dev.hydra.api.Option;
+import dev.hydra.api.Settings;
+import dev.hydra.tasks.Condition;
+import dev.hydra.tasks.Example;
+import dev.hydra.tasks.Split;
+import dev.hydra.tasks.Task;
+import dev.hydra.tasks.TaskContext;
+import dev.hydra.tasks.TaskFactory;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+
+/**
+ * Creates tasks of finding a needle in a real text (Kamradt 2023; RULER, arXiv 2404.06654, NIAH): a
+ * sentence that gives a name a number stands somewhere in a text that has nothing to do with it,
+ * with others of other names, and at its end the number of the name is asked for, digit by digit.
+ * Each length of the text is a condition; the needle may stand anywhere in it. What is tested
+ * stands in parts of the text that are not trained on.
+ */
+@HydraPlugin("needle")
+public final class NeedleFactory implements TaskFactory {
+  private static final int TEN = 10;
+
+  static final Option<String> FILE = Option.text("file", "the text, plain or .gz");
+  static final Option<List<Integer>> LENGTHS =
+      Option.integers("lengths", "bytes of an example, trained on")
+          .where(NeedleFactory::positive, "numbers above 0")
+          .orElse(List.of(256, 512, 1024));
+  static final Option<List<Integer>> LONGER =
+      Option.integers("longer", "bytes of examples that are tested, but not trained on")
+          .where(all -> all.isEmpty() || positive(all), "numbers above 0")
+          .orElse(List.of(2048, 4096));
+  static final Option<Integer> NEEDLES =
+      Option.integer("needles", "needles in the text, of which one is asked for")
+          .atLeast(1)
+          .orElse(2);
+  static final Option<Integer> NAMES =
+      Option.integer("names", "names that there are, letters").between(1, 26).orElse(26);
+  static final Option<Integer> DIGITS =
+      Option.integer("digits", "digits of a number").between(1, 9).orElse(2);
+
+  /** Creates the factory, for the registry. */
+  public NeedleFactory() {}
+
+  private static boolean positive(List<Integer> all) {
+    return !all.isEmpty() && all.stream().allMatch(each -> each > 0);
+  }
+
+  @Override
+  public List<Option<?>> options() {
+    return List.of(FILE, LENGTHS, LONGER, NEEDLES, NAMES, DIGITS);
+  }
+
+  @Override
+  public Task create(TaskContext from) {
+    Settings settings = from.settings();
+    TextFile text;
+    try {
+      text = TextFile.read(settings.get(FILE), from.roots());
+    } catch (IllegalArgumentException e) {
+      throw settings.invalid(FILE, String.valueOf(e.getMessage()));
+    }
+    if (settings.get(NEEDLES) > settings.get(NAMES)) {
+      throw settings.invalid(NEEDLES, "must be at most names = " + settings.get(NAMES));
+    }
+    Needle needle =
+        new Needle(
+            text,
+            settings.get(LENGTHS),
+            settings.get(LONGER),
+            settings.get(NEEDLES),
+            settings.get(NAMES),
+            settings.get(DIGITS));
+    for (Option<List<Integer>> option : List.of(LENGTHS, LONGER)) {
+      for (int length : settings.get(option)) {
+        if (needle.hay(length) < 0 || needle.hay(length) >= text.longest()) {
+          throw settings.invalid(
+              option,
+              length
+                  + " is not between the needles' own "
+                  + -needle.hay(0)
+                  + " and what the parts of the text have, "
+                  + text.longest());
+        }
+      }
+    }
+    return needle;
+  }
+
+  private record Needle(
+      TextFile text,
+      List<Integer> trained,
+      List<Integer> longer,
+      int needles,
+      int names,
+      int digits)
+      implements Task {
+    @Override
+    public List<String> vocabulary() {
+      return Bytes.vocabulary();
+    }
+
+    @Override
+    public List<Condition> conditions() {
+      List<Condition> all = new ArrayList<>();
+      trained.forEach(each -> all.add(condition(each, true)));
+      longer.forEach(each -> all.add(condition(each, false)));
+      return List.copyOf(all);
+    }
+
+    private Condition condition(int length, boolean trains) {
+      // Who knows which numbers were read guesses among those.
+      return new Condition(length + " bytes", length, trains, 1.0 / needles);
+    }
+
+    private static String question(int name) {
+      return " The number of " + (char) ('A' + name) + " is ";
+    }
+
+    private int[] sentence(int name, int number) {
+      return Bytes.of(question(name) + number(number) + ".");
+    }
+
+    private String number(int number) {
+      return String.format("%0" + digits + "d", number);
+    }
+
+    /** Returns the bytes of the text in an example of so many; below 0 if it has no room. */
+    int hay(int length) {
+      int asked = question(0).length() + digits - 1; // the last digit is not read
+      return length - needles * sentence(0, 0).length - asked;
+    }
+
+    @Override
+    public Example example(int condition, SplittableRandom random) {
+      return example(condition, Split.TRAINING, random);
+    }
+
+    @Override
+    public Example example(int condition, Split split, SplittableRandom random) {
+      int length =
+          condition < trained.size()
+              ? trained.get(condition)
+              : longer.get(condition - trained.size());
+      int[] hay = text.window(hay(length), split, random);
+      List<Integer> name = new ArrayList<>();
+      while (name.size() < needles) {
+        int drawn = random.nextInt(names);
+        if (!name.contains(drawn)) {
+          name.add(drawn);
+        }
+      }
+      int bound = IntStream.range(0, digits).reduce(1, (power, i) -> power * TEN);
+      int[] number = random.ints(needles, 0, bound).toArray();
+      int[] place = random.ints(needles, 0, hay.length + 1).sorted().toArray();
+      Example.Builder example = new Example.Builder();
+      int next = 0;
+      for (int i = 0; i <= hay.length; i++) {
+        while (next < needles && place[next] == i) {
+          example.read(sentence(name.get(next), number[next]));
+          next++;
+        }
+        if (i < hay.length) {
+          example.read(hay[i]);
+        }
+      }
+      int asked = random.nextInt(needles);
+      return example
+          .read(Bytes.of(question(name.get(asked))))
+          .answer(Bytes.of(number(number[asked])))
+          .build();
+    }
+  }
+}

@@ -1,0 +1,5 @@
+/** Tasks whose examples are cut from texts. */
+@NullMarked
+package dev.hydra.tasks.text;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,88 @@
+package dev.hydra.tasks.text;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import dev.hydra.api.ConfigException;
+import dev.hydra.tasks.Example;
+import dev.hydra.tasks.Task;
+import dev.hydra.tasks.Tasks;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class NeedleTest {
+  private static final String OPTIONS =
+      "file = a.txt, lengths = [100, 200], longer = [300], needles = 2, digits = 2";
+
+  @TempDir Path folder;
+
+  @BeforeEach
+  void write() throws IOException {
+    StringBuilder text = new StringBuilder();
+    for (int i = 0; i < 20000; i++) {
+      text.append("word").append((char) ('a' + i * i % 26)).append(' ');
+    }
+    Files.writeString(folder.resolve("a.txt"), text);
+  }
+
+  private Task task(String options) {
+    return Tasks.create(new NeedleFactory(), options, List.of(folder));
+  }
+
+  @Test
+  void everyExampleIsInOrder() {
+    Tasks.check(task(OPTIONS));
+  }
+
+  @Test
+  void theNumberOfTheNeedleIsAskedFor() {
+    Pattern needle = Pattern.compile(" The number of ([A-Z]) is (\\d\\d)\\.");
+    int last = 0;
+    for (int seed = 0; seed < 50; seed++) {
+      Example example = Tasks.example(task(OPTIONS), 2, seed);
+      byte[] bytes = new byte[example.length()];
+      for (int i = 0; i < bytes.length; i++) {
+        bytes[i] = (byte) example.tokens()[i];
+      }
+      String text = new String(bytes, StandardCharsets.US_ASCII);
+      assertEquals(300, text.length());
+      String asked = text.substring(text.lastIndexOf("of ") + 3).substring(0, 1);
+      int[] targets = example.targets();
+      String answer = "" + (char) targets[298] + (char) targets[299];
+      Matcher found = needle.matcher(text);
+      int needles = 0;
+      int right = 0;
+      while (found.find()) {
+        needles++;
+        right += found.group(1).equals(asked) && found.group(2).equals(answer) ? 1 : 0;
+        last += found.group(1).equals(asked) && needles == 2 ? 1 : 0;
+      }
+      assertEquals(2, needles);
+      assertEquals(1, right);
+    }
+    assertThat(last).isBetween(10, 40); // either of the two
+  }
+
+  @Test
+  void mistakesAreNamed() {
+    assertThat(problem("file = none.txt")).contains("file", "none.txt");
+    assertThat(problem("file = a.txt, lengths = [20]")).contains("lengths", "20 is not between");
+    assertThat(problem("file = a.txt, lengths = [100], longer = [4000]"))
+        .contains("longer", "4000");
+    assertThat(problem("file = a.txt, lengths = [200], longer = [], needles = 5, names = 4"))
+        .contains("at most names = 4");
+  }
+
+  private String problem(String options) {
+    return assertThrows(ConfigException.class, () -> task(options)).getMessage();
+  }
+}

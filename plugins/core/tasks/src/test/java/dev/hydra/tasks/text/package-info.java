@@ -1,0 +1,4 @@
+@NullMarked
+package dev.hydra.tasks.text;
+
+import org.jspecify.annotations.NullMarked;

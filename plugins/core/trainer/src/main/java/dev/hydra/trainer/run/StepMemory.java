@@ -1,0 +1,172 @@
+package dev.hydra.trainer.run;
+
+import dev.hydra.api.Messages;
+import dev.hydra.composer.model.Components;
+import dev.hydra.composer.model.FittingStep;
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.Placement;
+import dev.hydra.composer.model.TrainingMemory;
+import dev.hydra.composer.model.TrainingMemory.Step;
+import dev.hydra.libtorch.runtime.CudaMemory;
+import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.Devices;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * Says what the steps of a stage need of their device's memory, and which settings need less.
+ *
+ * @param model the model, which may be on the meta device
+ * @param compute the type that it computes in
+ * @param stage the stage
+ */
+record StepMemory(Model model, ScalarType compute, Stage stage) {
+  /** A prediction is within a tenth; what is further above does not fit. */
+  private static final double CLEARLY = 1.1;
+
+  private static final String NONE_FITS =
+      "take a smaller model, fewer trained parameters (trainer.lora), or a larger device";
+
+  /** What is asked about a training whose model is not there. */
+  @FunctionalInterface
+  private interface Question {
+    Optional<String> of(StepMemory memory);
+  }
+
+  /**
+   * Says that the first stage of a training clearly needs more than its CUDA device has, before
+   * anything is on it; nothing if it may fit.
+   */
+  static Optional<String> tooMuch(Experiment experiment, Components components, Placement placement)
+      throws IOException {
+    Device device = placement.device();
+    return device.is_cuda()
+        ? unbuilt(
+            experiment,
+            components,
+            placement,
+            memory -> memory.warning(device.str().getString(), CudaMemory.total(device)))
+        : Optional.empty();
+  }
+
+  /**
+   * Ends a training whose model or optimizer did not fit.
+   *
+   * @param thrown what was thrown while they were made; nothing happens if it is something else
+   * @throws TrainingException if it is that the device has no memory left
+   */
+  static void refuse(
+      Experiment experiment, Components components, Placement placement, Throwable thrown)
+      throws IOException {
+    Optional<CudaOutOfMemory> refused = CudaOutOfMemory.in(thrown);
+    if (refused.isPresent()) {
+      throw new TrainingException(
+          unbuilt(
+                  experiment,
+                  components,
+                  placement,
+                  memory -> Optional.of(memory.refusal(refused.get())))
+              .orElseThrow());
+    }
+  }
+
+  /** Asks by a model on the meta device, where it takes no memory. */
+  private static Optional<String> unbuilt(
+      Experiment experiment, Components components, Placement placement, Question question)
+      throws IOException {
+    Placement meta = new Placement(Devices.meta(), ScalarType.Float);
+    try (PointerScope scope = new PointerScope();
+        Model model = ModelStart.build(experiment, components, meta, false, warning -> {})) {
+      return question.of(new StepMemory(model, placement.compute(), experiment.stages().get(0)));
+    }
+  }
+
+  private Step step() {
+    TrainerSettings settings = stage.trainer();
+    return new Step(
+        settings.batchSize(),
+        stage.data().sequenceLength(),
+        settings.recompute(),
+        settings.accumulate() > 1);
+  }
+
+  /** Returns the predicted bytes of a step at its fullest moment. */
+  private double peak() {
+    return TrainingMemory.of(model, compute, step()).peak();
+  }
+
+  /**
+   * Says that a step clearly needs more than there is, in one line.
+   *
+   * @param device the name of the device
+   * @param total bytes that it has
+   * @return nothing if it may fit
+   */
+  Optional<String> warning(String device, double total) {
+    if (peak() <= CLEARLY * total) {
+      return Optional.empty();
+    }
+    List<String> fitting = fitting(total);
+    return Optional.of(
+        prediction()
+            + ", and "
+            + device
+            + " has "
+            + Messages.bytes(total)
+            + "; "
+            + (fitting.isEmpty() ? NONE_FITS : "predicted to fit: " + String.join("; ", fitting)));
+  }
+
+  /** Says what was needed, what there is and which settings fit, over several lines. */
+  String refusal(CudaOutOfMemory refused) {
+    StringBuilder text = new StringBuilder(refused.text()).append(".\n").append(prediction());
+    if (refused.available().isPresent()) {
+      List<String> fitting = fitting(refused.available().getAsDouble());
+      text.append(fitting.isEmpty() ? ": " + NONE_FITS : "; these settings are predicted to fit:");
+      fitting.forEach(each -> text.append("\n  ").append(each));
+    }
+    return text.toString();
+  }
+
+  private String prediction() {
+    Step step = step();
+    return "a step of "
+        + Messages.count(step.rows(), "sequence")
+        + " of "
+        + Messages.count(step.tokens(), "token")
+        + " is predicted to take "
+        + Messages.bytes(peak());
+  }
+
+  private List<String> fitting(double memory) {
+    return FittingStep.below(model, compute, step(), stage.trainer().accumulate(), memory).stream()
+        .map(this::text)
+        .toList();
+  }
+
+  /** The settings that are others, and what they take. */
+  private String text(FittingStep fitting) {
+    Step asked = step();
+    Step step = fitting.step();
+    List<String> settings = new ArrayList<>();
+    if (step.recompute() != asked.recompute()) {
+      settings.add("trainer.recompute = " + step.recompute().name().toLowerCase(Locale.ROOT));
+    }
+    if (step.rows() != asked.rows()) {
+      settings.add("trainer.batch-size = " + step.rows());
+    }
+    if (fitting.forwards() != stage.trainer().accumulate()) {
+      settings.add("trainer.accumulate = " + fitting.forwards());
+    }
+    if (step.tokens() != asked.tokens()) {
+      settings.add("data.sequence-length = " + step.tokens());
+    }
+    return String.join(", ", settings) + " (" + Messages.bytes(fitting.peak()) + ")";
+  }
+}

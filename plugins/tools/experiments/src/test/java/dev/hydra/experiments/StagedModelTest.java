@@ -1,0 +1,90 @@
+package dev.hydra.experiments;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import dev.hydra.api.ConfigException;
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.Placement;
+import dev.hydra.composer.model.Recompute;
+import dev.hydra.libtorch.graphs.GraphMode;
+import dev.hydra.libtorch.runtime.Devices;
+import dev.hydra.trainer.step.TrainingStep;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Test;
+
+class StagedModelTest {
+  private static final String STAGES =
+      """
+      experiment.models.wide {
+        stages = [
+          { until = 0.3, model { depth = 1, block.paths = [ { ffn { type = swiglu, hidden = 32 } } ] } }
+          { until = 0.5, grow-in = 0.1, model.depth = 1 }
+        ]
+        grow-in = 0.2
+        model.depth = 2
+      }
+      """;
+
+  @Test
+  void theModelIsThatOfEachStageAndThenTheWhole() {
+    Study study = Studies.read(STAGES, false);
+    StudyTask task = study.tasks().get(0);
+    StudyModel wide = study.models().get(0);
+    Trial trial = new Trial(task, wide, 1e-3, 20, 0);
+    Examples examples = new Examples(task, study.budget());
+    List<Integer> sites = new ArrayList<>();
+    try (Model model =
+            Model.build(
+                wide.spec(task, 0),
+                Studies.COMPONENTS,
+                new Placement(Devices.cpu(), ScalarType.Float),
+                0);
+        TrainingStep training =
+            new TrainingStep(
+                model, study.optimizer(1e-3), Recompute.NONE, GraphMode.OFF, warning -> {});
+        TrainingBatches batches = new TrainingBatches(examples, 0, 4, 6);
+        StagedModel staged = new StagedModel(trial, model, training)) {
+      for (int step = 0; step < 20; step++) {
+        staged.at(step);
+        sites.add(model.slots().size());
+        assertThat(training.run(i -> batches.next(), 1, 1e-3).finite()).isTrue();
+      }
+      assertEquals(wide.spec(task), model.spec());
+    }
+    // A feed-forward, then attention before it, then both twice.
+    assertEquals(List.of(1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 4), sites.subList(0, 11));
+  }
+
+  @Test
+  void sizesAreThoseOfTheWholeModel() {
+    Study study = Studies.read(STAGES, false);
+    Study whole = Studies.read("experiment.models.wide.model.depth = 2", false);
+    assertEquals(
+        whole.sizes().check(whole, Studies.COMPONENTS),
+        study.sizes().check(study, Studies.COMPONENTS));
+  }
+
+  @Test
+  void mistakesAreNamedBeforeTraining() {
+    assertThat(problem("stages = [{ until = 2 }]")).contains("stages[0].until", "between 0 and 1");
+    assertThat(problem("stages = [{ until = 0.5 }, { until = 0.4 }]"))
+        .contains("stages[1].until", "later");
+    assertThat(problem("stages = 3")).contains("list of objects");
+    assertThat(problem("stages = [{ until = 0.5, model.block.paths = [{ mixer.type = none }] }]"))
+        .contains("none");
+  }
+
+  private static String problem(String more) {
+    return assertThrows(
+            ConfigException.class,
+            () -> {
+              Study study = Studies.read("experiment.models.wide { " + more + " }", false);
+              study.sizes().check(study, Studies.COMPONENTS);
+            })
+        .getMessage();
+  }
+}

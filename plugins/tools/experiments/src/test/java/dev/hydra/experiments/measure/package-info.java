@@ -1,0 +1,4 @@
+@NullMarked
+package dev.hydra.experiments.measure;
+
+import org.jspecify.annotations.NullMarked;

@@ -7,6 +7,7 @@ import dev.hydra.api.PluginRegistry;
 import dev.hydra.cli.common.Installation;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.RunPlugins;
+import dev.hydra.bench.Throughput;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.config.OptionGroup;
 import dev.hydra.composer.model.Components;
@@ -124,7 +125,8 @@ final class ConfigCommand extends CommandGroup {
         Stream.of(
                 Experiment.documentation(),
                 List.of(RunPlugins.documentation()),
-                Study.documentation())
+                Study.documentation(),
+                List.of(Throughput.documentation()))
             .flatMap(List::stream)
             .toList();
     List<OptionGroup> chosen =

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.typesafe.config.ConfigFactory;
 import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.swap.SwapHost;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.SwapRequest;
@@ -21,6 +22,7 @@ import java.util.concurrent.CompletableFuture;
 import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.javacpp.SizeTPointer;
 import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.bytedeco.pytorch.global.torch_cuda;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -34,11 +36,30 @@ import org.junit.jupiter.api.condition.EnabledIf;
 class EngineCudaTest {
   private static final Sampling GREEDY = new Sampling(0, 0, 1, 0);
 
+  /** In place of experts, whose product in float32 asks the host. */
+  private static final String DENSE =
+      """
+      model.block.paths = [
+        { mixer { type = mamba2, state = 8, head-dim = 16 }, gate = 1.0 }
+        { mixer { type = sparse-global, heads = 2, window = 8, global-every = 4, globals = 3 }
+          gate = 1.0, at = "::2" }
+        { mixer { type = full, heads = 2 }, name = attention, gate = 1.0, at = "1::2" }
+        { ffn { type = swiglu, hidden = 32 }, gate = 1.0 }
+        { memory { type = workspace, slots = 4, dim = 8, heads = 2, chunk = 6 }
+          gate = learned, at = "1" }
+        { memory { type = pkm, keys = 8, key-dim = 8, value-dim = 16, heads = 2, top-k = 2 }
+          gate = learned, at = "2" }
+      ]
+      """;
+
+  private static final Device CUDA = new Device("cuda:0");
+
+  /** Without experts, in float32: of other numbers of rows come the same tokens. */
   private static Model model;
 
   @BeforeAll
   static void build() {
-    model = Trial.model(new Device("cuda:0"));
+    model = Trial.model(new Placement(CUDA, ScalarType.Float), DENSE);
   }
 
   @AfterAll
@@ -75,6 +96,10 @@ class EngineCudaTest {
   }
 
   private static void compare(int sessions, Sampling... ways) {
+    compare(model, sessions, ways);
+  }
+
+  private static void compare(Model model, int sessions, Sampling... ways) {
     List<Request> requests = requests(new SplittableRandom(sessions), 2 * sessions, ways);
     try (Engine issued = Trial.engine(model, sessions, 0, GraphMode.OFF);
         Engine captured = Trial.engine(model, sessions, 0, GraphMode.AUTO)) {
@@ -87,6 +112,25 @@ class EngineCudaTest {
   @Test
   void aReplayedTextIsTheSame() {
     compare(1, GREEDY);
+  }
+
+  @Test
+  void withEveryKindOfState() {
+    try (Model whole = Trial.model(new Placement(CUDA, ScalarType.BFloat16), "")) {
+      compare(whole, 1, GREEDY);
+      compare(whole, 1, new Sampling(1, 0, 1, 0));
+    }
+  }
+
+  @Test
+  void whatAsksTheHostIsIssued() {
+    try (Model whole = Trial.model(new Placement(CUDA, ScalarType.Float), "");
+        Engine issued = Trial.engine(whole, 4, 0, GraphMode.OFF);
+        Engine refused = Trial.engine(whole, 4, 0, GraphMode.AUTO)) {
+      List<Request> requests = requests(new SplittableRandom(3), 6, GREEDY);
+      assertEquals(answers(issued, requests), answers(refused, requests));
+      assertEquals(0, refused.replayed());
+    }
   }
 
   @Test

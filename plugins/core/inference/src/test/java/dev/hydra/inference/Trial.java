@@ -18,7 +18,6 @@ import dev.hydra.router.topk.ChunkTopKRouterFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
-import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** A small model with every kind of state, and texts to continue. */
@@ -54,12 +53,14 @@ final class Trial {
   private Trial() {}
 
   static Model model() {
-    return model(Devices.cpu());
+    return model(new Placement(Devices.cpu(), ScalarType.Float), "");
   }
 
-  static Model model(Device device) {
+  /** The model with some of its configuration in other words. */
+  static Model model(Placement placement, String overrides) {
     return Model.build(
-        ModelSpec.read(ConfigFactory.parseString(MODEL)),
+        ModelSpec.read(
+            ConfigFactory.parseString(overrides).withFallback(ConfigFactory.parseString(MODEL))),
         Components.of(
             new Mamba2Factory(),
             new SparseGlobalFactory(),
@@ -69,7 +70,7 @@ final class Trial {
             new ChunkTopKRouterFactory(),
             new WorkspaceFactory(),
             new ProductKeyMemoryFactory()),
-        new Placement(device, ScalarType.Float),
+        placement,
         11);
   }
 

@@ -70,8 +70,7 @@ final class FusedSlotWrites extends CustomFunction {
      * @param weight float32 [slots, dim]
      * @param bias float32 [slots]
      */
-    SlotWriter.Writes compute(
-        Tensor keys, Tensor values, Tensor weight, Tensor bias, long chunks) {
+    SlotWriter.Writes compute(Tensor keys, Tensor values, Tensor weight, Tensor bias, long chunks) {
       Tensor[] found =
           new FusedSlotWrites(kernels, shape, vector, chunks).apply(keys, values, weight, bias);
       return new SlotWriter.Writes(found[1], found[0]);

@@ -78,8 +78,7 @@ final class SlotWriter {
    * @param keys [batch, chunks * chunk, heads * slots]
    * @param values [batch, chunks * chunk, dim]
    */
-  static Writes plain(
-      Tensor keys, Tensor values, Tensor gate, Tensor gateBias, SlotShape shape) {
+  static Writes plain(Tensor keys, Tensor values, Tensor gate, Tensor gateBias, SlotShape shape) {
     Tensor scores = byHead(keys, shape).transpose(-1, -2);
     Tensor weights = Tensors.upcast(scores).softmax(-1);
     Tensor read = Tensors.cast(weights, Tensors.type(values)).matmul(byHead(values, shape));

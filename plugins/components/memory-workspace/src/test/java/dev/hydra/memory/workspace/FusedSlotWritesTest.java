@@ -45,8 +45,7 @@ class FusedSlotWritesTest {
     Map<String, Tensor> given = new TreeMap<>();
     given.put("keys", random.values(batch, time, (long) heads * slots));
     given.put("values", random.values(batch, time, shape.dim()));
-    given.put(
-        "weight", Tensors.mul(random.values(slots, shape.dim()), 1 / Math.sqrt(shape.dim())));
+    given.put("weight", Tensors.mul(random.values(slots, shape.dim()), 1 / Math.sqrt(shape.dim())));
     given.put("bias", random.values(slots));
     given.put("direction of content", random.values(batch, chunks, slots, shape.dim()));
     given.put("direction of gates", random.values(batch, chunks, slots));

@@ -67,7 +67,7 @@ final class FusedSsd extends CustomFunction {
         FusedSsd.class,
         Stream.concat(
                 Stream.of("primitives.cu", "tensor_cores.cu", "tiles.cu", "chunk_documents.cu"),
-                Stream.concat(Stream.of("tiles"), Stream.of(parts))
+                Stream.concat(Stream.of("tiles", "wide"), Stream.of(parts))
                     .map(part -> "ssd_" + part + ".cu"))
             .toArray(String[]::new));
   }

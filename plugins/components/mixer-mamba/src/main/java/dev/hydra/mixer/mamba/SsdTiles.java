@@ -78,7 +78,7 @@ record SsdTiles(boolean fp32, int headDim, int state, boolean onePass) {
     int channels = channels(fp32, headDim, state);
     int states = part(state, 128);
     int height = channels % (2 * STRIP) == 0 && !fp32 ? 2 * STRIP : STRIP;
-    int width = states % (2 * STRIP) == 0 ? 2 * STRIP : STRIP;
+    int width = states % (2 * STRIP) == 0 && states > 64 ? 2 * STRIP : STRIP;
     return channels / height * (states / width) * 32;
   }
 

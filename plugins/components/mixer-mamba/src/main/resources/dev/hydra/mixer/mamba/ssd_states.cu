@@ -10,15 +10,26 @@
 // and last = sum. What a chunk adds is rounded to Element on the way, as states are; sums are float32.
 
 namespace chunk_states {
+#if WIDE
+constexpr int STAGES = 3;
+constexpr int AT_ONCE = 2;     // heads, each by four warps
+constexpr int WORKERS = AT_ONCE * 128;
+typedef Panels<Q, PT> Values;
+typedef Panels<Q, NT> Keys;
+constexpr int HEAD = Values::BYTES + 1024;
+#else
 constexpr int STAGES = 4;
+constexpr int AT_ONCE = 1;
 constexpr int HEIGHT = PT % 32 == 0 && PARTS == 1 ? 32 : 16;  // channels of a warp
-constexpr int WIDTH = NT % 32 == 0 ? 32 : 16;                 // states of a warp
+constexpr int WIDTH = NT % 32 == 0 && NT > 64 ? 32 : 16;      // states of a warp
 constexpr int P_WARPS = PT / HEIGHT;
 constexpr int WORKERS = P_WARPS * (NT / WIDTH) * 32;
 typedef Tile<Q, PT> Values;
 typedef Tile<Q, NT> Keys;
-constexpr int STAGE = Values::BYTES + Q * 4;
-constexpr int BYTES = Keys::BYTES + STAGES * STAGE;
+constexpr int HEAD = Values::BYTES + Q * 4;
+#endif
+constexpr int STAGE = AT_ONCE * HEAD;
+constexpr int BYTES = SLACK + Keys::BYTES + STAGES * STAGE;
 
 // Each token (depth) of an operand a times its weight.
 __device__ __forceinline__ void weigh(Operand& a, float2 near, float2 far) {
@@ -30,7 +41,7 @@ __device__ __forceinline__ void weigh(Operand& a, float2 near, float2 far) {
 }  // namespace chunk_states
 extern "C" __device__ const int ssd_chunk_states_bytes = chunk_states::BYTES;
 
-// A block takes one chunk and, in turn, heads of one group: k stays in registers over all of them.
+// A block takes one chunk and, in turn, heads of one group: k stays where it is over all of them.
 //
 // Launch: grid (chunks, groups * splits * P_TILES * N_TILES, batch), chunk_states::WORKERS threads,
 // dynamic shared memory chunk_states::BYTES; split s of a group takes heads ceil(shared / splits) * s and on.
@@ -48,8 +59,13 @@ extern "C" __global__ void __launch_bounds__(chunk_states::WORKERS, 1) ssd_chunk
   int thread = threadIdx.x;
   int lane = thread & 31;
   int warp = thread >> 5;
+#if WIDE
+  int own_head = __shfl_sync(0xffffffffu, warp / 4, 0);  // of those at once
+  int channel = warp % 4 * 16;
+#else
   int channel = warp % P_WARPS * HEIGHT;
   int column = warp / P_WARPS * WIDTH;
+#endif
   Long chunks = gridDim.x;
   Long chunk = blockIdx.x;
   Long row = blockIdx.z;
@@ -66,20 +82,63 @@ extern "C" __global__ void __launch_bounds__(chunk_states::WORKERS, 1) ssd_chunk
   v += row * v_batch + from * v_time + begin * v_head + p0;
   weight += (row * heads + begin) * chunks * Q + from;
   int count = (int)(end - begin);
-  char* stages = SHARED + Keys::BYTES;
+  char* base = begin_panels(SHARED);
+  char* stages = base + Keys::BYTES;
   auto fetch = [&](int i) {
-    if (i < count) {
-      char* stage = stages + i % STAGES * STAGE;
-      Values(stage).load<WORKERS>(v + i * v_head, v_time, valid, thread);
-      load_values<Q>(stage + Values::BYTES, weight + i * chunks * Q, thread);
+#pragma unroll
+    for (int each = 0; each < AT_ONCE; each++) {
+      int head = i * AT_ONCE + each;
+      if (head < count) {
+        char* to = stages + i % STAGES * STAGE + each * HEAD;
+        Values(to).load<WORKERS>(v + head * v_head, v_time, valid, thread);
+        load_values<Q>(to + Values::BYTES, weight + head * chunks * Q, thread);
+      }
     }
     copies_commit();
   };
 
-  Keys keys(SHARED);
+  Keys keys(base);
   keys.load<WORKERS>(k + row * k_batch + from * k_time + group * k_group + n0, k_time, valid, thread);
 #pragma unroll
   for (int i = 0; i < STAGES - 1; i++) fetch(i);
+  Element* to = states + (((row * chunks + chunk) * heads + begin) * P + p0 + channel + (lane >> 2)) * N + n0;
+#if WIDE
+  to += own_head * P * N;
+  for (int i = 0; i * AT_ONCE < count; i++) {
+    copies_wait<STAGES - 2>();
+    wide_publish();
+    __syncthreads();
+    fetch(i + STAGES - 1);
+    if (i * AT_ONCE + own_head < count) {
+      char* stage = stages + i % STAGES * STAGE + own_head * HEAD;
+      Values values(stage);
+      const float* weights = (const float*)(stage + Values::BYTES) + 2 * (lane & 3);
+      Operand left[Q / 16];
+#pragma unroll
+      for (int step = 0; step < Q / 16; step++) {
+        values.a_transposed(left[step], 16 * step, channel, lane);
+        weigh(left[step], *(const float2*)(weights + 16 * step), *(const float2*)(weights + 16 * step + 8));
+      }
+      Sums sum[NT / 64][4] = {};
+      wide_begin();
+#pragma unroll
+      for (int panel = 0; panel < NT / 64; panel++) {
+#pragma unroll
+        for (int step = 0; step < Q / 16; step++) {
+          wide_multiply(sum[panel], left[step], keys.across_rows(16 * step, 64 * panel), step > 0);
+        }
+      }
+      wide_end();
+#pragma unroll
+      for (int panel = 0; panel < NT / 64; panel++) {
+        store_row<4>(to + 64 * panel, sum[panel], 0, true, lane);
+        store_row<4>(to + 8 * N + 64 * panel, sum[panel], 1, true, lane);
+      }
+    }
+    to += AT_ONCE * P * N;
+  }
+#else
+  to += column;
   copies_wait<STAGES - 2>();
   __syncthreads();
   Operand right[Q / 16][WIDTH / 16];
@@ -88,7 +147,6 @@ extern "C" __global__ void __launch_bounds__(chunk_states::WORKERS, 1) ssd_chunk
 #pragma unroll
     for (int n = 0; n < WIDTH / 16; n++) keys.b_transposed(right[step][n], 16 * step, column + 16 * n, lane);
   }
-  Element* to = states + (((row * chunks + chunk) * heads + begin) * P + p0 + channel + (lane >> 2)) * N + n0 + column;
   for (int i = 0; i < count; i++) {
     copies_wait<STAGES - 2>();
     __syncthreads();
@@ -117,6 +175,7 @@ extern "C" __global__ void __launch_bounds__(chunk_states::WORKERS, 1) ssd_chunk
     }
     to += P * N;
   }
+#endif
 }
 
 namespace pass_states {

@@ -23,6 +23,7 @@ class SsdTilesTest {
   @Test
   void statesAreTakenInPartsOfWarps() {
     assertEquals(256, SsdTiles.of(false, 64, 128, 64, H100).stateThreads());
+    assertEquals(256, SsdTiles.of(false, 64, 64, 64, H100).stateThreads());
     assertEquals(512, SsdTiles.of(true, 64, 128, 64, H100).stateThreads());
     assertEquals(3 * 5 * 32, SsdTiles.of(false, 48, 80, 64, H100).stateThreads());
     assertEquals(4, SsdTiles.of(false, 64, 128, 64, H100).passBlocks(256));

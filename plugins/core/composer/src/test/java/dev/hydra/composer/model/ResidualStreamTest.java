@@ -17,8 +17,7 @@ class ResidualStreamTest {
 
   private final Tensor sum = Tensor.create(1.0, 2.0);
   private final Tensor addend = Tensor.create(10.0, 20.0);
-  private final GatedAddend gated =
-      new GatedAddend(Tensor.create(2.0, 4.0), Tensor.create(0.5), 1);
+  private final GatedAddend gated = new GatedAddend(Tensor.create(2.0, 4.0), Tensor.create(0.5), 1);
 
   @Test
   void whatIsStillToBeAddedIsAddedOnce() {

@@ -47,13 +47,7 @@ public final class Norms {
   public static Tensor rmsOfGroups(Tensor x, Tensor weight, double epsilon, ScalarType type) {
     return of(
         new NormInput(
-            x,
-            Optional.empty(),
-            Optional.of(weight.flatten()),
-            weight.size(1),
-            1,
-            epsilon,
-            type));
+            x, Optional.empty(), Optional.of(weight.flatten()), weight.size(1), 1, epsilon, type));
   }
 
   /**

@@ -59,8 +59,7 @@ class FusedStreamNormTest {
             ScalarType second = Tensors.type(in.get("addend 0"));
             ScalarType first = both ? Tensors.type(stream) : second;
             return results(
-                Norms.rmsOfGated(
-                        stream, addends(in), in.get("the weight"), EPSILON, first, second)
+                Norms.rmsOfGated(stream, addends(in), in.get("the weight"), EPSILON, first, second)
                     .orElseThrow());
           },
           in -> {

@@ -111,11 +111,17 @@ record SsdTiles(boolean fp32, int headDim, int state, boolean onePass) {
   /** What the kernels are compiled with. */
   Map<String, Integer> macros(boolean fp32Steps, boolean documents) {
     return Map.of(
-        "HEAD_DIM", headDim,
-        "STATE", state,
-        "CHUNK", chunk(),
-        "IN_FP32", fp32 ? 1 : 0,
-        "DT_FP32", fp32Steps ? 1 : 0,
-        "DOCUMENTS", documents ? 1 : 0);
+        "HEAD_DIM",
+        headDim,
+        "STATE",
+        state,
+        "CHUNK",
+        chunk(),
+        "IN_FP32",
+        fp32 ? 1 : 0,
+        "DT_FP32",
+        fp32Steps ? 1 : 0,
+        "DOCUMENTS",
+        documents ? 1 : 0);
   }
 }

@@ -66,18 +66,7 @@ class SsdTilesTest {
   void macrosSayAllOfIt() {
     assertEquals(
         Map.of(
-            "HEAD_DIM",
-            64,
-            "STATE",
-            128,
-            "CHUNK",
-            128,
-            "IN_FP32",
-            0,
-            "DT_FP32",
-            1,
-            "DOCUMENTS",
-            0),
+            "HEAD_DIM", 64, "STATE", 128, "CHUNK", 128, "IN_FP32", 0, "DT_FP32", 1, "DOCUMENTS", 0),
         SsdTiles.of(false, 64, 128, 24, H100).macros(true, false));
   }
 }

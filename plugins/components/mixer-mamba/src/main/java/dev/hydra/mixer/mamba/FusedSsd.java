@@ -28,7 +28,7 @@ final class FusedSsd extends CustomFunction {
           program("decay"),
           program("states"),
           program("mixing", "output"),
-          program("states", "mixing", "forward"),
+          program("mixing", "forward"),
           program("mixing", "backward_x"),
           program("backward_projections"),
           program("decay", "backward_steps"));
@@ -36,7 +36,8 @@ final class FusedSsd extends CustomFunction {
   /** Those that there is no way without; there is one without ssd_scores and ssd_forward. */
   private static final List<String> NEEDED =
       List.of(
-          "ssd_states",
+          "ssd_chunk_states",
+          "ssd_pass_states",
           "ssd_output",
           "ssd_backward_x",
           "ssd_backward_states",
@@ -66,7 +67,7 @@ final class FusedSsd extends CustomFunction {
         FusedSsd.class,
         Stream.concat(
                 Stream.of("primitives.cu", "tensor_cores.cu", "tiles.cu", "chunk_documents.cu"),
-                Stream.concat(Stream.of("tiles"), Stream.of(parts))
+                Stream.concat(Stream.of("tiles", "wide"), Stream.of(parts))
                     .map(part -> "ssd_" + part + ".cu"))
             .toArray(String[]::new));
   }
@@ -118,7 +119,7 @@ final class FusedSsd extends CustomFunction {
   /** Whether CUDA can count the blocks: along z up to 2 batch, along y up to all parts of heads. */
   private static boolean gridFits(SsdInput in, SsdTiles tiles) {
     return 2 * in.x().size(0) <= Kernel.Grid.MOST_ROWS
-        && in.x().size(2) * tiles.stateTiles() <= Kernel.Grid.MOST_ROWS
+        && in.x().size(2) * tiles.stateTiles() * tiles.channelTiles() <= Kernel.Grid.MOST_ROWS
         && in.x().numel() > 0;
   }
 

@@ -20,6 +20,7 @@ final class SsdLaunch {
   private static final int HEADS_AT_ONCE = 32;
   private static final int STEP_THREADS = 1024;
   private static final int SUM_THREADS = 256;
+  private static final int PASS_THREADS = 256;
 
   /** Blocks per multiprocessor that fill the device, where two share one and where they do not. */
   private static final double TWO = 1.9;
@@ -88,7 +89,7 @@ final class SsdLaunch {
       launch("ssd_scores", grid(groups), strided(in.b()), strided(in.c()), scores, time);
       launch(
           "ssd_forward",
-          new Grid(tiles.headDim() / tiles.forwardP(), heads, batch, 2 * tiles.threads()),
+          new Grid(tiles.channelTiles(), heads, batch, 2 * tiles.threads()),
           strided(in.x()),
           strided(in.b()),
           strided(in.c()),
@@ -101,7 +102,6 @@ final class SsdLaunch {
           in.skip(),
           initial(),
           strided(y),
-          null,
           last,
           time,
           chunks,
@@ -140,7 +140,7 @@ final class SsdLaunch {
   Gradients backward(SsdKept decay, Tensor dy, @Nullable Tensor dLast, @Nullable Tensor dInitial) {
     @Nullable Tensor kept = decay.before();
     Tensor before = kept == null ? before(decay, null) : kept;
-    Tensor after = sweep(decay, dy, in.c(), decay.fromStart(), dLast, dInitial, true);
+    Tensor after = states(decay, dy, in.c(), decay.fromStart(), dLast, dInitial, true);
 
     long scoreSplits = splits(chunks * groups * batch, ONE);
     Tensor dx = Split.room(in.x());
@@ -277,10 +277,10 @@ final class SsdLaunch {
 
   /** The states before chunks; the one after all of them goes to {@code last}. */
   private Tensor before(SsdKept decay, @Nullable Tensor last) {
-    return sweep(decay, in.x(), in.b(), decay.toEnd(), initial(), last, false);
+    return states(decay, in.x(), in.b(), decay.toEnd(), initial(), last, false);
   }
 
-  private Tensor sweep(
+  private Tensor states(
       SsdKept decay,
       Tensor values,
       Tensor keys,
@@ -290,36 +290,28 @@ final class SsdLaunch {
       boolean backward) {
     Tensor states =
         empty(Tensors.type(in.x()), batch, chunks, heads, tiles.headDim(), tiles.state());
-    long parts = (long) (tiles.headDim() / tiles.sweepP()) * (tiles.state() / tiles.sweepN());
-    long length = SsdTiles.segment(parts * heads * batch, chunks, kernels.gpu().multiprocessors());
-    long segments = (chunks + length - 1) / length;
-    @Nullable Tensor sums = null;
-    @Nullable Tensor passings = null;
-    if (segments > 1) {
-      sums = floats(batch, heads, segments, tiles.headDim(), tiles.state());
-      passings = floats(batch, heads, segments);
-    }
-    for (boolean gather : segments > 1 ? new boolean[] {true, false} : new boolean[] {false}) {
-      launch(
-          "ssd_states",
-          new Grid(parts * (gather ? segments - 1 : segments), heads, batch, tiles.sweepThreads()),
-          strided(values),
-          strided(keys),
-          weight,
-          decay.total(),
-          initial,
-          states,
-          last,
-          time,
-          chunks,
-          shared,
-          backward ? 1L : 0L,
-          segments,
-          length,
-          gather ? 1L : 0L,
-          sums,
-          passings);
-    }
+    long parts = (long) tiles.channelTiles() * tiles.stateTiles();
+    long splits = splits(chunks * groups * parts * batch, ONE);
+    launch(
+        "ssd_chunk_states",
+        new Grid(chunks, groups * splits * parts, batch, tiles.stateThreads()),
+        strided(values),
+        strided(keys),
+        weight,
+        states,
+        time,
+        heads,
+        shared,
+        splits);
+    launch(
+        "ssd_pass_states",
+        new Grid(tiles.passBlocks(PASS_THREADS), heads, batch, PASS_THREADS),
+        states,
+        decay.total(),
+        initial,
+        last,
+        chunks,
+        backward ? 1L : 0L);
     return states;
   }
 

@@ -10,35 +10,15 @@ import java.util.Map;
  * @param fp32 whether x, B, C and y are float32, else bfloat16
  * @param headDim channels of a head
  * @param state elements of the state per channel
- * @param sweepP channels of a block that computes states
- * @param sweepN states of a block that computes states
- * @param forwardP channels of a block that computes a whole forward pass
- * @param onePass whether there are enough heads for such blocks to fill the device
+ * @param onePass whether there are enough heads for blocks that take one over all time to fill the
+ *     device
  */
-record SsdTiles(
-    boolean fp32, int headDim, int state, int sweepP, int sweepN, int forwardP, boolean onePass) {
+record SsdTiles(boolean fp32, int headDim, int state, boolean onePass) {
   private static final int STRIP = 16;
   private static final int LARGEST = 256;
 
   /** The share of the multiprocessors that must have a block for the device to count as full. */
   private static final double FULL = 0.9;
-
-  /** Blocks of a sweep that a multiprocessor has room for, in the sizes that need segments. */
-  private static final int SWEEPS_AT_ONCE = 3;
-
-  /** Chunks of a segment below which filling and emptying its pipeline is most of the work. */
-  private static final long LEAST_SEGMENT = 4;
-
-  /** Fewer segments do not make up for walking over each of them twice. */
-  private static final long FEWEST_SEGMENTS = 4;
-
-  /** Warps of a block that computes states, unless each had more states than this. */
-  private static final int MOST_WARPS = 16;
-
-  private static final int WIDEST = 64;
-
-  private static final int LEAST_SWEEP_P = 32;
-  private static final int LEAST_SWEEP_N = 64;
 
   /** Whether the kernels can compute heads of these sizes. */
   static boolean possible(long headDim, long state) {
@@ -52,33 +32,8 @@ record SsdTiles(
    * @param multiprocessors of the device
    */
   static SsdTiles of(boolean fp32, int headDim, int state, long heads, int multiprocessors) {
-    double enough = FULL * multiprocessors;
-    int p = channels(fp32, headDim, state);
-    int n = part(state, 128);
-    int sweepP = p;
-    int sweepN = n;
-    while (blocks(heads, headDim / sweepP, state / sweepN) < enough
-        && halves(sweepP, LEAST_SWEEP_P)) {
-      sweepP /= 2;
-    }
-    while (blocks(heads, headDim / sweepP, state / sweepN) < enough
-        && halves(sweepN, LEAST_SWEEP_N)) {
-      sweepN /= 2;
-    }
-    int forwardP = p;
-    if (blocks(heads, headDim / forwardP, 1) < enough && halves(forwardP, LEAST_SWEEP_P)) {
-      forwardP /= 2;
-    }
-    boolean onePass = blocks(heads, headDim / forwardP, 1) >= enough;
-    return new SsdTiles(fp32, headDim, state, sweepP, sweepN, onePass ? forwardP : p, onePass);
-  }
-
-  private static double blocks(long heads, int more, int evenMore) {
-    return (double) heads * more * evenMore;
-  }
-
-  private static boolean halves(int size, int least) {
-    return size % (2 * STRIP) == 0 && size / 2 >= least;
+    long blocks = heads * (headDim / channels(fp32, headDim, state));
+    return new SsdTiles(fp32, headDim, state, blocks >= FULL * multiprocessors);
   }
 
   private static int channels(boolean fp32, int headDim, int state) {
@@ -118,14 +73,19 @@ record SsdTiles(
     return 2 * chunk();
   }
 
-  /** Threads of a block that computes states. */
-  int sweepThreads() {
-    int rows = sweepP / STRIP;
-    int width = STRIP;
-    while (width < WIDEST && rows * (sweepN / part(sweepN, width)) > MOST_WARPS) {
-      width *= 2;
-    }
-    return rows * (sweepN / part(sweepN, width)) * 32;
+  /** Threads of a block that computes what chunks add to states. */
+  int stateThreads() {
+    int channels = channels(fp32, headDim, state);
+    int states = part(state, 128);
+    int height = channels % (2 * STRIP) == 0 && !fp32 ? 2 * STRIP : STRIP;
+    int width = states % (2 * STRIP) == 0 && states > 64 ? 2 * STRIP : STRIP;
+    return channels / height * (states / width) * 32;
+  }
+
+  /** Blocks of {@code threads} threads that pass the states of one head on, 16 bytes a thread. */
+  long passBlocks(int threads) {
+    long perBlock = (long) threads * (fp32 ? 4 : 8);
+    return ((long) headDim * state + perBlock - 1) / perBlock;
   }
 
   /** 32-bit words of C B^T in a chunk: 16 x 16 blocks at or below the diagonal. */
@@ -148,31 +108,20 @@ record SsdTiles(
     return (heads + perSplit - 1) / perSplit;
   }
 
-  /**
-   * How many chunks are a segment of a sweep over time: all, unless that leaves most of the device
-   * idle.
-   *
-   * @param sweeps blocks, one for each tile of states of each head of each sequence
-   * @param chunks of a sequence
-   * @param multiprocessors of the device
-   */
-  static long segment(long sweeps, long chunks, int multiprocessors) {
-    long wanted = (long) SWEEPS_AT_ONCE * multiprocessors / sweeps;
-    long segments = Math.min(wanted, chunks / LEAST_SEGMENT);
-    return segments < FEWEST_SEGMENTS ? chunks : (chunks + segments - 1) / segments;
-  }
-
   /** What the kernels are compiled with. */
   Map<String, Integer> macros(boolean fp32Steps, boolean documents) {
     return Map.of(
-        "HEAD_DIM", headDim,
-        "STATE", state,
-        "CHUNK", chunk(),
-        "IN_FP32", fp32 ? 1 : 0,
-        "DT_FP32", fp32Steps ? 1 : 0,
-        "DOCUMENTS", documents ? 1 : 0,
-        "SWEEP_P", sweepP,
-        "SWEEP_N", sweepN,
-        "FORWARD_P", forwardP);
+        "HEAD_DIM",
+        headDim,
+        "STATE",
+        state,
+        "CHUNK",
+        chunk(),
+        "IN_FP32",
+        fp32 ? 1 : 0,
+        "DT_FP32",
+        fp32Steps ? 1 : 0,
+        "DOCUMENTS",
+        documents ? 1 : 0);
   }
 }

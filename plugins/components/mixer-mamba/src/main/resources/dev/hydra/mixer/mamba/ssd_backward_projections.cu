@@ -12,23 +12,8 @@ typedef Tile<Q, PT> Values;
 typedef Tile<PT, NT> State;
 constexpr int STAGE = Values::BYTES + State::BYTES + Q * 4;
 constexpr int SUMS = ROWS * 4 * 2;
-constexpr int BYTES = Projection::BYTES + 2 * STAGE + SUMS;
-constexpr int VECTORS = PT * NT / 8;
-
-__device__ __forceinline__ void eight(const Element* from, float (&to)[8]) {
-#if IN_FP32
-  float4 near = *(const float4*)from;
-  float4 far = *(const float4*)(from + 4);
-  to[0] = near.x; to[1] = near.y; to[2] = near.z; to[3] = near.w;
-  to[4] = far.x; to[5] = far.y; to[6] = far.z; to[7] = far.w;
-#else
-  uint4 packed = *(const uint4*)from;
-  to[0] = low_bf16(packed.x); to[1] = high_bf16(packed.x);
-  to[2] = low_bf16(packed.y); to[3] = high_bf16(packed.y);
-  to[4] = low_bf16(packed.z); to[5] = high_bf16(packed.z);
-  to[6] = low_bf16(packed.w); to[7] = high_bf16(packed.w);
-#endif
-}
+constexpr int FIRST = larger(Projection::BYTES, 2 * State::BYTES);  // C for dC, states before the chunk for dB
+constexpr int BYTES = FIRST + 2 * STAGE + SUMS;
 }  // namespace backward_states
 extern "C" __device__ const int ssd_backward_states_bytes = backward_states::BYTES;
 
@@ -74,7 +59,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_backward_states(
   const Element* states_from = (to_b ? after : before) + (row * chunks + chunk) * heads * P * N + n_tile * NT;
   const Element* other_states = before + (row * chunks + chunk) * heads * P * N + n_tile * NT;
   const float* weights_from = to_b ? to_end : from_start;
-  char* stages = SHARED + Projection::BYTES;
+  char* stages = SHARED + FIRST;
   float* warp_sums = (float*)(stages + 2 * STAGE);  // two sets, used in turn
 
   int count = (int)(end - begin) * P_TILES;
@@ -88,6 +73,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_backward_states(
       load_values<Q>(
           stage + Values::BYTES + State::BYTES,
           weights_from + (row * heads + head) * chunks * Q + from, thread);
+      if (to_b) {
+        State(SHARED + i % 2 * State::BYTES).load<THREADS>(other_states + (head * P + p) * N, N, PT, thread);
+      }
     }
     copies_commit();
   };
@@ -148,22 +136,18 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_backward_states(
         carried[tile * chunks * Q + from + strip + g + 8] = dot8;
       }
     } else {  // here, so that both kinds of block have as much to do
-      const Element* other = other_states + (head * P + i % P_TILES * PT) * N;
+      State other(SHARED + i % 2 * State::BYTES);
       float product = 0.0f;
 #pragma unroll
-      for (int k = 0; k < (VECTORS + THREADS - 1) / THREADS; k++) {
-        int v = thread + k * THREADS;
-        if (VECTORS % THREADS == 0 || v < VECTORS) {
-          int p = v / (NT / 8);
-          int n = v % (NT / 8) * 8;
-          float theirs[8];
-          eight(other + p * N + n, theirs);
-#pragma unroll
-          for (int e = 0; e < 8; e += 2) {
-            float s0, s1;
-            state.pair(p, n + e, s0, s1);
-            product += theirs[e] * s0 + theirs[e + 1] * s1;
-          }
+      for (int k = 0; k < (PT * NT / 2 + THREADS - 1) / THREADS; k++) {
+        int e = thread + k * THREADS;
+        if (PT * NT / 2 % THREADS == 0 || e < PT * NT / 2) {
+          int p = e / (NT / 2);
+          int n = e % (NT / 2) * 2;
+          float mine0, mine1, theirs0, theirs1;
+          state.pair(p, n, mine0, mine1);
+          other.pair(p, n, theirs0, theirs1);
+          product += mine0 * theirs0 + mine1 * theirs1;
         }
       }
       product = sum_warp(product);

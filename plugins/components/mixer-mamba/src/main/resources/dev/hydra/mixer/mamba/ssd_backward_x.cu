@@ -28,13 +28,21 @@
 //   d_scores   [splits, batch, chunks, groups, CHUNK j, CHUNK i] fp32; 16 x 16 blocks with all i < j are not written
 //   flow, kept, direct, skipped  [batch, heads, P_TILES, padded time] fp32, per t:
 //     sum of W[t][j] less sum of W[i][t]; kept[t]; du[t] . x[t]; dy[t] . x[t]
+#define WIDE_X (WIDE && STATE >= 128)  // with smaller states it is not faster
 namespace backward_x {
+#if WIDE_X
+typedef Panels<Q, N> Projection;
+typedef Panels<Q, PT> Values;
+typedef Panels<PT, N> State;
+#else
 typedef Tile<Q, N> Projection;
 typedef Tile<Q, PT> Values;
 typedef Tile<PT, N> State;
+#endif
+constexpr int STAGES = WIDE_X && N <= 128 ? 3 : 2;
 constexpr int STAGE = 2 * Values::BYTES + State::BYTES + 2 * Q * 4;
 constexpr int SUMS = (ROWS + 2) * Q * 4;
-constexpr int BYTES = Projection::BYTES + SUMS + larger(2 * STAGE, Projection::BYTES);
+constexpr int BYTES = SLACK + Projection::BYTES + SUMS + larger(STAGES * STAGE, Projection::BYTES);
 
 // The sums over the eight rows that lanes of equal lane % 4 hold, of 4 columns each: two of them meet in
 // each step, so 4 exchanges do instead of 12. Lane bits 2 and 3 say which column a lane ends up with.
@@ -59,7 +67,14 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
   using namespace backward_x;
   int thread = threadIdx.x;
   int lane = thread & 31;
+#if WIDE_X
+  int own_warp = __shfl_sync(0xffffffffu, thread >> 5, 0);
+  int warp = strip_of(own_warp);
+  int own = 16 * own_warp;  // where this warp's strip lies in panels
+  bool late = own_warp >= ROWS / 2;
+#else
   int warp = strip_of(thread >> 5);
+#endif
   int g = lane >> 2;
   int t2 = 2 * (lane & 3);
   int strip = 16 * warp;
@@ -74,21 +89,29 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
   Long end = begin + per_split < shared ? begin + per_split : shared;
   Long from = chunk * Q;
   int valid = time - from < Q ? (int)(time - from) : Q;
-  float* row_sums = (float*)(SHARED + Projection::BYTES);  // [warp][i]
-  float* column_sums = row_sums + ROWS * Q;                // [j]
+  char* base = begin_panels(SHARED);
+  char* stages = base + Projection::BYTES;
+  float* row_sums = (float*)(stages + larger(STAGES * STAGE, Projection::BYTES));  // [warp][i]
+  float* column_sums = row_sums + ROWS * Q;                                   // [j]
 #if DOCUMENTS
   int* starts = (int*)(column_sums + Q);                   // first, of the chunk
 #endif
-  char* stages = SHARED + Projection::BYTES + SUMS;
+#if !WIDE_X
+  int own = strip;
+#endif
 
   int count = (int)(end - begin) * P_TILES;
   auto fetch = [&](int i) {
     if (i < count) {
-      char* stage = stages + i % 2 * STAGE;
+      char* stage = stages + i % STAGES * STAGE;
       Long head = group * shared + begin + i / P_TILES;
       int p = i % P_TILES * PT;
-      Values(stage).load<THREADS>(
-          x + row * x_batch + from * x_time + head * x_head + p, x_time, valid, thread);
+      const Element* x_from = x + row * x_batch + from * x_time + head * x_head + p;
+#if WIDE_X
+      Values(stage).load<THREADS>(x_from, x_time, valid, thread, place);
+#else
+      Values(stage).load<THREADS>(x_from, x_time, valid, thread);
+#endif
       Values(stage + Values::BYTES)
           .load<THREADS>(
               dy + row * dy_batch + from * dy_time + head * dy_head + p, dy_time, valid, thread);
@@ -103,29 +126,41 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
     copies_commit();
   };
 
-  Projection keys(SHARED);
+  Projection keys(base);
   Projection queries(stages);
-  keys.load<THREADS>(b + row * b_batch + from * b_time + group * b_group, b_time, valid, thread);
+  const Element* keys_from = b + row * b_batch + from * b_time + group * b_group;
+#if WIDE_X
+  keys.load<THREADS>(keys_from, b_time, valid, thread, place);
+#else
+  keys.load<THREADS>(keys_from, b_time, valid, thread);
+#endif
   queries.load<THREADS>(c + row * c_batch + from * c_time + group * c_group, c_time, valid, thread);
 #if DOCUMENTS
   if (thread < Q) starts[thread] = first[row * chunks * Q + from + thread];
 #endif
   copies_commit();
   copies_wait<0>();
+  wide_publish();
   __syncthreads();
-  // Blocks of 16 tokens i that see this strip: those after it, and at index 0, where none of them can
-  // be, the diagonal, so that indices are constants.
+  // Blocks of 16 tokens i that see this strip: the diagonal and those after it. Without WIDE the diagonal
+  // is at index 0, where none of those after it can be, so that indices are constants.
   Operand scores[ROWS];
   Sums sum_scores[ROWS] = {};
 #pragma unroll
   for (int to = 0; to < ROWS; to++) {
+#if WIDE_X
+    if (to >= warp) {
+      int token = 16 * to;
+#else
     if (to > warp || to == 0) {
+      int token = to == 0 ? strip : 16 * to;
+#endif
       Sums sum = {};
 #pragma unroll
       for (int n = 0; n < N; n += 16) {
         Operand left, right;
-        keys.a(left, strip, n, lane);
-        queries.b(right, to == 0 ? strip : 16 * to, n, lane);
+        keys.a(left, own, n, lane);
+        queries.b(right, token, n, lane);
         multiply(sum, left, right);
       }
       to_operand(scores[to], sum);
@@ -133,12 +168,14 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
   }
   __syncthreads();
 
-  fetch(0);
+#pragma unroll
+  for (int i = 0; i < STAGES - 1; i++) fetch(i);
   for (int i = 0; i < count; i++) {
-    fetch(i + 1);
-    copies_wait<1>();
+    copies_wait<STAGES - 2>();
+    wide_publish();
     __syncthreads();
-    char* stage = stages + i % 2 * STAGE;
+    fetch(i + STAGES - 1);
+    char* stage = stages + i % STAGES * STAGE;
     Values values(stage);
     Values gradients(stage + Values::BYTES);
     State state(stage + 2 * Values::BYTES);
@@ -151,7 +188,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
 
     // From the state after the chunk.
     Sums sum[PT / 16] = {};
+#if WIDE_X
+    from_state(sum, keys, state, late ? Q / 2 : 0);
+#else
     from_state(sum, keys, state, strip, lane);
+#endif
     float dots[2] = {0.0f, 0.0f};
 #pragma unroll
     for (int second = 0; second < 2; second++) {
@@ -163,7 +204,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
       for (int p = 0; p < PT / 8; p++) {
         float* s = sum[p / 2][p % 2] + 2 * second;
         float x0, x1;
-        values.pair(strip + g + 8 * second, 8 * p + t2, x0, x1);
+        values.pair(own + g + 8 * second, 8 * p + t2, x0, x1);
         s[0] *= leaving;
         s[1] *= leaving;
         dots[second] += s[0] * x0 + s[1] * x1;
@@ -176,10 +217,76 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
     }
 
     // From the outputs of the chunk.
-    Operand own[PT / 16];
-#pragma unroll
-    for (int p = 0; p < PT / 16; p++) values.a(own[p], strip, 16 * p, lane);
     float columns[2] = {0.0f, 0.0f};
+    // Of a block with the tokens i from `token` on, whose dy x^T is d: what multiplies dy, and its share of sums.
+    auto mix_block = [&](Operand& mixing, const Sums& d, const Operand& score, Sums& sum_score, int token, bool diagonal) {
+      float rows[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+#pragma unroll
+      for (int r = 0; r < 4; r++) {  // register r: row g + 8 (r % 2), columns t2 + 8 (r / 2) and on
+        int second = r % 2;
+        int here = strip + g + 8 * second;
+        int column = token + 8 * (r / 2) + t2;
+        float2 other = *(const float2*)(log + column);
+        float a = other.x - own_log[second];
+        float z = other.y - own_log[second];
+        if (diagonal) {
+          a = fminf(a, 0.0f);
+          z = fminf(z, 0.0f);
+        }
+        a = exp2_fast(a);
+        z = exp2_fast(z);
+        if (diagonal && column < here) a = 0.0f;
+        if (diagonal && column + 1 < here) z = 0.0f;
+#if DOCUMENTS
+        if (here < starts[column]) a = 0.0f;
+        if (here < starts[column + 1]) z = 0.0f;
+#endif
+        float mixing_a = a * low(score, r);
+        float mixing_z = z * high(score, r);
+        set(mixing, r, mixing_a, mixing_z);
+        float d_a = d[r / 2][2 * second] * own_step[second];
+        float d_z = d[r / 2][2 * second + 1] * own_step[second];
+        sum_score[r / 2][2 * second] += d_a * a;
+        sum_score[r / 2][2 * second + 1] += d_z * z;
+        mixing_a *= d_a;
+        mixing_z *= d_z;
+        columns[second] += mixing_a + mixing_z;
+        rows[r / 2 * 2] += mixing_a;
+        rows[r / 2 * 2 + 1] += mixing_z;
+      }
+      float over = sum_rows(rows, lane);
+      if (lane < 16) {
+        row_sums[warp * Q + token + (lane & 4) * 2 + t2 + (lane >> 3)] = over;
+      }
+    };
+#if WIDE_X
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+      if (half == 0 && late) continue;
+      Sums d[ROWS / 2];
+      wide_begin();
+#pragma unroll
+      for (int p = 0; p < PT; p += 16) {
+        wide_multiply(d, values.along_rows(late ? Q / 2 : 0, p), gradients.along_rows(half * (Q / 2), p), p > 0);
+      }
+      wide_end();
+      Operand mixing[ROWS / 2] = {};
+#pragma unroll
+      for (int each = 0; each < ROWS / 2; each++) {
+        int to = half * (ROWS / 2) + each;
+        if (to >= warp) mix_block(mixing[each], d[each], scores[to], sum_scores[to], 16 * to, to == warp);
+      }
+      wide_begin();
+#pragma unroll
+      for (int each = 0; each < ROWS / 2; each++) {
+        wide_multiply(sum, mixing[each], gradients.across_rows(16 * (half * (ROWS / 2) + each), 0), 1);
+      }
+      wide_end();
+    }
+#else
+    Operand own_values[PT / 16];
+#pragma unroll
+    for (int p = 0; p < PT / 16; p++) values.a(own_values[p], strip, 16 * p, lane);
 #pragma unroll
     for (int to = 0; to < ROWS; to++) {
       if (to > warp || to == 0) {
@@ -189,52 +296,16 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
         for (int p = 0; p < PT / 16; p++) gradients.b(right[p], token, 16 * p, lane);
         Sums d = {};
 #pragma unroll
-        for (int p = 0; p < PT / 16; p++) multiply(d, own[p], right[p]);
+        for (int p = 0; p < PT / 16; p++) multiply(d, own_values[p], right[p]);
 #pragma unroll
         for (int p = 0; p < PT / 16; p++) gradients.b_transposed(right[p], token, 16 * p, lane);
         Operand mixing;
-        float rows[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-#pragma unroll
-        for (int r = 0; r < 4; r++) {  // register r: row g + 8 (r % 2), columns t2 + 8 (r / 2) and on
-          int second = r % 2;
-          int here = strip + g + 8 * second;
-          int column = token + 8 * (r / 2) + t2;
-          float2 other = *(const float2*)(log + column);
-          float a = other.x - own_log[second];
-          float z = other.y - own_log[second];
-          if (to == 0) {
-            a = fminf(a, 0.0f);
-            z = fminf(z, 0.0f);
-          }
-          a = exp2_fast(a);
-          z = exp2_fast(z);
-          if (to == 0 && column < here) a = 0.0f;
-          if (to == 0 && column + 1 < here) z = 0.0f;
-#if DOCUMENTS
-          if (here < starts[column]) a = 0.0f;
-          if (here < starts[column + 1]) z = 0.0f;
-#endif
-          float mixing_a = a * low(scores[to], r);
-          float mixing_z = z * high(scores[to], r);
-          set(mixing, r, mixing_a, mixing_z);
-          float d_a = d[r / 2][2 * second] * own_step[second];
-          float d_z = d[r / 2][2 * second + 1] * own_step[second];
-          sum_scores[to][r / 2][2 * second] += d_a * a;
-          sum_scores[to][r / 2][2 * second + 1] += d_z * z;
-          mixing_a *= d_a;
-          mixing_z *= d_z;
-          columns[second] += mixing_a + mixing_z;
-          rows[r / 2 * 2] += mixing_a;
-          rows[r / 2 * 2 + 1] += mixing_z;
-        }
-        float over = sum_rows(rows, lane);
-        if (lane < 16) {
-          row_sums[warp * Q + token + (lane & 4) * 2 + t2 + (lane >> 3)] = over;
-        }
+        mix_block(mixing, d, scores[to], sum_scores[to], token, to == 0);
 #pragma unroll
         for (int p = 0; p < PT / 16; p++) multiply(sum[p], mixing, right[p]);
       }
     }
+#endif
 
     float d = skip == nullptr ? 0.0f : skip[head];
 #pragma unroll
@@ -246,7 +317,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
       for (int p = 0; p < PT / 8; p++) {
         float* s = sum[p / 2][p % 2] + 2 * second;
         float x0, x1, dy0, dy1;
-        values.pair(here, 8 * p + t2, x0, x1);
+        values.pair(own + g + 8 * second, 8 * p + t2, x0, x1);
         gradients.pair(here, 8 * p + t2, dy0, dy1);
         to_step += s[0] * x0 + s[1] * x1;
         to_skip += dy0 * x0 + dy1 * x1;
@@ -277,8 +348,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
   d_scores += (((split * gridDim.z + row) * chunks + chunk) * groups + group) * Q * Q;
 #pragma unroll
   for (int to = 0; to < ROWS; to++) {
+#if WIDE_X
+    if (to >= warp) {
+      int token = 16 * to;
+#else
     if (to > warp || to == 0) {
       int token = to == 0 ? strip : 16 * to;
+#endif
 #pragma unroll
       for (int r = 0; r < 4; r++) {
         float* at = d_scores + (strip + g + 8 * (r % 2)) * Q + token + 8 * (r / 2) + t2;

@@ -1,12 +1,9 @@
 // The whole forward pass of a head in one sweep over time: the state stays in registers in float32
 // and never goes to memory, x is read once and y written once. For where batch * heads fill the device;
-// else ssd_states and ssd_output do the same in two passes with more blocks.
+// else ssd_chunk_states, ssd_pass_states and ssd_output do the same with more blocks.
 
 namespace forward {
-#ifndef FORWARD_P
-#define FORWARD_P PT
-#endif
-constexpr int P_WARPS = FORWARD_P / 16;
+constexpr int P_WARPS = PT / 16;
 constexpr int N_WARPS = ROWS / P_WARPS;
 
 // 16 x 16 tiles of the state per warp: as few as its warps can share evenly.
@@ -15,13 +12,48 @@ __device__ constexpr int share(int tiles) {
 }
 constexpr int TILES = share(1);
 typedef Tile<Q, N> Projection;
-typedef Tile<Q, FORWARD_P> Values;
-typedef Tile<FORWARD_P, N> State;
+typedef Tile<Q, PT> Values;
+typedef Tile<PT, N> State;
 constexpr int STAGE = Values::BYTES + 2 * Projection::BYTES + 3 * Q * 4;
 constexpr int BYTES = 2 * STAGE + 2 * State::BYTES;
 constexpr int PAIRS = ROWS * (ROWS + 1) / 2;  // 16 x 16 blocks of C B^T at or below the diagonal
 
 __device__ __forceinline__ int pair_index(int i, int j) { return i * (i + 1) / 2 + j; }
+
+// Each token (depth) of an operand a times its weight.
+__device__ __forceinline__ void weigh(Operand& a, const Operand& plain, const float* weight, int lane) {
+  float2 near = *(const float2*)(weight + 2 * (lane & 3));
+  float2 far = *(const float2*)(weight + 2 * (lane & 3) + 8);
+  set(a, 0, low(plain, 0) * near.x, high(plain, 0) * near.y);
+  set(a, 1, low(plain, 1) * near.x, high(plain, 1) * near.y);
+  set(a, 2, low(plain, 2) * far.x, high(plain, 2) * far.y);
+  set(a, 3, low(plain, 3) * far.x, high(plain, 3) * far.y);
+}
+
+// sum += weighted values (rows = channel) times keys (columns = state), a chunk deep. The operands of the
+// next step are under way while the tensor cores do this one.
+template <int COUNT, class AnyValues, class AnyKeys>
+__device__ __forceinline__ void add_products(
+    Sums (&sum)[COUNT], const AnyValues& values, const AnyKeys& keys, const float* weight,
+    int channel, int column, int lane) {
+  Operand left[2];
+  Operand right[2][COUNT];
+#pragma unroll
+  for (int step = -1; step < Q / 16; step++) {
+    int next = step + 1;
+    if (next < Q / 16) {
+      values.a_transposed(left[next % 2], 16 * next, channel, lane);
+#pragma unroll
+      for (int i = 0; i < COUNT; i++) keys.b_transposed(right[next % 2][i], 16 * next, column + 16 * i, lane);
+    }
+    if (step >= 0) {
+      Operand a;
+      weigh(a, left[step % 2], weight + 16 * step, lane);
+#pragma unroll
+      for (int i = 0; i < COUNT; i++) multiply(sum[i], a, right[step % 2][i]);
+    }
+  }
+}
 }  // namespace forward
 extern "C" __device__ const int ssd_scores_bytes = 2 * forward::Projection::BYTES;
 extern "C" __device__ const int ssd_forward_bytes = forward::BYTES;
@@ -76,7 +108,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) ssd_scores(
 // first makes y, a strip of 16 tokens a warp; the second fetches the next chunk and carries the state
 // on. They meet once a chunk.
 //
-// Launch: grid (HEAD_DIM / FORWARD_P, heads, batch), 2 * THREADS = CHUNK * 4 threads, dynamic shared memory
+// Launch: grid (P_TILES, heads, batch), 2 * THREADS = CHUNK * 4 threads, dynamic shared memory
 // forward::BYTES (too much for STATE 256).
 //
 //   x        [batch, time, heads, HEAD_DIM], strides x_batch, x_time, x_head, 1
@@ -86,8 +118,6 @@ extern "C" __global__ void __launch_bounds__(THREADS) ssd_scores(
 //   skip     D [heads] or null
 //   initial  [batch, heads, HEAD_DIM, STATE] fp32 or null: zeros
 //   y        [batch, time, heads, HEAD_DIM], strides y_batch, y_time, y_head, 1; 16-byte aligned rows
-//   states   [batch, chunks, heads, HEAD_DIM, STATE] Element or null: the states before chunks, for a
-//            backward pass that need not compute them again
 //   last     [batch, heads, HEAD_DIM, STATE] fp32 or null: the state after the last token
 //   shared   heads per group
 extern "C" __global__ void __launch_bounds__(2 * THREADS, 1) ssd_forward(
@@ -95,7 +125,7 @@ extern "C" __global__ void __launch_bounds__(2 * THREADS, 1) ssd_forward(
     Long b_time, Long b_group, const Element* c, Long c_batch, Long c_time, Long c_group,
     const float* step, const float* logs, const float* to_end, const float* total,
     const int* first, const uint4* scores, const float* skip, const float* initial, Element* y,
-    Long y_batch, Long y_time, Long y_head, Element* states, float* last, Long time, Long chunks,
+    Long y_batch, Long y_time, Long y_head, float* last, Long time, Long chunks,
     Long shared) {
   using namespace forward;
   int lane = threadIdx.x & 31;
@@ -109,7 +139,7 @@ extern "C" __global__ void __launch_bounds__(2 * THREADS, 1) ssd_forward(
   Long row = blockIdx.z;
   Long group = head / shared;
   Long groups = heads / shared;
-  int p0 = blockIdx.x * FORWARD_P;
+  int p0 = blockIdx.x * PT;
   x += row * x_batch + head * x_head + p0;
   y += row * y_batch + head * y_head + p0;
   b += row * b_batch + group * b_group;
@@ -177,7 +207,7 @@ extern "C" __global__ void __launch_bounds__(2 * THREADS, 1) ssd_forward(
       start[0] = first[(row * chunks + z) * Q + strip + g];
       start[1] = first[(row * chunks + z) * Q + strip + g + 8];
 #endif
-      Sums out[FORWARD_P / 16] = {};
+      Sums out[PT / 16] = {};
       from_state(out, queries, state, strip, lane);
       float own_log[2] = {log[strip + g], log[strip + g + 8]};
       float entering0 = exp2_fast(own_log[0]);
@@ -187,7 +217,7 @@ extern "C" __global__ void __launch_bounds__(2 * THREADS, 1) ssd_forward(
       if (start[1] >= 0) entering8 = 0.0f;
 #endif
 #pragma unroll
-      for (int p = 0; p < FORWARD_P / 8; p++) {
+      for (int p = 0; p < PT / 8; p++) {
         float* s = out[p / 2][p % 2];
         s[0] *= entering0;
         s[1] *= entering0;
@@ -198,9 +228,9 @@ extern "C" __global__ void __launch_bounds__(2 * THREADS, 1) ssd_forward(
       for (int j = 0; j < ROWS; j++) {
         if (j < warp || j == ROWS - 1) {  // the last in line is the diagonal
           int token = j == ROWS - 1 ? strip : 16 * j;
-          Operand right[FORWARD_P / 16];
+          Operand right[PT / 16];
 #pragma unroll
-          for (int p = 0; p < FORWARD_P / 16; p++) values.b_transposed(right[p], token, 16 * p, lane);
+          for (int p = 0; p < PT / 16; p++) values.b_transposed(right[p], token, 16 * p, lane);
           Operand mixing;
           if (j == ROWS - 1) {
             mix<true>(mixing, score[j], log, steps, own_log, start, strip + g, token + t2);
@@ -208,13 +238,13 @@ extern "C" __global__ void __launch_bounds__(2 * THREADS, 1) ssd_forward(
             mix<false>(mixing, score[j], log, steps, own_log, start, strip + g, token + t2);
           }
 #pragma unroll
-          for (int p = 0; p < FORWARD_P / 16; p++) multiply(out[p], mixing, right[p]);
+          for (int p = 0; p < PT / 16; p++) multiply(out[p], mixing, right[p]);
         }
       }
       if (z + 1 < chunks) fetch_scores(z + 1);  // early, for they come from afar
       if (skip != nullptr) {
 #pragma unroll
-        for (int p = 0; p < FORWARD_P / 8; p++) {
+        for (int p = 0; p < PT / 8; p++) {
           float* s = out[p / 2][p % 2];
           float x0, x1;
           values.pair(strip + g, 8 * p + t2, x0, x1);
@@ -226,8 +256,8 @@ extern "C" __global__ void __launch_bounds__(2 * THREADS, 1) ssd_forward(
         }
       }
       Element* to = y + ((Long)z * Q + strip + g) * y_time;
-      store_row<FORWARD_P / 16>(to, out, 0, strip + g < valid, lane);
-      store_row<FORWARD_P / 16>(to + 8 * y_time, out, 1, strip + g + 8 < valid, lane);
+      store_row<PT / 16>(to, out, 0, strip + g < valid, lane);
+      store_row<PT / 16>(to + 8 * y_time, out, 1, strip + g + 8 < valid, lane);
     }
     return;
   }
@@ -260,11 +290,6 @@ extern "C" __global__ void __launch_bounds__(2 * THREADS, 1) ssd_forward(
     __syncthreads();
     fetch(z + 1);
     if (keeps) {
-      if (states != nullptr) {
-        Element* to = states + (((row * chunks + z) * heads + head) * P + p0 + channel + g) * N + column;
-        store_row<TILES>(to, sum, 0, true, lane);
-        store_row<TILES>(to + 8 * N, sum, 1, true, lane);
-      }
       char* stage = SHARED + z % 2 * STAGE;
       Values values(stage);
       Projection keys(stage + Values::BYTES);
@@ -274,7 +299,7 @@ extern "C" __global__ void __launch_bounds__(2 * THREADS, 1) ssd_forward(
 #pragma unroll
         for (int e = 0; e < 4; e++) sum[i / 2][i % 2][e] *= passing;
       }
-      sweep::add_products<Q>(sum, values, keys, leaving, channel, column, lane);
+      add_products(sum, values, keys, leaving, channel, column, lane);
     }
   }
   if (last == nullptr || !keeps) return;

@@ -58,3 +58,17 @@ __device__ __forceinline__ void from_state(
     }
   }
 }
+
+#if WIDE
+// The same by four warps together, for the 64 rows of `queries` from `rows` on.
+template <class AnyQueries, class AnyState>
+__device__ __forceinline__ void from_state(
+    Sums (&sum)[4], const AnyQueries& queries, const AnyState& state, int rows) {
+  wide_begin();
+#pragma unroll
+  for (int n = 0; n < N; n += 16) {
+    wide_multiply(sum, queries.along_rows(rows, n), state.along_rows(0, n), n > 0);
+  }
+  wide_end();
+}
+#endif

@@ -1,201 +1,274 @@
-// The states between chunks, in one sweep over time per head: nothing but the states themselves is
-// written, and the sum stays in registers in float32.
+// The states between chunks, in two steps: what each chunk adds, all chunks at once, then their sum over time.
 //
 //   forward   (v = x, k = B, weight = to_end):      states[z] = the state before chunk z
 //   backward  (v = dy, k = C, weight = from_start): states[z] = the gradient of the state after chunk z
 //
-//   sum = initial;  for each chunk z, from the first to the last (backward: from the last to the first):
-//     states[z] = sum;  sum = total[z] * sum + sum over tokens t of z of weight[t] * v[t] k[t]^T
-//   last = sum
+// First, in ssd_chunk_states, states[z] = sum over tokens t of z of weight[t] * v[t] k[t]^T. Then, in
+// ssd_pass_states, with sum = initial, for each chunk z from the first to the last (backward: from the
+// last to the first):
+//   added = states[z];  states[z] = sum;  sum = total[z] * sum + added
+// and last = sum. What a chunk adds is rounded to Element on the way, as states are; sums are float32.
+
+namespace chunk_states {
+#if WIDE
+constexpr int STAGES = 3;
+constexpr int AT_ONCE = 2;     // heads, each by four warps
+constexpr int WORKERS = AT_ONCE * 128;
+typedef Panels<Q, PT> Values;
+typedef Panels<Q, NT> Keys;
+constexpr int HEAD = Values::BYTES + 1024;
+#else
+constexpr int STAGES = 4;
+constexpr int AT_ONCE = 1;
+constexpr int HEIGHT = PT % 32 == 0 && PARTS == 1 ? 32 : 16;  // channels of a warp
+constexpr int WIDTH = NT % 32 == 0 && NT > 64 ? 32 : 16;      // states of a warp
+constexpr int P_WARPS = PT / HEIGHT;
+constexpr int WORKERS = P_WARPS * (NT / WIDTH) * 32;
+typedef Tile<Q, PT> Values;
+typedef Tile<Q, NT> Keys;
+constexpr int HEAD = Values::BYTES + Q * 4;
+#endif
+constexpr int STAGE = AT_ONCE * HEAD;
+constexpr int BYTES = SLACK + Keys::BYTES + STAGES * STAGE;
+
+// Each token (depth) of an operand a times its weight.
+__device__ __forceinline__ void weigh(Operand& a, float2 near, float2 far) {
+  set(a, 0, low(a, 0) * near.x, high(a, 0) * near.y);
+  set(a, 1, low(a, 1) * near.x, high(a, 1) * near.y);
+  set(a, 2, low(a, 2) * far.x, high(a, 2) * far.y);
+  set(a, 3, low(a, 3) * far.x, high(a, 3) * far.y);
+}
+}  // namespace chunk_states
+extern "C" __device__ const int ssd_chunk_states_bytes = chunk_states::BYTES;
+
+// A block takes one chunk and, in turn, heads of one group: k stays where it is over all of them.
 //
-// States are independent per channel and state element, so blocks may take tiles of SWEEP_P x SWEEP_N
-// of them: smaller ones when batch * heads alone do not fill the device. If they still do not, time is
-// cut into segments, each walked over twice: at first all begin with zeros (the first one with
-// `initial`) and leave only what they come to, in `sums`, and by how much they let pass what is
-// before, in `passings`; then each begins with what those before it left.
-//
-// Launch: grid ((HEAD_DIM / SWEEP_P) * (STATE / SWEEP_N) * segments (the last not at first), heads,
-// batch), SWEEP_THREADS = SWEEP_P / 16 * (SWEEP_N / sweep::WIDTH) * 32 threads, dynamic shared memory
-// SWEEP_STAGES * (PARTS * 128 * (SWEEP_P + SWEEP_N + 16) + 256) bytes.
+// Launch: grid (chunks, groups * splits * P_TILES * N_TILES, batch), chunk_states::WORKERS threads,
+// dynamic shared memory chunk_states::BYTES; split s of a group takes heads ceil(shared / splits) * s and on.
 //
 //   v        [batch, time, heads, HEAD_DIM], strides v_batch, v_time, v_head, 1
 //   k        [batch, time, groups, STATE], strides k_batch, k_time, k_group, 1
-//   weight   [batch, heads, padded time], total [batch, heads, chunks], from ssd_decay
-//   initial  [batch, heads, HEAD_DIM, STATE] fp32 or null: zeros
+//   weight   [batch, heads, padded time] from ssd_decay
 //   states   [batch, chunks, heads, HEAD_DIM, STATE] Element
-//   last     [batch, heads, HEAD_DIM, STATE] fp32 or null
 //   shared   heads per group
-//   backward 0 or 1
-//   segments as many as `length` chunks, the last at least one, make of all; gather 1 at first, else 0
-//   sums     [batch, heads, segments, HEAD_DIM, STATE] fp32, passings [batch, heads, segments]
-#ifndef SWEEP_P
-#define SWEEP_P PT
-#endif
-#ifndef SWEEP_N
-#define SWEEP_N NT
-#endif
-#ifndef SWEEP_STAGES
-#define SWEEP_STAGES 4
-#endif
-
-namespace sweep {
-constexpr int TOKENS = 64;  // that are fetched at once
-constexpr int PARTS_OF_CHUNK = Q / TOKENS;
-constexpr int P_WARPS = SWEEP_P / 16;
-// States of a warp: few, as the next tokens wait for what this one computes, unless that would make
-// more than 16 warps.
-__device__ constexpr int width(int most) {
-  return most >= 64 || P_WARPS * (SWEEP_N / part(SWEEP_N, most)) <= 16 ? part(SWEEP_N, most) : width(2 * most);
-}
-constexpr int WIDTH = width(16);
-constexpr int WORKERS = P_WARPS * (SWEEP_N / WIDTH) * 32;
-constexpr int TILES = WIDTH / 16;
-constexpr int AT_ONCE = TILES == 1 ? 4 : 1;  // segments before, on their way together
-static_assert(P % SWEEP_P == 0 && SWEEP_P % 16 == 0, "SWEEP_P");
-static_assert(N % SWEEP_N == 0 && SWEEP_N % WIDTH == 0 && WIDTH % 16 == 0, "SWEEP_N");
-typedef Tile<TOKENS, SWEEP_P> Values;
-typedef Tile<TOKENS, SWEEP_N> Keys;
-constexpr int STAGE = Values::BYTES + Keys::BYTES + TOKENS * 4;
-
-// Each token (depth) of an operand a times its weight.
-__device__ __forceinline__ void weigh(Operand& a, const Operand& plain, const float* weight, int lane) {
-  float2 near = *(const float2*)(weight + 2 * (lane & 3));
-  float2 far = *(const float2*)(weight + 2 * (lane & 3) + 8);
-  set(a, 0, low(plain, 0) * near.x, high(plain, 0) * near.y);
-  set(a, 1, low(plain, 1) * near.x, high(plain, 1) * near.y);
-  set(a, 2, low(plain, 2) * far.x, high(plain, 2) * far.y);
-  set(a, 3, low(plain, 3) * far.x, high(plain, 3) * far.y);
-}
-
-// sum += weighted values (rows = channel) times keys (columns = state), TOKENS deep. The operands of the
-// next step are under way while the tensor cores do this one.
-template <int DEPTH, int COUNT, class AnyValues, class AnyKeys>
-__device__ __forceinline__ void add_products(
-    Sums (&sum)[COUNT], const AnyValues& values, const AnyKeys& keys, const float* weight,
-    int channel, int column, int lane) {
-  Operand left[2];
-  Operand right[2][COUNT];
-#pragma unroll
-  for (int step = -1; step < DEPTH / 16; step++) {
-    int next = step + 1;
-    if (next < DEPTH / 16) {
-      values.a_transposed(left[next % 2], 16 * next, channel, lane);
-#pragma unroll
-      for (int i = 0; i < COUNT; i++) keys.b_transposed(right[next % 2][i], 16 * next, column + 16 * i, lane);
-    }
-    if (step >= 0) {
-      Operand a;
-      weigh(a, left[step % 2], weight + 16 * step, lane);
-#pragma unroll
-      for (int i = 0; i < COUNT; i++) multiply(sum[i], a, right[step % 2][i]);
-    }
-  }
-}
-}  // namespace sweep
-extern "C" __device__ const int ssd_states_bytes = SWEEP_STAGES * sweep::STAGE;
-
-extern "C" __global__ void __launch_bounds__(sweep::WORKERS) ssd_states(
+extern "C" __global__ void __launch_bounds__(chunk_states::WORKERS, 1) ssd_chunk_states(
     const Element* v, Long v_batch, Long v_time, Long v_head, const Element* k, Long k_batch,
-    Long k_time, Long k_group, const float* weight, const float* total, const float* initial,
-    Element* states, float* last, Long time, Long chunks, Long shared, Long backward, Long segments,
-    Long length, Long gather, float* sums, float* passings) {
-  using namespace sweep;
+    Long k_time, Long k_group, const float* weight, Element* states, Long time, Long heads,
+    Long shared, Long splits) {
+  using namespace chunk_states;
   int thread = threadIdx.x;
   int lane = thread & 31;
   int warp = thread >> 5;
-  int channel = warp % P_WARPS * 16;
+#if WIDE
+  int own_head = __shfl_sync(0xffffffffu, warp / 4, 0);  // of those at once
+  int channel = warp % 4 * 16;
+#else
+  int channel = warp % P_WARPS * HEIGHT;
   int column = warp / P_WARPS * WIDTH;
-  Long heads = gridDim.y;
-  Long head = blockIdx.y;
+#endif
+  Long chunks = gridDim.x;
+  Long chunk = blockIdx.x;
   Long row = blockIdx.z;
-  constexpr int TILES_OF_HEAD = (P / SWEEP_P) * (N / SWEEP_N);
-  int tile = blockIdx.x % TILES_OF_HEAD;
-  int segment = blockIdx.x / TILES_OF_HEAD;
-  int p0 = tile % (P / SWEEP_P) * SWEEP_P;
-  int n0 = tile / (P / SWEEP_P) * SWEEP_N;
-  v += row * v_batch + head * v_head + p0;
-  k += row * k_batch + head / shared * k_group + n0;
-  weight += (row * heads + head) * chunks * Q;
-  total += (row * heads + head) * chunks;
-
-  int from = (int)(segment * length);
-  int until = (int)(from + length < chunks ? from + length : chunks);
-  int fetches = (until - from) * PARTS_OF_CHUNK;
+  int tile = blockIdx.y % (P_TILES * N_TILES);
+  int p0 = tile % P_TILES * PT;
+  int n0 = tile / P_TILES * NT;
+  Long split = blockIdx.y / (P_TILES * N_TILES) % splits;
+  Long group = blockIdx.y / (P_TILES * N_TILES) / splits;
+  Long per_split = (shared + splits - 1) / splits;
+  Long begin = group * shared + split * per_split;
+  Long end = begin + per_split < (group + 1) * shared ? begin + per_split : (group + 1) * shared;
+  Long from = chunk * Q;
+  int valid = time - from < Q ? (int)(time - from) : Q;
+  v += row * v_batch + from * v_time + begin * v_head + p0;
+  weight += (row * heads + begin) * chunks * Q + from;
+  int count = (int)(end - begin);
+  char* base = begin_panels(SHARED);
+  char* stages = base + Keys::BYTES;
   auto fetch = [&](int i) {
-    if (i < fetches) {
-      char* stage = SHARED + i % SWEEP_STAGES * STAGE;
-      int z = from + i / PARTS_OF_CHUNK;
-      if (backward) z = (int)chunks - 1 - z;
-      Long t = (Long)z * Q + i % PARTS_OF_CHUNK * TOKENS;
-      Long rest = time - t;
-      int valid = rest < 0 ? 0 : rest < TOKENS ? (int)rest : TOKENS;
-      if (valid == 0) t = 0;
-      Values(stage).load<WORKERS>(v + t * v_time, v_time, valid, thread);
-      Keys(stage + Values::BYTES).load<WORKERS>(k + t * k_time, k_time, valid, thread);
-      if (valid == 0) t = (Long)z * Q + i % PARTS_OF_CHUNK * TOKENS;
-      load_values<TOKENS>(stage + Values::BYTES + Keys::BYTES, weight + t, thread);
+#pragma unroll
+    for (int each = 0; each < AT_ONCE; each++) {
+      int head = i * AT_ONCE + each;
+      if (head < count) {
+        char* to = stages + i % STAGES * STAGE + each * HEAD;
+        Values(to).load<WORKERS>(v + head * v_head, v_time, valid, thread);
+        load_values<Q>(to + Values::BYTES, weight + head * chunks * Q, thread);
+      }
     }
     copies_commit();
   };
 
-  // Of this lane the elements of a state [HEAD_DIM, STATE].
-  auto each = [&](auto&& visit) {
-    Long own = (Long)(p0 + channel + (lane >> 2)) * N + n0 + column;
+  Keys keys(base);
+  keys.load<WORKERS>(k + row * k_batch + from * k_time + group * k_group + n0, k_time, valid, thread);
 #pragma unroll
-    for (int i = 0; i < 2 * TILES; i++) {
+  for (int i = 0; i < STAGES - 1; i++) fetch(i);
+  Element* to = states + (((row * chunks + chunk) * heads + begin) * P + p0 + channel + (lane >> 2)) * N + n0;
+#if WIDE
+  to += own_head * P * N;
+  for (int i = 0; i * AT_ONCE < count; i++) {
+    copies_wait<STAGES - 2>();
+    wide_publish();
+    __syncthreads();
+    fetch(i + STAGES - 1);
+    if (i * AT_ONCE + own_head < count) {
+      char* stage = stages + i % STAGES * STAGE + own_head * HEAD;
+      Values values(stage);
+      const float* weights = (const float*)(stage + Values::BYTES) + 2 * (lane & 3);
+      Operand left[Q / 16];
 #pragma unroll
-      for (int e = 0; e < 4; e++) visit(own + (e / 2 * 8) * N + 8 * i + 2 * (lane & 3) + e % 2, i, e);
+      for (int step = 0; step < Q / 16; step++) {
+        values.a_transposed(left[step], 16 * step, channel, lane);
+        weigh(left[step], *(const float2*)(weights + 16 * step), *(const float2*)(weights + 16 * step + 8));
+      }
+      Sums sum[NT / 64][4] = {};
+      wide_begin();
+#pragma unroll
+      for (int panel = 0; panel < NT / 64; panel++) {
+#pragma unroll
+        for (int step = 0; step < Q / 16; step++) {
+          wide_multiply(sum[panel], left[step], keys.across_rows(16 * step, 64 * panel), step > 0);
+        }
+      }
+      wide_end();
+#pragma unroll
+      for (int panel = 0; panel < NT / 64; panel++) {
+        store_row<4>(to + 64 * panel, sum[panel], 0, true, lane);
+        store_row<4>(to + 8 * N + 64 * panel, sum[panel], 1, true, lane);
+      }
+    }
+    to += AT_ONCE * P * N;
+  }
+#else
+  to += column;
+  copies_wait<STAGES - 2>();
+  __syncthreads();
+  Operand right[Q / 16][WIDTH / 16];
+#pragma unroll
+  for (int step = 0; step < Q / 16; step++) {
+#pragma unroll
+    for (int n = 0; n < WIDTH / 16; n++) keys.b_transposed(right[step][n], 16 * step, column + 16 * n, lane);
+  }
+  for (int i = 0; i < count; i++) {
+    copies_wait<STAGES - 2>();
+    __syncthreads();
+    fetch(i + STAGES - 1);
+    char* stage = stages + i % STAGES * STAGE;
+    Values values(stage);
+    const float* weights = (const float*)(stage + Values::BYTES) + 2 * (lane & 3);
+    Sums sum[HEIGHT / 16][WIDTH / 16] = {};
+#pragma unroll
+    for (int step = 0; step < Q / 16; step++) {
+      float2 near = *(const float2*)(weights + 16 * step);
+      float2 far = *(const float2*)(weights + 16 * step + 8);
+#pragma unroll
+      for (int p = 0; p < HEIGHT / 16; p++) {
+        Operand left;
+        values.a_transposed(left, 16 * step, channel + 16 * p, lane);
+        weigh(left, near, far);
+#pragma unroll
+        for (int n = 0; n < WIDTH / 16; n++) multiply(sum[p][n], left, right[step][n]);
+      }
+    }
+#pragma unroll
+    for (int p = 0; p < HEIGHT / 16; p++) {
+      store_row<WIDTH / 16>(to + 16 * p * N, sum[p], 0, true, lane);
+      store_row<WIDTH / 16>(to + (16 * p + 8) * N, sum[p], 1, true, lane);
+    }
+    to += P * N;
+  }
+#endif
+}
+
+namespace pass_states {
+constexpr int WORKERS = 256;
+constexpr int AT_ONCE = 8;                     // chunks whose loads are under way
+constexpr int LENGTH = 16 / sizeof(Element);   // elements of a thread
+
+__device__ __forceinline__ void unpack(uint4 packed, float (&to)[LENGTH]) {
+#if IN_FP32
+  to[0] = __uint_as_float(packed.x); to[1] = __uint_as_float(packed.y);
+  to[2] = __uint_as_float(packed.z); to[3] = __uint_as_float(packed.w);
+#else
+  to[0] = low_bf16(packed.x); to[1] = high_bf16(packed.x);
+  to[2] = low_bf16(packed.y); to[3] = high_bf16(packed.y);
+  to[4] = low_bf16(packed.z); to[5] = high_bf16(packed.z);
+  to[6] = low_bf16(packed.w); to[7] = high_bf16(packed.w);
+#endif
+}
+
+__device__ __forceinline__ uint4 pack(const float (&v)[LENGTH]) {
+#if IN_FP32
+  return make_uint4(__float_as_uint(v[0]), __float_as_uint(v[1]), __float_as_uint(v[2]), __float_as_uint(v[3]));
+#else
+  return make_uint4(
+      pack_bf16(v[0], v[1]), pack_bf16(v[2], v[3]), pack_bf16(v[4], v[5]), pack_bf16(v[6], v[7]));
+#endif
+}
+}  // namespace pass_states
+
+// Launch: grid (ceil(HEAD_DIM * STATE / (16 bytes of Element) / 256), heads, batch), 256 threads, no dynamic
+// shared memory.
+//
+//   states   in: what chunks add, out: as above
+//   total    [batch, heads, chunks] from ssd_decay
+//   initial  [batch, heads, HEAD_DIM, STATE] fp32 or null: zeros
+//   last     [batch, heads, HEAD_DIM, STATE] fp32 or null
+//   backward 0 or 1
+extern "C" __global__ void __launch_bounds__(256) ssd_pass_states(
+    Element* states, const float* total, const float* initial, float* last, Long chunks, Long backward) {
+  using namespace pass_states;
+  int own = (blockIdx.x * WORKERS + threadIdx.x) * LENGTH;
+  if (own >= P * N) return;
+  Long heads = gridDim.y;
+  Long head = blockIdx.y;
+  Long row = blockIdx.z;
+  Long state = (row * heads + head) * P * N + own;
+  Long step = heads * P * N;
+  Long pass = 1;
+  states += (row * chunks * heads + head) * P * N + own;
+  total += (row * heads + head) * chunks;
+  if (backward) {
+    states += (chunks - 1) * step;
+    total += chunks - 1;
+    step = -step;
+    pass = -1;
+  }
+  float sum[LENGTH];
+#pragma unroll
+  for (int e = 0; e < LENGTH; e++) sum[e] = initial == nullptr ? 0.0f : initial[state + e];
+  uint4 next[AT_ONCE];
+  float next_decay[AT_ONCE];
+  auto fetch = [&](Long z) {
+#pragma unroll
+    for (int i = 0; i < AT_ONCE; i++) {
+      if (z + i < chunks) {
+        next[i] = *(const uint4*)(states + (z + i) * step);
+        next_decay[i] = total[(z + i) * pass];
+      }
     }
   };
-  Long sequence = row * heads + head;
-  Sums sum[TILES];
-  each([&](Long at, int i, int e) {
-    sum[i / 2][i % 2][e] = initial == nullptr || segment > 0 ? 0.0f : initial[sequence * P * N + at];
-  });
-  if (!gather) {
-#pragma unroll(AT_ONCE)
-    for (int s = 0; s < segment; s++) {
-      float decay = passings[sequence * segments + s];
-      each([&](Long at, int i, int e) {
-        float& value = sum[i / 2][i % 2][e];
-        value = value * decay + sums[(sequence * segments + s) * P * N + at];
-      });
+  fetch(0);
+  for (Long z = 0; z < chunks; z += AT_ONCE) {
+    uint4 now[AT_ONCE];
+    float decay[AT_ONCE];
+#pragma unroll
+    for (int i = 0; i < AT_ONCE; i++) {
+      now[i] = next[i];
+      decay[i] = next_decay[i];
+    }
+    fetch(z + AT_ONCE);
+#pragma unroll
+    for (int i = 0; i < AT_ONCE; i++) {
+      if (z + i < chunks) {
+        *(uint4*)(states + (z + i) * step) = pack(sum);
+        float added[LENGTH];
+        unpack(now[i], added);
+#pragma unroll
+        for (int e = 0; e < LENGTH; e++) sum[e] = sum[e] * decay[i] + added[e];
+      }
     }
   }
+  if (last != nullptr) {
 #pragma unroll
-  for (int i = 0; i < SWEEP_STAGES - 1; i++) fetch(i);
-  float passing = total[backward ? chunks - 1 - from : from];
-  float passing_all = 1.0f;
-  for (int i = 0; i < fetches; i++) {
-    copies_wait<SWEEP_STAGES - 2>();
-    __syncthreads();
-    fetch(i + SWEEP_STAGES - 1);
-    if (i % PARTS_OF_CHUNK == 0) {
-      int z = from + i / PARTS_OF_CHUNK;
-      if (backward) z = (int)chunks - 1 - z;
-      if (!gather) {
-        Element* to = states + (((row * chunks + z) * heads + head) * P + p0 + channel + (lane >> 2)) * N
-            + n0 + column;
-        store_row<TILES>(to, sum, 0, true, lane);
-        store_row<TILES>(to + 8 * N, sum, 1, true, lane);
-      }
-      passing_all *= passing;
-#pragma unroll
-      for (int j = 0; j < 2 * TILES; j++) {
-#pragma unroll
-        for (int e = 0; e < 4; e++) sum[j / 2][j % 2][e] *= passing;
-      }
-      int next = backward ? z - 1 : z + 1;
-      if (next >= 0 && next < chunks) passing = total[next];
-    }
-    char* stage = SHARED + i % SWEEP_STAGES * STAGE;
-    Values values(stage);
-    Keys keys(stage + Values::BYTES);
-    const float* weights = (const float*)(stage + Values::BYTES + Keys::BYTES);
-    add_products<TOKENS>(sum, values, keys, weights, channel, column, lane);
+    for (int e = 0; e < LENGTH; e++) last[state + e] = sum[e];
   }
-  float* to = gather ? sums + (sequence * segments + segment) * P * N
-      : last != nullptr && segment == segments - 1 ? last + sequence * P * N : nullptr;
-  if (to != nullptr) each([&](Long at, int i, int e) { to[at] = sum[i / 2][i % 2][e]; });
-  if (gather && tile == 0 && thread == 0) passings[sequence * segments + segment] = passing_all;
 }

@@ -11,39 +11,24 @@ class SsdTilesTest {
   private static final int H100 = 132;
 
   @Test
-  void manyHeadsTakeWholeOnesInOnePass() {
+  void manyHeadsAreTakenInOnePassAndFewInMore() {
     SsdTiles tiles = SsdTiles.of(false, 64, 128, 128, H100);
-    assertEquals(new SsdTiles(false, 64, 128, 64, 128, 64, true), tiles);
+    assertEquals(new SsdTiles(false, 64, 128, true), tiles);
     assertEquals(256, tiles.threads());
-    assertEquals(512, tiles.sweepThreads());
     assertEquals(36 * 128, tiles.scoreWords());
+    assertFalse(SsdTiles.of(false, 64, 128, 64, H100).onePass());
+    assertTrue(SsdTiles.of(false, 128, 128, 64, H100).onePass());
   }
 
   @Test
-  void fewerHeadsAreHalved() {
-    assertEquals(
-        new SsdTiles(false, 64, 128, 32, 128, 32, true), SsdTiles.of(false, 64, 128, 64, H100));
-  }
-
-  @Test
-  void fewHeadsTakeTwoPasses() {
-    assertEquals(
-        new SsdTiles(false, 64, 128, 32, 64, 64, false), SsdTiles.of(false, 64, 128, 24, H100));
-  }
-
-  @Test
-  void blocksOfSweepsHaveSixteenWarpsAtMostWhereStatesAllowThat() {
-    assertEquals(512, SsdTiles.of(false, 64, 128, 64, H100).sweepThreads());
-    assertEquals(256, SsdTiles.of(false, 64, 64, 24, H100).sweepThreads());
-    assertEquals(480, new SsdTiles(true, 48, 80, 48, 80, 48, true).sweepThreads());
-    for (int headDim = 16; headDim <= 256; headDim += 16) {
-      for (int state = 16; state <= 256; state += 16) {
-        for (long heads : new long[] {12, 64, 1000}) {
-          int threads = SsdTiles.of(false, headDim, state, heads, H100).sweepThreads();
-          assertTrue(threads >= 32 && threads <= 1024, headDim + " x " + state);
-        }
-      }
-    }
+  void statesAreTakenInPartsOfWarps() {
+    assertEquals(256, SsdTiles.of(false, 64, 128, 64, H100).stateThreads());
+    assertEquals(256, SsdTiles.of(false, 64, 64, 64, H100).stateThreads());
+    assertEquals(512, SsdTiles.of(true, 64, 128, 64, H100).stateThreads());
+    assertEquals(3 * 5 * 32, SsdTiles.of(false, 48, 80, 64, H100).stateThreads());
+    assertEquals(4, SsdTiles.of(false, 64, 128, 64, H100).passBlocks(256));
+    assertEquals(8, SsdTiles.of(true, 64, 128, 64, H100).passBlocks(256));
+    assertEquals(1, SsdTiles.of(false, 16, 16, 64, H100).passBlocks(256));
   }
 
   @Test
@@ -78,43 +63,10 @@ class SsdTilesTest {
   }
 
   @Test
-  void fewSweepsAreCutIntoSegments() {
-    assertEquals(8, SsdTiles.segment(48, 64, H100));
-    assertEquals(64, SsdTiles.segment(128, 64, H100));
-    assertEquals(9, SsdTiles.segment(1, 9, H100));
-    assertEquals(12, SsdTiles.segment(1, 12, H100));
-    assertEquals(4, SsdTiles.segment(1, 16, H100));
-    for (long sweeps = 1; sweeps < 400; sweeps++) {
-      for (long chunks = 1; chunks < 70; chunks++) {
-        long length = SsdTiles.segment(sweeps, chunks, H100);
-        long segments = (chunks + length - 1) / length;
-        assertTrue(length >= 1 && (segments - 1) * length < chunks, sweeps + ", " + chunks);
-      }
-    }
-  }
-
-  @Test
   void macrosSayAllOfIt() {
     assertEquals(
         Map.of(
-            "HEAD_DIM",
-            64,
-            "STATE",
-            128,
-            "CHUNK",
-            128,
-            "IN_FP32",
-            0,
-            "DT_FP32",
-            1,
-            "DOCUMENTS",
-            0,
-            "SWEEP_P",
-            32,
-            "SWEEP_N",
-            64,
-            "FORWARD_P",
-            64),
+            "HEAD_DIM", 64, "STATE", 128, "CHUNK", 128, "IN_FP32", 0, "DT_FP32", 1, "DOCUMENTS", 0),
         SsdTiles.of(false, 64, 128, 24, H100).macros(true, false));
   }
 }

@@ -4,6 +4,7 @@ import com.typesafe.config.Config;
 import dev.hydra.api.Messages;
 import dev.hydra.api.Names;
 import dev.hydra.api.PluginRegistry;
+import dev.hydra.bench.Throughput;
 import dev.hydra.cli.common.Installation;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.RunPlugins;
@@ -124,7 +125,8 @@ final class ConfigCommand extends CommandGroup {
         Stream.of(
                 Experiment.documentation(),
                 List.of(RunPlugins.documentation()),
-                Study.documentation())
+                Study.documentation(),
+                List.of(Throughput.documentation()))
             .flatMap(List::stream)
             .toList();
     List<OptionGroup> chosen =

@@ -1,17 +1,16 @@
 package dev.hydra.cli;
 
 import dev.hydra.api.Messages;
+import dev.hydra.api.PluginRegistry;
 import dev.hydra.api.host.NativeLibraries;
 import dev.hydra.composer.model.Components;
 import dev.hydra.libtorch.kernels.KernelTrial;
-import dev.hydra.libtorch.nn.FusedTrials;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.LibTorchException;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
@@ -30,13 +29,15 @@ import picocli.CommandLine.Spec;
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class DoctorCommand implements Callable<Integer> {
   private final Components components;
+  private final PluginRegistry plugins;
   private final NativeLibraries natives;
 
   @Spec private CommandSpec spec;
   private boolean failed;
 
-  DoctorCommand(Components components, NativeLibraries natives) {
+  DoctorCommand(Components components, PluginRegistry plugins, NativeLibraries natives) {
     this.components = components;
+    this.plugins = plugins;
     this.natives = natives;
   }
 
@@ -67,7 +68,13 @@ final class DoctorCommand implements Callable<Integer> {
       Device cuda = Devices.choose("cuda");
       check("CUDA", () -> trial(cuda));
       check("CUDA kernels", () -> kernelTrial(cuda));
-      check("CUDA operators", () -> operatorTrials(cuda));
+      check("shared kernels", () -> KernelDoctor.shared(cuda));
+      KernelDoctor kernels = new KernelDoctor(components);
+      kernels.types().forEach((what, type) -> check(what, () -> kernels.component(type)));
+      check("kernels of training steps", () -> KernelDoctor.step(components, plugins, cuda));
+      if (failed) {
+        line("--", "where kernels fail, --set trainer.kernels=plain computes without them, slower");
+      }
     } else {
       line(
           "--",
@@ -77,11 +84,11 @@ final class DoctorCommand implements Callable<Integer> {
     return failed ? 1 : 0;
   }
 
-  @SuppressWarnings("CatchingUnchecked") // whatever it is, the next check may do
+  @SuppressWarnings("CatchingUnchecked") // whatever it is, the next check may do well
   private void check(String what, Callable<String> action) {
     try {
       line("ok", what + ": " + action.call());
-    } catch (Exception | LinkageError e) {
+    } catch (Exception | LinkageError | AssertionError e) {
       failed = true;
       line("FAILED", what + ": " + LibTorchException.readable(e));
     }
@@ -98,12 +105,6 @@ final class DoctorCommand implements Callable<Integer> {
     return String.format(
         "NVRTC %s compiled one for %s and it ran, in %.2f s; compiled ones are kept in %s",
         report.compiler(), report.architecture(), report.seconds(), report.cache());
-  }
-
-  private static String operatorTrials(Device device) {
-    return FusedTrials.run(device).stream()
-        .map(report -> String.format("%s (off by %.0e)", report.operator(), report.error()))
-        .collect(Collectors.joining(", ", "", " agree with LibTorch's own"));
   }
 
   /** The gradient of sum((x W^T)^2) with respect to W is 2 (x W^T)^T x. */

@@ -2,12 +2,14 @@ package dev.hydra.cli;
 
 import com.typesafe.config.Config;
 import dev.hydra.api.PluginRegistry;
+import dev.hydra.bench.Throughput;
 import dev.hydra.cli.common.Installation;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.experiment.GpuUse;
 import dev.hydra.cli.experiment.SizesTable;
 import dev.hydra.cli.experiment.Speed;
 import dev.hydra.cli.experiment.StudyReport;
+import dev.hydra.cli.experiment.ThroughputReport;
 import dev.hydra.cli.experiment.Workers;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Components;
@@ -127,6 +129,9 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
     }
     Path file = file();
     Config config = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
+    if (Throughput.is(config)) {
+      return timed(file, config);
+    }
     Study read = Study.read(config, plugins, Installation.dataRoots(), quick);
     Study study = seeds == null ? read : read.withSeeds(seeds);
     List<ModelSize> sizes = study.sizes().check(study, components); // before anything is started
@@ -158,11 +163,45 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
       spec.commandLine().getOut().flush();
       return 0;
     }
-    String shown = String.valueOf(file.getFileName()).replaceFirst("\\.conf$", "");
     output.write(
-        new StudyReport(
-            shown + (quick ? " (quick)" : ""), deviceName, study, outcomes.get(), speed),
+        new StudyReport(shown(file), deviceName, study, outcomes.get(), speed),
         spec.commandLine().getOut());
+    return 0;
+  }
+
+  private String shown(Path file) {
+    return String.valueOf(file.getFileName()).replaceFirst("\\.conf$", "")
+        + (quick ? " (quick)" : "");
+  }
+
+  /** Times models; nothing of it is kept, as it says something about this machine now. */
+  private int timed(Path file, Config config) throws IOException {
+    if (parallel > 1 || seeds != null) {
+      throw new UsageException(
+          file + " times models, one after the other: leave --parallel and --seeds out");
+    }
+    ThroughputExperiment experiment =
+        new ThroughputExperiment(config, components, plugins, quick, spec.commandLine().getErr());
+    if (dryRun) {
+      experiment
+          .sizes()
+          .forEach(
+              (name, size) ->
+                  spec.commandLine().getOut().printf("%-24s %,14d parameters%n", name, size));
+      spec.commandLine().getOut().flush();
+      return 0;
+    }
+    Device device = deviceArgument.device();
+    Optional<ThroughputReport> report;
+    try (Interrupt interrupt = new Interrupt()) {
+      report = experiment.run(shown(file), device, interrupt);
+      interrupt.safe();
+    }
+    if (report.isEmpty()) {
+      spec.commandLine().getErr().println("interrupted");
+      return INTERRUPTED;
+    }
+    output.write(report.get(), spec.commandLine().getOut());
     return 0;
   }
 
@@ -194,7 +233,7 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
 
     @Override
     public void ended(Trial trial, TrialResult result, boolean cached, int number, int of) {
-      if (cached && worker) {
+      if (cached && (worker || parallel > 1)) {
         return; // whoever made it has said so
       }
       err.println(

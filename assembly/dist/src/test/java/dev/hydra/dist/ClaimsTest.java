@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.typesafe.config.Config;
 import dev.hydra.api.PluginRegistry;
+import dev.hydra.bench.Throughput;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Components;
 import dev.hydra.experiments.Study;
@@ -19,6 +20,7 @@ import org.junit.jupiter.api.TestFactory;
 /** Every experiment that is shipped can be run: models fit their tasks, and sizes are equal. */
 class ClaimsTest {
   private static final Path CLAIMS = Path.of("../../configs/claims");
+  private static final Path DATA = Path.of("src/main/data").toAbsolutePath();
   private static final PluginRegistry PLUGINS =
       PluginRegistry.load(ClaimsTest.class.getClassLoader(), Assertions::fail);
 
@@ -39,7 +41,12 @@ class ClaimsTest {
 
   private static void check(Path file, boolean quick) {
     Config config = ConfigFiles.load(file, List.of());
-    Study study = Study.read(config, PLUGINS, List.of(), quick);
+    if (Throughput.is(config)) {
+      Throughput throughput = Throughput.read(config, PLUGINS, quick);
+      assertThat(throughput.sizes(Components.of(PLUGINS))).hasSize(throughput.models().size());
+      return;
+    }
+    Study study = Study.read(config, PLUGINS, List.of(DATA), quick);
     assertThat(study.sizes().check(study, Components.of(PLUGINS)))
         .hasSize(study.tasks().size() * study.models().size());
   }

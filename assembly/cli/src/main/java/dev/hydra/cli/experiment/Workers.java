@@ -84,7 +84,7 @@ public final class Workers implements AutoCloseable {
     for (Process process : processes) {
       while (!ended(process)) {
         if (stop.getAsBoolean()) {
-          processes.forEach(Process::destroy); // as Ctrl-C
+          processes.forEach(each -> each.toHandle().destroy()); // as Ctrl-C
         }
       }
       if (process.exitValue() != 0 && !stop.getAsBoolean()) {

@@ -33,8 +33,8 @@ public final class ChatSourceFactory implements SourceFactory {
   private static final Option<Optional<String>> TEMPLATE =
       Option.text("template", "a file with the chat template, in Jinja")
           .optional("that of the tokenizer");
-  private static final Option<JsonLinesReading.OnError> ON_ERROR =
-      JsonLinesReading.onError("what becomes of a line that is not such a conversation");
+  private static final Option<RecordsReading.OnError> ON_ERROR =
+      RecordsReading.onError("what becomes of a line that is not such a conversation");
 
   /** Creates the factory, for the registry. */
   public ChatSourceFactory() {}

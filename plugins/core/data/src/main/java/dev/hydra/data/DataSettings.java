@@ -224,7 +224,7 @@ public final class DataSettings {
                       .get(PACKING)
                       .training(corpus, split.train(), sequenceLength(), seed(train))));
       if (!split.validation().isEmpty()) {
-        sets.add(set(source, corpus, split.validation()));
+        sets.add(set(source, corpus, split.validation(), Optional.empty()));
       }
     }
     sets.addAll(named(roots, tokens, sum));
@@ -249,7 +249,7 @@ public final class DataSettings {
       Corpus corpus = source.corpus(roots, tokens, sum);
       List<Range> heldOut = Split.of(corpus.size(), fraction()).validation();
       if (!heldOut.isEmpty()) {
-        sets.add(set(source, corpus, heldOut));
+        sets.add(set(source, corpus, heldOut, Optional.empty()));
       }
     }
     sets.addAll(named(roots, tokens, sum));
@@ -260,7 +260,12 @@ public final class DataSettings {
     List<ValidationSet> sets = new ArrayList<>();
     for (SourceSettings source : validation) {
       Corpus corpus = source.corpus(roots, tokens, sum);
-      sets.add(set(source, corpus, List.of(new Range(0, corpus.size()))));
+      sets.add(
+          set(
+              source,
+              corpus,
+              List.of(new Range(0, corpus.size())),
+              Optional.of(corpus.fingerprint())));
     }
     return sets;
   }
@@ -275,7 +280,8 @@ public final class DataSettings {
     return settings.get(VALIDATION_FRACTION).orElse(validation.isEmpty() ? DEFAULT_FRACTION : 0.0);
   }
 
-  private ValidationSet set(SourceSettings source, Corpus corpus, List<Range> ranges) {
+  private ValidationSet set(
+      SourceSettings source, Corpus corpus, List<Range> ranges, Optional<String> own) {
     int length = sequenceLength();
     ValidationWindows windows =
         new ValidationWindows(settings.get(PACKING).whole(corpus, ranges, length), length);
@@ -297,7 +303,7 @@ public final class DataSettings {
                   + source.name()
                   + ") nothing is to be predicted: use more text, or hold out more of it");
     }
-    return new ValidationSet(source.name(), windows);
+    return new ValidationSet(source.name(), windows, own);
   }
 
   /** Adds up what is told of each text. */

@@ -20,14 +20,14 @@ record FileKind(String begin, String what, String remedy) {
   private static final String CONVERT = "convert it: iconv -f UTF-16 -t UTF-8";
 
   /** How many bytes are looked at; text has no zero in it. */
-  private static final int LOOK = 8192;
+  static final int LOOK = 8192;
 
   private static final int LONGEST = 16;
 
   private static final List<FileKind> KINDS =
       List.of(
           new FileKind("PK\003\004", "a zip archive", UNPACK),
-          new FileKind("PAR1", "a Parquet table", TABLE),
+          new FileKind("PAR1", "a Parquet table", "use source = parquet, field = NAME"),
           new FileKind("ARROW1", "an Arrow table", TABLE),
           new FileKind("SQLite format 3", "an SQLite database", TABLE),
           new FileKind("\u0089PNG", "a PNG image", OTHER),

@@ -1,17 +1,29 @@
 package dev.hydra.data;
 
+import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.jr.ob.JSON;
 import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Map;
 
 /** Reads files of JSON objects, one a line; packed like text files. */
 final class JsonLines {
-  private static final int LONGEST = 256 << 20;
+  /** A line is in memory some five times while it is read; one that is longer is left out. */
+  private static final int LONGEST = 32 << 20;
+
+  private static final JSON PARSER =
+      JSON.builder(
+              JsonFactory.builder()
+                  .streamReadConstraints(
+                      StreamReadConstraints.builder().maxStringLength(LONGEST).build())
+                  .build())
+          .build();
 
   private JsonLines() {}
 
@@ -31,6 +43,9 @@ final class JsonLines {
    */
   static void read(Path file, Lines lines) {
     try (InputStream in = new BufferedInputStream(TextReader.open(file), 1 << 20)) {
+      in.mark(FileKind.LOOK);
+      TextReader.refuseOthers(file, in.readNBytes(FileKind.LOOK));
+      in.reset();
       ByteArrayOutputStream line = new ByteArrayOutputStream();
       long number = 1;
       boolean tooLong = false;
@@ -65,8 +80,8 @@ final class JsonLines {
     }
     Object value;
     try {
-      new Utf8(where).add(line);
-      value = JSON.std.anyFrom(TextReader.text(line).replaceFirst("^\ufeff", ""));
+      new Utf8(where, "; " + TextReader.CONVERT).add(line);
+      value = PARSER.anyFrom(line);
     } catch (JsonProcessingException e) {
       lines.wrong(where + ": is not JSON: " + e.getOriginalMessage());
       return;
@@ -106,7 +121,7 @@ final class JsonLines {
       return false;
     }
     try {
-      Object first = JSON.std.anyFrom(TextReader.text(java.util.Arrays.copyOf(start, end)));
+      Object first = PARSER.anyFrom(Arrays.copyOf(start, end));
       return first instanceof Map<?, ?> map && !map.isEmpty();
     } catch (IOException e) {
       return false; // text that begins with a brace

@@ -18,8 +18,8 @@ public final class JsonLinesSourceFactory implements SourceFactory {
       Option.text("field", "the field of each object that is the text; a dot leads inside")
           .orElse("text");
 
-  private static final Option<JsonLinesReading.OnError> ON_ERROR =
-      JsonLinesReading.onError("what becomes of a line without a text");
+  private static final Option<RecordsReading.OnError> ON_ERROR =
+      RecordsReading.onError("what becomes of a line without a text");
 
   /** Creates the factory, for the registry. */
   public JsonLinesSourceFactory() {}

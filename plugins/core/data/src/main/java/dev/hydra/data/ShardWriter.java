@@ -23,12 +23,15 @@ final class ShardWriter {
   /** Bytes of text in a shard; a few of them are in memory at a time. */
   private static final long SHARD = 16L << 20;
 
+  /** What the making of a shard needs, in its sizes: the text, and tokens in a growing array. */
+  private static final long COPIES = 6;
+
   private final Path folder;
   private final ShardFormat format;
   private final Tokenizer tokenizer;
   private final LongConsumer progress;
   private final List<Future<ShardFiles.Sizes>> shards = new ArrayList<>();
-  private final int threads = Math.max(1, Runtime.getRuntime().availableProcessors());
+  private final int threads = threads();
   private List<PieceSink.Piece> pieces = new ArrayList<>();
   private long size;
   private long read;
@@ -38,6 +41,13 @@ final class ShardWriter {
     this.format = format;
     this.tokenizer = tokenizer;
     this.progress = progress;
+  }
+
+  /** As many as there are processors, and no more than the heap has room for. */
+  private static int threads() {
+    Runtime runtime = Runtime.getRuntime();
+    long room = runtime.maxMemory() / (COPIES * SHARD);
+    return (int) Math.max(1, Math.min(runtime.availableProcessors(), room));
   }
 
   /** Writes all shards of a text and returns what each holds. */

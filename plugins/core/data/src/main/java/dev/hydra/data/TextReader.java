@@ -4,7 +4,6 @@ import com.github.luben.zstd.ZstdInputStream;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -19,6 +18,10 @@ import java.util.zip.GZIPInputStream;
  */
 public final class TextReader {
   private static final int PIECE = 1 << 20;
+
+  /** What to do with text in another encoding. */
+  static final String CONVERT = "convert it, such as by iconv -f LATIN1 -t UTF-8";
+
   private static final byte[] MARK = {(byte) 0xef, (byte) 0xbb, (byte) 0xbf};
 
   private TextReader() {}
@@ -30,7 +33,7 @@ public final class TextReader {
    * @throws CorpusException if it cannot be read to its very end, is of another format or not UTF-8
    */
   public static void read(Path file, Consumer<byte[]> sink) {
-    Utf8 check = new Utf8(file);
+    Utf8 check = new Utf8(file, "; " + CONVERT + ", or take bytes as they are with encoding = any");
     boolean[] first = {true};
     bytes(
         file,
@@ -74,6 +77,21 @@ public final class TextReader {
     }
   }
 
+  /**
+   * Refuses what is not text.
+   *
+   * @param start the first bytes of the file, unpacked
+   * @throws CorpusException saying what it is and how to read it
+   */
+  static void refuseOthers(Path file, byte[] start) {
+    FileKind.notText(start)
+        .ifPresent(
+            problem -> {
+              throw new CorpusException(
+                  file + (packed(file).isPresent() ? ", unpacked, " : " ") + problem);
+            });
+  }
+
   /** Says what is wrong with a file that ends or goes on where it should not. */
   static CorpusException damaged(Path file, IOException cause) {
     String kind =
@@ -82,10 +100,6 @@ public final class TextReader {
             .orElse("cannot be read to its end");
     return new CorpusException(
         file + " " + kind + " (" + cause.getMessage() + "); get or make it again", cause);
-  }
-
-  private static boolean isPacked(Path file) {
-    return packed(file).isPresent();
   }
 
   /** Returns how a file is packed, as far as it can be read. */
@@ -104,23 +118,33 @@ public final class TextReader {
   }
 
   private static byte[] withoutMark(Path file, byte[] start) {
-    FileKind.notText(start)
-        .ifPresent(
-            problem -> {
-              throw new CorpusException(file + (isPacked(file) ? ", unpacked, " : " ") + problem);
-            });
+    refuseOthers(file, start);
     boolean marked = start.length >= 3 && Arrays.equals(MARK, Arrays.copyOf(start, 3));
     return marked ? Arrays.copyOfRange(start, 3, start.length) : start;
   }
 
-  /** Opens a file, unpacked. */
-  static InputStream open(Path file) throws IOException {
+  /** Returns the first bytes of a file, packed or not, by which it can be told what it is. */
+  static byte[] start(Path file) {
+    checkReadable(file);
+    try (InputStream in = Files.newInputStream(file)) {
+      return in.readNBytes(FileKind.LOOK);
+    } catch (IOException e) {
+      throw damaged(file, e);
+    }
+  }
+
+  private static void checkReadable(Path file) {
     if (!Files.isRegularFile(file)) {
       throw new CorpusException(file + " is not a file");
     }
     if (!Files.isReadable(file)) {
       throw new CorpusException(file + " may not be read by this user");
     }
+  }
+
+  /** Opens a file, unpacked. */
+  static InputStream open(Path file) throws IOException {
+    checkReadable(file);
     InputStream in = new BufferedInputStream(Files.newInputStream(file), PIECE);
     try {
       in.mark(Format.BYTES);
@@ -158,10 +182,5 @@ public final class TextReader {
       }
       return read;
     }
-  }
-
-  /** Decodes a piece that has been checked. */
-  static String text(byte[] utf8) {
-    return java.nio.charset.StandardCharsets.UTF_8.decode(ByteBuffer.wrap(utf8)).toString();
   }
 }

@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  * killed had finished is used.
  */
 final class TokenCache {
+  private static final System.Logger LOG = System.getLogger(TokenCache.class.getName());
   private static final String COMPLETE = "complete.json";
 
   /** What the files of a folder are; folders of another layout are not looked at. */
@@ -68,7 +69,7 @@ final class TokenCache {
       try (FileChannel channel =
               FileChannel.open(
                   own.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-          FileLock lock = channel.lock()) {
+          FileLock lock = lock(channel, own)) {
         Optional<TokenSequence> made = read(own, format); // by the process that had the lock
         return made.isPresent() ? made.get() : write(own, format, source, tokenizer, progress);
       }
@@ -82,6 +83,17 @@ final class TokenCache {
               + " HYDRA_JAVA_OPTS=-Dhydra.tokens.cache=DIR",
           e);
     }
+  }
+
+  private static FileLock lock(FileChannel channel, Path own) throws IOException {
+    FileLock lock = channel.tryLock();
+    if (lock != null) {
+      return lock;
+    }
+    LOG.log(
+        System.Logger.Level.WARNING,
+        "another process makes tokens of the same text in " + own + "; this one waits for it");
+    return channel.lock();
   }
 
   private static TokenSequence write(

@@ -11,6 +11,7 @@ import java.util.Locale;
 /** Checks that a file is UTF-8, piece by piece, and says where it is not. */
 final class Utf8 {
   private final Object file;
+  private final String remedy;
   private final CharsetDecoder decoder =
       StandardCharsets.UTF_8
           .newDecoder()
@@ -19,8 +20,15 @@ final class Utf8 {
   private final CharBuffer scratch = CharBuffer.allocate(1 << 16);
   private long before;
 
-  Utf8(Object file) {
+  /**
+   * Creates a check.
+   *
+   * @param file what is said to be wrong
+   * @param remedy what to do, after what is wrong
+   */
+  Utf8(Object file, String remedy) {
     this.file = file;
+    this.remedy = remedy;
   }
 
   /**
@@ -40,11 +48,11 @@ final class Utf8 {
       throw new CorpusException(
           String.format(
               Locale.ROOT,
-              "%s is not UTF-8: byte %,d is 0x%02x; convert it, such as by iconv -f LATIN1 -t UTF-8,"
-                  + " or take bytes as they are with encoding = any",
+              "%s is not UTF-8: byte %,d is 0x%02x%s",
               file,
               before + in.position(),
-              piece[in.position()]));
+              piece[in.position()],
+              remedy));
     }
     before += piece.length;
   }

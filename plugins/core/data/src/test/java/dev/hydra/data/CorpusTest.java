@@ -176,7 +176,8 @@ class CorpusTest {
   @Test
   void whatIsNotTextIsRefusedWithWhatToAskFor() throws IOException {
     write("data", "PAR1....PAR1".getBytes(StandardCharsets.US_ASCII));
-    assertRefused("data is a Parquet table, not plain text; write the column", "data");
+    assertRefused(
+        "data is a Parquet table, not plain text; use source = parquet, field = NAME", "data");
     write("lines", "{\"text\":\"a\"}\n{\"text\":\"b\"}\n".getBytes(StandardCharsets.UTF_8));
     assertRefused("lines holds JSON lines, not text: use source = jsonl, field = NAME", "lines");
     write("code", "{ int a; }\n{ int b; }\n".getBytes(StandardCharsets.UTF_8));

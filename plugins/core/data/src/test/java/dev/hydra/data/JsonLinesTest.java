@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -51,6 +52,24 @@ class JsonLinesTest {
         List.of("a\n\u20ac", "", "c"),
         read("{\"text\":\"a\\n\u20ac\",\"id\":1}\r\n\n{\"text\":\"\"}\n{\"text\":\"c\"}", ""));
     assertEquals(List.of("x"), read("\ufeff{\"a\":{\"b\":\"x\"}}\n", "field = a.b"));
+  }
+
+  @Test
+  void aLongLineIsRead() throws IOException {
+    String text = "a\u20ac ".repeat(6_000_000);
+    assertEquals(List.of(text, "b"), read("{\"text\":\"" + text + "\"}\n{\"text\":\"b\"}", ""));
+  }
+
+  @Test
+  void aDamagedGzipAndNoLineAreRefused() throws IOException {
+    for (String nothing : List.of("", "\n\n")) {
+      assertThat(assertThrows(ConfigException.class, () -> read(nothing, "")))
+          .hasMessageContaining("the corpus is empty: no text in");
+    }
+    byte[] packed = Texts.gzip("{\"text\":\"a\"}\n".repeat(1000).getBytes(StandardCharsets.UTF_8));
+    Files.write(folder.resolve("cut"), Arrays.copyOf(packed, packed.length - 5));
+    assertThat(assertThrows(ConfigException.class, () -> read("", "files = cut")))
+        .hasMessageContaining("cut is a damaged gzip file");
   }
 
   @Test

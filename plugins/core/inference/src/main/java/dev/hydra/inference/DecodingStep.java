@@ -40,6 +40,7 @@ final class DecodingStep implements AutoCloseable {
    * @param logits [texts, vocabulary], which the next step may replace
    * @param tokens what was drawn for each text, or {@link Sampler#NOT_FINITE}
    */
+  @SuppressWarnings("ArrayRecordComponent") // compared by nobody
   record Result(Tensor logits, int[] tokens) {}
 
   /**

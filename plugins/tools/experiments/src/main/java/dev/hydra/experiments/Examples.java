@@ -86,7 +86,15 @@ final class Examples {
   }
 
   private static SplittableRandom random(Split use, long stream, long number) {
-    return new SplittableRandom(mix(mix(mix(use.ordinal()) + stream) + number));
+    return new SplittableRandom(mix(mix(mix(stream(use)) + stream) + number));
+  }
+
+  private static long stream(Split use) {
+    return switch (use) {
+      case TRAINING -> 0;
+      case VALIDATION -> 1;
+      case TEST -> 2;
+    };
   }
 
   /**

@@ -5,6 +5,7 @@ import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigParseOptions;
 import com.typesafe.config.ConfigValueFactory;
 import dev.hydra.api.ComponentFactory;
+import dev.hydra.api.ConfigException;
 import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Role;
 import dev.hydra.composer.model.Components;
@@ -67,6 +68,28 @@ public final class Conformance {
     return new Conformance(factory, others, options, newWidth, experts, time);
   }
 
+  /**
+   * With the first of some widths that the component takes.
+   *
+   * @throws ConfigException with what it says of the last one if it takes none
+   */
+  public Conformance firstWidth(List<Integer> widths) {
+    for (int i = 0; i < widths.size(); i++) {
+      Conformance chosen = width(widths.get(i));
+      try {
+        chosen.tryOut();
+        return chosen;
+      } catch (ConfigException e) {
+        if (i == widths.size() - 1) {
+          throw e;
+        }
+      } catch (RuntimeException | LinkageError | AssertionError | StackOverflowError e) {
+        return chosen; // the checks will say so
+      }
+    }
+    throw new IllegalArgumentException("there must be a width");
+  }
+
   /** With a number of experts, for routers. */
   public Conformance experts(int count) {
     return new Conformance(factory, others, options, width, count, time);
@@ -96,10 +119,15 @@ public final class Conformance {
     checks.addAll(layerChecks(subject));
     if (Devices.cudaAvailable()) {
       checks.add(new Check("CUDA near CPU", () -> CudaChecks.nearCpu(subject, KernelMode.PLAIN)));
-      checks.add(
-          new Check("CUDA kernels near CPU", () -> CudaChecks.nearCpu(subject, KernelMode.FUSED)));
+      checks.add(kernels());
     }
     return List.copyOf(checks);
+  }
+
+  /** The check whether a CUDA device computes by kernels what the CPU does. */
+  public Check kernels() {
+    Subject subject = subject();
+    return new Check("CUDA kernels near CPU", () -> CudaChecks.nearCpu(subject, KernelMode.FUSED));
   }
 
   private static List<Check> layerChecks(Subject subject) {

@@ -6,9 +6,11 @@ import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Site;
 import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.nn.Norms;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Product-key memory (Lample et al. 2019, arXiv 1907.05242): each head of each token reads the
@@ -111,8 +113,12 @@ final class ProductKeyMemory implements Memory {
 
   /** float32 [batch * time, heads, keyDim]. */
   private Tensor queries(Tensor x) {
-    Tensor raw = Tensors.upcast(Tensors.linear(x, query)).view(-1, heads, keyDim);
-    return queryNorm.map(scale -> Tensors.rmsNorm(raw, EPSILON).mul(scale)).orElse(raw);
+    Tensor raw = Tensors.linear(x, query);
+    ScalarType type = Tensors.type(x) == ScalarType.Double ? ScalarType.Double : ScalarType.Float;
+    return queryNorm
+        .map(scale -> Norms.rmsOfGroups(raw, scale, EPSILON, type))
+        .orElseGet(() -> Tensors.upcast(raw))
+        .view(-1, heads, keyDim);
   }
 
   /** How evenly this pass used the rows, as the paper measures it: usage and KL. */

@@ -26,7 +26,7 @@ final class FusedSlotStates extends CustomFunction {
 
   private static final int WARP = 32;
   private static final int THREADS = 128;
-  private static final int SUMMARY = 0;
+  private static final int CONTENT = 0;
   private static final int GATE = 1;
   private static final int BEFORE = 2;
   private static final int RESET = 3;
@@ -43,7 +43,7 @@ final class FusedSlotStates extends CustomFunction {
   record Choice(Kernels kernels) {
     /** Computes {@link SlotStates#of}. */
     Tensor compute(SlotWriter.Writes writes, Tensor before, Optional<Tensor> reset) {
-      List<Tensor> inputs = new ArrayList<>(List.of(writes.summary(), writes.gate(), before));
+      List<Tensor> inputs = new ArrayList<>(List.of(writes.content(), writes.gate(), before));
       reset.ifPresent(inputs::add);
       return new FusedSlotStates(kernels, reset.isPresent())
           .apply(inputs.toArray(Tensor[]::new))[0];
@@ -55,17 +55,17 @@ final class FusedSlotStates extends CustomFunction {
    * multiple of 32, and kernels are to be used there.
    */
   static Optional<Choice> of(SlotWriter.Writes writes, Tensor before) {
-    Tensor summary = writes.summary();
-    if (!summary.is_cuda()
+    Tensor content = writes.content();
+    if (!content.is_cuda()
         || isInlined()
-        || Tensors.type(summary) != ScalarType.Float
+        || Tensors.type(content) != ScalarType.Float
         || Tensors.type(writes.gate()) != ScalarType.Float
         || Tensors.type(before) != ScalarType.Float
-        || summary.numel() == 0
-        || summary.size(3) % WARP != 0) {
+        || content.numel() == 0
+        || content.size(3) % WARP != 0) {
       return Optional.empty();
     }
-    return KERNELS.usable(summary, Map.of("DIM", (int) summary.size(3))).map(Choice::new);
+    return KERNELS.usable(content, Map.of("DIM", (int) content.size(3))).map(Choice::new);
   }
 
   @Override
@@ -74,16 +74,16 @@ final class FusedSlotStates extends CustomFunction {
     for (int i = 0; i < inputs.length; i++) {
       fit[i] = inputs[i].contiguous();
     }
-    Tensor summary = fit[SUMMARY];
-    long batch = summary.size(0);
-    long chunks = summary.size(1);
-    long slots = summary.size(2);
-    Tensor states = empty(summary, batch, chunks + 1, slots, summary.size(3));
+    Tensor content = fit[CONTENT];
+    long batch = content.size(0);
+    long chunks = content.size(1);
+    long slots = content.size(2);
+    Tensor states = empty(content, batch, chunks + 1, slots, content.size(3));
     kernels
         .get("slot_states")
         .launch(
             grid(fit[BEFORE]),
-            summary,
+            content,
             fit[GATE],
             fit[BEFORE],
             resets ? fit[RESET] : null,
@@ -98,31 +98,31 @@ final class FusedSlotStates extends CustomFunction {
 
   @Override
   protected void backward(Context context, Gradients gradients) {
-    Tensor summary = context.saved(SUMMARY);
+    Tensor content = context.saved(CONTENT);
     Tensor gate = context.saved(GATE);
     @Nullable Tensor reset = resets ? context.saved(RESET) : null;
     Tensor states = context.saved(resets ? RESET + 1 : RESET);
-    Tensor ofSummary = torch.empty_like(summary);
+    Tensor ofContent = torch.empty_like(content);
     Tensor before = context.saved(BEFORE);
     Tensor ofBefore = torch.empty_like(before);
-    long dim = summary.size(3);
-    Tensor products = empty(summary, summary.size(0), summary.size(1), summary.size(2), dim / WARP);
+    long dim = content.size(3);
+    Tensor products = empty(content, content.size(0), content.size(1), content.size(2), dim / WARP);
     kernels
         .get("slot_states_backward")
         .launch(
             grid(before),
             gradients.of(0).contiguous(),
             states,
-            summary,
+            content,
             gate,
             reset,
-            ofSummary,
+            ofContent,
             products,
             ofBefore,
             before.numel(),
-            (int) summary.size(1),
-            (int) summary.size(2));
-    gradients.give(SUMMARY, ofSummary);
+            (int) content.size(1),
+            (int) content.size(2));
+    gradients.give(CONTENT, ofContent);
     gradients.give(GATE, products.sum(-1));
     gradients.give(BEFORE, ofBefore);
   }

@@ -27,7 +27,7 @@ final class SlotStates {
   static Tensor plain(SlotWriter.Writes writes, Tensor before, Optional<Tensor> reset) {
     Tensor gate = writes.gate().unsqueeze(-1);
     Tensor keep = Tensors.add(gate.neg(), 1);
-    Tensor update = gate.mul(writes.summary().tanh());
+    Tensor update = gate.mul(writes.content());
     if (reset.isPresent()) {
       Tensor anew = reset.get().unsqueeze(-1).unsqueeze(-1);
       keep = Tensors.maskedFill(keep, anew, 0);

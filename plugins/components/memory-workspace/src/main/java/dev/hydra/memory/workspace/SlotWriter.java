@@ -14,28 +14,26 @@ final class SlotWriter {
    * What each chunk writes, in float32 at least.
    *
    * @param gate how far each slot is overwritten [batch, chunks, slots], between 0 and 1
-   * @param summary what each slot found [batch, chunks, slots, dim]; its tanh is written
+   * @param content what is written, the tanh of what each slot found [batch, chunks, slots, dim]
    */
-  record Writes(Tensor gate, Tensor summary) {}
+  record Writes(Tensor gate, Tensor content) {}
 
   // The binary logarithm of the gates in a new model: half of the first slot is overwritten by each
   // chunk, a 32nd part of the last one.
   private static final double FASTEST = -1;
   private static final double SLOWEST = -5;
 
-  private final int slots;
-  private final int heads;
-  private final int chunk;
+  private final SlotShape shape;
   private final Tensor key;
   private final Tensor value;
   private final Tensor gate;
   private final Tensor gateBias;
 
   SlotWriter(Site site) {
-    slots = site.get(WorkspaceFactory.SLOTS);
-    heads = site.get(WorkspaceFactory.HEADS);
-    chunk = site.get(WorkspaceFactory.CHUNK);
+    int slots = site.get(WorkspaceFactory.SLOTS);
+    int heads = site.get(WorkspaceFactory.HEADS);
     int dim = site.get(WorkspaceFactory.DIM);
+    shape = new SlotShape(site.get(WorkspaceFactory.CHUNK), slots, heads, dim / heads);
     int width = site.width();
     Init map = Init.normal(1 / Math.sqrt(width));
     key = site.parameter("write_key.weight", map, (long) heads * slots, width);
@@ -54,18 +52,42 @@ final class SlotWriter {
     }
   }
 
-  /** What the complete chunks x [batch, chunks * chunk, width] write. */
-  Writes write(Tensor x) {
-    Tensor scores = byHead(Tensors.linear(x, key)).transpose(-1, -2);
+  /**
+   * What the chunks that x begins with write.
+   *
+   * @param x [batch, at least chunks * chunk, width]
+   * @param chunks how many, at least one
+   */
+  Writes write(Tensor x, long chunks) {
+    return FusedSlotWrites.of(x, gate, shape)
+        .map(
+            fused ->
+                fused.compute(
+                    Tensors.linear(x, key), Tensors.linear(x, value), gate, gateBias, chunks))
+        .orElseGet(() -> plain(Tensors.slice(x, 1, 0, chunks * shape.chunk())));
+  }
+
+  /** Computes by LibTorch's operators, of complete chunks. */
+  private Writes plain(Tensor x) {
+    return plain(Tensors.linear(x, key), Tensors.linear(x, value), gate, gateBias, shape);
+  }
+
+  /**
+   * Computes from the projections on.
+   *
+   * @param keys [batch, chunks * chunk, heads * slots]
+   * @param values [batch, chunks * chunk, dim]
+   */
+  static Writes plain(Tensor keys, Tensor values, Tensor gate, Tensor gateBias, SlotShape shape) {
+    Tensor scores = byHead(keys, shape).transpose(-1, -2);
     Tensor weights = Tensors.upcast(scores).softmax(-1);
-    Tensor values = byHead(Tensors.linear(x, value));
-    Tensor read = Tensors.cast(weights, Tensors.type(x)).matmul(values);
+    Tensor read = Tensors.cast(weights, Tensors.type(values)).matmul(byHead(values, shape));
     Tensor summary = Tensors.upcast(read.transpose(2, 3).flatten(3, 4));
-    return new Writes(summary.mul(gate).sum(-1).add(gateBias).sigmoid(), summary);
+    return new Writes(summary.mul(gate).sum(-1).add(gateBias).sigmoid(), summary.tanh());
   }
 
   /** [batch, chunks * chunk, heads * n] to [batch, chunks, heads, chunk, n]. */
-  private Tensor byHead(Tensor x) {
-    return x.unflatten(2, heads, -1).unflatten(1, -1, chunk).transpose(2, 3);
+  private static Tensor byHead(Tensor x, SlotShape shape) {
+    return x.unflatten(2, shape.heads(), -1).unflatten(1, -1, shape.chunk()).transpose(2, 3);
   }
 }

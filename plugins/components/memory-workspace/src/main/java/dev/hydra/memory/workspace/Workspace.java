@@ -156,7 +156,7 @@ final class Workspace implements Memory {
     if (writing == 0) {
       return before.unsqueeze(1);
     }
-    SlotWriter.Writes writes = writer.write(Tensors.slice(x, 1, 0, writing * chunk));
+    SlotWriter.Writes writes = writer.write(x, writing);
     if (pass.observing()) {
       pass.observe("write-gate", writes.gate().mean());
     }

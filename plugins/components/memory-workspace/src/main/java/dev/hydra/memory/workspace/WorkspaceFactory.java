@@ -76,14 +76,13 @@ public final class WorkspaceFactory implements ComponentFactory<Memory> {
     double slotElements = slots * dim;
 
     // Scores and values of the tokens, then per slot their weighted sum, gate and content; the
-    // recurrence joins every chunk about twice. Kept: weights in float32 and as they are
-    // multiplied,
-    // values, and in float32 what is written to slots and the slots after it.
+    // recurrence joins every chunk about twice. Kept, as by CUDA kernels: scores, values, and in
+    // float32 what is written to slots and the slots after it.
     double writeFlops =
         2 * written * chunk * width * (heads * slots + dim)
             + written * slotElements * (2 * chunk + 2)
             + 6 * written * slotElements;
-    double writeKept = written * (chunk * (3 * heads * slots + dim) + 2 * 2 * slotElements);
+    double writeKept = written * (chunk * (heads * slots + dim) + 2 * 2 * slotElements);
     // Queries and gates of the tokens, keys of the slots, then attention and projection. Kept: the
     // input and what is gated, queries, what they read as it is and by token, contents and keys.
     double readFlops =

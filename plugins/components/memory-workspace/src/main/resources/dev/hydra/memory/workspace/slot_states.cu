@@ -1,67 +1,86 @@
 // The slots of a workspace, chunk after chunk:
 //
 //   states[0] = initial
-//   states[i + 1] = (1 - gate[i]) states[i] + gate[i] tanh(summary[i]),  or initial where reset[i]
+//   states[i + 1] = (1 - gate[i]) states[i] + gate[i] content[i],  or initial where reset[i]
 //
-// A thread has an element of a slot and walks over the chunks, AHEAD of them fetched at once.
+// A thread has an element of a slot and walks over the chunks, some of them at once: the next ones are
+// on their way while these are computed.
 //
 // Compile-time options (-D): DIM, elements of a slot, a multiple of 32.
 //
 // Launch both: grid (batch * slots * DIM / 128, rounded up), 128 threads.
 //
-//   summary  fp32 [batch, chunks, slots, DIM], gate fp32 [batch, chunks, slots]
+//   content  fp32 [batch, chunks, slots, DIM], gate fp32 [batch, chunks, slots]
 //   initial  fp32 [batch, slots, DIM]
 //   reset    bool [batch, chunks] or null: nowhere
 //   states   fp32 [batch, chunks + 1, slots, DIM]
 typedef long long Long;
 static_assert(DIM % 32 == 0, "see above");
 
-constexpr int AHEAD = 16;
+constexpr int FORWARD_AHEAD = 16;
+constexpr int BACKWARD_AHEAD = 8;  // of more numbers each
 constexpr int THREADS = 128;
 
+// What a thread reads of some chunks.
+template <int COUNT>
+struct Step {
+  float content[COUNT];
+  float open[COUNT];
+  bool anew[COUNT];
+};
+
 extern "C" __global__ void __launch_bounds__(THREADS) slot_states(
-    const float* summary, const float* gate, const float* initial, const unsigned char* reset,
-    float* states, Long elements, int chunks, int slots) {
+    const float* __restrict__ content, const float* __restrict__ gate,
+    const float* __restrict__ initial, const unsigned char* __restrict__ reset,
+    float* __restrict__ states, Long elements, int chunks, int slots) {
+  constexpr int AHEAD = FORWARD_AHEAD;
   Long element = (Long)blockIdx.x * THREADS + threadIdx.x;
   if (element >= elements) return;
   int size = slots * DIM;
   Long row = element / size;
   int at = (int)(element % size);
-  summary += row * chunks * size + at;
+  content += row * chunks * size + at;
   gate += row * chunks * slots + at / DIM;
   states += row * (chunks + 1) * size + at;
   if (reset != nullptr) reset += row * chunks;
 
-  float first = initial[element];
-  float state = first;
-  states[0] = first;
-  for (int base = 0; base < chunks; base += AHEAD) {
-    float found[AHEAD];
-    float open[AHEAD];
-    bool anew[AHEAD];
+  auto fetch = [&](int base) {
+    Step<AHEAD> step;
 #pragma unroll
     for (int k = 0; k < AHEAD; k++) {
       bool some = base + k < chunks;
-      found[k] = some ? summary[(Long)(base + k) * size] : 0.0f;
-      open[k] = some ? gate[(Long)(base + k) * slots] : 0.0f;
-      anew[k] = some && reset != nullptr && reset[base + k];
+      step.content[k] = some ? content[(Long)(base + k) * size] : 0.0f;
+      step.open[k] = some ? gate[(Long)(base + k) * slots] : 0.0f;
+      step.anew[k] = some && reset != nullptr && reset[base + k];
     }
+    return step;
+  };
+
+  float first = initial[element];
+  float state = first;
+  states[0] = first;
+  Step<AHEAD> next = fetch(0);
+  for (int base = 0; base < chunks; base += AHEAD) {
+    Step<AHEAD> now = next;
+    next = fetch(base + AHEAD);
 #pragma unroll
     for (int k = 0; k < AHEAD; k++) {
-      state = anew[k] ? first : state + open[k] * (tanhf(found[k]) - state);
+      state = now.anew[k] ? first : state + now.open[k] * (now.content[k] - state);
       if (base + k < chunks) states[(Long)(base + k + 1) * size] = state;
     }
   }
 }
 
 //   arriving          fp32 [batch, chunks + 1, slots, DIM], the gradient of the states
-//   summary_gradient  fp32 [batch, chunks, slots, DIM]
+//   content_gradient  fp32 [batch, chunks, slots, DIM]
 //   gate_products     fp32 [batch, chunks, slots, DIM / 32], to be summed over the last dimension
 //   initial_gradient  fp32 [batch, slots, DIM]
 extern "C" __global__ void __launch_bounds__(THREADS) slot_states_backward(
-    const float* arriving, const float* states, const float* summary, const float* gate,
-    const unsigned char* reset, float* summary_gradient, float* gate_products,
-    float* initial_gradient, Long elements, int chunks, int slots) {
+    const float* __restrict__ arriving, const float* __restrict__ states,
+    const float* __restrict__ content, const float* __restrict__ gate,
+    const unsigned char* __restrict__ reset, float* __restrict__ content_gradient,
+    float* __restrict__ gate_products, float* __restrict__ initial_gradient, Long elements,
+    int chunks, int slots) {
   Long element = (Long)blockIdx.x * THREADS + threadIdx.x;
   if (element >= elements) return;  // whole warps: elements are a multiple of 32
   int size = slots * DIM;
@@ -69,43 +88,50 @@ extern "C" __global__ void __launch_bounds__(THREADS) slot_states_backward(
   int at = (int)(element % size);
   arriving += row * (chunks + 1) * size + at;
   states += row * (chunks + 1) * size + at;
-  summary += row * chunks * size + at;
-  summary_gradient += row * chunks * size + at;
+  content += row * chunks * size + at;
+  content_gradient += row * chunks * size + at;
   gate += row * chunks * slots + at / DIM;
   gate_products += (row * chunks * size + at) / 32;
   if (reset != nullptr) reset += row * chunks;
 
-  float of_first = 0.0f;
-  float later = 0.0f;  // what arrives at a state from the next one
-  for (int base = chunks - 1; base >= 0; base -= AHEAD) {
+  constexpr int AHEAD = BACKWARD_AHEAD;
+  struct Back : Step<AHEAD> {
     float own[AHEAD];
     float before[AHEAD];
-    float found[AHEAD];
-    float open[AHEAD];
-    bool anew[AHEAD];
+  };
+  auto fetch = [&](int base) {
+    Back step;
 #pragma unroll
     for (int k = 0; k < AHEAD; k++) {
       int i = base - k;
       bool some = i >= 0;
-      own[k] = some ? arriving[(Long)(i + 1) * size] : 0.0f;
-      before[k] = some ? states[(Long)i * size] : 0.0f;
-      found[k] = some ? summary[(Long)i * size] : 0.0f;
-      open[k] = some ? gate[(Long)i * slots] : 0.0f;
-      anew[k] = some && reset != nullptr && reset[i];
+      step.own[k] = some ? arriving[(Long)(i + 1) * size] : 0.0f;
+      step.before[k] = some ? states[(Long)i * size] : 0.0f;
+      step.content[k] = some ? content[(Long)i * size] : 0.0f;
+      step.open[k] = some ? gate[(Long)i * slots] : 0.0f;
+      step.anew[k] = some && reset != nullptr && reset[i];
     }
+    return step;
+  };
+
+  float of_first = 0.0f;
+  float later = 0.0f;  // what arrives at a state from the next one
+  Back next = fetch(chunks - 1);
+  for (int base = chunks - 1; base >= 0; base -= AHEAD) {
+    Back now = next;
+    next = fetch(base - AHEAD);
 #pragma unroll
     for (int k = 0; k < AHEAD; k++) {
       int i = base - k;
-      float change = own[k] + later;
-      float content = tanhf(found[k]);
-      float product = anew[k] ? 0.0f : change * (content - before[k]);
-      float of_summary = anew[k] ? 0.0f : change * open[k] * (1.0f - content * content);
-      if (anew[k]) of_first += change;
-      later = anew[k] ? 0.0f : change - change * open[k];
+      float change = now.own[k] + later;
+      float product = now.anew[k] ? 0.0f : change * (now.content[k] - now.before[k]);
+      float of_content = now.anew[k] ? 0.0f : change * now.open[k];
+      if (now.anew[k]) of_first += change;
+      later = now.anew[k] ? 0.0f : change - of_content;
 #pragma unroll
       for (int mask = 16; mask > 0; mask /= 2) product += __shfl_xor_sync(0xffffffffu, product, mask);
       if (i >= 0) {
-        summary_gradient[(Long)i * size] = of_summary;
+        content_gradient[(Long)i * size] = of_content;
         if (at % 32 == 0) gate_products[(Long)i * (size / 32)] = product;
       }
     }

@@ -41,7 +41,7 @@ class FusedSlotStatesTest {
   })
   void agreesWithFloat64AndThePlainPath(int batch, int chunks, int slots, int dim, boolean packed) {
     Map<String, Tensor> given = new TreeMap<>();
-    given.put("summary", random.values(batch, chunks, slots, dim));
+    given.put("content", random.values(batch, chunks, slots, dim));
     given.put("gate", random.values(batch, chunks, slots).sigmoid());
     given.put("before", random.values(batch, slots, dim));
     given.put("direction", random.values(batch, chunks + 1L, slots, dim));
@@ -66,10 +66,10 @@ class FusedSlotStatesTest {
     Device on = new Device(device);
     try (KernelMode.Setting kernels = mode.set()) {
       Map<String, Tensor> found = new TreeMap<>();
-      for (String what : new String[] {"summary", "gate", "before"}) {
+      for (String what : new String[] {"content", "gate", "before"}) {
         found.put(what, given.get(what).to(on, type).clone().detach().set_requires_grad(true));
       }
-      SlotWriter.Writes writes = new SlotWriter.Writes(found.get("gate"), found.get("summary"));
+      SlotWriter.Writes writes = new SlotWriter.Writes(found.get("gate"), found.get("content"));
       assertEquals(
           mode == KernelMode.FUSED, FusedSlotStates.of(writes, found.get("before")).isPresent());
       Tensor states =
@@ -86,12 +86,12 @@ class FusedSlotStatesTest {
 
   @Test
   void whatItCannotComputeIsLeftToThePlainPath() {
-    Tensor summary = torch.ones(1, 2, 3, 48).to(new Device("cuda"), ScalarType.Float);
-    Tensor gate = summary.select(3, 0).contiguous();
-    Tensor before = summary.select(1, 0).contiguous();
+    Tensor content = torch.ones(1, 2, 3, 48).to(new Device("cuda"), ScalarType.Float);
+    Tensor gate = content.select(3, 0).contiguous();
+    Tensor before = content.select(1, 0).contiguous();
     try (KernelMode.Setting kernels = KernelMode.FUSED.set()) {
-      assertTrue(FusedSlotStates.of(new SlotWriter.Writes(gate, summary), before).isEmpty());
-      Tensor fitting = summary.narrow(3, 0, 32);
+      assertTrue(FusedSlotStates.of(new SlotWriter.Writes(gate, content), before).isEmpty());
+      Tensor fitting = content.narrow(3, 0, 32);
       SlotWriter.Writes writes = new SlotWriter.Writes(gate, fitting);
       Tensor start = before.narrow(2, 0, 32);
       assertTrue(FusedSlotStates.of(writes, start).isPresent());

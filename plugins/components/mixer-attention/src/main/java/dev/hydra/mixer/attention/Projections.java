@@ -104,15 +104,18 @@ final class Projections {
    * @param positions int64 [1 or batch, time]
    */
   Qkv in(Tensor x, Tensor positions, Pass pass) {
-    Tensor q = norm(heads(query.apply(x), shape.heads()), queryNorm);
-    Tensor k = norm(heads(key.apply(x), shape.kvHeads()), keyNorm);
+    Tensor q = heads(query.apply(x), shape.heads());
+    Tensor k = heads(key.apply(x), shape.kvHeads());
     Tensor v = heads(value.apply(x), shape.kvHeads());
     ScalarType type = Attention.type(x);
     if (rope.dims() > 0) {
       ScalarType wide = Tensors.type(x) == ScalarType.Double ? ScalarType.Double : ScalarType.Float;
       Rotation rotation = rope.shared(positions, wide, pass);
-      q = rotation.apply(q, type);
-      k = rotation.apply(k, type);
+      q = turned(q, queryNorm, rotation, type);
+      k = turned(k, keyNorm, rotation, type);
+    } else {
+      q = norm(q, queryNorm);
+      k = norm(k, keyNorm);
     }
     return new Qkv(Tensors.cast(q, type), Tensors.cast(k, type), Tensors.cast(v, type));
   }
@@ -125,6 +128,13 @@ final class Projections {
 
   private Tensor heads(Tensor projected, int heads) {
     return projected.view(projected.size(0), projected.size(1), heads, shape.headDim());
+  }
+
+  /** Heads, normalised if there are weights to do so, at their positions. */
+  private Tensor turned(Tensor x, Optional<Tensor> weight, Rotation rotation, ScalarType type) {
+    return weight
+        .map(w -> rotation.ofNorm(x, w, epsilon, type))
+        .orElseGet(() -> rotation.apply(x, type));
   }
 
   private Tensor norm(Tensor x, Optional<Tensor> weight) {

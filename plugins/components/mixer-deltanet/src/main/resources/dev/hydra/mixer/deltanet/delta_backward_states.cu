@@ -17,7 +17,7 @@ namespace backward {
 using namespace sweep;
 constexpr int STAGE = 3 * Keys::BYTES + 2 * Values::BYTES;
 constexpr int KEPT = State::BYTES + Values::BYTES;
-constexpr int STAGES = 2 * STAGE + KEPT <= SHARED_BYTES && !IN_FP32 ? 2 : 1;
+constexpr int STAGES = stages(STAGE, KEPT);
 // Where there is no room for all of a chunk, its queries take the place of its keys.
 constexpr bool CROWDED = STAGE + KEPT > SHARED_BYTES;
 constexpr int BYTES = STAGES * STAGE + KEPT - (CROWDED ? Keys::BYTES : 0);
@@ -77,17 +77,27 @@ extern "C" __global__ void __launch_bounds__(sweep::WORKERS, 1) delta_backward_s
   int strip = warp % STRIPS * 16;
   int value = warp / STRIPS * TOKEN_PER * 16;
   bool reads = warp < STRIPS * TOKEN_SHARING;
-  if (STAGES == 2) fetch(chunks - 1);
+  int token = strip + (lane >> 2);
+  Pair next_leaving(to_end, chunks - 1, chunks, token);
+  Pair next_entering(from_start, chunks - 1, chunks, token);
+  float next_passing = total[chunks - 1];
+#pragma unroll
+  for (int ahead = 0; ahead < STAGES - 1; ahead++) fetch(chunks - 1 - ahead);
   for (Long z = chunks - 1; z >= 0; z--) {
     if (STAGES == 1) {
       __syncthreads();
       fetch(z);
     }
     leave(held, state, after + z * K * V, warp, lane);
-    float passing = total[z];
-    copies_wait<0>();
+    copies_wait<STAGES == 1 ? 0 : STAGES - 2>();
     __syncthreads();
-    if (STAGES == 2) fetch(z - 1);
+    if (STAGES > 1) fetch(z - (STAGES - 1));
+    Pair leaving = next_leaving;
+    Pair entering = next_entering;
+    float passing = next_passing;
+    next_leaving = Pair(to_end, z - 1, chunks, token);
+    next_entering = Pair(from_start, z - 1, chunks, token);
+    if (z > 0) next_passing = total[z - 1];
     char* stage = SHARED + z % STAGES * STAGE;
     Values direct(stage);
     Values outward(stage + Values::BYTES);
@@ -97,20 +107,17 @@ extern "C" __global__ void __launch_bounds__(sweep::WORKERS, 1) delta_backward_s
     if (reads) {
       Sums sum[TOKEN_PER] = {};
       read(sum, keys, state, strip, value, lane);
-      Long token = z * C + strip + (lane >> 2);
-      float leaving[2] = {to_end[token], to_end[token + 8]};
-      float entering[2] = {from_start[token], from_start[token + 8]};
 #pragma unroll
       for (int p = 0; p < TOKEN_PER; p++) {
         each_pair(sum[p], strip, value + 16 * p, lane,
             [&](float& first, float& second, int row, int column, int lower) {
               float here, next;
               direct.pair(row, column, here, next);
-              first = here + leaving[lower] * first;
-              second = next + leaving[lower] * second;
+              first = here + leaving.at[lower] * first;
+              second = next + leaving.at[lower] * second;
               taken.put_pair(row, column, -first, -second);
               outward.pair(row, column, here, next);
-              outward.put_pair(row, column, entering[lower] * here, entering[lower] * next);
+              outward.put_pair(row, column, entering.at[lower] * here, entering.at[lower] * next);
             });
       }
       store_rows<TOKEN_PER>(d_written + z * C * V + value, V, sum, strip, C, lane);

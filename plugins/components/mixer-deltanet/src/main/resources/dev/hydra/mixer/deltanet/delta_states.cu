@@ -15,7 +15,7 @@ namespace forward {
 using namespace sweep;
 constexpr int STAGE = 2 * Keys::BYTES + Values::BYTES;
 constexpr int KEPT = State::BYTES + Values::BYTES;
-constexpr int STAGES = 2 * STAGE + KEPT <= SHARED_BYTES && !IN_FP32 ? 2 : 1;
+constexpr int STAGES = stages(STAGE, KEPT);
 constexpr int BYTES = STAGES * STAGE + KEPT;
 }  // namespace forward
 extern "C" __device__ const int delta_states_bytes = forward::BYTES;
@@ -59,17 +59,24 @@ extern "C" __global__ void __launch_bounds__(sweep::WORKERS, 1) delta_states(
   int strip = warp % STRIPS * 16;
   int value = warp / STRIPS * TOKEN_PER * 16;
   bool reads = warp < STRIPS * TOKEN_SHARING;
-  if (STAGES == 2) fetch(0);
+  int token = strip + (lane >> 2);
+  Pair next_leaving(to_end, 0, chunks, token);
+  float next_passing = total[0];
+#pragma unroll
+  for (int z = 0; z < STAGES - 1; z++) fetch(z);
   for (Long z = 0; z < chunks; z++) {
     if (STAGES == 1) {
       __syncthreads();
       fetch(z);
     }
     leave(held, state, states + z * K * V, warp, lane);
-    float passing = total[z];
-    copies_wait<0>();
+    copies_wait<STAGES == 1 ? 0 : STAGES - 2>();
     __syncthreads();
-    if (STAGES == 2) fetch(z + 1);
+    if (STAGES > 1) fetch(z + STAGES - 1);
+    Pair leaving = next_leaving;
+    float passing = next_passing;
+    next_leaving = Pair(to_end, z + 1, chunks, token);
+    if (z + 1 < chunks) next_passing = total[z + 1];
     char* stage = SHARED + z % STAGES * STAGE;
     Keys removing(stage);
     Keys keys(stage + Keys::BYTES);
@@ -77,7 +84,6 @@ extern "C" __global__ void __launch_bounds__(sweep::WORKERS, 1) delta_states(
     if (reads) {
       Sums sum[TOKEN_PER] = {};
       read(sum, removing, state, strip, value, lane);
-      float leaving[2] = {to_end[z * C + strip + (lane >> 2)], to_end[z * C + strip + (lane >> 2) + 8]};
 #pragma unroll
       for (int p = 0; p < TOKEN_PER; p++) {
         each_pair(sum[p], strip, value + 16 * p, lane,
@@ -86,7 +92,7 @@ extern "C" __global__ void __launch_bounds__(sweep::WORKERS, 1) delta_states(
               added.pair(row, column, here, next);
               first = here - first;
               second = next - second;
-              writing.put_pair(row, column, leaving[lower] * first, leaving[lower] * second);
+              writing.put_pair(row, column, leaving.at[lower] * first, leaving.at[lower] * second);
             });
       }
       store_rows<TOKEN_PER>(written + z * C * V + value, V, sum, strip, C, lane);

@@ -34,6 +34,23 @@ typedef Tile<C, SWEEP_V> Values;
 typedef Tile<K, SWEEP_V> State;
 typedef Sums Held[STATE_STRIPS][PER];
 
+// How many chunks are held at once: one to work on and what is fetched ahead, if there is room. Float32
+// is not fetched ahead, for it goes through registers.
+__device__ constexpr int stages(int stage, int kept) {
+  return IN_FP32 || 2 * stage + kept > SHARED_BYTES ? 1 : 3 * stage + kept > SHARED_BYTES ? 2 : 3;
+}
+
+// What a lane knows of its two tokens of a chunk: fetched a chunk ahead, for it comes from afar.
+struct Pair {
+  float at[2];
+
+  __device__ __forceinline__ Pair(const float* values, Long z, Long chunks, int token) {
+    bool some = z >= 0 && z < chunks;
+    at[0] = some ? values[z * C + token] : 0.0f;
+    at[1] = some ? values[z * C + token + 8] : 0.0f;
+  }
+};
+
 // Applies `visit(strip, key, value)` to the parts of the state that a warp holds.
 template <class Visit>
 __device__ __forceinline__ void each_strip(int warp, Visit&& visit) {

@@ -6,6 +6,7 @@ import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.composer.spec.NormKind;
 import dev.hydra.libtorch.nn.Norms;
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
@@ -37,7 +38,15 @@ final class Norm {
    * Adds to the stream [..., width] what is to be added, and normalises it into a type and a second
    * one.
    */
-  Norms.Summed apply(ResidualStream stream, ScalarType type, ScalarType second) {
+  Norms.Summed apply(ResidualStream given, ScalarType type, ScalarType second) {
+    if (kind == NormKind.RMSNORM && !given.gated().isEmpty()) {
+      Optional<Norms.Summed> fused =
+          Norms.rmsOfGated(given.sum(), given.gated(), weight, epsilon, type, second);
+      if (fused.isPresent()) {
+        return fused.get();
+      }
+    }
+    ResidualStream stream = given.ungated();
     if (kind == NormKind.RMSNORM) {
       return Norms.rmsOfStream(stream.sum(), stream.addend(), weight, epsilon, type, second);
     }

@@ -6,8 +6,8 @@ import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.composer.spec.PathSpec;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.spec.Topology;
-import dev.hydra.libtorch.nn.FusedGatedSum;
 import dev.hydra.libtorch.nn.FusedTokenGate;
+import dev.hydra.libtorch.nn.GatedAddend;
 import dev.hydra.libtorch.nn.Norms;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
@@ -96,7 +96,7 @@ final class ResidualBlock {
     Norms.Summed summed = paths.get(0).norm().apply(before, normed, compute);
     ResidualStream stream = before.summed(summed.sum());
     for (Path path : paths) {
-      stream = added(path, stream.total(), summed.normed(), summed.cast(), forward);
+      stream = added(path, stream, summed.normed(), summed.cast(), forward);
     }
     return stream;
   }
@@ -105,7 +105,7 @@ final class ResidualBlock {
     ResidualStream stream = before;
     for (Path path : paths) {
       Norms.Summed summed = path.norm().apply(stream, normed, compute);
-      Tensor sum = stream.summed(summed.sum()).sum();
+      ResidualStream sum = stream.summed(summed.sum());
       stream = added(path, sum, summed.normed(), summed.cast(), forward);
     }
     return stream;
@@ -113,24 +113,25 @@ final class ResidualBlock {
 
   /** The stream with what a path adds to it. */
   private static ResidualStream added(
-      Path path, Tensor sum, Tensor normed, Tensor input, ForwardContext forward) {
+      Path path, ResidualStream before, Tensor normed, Tensor input, ForwardContext forward) {
     Tensor scaled = Tensors.scaled(input, path.inputScale());
     Tensor out =
         path.recompute() && forward.isTraining()
             ? Recomputation.run(forward, again -> path.slot().forward(again, forward), scaled)
             : path.slot().forward(scaled, forward);
     if (path.plain()) {
-      return new ResidualStream(sum, Optional.of(out));
+      return ResidualStream.of(before.total(), out);
     }
     SitePass pass = new SitePass(forward, path.slot().path());
     if (path.gate() instanceof Gate.Scalar gate) {
-      Gate.observe(path.growth().scaled(gate.factor()), pass);
-      Optional<Tensor> fused =
-          FusedGatedSum.compute(sum, out, path.growth().scaled(gate.factor()), path.scale());
-      if (fused.isPresent()) {
-        return ResidualStream.of(fused.get());
+      Tensor factor = path.growth().scaled(gate.factor()).alias(); // of the stream's scope
+      Gate.observe(factor, pass);
+      Optional<GatedAddend> gated = GatedAddend.of(before.sum(), out, factor, path.scale());
+      if (gated.isPresent()) {
+        return before.with(gated.get());
       }
     }
+    Tensor sum = before.total();
     if (path.gate() instanceof Gate.Learned gate && !path.growth().growing()) {
       Optional<FusedTokenGate.Gated> fused =
           FusedTokenGate.compute(normed, gate.weight(), gate.bias(), out, path.scale(), sum);
@@ -141,7 +142,7 @@ final class ResidualBlock {
     }
     Tensor y = Tensors.scaled(Tensors.upcast(out), path.scale());
     Tensor gated = path.gate().apply(y, normed, pass);
-    return new ResidualStream(sum, Optional.of(path.growth().scaled(gated)));
+    return ResidualStream.of(sum, path.growth().scaled(gated));
   }
 
   /** Lets some of its paths count for a share, see {@link Model#grow}. */

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.bytedeco.cuda.cudart.CUfunc_st;
 import org.bytedeco.cuda.cudart.CUmod_st;
 import org.bytedeco.cuda.global.cudart;
@@ -24,6 +25,8 @@ final class KernelProgram {
 
   /** What could not be compiled or loaded, so that it is not tried at every swap. */
   private static final Map<Key, KernelException> FAILED = new ConcurrentHashMap<>();
+
+  private static final List<CompiledKernel> COMPILED = new CopyOnWriteArrayList<>();
 
   private static final System.Logger LOG = System.getLogger(KernelProgram.class.getName());
 
@@ -73,12 +76,26 @@ final class KernelProgram {
       return new Build(key, source.name(), Optional.empty());
     }
     try {
+      boolean[] compiled = {false};
+      long begin = System.nanoTime();
       byte[] cubin =
-          cache.get(key.content, () -> Nvrtc.compile(source.name(), source.text(), options));
+          cache.get(
+              key.content,
+              () -> {
+                compiled[0] = true;
+                return Nvrtc.compile(source.name(), source.text(), options);
+              });
+      double seconds = (System.nanoTime() - begin) / 1e9;
+      COMPILED.add(new CompiledKernel(source.name(), Map.copyOf(macros), !compiled[0], seconds));
       return new Build(key, source.name(), Optional.of(cubin));
     } catch (KernelException e) {
       throw remembered(key, e);
     }
+  }
+
+  /** Lists what has been compiled or found. */
+  static List<CompiledKernel> compiled() {
+    return List.copyOf(COMPILED);
   }
 
   /** Compiles a program without macros, whether or not it is known, and keeps it nowhere. */

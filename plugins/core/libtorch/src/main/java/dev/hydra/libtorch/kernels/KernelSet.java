@@ -28,12 +28,17 @@ public final class KernelSet {
   private record Result(@Nullable Kernels kernels, @Nullable KernelException failure) {}
 
   private KernelSet(List<KernelSource> sources) {
-    this.sources = sources;
+    this.sources = List.copyOf(sources);
   }
 
   /** Puts programs together. They may use the same macros, and are compiled side by side. */
   public static KernelSet of(KernelSource... sources) {
     return new KernelSet(List.of(sources));
+  }
+
+  /** Returns the programs. */
+  public List<KernelSource> sources() {
+    return sources;
   }
 
   /**

@@ -54,12 +54,13 @@ public final class KernelSource {
     }
   }
 
-  /** The name in messages. */
-  String name() {
+  /** Returns the name that messages have: that of the last of its files. */
+  public String name() {
     return name;
   }
 
-  String text() {
+  /** Returns the program as a whole. */
+  public String text() {
     return text;
   }
 
@@ -68,8 +69,13 @@ public final class KernelSource {
    * so that programs which share macros are not compiled anew for those of others.
    */
   List<String> options(Gpu gpu, Map<String, Integer> macros) {
+    return options(gpu.architecture(), macros);
+  }
+
+  /** The same for the name of an architecture. */
+  List<String> options(String architecture, Map<String, Integer> macros) {
     List<String> options = new ArrayList<>();
-    options.add("--gpu-architecture=" + gpu.architecture());
+    options.add("--gpu-architecture=" + architecture);
     options.add("--std=c++17");
     options.add("--device-as-default-execution-space"); // a lambda cannot say so portably
     new TreeMap<>(macros)

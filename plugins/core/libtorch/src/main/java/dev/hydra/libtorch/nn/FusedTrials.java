@@ -25,6 +25,7 @@ public final class FusedTrials {
   private static final long TIME = 50;
   private static final long WIDTH = 48;
   private static final long TAPS = 4;
+  private static final long HEADS = 2;
 
   private FusedTrials() {}
 
@@ -71,16 +72,30 @@ public final class FusedTrials {
         "gated RMS norm", in -> new RmsNorm(scale(in[2]), 3, EPSILON).ofGated(in[0], in[1]));
     operators.put("SwiGLU", in -> GatedActivation.SILU.apply(in[0], in[1]));
     operators.put("GEGLU", in -> GatedActivation.GELU.ofHalves(Tensors.cat(-1, in[0], in[1])));
-    operators.put("rotary positions", in -> rotated(in[0]));
+    operators.put(
+        "rotary positions",
+        in -> rotation(in[0]).apply(heads(in[0]), Tensors.type(in[0])).flatten(2, 3));
+    operators.put(
+        "rotary positions of a norm",
+        in ->
+            rotation(in[0])
+                .ofNorm(
+                    heads(in[0]),
+                    scale(in[2]).narrow(0, 0, WIDTH / HEADS),
+                    EPSILON,
+                    Tensors.type(in[0]))
+                .flatten(2, 3));
     operators.put("cross-entropy", in -> lost(in[0], in[1].reshape(-1, WIDTH)));
     return operators;
   }
 
-  private static Tensor rotated(Tensor x) {
+  private static Rotation rotation(Tensor x) {
     Tensor angles = Tensors.range(0, TIME * WIDTH / 8, x).view(1, TIME, 1, -1).to(Tensors.type(x));
-    return new Rotation(angles.cos(), angles.sin())
-        .apply(x.unflatten(2, 2, -1), Tensors.type(x))
-        .flatten(2, 3);
+    return new Rotation(angles.cos(), angles.sin());
+  }
+
+  private static Tensor heads(Tensor x) {
+    return x.unflatten(2, HEADS, -1);
   }
 
   /** Every token has a class of its own. */

@@ -1,6 +1,7 @@
 package dev.hydra.libtorch.nn;
 
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.List;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -33,6 +34,20 @@ public final class Norms {
   public static Tensor rms(Tensor x, Tensor weight, double epsilon, ScalarType type) {
     return of(
         new NormInput(x, Optional.empty(), Optional.of(weight), weight.size(0), 1, epsilon, type));
+  }
+
+  /**
+   * Normalises groups of channels, each by weights of its own.
+   *
+   * @param x [..., groups * width]
+   * @param weight [groups, width]
+   * @param epsilon added to the mean square
+   * @param type of the result; computed in the wider of it and that of x
+   */
+  public static Tensor rmsOfGroups(Tensor x, Tensor weight, double epsilon, ScalarType type) {
+    return of(
+        new NormInput(
+            x, Optional.empty(), Optional.of(weight.flatten()), weight.size(1), 1, epsilon, type));
   }
 
   /**
@@ -84,6 +99,25 @@ public final class Norms {
     Tensor sum = in.plainSum();
     Tensor normed = in.plainNorm(sum);
     return new Summed(sum, normed, Tensors.cast(normed, second));
+  }
+
+  /**
+   * Adds to the stream what gates let through, and normalises the sum, likewise.
+   *
+   * @param addends in the order in which they are added
+   * @return nothing if CUDA kernels cannot do that in one pass; the addends are then to be added
+   *     before
+   */
+  public static Optional<Summed> rmsOfGated(
+      Tensor stream,
+      List<GatedAddend> addends,
+      Tensor weight,
+      double epsilon,
+      ScalarType type,
+      ScalarType second) {
+    Optional<ScalarType> copy = type == second ? Optional.empty() : Optional.of(second);
+    return FusedStreamNorm.compute(stream, addends, weight, epsilon, type, copy)
+        .map(found -> new Summed(found[0], found[1], found[found.length - 1]));
   }
 
   /** Computes the norm of what is added to nothing. */

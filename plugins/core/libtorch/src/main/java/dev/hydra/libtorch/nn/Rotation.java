@@ -25,6 +25,20 @@ public record Rotation(Tensor cos, Tensor sin) {
     return fused.isPresent() ? fused.get().compute(this, x) : Tensors.cast(plain(x), type);
   }
 
+  /**
+   * Normalises every head to a root mean square of 1, times weights, and turns the pairs.
+   *
+   * @param x [batch, time, heads, headDim], headDim at least {@code 2 half}
+   * @param weight [headDim]
+   * @param epsilon added to the mean square
+   * @param type of the result; computed in the type of the cosines
+   */
+  public Tensor ofNorm(Tensor x, Tensor weight, double epsilon, ScalarType type) {
+    return FusedNormedRotation.of(this, x, weight, epsilon, type)
+        .map(fused -> fused.compute(this, x, weight))
+        .orElseGet(() -> apply(Norms.rms(x, weight, epsilon, Tensors.type(cos)), type));
+  }
+
   /** Turns by LibTorch's operators. */
   private Tensor plain(Tensor x) {
     long half = cos.size(3);

@@ -60,10 +60,11 @@ public final class FactsFactory implements TaskFactory {
     if (settings.get(READ) >= subjects) {
       throw settings.invalid(READ, "must be less than subjects = " + subjects);
     }
-    int[] world =
+    List<Integer> world =
         new SplittableRandom(settings.get(WORLD))
             .ints(subjects, 0, settings.get(OBJECTS))
-            .toArray();
+            .boxed()
+            .toList();
     return new Facts(
         world,
         settings.get(OBJECTS),
@@ -83,7 +84,7 @@ public final class FactsFactory implements TaskFactory {
   }
 
   private record Facts(
-      int[] world, int objects, int read, int symbols, int subjectTokens, boolean otherText)
+      List<Integer> world, int objects, int read, int symbols, int subjectTokens, boolean otherText)
       implements Task {
     private static final int CLOSED = 0;
     private static final int OPEN = 1;
@@ -111,15 +112,15 @@ public final class FactsFactory implements TaskFactory {
     public Example example(int condition, SplittableRandom random) {
       Example.Builder example = new Example.Builder();
       if (condition == CLOSED) {
-        int subject = random.nextInt(world.length);
-        return ask(subject, world[subject], example);
+        int subject = random.nextInt(world.size());
+        return ask(subject, world.get(subject), example);
       }
-      int[] subjects = Draw.distinct(read + 1, world.length, random);
+      int[] subjects = Draw.distinct(read + 1, world.size(), random);
       int asked = condition == OPEN ? random.nextInt(read) : read;
-      int answer = world[subjects[read]];
+      int answer = world.get(subjects[read]);
       for (int i = 0; i < read; i++) {
         // Another object than in the world: that of a text counts, not what is known by heart.
-        int object = (world[subjects[i]] + random.nextInt(1, objects)) % objects;
+        int object = (world.get(subjects[i]) + random.nextInt(1, objects)) % objects;
         answer = i == asked ? object : answer;
         example.read(symbols + objects).read(written(subjects[i])).read(symbols + object);
       }

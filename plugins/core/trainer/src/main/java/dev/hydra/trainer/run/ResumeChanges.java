@@ -14,6 +14,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
@@ -28,8 +30,10 @@ record ResumeChanges(RunFolder folder, Config before, TrainerState state, Config
   private static final String MODEL = "model";
   private static final String DATA = "data";
 
-  /** Files may lie elsewhere; whether their text is the same is told by its fingerprint. */
-  private static final String FILES = "data.files";
+  /** What may lie elsewhere; whether its content is the same is told by fingerprints of tokens. */
+  private static final Pattern FILES =
+      Pattern.compile(
+          "data\\.(tokenizer\\.file|(sources\\[\\d+]\\.|(validation)\\..+\\.)?(files(\\[\\d+])?|template))");
 
   /** Less is rounding. */
   private static final double RATE_TOLERANCE = 1e-6;
@@ -43,23 +47,40 @@ record ResumeChanges(RunFolder folder, Config before, TrainerState state, Config
   }
 
   /** All but what plugins and precision are; nothing if all is the same. */
-  List<String> all(String text, int steps, double nextRate) {
-    List<String> changes = new ArrayList<>(inData(text));
+  List<String> all(TrainerState now, int steps) {
+    List<String> changes = new ArrayList<>(inTexts(now));
+    changes.addAll(inData());
     inModel().ifPresent(changes::add);
     edited().ifPresent(changes::add);
-    inSteps(steps, nextRate).ifPresent(changes::add);
+    inSteps(steps, now.nextRate().orElseThrow()).ifPresent(changes::add);
     return changes;
   }
 
-  private List<String> inData(String text) {
+  private List<String> inTexts(TrainerState now) {
     List<String> changes = new ArrayList<>();
-    if (state.text().filter(old -> !old.equals(text)).isPresent()) {
+    if (state.text().isPresent() && !state.text().equals(now.text())) {
       changes.add(
           "the text has changed since the checkpoint: windows are others now, and text that was"
               + " held out may be trained on. Restore the text, or train in a new --run-dir");
     }
+    now.scored()
+        .forEach(
+            (name, text) -> {
+              if (!state.scored().getOrDefault(name, text).equals(text)) {
+                changes.add(
+                    "the text of data.validation."
+                        + name
+                        + " has changed since the checkpoint: its scores are not comparable with"
+                        + " those before. Restore the text, or give the new one another name");
+              }
+            });
+    return changes;
+  }
+
+  private List<String> inData() {
+    List<String> changes = new ArrayList<>();
     for (ConfigChange change : ConfigChange.under(DATA, before, here)) {
-      if (!change.key().startsWith(FILES)) {
+      if (!isKnownByContent(change.key())) {
         changes.add(
             change.sinceCheckpoint()
                 + ": windows and held-out text may be others; leave it as it was, or train in a"
@@ -67,6 +88,14 @@ record ResumeChanges(RunFolder folder, Config before, TrainerState state, Config
       }
     }
     return changes;
+  }
+
+  private boolean isKnownByContent(String key) {
+    Matcher files = FILES.matcher(key);
+    if (!files.matches()) {
+      return false;
+    }
+    return files.group(3) == null ? state.text().isPresent() : !state.scored().isEmpty();
   }
 
   /** What changed in the model although all parameters fit. */

@@ -81,9 +81,7 @@ record Resumption(Checkpoint checkpoint, TrainerState state, RunFolder folder, S
               + ", this run is in "
               + now.compute());
     }
-    changes.addAll(
-        inConfig()
-            .all(now.text().orElseThrow(), stage.trainer().steps(), now.nextRate().orElseThrow()));
+    changes.addAll(inConfig().all(now, stage.trainer().steps()));
     return changes;
   }
 

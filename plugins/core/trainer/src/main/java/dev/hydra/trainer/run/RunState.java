@@ -5,11 +5,13 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.swap.Swapper;
+import dev.hydra.data.ValidationSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
@@ -33,6 +35,7 @@ record RunState(Experiment experiment, Model model, Swapper swapper, StageRun st
         sites(),
         unused,
         Optional.of(stages.dataset().fingerprint()),
+        scored(),
         Optional.of(nextRate(step)),
         stages.current().name(),
         stages.growing());
@@ -43,6 +46,14 @@ record RunState(Experiment experiment, Model model, Swapper swapper, StageRun st
     Set<PluginId> all = new TreeSet<>(model.plugins());
     experiment.plugins().forEach(each -> all.add(each.plugin()));
     return List.copyOf(all);
+  }
+
+  private Map<String, String> scored() {
+    Map<String, String> texts = new TreeMap<>();
+    for (ValidationSet set : stages.dataset().validation()) {
+      set.own().ifPresent(text -> texts.put(set.name(), text));
+    }
+    return texts;
   }
 
   private Map<SitePath, PluginId> sites() {

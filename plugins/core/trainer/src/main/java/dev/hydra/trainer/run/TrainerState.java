@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
@@ -20,6 +21,8 @@ import java.util.stream.Collectors;
  * @param unused the parameters that no component asks for
  * @param text the {@link dev.hydra.data.Corpus#fingerprint} of the text; older checkpoints have
  *     none
+ * @param scored the same of each text of {@code data.validation}, by name; older checkpoints have
+ *     none
  * @param nextRate the learning rate that the next step was to have; older checkpoints have none
  * @param stage the name of the stage; empty where the training has no stages
  * @param growing the paths that grow in
@@ -32,6 +35,7 @@ record TrainerState(
     Map<SitePath, PluginId> sites,
     List<String> unused,
     Optional<String> text,
+    Map<String, String> scored,
     Optional<Double> nextRate,
     String stage,
     PathShares growing) {
@@ -47,6 +51,9 @@ record TrainerState(
     map.put("sites", siteTexts);
     map.put("unused", unused);
     text.ifPresent(known -> map.put("text", known));
+    if (!scored.isEmpty()) {
+      map.put("scored", scored);
+    }
     nextRate.ifPresent(known -> map.put("next_learning_rate", known));
     if (!stage.isEmpty()) {
       map.put("stage", stage);
@@ -77,6 +84,7 @@ record TrainerState(
           plugins(sites),
           unused.stream().map(String::valueOf).toList(),
           Optional.ofNullable(map.get("text")).map(String::valueOf),
+          map.get("scored") instanceof Map<?, ?> scored ? texts(scored) : Map.of(),
           map.get("next_learning_rate") instanceof Number rate
               ? Optional.of(rate.doubleValue())
               : Optional.empty(),
@@ -88,6 +96,12 @@ record TrainerState(
     }
     throw new IllegalArgumentException(
         "step, samples, compute, plugins, sites or unused is missing");
+  }
+
+  private static Map<String, String> texts(Map<?, ?> map) {
+    Map<String, String> texts = new TreeMap<>();
+    map.forEach((name, text) -> texts.put(String.valueOf(name), String.valueOf(text)));
+    return texts;
   }
 
   private static Set<SitePath> sites(List<?> texts) {

@@ -34,8 +34,12 @@ class ResumeChangesTest {
   }
 
   private List<String> resumed(String overrides) throws IOException {
+    return resumed(folder.resolve("run"), overrides);
+  }
+
+  private List<String> resumed(Path run, String overrides) throws IOException {
     Events events = new Events();
-    try (Trainer trainer = trainer(overrides, events)) {
+    try (Trainer trainer = Trials.trainer(folder, run, overrides, events)) {
       trainer.resume(UnexpectedKeys.ERROR);
     }
     return events.warnings;
@@ -54,6 +58,58 @@ class ResumeChangesTest {
     Path text = folder.resolve("corpus.txt");
     Files.writeString(text, Files.readString(text).replaceFirst("numbers", "letters"));
     assertThat(resumed(HALF)).anyMatch(said -> said.contains("the text has changed"));
+  }
+
+  private static final String SEVERAL =
+      """
+      trainer.steps = 4
+      data = none # hides what is set by default
+      data = {
+        sequence-length = 32, validation-fraction = 0.1
+        sources = [{ files = [FOLDER/one.txt] }, { files = FOLDER/corpus.txt, weight = 2 }]
+        validation { wiki { files = [FOLDER/wiki.txt] } }
+      }
+      """;
+
+  private static void texts(Path folder) throws IOException {
+    Trials.corpus(Files.createDirectories(folder));
+    Files.writeString(folder.resolve("one.txt"), "one text of a few words\n".repeat(300));
+    Files.writeString(folder.resolve("wiki.txt"), "a text to score on\n".repeat(100));
+  }
+
+  private static String several(Path folder) {
+    return SEVERAL.replace("FOLDER", folder.toString());
+  }
+
+  /**
+   * The same texts in another folder are the same; other texts in files of the same name are not.
+   */
+  @Test
+  void filesOfSourcesAndOfTextsToScoreOnAreToldByTheirContent() throws IOException {
+    Path run = folder.resolve("several");
+    Path first = folder.resolve("first");
+    texts(first);
+    try (Trainer trainer = Trials.trainer(folder, run, several(first), new Events())) {
+      trainer.run(() -> false);
+    }
+    Path second = folder.resolve("second");
+    texts(second);
+    assertThat(resumed(run, several(second)))
+        .singleElement()
+        .asString()
+        .contains("nothing left to train");
+    Files.writeString(second.resolve("one.txt"), "another text of a few words\n".repeat(300));
+    assertThat(resumed(run, several(second)))
+        .anyMatch(said -> said.contains("the text has changed"))
+        .noneMatch(said -> said.contains("data.validation"));
+    texts(second);
+    Files.writeString(second.resolve("wiki.txt"), "another text to score on\n".repeat(100));
+    assertThat(resumed(run, several(second)))
+        .anyMatch(said -> said.startsWith("the text of data.validation.wiki has changed"))
+        .noneMatch(said -> said.contains("the text has changed"));
+    texts(second);
+    assertThat(resumed(run, several(second).replace("weight = 2", "weight = 3")))
+        .anyMatch(said -> said.contains("data.sources[1].weight is 2 in the checkpoint, 3 here"));
   }
 
   @Test

@@ -27,6 +27,7 @@ class TrainerStateTest {
           Map.of(new SitePath("blocks.0.mixer"), MIXER),
           List.of("blocks.0.mixer.old"),
           Optional.of("5-0000abcd"),
+          Map.of("wiki", "7-0000abcd"),
           Optional.of(0.25),
           "attention",
           new PathShares(Set.of(new SitePath("blocks.0.mixer")), 0.25));

@@ -30,7 +30,7 @@ record DomainRouting() implements Measure {
           conditions.stream()
               .map(
                   each ->
-                      each.averages().get(site + "." + LOAD).stream()
+                      each.average(site + "." + LOAD).stream()
                           .mapToDouble(share -> share)
                           .toArray())
               .toArray(double[][]::new);

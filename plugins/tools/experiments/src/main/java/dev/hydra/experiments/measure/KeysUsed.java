@@ -18,7 +18,7 @@ record KeysUsed() implements Measure {
     for (Observed each : conditions) {
       Map<String, Double> used = new LinkedHashMap<>();
       for (String site : Sites.of(USAGE, conditions)) {
-        used.put(site, each.averages().get(site + "." + USAGE).get(0));
+        used.put(site, each.average(site + "." + USAGE).get(0));
       }
       all = all.with(Measured.of(Sites.named(name + " " + each.condition(), used)));
     }

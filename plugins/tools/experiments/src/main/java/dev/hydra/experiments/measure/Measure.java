@@ -7,7 +7,6 @@ import dev.hydra.api.Settings;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
 import java.util.stream.Stream;
 
 /** Something that an experiment measures besides accuracy. */
@@ -16,21 +15,13 @@ public interface Measure {
   /** The kinds of measures. */
   enum Type {
     /** See {@link Losses}. */
-    LOSS(List.of(), settings -> new Losses()),
+    LOSS,
     /** See {@link DomainRouting}. */
-    NMI(List.of(), settings -> new DomainRouting()),
+    NMI,
     /** See {@link GateSeparation}. */
-    GATE_AUC(GateSeparation.OPTIONS, GateSeparation::of),
+    GATE_AUC,
     /** See {@link KeysUsed}. */
-    KEYS_USED(List.of(), settings -> new KeysUsed());
-
-    private final List<Option<?>> options;
-    private final Function<Settings, Measure> maker;
-
-    Type(List<Option<?>> options, Function<Settings, Measure> maker) {
-      this.options = options;
-      this.maker = maker;
-    }
+    KEYS_USED
   }
 
   /** The kind of a measure. */
@@ -74,8 +65,14 @@ public interface Measure {
             : ConfigFactory.empty();
     Type type = Settings.read(path, only, List.of(TYPE)).get(TYPE);
     List<Option<?>> options = new ArrayList<>(List.of(TYPE));
-    options.addAll(type.options);
-    return type.maker.apply(Settings.read(path, config, options));
+    options.addAll(type == Type.GATE_AUC ? GateSeparation.OPTIONS : List.of());
+    Settings settings = Settings.read(path, config, options);
+    return switch (type) {
+      case LOSS -> new Losses();
+      case NMI -> new DomainRouting();
+      case GATE_AUC -> GateSeparation.of(settings);
+      case KEYS_USED -> new KeysUsed();
+    };
   }
 
   /** Measures all, by their names. */

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * What measures have found of one training.
@@ -55,10 +56,10 @@ public record Measured(Map<String, Double> figures, Map<String, List<List<Double
   public static Measured of(Object json) {
     Map<?, ?> all = (Map<?, ?>) json;
     Map<String, Double> figures = new LinkedHashMap<>();
-    ((Map<?, ?>) all.get("figures"))
+    ((Map<?, ?>) Objects.requireNonNull(all.get("figures"), "figures"))
         .forEach((name, each) -> figures.put((String) name, number(each)));
     Map<String, List<List<Double>>> curves = new LinkedHashMap<>();
-    ((Map<?, ?>) all.get("curves"))
+    ((Map<?, ?>) Objects.requireNonNull(all.get("curves"), "curves"))
         .forEach(
             (name, points) -> {
               List<List<Double>> read = new ArrayList<>();

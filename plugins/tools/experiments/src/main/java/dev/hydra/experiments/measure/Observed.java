@@ -3,6 +3,7 @@ package dev.hydra.experiments.measure;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * What was seen in the test of a condition.
@@ -23,5 +24,10 @@ public record Observed(
   public Observed {
     averages = new LinkedHashMap<>(averages);
     atAnswers = new LinkedHashMap<>(atAnswers);
+  }
+
+  /** Returns what is observed of a whole forward under a name that {@link #averages} has. */
+  List<Double> average(String name) {
+    return Objects.requireNonNull(averages.get(name), name);
   }
 }

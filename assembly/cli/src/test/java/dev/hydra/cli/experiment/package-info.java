@@ -1,0 +1,4 @@
+@NullMarked
+package dev.hydra.cli.experiment;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,193 @@
+package dev.hydra.memory.workspace;
+
+import dev.hydra.libtorch.autograd.CustomFunction;
+import dev.hydra.libtorch.kernels.Kernel;
+import dev.hydra.libtorch.kernels.Kernel.Grid;
+import dev.hydra.libtorch.kernels.KernelSet;
+import dev.hydra.libtorch.kernels.KernelSource;
+import dev.hydra.libtorch.kernels.Kernels;
+import dev.hydra.libtorch.nn.ColumnSums;
+import dev.hydra.libtorch.nn.VectorSize;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Map;
+import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * What chunks write, by one CUDA kernel from the projections on, and one for backward, which keeps
+ * these and computes the weights of tokens again. Its twin is in {@link SlotWriter}.
+ */
+final class FusedSlotWrites extends CustomFunction {
+  private static final KernelSet KERNELS =
+      KernelSet.of(
+          program("slot_writes.cu"), program("slot_writes_backward.cu"), ColumnSums.SOURCE);
+
+  private static final int THREADS = 256;
+  private static final int VECTOR_BYTES = 16;
+
+  /** What tiles of the kernels are made of. */
+  private static final int TOKENS = 32;
+
+  private static final int SLOTS = 8;
+  private static final int LEAST_HEAD = 8;
+  private static final int MOST = 128;
+
+  /** Blocks of a multiprocessor, each of which leaves sums of the gate's gradient. */
+  private static final int BACKWARD_BLOCKS = 4;
+
+  private static final int KEYS = 0;
+  private static final int VALUES = 1;
+  private static final int WEIGHT = 2;
+  private static final int BIAS = 3;
+
+  private final Kernels kernels;
+  private final SlotShape shape;
+  private final int vector;
+  private final long chunks;
+
+  private FusedSlotWrites(Kernels kernels, SlotShape shape, int vector, long chunks) {
+    this.kernels = kernels;
+    this.shape = shape;
+    this.vector = vector;
+    this.chunks = chunks;
+  }
+
+  private static KernelSource program(String file) {
+    return KernelSource.of(
+        FusedSlotWrites.class, "primitives.cu", "vectors.cu", "slot_chunk.cu", file);
+  }
+
+  /** What has been found to be possible. */
+  record Choice(Kernels kernels, SlotShape shape, int vector) {
+    /**
+     * Computes what chunks write.
+     *
+     * @param keys [batch, at least chunks * chunk, heads * slots]
+     * @param values [batch, as many, dim]
+     * @param weight float32 [slots, dim]
+     * @param bias float32 [slots]
+     */
+    SlotWriter.Writes compute(Tensor keys, Tensor values, Tensor weight, Tensor bias, long chunks) {
+      Tensor[] found =
+          new FusedSlotWrites(kernels, shape, vector, chunks).apply(keys, values, weight, bias);
+      return new SlotWriter.Writes(found[1], found[0]);
+    }
+  }
+
+  /**
+   * Chooses: gives the fused path for tokens in bfloat16 or float32 on a CUDA device, with gates in
+   * float32, sizes that the kernels can cut into tiles, and where kernels are to be used.
+   *
+   * @param x the tokens
+   * @param gate the weights of the gates
+   */
+  static Optional<Choice> of(Tensor x, Tensor gate, SlotShape shape) {
+    ScalarType type = Tensors.type(x);
+    if (!x.is_cuda()
+        || isInlined()
+        || x.numel() == 0
+        || !(type == ScalarType.Float || type == ScalarType.BFloat16)
+        || Tensors.type(gate) != ScalarType.Float
+        || !possible(shape)) {
+      return Optional.empty();
+    }
+    int vector = VECTOR_BYTES / (int) x.element_size();
+    Map<String, Integer> macros =
+        Map.of(
+            "CHUNK", shape.chunk(),
+            "SLOTS", shape.slots(),
+            "HEADS", shape.heads(),
+            "HEAD", shape.head(),
+            "VECTOR", vector,
+            "ELEMENT_BF16", type == ScalarType.BFloat16 ? 1 : 0);
+    return KERNELS
+        .usable(x, macros)
+        .filter(found -> found.get("slot_writes_backward").fits())
+        .map(found -> new Choice(found, shape, vector));
+  }
+
+  /** Whether the kernels can cut a chunk into tiles. */
+  static boolean possible(SlotShape shape) {
+    return shape.chunk() % TOKENS == 0
+        && shape.chunk() <= MOST
+        && shape.slots() % SLOTS == 0
+        && shape.slots() <= MOST
+        && shape.head() >= LEAST_HEAD
+        && shape.head() <= MOST
+        && Integer.bitCount(shape.head()) == 1;
+  }
+
+  @Override
+  protected Tensor[] forward(Context context, Tensor... inputs) {
+    Tensor keys = VectorSize.fit(vector, inputs[KEYS]);
+    Tensor values = VectorSize.fit(vector, inputs[VALUES]);
+    Tensor weight = VectorSize.fit(VECTOR_BYTES / Float.BYTES, inputs[WEIGHT].contiguous());
+    long batch = keys.size(0);
+    Tensor content = floats(keys, batch, chunks, shape.slots(), shape.dim());
+    Tensor gate = floats(keys, batch, chunks, shape.slots());
+    kernels
+        .get("slot_writes")
+        .launch(
+            new Grid(chunks, batch, 1, THREADS),
+            Kernel.strided(keys),
+            Kernel.strided(values),
+            weight,
+            inputs[BIAS].contiguous(),
+            content,
+            gate);
+    context.save(keys, values, weight, gate);
+    return new Tensor[] {content, gate};
+  }
+
+  @Override
+  protected void backward(Context context, Gradients gradients) {
+    Tensor keys = context.saved(KEYS);
+    Tensor values = context.saved(VALUES);
+    Tensor weight = context.saved(WEIGHT);
+    Tensor dContent = VectorSize.fit(VECTOR_BYTES / Float.BYTES, gradients.of(0).contiguous());
+    Tensor dGate = gradients.of(1).contiguous();
+    Tensor dKeys = like(keys);
+    Tensor dValues = like(values);
+    long batch = keys.size(0);
+    long blocks =
+        Math.min(chunks * batch, (long) BACKWARD_BLOCKS * kernels.gpu().multiprocessors());
+    long elements = (long) shape.slots() * shape.dim();
+    Tensor partials = floats(keys, blocks, elements + shape.slots());
+    kernels
+        .get("slot_writes_backward")
+        .launch(
+            Grid.of(blocks, THREADS),
+            Kernel.strided(keys),
+            Kernel.strided(values),
+            weight,
+            context.saved(BIAS),
+            dContent,
+            dGate,
+            dKeys,
+            dValues,
+            partials,
+            chunks,
+            batch,
+            keys.size(1));
+    gradients.give(KEYS, dKeys);
+    gradients.give(VALUES, dValues);
+    Tensor sums = ColumnSums.of(kernels, partials, ScalarType.Float);
+    gradients.give(WEIGHT, sums.narrow(0, 0, elements).view(shape.slots(), shape.dim()));
+    gradients.give(BIAS, sums.narrow(0, elements, shape.slots()));
+  }
+
+  private static Tensor like(Tensor other) {
+    try (TensorOptions options = Tensors.like(other, Tensors.type(other))) {
+      return torch.empty(Tensors.sizes(other), options, null);
+    }
+  }
+
+  private static Tensor floats(Tensor like, long... sizes) {
+    try (TensorOptions options = Tensors.like(like, ScalarType.Float)) {
+      return torch.empty(sizes, options, null);
+    }
+  }
+}

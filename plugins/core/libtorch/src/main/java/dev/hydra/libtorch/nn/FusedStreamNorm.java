@@ -1,0 +1,279 @@
+package dev.hydra.libtorch.nn;
+
+import static dev.hydra.libtorch.kernels.Kernel.strided;
+
+import dev.hydra.libtorch.autograd.CustomFunction;
+import dev.hydra.libtorch.kernels.Kernel;
+import dev.hydra.libtorch.kernels.Kernel.Grid;
+import dev.hydra.libtorch.kernels.KernelSet;
+import dev.hydra.libtorch.kernels.KernelSource;
+import dev.hydra.libtorch.kernels.Kernels;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The residual stream plus what one or two gates let through, and its root mean square norm, by one
+ * CUDA kernel each way. Backward keeps the sum, the addends and one number a row, and adds on its
+ * way what comes back to the sum, and to the norm in either of two types.
+ */
+final class FusedStreamNorm extends CustomFunction {
+  /** The most addends that it takes. */
+  static final int MOST = 2;
+
+  private static final KernelSet FORWARD = KernelSet.of(program("stream_norm.cu"));
+  private static final KernelSet BACKWARD =
+      KernelSet.of(program("stream_norm_backward.cu"), ColumnSums.SOURCE);
+
+  /** Floats a thread and threads a multiprocessor, and rounds of blocks, see {@link FusedNorm}. */
+  private static final int FORWARD_FLOATS = 8;
+
+  private static final int FORWARD_THREADS = 1024;
+  private static final int FORWARD_TIMES = 16;
+  private static final int BACKWARD_FLOATS = 16;
+  private static final int BACKWARD_THREADS = 512;
+  private static final int BACKWARD_TIMES = 1;
+
+  private static final int STREAM = 0;
+  private static final int WEIGHT = 1;
+  private static final int ADDENDS = 2;
+
+  /** Numbers between the gradients of two gates, so that each begins where 16 bytes do. */
+  private static final int APART = 4;
+
+  private final Kernels forward;
+  private final Kernels backward;
+  private final NormUnits forwardUnits;
+  private final NormUnits backwardUnits;
+  private final float[] scales;
+  private final float epsilon;
+  private final int width;
+  private final ScalarType type;
+  private final Optional<ScalarType> copy;
+
+  private FusedStreamNorm(
+      Kernels forward,
+      Kernels backward,
+      NormUnits forwardUnits,
+      NormUnits backwardUnits,
+      List<GatedAddend> addends,
+      double epsilon,
+      int width,
+      ScalarType type,
+      Optional<ScalarType> copy) {
+    this.forward = forward;
+    this.backward = backward;
+    this.forwardUnits = forwardUnits;
+    this.backwardUnits = backwardUnits;
+    scales = new float[addends.size()];
+    for (int i = 0; i < scales.length; i++) {
+      scales[i] = (float) addends.get(i).scale();
+    }
+    this.epsilon = (float) epsilon;
+    this.width = width;
+    this.type = type;
+    this.copy = copy;
+  }
+
+  private static KernelSource program(String file) {
+    return KernelSource.of(
+        FusedStreamNorm.class, "primitives.cu", "vectors.cu", "reductions.cu", file);
+  }
+
+  /**
+   * Computes sum, norm and, if it is another type, the norm in the second one, if the inputs are on
+   * a CUDA device, of the types and within the limits of the kernels, and they are to be used
+   * there; else nothing.
+   *
+   * @param stream [..., width]
+   * @param addends one or two, of one type
+   * @param weight float32 [width]
+   */
+  static Optional<Tensor[]> compute(
+      Tensor stream,
+      List<GatedAddend> addends,
+      Tensor weight,
+      double epsilon,
+      ScalarType type,
+      Optional<ScalarType> copy) {
+    if (!possible(stream, addends, weight, type, copy)) {
+      return Optional.empty();
+    }
+    int width = (int) weight.size(0);
+    List<Tensor> accessed = new ArrayList<>(List.of(stream, weight));
+    addends.forEach(each -> accessed.add(each.y()));
+    int vector = VectorSize.of(type, width, accessed);
+    NormUnits forwardUnits = NormUnits.of(width, vector, FORWARD_FLOATS, FORWARD_THREADS);
+    NormUnits backwardUnits = NormUnits.of(width, vector, BACKWARD_FLOATS, BACKWARD_THREADS);
+    Map<String, Integer> types = types(stream, addends, type, copy);
+    List<Tensor> inputs = new ArrayList<>(List.of(stream, weight));
+    addends.forEach(each -> inputs.addAll(List.of(each.y(), each.gate())));
+    return FORWARD
+        .usable(stream, macros(types, forwardUnits))
+        .flatMap(
+            found ->
+                BACKWARD
+                    .usable(stream, macros(types, backwardUnits))
+                    .map(
+                        back ->
+                            new FusedStreamNorm(
+                                found,
+                                back,
+                                forwardUnits,
+                                backwardUnits,
+                                addends,
+                                epsilon,
+                                width,
+                                type,
+                                copy)))
+        .map(fused -> fused.apply(inputs.toArray(Tensor[]::new)));
+  }
+
+  private static boolean possible(
+      Tensor stream,
+      List<GatedAddend> addends,
+      Tensor weight,
+      ScalarType type,
+      Optional<ScalarType> copy) {
+    ScalarType first = addends.isEmpty() ? type : Tensors.type(addends.get(0).y());
+    return Rows.wanted(stream)
+        && !addends.isEmpty()
+        && addends.size() <= MOST
+        && Rows.isKernelType(Tensors.type(stream))
+        && Tensors.type(weight) == ScalarType.Float
+        && Rows.isKernelType(type)
+        && copy.map(Rows::isKernelType).orElse(true)
+        && Rows.isKernelType(first)
+        && addends.stream().allMatch(each -> Tensors.type(each.y()) == first)
+        && addends.stream().allMatch(each -> Tensors.type(each.gate()) == ScalarType.Float)
+        && stream.size(-1) == weight.size(0)
+        && Rows.possible(stream, weight.size(0));
+  }
+
+  private static Map<String, Integer> types(
+      Tensor stream, List<GatedAddend> addends, ScalarType type, Optional<ScalarType> copy) {
+    Map<String, Integer> macros = new HashMap<>();
+    macros.put("ADDENDS", addends.size());
+    macros.put("ELEMENT_BF16", Rows.bf16(type));
+    macros.put("INPUT_BF16", Rows.bf16(Tensors.type(addends.get(0).y())));
+    macros.put("STREAM_BF16", Rows.bf16(Tensors.type(stream)));
+    macros.put("COPY", copy.isPresent() ? 1 : 0);
+    macros.put("COPY_BF16", copy.map(Rows::bf16).orElse(0));
+    return macros;
+  }
+
+  private static Map<String, Integer> macros(Map<String, Integer> types, NormUnits units) {
+    Map<String, Integer> macros = new HashMap<>(units.macros());
+    macros.putAll(types);
+    return macros;
+  }
+
+  /** The arguments of a kernel that an addend is: rows, gate and factor; none for a missing one. */
+  private void put(
+      List<@Nullable Object> arguments, int index, @Nullable Tensor rows, @Nullable Tensor gate) {
+    arguments.add(rows);
+    arguments.add(Rows.stride(rows));
+    arguments.add(gate);
+    arguments.add(index < scales.length ? scales[index] : 0f);
+  }
+
+  @Override
+  protected Tensor[] forward(Context context, Tensor... inputs) {
+    int vector = forwardUnits.vector();
+    Tensor stream = Rows.fit(vector, inputs[STREAM]);
+    Tensor weight = VectorSize.fit(vector, inputs[WEIGHT].contiguous());
+    long rows = stream.size(0);
+    long[] sizes = Tensors.sizes(inputs[STREAM]);
+    Tensor sum = Rows.empty(stream, Tensors.type(stream), sizes);
+    Tensor y = Rows.empty(stream, type, sizes);
+    @Nullable Tensor second = copy.map(other -> Rows.empty(stream, other, sizes)).orElse(null);
+    Tensor inverse = Rows.empty(stream, ScalarType.Float, rows);
+    context.save(sum, inverse, weight);
+    List<@Nullable Object> arguments = new ArrayList<>(List.of(strided(stream)));
+    for (int i = 0; i < MOST; i++) {
+      boolean some = i < scales.length;
+      @Nullable Tensor addend = some ? Rows.fit(vector, inputs[ADDENDS + 2 * i]) : null;
+      @Nullable Tensor gate = some ? inputs[ADDENDS + 2 * i + 1] : null;
+      put(arguments, i, addend, gate);
+      if (addend != null && gate != null) {
+        context.save(addend, gate);
+      }
+    }
+    arguments.add(weight);
+    arguments.add(epsilon);
+    arguments.add(sum);
+    arguments.add(y);
+    arguments.add(second);
+    arguments.add(inverse);
+    arguments.add(rows);
+    arguments.add(width);
+    Kernel kernel = forward.get("stream_norm_forward");
+    kernel.launch(forwardUnits.grid(kernel, rows, 1, FORWARD_TIMES), arguments.toArray());
+    return second == null ? new Tensor[] {sum, y} : new Tensor[] {sum, y, second};
+  }
+
+  @Override
+  protected void backward(Context context, Gradients gradients) {
+    Tensor sum = context.saved(0);
+    Tensor weight = context.saved(2);
+    long[] sizes = Tensors.sizes(sum);
+    long rows = sum.numel() / width;
+    @Nullable Tensor after = arrived(gradients, 0);
+    @Nullable Tensor dy = arrived(gradients, 1);
+    @Nullable Tensor second = copy.isPresent() ? arrived(gradients, 2) : null;
+    Tensor dSum = Rows.empty(sum, Tensors.type(sum), sizes);
+    Kernel kernel = backward.get("stream_norm_backward");
+    Grid grid = backwardUnits.grid(kernel, rows, 1, BACKWARD_TIMES);
+    int gates = (width + APART - 1) / APART * APART;
+    int pitch = gates + APART * scales.length;
+    Tensor partials = Rows.empty(sum, ScalarType.Float, grid.x(), pitch);
+    List<@Nullable Object> arguments = new ArrayList<>();
+    arguments.add(dy);
+    arguments.add(Rows.stride(dy));
+    arguments.add(second);
+    arguments.add(Rows.stride(second));
+    arguments.add(sum);
+    arguments.add(context.saved(1));
+    arguments.add(after);
+    arguments.add(Rows.stride(after));
+    arguments.add(weight);
+    @Nullable Tensor[] dAddends = new @Nullable Tensor[MOST];
+    for (int i = 0; i < MOST; i++) {
+      boolean some = i < scales.length;
+      @Nullable Tensor addend = some ? context.saved(3 + 2 * i) : null;
+      put(arguments, i, addend, some ? context.saved(4 + 2 * i) : null);
+      dAddends[i] = addend == null ? null : Rows.empty(sum, Tensors.type(addend), sizes);
+    }
+    arguments.add(dSum);
+    arguments.add(dAddends[0]);
+    arguments.add(dAddends[1]);
+    arguments.add(partials);
+    arguments.add(pitch);
+    arguments.add(rows);
+    arguments.add(width);
+    kernel.launch(grid, arguments.toArray());
+    gradients.give(STREAM, dSum);
+    Tensor sums = ColumnSums.of(backward, partials, ScalarType.Float);
+    gradients.give(WEIGHT, sums.narrow(0, 0, width));
+    for (int i = 0; i < scales.length; i++) {
+      @Nullable Tensor dAddend = dAddends[i];
+      if (dAddend != null) {
+        gradients.give(ADDENDS + 2 * i, dAddend);
+      }
+      gradients.give(ADDENDS + 2 * i + 1, sums.narrow(0, gates + (long) APART * i, 1));
+    }
+  }
+
+  /** The gradient of an output in rows fit for the kernel; null if none arrived. */
+  private @Nullable Tensor arrived(Gradients gradients, int output) {
+    return gradients.arrived(output)
+        ? Rows.fit(backwardUnits.vector(), gradients.of(output))
+        : null;
+  }
+}

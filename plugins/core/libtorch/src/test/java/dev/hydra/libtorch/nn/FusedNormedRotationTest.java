@@ -1,0 +1,85 @@
+package dev.hydra.libtorch.nn;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.hydra.libtorch.kernels.KernelMode;
+import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.InScope;
+import dev.hydra.testing.RandomInput;
+import java.util.Map;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+@ExtendWith(InScope.class)
+@Tag("cuda")
+@EnabledIf("dev.hydra.libtorch.runtime.Devices#cudaAvailable")
+class FusedNormedRotationTest {
+  private static final double EPSILON = 1e-5;
+
+  private final RandomInput random = new RandomInput();
+
+  @ParameterizedTest
+  @CsvSource({
+    // batch, time, heads, head-dim, half, dimensions before x; angles of each row, float32 result
+    "1, 1, 1, 2, 1, 0, false, false",
+    "2, 7, 3, 64, 32, 0, false, false",
+    "2, 130, 4, 64, 16, 8, true, false",
+    "3, 33, 5, 80, 36, 4, true, true",
+    "1, 50, 2, 10, 3, 1, false, true",
+    "1, 9, 2, 75, 20, 1, true, false",
+    "2, 40, 3, 256, 16, 8, false, false",
+    "2, 1024, 16, 128, 64, 0, true, false"
+  })
+  void agreesWithFloat64AndThePlainTwin(
+      int batch, int time, int heads, int dims, int half, int before, boolean each, boolean wide) {
+    Tensor angles = Tensors.mul(random.values(each ? batch : 1, time, 1, half), 3.0);
+    new Twins()
+        .element("what x is a part of", random.values(batch, time, before + heads * dims))
+        .weight("weight", random.values(dims))
+        .check(
+            in -> {
+              Tensor x = part(in, before, heads, dims);
+              Rotation rotation = rotation(angles, x);
+              ScalarType type = Tensors.type(wide ? Tensors.upcast(x) : x);
+              Tensor weight = in.get("weight");
+              assertTrue(FusedNormedRotation.of(rotation, x, weight, EPSILON, type).isPresent());
+              return Map.of("y", rotation.ofNorm(x, weight, EPSILON, type));
+            },
+            in -> {
+              Tensor x = part(in, before, heads, dims);
+              ScalarType type = Tensors.type(wide ? Tensors.upcast(x) : x);
+              return Map.of("y", rotation(angles, x).ofNorm(x, in.get("weight"), EPSILON, type));
+            });
+  }
+
+  private static Tensor part(Map<String, Tensor> in, int before, int heads, int dims) {
+    long width = (long) heads * dims;
+    return in.get("what x is a part of").narrow(2, before, width).unflatten(2, heads, dims);
+  }
+
+  private static Rotation rotation(Tensor angles, Tensor x) {
+    ScalarType type = Tensors.type(Tensors.upcast(x));
+    Tensor on = angles.to(x.device(), ScalarType.Double);
+    return new Rotation(on.cos().to(type), on.sin().to(type));
+  }
+
+  @Test
+  void whatItCannotComputeIsLeftToThePlainTwin() {
+    Tensor x = torch.ones(1, 2, 3, 8).to(new Device("cuda"), ScalarType.Float);
+    Tensor weight = torch.ones(8).to(new Device("cuda"), ScalarType.Float);
+    Rotation rotation = rotation(torch.ones(1, 2, 1, 4), x);
+    assertTrue(FusedNormedRotation.of(rotation, x, weight, EPSILON, ScalarType.Float).isPresent());
+    assertTrue(FusedNormedRotation.of(rotation, x, weight, EPSILON, ScalarType.Double).isEmpty());
+    try (KernelMode.Setting plain = KernelMode.PLAIN.set()) {
+      assertTrue(FusedNormedRotation.of(rotation, x, weight, EPSILON, ScalarType.Float).isEmpty());
+    }
+  }
+}

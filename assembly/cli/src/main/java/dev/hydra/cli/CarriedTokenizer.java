@@ -26,12 +26,17 @@ final class CarriedTokenizer {
 
   /** The file in a checkpoint, in its run's folder, or in a run folder itself. */
   static Optional<Path> of(Path folder) {
+    return file(folder, TokenizerFiles.MAIN);
+  }
+
+  /** A file of what lies with the tokenizer; a tokenizer of bytes has no file of its own. */
+  static Optional<Path> file(Path folder, String name) {
     Path absolute = folder.toAbsolutePath();
     return Stream.of(
             absolute,
             new RunFolder(absolute).tokenizer(),
             new RunFolder(absolute.resolve("../..").normalize()).tokenizer())
-        .map(each -> each.resolve(TokenizerFiles.MAIN))
+        .map(each -> each.resolve(name))
         .filter(Files::isRegularFile)
         .findFirst();
   }

@@ -5,11 +5,8 @@ import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.inference.EngineLimits;
 import dev.hydra.inference.EngineThread;
 import dev.hydra.inference.Sampling;
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -105,14 +102,16 @@ final class ChatCommand implements Callable<Integer> {
       try (EngineThread engine = new EngineThread(loaded.engine(limits, null), "hydra-engine")) {
         Conversation conversation =
             new Conversation(engine.engine(), loaded, settings, maxTokens, system);
-        boolean terminal = Boolean.getBoolean("hydra.interactive");
-        ProcessSignal.handle("INT", () -> interrupted(conversation))
-            .ifPresent(why -> err.println("hydra: Ctrl-C ends the program: " + why));
-        BufferedReader in =
-            new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-        boolean answered = new ChatLoop(conversation, in, out, err, terminal).run();
-        // At a terminal whoever was refused has seen it and gone on.
-        return answered || terminal ? 0 : 1;
+        try (ChatInput in =
+            Boolean.getBoolean("hydra.interactive")
+                ? TerminalInput.open()
+                : new LinesInput(System.in)) {
+          in.onInterrupt(() -> interrupted(conversation))
+              .ifPresent(why -> err.println("hydra: Ctrl-C ends the program: " + why));
+          boolean answered = new ChatLoop(conversation, in, out, err).run();
+          // At a terminal whoever was refused has seen it and gone on.
+          return answered || in.interactive() ? 0 : 1;
+        }
       }
     }
   }

@@ -43,6 +43,7 @@ final class ChatFiles {
       return Optional.ofNullable(model.toAbsolutePath().getParent()).orElse(Path.of("/"));
     }
     return CarriedTokenizer.of(model)
+        .or(() -> CarriedTokenizer.file(model, ChatTemplateFiles.TEMPLATE))
         .map(file -> file.resolveSibling(".").normalize())
         .orElse(model);
   }

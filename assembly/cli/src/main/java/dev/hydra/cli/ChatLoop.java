@@ -1,13 +1,15 @@
 package dev.hydra.cli;
 
 import dev.hydra.chat.ChatTemplateException;
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.PrintWriter;
-import org.jspecify.annotations.Nullable;
+import java.util.List;
 
 /** Reads lines, answers them, and carries out commands that begin with a slash. */
 final class ChatLoop {
+  /** The commands, for those who complete them. */
+  static final List<String> COMMANDS = List.of("/help", "/system", "/clear", "/quit");
+
   private static final String HELP =
       """
       /help           this
@@ -18,28 +20,21 @@ final class ChatLoop {
       """;
 
   private final Conversation conversation;
-  private final BufferedReader in;
+  private final ChatInput in;
   private final PrintWriter out;
   private final PrintWriter err;
-  private final boolean terminal;
   private boolean failed;
 
-  ChatLoop(
-      Conversation conversation,
-      BufferedReader in,
-      PrintWriter out,
-      PrintWriter err,
-      boolean terminal) {
+  ChatLoop(Conversation conversation, ChatInput in, PrintWriter out, PrintWriter err) {
     this.conversation = conversation;
     this.in = in;
     this.out = out;
     this.err = err;
-    this.terminal = terminal;
   }
 
   /** Runs until the end of the input; returns whether every message was answered. */
   boolean run() throws IOException {
-    for (String line = next(); line != null; line = next()) {
+    for (String line = in.next(); line != null; line = in.next()) {
       if (line.isBlank()) {
         continue;
       }
@@ -50,14 +45,6 @@ final class ChatLoop {
       }
     }
     return !failed;
-  }
-
-  private @Nullable String next() throws IOException {
-    if (terminal) {
-      out.print("> ");
-      out.flush();
-    }
-    return in.readLine();
   }
 
   private void say(String line) {

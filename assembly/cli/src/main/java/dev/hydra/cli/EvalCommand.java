@@ -16,7 +16,6 @@ import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.run.Checkpoint;
 import dev.hydra.trainer.run.Experiment;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -27,15 +26,13 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** Scores a trained model. */
 @Command(
     name = "eval",
     description = {
-      "Scores a trained model on the held-out part of its data and on data.validation,",
-      "or on all of each FILE."
+      "Scores a trained model on its held-out text and data.validation, or on all of each FILE."
     },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
@@ -48,11 +45,7 @@ final class EvalCommand implements Callable<Integer>, LessMemory {
   @Mixin private PrecisionArgument precision;
   @Mixin private SwapFolder swaps;
 
-  @Parameters(
-      paramLabel = "FILE",
-      arity = "0..*",
-      description = "Texts to score on, all of each, in the place of the model's own.")
-  private List<Path> files = List.of();
+  @Mixin private EvaluatedFiles files;
 
   @Option(
       names = "--windows",
@@ -84,7 +77,7 @@ final class EvalCommand implements Callable<Integer>, LessMemory {
       throw new UsageException("--windows must be at least 1");
     }
     Checkpoint checkpoint = folder.checkpoint();
-    Config config = EvaluatedFiles.in(folder.config(checkpoint), files);
+    Config config = files.in(folder.config(checkpoint), checkpoint.folder());
     Experiment experiment = Experiment.read(config, plugins.registry(), Installation.dataRoots());
     List<ValidationSet> sets =
         experiment
@@ -119,16 +112,15 @@ final class EvalCommand implements Callable<Integer>, LessMemory {
     return 0;
   }
 
-  /** One set stands in the object itself, several by their names in {@code sets}. */
+  /** Every set stands by its name in {@code sets}; one alone in the object itself as well. */
   private Map<String, Object> line(Result result) {
     Map<String, Object> sets = new LinkedHashMap<>();
     result.scores().forEach(score -> sets.put(score.set(), values(score)));
     Map<String, Object> line = new LinkedHashMap<>();
     if (sets.size() == 1) {
       line.putAll(values(result.scores().get(0)));
-    } else {
-      line.put("sets", sets);
     }
+    line.put("sets", sets);
     if (observe) {
       Map<String, Object> values = new LinkedHashMap<>();
       result.observations().forEach((name, each) -> values.put(name, each.values()));
@@ -141,7 +133,9 @@ final class EvalCommand implements Callable<Integer>, LessMemory {
     Map<String, Object> values = new LinkedHashMap<>();
     values.put("loss", score.loss());
     values.put("bits_per_byte", score.bitsPerByte());
+    values.put("perplexity", Math.exp(score.loss()));
     values.put("tokens", score.tokens());
+    values.put("bytes", score.bytes());
     return values;
   }
 
@@ -167,7 +161,8 @@ final class EvalCommand implements Callable<Integer>, LessMemory {
   private Result measure(Evaluator evaluator) {
     boolean terminal = Boolean.getBoolean("hydra.terminal");
     try (ProgressDisplay display = new ProgressDisplay(spec.commandLine().getErr(), terminal, 0)) {
-      List<Score> scores = evaluator.score(windows, () -> false, display::evaluating);
+      List<Score> scores =
+          files.inOrder(evaluator.score(windows, () -> false, display::evaluating));
       return new Result(
           scores, observe ? evaluator.observe(windows, display::evaluating) : Map.of());
     }

@@ -132,7 +132,7 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
     if (Throughput.is(config)) {
       return timed(file, config);
     }
-    Study read = Study.read(config, plugins, Installation.dataRoots(), quick);
+    Study read = Study.read(config, overrides, plugins, Installation.dataRoots(), quick);
     Study study = seeds == null ? read : read.withSeeds(seeds);
     List<ModelSize> sizes = study.sizes().check(study, components); // before anything is started
     if (dryRun) {

@@ -6,6 +6,7 @@ import com.typesafe.config.ConfigOrigin;
 import com.typesafe.config.ConfigOriginFactory;
 import com.typesafe.config.ConfigValueFactory;
 import dev.hydra.api.PluginRegistry;
+import dev.hydra.chat.ChatTemplateFiles;
 import dev.hydra.cli.common.Installation;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.composer.config.ConfigFiles;
@@ -124,8 +125,25 @@ record InitialModel(Checkpoint checkpoint, ConfigOrigin origin) {
                     + " use that of the weights");
   }
 
-  /** Takes along, for an export of the run, the description that the model was published with. */
-  void keepDescription(RunFolder folder) throws IOException {
+  /**
+   * Takes along the description that the model was published with, for an export of the run, and
+   * its chat template if that does not come with the tokenizer.
+   */
+  void keepFiles(RunFolder folder, Tokenizer here, PluginRegistry plugins) throws IOException {
+    keepDescription(folder);
+    if (here.files().isEmpty() && otherTokenizer(here, plugins).isEmpty()) {
+      for (String name : List.of(ChatTemplateFiles.TEMPLATE, ChatTemplateFiles.SPECIAL_TOKENS)) {
+        Optional<Path> kept = CarriedTokenizer.file(checkpoint.folder(), name);
+        Path own = folder.tokenizer().resolve(name);
+        if (kept.isPresent() && !Files.exists(own)) {
+          Files.createDirectories(folder.tokenizer());
+          Files.write(own, Files.readAllBytes(kept.get()));
+        }
+      }
+    }
+  }
+
+  private void keepDescription(RunFolder folder) throws IOException {
     Path run = checkpoint.folder().resolve("../..").normalize();
     Optional<Path> kept =
         Stream.of(checkpoint.folder(), run)

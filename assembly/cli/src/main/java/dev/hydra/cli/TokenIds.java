@@ -1,11 +1,8 @@
 package dev.hydra.cli;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.jr.ob.JSON;
 import dev.hydra.cli.common.UsageException;
-import java.io.IOException;
+import dev.hydra.libtorch.io.JsonText;
+import dev.hydra.libtorch.io.NotJsonException;
 import java.math.BigInteger;
 import java.util.List;
 
@@ -17,13 +14,13 @@ import java.util.List;
  */
 record TokenIds(String named, String form) {
   /** A sequence of ids. */
-  static int[] row(String named, String json) throws IOException {
+  static int[] row(String named, String json) {
     TokenIds ids = new TokenIds(named, "an array of token ids, such as [72,105]");
     return ids.row(ids.parsed(json), "");
   }
 
   /** Sequences of ids. */
-  static int[][] rows(String named, String json) throws IOException {
+  static int[][] rows(String named, String json) {
     TokenIds ids =
         new TokenIds(named, "an array of arrays of token ids, such as [[72,105],[33,10]]");
     List<?> list = ids.list(ids.parsed(json), "");
@@ -34,15 +31,12 @@ record TokenIds(String named, String form) {
     return rows;
   }
 
-  private Object parsed(String json) throws IOException {
-    try (JsonParser parser = new JsonFactory().createParser(json)) {
-      Object value = JSON.std.anyFrom(parser);
-      if (parser.nextToken() != null) {
-        throw wrong("there is more after its end");
-      }
+  private Object parsed(String json) {
+    try {
+      Object value = JsonText.parse(json);
       return value == null ? "null" : value;
-    } catch (JsonProcessingException e) {
-      throw wrong("this is not JSON: " + e.getOriginalMessage());
+    } catch (NotJsonException e) {
+      throw wrong("this is " + e.getMessage());
     }
   }
 

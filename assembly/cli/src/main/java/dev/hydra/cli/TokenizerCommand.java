@@ -1,14 +1,16 @@
 package dev.hydra.cli;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.jr.ob.JSON;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.chat.ChatTemplateException;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.data.Tokenizer;
+import dev.hydra.libtorch.io.JsonText;
+import dev.hydra.libtorch.io.NotJsonException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.MalformedInputException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -83,7 +85,7 @@ final class TokenizerCommand extends CommandGroup {
               names = "--texts",
               required = true,
               paramLabel = "T.json",
-              description = "A JSON file: an array of texts.")
+              description = "A JSON file, or - for standard input: an array of texts.")
           Path texts,
       @Option(names = "--plain", description = "Without special tokens round the texts.")
           boolean plain)
@@ -112,7 +114,8 @@ final class TokenizerCommand extends CommandGroup {
               names = "--ids",
               required = true,
               paramLabel = "I.json",
-              description = "A JSON file: an array of arrays of token ids.")
+              description =
+                  "A JSON file, or - for standard input: an array of arrays of token ids.")
           Path ids,
       @Option(names = "--skip-special", description = "Leaves special tokens out.")
           boolean skipSpecial)
@@ -149,12 +152,16 @@ final class TokenizerCommand extends CommandGroup {
               names = "--messages",
               required = true,
               paramLabel = "M.json",
-              description = "A JSON file: an array of objects with role and content.")
+              description =
+                  "A JSON file, or - for standard input: an array of objects with role and"
+                      + " content.")
           Path messages,
       @Option(
               names = "--tools",
               paramLabel = "T.json",
-              description = "A JSON file: an array of tools that the assistant may call.")
+              description =
+                  "A JSON file, or - for standard input: an array of tools that the assistant may"
+                      + " call.")
           @Nullable Path tools,
       @Option(
               names = "--generation-prompt",
@@ -175,20 +182,22 @@ final class TokenizerCommand extends CommandGroup {
 
   private static List<?> list(Path file) throws IOException {
     try {
-      if (JSON.std.anyFrom(read(file)) instanceof List<?> list) {
+      if (JsonText.parse(read(file)) instanceof List<?> list) {
         return list;
       }
       throw new UsageException(file + " must be a JSON array");
-    } catch (JsonProcessingException e) {
-      throw new UsageException(file + " is not JSON: " + e.getOriginalMessage());
+    } catch (NotJsonException e) {
+      throw new UsageException(file + " is " + e.getMessage());
     }
   }
 
   private static String read(Path file) throws IOException {
     try {
-      return Files.readString(file);
+      return file.toString().equals("-")
+          ? new String(System.in.readAllBytes(), StandardCharsets.UTF_8)
+          : Files.readString(existing(file));
     } catch (MalformedInputException e) {
-      throw new IOException(file + " is not UTF-8", e);
+      throw new UsageException(file + " is not UTF-8");
     }
   }
 }

@@ -73,10 +73,14 @@ final class TokenizerTrainCommand implements Callable<Integer> {
       if (!Files.exists(file)) {
         throw new UsageException("there is no file " + file);
       }
+      if (Files.isDirectory(file)) {
+        throw new UsageException(
+            file + " is a folder; name the files to learn from, such as " + file + "/*.txt");
+      }
     }
     WordCounts words = count();
     if (read == 0) {
-      throw new IOException("there is no text in " + files);
+      throw new UsageException("there is no text in " + files);
     }
     int[] found = {0};
     String text =
@@ -99,7 +103,7 @@ final class TokenizerTrainCommand implements Callable<Integer> {
     if (size < vocab) {
       spec.commandLine()
           .getErr()
-          .println("hydra: the text is too small for " + vocab + " tokens: nothing comes twice");
+          .println("warning: the text is too small for " + vocab + " tokens: nothing comes twice");
     }
     return 0;
   }

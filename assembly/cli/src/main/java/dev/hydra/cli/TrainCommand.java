@@ -179,12 +179,10 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder, LessMemo
       announce(screen, file, trainer.model(), datasets.get(0), folder); // only what is not refused
       trainer.adapters().ifPresent(screen::println);
       if (initial.isPresent()) {
-        initial.get().keepDescription(folder);
+        Tokenizer tokenizer = datasets.get(0).tokenizer();
+        initial.get().keepFiles(folder, tokenizer, plugins.registry());
         screen.println(initial.get().report());
-        initial
-            .get()
-            .otherTokenizer(datasets.get(0).tokenizer(), plugins.registry())
-            .ifPresent(trainer::warn);
+        initial.get().otherTokenizer(tokenizer, plugins.registry()).ifPresent(trainer::warn);
       }
       resumed.ifPresent(step -> screen.println("resuming after step " + step));
       signal.asksFor(trainer::requestCheckpoint);

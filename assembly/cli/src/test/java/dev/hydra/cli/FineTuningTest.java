@@ -7,7 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import dev.hydra.composer.model.ModelFiles;
 import dev.hydra.trainer.metrics.MetricLine;
 import dev.hydra.trainer.metrics.MetricsFile;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -141,6 +144,48 @@ class FineTuningTest {
     assertThat(run("train", "--resume", "--run-dir", run, "--set", "trainer.steps=6").done().err())
         .contains("resuming after step 4")
         .doesNotContain("weights: ");
+  }
+
+  /** With the template that it was trained with, wherever that was, and so do those after it. */
+  @Test
+  void aRunCarriesItsChatTemplate() throws IOException {
+    Path run = tune("tuned", "--set", "trainer.steps=2");
+    Path template = Files.move(folder.resolve("chat.jinja"), folder.resolve("gone.jinja"));
+    assertThat(run.resolve("tokenizer/chat_template.jinja")).hasSameBinaryContentAs(template);
+    Path messages =
+        Files.writeString(
+            folder.resolve("messages.json"), "[{\"role\":\"user\",\"content\":\"say bob\"}]");
+    Path plain = folder.resolve("plain");
+    run(
+            "train",
+            folder.resolve("tiny.conf"),
+            "--init-from",
+            run,
+            "--run-dir",
+            plain,
+            "--device",
+            "cpu")
+        .done();
+    for (Path model : List.of(run, run.resolve("checkpoints/step-000002"), plain)) {
+      assertThat(
+              run("tokenizer", "chat", model, "--messages", messages, "--generation-prompt")
+                  .done()
+                  .out())
+          .isEqualTo("<user>say bob;<assistant>");
+    }
+    assertThat(chat(run, "say bob\n").out()).isNotBlank();
+    assertThat(run("train", "--resume", "--run-dir", run).refused(2, "chat.jinja").err())
+        .contains("data.template");
+  }
+
+  private static CommandLineRunner.Outcome chat(Path model, String lines) {
+    InputStream before = System.in;
+    System.setIn(new ByteArrayInputStream(lines.getBytes(StandardCharsets.UTF_8)));
+    try {
+      return run("chat", model, "-n", "4", "--temperature", "0", "--device", "cpu").done();
+    } finally {
+      System.setIn(before);
+    }
   }
 
   @Test

@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
@@ -63,6 +64,8 @@ class TrainedModelTest {
         run("train", "--resume", "--run-dir", own, "--set", "trainer.steps=4", "--device", "cpu");
     assertThat(resumed.done().err()).contains("resuming after step 2").contains("step 4/4");
     assertThat(resumed.out()).contains("hydra generate --model '" + own + "' --prompt");
+    run("train", "--resume", "--run-dir", own, "--set", "trainer.steps=3", "--device", "cpu")
+        .refused(2, "trainer.steps is 3, but 4 steps are done: a run cannot go back");
     assertThat(Files.readAllLines(own.resolve("metrics.jsonl")))
         .filteredOn(line -> line.startsWith("{\"kind\":\"step\""))
         .hasSize(4);
@@ -86,6 +89,48 @@ class TrainedModelTest {
     assertThat(run("eval", "--model", folder.resolve("run"), one, two).done().out())
         .contains(one + ": loss", "119 tokens, 119 bytes", two + ": loss", "1 token, 1 byte,");
     run("eval", "--model", folder.resolve("run"), "none.txt").refused(2, "there is no file none");
+  }
+
+  @Test
+  void filesOfEveryKindAreScoredInTheirOrder() throws IOException {
+    Path texts = Files.createDirectories(folder.resolve("texts"));
+    Files.writeString(texts.resolve("b.txt"), "two");
+    Files.writeString(texts.resolve("a.txt"), "one");
+    Path last = Files.writeString(folder.resolve("a.txt"), "xy");
+    assertThat(run("eval", "--model", run, texts, last).done().out().lines())
+        .satisfiesExactly(
+            line -> assertThat(line).contains(texts + ": loss", "5 tokens, 5 bytes"),
+            line -> assertThat(line).contains(last + ": loss"));
+    Path lines = Files.writeString(folder.resolve("lines.jsonl"), "{\"body\":\"abc\"}\n".repeat(2));
+    run("eval", "--model", run, lines).refused(2, "hydra eval: --source jsonl --field NAME");
+    assertThat(
+            run("eval", "--model", run, lines, "--source", "jsonl", "--field", "body").done().out())
+        .contains(lines + ": loss", "5 tokens, 5 bytes");
+    run("eval", "--model", run, lines, "--source", "jsnl").refused(2, "did you mean \"jsonl\"?");
+    run("eval", "--model", run, lines, "--field", "body").refused(2, "--field needs --source");
+    run("eval", "--model", run, "--source", "jsonl").refused(2, "how a FILE is read: name one");
+    Path chats =
+        Files.writeString(
+            folder.resolve("chats.jsonl"),
+            "{\"messages\":[{\"role\":\"assistant\",\"content\":\"abc\"}]}\n");
+    run("eval", "--model", run, chats, "--source", "chat").refused(2, "chat template");
+    Path tuned = copy("with a template");
+    Files.writeString(
+        Files.createDirectories(tuned.resolve("tokenizer")).resolve("chat_template.jinja"),
+        "{% for m in messages %}{{ m.role }}:{% generation %}{{ m.content }}{% endgeneration %}"
+            + "{% endfor %}");
+    assertThat(run("eval", "--model", tuned, chats, "--source", "chat").done().out())
+        .contains(chats + ": loss", "3 tokens, 3 bytes");
+  }
+
+  /** Programs find every set at one place, with all that people are told. */
+  @Test
+  void scoresForProgramsHaveOneForm() throws IOException {
+    Map<String, Object> alone = json("eval", "--model", run, "--json");
+    assertThat(alone).containsKeys("loss", "bits_per_byte", "perplexity", "tokens", "bytes");
+    Map<String, Object> set = new LinkedHashMap<>(alone);
+    set.remove("sets");
+    assertThat(alone).containsEntry("sets", Map.of("held-out", set));
   }
 
   @Test

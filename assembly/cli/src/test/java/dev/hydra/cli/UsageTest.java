@@ -47,6 +47,7 @@ class UsageTest {
         "plugins lst | Did you mean: plugins list",
         "generate --model nowhere --prompt-file f -p a | give either --prompt or --tokens",
         "train | name a configuration, such as: hydra train quickstart",
+        "tokenizer train --vocab 300 src | src is a folder; name the files to learn from",
         "train --resume | --resume needs --run-dir, the folder of the run to go on with",
         "train --resume --run-dir nowhere | there is no run in nowhere to resume",
         "train x --device tpu | Invalid value for option '--device': expected one of",

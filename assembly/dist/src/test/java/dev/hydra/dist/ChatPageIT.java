@@ -29,7 +29,7 @@ class ChatPageIT {
         }
       }
       data { files = [corpus.txt], sequence-length = 32, validation-fraction = 0.1 }
-      trainer { steps = 3, batch-size = 2, evaluation { windows = 4 }, sample { every = 0 } }
+      trainer { steps = 3, batch-size = 2, evaluation { windows = 4 } }
       """;
 
   private static final String TEMPLATE =
@@ -53,7 +53,7 @@ class ChatPageIT {
     Process server =
         serving.start("serve", "--model", "run", "--template", "chat.jinja", "--port", "0");
     try (Browser browser = Browser.open(folder, ServeIT.address(serving, server)).listening()) {
-      browser.until("document.querySelector('#connection').innerText === 'ready'");
+      browser.until("document.querySelector('#connection')?.innerText === 'ready'");
       browser.evaluate("document.querySelector('#text').focus()");
       browser.evaluate("document.querySelector('#tokens').value = 60");
       browser.type("Who are you?");
@@ -81,7 +81,7 @@ class ChatPageIT {
       browser.click("#send");
       browser.until("document.querySelectorAll('#log .problem').length === 1");
       assertThat(browser.evaluate("document.querySelector('#log .problem').innerText"))
-          .contains("the context");
+          .contains("max_tokens must be between");
       browser.shape(400, 800, "dark");
       assertEquals("true", browser.evaluate("document.documentElement.scrollWidth <= innerWidth"));
       assertEquals(

@@ -46,7 +46,7 @@ class ClaimsTest {
       assertThat(throughput.sizes(Components.of(PLUGINS))).hasSize(throughput.models().size());
       return;
     }
-    Study study = Study.read(config, PLUGINS, List.of(DATA), quick);
+    Study study = Study.read(config, List.of(), PLUGINS, List.of(DATA), quick);
     assertThat(study.sizes().check(study, Components.of(PLUGINS)))
         .hasSize(study.tasks().size() * study.models().size());
   }

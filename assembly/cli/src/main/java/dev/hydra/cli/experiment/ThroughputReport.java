@@ -36,7 +36,6 @@ public record ThroughputReport(
     List<ThroughputRow> rows)
     implements Report {
   private static final double GIB = 1L << 30;
-  private static final double SHORTEST = 1024;
 
   /** Copies. */
   public ThroughputReport {
@@ -191,14 +190,15 @@ public record ThroughputReport(
   }
 
   private Plot plot(Throughput.Pass pass, String title, Function<ThroughputRow, Double> value) {
+    double shortest = experiment.lengths().get(0);
     Plot plot =
-        new Plot(word(pass) + ": " + title, "doublings of 1,024 tokens, so that 7 is 131,072");
+        new Plot(word(pass) + ": " + title, "doublings of " + Numbers.whole(shortest) + " tokens");
     for (int colour = 0; colour < names().size(); colour++) {
       Curve.Builder curve = new Curve.Builder();
       for (int tokens : experiment.lengths()) {
         Optional<Double> y = row(names().get(colour), pass, tokens).map(value);
-        if (y.isPresent() && Double.isFinite(y.get()) && tokens >= SHORTEST) {
-          curve.add(Math.log(tokens / SHORTEST) / Math.log(2), y.get());
+        if (y.isPresent() && Double.isFinite(y.get())) {
+          curve.add(Math.log(tokens / shortest) / Math.log(2), y.get());
         }
       }
       plot = plot.dots(names().get(colour), colour, curve.build());

@@ -16,10 +16,12 @@ import org.jspecify.annotations.Nullable;
  * renders what {@code apply_chat_template} of Hugging Face transformers renders.
  */
 public final class ChatTemplate {
+  private final String source;
   private final Template template;
   private final Map<String, String> specialTokens;
 
-  private ChatTemplate(Template template, Map<String, String> specialTokens) {
+  private ChatTemplate(String source, Template template, Map<String, String> specialTokens) {
+    this.source = source;
     this.template = template;
     this.specialTokens = Map.copyOf(specialTokens);
   }
@@ -34,10 +36,22 @@ public final class ChatTemplate {
   public static ChatTemplate parse(String source, Map<String, String> specialTokens) {
     try {
       return new ChatTemplate(
-          Template.parse(source, () -> LocalDateTime.now(ZoneId.systemDefault())), specialTokens);
+          source,
+          Template.parse(source, () -> LocalDateTime.now(ZoneId.systemDefault())),
+          specialTokens);
     } catch (JinjaException e) {
       throw new ChatTemplateException(String.valueOf(e.getMessage()), e);
     }
+  }
+
+  /** Returns its text, in Jinja. */
+  public String source() {
+    return source;
+  }
+
+  /** Returns what names such as {@code bos_token} stand for in it. */
+  public Map<String, String> specialTokens() {
+    return specialTokens;
   }
 
   /**

@@ -15,6 +15,12 @@ import java.util.Optional;
  * names the tokens.
  */
 public final class ChatTemplateFiles {
+  /** The file with a template and nothing else, which comes before those in other files. */
+  public static final String TEMPLATE = "chat_template.jinja";
+
+  /** The file with special tokens by their names; those of tokenizer_config.json come before. */
+  public static final String SPECIAL_TOKENS = "special_tokens_map.json";
+
   private static final List<String> NAMES =
       List.of(
           "bos_token",
@@ -35,7 +41,7 @@ public final class ChatTemplateFiles {
    */
   public static Optional<ChatTemplate> in(Path folder) throws IOException {
     Map<String, Object> config = json(folder.resolve("tokenizer_config.json"));
-    Path own = folder.resolve("chat_template.jinja");
+    Path own = folder.resolve(TEMPLATE);
     Optional<String> text =
         Files.isRegularFile(own)
             ? Optional.of(Files.readString(own))
@@ -89,7 +95,7 @@ public final class ChatTemplateFiles {
 
   private static Map<String, String> special(Path folder, Map<String, Object> config)
       throws IOException {
-    Map<String, Object> all = new LinkedHashMap<>(json(folder.resolve("special_tokens_map.json")));
+    Map<String, Object> all = new LinkedHashMap<>(json(folder.resolve(SPECIAL_TOKENS)));
     all.putAll(config);
     Map<String, String> special = new LinkedHashMap<>();
     for (String name : NAMES) {

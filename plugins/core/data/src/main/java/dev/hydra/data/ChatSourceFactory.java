@@ -47,7 +47,7 @@ public final class ChatSourceFactory implements SourceFactory {
   @Override
   public Source create(SourceContext from) {
     ChatTemplate template = CorpusException.blamed(from.settings(), TEMPLATE, () -> template(from));
-    return (MarkedSource) sink -> read(from, template, sink);
+    return new Chats(from, template);
   }
 
   private static ChatTemplate template(SourceContext from) {
@@ -85,6 +85,18 @@ public final class ChatSourceFactory implements SourceFactory {
             (files, unused) ->
                 reading.all(files, "there is no conversation", "that is not a conversation"))
         .read(text -> {});
+  }
+
+  private record Chats(SourceContext from, ChatTemplate template) implements MarkedSource {
+    @Override
+    public void readMarked(Consumer<MarkedText> sink) {
+      ChatSourceFactory.read(from, template, sink);
+    }
+
+    @Override
+    public Optional<ChatTemplate> chatTemplate() {
+      return Optional.of(template);
+    }
   }
 
   /** One reading of all files. */

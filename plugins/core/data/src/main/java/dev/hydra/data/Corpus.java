@@ -1,21 +1,35 @@
 package dev.hydra.data;
 
+import dev.hydra.chat.ChatTemplate;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** A text as one long sequence of tokens. */
 public final class Corpus {
   private final TokenSequence tokens;
   private final @Nullable BitSet marked;
+  private final @Nullable ChatTemplate template;
 
   Corpus(TokenSequence tokens) {
-    this(tokens, null);
+    this(tokens, null, null);
   }
 
-  private Corpus(TokenSequence tokens, @Nullable BitSet marked) {
+  private Corpus(TokenSequence tokens, @Nullable BitSet marked, @Nullable ChatTemplate template) {
     this.tokens = tokens;
     this.marked = marked;
+    this.template = template;
+  }
+
+  /** Returns it with what made its text of conversations, if it is of conversations. */
+  Corpus by(Optional<ChatTemplate> chatTemplate) {
+    return new Corpus(tokens, marked, chatTemplate.orElse(null));
+  }
+
+  /** Returns what made its text of conversations, if it is of conversations. */
+  Optional<ChatTemplate> chatTemplate() {
+    return Optional.ofNullable(template);
   }
 
   /**
@@ -63,7 +77,7 @@ public final class Corpus {
           }
           tokens.endDocument();
         });
-    return new Corpus(tokens, marked);
+    return new Corpus(tokens, marked, null);
   }
 
   /** Says whether only some of it is to be predicted. */

@@ -3,6 +3,7 @@ package dev.hydra.data;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigList;
 import com.typesafe.config.ConfigObject;
+import com.typesafe.config.ConfigUtil;
 import com.typesafe.config.ConfigValue;
 import dev.hydra.api.Choice;
 import dev.hydra.api.ConfigException;
@@ -93,6 +94,15 @@ public final class DataSettings {
     List<SourceSettings> sources = new ArrayList<>();
     Settings settings;
     if (data.hasPath(SOURCES.name())) {
+      for (String alone : List.of(SourceSettings.SOURCE.name(), "files")) {
+        if (data.hasPath(alone)) {
+          throw new ConfigException(
+              data.getValue(alone).origin(),
+              PATH + "." + alone,
+              "data.sources stands in the place of one source, so this has no effect; take one of"
+                  + " them out");
+        }
+      }
       settings = Settings.read(PATH, data, BESIDE_SOURCE);
       for (Config each : elements(settings)) {
         int index = sources.size();
@@ -103,9 +113,15 @@ public final class DataSettings {
       sources.add(SourceSettings.alone(plugins, PATH, HELD_OUT, data, BESIDE_SOURCE));
       settings = sources.get(0).settings();
     }
+    List<SourceSettings> validation = validation(settings, plugins);
+    ValidationNames names = new ValidationNames();
+    if (fraction(settings, validation) > 0) {
+      sources.forEach(names::take);
+    }
+    validation.forEach(names::take);
     return new DataSettings(
         sources,
-        validation(settings, plugins),
+        validation,
         Choice.of(
             plugins,
             TokenizerFactory.class,
@@ -149,7 +165,7 @@ public final class DataSettings {
                 sets.add(
                     SourceSettings.alone(
                         plugins,
-                        settings.at(VALIDATION.name()) + "." + name,
+                        settings.at(VALIDATION.name()) + "." + ConfigUtil.joinPath(name),
                         name,
                         source.toConfig(),
                         List.of()));
@@ -277,6 +293,10 @@ public final class DataSettings {
   }
 
   private double fraction() {
+    return fraction(settings, validation);
+  }
+
+  private static double fraction(Settings settings, List<SourceSettings> validation) {
     return settings.get(VALIDATION_FRACTION).orElse(validation.isEmpty() ? DEFAULT_FRACTION : 0.0);
   }
 

@@ -1,5 +1,6 @@
 package dev.hydra.data;
 
+import dev.hydra.chat.ChatTemplate;
 import java.util.List;
 import java.util.stream.Collectors;
 
@@ -22,6 +23,11 @@ public record Dataset(
   /** Returns the number of tokens of all sources. */
   public long size() {
     return corpora.stream().mapToLong(Corpus::size).sum();
+  }
+
+  /** Returns what made text of conversations, of each source of some. */
+  public List<ChatTemplate> chatTemplates() {
+    return corpora.stream().flatMap(corpus -> corpus.chatTemplate().stream()).toList();
   }
 
   /** Returns a short text that other texts hardly share. */

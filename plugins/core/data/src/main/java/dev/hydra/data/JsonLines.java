@@ -1,9 +1,7 @@
 package dev.hydra.data;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.StreamReadConstraints;
-import com.fasterxml.jackson.jr.ob.JSON;
+import dev.hydra.libtorch.io.JsonText;
+import dev.hydra.libtorch.io.NotJsonException;
 import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -16,14 +14,6 @@ import java.util.Map;
 final class JsonLines {
   /** A line is in memory some five times while it is read; one that is longer is left out. */
   private static final int LONGEST = 32 << 20;
-
-  private static final JSON PARSER =
-      JSON.builder(
-              JsonFactory.builder()
-                  .streamReadConstraints(
-                      StreamReadConstraints.builder().maxStringLength(LONGEST).build())
-                  .build())
-          .build();
 
   private JsonLines() {}
 
@@ -81,9 +71,9 @@ final class JsonLines {
     Object value;
     try {
       new Utf8(where, "; " + TextReader.CONVERT).add(line);
-      value = PARSER.anyFrom(line);
-    } catch (JsonProcessingException e) {
-      lines.wrong(where + ": is not JSON: " + e.getOriginalMessage());
+      value = JsonText.parse(line);
+    } catch (NotJsonException e) {
+      lines.wrong(where + ": is " + e.getMessage());
       return;
     } catch (CorpusException e) {
       lines.wrong(String.valueOf(e.getMessage()));
@@ -121,7 +111,7 @@ final class JsonLines {
       return false;
     }
     try {
-      Object first = PARSER.anyFrom(Arrays.copyOf(start, end));
+      Object first = JsonText.parse(Arrays.copyOf(start, end));
       return first instanceof Map<?, ?> map && !map.isEmpty();
     } catch (IOException e) {
       return false; // text that begins with a brace

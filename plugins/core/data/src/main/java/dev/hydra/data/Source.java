@@ -1,5 +1,6 @@
 package dev.hydra.data;
 
+import dev.hydra.chat.ChatTemplate;
 import java.util.Optional;
 
 /** A text to train on. Reading it again gives the same. */
@@ -22,6 +23,14 @@ public interface Source {
    * @throws dev.hydra.api.ConfigException if they cannot be found
    */
   default Optional<SourceFiles> files() {
+    return Optional.empty();
+  }
+
+  /**
+   * Returns the template that makes its text of conversations, which a run takes along so that its
+   * model can be talked with; nothing if its text is no conversations.
+   */
+  default Optional<ChatTemplate> chatTemplate() {
     return Optional.empty();
   }
 }

@@ -1,7 +1,9 @@
 package dev.hydra.data;
 
 import com.typesafe.config.Config;
+import com.typesafe.config.ConfigOrigin;
 import dev.hydra.api.Choice;
+import dev.hydra.api.ConfigException;
 import dev.hydra.api.Option;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.api.Registration;
@@ -17,8 +19,11 @@ import java.util.function.LongConsumer;
  * @param choice the source and its options
  * @param name what it is called in reports
  * @param weight how often it is sampled, relative to the other sources
+ * @param place the path of what names it
+ * @param origin where that is written
  */
-record SourceSettings(Choice<SourceFactory> choice, String name, double weight) {
+record SourceSettings(
+    Choice<SourceFactory> choice, String name, double weight, String place, ConfigOrigin origin) {
   static final Option<String> SOURCE =
       Option.text("source", "where the text comes from; its own options stand beside these")
           .orElse("text");
@@ -43,14 +48,27 @@ record SourceSettings(Choice<SourceFactory> choice, String name, double weight) 
         Choice.beside(plugins, SourceFactory.class, path, config, SOURCE, List.of(WEIGHT, NAME));
     Settings settings = choice.settings();
     return new SourceSettings(
-        choice, settings.get(NAME).orElse("source-" + (index + 1)), settings.get(WEIGHT));
+        choice,
+        settings.get(NAME).orElse("source-" + (index + 1)),
+        settings.get(WEIGHT),
+        settings.at(NAME.name()),
+        settings.isSet(NAME) ? config.getValue(NAME.name()).origin() : config.origin());
   }
 
   /** Reads an object that holds a source and its options, and others. */
   static SourceSettings alone(
       PluginRegistry plugins, String path, String name, Config config, List<Option<?>> common) {
     return new SourceSettings(
-        Choice.beside(plugins, SourceFactory.class, path, config, SOURCE, common), name, 1);
+        Choice.beside(plugins, SourceFactory.class, path, config, SOURCE, common),
+        name,
+        1,
+        path,
+        config.origin());
+  }
+
+  /** Returns an error about its name, to throw. */
+  ConfigException misnamed(String problem) {
+    return new ConfigException(origin, place, problem);
   }
 
   Registration registration() {
@@ -71,17 +89,17 @@ record SourceSettings(Choice<SourceFactory> choice, String name, double weight) 
     Source text =
         choice.create(factory -> factory.create(new SourceContext(settings(), roots, tokenizer)));
     return CorpusException.blamed(
-        settings(),
-        SOURCE,
-        () -> {
-          if (text instanceof MarkedSource marked) {
-            return Corpus.readMarked(marked, tokenizer);
-          }
-          Optional<SourceFiles> files = text.files();
-          return files.isEmpty() || (tokenizer instanceof ByteTokenizer && isSmall(files.get()))
-              ? Corpus.read(text, tokenizer)
-              : new Corpus(TokenCache.ofUser().get(text, files.get(), tokenizer, progress));
-        });
+        settings(), SOURCE, () -> read(text, tokenizer, progress).by(text.chatTemplate()));
+  }
+
+  private static Corpus read(Source text, Tokenizer tokenizer, LongConsumer progress) {
+    if (text instanceof MarkedSource marked) {
+      return Corpus.readMarked(marked, tokenizer);
+    }
+    Optional<SourceFiles> files = text.files();
+    return files.isEmpty() || (tokenizer instanceof ByteTokenizer && isSmall(files.get()))
+        ? Corpus.read(text, tokenizer)
+        : new Corpus(TokenCache.ofUser().get(text, files.get(), tokenizer, progress));
   }
 
   private static boolean isSmall(SourceFiles files) {

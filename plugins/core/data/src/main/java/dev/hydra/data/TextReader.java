@@ -42,8 +42,8 @@ public final class TextReader {
           if (first[0] && JsonLines.looksLike(piece)) {
             throw new CorpusException(
                 file
-                    + " holds JSON lines, not text: use source = jsonl, field = NAME; or take it as"
-                    + " it is with encoding = any");
+                    + " holds JSON lines, not text: use source = jsonl, field = NAME (hydra eval:"
+                    + " --source jsonl --field NAME); or take it as it is with encoding = any");
           }
           first[0] = false;
           sink.accept(piece);

@@ -66,6 +66,44 @@ class DataSettingsTest {
   }
 
   @Test
+  void textsToScoreOnHaveNamesOfTheirOwn() {
+    String one = "files = words\n";
+    assertThat(refused(one + "validation-fraction = 0.1\nvalidation.held-out.files = [words]"))
+        .startsWith(
+            "test.conf: 3: data.validation.held-out: its scores could not be told from those of")
+        .endsWith("of data, which is called \"held-out\"; choose another name");
+    assertThat(read(one + "validation.held-out.files = [words]").open(List.of(folder)).validation())
+        .as("nothing else is held out")
+        .hasSize(1);
+    assertThat(refused("sources = [ { files = words, name = a },\n{ files = words, name = a } ]"))
+        .startsWith("test.conf: 2: data.sources[1].name: ")
+        .contains("data.sources[0].name, which is called \"a\"");
+    assertThat(refused("sources = [ { files = words, name = source-2 }, { files = words } ]"))
+        .contains("data.sources[1].name: ", "\"source-2\"");
+    assertThat(refused("sources = [ { files = words, name = \" \" } ]"))
+        .contains("data.sources[0].name: a name must not be empty");
+    assertThat(refused(one + "validation { \"\" { files = words } }"))
+        .contains("data.validation.\"\": a name must not be empty");
+    String two = one + "validation { %s { files = words }, %s { files = words } }";
+    assertThat(refused(two.formatted("a", "a-ema")))
+        .contains("data.validation.a-ema: ", "those of averaged weights of data.validation.a,");
+    assertThat(refused("validation-fraction = 0.1\n" + two.formatted("held", "held-out-ema")))
+        .contains("data.validation.held-out-ema: ");
+  }
+
+  @Test
+  void oneSourceBesideSeveralIsRefused() {
+    String several = "sources = [ { files = words } ]\n";
+    assertThat(refused(several + "files = words"))
+        .startsWith("test.conf: 2: data.files: data.sources stands in the place of one source");
+    assertThat(refused(several + "source = text")).contains("data.source: data.sources stands");
+  }
+
+  private static String refused(String text) {
+    return String.valueOf(assertThrows(ConfigException.class, () -> read(text)).getMessage());
+  }
+
+  @Test
   void sourcesAreMixedAndEachHoldsOutItsOwn() {
     Dataset data =
         read("sources = [{ files = words, weight = 3, name = a },"

@@ -80,6 +80,10 @@ class JsonLinesTest {
             new String[] {"[1]", ": 2: is not a JSON object"},
             new String[] {"{\"texts\":\"b\"}", ": 2: has no field \"text\" among [texts]"},
             new String[] {"{\"text\":7}", ": 2: its field \"text\" is not a text"},
+            new String[] {"{\"text\":\"b\"} c", ": 2: is "},
+            new String[] {
+              "{\"text\":\"\\ud800\"}", ": 2: is no JSON in UTF-8: a text in it has \\ud800"
+            },
             new String[] {"{\"text\":\"b", ": 2: is not JSON"})) {
       String message =
           assertThrows(ConfigException.class, () -> read(good + bad[0] + "\n" + good, ""))

@@ -1,19 +1,20 @@
 package dev.hydra.bench;
 
 import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
 import dev.hydra.api.ConfigException;
+import dev.hydra.api.Role;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.StandaloneComponent;
-import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.runtime.ProcessMemory;
-import dev.hydra.libtorch.runtime.Scopes;
-import dev.hydra.libtorch.runtime.Tensors;
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
@@ -25,8 +26,12 @@ import org.bytedeco.pytorch.Tensor;
 public final class ComponentBench {
   private static final long VOCABULARY = 50_000;
 
+  /** The device waits for nothing meanwhile but for the first of them. */
+  private static final int TIMES_ON_CUDA = 10;
+
   private final Components components;
   private final Placement precision;
+  private final boolean forwardAlone;
   private final double seconds;
 
   /**
@@ -36,7 +41,7 @@ public final class ComponentBench {
    * @param label the case
    * @param batch the rows of the batch
    * @param tokens the sequence length
-   * @param timing of a forward and backward
+   * @param timing of a forward and backward, or of a forward alone
    * @param bytes resident at the peak of the first one and not before it: less than it needs if the
    *     allocator had memory left; empty where that is not known
    */
@@ -48,10 +53,13 @@ public final class ComponentBench {
    *
    * @param components the component types
    * @param precision where to compute, and in which type
+   * @param forwardAlone whether forwards without gradients are timed
    * @param seconds how long each length of each group is measured
    */
-  public ComponentBench(Components components, Placement precision, double seconds) {
+  public ComponentBench(
+      Components components, Placement precision, boolean forwardAlone, double seconds) {
     this.components = components;
+    this.forwardAlone = forwardAlone;
     this.precision = precision;
     this.seconds = seconds;
   }
@@ -84,9 +92,7 @@ public final class ComponentBench {
     for (int tokens : group.lengths()) {
       Map<String, Trial> trials = new LinkedHashMap<>();
       try {
-        group
-            .cases()
-            .forEach((label, each) -> trials.put(label, new LayerTrial(group, each, tokens)));
+        group.cases().forEach((label, each) -> trials.put(label, trial(group, each, tokens)));
         if (group.recurrence() && tokens == group.lengths().get(0)) {
           trials.put(
               "token-by-token recurrence",
@@ -104,9 +110,16 @@ public final class ComponentBench {
     Map<String, OptionalLong> peaks = new LinkedHashMap<>();
     trials.forEach((label, trial) -> peaks.put(label, peak(trial)));
     Iterator<Timing> timings = Rounds.time(List.copyOf(trials.values()), seconds).iterator();
-    peaks.forEach(
-        (label, peak) ->
-            rows.accept(new Row(group.name(), label, group.batch(), tokens, timings.next(), peak)));
+    trials.forEach(
+        (label, trial) ->
+            rows.accept(
+                new Row(
+                    group.name(),
+                    label,
+                    group.batch(),
+                    tokens,
+                    timings.next().over(trial.times()),
+                    Objects.requireNonNull(peaks.get(label)))));
   }
 
   private OptionalLong peak(Trial trial) {
@@ -116,47 +129,76 @@ public final class ComponentBench {
     return ProcessMemory.peakDuring(trial);
   }
 
+  private Trial trial(Group group, Group.Case each, int tokens) {
+    if (each instanceof Group.Component component) {
+      return new LayerTrial(components, component, group, tokens);
+    }
+    Operation operation = ((Group.Operator) each).operation();
+    Inputs in = new Inputs(precision);
+    long[] sizes = {group.batch(), tokens, group.width()};
+    return switch (operation) {
+      case CAUSAL_CONV ->
+          new LayerTrial(
+              OperatorTrial.convolution(),
+              new Group.Component(
+                  Role.FEED_FORWARD,
+                  ConfigFactory.parseString("type = " + OperatorTrial.CONVOLUTION)),
+              group,
+              tokens);
+      case GATED_RMS_NORM -> OperatorTrial.gatedNorm(in, passes(), forwardAlone, sizes);
+      case CROSS_ENTROPY -> OperatorTrial.crossEntropy(in, passes(), forwardAlone, sizes);
+      case ADAMW -> new UpdateTrial(in, passes(), group.batch(), tokens, group.width());
+    };
+  }
+
+  private int passes() {
+    return precision.device().is_cuda() ? TIMES_ON_CUDA : 1;
+  }
+
   /** A component with input for it. */
-  private final class LayerTrial implements Trial {
+  private final class LayerTrial extends PassTrial {
     private final StandaloneComponent component;
     private final Tensor x;
-    private final Tensor weights;
+    private final Tensor arriving;
     private final Tensor tokens;
 
-    LayerTrial(Group group, Group.Case each, int time) {
+    LayerTrial(Components types, Group.Component each, Group group, int time) {
+      super(passes(), forwardAlone);
       component =
           new StandaloneComponent(
-              components, each.role(), each.config(), group.width(), group.width(), precision, 0);
+              types, each.role(), each.config(), group.width(), group.width(), precision, 0);
       Inputs inputs = new Inputs(precision);
       x = inputs.leaf(group.batch(), time, group.width());
-      weights = inputs.normal(group.batch(), time, group.width());
+      arriving = inputs.normal(group.batch(), time, group.width());
       tokens = inputs.tokens(VOCABULARY, group.batch(), time);
     }
 
     @Override
-    public void run() {
-      Scopes.run(
-          () -> {
-            try (ForwardContext forward = ForwardContext.training()) {
-              forward.about(tokens);
-              Backward.run(component.forward(x, forward).mul(weights).sum());
-            }
-            Tensors.number(x.grad().sum()); // waits for the device
-            forget(x);
-            component.parameters().all().forEach(parameter -> forget(parameter.working()));
-          });
+    Tensor forward() {
+      try (ForwardContext forward =
+          forwardAlone ? ForwardContext.evaluation() : ForwardContext.training()) {
+        forward.about(tokens);
+        return component.forward(x, forward);
+      }
     }
 
-    /** A gradient that is kept would be added to, and that of a table would grow. */
-    private static void forget(Tensor leaf) {
-      leaf.mutable_grad().reset();
+    @Override
+    Tensor gradient() {
+      return arriving;
+    }
+
+    @Override
+    List<Tensor> leaves() {
+      List<Tensor> leaves = new ArrayList<>(List.of(x));
+      component.parameters().all().forEach(parameter -> leaves.add(parameter.working()));
+      return leaves;
     }
 
     @Override
     public void close() {
       component.close();
       x.close();
-      weights.close();
+      arriving.close();
       tokens.close();
     }
   }

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * Cases to be compared: the components of one table.
@@ -18,7 +19,7 @@ import java.util.Map;
  * @param width the width of the hidden states
  * @param batch the rows of a batch
  * @param lengths the sequence lengths
- * @param cases the components by label, each with its role and configuration
+ * @param cases what is compared, by label
  * @param recurrence whether a token-by-token state space recurrence on plain operators, without any
  *     projection, is timed beside them at the shortest length
  */
@@ -43,10 +44,19 @@ record Group(
   private static final Option<Boolean> RECURRENCE =
       Option.flag("recurrence", "whether a token-by-token recurrence is timed too").orElse(false);
   private static final Option<String> LABEL = Option.text("label", "what the case is called");
+  private static final Option<Optional<Operation>> OPERATOR =
+      Option.choice("operator", Operation.class, "an operator that layers share")
+          .optional("a component is timed");
   private static final List<Role> ROLES = List.of(Role.MIXER, Role.FEED_FORWARD, Role.MEMORY);
 
-  /** A component of a table. */
-  record Case(Role role, Config config) {}
+  /** What a table compares. */
+  sealed interface Case {}
+
+  /** A component. */
+  record Component(Role role, Config config) implements Case {}
+
+  /** An operator that components share. */
+  record Operator(Operation operation) implements Case {}
 
   /** Reads {@code groups = [ ... ]}. */
   static List<Group> readAll(Config config) {
@@ -65,16 +75,11 @@ record Group(
     for (int i = 0; i < entries.size(); i++) {
       Config entry = entries.get(i);
       String here = path + ".cases[" + i + "]";
-      List<Role> roles = ROLES.stream().filter(role -> entry.hasPath(role.key())).toList();
-      Settings label = Settings.read(here, entry, List.of(LABEL), "mixer", "ffn", "memory");
-      if (roles.size() != 1) {
-        throw new ConfigException(
-            entry.origin(), here, "needs exactly one of mixer, ffn and memory");
-      }
-      String key = roles.get(0).key();
-      Case component = new Case(roles.get(0), entry.getConfig(key));
-      if (cases.put(label.get(LABEL), component) != null) {
-        throw label.invalid(LABEL, "is that of another case; labels must differ");
+      Settings read =
+          Settings.read(here, entry, List.of(LABEL, OPERATOR), "mixer", "ffn", "memory");
+      Case component = read(entry, here, read.get(OPERATOR));
+      if (cases.put(read.get(LABEL), component) != null) {
+        throw read.invalid(LABEL, "is that of another case; labels must differ");
       }
     }
     return new Group(
@@ -84,6 +89,17 @@ record Group(
         settings.get(LENGTHS).stream().sorted().toList(),
         cases,
         settings.get(RECURRENCE));
+  }
+
+  private static Case read(Config entry, String path, Optional<Operation> operation) {
+    List<Role> roles = ROLES.stream().filter(role -> entry.hasPath(role.key())).toList();
+    if (roles.size() + (operation.isPresent() ? 1 : 0) != 1) {
+      throw new ConfigException(
+          entry.origin(), path, "needs exactly one of mixer, ffn, memory and operator");
+    }
+    return operation.isPresent()
+        ? new Operator(operation.get())
+        : new Component(roles.get(0), entry.getConfig(roles.get(0).key()));
   }
 
   private static List<? extends Config> objects(Config config, String key, String path) {

@@ -39,7 +39,7 @@ class ComponentBenchTest {
 
   private static List<Row> run(Config config, String... only) {
     List<Row> rows = new ArrayList<>();
-    new ComponentBench(Components.of(new SwigluFactory()), PRECISION, 0.01)
+    new ComponentBench(Components.of(new SwigluFactory()), PRECISION, false, 0.01)
         .run(config, List.of(only), rows::add);
     return rows;
   }
@@ -61,6 +61,47 @@ class ComponentBenchTest {
     assertEquals(6, run(CONFIG).size());
   }
 
+  private static final Config OPERATORS =
+      ConfigFactory.parseString(
+          """
+          groups = [ { name = operators, width = 16, batch = 2, lengths = [4]
+            cases = [
+              { label = conv, operator = causal-conv }
+              { label = norm, operator = gated-rms-norm }
+              { label = loss, operator = cross-entropy }
+              { label = update, operator = adamw }
+            ] } ]
+          """);
+
+  @Test
+  void operatorsThatLayersShareAreTimedByThemselves() {
+    assertEquals(
+        List.of("conv", "norm", "loss", "update"),
+        run(OPERATORS).stream().map(Row::label).toList());
+    for (String each : List.of("causal-conv", "gated-rms-norm", "cross-entropy", "adamw")) {
+      Config one =
+          ConfigFactory.parseString(
+              "groups = [ { name = a, width = 16, batch = 2, lengths = [4], cases = [ { label = b,"
+                  + " operator = "
+                  + each
+                  + " } ] } ]");
+      Handles.assertFreesItself(2, () -> run(one));
+    }
+  }
+
+  @Test
+  void aForwardAloneIsFaster() {
+    List<Row> alone = new ArrayList<>();
+    Config wide =
+        ConfigFactory.parseString(
+            "groups = [ { name = a, width = 256, lengths = [512],"
+                + " cases = [ { label = b, ffn { type = swiglu, hidden = 512 } } ] } ]");
+    new ComponentBench(Components.of(new SwigluFactory()), PRECISION, true, 0.1)
+        .run(wide, List.of(), alone::add);
+    List<Row> both = run(wide);
+    assertTrue(alone.get(0).timing().fastest() < both.get(0).timing().fastest());
+  }
+
   @Test
   void leavesNoHandlesBehind() {
     Handles.assertFreesItself(2, () -> run(CONFIG, "sizes"));
@@ -72,9 +113,11 @@ class ComponentBenchTest {
       value = {
         "{} | groups: is required",
         "groups = 3 | groups: must be a list of objects",
-        "groups = [ { name = a, cases = [ { label = b } ] } ] | needs exactly one of mixer",
+        "groups = [ { name = a, cases = [ { label = b } ] } ] | needs exactly one of mixer, ffn",
+        "groups = [ { name = a, cases = [ { label = b, operator = c } ] } ] | operator",
         "groups = [ { name = a, lengths = [0], cases = [] } ] | must be whole numbers from 1",
-        "groups = [ { name = a, cases = [ { label = b, ffn { type = no } } ] } ] | unknown ffn type",
+        "groups = [ { name = a, cases = [ { label = b, ffn { type = no } } ] } ] | unknown ffn"
+            + " type",
       })
   void refusesWrongConfigurations(String hocon, String message) {
     ConfigException refused =

@@ -132,15 +132,22 @@ public record Study(
   /**
    * Reads an experiment.
    *
+   * @param overrides what the file was read with, see {@link ConfigFiles#load}; it is stronger than
+   *     {@code quick}, too
    * @param plugins where tasks, optimizer and schedule are found
    * @param roots the folders in which relative names of data files are looked for, in order
    * @param quick whether what stands in {@code quick} counts
    * @throws ConfigException for the first mistake, with file, line and path
    */
-  public static Study read(Config file, PluginRegistry plugins, List<Path> roots, boolean quick) {
+  public static Study read(
+      Config file,
+      List<String> overrides,
+      PluginRegistry plugins,
+      List<Path> roots,
+      boolean quick) {
     ConfigFiles.allow(file, PARTS);
     Config given = ConfigFiles.part(file, PATH);
-    Config config = quick ? ConfigFiles.part(file, QUICK).withFallback(given) : given;
+    Config config = quick ? quick(file, overrides) : given;
     Settings settings = Settings.read(PATH, config, options());
     Config optimizer = ConfigFiles.part(file, "optimizer");
     Study study =
@@ -173,6 +180,11 @@ public record Study(
     study.checkMeasures(settings);
     var unused = study.optimizer(study.rates.get(0)).learningRate(study.budget.steps()); // checks
     return study;
+  }
+
+  private static Config quick(Config file, List<String> overrides) {
+    Config config = ConfigFiles.part(file, QUICK).atPath(PATH).withFallback(file);
+    return ConfigFiles.part(ConfigFiles.override(config, overrides), PATH);
   }
 
   private static Map<String, Measure> measures(Config config) {

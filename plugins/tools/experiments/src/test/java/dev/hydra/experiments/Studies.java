@@ -1,9 +1,11 @@
 package dev.hydra.experiments;
 
+import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Option;
 import dev.hydra.api.PluginRegistry;
+import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Components;
 import dev.hydra.ffn.dense.SwigluFactory;
 import dev.hydra.mixer.attention.FullFactory;
@@ -47,9 +49,11 @@ final class Studies {
   private Studies() {}
 
   /** Reads the experiment with some more lines of HOCON. */
-  static Study read(String more, boolean quick) {
+  static Study read(String more, boolean quick, String... overrides) {
+    Config file = ConfigFactory.parseString(more).withFallback(ConfigFactory.parseString(FILE));
     return Study.read(
-        ConfigFactory.parseString(more).withFallback(ConfigFactory.parseString(FILE)).resolve(),
+        ConfigFiles.override(file, List.of(overrides)),
+        List.of(overrides),
         PLUGINS,
         List.of(),
         quick);

@@ -27,6 +27,26 @@ class StudyTest {
   }
 
   @Test
+  void whatTheCommandLineSaysIsStrongerThanQuick() {
+    Study study =
+        Studies.read(
+            "",
+            true,
+            "experiment.steps=77",
+            "experiment.models.wide.model.depth=3",
+            "experiment.learning-rates[0]=2e-4",
+            "quick.seeds=5");
+    assertEquals(77, study.budget().steps());
+    assertEquals(5, study.seeds());
+    assertEquals(2e-4, study.rates().get(0));
+    assertEquals(3, study.models().get(0).config().getInt("depth"));
+    assertEquals(List.of("wide", "narrow"), study.models().stream().map(StudyModel::name).toList());
+    assertThat(
+            assertThrows(ConfigException.class, () -> Studies.read("", true, "experiment.steps=0")))
+        .hasMessageStartingWith("--set experiment.steps=0: experiment.steps: ");
+  }
+
+  @Test
   void fewerThanFourLearningRatesAreRefused() {
     assertThat(problem("experiment.learning-rates = [1e-3, 1e-2, 1e-3, 1e-2]"))
         .contains("at least 4 different numbers above 0");

@@ -103,8 +103,9 @@ class FusedSsdTest {
           run(numbers, sizes, limits, "cuda", type, in -> Ssd.plain(in, 64));
       Map<String, Tensor> fused = run(numbers, sizes, limits, "cuda", type, FusedSsdTest::fused);
       boolean fp32 = type == ScalarType.Float;
-      near(fused, exact, fp32 ? 1e-4 : 1e-2, type + " against float64");
-      near(fused, plain, fp32 ? 2e-4 : 4e-2, type + " against the plain path");
+      near(fused, exact, fp32 ? 1e-4 : 1e-2, fp32 ? 3e-4 : 3e-2, type + " against float64");
+      // In bfloat16 the plain path's gradients of heads are off by a tenth themselves.
+      near(fused, plain, fp32 ? 2e-4 : 4e-2, fp32 ? 6e-4 : 0.2, type + " against the plain path");
       Map<String, Tensor> again = run(numbers, sizes, limits, "cuda", type, FusedSsdTest::fused);
       fused.forEach((what, value) -> assertTrue(value.equal(again.get(what)), what + " changed"));
     }
@@ -131,6 +132,7 @@ class FusedSsdTest {
         run(numbers, sizes, NONE, "cuda", ScalarType.BFloat16, in -> fused(withSteps.apply(in))),
         run(numbers, sizes, NONE, "cpu", ScalarType.Double, in -> Ssd.plain(in, 64)),
         1e-2,
+        3e-2,
         "float32 steps");
   }
 
@@ -290,12 +292,16 @@ class FusedSsdTest {
   }
 
   private static void near(
-      Map<String, Tensor> actual, Map<String, Tensor> expected, double bound, String how) {
+      Map<String, Tensor> actual,
+      Map<String, Tensor> expected,
+      double bound,
+      double perHead,
+      String how) {
     assertEquals(expected.keySet(), actual.keySet());
     expected.forEach(
         (what, value) -> {
           boolean few = value.dim() == 1; // one number a head, of many that add up to little
-          Samples.assertNear(what + ", " + how, value, actual.get(what), few ? 3 * bound : bound);
+          Samples.assertNear(what + ", " + how, value, actual.get(what), few ? perHead : bound);
         });
   }
 }

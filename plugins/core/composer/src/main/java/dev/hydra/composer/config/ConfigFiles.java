@@ -47,14 +47,38 @@ public final class ConfigFiles {
               ConfigParseOptions.defaults()
                   .setAllowMissing(false)
                   .setIncluder(new RequiredIncludes(file)));
-      ConfigResolveOptions resolving =
-          ConfigResolveOptions.noSystem().appendResolver(new Environment(environment));
-      return overridden(config, overrides.stream().map(SetValue::of).toList(), resolving);
+      return overridden(config, overrides, environment);
     } catch (com.typesafe.config.ConfigException e) {
-      ConfigException readable = new ConfigException(String.valueOf(e.getMessage()));
-      readable.initCause(e);
-      throw readable;
+      throw readable(e);
     }
+  }
+
+  /**
+   * Returns a configuration with overrides as those of {@link #load}, which are to be stronger than
+   * what has been put into it since it was read.
+   *
+   * @throws ConfigException as {@link #load} does
+   */
+  public static Config override(Config config, List<String> overrides) {
+    try {
+      return overridden(config, overrides, System::getenv);
+    } catch (com.typesafe.config.ConfigException e) {
+      throw readable(e);
+    }
+  }
+
+  private static ConfigException readable(com.typesafe.config.ConfigException e) {
+    ConfigException readable = new ConfigException(String.valueOf(e.getMessage()));
+    readable.initCause(e);
+    return readable;
+  }
+
+  private static Config overridden(
+      Config config, List<String> overrides, UnaryOperator<@Nullable String> environment) {
+    return overridden(
+        config,
+        overrides.stream().map(SetValue::of).toList(),
+        ConfigResolveOptions.noSystem().appendResolver(new Environment(environment)));
   }
 
   /** Elements of a list that comes from a substitution are there only once that is resolved. */

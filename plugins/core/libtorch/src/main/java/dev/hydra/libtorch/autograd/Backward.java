@@ -20,6 +20,14 @@ public final class Backward {
     explained(loss::backward);
   }
 
+  /** The same from an output of any shape, with the gradient that arrives at it. */
+  public static void run(Tensor output, Tensor gradient) {
+    try (TensorVector outputs = new TensorVector(output);
+        TensorVector gradients = new TensorVector(gradient)) {
+      run(outputs, gradients);
+    }
+  }
+
   /** Runs backward from several outputs, each with the gradient that arrives at it. */
   static void run(TensorVector outputs, TensorVector gradients) {
     try (BoolOptional retain = new BoolOptional();

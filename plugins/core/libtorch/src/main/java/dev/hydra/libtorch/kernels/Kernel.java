@@ -58,6 +58,7 @@ public final class Kernel {
   private final String name;
   private final CUfunc_st function;
   private final int sharedBytes;
+  private final int allSharedBytes;
   private final BytePointer values = new BytePointer((long) MOST_ARGUMENTS * Long.BYTES);
   private final PointerPointer<Pointer> addresses = new PointerPointer<>(MOST_ARGUMENTS);
   private final Map<Integer, Integer> resident = new ConcurrentHashMap<>();
@@ -73,7 +74,8 @@ public final class Kernel {
     for (Pointer each : new Pointer[] {function, values, addresses}) {
       each.retainReference(); // they stay, whatever scope is open
     }
-    if (fits() && sharedBytes > USUAL_SHARED_BYTES) {
+    allSharedBytes = sharedBytes + fixedSharedBytes();
+    if (fits() && allSharedBytes > USUAL_SHARED_BYTES) {
       int attribute = cudart.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
       Driver.check(
           gpu.run(() -> cudart.cuFuncSetAttribute(function, attribute, sharedBytes)),
@@ -105,7 +107,18 @@ public final class Kernel {
 
   /** Says whether the device has the shared memory that a block of it takes. */
   public boolean fits() {
-    return sharedBytes <= gpu.sharedBytes();
+    return allSharedBytes <= gpu.sharedBytes();
+  }
+
+  /** The shared memory of variables whose size its program fixes. */
+  private int fixedSharedBytes() {
+    int[] bytes = new int[1];
+    int attribute = cudart.CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES;
+    Driver.check(
+        gpu.run(() -> cudart.cuFuncGetAttribute(bytes, attribute, function)),
+        name,
+        "its shared memory cannot be found out");
+    return bytes[0];
   }
 
   /**

@@ -60,6 +60,15 @@ class KernelCudaTest {
   }
 
   @Test
+  void sharedVariablesOfFixedSizeCountToo() {
+    Tensor x = random(1);
+    Kernel kernel = kernels(x, "test_kernels.cu").get("filled");
+    assertTrue(kernel.fits());
+    kernel.launch(Kernel.Grid.of(1, 1), x);
+    assertEquals(6, Tensors.number(x));
+  }
+
+  @Test
   void blocksThatRunAtOnceAreCounted() {
     Tensor x = random(2);
     Kernel kernel = kernels(x, "test_kernels.cu").get("scaled_sums");

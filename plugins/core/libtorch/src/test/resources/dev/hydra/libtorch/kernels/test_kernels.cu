@@ -16,3 +16,13 @@ extern "C" __global__ void scaled_sums(
 extern "C" __device__ const int greedy_bytes = 1 << 20;
 
 extern "C" __global__ void greedy(float* x) { x[0] = 0.0f; }
+
+extern "C" __device__ const int filled_bytes = 48 * 1024;
+
+// As much shared memory as a kernel has without asking, and a little more in a variable.
+extern "C" __global__ void filled(float* x) {
+  __shared__ float own;
+  own = 2.0f;
+  shared_memory[12 * 1024 - 1] = 3.0f;
+  x[0] = own * shared_memory[12 * 1024 - 1];
+}

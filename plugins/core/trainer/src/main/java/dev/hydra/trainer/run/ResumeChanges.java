@@ -158,7 +158,7 @@ record ResumeChanges(RunFolder folder, Config before, TrainerState state, Config
     if (state.step() > steps) {
       throw new ConfigException(
           String.format(
-              "trainer.steps is %d, but %s done: a run cannot go back. To leave it:"
+              "trainer.steps is %d, but %s: a run cannot go back. To leave it:"
                   + " nothing needs to be done; to go on: --set trainer.steps=N",
               steps, done(state.step())));
     }

@@ -18,8 +18,8 @@ import java.util.stream.Stream;
 
 /**
  * The folder of a run: {@code config.conf} (resolved), {@code metrics.jsonl}, {@code
- * journal.jsonl}, {@code checkpoints/step-NNNNNN/} and the files of the tokenizer, {@code
- * tokenizer/}.
+ * journal.jsonl}, {@code checkpoints/step-NNNNNN/} and the files of the tokenizer with the chat
+ * template, {@code tokenizer/}.
  */
 public record RunFolder(Path path) {
   private static final Pattern CHECKPOINT = Pattern.compile("step-\\d{6,}");
@@ -59,7 +59,10 @@ public record RunFolder(Path path) {
     return path.resolve("journal.jsonl");
   }
 
-  /** Returns the folder with the files of the run's tokenizer; one of bytes has none. */
+  /**
+   * Returns the folder with the files of the run's tokenizer, where there are any, and the chat
+   * template that its conversations were written with.
+   */
   public Path tokenizer() {
     return path.resolve("tokenizer");
   }

@@ -5,6 +5,7 @@ import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.model.Placement;
+import dev.hydra.composer.spec.PathChange;
 import dev.hydra.libtorch.runtime.Devices;
 import java.util.List;
 import org.bytedeco.javacpp.PointerScope;
@@ -22,6 +23,9 @@ public final class StageCheck {
   public static void of(List<Stage> stages, Components components) {
     int known = 0;
     for (Stage stage : stages) {
+      if (stage.growIn() > 0) {
+        checkGrowth(stages.get(stage.index() - 1), stage);
+      }
       List<FrozenParameters.Rule> rules = stage.frozen().rules();
       List<FrozenParameters.Rule> own = rules.subList(known, rules.size());
       known = rules.size();
@@ -31,6 +35,18 @@ public final class StageCheck {
             check(stage, own, components);
             return stage;
           });
+    }
+  }
+
+  private static void checkGrowth(Stage before, Stage stage) {
+    if (PathChange.between(before.model(), stage.model()).stream()
+        .noneMatch(change -> change.kind() == PathChange.Kind.ADDED)) {
+      throw new ConfigException(
+          "stage "
+              + stage.name()
+              + ": grow-in is "
+              + stage.growIn()
+              + ", but no path is new in it that could grow in; leave grow-in out");
     }
   }
 

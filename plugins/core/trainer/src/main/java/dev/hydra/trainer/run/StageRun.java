@@ -18,7 +18,6 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
@@ -85,18 +84,36 @@ final class StageRun implements AutoCloseable {
     return at(step, current).rates().at(step);
   }
 
-  /** Says which stages a training of so many steps does not reach, in words. */
-  Optional<String> unreached(long steps) {
+  /**
+   * Says which stages a training of so many steps does not reach, and in which it ends before what
+   * is new has grown in, in words.
+   */
+  List<String> unfinished(long steps) {
+    List<String> all = new ArrayList<>();
     List<String> names =
         stages.stream().filter(each -> each.begin() >= steps).map(Stage::name).toList();
-    return names.isEmpty()
-        ? Optional.empty()
-        : Optional.of(
-            "trainer.steps is "
-                + steps
-                + ": the stages "
-                + String.join(", ", names)
-                + " are never reached");
+    if (!names.isEmpty()) {
+      all.add(
+          "trainer.steps is "
+              + steps
+              + ": the stages "
+              + String.join(", ", names)
+              + " are never reached");
+    }
+    stages.stream()
+        .filter(each -> each.begin() < steps && each.begin() + each.growIn() > steps)
+        .map(
+            each ->
+                "trainer.steps is "
+                    + steps
+                    + ": the training ends before the new paths of stage "
+                    + each.name()
+                    + " have grown in, which takes "
+                    + each.growIn()
+                    + " steps from step "
+                    + each.begin())
+        .forEach(all::add);
+    return all;
   }
 
   /**

@@ -94,7 +94,8 @@ public final class Trainer implements AutoCloseable {
       StepMemory.tooMuch(experiment, components, precision).ifPresent(this::warn);
       model = ModelStart.build(experiment, components, precision, !folder.used(), this::warn);
       built = Optional.of(model);
-      TokenizerFiles.copy(dataset.tokenizer(), folder.tokenizer()); // a refused run leaves nothing
+      // After what may be refused: a refused run leaves nothing.
+      TokenizerFiles.copy(datasets, folder.tokenizer()).ifPresent(this::warn);
       training =
           new TrainingStep(
               model, experiment.optimizer(), settings.recompute(), settings.graph(), this::warn);
@@ -195,7 +196,7 @@ public final class Trainer implements AutoCloseable {
       settings.initFrom().ifPresent(from -> log.event("weights", step, "from", from));
     }
     adapters().ifPresent(trained -> log.event("lora", step, "trained", trained));
-    stages.unreached(settings.steps()).ifPresent(this::warn);
+    stages.unfinished(settings.steps()).forEach(this::warn);
     stages.ofOptimizer().forEach(this::warn);
     if (step == 0 && stages.current().named()) {
       began(stages.first());
@@ -277,7 +278,9 @@ public final class Trainer implements AutoCloseable {
 
   /** Begins the next stage, after a checkpoint: that of the stage before can be gone on from. */
   private void nextStage() throws IOException {
-    save(false);
+    if (settings.checkpointAtStages()) {
+      save(false);
+    }
     try (TrainingClock.Pause pause = clock.pause()) {
       StageReport report = stages.enter();
       follow();

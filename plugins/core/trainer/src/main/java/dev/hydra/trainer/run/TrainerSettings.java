@@ -34,6 +34,7 @@ import java.util.Optional;
  * @param finalWindows windows of the last evaluation; {@link Integer#MAX_VALUE}: all
  * @param checkpointEvery steps from one checkpoint to the next; 0: only at the end
  * @param checkpointKeep how many checkpoints stay
+ * @param checkpointAtStages whether one is written before each stage
  * @param samplePrompt what the sample at the end continues; empty: no sample
  * @param sampleTokens how long the sample is
  * @param guard when swaps of components are rolled back
@@ -59,6 +60,7 @@ public record TrainerSettings(
     int finalWindows,
     int checkpointEvery,
     int checkpointKeep,
+    boolean checkpointAtStages,
     String samplePrompt,
     int sampleTokens,
     GuardSettings guard,
@@ -143,6 +145,11 @@ public record TrainerSettings(
           .orElse(500);
   private static final Option<Integer> CHECKPOINT_KEEP =
       Option.integer("keep", "how many checkpoints stay").atLeast(1).orElse(3);
+  private static final Option<Boolean> CHECKPOINT_AT_STAGES =
+      Option.flag(
+              "at-stages",
+              "whether one is written before each stage, to go on from if the stage goes wrong")
+          .orElse(true);
 
   private static final Option<Optional<Double>> EMA_DECAY =
       Option.decimal("decay", "how much of the average a step keeps, once it is under way")
@@ -170,7 +177,8 @@ public record TrainerSettings(
           INIT_FROM);
   private static final List<Option<?>> EVALUATION =
       List.of(EVALUATION_EVERY, EVALUATION_WINDOWS, EVALUATION_FINAL);
-  private static final List<Option<?>> CHECKPOINT = List.of(CHECKPOINT_EVERY, CHECKPOINT_KEEP);
+  private static final List<Option<?>> CHECKPOINT =
+      List.of(CHECKPOINT_EVERY, CHECKPOINT_KEEP, CHECKPOINT_AT_STAGES);
   private static final List<Option<?>> EMA = List.of(EMA_DECAY);
   private static final List<Option<?>> SAMPLE = List.of(SAMPLE_PROMPT, SAMPLE_TOKENS);
 
@@ -229,6 +237,7 @@ public record TrainerSettings(
         last == 0 ? Integer.MAX_VALUE : last,
         checkpoint.get(CHECKPOINT_EVERY),
         checkpoint.get(CHECKPOINT_KEEP),
+        checkpoint.get(CHECKPOINT_AT_STAGES),
         sample.get(SAMPLE_PROMPT),
         sample.get(SAMPLE_TOKENS),
         GuardSettings.read(ConfigFiles.part(trainer, "swap")),

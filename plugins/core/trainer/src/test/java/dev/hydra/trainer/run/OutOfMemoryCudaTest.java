@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import dev.hydra.libtorch.runtime.CudaMemory;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.trainer.run.Trials.Events;
 import java.io.IOException;
@@ -25,9 +26,9 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("cuda")
 @EnabledIf("dev.hydra.libtorch.runtime.Devices#cudaAvailable")
 class OutOfMemoryCudaTest {
-  private static final double LITTLE = 0.01;
+  private static final double LITTLE = 1L << 30;
 
-  /** Too much for a hundredth of any device. */
+  /** Too much for that, though its parameters are not. */
   private static final String LARGE =
       """
       model.width = 256
@@ -40,8 +41,9 @@ class OutOfMemoryCudaTest {
   @BeforeEach
   void little() throws IOException {
     Trials.corpus(folder);
-    Devices.choose("cuda:0");
-    limit(LITTLE);
+    Device device = Devices.choose("cuda:0");
+    CudaMemory.reset(device); // gives back what nobody uses
+    limit((CudaMemory.peak(device) + LITTLE) / CudaMemory.total(device));
   }
 
   @AfterEach
@@ -50,7 +52,6 @@ class OutOfMemoryCudaTest {
   }
 
   private static void limit(double share) {
-    torch_cuda.getAllocator().emptyCache();
     torch_cuda.getAllocator().setMemoryFraction(share, (byte) 0);
   }
 

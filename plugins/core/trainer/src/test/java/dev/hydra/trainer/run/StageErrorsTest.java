@@ -64,6 +64,8 @@ class StageErrorsTest {
         "model.block.paths = [ { mixer = mamba4 } ] | stage b: ",
         "freeze = [\"blocks.*.mixr.*\"] | stage b: freeze: no parameter is like blocks.*.mixr.*; their names are such as [embedding.weight,",
         "freeze = [\"*\"] | stage b: freeze leaves nothing to train",
+        "grow-in = 2 | stage b: grow-in is 2, but no path is new in it that could grow in",
+        "grow-in = 2, data.sequence-length = 8 | stage b: grow-in is 2, but no path is new",
         "data.sequence-length = 100000 | stage b: ",
         "data.files = [nowhere.txt] | stage b: ",
       })
@@ -115,5 +117,22 @@ class StageErrorsTest {
     }
     assertEquals(2, events.steps.size());
     assertEquals(List.of("trainer.steps is 2: the stages b are never reached"), events.warnings);
+  }
+
+  @Test
+  void aRunThatEndsBeforeWhatIsNewHasGrownInSaysSo() throws IOException {
+    Trials.corpus(folder);
+    Events events = new Events();
+    String stages =
+        "trainer.steps = 3, trainer.stages = [ { name = a, until = 1 }, "
+            + "{ name = b, grow-in = 4, model.depth = 3 } ]";
+    try (Trainer trainer = Trials.trainer(folder, folder.resolve("run"), stages, events)) {
+      trainer.run(() -> false);
+    }
+    assertEquals(
+        List.of(
+            "trainer.steps is 3: the training ends before the new paths of stage b have grown in,"
+                + " which takes 4 steps from step 1"),
+        events.warnings);
   }
 }

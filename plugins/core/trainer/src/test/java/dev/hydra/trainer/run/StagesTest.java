@@ -144,6 +144,19 @@ class StagesTest {
 
   /** With a schedule from each stage that sets one to the next that does. */
   @Test
+  void stagesMayBeginWithoutACheckpoint() throws IOException {
+    var unused = run("few", CURRICULUM + "\ntrainer.checkpoint { every = 0, at-stages = false }");
+    unused = run("many", CURRICULUM + "\ntrainer.checkpoint.every = 0");
+    assertEquals(List.of(1L, 5L), List.of(checkpoints("few"), checkpoints("many")));
+  }
+
+  private long checkpoints(String run) throws IOException {
+    return Files.readAllLines(folder.resolve(run).resolve("journal.jsonl")).stream()
+        .filter(line -> line.contains("\"checkpoint\""))
+        .count();
+  }
+
+  @Test
   void aStageThatSetsALearningRateBeginsASchedule() throws IOException {
     Events events = run("run", CURRICULUM);
     List<Double> rates = events.steps.stream().map(StepReport::learningRate).toList();

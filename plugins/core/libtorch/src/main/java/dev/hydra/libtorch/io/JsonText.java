@@ -1,0 +1,100 @@
+package dev.hydra.libtorch.io;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.jr.ob.JSON;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** Reads JSON of users, and says what is wrong with it. */
+public final class JsonText {
+  private static final JsonFactory FACTORY =
+      JsonFactory.builder()
+          .streamReadConstraints(
+              StreamReadConstraints.builder().maxStringLength(Integer.MAX_VALUE).build())
+          .build();
+
+  private JsonText() {}
+
+  /** Reads one value, see {@link #parse(byte[])}. */
+  public static @Nullable Object parse(String text) throws NotJsonException {
+    return parse(text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /**
+   * Reads one value, with nothing after it.
+   *
+   * @param utf8 the text
+   * @return a map, a list, a text, a number, true, false or null
+   * @throws NotJsonException if it is something else, or a text in it has half a character (a
+   *     surrogate by itself), which UTF-8 cannot hold
+   */
+  public static @Nullable Object parse(byte[] utf8) throws NotJsonException {
+    try (JsonParser parser = FACTORY.createParser(utf8)) {
+      Object value = JSON.std.anyFrom(parser);
+      if (parser.nextToken() != null) {
+        throw new NotJsonException("more than one JSON value: there is more after its end");
+      }
+      Optional<String> half = hasEscape(utf8) ? halfCharacter(value) : Optional.empty();
+      if (half.isPresent()) {
+        throw new NotJsonException(
+            "no JSON in UTF-8: a text in it has "
+                + half.get()
+                + ", one half of a character without the other");
+      }
+      return value;
+    } catch (JsonProcessingException e) {
+      throw new NotJsonException("not JSON: " + problem(e));
+    } catch (NotJsonException e) {
+      throw e;
+    } catch (IOException e) {
+      throw new NotJsonException("not JSON in UTF-8");
+    }
+  }
+
+  /** What is wrong, and where, without the library's name for the text. */
+  private static String problem(JsonProcessingException e) {
+    JsonLocation place = e.getLocation();
+    String where =
+        place == null
+            ? ""
+            : " (line " + place.getLineNr() + ", column " + place.getColumnNr() + ")";
+    return e.getOriginalMessage().replaceAll("\\s*\\([^()]*\\[Source:.*", "") + where;
+  }
+
+  /** Only an escape can write half a character. */
+  private static boolean hasEscape(byte[] utf8) {
+    for (int i = 0; i + 1 < utf8.length; i++) {
+      if (utf8[i] == '\\' && utf8[i + 1] == 'u') {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static Optional<String> halfCharacter(@Nullable Object value) {
+    if (value instanceof Map<?, ?> map) {
+      return map.entrySet().stream()
+          .flatMap(
+              entry ->
+                  halfCharacter(entry.getKey()).or(() -> halfCharacter(entry.getValue())).stream())
+          .findFirst();
+    }
+    if (value instanceof List<?> list) {
+      return list.stream().flatMap(each -> halfCharacter(each).stream()).findFirst();
+    }
+    return value instanceof String text
+        ? text.codePoints()
+            .filter(point -> point >= Character.MIN_SURROGATE && point <= Character.MAX_SURROGATE)
+            .mapToObj("\\u%04x"::formatted)
+            .findFirst()
+        : Optional.empty();
+  }
+}

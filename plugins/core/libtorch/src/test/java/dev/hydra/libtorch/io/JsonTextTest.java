@@ -1,0 +1,35 @@
+package dev.hydra.libtorch.io;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class JsonTextTest {
+  @Test
+  void oneValueIsRead() throws NotJsonException {
+    assertThat(JsonText.parse(" {\"a\": [1, \"\\ud83d\\ude00\", null]} "))
+        .isEqualTo(Map.of("a", java.util.Arrays.asList(1, "😀", null)));
+    assertThat(JsonText.parse("null")).isNull();
+    assertThat(JsonText.parse("\"" + "a".repeat(30_000_000) + "\"")).isInstanceOf(String.class);
+  }
+
+  @Test
+  void whatIsWrongIsSaidWithItsPlace() {
+    for (String[] bad :
+        List.of(
+            new String[] {"[\"a\"", "not JSON: Unexpected end-of-input", "(line 1, column 5)"},
+            new String[] {"[1,\n 2 3]", "not JSON: ", "(line 2, column "},
+            new String[] {"[1] xyz", "xyz", "line 1"},
+            new String[] {"[1] [2]", "more than one JSON value", "after its end"},
+            new String[] {"[\"\\ud800 lone\"]", "no JSON in UTF-8", "has \\ud800, one half"},
+            new String[] {"{\"\\udc00\":1}", "no JSON in UTF-8", "has \\udc00, one half"})) {
+      assertThatThrownBy(() -> JsonText.parse(bad[0]))
+          .isInstanceOf(NotJsonException.class)
+          .hasMessageContainingAll(bad[1], bad[2])
+          .hasMessageNotContaining("REDACTED");
+    }
+  }
+}

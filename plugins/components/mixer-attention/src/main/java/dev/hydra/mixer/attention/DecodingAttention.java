@@ -27,6 +27,13 @@ record DecodingAttention(SparsePattern pattern, DenseAttention attention) {
    * @return [rows, 1, heads, headDim]
    */
   Tensor attend(Qkv added, StateCache cache) {
+    return DecodingKernels.of(pattern, attention, added, cache)
+        .map(kernels -> kernels.attend(added, cache))
+        .orElseGet(() -> plain(added, cache));
+  }
+
+  /** Attends by LibTorch's operators. */
+  private Tensor plain(Qkv added, StateCache cache) {
     Tensor positions = cache.positions(added.q());
     for (String name : List.of(KeptKeys.KEYS, KeptKeys.VALUES)) {
       Tensor recent = cache.get(name).orElseThrow();

@@ -119,9 +119,19 @@ final class Mamba2 implements Mixer {
                     : learned.map(l -> l.before(batch)));
   }
 
+  private Ssd.Output output(SsdInput input, Optional<StateCache> cache) {
+    if (cache.isEmpty() || input.x().size(1) > 1) {
+      return Ssd.of(input, chunk);
+    }
+    return cache
+        .filter(StateCache::decoding)
+        .flatMap(here -> FusedSsdStep.of(input))
+        .map(fused -> fused.compute(input))
+        .orElseGet(() -> Ssd.step(input));
+  }
+
   private Tensor scan(SsdInput input, Optional<StateCache> cache) {
-    boolean single = cache.isPresent() && input.x().size(1) == 1;
-    Ssd.Output output = single ? Ssd.step(input) : Ssd.of(input, chunk);
+    Ssd.Output output = output(input, cache);
     cache.ifPresent(c -> c.put(STATE, output.state()));
     return learned
         .flatMap(l -> input.documents().map(d -> output.y().add(l.read(input.scan(), d))))

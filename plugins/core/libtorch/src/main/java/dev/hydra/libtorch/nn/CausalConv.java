@@ -43,6 +43,11 @@ public final class CausalConv {
    * caller decides: published models zero what they project, so that a bias is left of padding.
    */
   public Tensor forward(Tensor x, Pass pass) {
+    Optional<Tensor> stepped =
+        pass.cache().filter(StateCache::decoding).flatMap(cache -> step(x, cache));
+    if (stepped.isPresent()) {
+      return stepped.get();
+    }
     Optional<Tensor> past = pass.cache().map(cache -> past(cache, x));
     ConvInput in = new ConvInput(x, weight, bias, pass.documents(), past);
     Tensor y =
@@ -51,6 +56,13 @@ public final class CausalConv {
             .orElseGet(() -> ConvFunction.compute(in));
     pass.cache().ifPresent(cache -> cache.put(STATE, last(past.orElseThrow(), x)));
     return Padding.zeroed(y, pass);
+  }
+
+  /** Convolves one more token of each of several texts in place, where a kernel does that. */
+  private Optional<Tensor> step(Tensor x, StateCache cache) {
+    Tensor past = cache.get(STATE).orElseThrow();
+    return FusedConvStep.of(x, weight, bias, past)
+        .map(fused -> fused.compute(x, weight, bias.orElse(null), past));
   }
 
   /** Returns the masks of the pass's documents, made once for all convolutions. */

@@ -4,8 +4,13 @@ import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.bytedeco.pytorch.GradMode;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.StringViewOptional;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Linear maps of groups of rows, each group by a matrix of its own. */
@@ -16,12 +21,19 @@ public final class GroupedLinear {
   /** LibTorch's grouped product on CUDA takes fewer groups than this. */
   private static final long CUDA_GROUPS = 1024;
 
+  /** So many rows may be computed one by one. */
+  private static final long MOST_SINGLE_ROWS = 256;
+
+  /** Elements of the matrices that are copied for it, at most. */
+  private static final long MOST_GATHERED = 1L << 26;
+
   private GroupedLinear() {}
 
   /**
    * Computes {@code rows W_g^T} for the rows of each group g. What LibTorch has no operator for
-   * goes group by group, and on CUDA waits for {@code ends}: float64, matrices with a side that is
-   * not a multiple of 16 bytes, and on CUDA float32 and 1,024 groups or more.
+   * goes group by group, and on CUDA waits for {@code ends}, unless it is a few rows without
+   * gradient: float64, matrices with a side that is not a multiple of 16 bytes, and on CUDA float32
+   * and 1,024 groups or more.
    *
    * @param rows [rows, in], group after group
    * @param weights [groups, out, in]
@@ -29,7 +41,31 @@ public final class GroupedLinear {
    * @return [rows, out]
    */
   public static Tensor apply(Tensor rows, Tensor weights, Tensor ends) {
-    return supported(weights) ? fused(rows, weights, ends) : looped(rows, weights, ends);
+    boolean few = !GradMode.is_enabled() && rows.size(0) <= MOST_SINGLE_ROWS;
+    if (few && !rows.is_cuda() && rows.size(0) <= weights.size(0)) {
+      return looped(rows, weights, ends); // on a CPU, products of one row are faster one by one
+    }
+    if (supported(weights)) {
+      return fused(rows, weights, ends);
+    }
+    return few && rows.size(0) * weights.size(1) * weights.size(2) <= MOST_GATHERED
+        ? gathered(rows, weights, ends)
+        : looped(rows, weights, ends);
+  }
+
+  /**
+   * Computes each row by a copy of its group's matrix: the host does not wait for {@code ends}, as
+   * where single tokens are decoded in a captured step.
+   */
+  static Tensor gathered(Tensor rows, Tensor weights, Tensor ends) {
+    try (StringViewOptional side = new StringViewOptional();
+        TensorOptional sorter = new TensorOptional();
+        Scalar last = new Scalar(weights.size(0) - 1)) {
+      Tensor numbers = Tensors.range(0, rows.size(0), rows).to(ScalarType.Int);
+      Tensor groups = torch.searchsorted(ends, numbers, false, true, side, sorter).clamp_max(last);
+      Tensor matrices = weights.index_select(0, groups);
+      return matrices.bmm(rows.unsqueeze(-1)).squeeze(-1);
+    }
   }
 
   private static boolean supported(Tensor weights) {

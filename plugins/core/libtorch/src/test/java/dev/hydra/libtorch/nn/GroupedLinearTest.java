@@ -3,6 +3,7 @@ package dev.hydra.libtorch.nn;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Device;
@@ -33,6 +34,20 @@ class GroupedLinearTest {
       for (long empty : new long[] {0, 2, 5}) {
         assertEquals(0, Tensors.number(fused[2].select(0, empty).abs().max()));
       }
+    }
+  }
+
+  /** So is the product with copies of the matrices, which has no gradient. */
+  @ParameterizedTest
+  @CsvSource({"Double, 1e-12", "Float, 1e-5", "BFloat16, 2e-2"})
+  void gatheredEqualsLooped(ScalarType type, double bound) {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      Tensor ends = Tensor.create(new int[] {0, 3, 3, 4, 9, 9}, 6);
+      Tensor rows = torch.randn(9, 15).to(type);
+      Tensor weights = torch.randn(6, 23, 15).to(type);
+      Tensor looped = GroupedLinear.looped(rows, weights, ends);
+      assertTrue(relative(GroupedLinear.gathered(rows, weights, ends), looped) < bound);
     }
   }
 

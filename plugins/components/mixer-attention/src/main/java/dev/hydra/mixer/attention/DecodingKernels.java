@@ -1,0 +1,148 @@
+package dev.hydra.mixer.attention;
+
+import dev.hydra.api.StateCache;
+import dev.hydra.libtorch.autograd.CustomFunction;
+import dev.hydra.libtorch.kernels.Kernel.Grid;
+import dev.hydra.libtorch.kernels.KernelSet;
+import dev.hydra.libtorch.kernels.KernelSource;
+import dev.hydra.libtorch.kernels.Kernels;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Map;
+import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Launches the kernels of {@code decode_attention.cu}: the twin of what {@link DecodingAttention}
+ * does by LibTorch's operators, with keys and values read where they lie, in parts of the text
+ * (Flash-Decoding) that are joined in a fixed order.
+ *
+ * @param kernels they
+ * @param pattern what tokens see
+ * @param attention scale and bound of the scores
+ */
+record DecodingKernels(Kernels kernels, SparsePattern pattern, DenseAttention attention) {
+  private static final KernelSet KERNELS =
+      KernelSet.of(
+          KernelSource.of(
+              DecodingKernels.class, "primitives.cu", "vectors.cu", "decode_attention.cu"));
+
+  /** Threads of a block, and slots of one, as the program says. */
+  private static final int THREADS = 128;
+
+  private static final int SPLIT = 256;
+
+  private static final int HEAD_STEP = 32;
+  private static final int LARGEST_HEAD = 256;
+
+  /** More would not fit into registers. */
+  private static final long MOST_QUERIES = 2048;
+
+  /**
+   * Chooses: gives the kernels on a CUDA device for the types and sizes that they take, if they are
+   * to be used there.
+   */
+  static Optional<DecodingKernels> of(
+      SparsePattern pattern, DenseAttention attention, Qkv added, StateCache cache) {
+    Tensor q = added.q();
+    long headDim = q.size(3);
+    long group = q.size(2) / added.k().size(2);
+    ScalarType type = Tensors.type(q);
+    if (!q.is_cuda()
+        || CustomFunction.isInlined()
+        || !(type == ScalarType.Float || type == ScalarType.BFloat16)
+        || Tensors.type(cache.get(KeptKeys.KEYS).orElseThrow()) != type
+        || headDim % HEAD_STEP != 0
+        || headDim > LARGEST_HEAD
+        || group * headDim > MOST_QUERIES
+        || q.size(0) > Grid.MOST_ROWS) {
+      return Optional.empty();
+    }
+    Map<String, Integer> macros =
+        Map.of(
+            "ELEMENT_BF16",
+            type == ScalarType.BFloat16 ? 1 : 0,
+            "HEAD_DIM",
+            (int) headDim,
+            "GROUP",
+            (int) group,
+            "GLOBALS",
+            pattern.hasGlobals() ? 1 : 0);
+    return KERNELS.usable(q, macros).map(found -> new DecodingKernels(found, pattern, attention));
+  }
+
+  /** Computes {@link DecodingAttention#attend}. */
+  Tensor attend(Qkv added, StateCache cache) {
+    Tensor q = added.q().contiguous();
+    long rows = q.size(0);
+    long heads = q.size(2);
+    long kvHeads = added.k().size(2);
+    long headDim = q.size(3);
+    Tensor positions = cache.positions(q);
+    Tensor keys = cache.get(KeptKeys.KEYS).orElseThrow();
+    Tensor values = cache.get(KeptKeys.VALUES).orElseThrow();
+    @Nullable Tensor globalKeys = cache.get(KeySlots.globalName(KeptKeys.KEYS)).orElse(null);
+    @Nullable Tensor globalValues = cache.get(KeySlots.globalName(KeptKeys.VALUES)).orElse(null);
+    int slots = (int) keys.size(1);
+    int globalSlots = globalKeys == null ? 0 : (int) globalKeys.size(1);
+    long width = kvHeads * headDim;
+    kernels
+        .get("decode_write")
+        .launch(
+            new Grid((width + THREADS - 1) / THREADS, rows, 1, THREADS),
+            added.k().contiguous(),
+            added.v().contiguous(),
+            positions,
+            keys,
+            values,
+            globalKeys,
+            globalValues,
+            slots,
+            globalSlots,
+            (int) width,
+            pattern.window(),
+            pattern.every(),
+            pattern.globals());
+    int globalSplits = splits(globalSlots);
+    int splits = globalSplits + splits(slots);
+    Tensor sums = floats(q, rows, heads, splits, 2);
+    Tensor partials = floats(q, rows, heads, splits, headDim);
+    kernels
+        .get("decode_attention")
+        .launch(
+            new Grid(splits, kvHeads, rows, THREADS),
+            q,
+            positions,
+            cache.get(KeptKeys.PADDING).orElse(null),
+            keys,
+            values,
+            globalKeys,
+            globalValues,
+            sums,
+            partials,
+            slots,
+            globalSlots,
+            globalSplits,
+            (int) kvHeads,
+            pattern.window(),
+            pattern.every(),
+            (float) attention.scale(),
+            attention.softCap().map(Double::floatValue).orElse(0f));
+    Tensor y = torch.empty_like(q);
+    kernels.get("decode_join").launch(Grid.of(rows * heads, THREADS), sums, partials, y, splits);
+    return y;
+  }
+
+  private static int splits(int slots) {
+    return (slots + SPLIT - 1) / SPLIT;
+  }
+
+  private static Tensor floats(Tensor like, long... sizes) {
+    try (TensorOptions options = Tensors.like(like, ScalarType.Float)) {
+      return torch.empty(sizes, options, null);
+    }
+  }
+}

@@ -7,12 +7,10 @@ import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.graphs.GraphMode;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -40,7 +38,7 @@ public final class Engine implements AutoCloseable {
   private final List<Session> live = new ArrayList<>();
   private final BatchState batch;
   private final DecodingStep step;
-  private final AtomicInteger unfinished = new AtomicInteger();
+  private final SessionEnds ends;
 
   /**
    * Creates an engine.
@@ -92,6 +90,7 @@ public final class Engine implements AutoCloseable {
             graph,
             message -> LOG.log(System.Logger.Level.WARNING, message));
     this.prefixes = new PrefixCache(limits.prefixBytes());
+    this.ends = new SessionEnds(statistics, prefixes);
     this.reader = new PromptReader(model, settings, prefixes, statistics);
     this.waiting = new WaitingRoom(limits.waiting());
   }
@@ -137,11 +136,11 @@ public final class Engine implements AutoCloseable {
 
   /** Opens sessions that were {@link #prepare prepared}, all or none, as {@link #open} does. */
   public void open(List<Session> sessions) {
-    unfinished.addAndGet(sessions.size());
+    ends.expect(sessions.size());
     try {
       waiting.add(sessions, Math.max(0, limits.sessions() - statistics.snapshot().running()));
     } catch (RuntimeException e) {
-      unfinished.addAndGet(-sessions.size());
+      ends.expect(-sessions.size());
       throw e;
     }
     sessions.forEach(session -> statistics.opened());
@@ -218,7 +217,7 @@ public final class Engine implements AutoCloseable {
         } else {
           sessions.remove(i);
         }
-        finish(session, FinishReason.CANCELLED);
+        ends.finish(session, FinishReason.CANCELLED);
       }
     }
   }
@@ -245,7 +244,7 @@ public final class Engine implements AutoCloseable {
         }
       } catch (RuntimeException e) {
         next.remove();
-        fail(session, e);
+        ends.fail(session, e);
       }
     }
   }
@@ -255,13 +254,13 @@ public final class Engine implements AutoCloseable {
     try {
       join(session);
     } catch (RuntimeException e) {
-      fail(session, e);
+      ends.fail(session, e);
     }
   }
 
   private void join(Session session) {
     if (session.request().maxTokens() == 0) {
-      finish(session, FinishReason.LENGTH);
+      ends.finish(session, FinishReason.LENGTH);
       return;
     }
     ModelState state = session.state();
@@ -310,7 +309,7 @@ public final class Engine implements AutoCloseable {
       List<Session> all = List.copyOf(live);
       live.clear();
       batch.close();
-      all.forEach(session -> fail(session, e));
+      all.forEach(session -> ends.fail(session, e));
       return;
     }
     for (int i = live.size() - 1; i >= 0; i--) {
@@ -340,16 +339,16 @@ public final class Engine implements AutoCloseable {
       session.add(drawn.token());
       boolean more = session.listener().token(drawn);
       if (!more || session.request().endTokens().contains(drawn.token())) {
-        finish(session, FinishReason.STOP);
+        ends.finish(session, FinishReason.STOP);
         return false;
       }
       if (session.drawn() == session.request().maxTokens()) {
-        finish(session, FinishReason.LENGTH);
+        ends.finish(session, FinishReason.LENGTH);
         return false;
       }
       return true;
     } catch (RuntimeException e) {
-      fail(session, e);
+      ends.fail(session, e);
       return false;
     }
   }
@@ -374,29 +373,7 @@ public final class Engine implements AutoCloseable {
 
   /** Says whether there is a session that is not over. */
   public boolean isBusy() {
-    return unfinished.get() > 0;
-  }
-
-  private void finish(Session session, FinishReason reason) {
-    end(session);
-    if (reason == FinishReason.CANCELLED) {
-      statistics.wasCancelled();
-    }
-    session.listener().finished(reason);
-  }
-
-  private void end(Session session) {
-    session.end();
-    unfinished.decrementAndGet();
-  }
-
-  private void fail(Session session, RuntimeException problem) {
-    if (CudaOutOfMemory.in(problem).isPresent()) {
-      prefixes.clear(); // for the sessions to come
-    }
-    end(session);
-    statistics.hasFailed();
-    session.listener().failed(problem);
+    return ends.areAwaited();
   }
 
   /**
@@ -413,7 +390,7 @@ public final class Engine implements AutoCloseable {
     step.close();
     batch.close();
     prefixes.close();
-    all.forEach(session -> finish(session, FinishReason.CANCELLED));
+    all.forEach(session -> ends.finish(session, FinishReason.CANCELLED));
     count();
   }
 }

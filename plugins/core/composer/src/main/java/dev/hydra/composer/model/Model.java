@@ -48,7 +48,27 @@ public final class Model implements AutoCloseable {
    * @throws ConfigException if a component's configuration is wrong
    */
   public static Model build(ModelSpec spec, Components components, Placement precision, long seed) {
-    ParameterStore store = new ParameterStore(precision, seed);
+    return build(spec, components, precision, new ParameterStore(precision, seed));
+  }
+
+  /**
+   * Builds a model that is not trained, for {@link ModelFiles#load} to read: until then its
+   * parameters have no values. They are in the compute type only, without masters.
+   *
+   * @param spec what to build
+   * @param components the component types that there are
+   * @param precision where it lives and in which type it computes
+   * @throws ConfigException if a component's configuration is wrong
+   */
+  public static Model toRead(ModelSpec spec, Components components, Placement precision) {
+    ParameterStore store = ParameterStore.toRead(precision);
+    Model model = build(spec, components, precision, store);
+    store.draw(); // what swaps make from now on
+    return model;
+  }
+
+  private static Model build(
+      ModelSpec spec, Components components, Placement precision, ParameterStore store) {
     try {
       return new Model(spec, precision, store, components);
     } catch (RuntimeException | Error e) {

@@ -29,14 +29,35 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
 
   private final Placement precision;
   private final long seed;
+  private final boolean masters;
+  private boolean drawn;
   private volatile Map<String, Parameter> parameters = new LinkedHashMap<>();
   private volatile Predicate<String> frozen = name -> false;
   private volatile LowRankAdapters adapters = LowRankAdapters.none();
 
-  /** Creates an empty store. */
+  /** Creates an empty store for training. */
   public ParameterStore(Placement precision, long seed) {
+    this(precision, seed, true);
+  }
+
+  private ParameterStore(Placement precision, long seed, boolean masters) {
     this.precision = precision;
     this.seed = seed;
+    this.masters = masters;
+    this.drawn = masters;
+  }
+
+  /**
+   * Creates an empty store for a model that is not trained: its parameters are in the type in which
+   * they are computed with, and nowhere else. Those made before {@link #draw} have no value yet.
+   */
+  static ParameterStore toRead(Placement precision) {
+    return new ParameterStore(precision, 0, false);
+  }
+
+  /** Initialises the parameters that are made from now on. */
+  void draw() {
+    drawn = true;
   }
 
   @Override
@@ -138,9 +159,10 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
   public Parameter create(String name, ParameterSpec spec) {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
-      Tensor master = Scopes.own(initial(name, spec));
-      boolean same = spec.fp32() || precision.compute() == precision.master();
-      Tensor working = same ? master : Scopes.own(master.to(precision.compute()));
+      ScalarType computing = spec.fp32() ? precision.master() : precision.compute();
+      ScalarType kept = masters ? precision.master() : computing;
+      Tensor master = Scopes.own(drawn ? initial(name, spec, kept) : empty(spec, kept));
+      Tensor working = kept == computing ? master : Scopes.own(master.to(computing));
       Parameter made = new Parameter(name, done(spec), master, working, false, frozen.test(name));
       if (made.trained()) {
         working.set_requires_grad(true);
@@ -165,15 +187,18 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
    * Initialises on the CPU in float32 whatever the model computes in, so that every device starts
    * the same.
    */
-  private Tensor initial(String name, ParameterSpec spec) {
+  private Tensor initial(String name, ParameterSpec spec, ScalarType type) {
     if (precision.device().is_meta()) {
-      return torch.empty(
-          spec.sizes(), options(precision.master()).device(optional(precision.device())), null);
+      return empty(spec, type);
     }
     Tensor tensor = torch.empty(spec.sizes(), options(ScalarType.Float), null);
     Generator generator = torch.make_generator_cpu(seedOf(name));
     spec.init().fill(tensor, generator);
-    return tensor.to(precision.device(), precision.master());
+    return tensor.to(precision.device(), type);
+  }
+
+  private Tensor empty(ParameterSpec spec, ScalarType type) {
+    return torch.empty(spec.sizes(), options(type).device(optional(precision.device())), null);
   }
 
   private static TensorOptions options(ScalarType type) {

@@ -120,15 +120,6 @@ class EngineTest {
   }
 
   @Test
-  void agreesWithTheGenerator() {
-    int[] prompt = Trial.prompt(new SplittableRandom(5), 40);
-    List<Integer> drawn = new ArrayList<>();
-    new TextGenerator(model, Trial.VOCABULARY, GenerationSettings.NONE)
-        .generate(prompt, 25, GREEDY, drawn::add);
-    assertEquals(drawn, alone(request(prompt, 25, GREEDY)).tokens);
-  }
-
-  @Test
   void keptPrefixesAreUsed() {
     int[] prompt = new SplittableRandom(1).ints(40, 0, Trial.VOCABULARY).toArray();
     List<Integer> expected = alone(request(prompt, 8, GREEDY)).tokens;

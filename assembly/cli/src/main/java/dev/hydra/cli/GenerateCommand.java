@@ -9,6 +9,7 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.data.Tokenizer;
 import dev.hydra.inference.FinishReason;
 import dev.hydra.inference.GenerationSettings;
+import dev.hydra.inference.MemoryForText;
 import dev.hydra.inference.NotFiniteException;
 import dev.hydra.inference.Request;
 import dev.hydra.inference.Sampling;
@@ -24,8 +25,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
-import java.util.function.BooleanSupplier;
 import java.util.function.IntPredicate;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Device;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -112,11 +113,14 @@ final class GenerateCommand implements Callable<Integer>, LessMemory {
                 plugins,
                 spec,
                 swapper ->
-                    generate(
-                        swapper.map(generator::swapping).orElse(generator),
-                        request,
-                        interrupt::requested,
-                        printed));
+                    usage(
+                        () -> {
+                          new MemoryForText(model).check(start.length, maxTokens);
+                          return swapper
+                              .map(generator::swapping)
+                              .orElse(generator)
+                              .generate(request, interrupt::requested, printed);
+                        }));
         printed.finish();
         interrupt.safe();
         return reason == FinishReason.CANCELLED ? INTERRUPTED : 0;
@@ -124,10 +128,9 @@ final class GenerateCommand implements Callable<Integer>, LessMemory {
     }
   }
 
-  private static FinishReason generate(
-      TextGenerator generator, Request request, BooleanSupplier stop, IntPredicate sink) {
+  private static <T> T usage(Supplier<T> action) {
     try {
-      return generator.generate(request, stop, sink);
+      return action.get();
     } catch (IllegalArgumentException e) {
       throw new UsageException(String.valueOf(e.getMessage()));
     }

@@ -168,7 +168,11 @@ public final class Engine implements AutoCloseable {
 
   /** Lets components be exchanged; kept states are of those before. */
   private void swap() {
-    if (swapper == null || !swapper.pending()) {
+    if (swapper == null) {
+      return;
+    }
+    if (!swapper.pending()) {
+      swapper.between(statistics.snapshot().steps(), decoding.states());
       return;
     }
     prefixes.clear();

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -48,7 +49,8 @@ public final class Model implements AutoCloseable {
    * @throws ConfigException if a component's configuration is wrong
    */
   public static Model build(ModelSpec spec, Components components, Placement precision, long seed) {
-    return build(spec, components, precision, new ParameterStore(precision, seed));
+    ParameterStore store = new ParameterStore(precision, seed);
+    return build(spec, components, precision, store, ParameterStore::draw);
   }
 
   /**
@@ -62,15 +64,20 @@ public final class Model implements AutoCloseable {
    */
   public static Model toRead(ModelSpec spec, Components components, Placement precision) {
     ParameterStore store = ParameterStore.toRead(precision);
-    Model model = build(spec, components, precision, store);
-    store.draw(); // what swaps make from now on
-    return model;
+    return build(spec, components, precision, store, ParameterStore::read);
   }
 
   private static Model build(
-      ModelSpec spec, Components components, Placement precision, ParameterStore store) {
+      ModelSpec spec,
+      Components components,
+      Placement precision,
+      ParameterStore store,
+      Consumer<ParameterStore> values) {
     try {
-      return new Model(spec, precision, store, components);
+      store.later();
+      Model model = new Model(spec, precision, store, components);
+      values.accept(store);
+      return model;
     } catch (RuntimeException | Error e) {
       store.close();
       throw e;

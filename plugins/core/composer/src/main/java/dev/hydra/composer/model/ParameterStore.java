@@ -16,7 +16,6 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.function.Predicate;
 import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
@@ -30,7 +29,8 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
   private final Placement precision;
   private final long seed;
   private final boolean masters;
-  private boolean drawn;
+  private final List<FirstValue> undrawn = new ArrayList<>();
+  private boolean later;
   private volatile Map<String, Parameter> parameters = new LinkedHashMap<>();
   private volatile Predicate<String> frozen = name -> false;
   private volatile LowRankAdapters adapters = LowRankAdapters.none();
@@ -44,20 +44,31 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
     this.precision = precision;
     this.seed = seed;
     this.masters = masters;
-    this.drawn = masters;
   }
 
   /**
    * Creates an empty store for a model that is not trained: its parameters are in the type in which
-   * they are computed with, and nowhere else. Those made before {@link #draw} have no value yet.
+   * they are computed with, and nowhere else.
    */
   static ParameterStore toRead(Placement precision) {
     return new ParameterStore(precision, 0, false);
   }
 
-  /** Initialises the parameters that are made from now on. */
+  /** Leaves the parameters that are made from now on without values. */
+  void later() {
+    later = true;
+  }
+
+  /** Initialises the parameters without values, all at once, and from now on each as it is made. */
   void draw() {
-    drawn = true;
+    FirstValue.draw(undrawn);
+    read();
+  }
+
+  /** Goes on without the first values, which something else has given; see {@link #draw}. */
+  void read() {
+    undrawn.clear();
+    later = false;
   }
 
   @Override
@@ -161,13 +172,29 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
         Grad off = Grad.off()) {
       ScalarType computing = spec.fp32() ? precision.master() : precision.compute();
       ScalarType kept = masters ? precision.master() : computing;
-      Tensor master = Scopes.own(drawn ? initial(name, spec, kept) : empty(spec, kept));
-      Tensor working = kept == computing ? master : Scopes.own(master.to(computing));
+      Tensor master = Scopes.own(empty(spec, kept));
+      Tensor working = kept == computing ? master : Scopes.own(empty(spec, computing));
       Parameter made = new Parameter(name, done(spec), master, working, false, frozen.test(name));
+      if (!precision.device().is_meta()) {
+        draw(new FirstValue(made, spec.init(), seedOf(name)));
+      }
       if (made.trained()) {
         working.set_requires_grad(true);
       }
       return made;
+    }
+  }
+
+  private void draw(FirstValue value) {
+    if (later) {
+      undrawn.add(value);
+      return;
+    }
+    try {
+      value.draw();
+    } catch (RuntimeException | Error e) {
+      value.parameter().close();
+      throw e;
     }
   }
 
@@ -181,20 +208,6 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
         spec.decay(),
         spec.trainable(),
         spec.sparse());
-  }
-
-  /**
-   * Initialises on the CPU in float32 whatever the model computes in, so that every device starts
-   * the same.
-   */
-  private Tensor initial(String name, ParameterSpec spec, ScalarType type) {
-    if (precision.device().is_meta()) {
-      return empty(spec, type);
-    }
-    Tensor tensor = torch.empty(spec.sizes(), options(ScalarType.Float), null);
-    Generator generator = torch.make_generator_cpu(seedOf(name));
-    spec.init().fill(tensor, generator);
-    return tensor.to(precision.device(), type);
   }
 
   private Tensor empty(ParameterSpec spec, ScalarType type) {

@@ -50,6 +50,7 @@ public final class Model implements AutoCloseable {
    */
   public static Model build(ModelSpec spec, Components components, Placement precision, long seed) {
     ParameterStore store = new ParameterStore(precision, seed);
+    store.later();
     return build(spec, components, precision, store, ParameterStore::draw);
   }
 
@@ -74,7 +75,6 @@ public final class Model implements AutoCloseable {
       ParameterStore store,
       Consumer<ParameterStore> values) {
     try {
-      store.later();
       Model model = new Model(spec, precision, store, components);
       values.accept(store);
       return model;

@@ -48,10 +48,12 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
 
   /**
    * Creates an empty store for a model that is not trained: its parameters are in the type in which
-   * they are computed with, and nowhere else.
+   * they are computed with, and nowhere else. Those made before {@link #read} have no value yet.
    */
   static ParameterStore toRead(Placement precision) {
-    return new ParameterStore(precision, 0, false);
+    ParameterStore store = new ParameterStore(precision, 0, false);
+    store.later();
+    return store;
   }
 
   /** Leaves the parameters that are made from now on without values. */

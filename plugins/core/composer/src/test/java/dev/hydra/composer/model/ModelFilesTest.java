@@ -125,7 +125,7 @@ class ModelFilesTest {
     try (ParameterStore store = ParameterStore.toRead(placement)) {
       store.borrow("before", spec);
       assertEquals(0, drawn.get());
-      store.draw();
+      store.read();
       store.borrow("after", spec);
       assertEquals(1, drawn.get());
     }

@@ -1,14 +1,12 @@
 package dev.hydra.libtorch.io;
 
+import dev.hydra.libtorch.runtime.WorkerThreads;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
 
 /** Threads that read pieces of files: one alone is slower than memory. */
 public final class FileThreads implements Closeable {
@@ -16,19 +14,12 @@ public final class FileThreads implements Closeable {
   private static final int MOST = 8;
 
   private final int count;
-  private final ExecutorService threads;
+  private final WorkerThreads threads;
 
   /** Starts threads, at most so many. */
   public FileThreads(int most) {
     count = Math.max(1, Math.min(MOST, most));
-    threads =
-        Executors.newFixedThreadPool(
-            count,
-            task -> {
-              Thread thread = new Thread(task, "hydra-files");
-              thread.setDaemon(true);
-              return thread;
-            });
+    threads = new WorkerThreads("hydra-files", count);
   }
 
   /** Returns how many threads there are. */
@@ -62,23 +53,9 @@ public final class FileThreads implements Closeable {
     }
   }
 
-  /**
-   * Ends the threads: tasks that none has begun are dropped, those begun are interrupted and waited
-   * for, so that nothing is written to memory that the caller frees next.
-   */
+  /** Ends the threads, see {@link WorkerThreads#close}. */
   @Override
   public void close() {
-    threads.shutdownNow();
-    boolean interrupted = false;
-    for (boolean ended = false; !ended; ) {
-      try {
-        ended = threads.awaitTermination(1, TimeUnit.MINUTES);
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
+    threads.close();
   }
 }

@@ -214,8 +214,12 @@ public final class Model implements AutoCloseable {
    * @param share from 0 to 1
    */
   public void grow(Set<SitePath> sites, double share) {
-    Tensor like = store.all().iterator().next().master();
-    structure.blocks().forEach(block -> block.grow(sites, share, like));
+    Scopes.run(
+        () -> {
+          Tensor any = store.all().iterator().next().master().detach();
+          Tensor like = Tensors.cast(any.view(-1).narrow(0, 0, 1), precision.master());
+          structure.blocks().forEach(block -> block.grow(sites, share, like));
+        });
   }
 
   /** Lets all paths count in full. */

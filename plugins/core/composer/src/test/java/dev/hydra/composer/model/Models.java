@@ -54,7 +54,7 @@ public final class Models {
   }
 
   /** Builds a model whose parameters are to be read. */
-  static Model toRead(String hocon, Placement placement) {
+  public static Model toRead(String hocon, Placement placement) {
     return Model.toRead(ModelSpec.read(Texts.config(hocon)), components(), placement);
   }
 

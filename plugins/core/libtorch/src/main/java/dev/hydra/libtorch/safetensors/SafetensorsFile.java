@@ -1,7 +1,6 @@
 package dev.hydra.libtorch.safetensors;
 
 import dev.hydra.api.Names;
-import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.io.FileThreads;
 import dev.hydra.libtorch.io.PieceChecksums;
 import dev.hydra.libtorch.runtime.Tensors;
@@ -136,7 +135,7 @@ public final class SafetensorsFile implements Closeable {
 
   /**
    * Reads tensors into others of the same shapes, converted to their types: several threads read,
-   * LibTorch's convert.
+   * LibTorch's convert. No gradient is recorded.
    *
    * @param targets what to read into, by name; contiguous, on any device, freed by none meanwhile
    * @throws SafetensorsException if the file has no such tensor
@@ -157,7 +156,6 @@ public final class SafetensorsFile implements Closeable {
     }
     inOrder.sort(Comparator.comparingLong(TensorInfo::begin));
     try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off();
         FileThreads threads = new FileThreads(torch.get_num_threads())) {
       ParallelReading reading = new ParallelReading(channel, threads);
       for (TensorInfo info : inOrder) {

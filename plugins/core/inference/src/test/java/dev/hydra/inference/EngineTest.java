@@ -23,6 +23,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 class EngineTest {
   private static final Sampling GREEDY = new Sampling(0, 0, 1, 0);
@@ -117,6 +118,10 @@ class EngineTest {
       assertThat(seen.values()).containsKey("blocks.1.memory.gate");
       assertThat(load).as(seen.values().keySet().toString()).hasSize(4);
       assertEquals(1, load[0] + load[1] + load[2] + load[3], 1e-6);
+      Map<Long, Double> rows = seen.largest().values().iterator().next();
+      assertThat(seen.largest()).hasSize(1).containsKey("blocks.2.memory2.rows");
+      assertThat(rows.keySet()).as("of 64, two heads read two each").hasSizeBetween(2, 4);
+      assertEquals(1, rows.values().stream().mapToDouble(each -> each).sum(), 1e-6);
     }
     assertEquals(alone(request).tokens, heard.tokens);
   }
@@ -136,15 +141,6 @@ class EngineTest {
         new Sampling(0.9, 5, 1, 0),
         new Sampling(1.1, 0, 0.8, 0),
         new Sampling(1, 0, 1, 0.2, 1.3, 0.5, 0.5, Map.of(3, 2.0), 0));
-  }
-
-  @Test
-  void agreesWithTheGenerator() {
-    int[] prompt = Trial.prompt(new SplittableRandom(5), 40);
-    List<Integer> drawn = new ArrayList<>();
-    new TextGenerator(model, Trial.VOCABULARY, GenerationSettings.NONE)
-        .generate(prompt, 25, GREEDY, drawn::add);
-    assertEquals(drawn, alone(request(prompt, 25, GREEDY)).tokens);
   }
 
   @Test
@@ -303,6 +299,40 @@ class EngineTest {
     for (int i = 0; i < requests.size(); i++) {
       assertThat(heard.get(i).problem).isNull();
       assertEquals(expected.get(i), heard.get(i).tokens, "session " + i);
+    }
+  }
+
+  /** So that candidates are tried on as much text, and nobody waits for a step that cannot come. */
+  @Test
+  @Timeout(60)
+  void theSwapperKnowsWhoDecodesAndHowFar() {
+    try (Swapper swapper = new Swapper(model, SwapHost.none());
+        Engine engine =
+            new Engine(
+                model,
+                Trial.VOCABULARY,
+                GenerationSettings.NONE,
+                new EngineLimits(1, 0, 100, 7, 0),
+                swapper)) {
+      Trial.Heard heard =
+          new Trial.Heard() {
+            @Override
+            public boolean token(TokenScore token) {
+              super.token(token);
+              if (tokens.size() == 6) {
+                swapper.swap(
+                    SwapRequest.configure(
+                        ConfigFactory.parseString("chunk = 16"), Trial.MAMBA.get(0)));
+              }
+              return true;
+            }
+          };
+      engine.open(request(new int[] {1, 2, 3}, 20, GREEDY), heard);
+      while (engine.step()) {}
+      assertEquals(5, swapper.step());
+      assertThat(heard.problem)
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("cannot wait for itself");
     }
   }
 

@@ -7,6 +7,7 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.graphs.SideStream;
+import dev.hydra.libtorch.runtime.CpuThreads;
 import dev.hydra.libtorch.runtime.LibTorchException;
 import dev.hydra.libtorch.runtime.PackedWeights;
 import dev.hydra.libtorch.runtime.Scopes;
@@ -117,8 +118,7 @@ final class DecodingStep implements AutoCloseable {
    * @param seen is given them; they go with the step
    */
   Result observed(long[] last, List<SampledRow> rows, Consumer<Map<String, Tensor>> seen) {
-    try (PackedWeights.Use use = packed.use();
-        ForwardContext forward = ForwardContext.evaluation().observing().with(batch)) {
+    try (ForwardContext forward = ForwardContext.evaluation().observing().with(batch)) {
       Result result = issued(last, rows, forward);
       seen.accept(forward.observations());
       return result;
@@ -126,16 +126,26 @@ final class DecodingStep implements AutoCloseable {
   }
 
   private Result issued(long[] last, List<SampledRow> rows) {
-    try (PackedWeights.Use use = packed.use();
-        ForwardContext forward = ForwardContext.evaluation().with(batch)) {
+    try (ForwardContext forward = ForwardContext.evaluation().with(batch)) {
       return issued(last, rows, forward);
     }
   }
 
   private Result issued(long[] last, List<SampledRow> rows, ForwardContext forward) {
+    if (rows.size() > 1 || !device().is_cpu()) {
+      return computed(last, rows, forward);
+    }
+    try (CpuThreads.Alone alone = CpuThreads.alone()) {
+      return computed(last, rows, forward);
+    }
+  }
+
+  private Result computed(long[] last, List<SampledRow> rows, ForwardContext forward) {
     Tensor ids = Tensor.create(last).view(-1, 1).to(device(), ScalarType.Long);
-    Tensor logits = logits(ids, forward);
-    return new Result(logits, Sampler.draw(logits, rows));
+    try (PackedWeights.Use use = packed.use()) {
+      Tensor logits = logits(ids, forward);
+      return new Result(logits, Sampler.draw(logits, rows));
+    }
   }
 
   private Device device() {

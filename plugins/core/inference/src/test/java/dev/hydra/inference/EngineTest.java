@@ -174,7 +174,9 @@ class EngineTest {
     scoresAreThoseOfTheScorer(model, 1e-4);
   }
 
-  /** Matrices that are wide enough are multiplied in a layout of their own where one step is made. */
+  /**
+   * Matrices that are wide enough are multiplied in a layout of their own where one step is made.
+   */
   @Test
   void soAreThoseOfWideMatricesInBfloat16() {
     Placement placement = new Placement(Devices.cpu(), ScalarType.BFloat16);

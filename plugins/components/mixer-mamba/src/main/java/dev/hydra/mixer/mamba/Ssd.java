@@ -83,8 +83,13 @@ final class Ssd {
             .map(i -> i.unflatten(1, groups, shared))
             .map(i -> (inPlace ? i.mul_(decay) : i.mul(decay)).addcmul_(values, b))
             .orElseGet(() -> values.mul(b));
-    // Heads that share B and C are one matrix.
-    Tensor y = state.flatten(2, 3).matmul(c).reshape(Tensors.sizes(in.x()));
-    return new Output(Tensors.cast(y, Tensors.type(in.x())), state.flatten(1, 2));
+    // Heads that share B and C are one matrix; a stack of one is multiplied faster as a matrix.
+    Tensor matrices = state.flatten(2, 3).flatten(0, 1);
+    Tensor y =
+        matrices.size(0) == 1
+            ? Tensors.linear(c.reshape(1, -1), matrices.squeeze(0))
+            : matrices.bmm(c.flatten(0, 1));
+    return new Output(
+        Tensors.cast(y, Tensors.type(in.x())).reshape(Tensors.sizes(in.x())), state.flatten(1, 2));
   }
 }

@@ -69,8 +69,7 @@ class SelectiveScanTest {
     SelectiveScan.Output out = SelectiveScan.step(in, true);
     assertArrayEquals(naive.y, Tensors.numbers(out.y()), 1e-12);
     assertArrayEquals(naive.h, Tensors.numbers(in.initial().orElseThrow()), 1e-12);
-    assertEquals(
-        in.initial().orElseThrow().data_ptr().address(), out.state().data_ptr().address());
+    assertEquals(in.initial().orElseThrow().data_ptr().address(), out.state().data_ptr().address());
   }
 
   @ParameterizedTest

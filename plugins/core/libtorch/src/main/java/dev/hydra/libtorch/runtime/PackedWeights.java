@@ -4,7 +4,6 @@ import dev.hydra.libtorch.runtime.Operators.Operator;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.IdentityHashMap;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.bytedeco.javacpp.PointerScope;
@@ -28,10 +27,13 @@ public final class PackedWeights implements AutoCloseable {
   /** Of fewer numbers than this, a product is faster without the host's work for oneDNN. */
   private static final long LEAST = 1 << 14;
 
+  /** Of so many numbers, a product of one row is faster with all threads: 1.5 MiB. */
+  private static final long LARGE = 3 << 18;
+
   private static final ThreadLocal<PackedWeights> USED = new ThreadLocal<>();
 
   private final Set<Tensor> matrices = Collections.newSetFromMap(new IdentityHashMap<>());
-  private final Map<Tensor, IValue[]> copies = new IdentityHashMap<>();
+  private final IdentityHashMap<Tensor, IValue[]> copies = new IdentityHashMap<>();
 
   /** Products go by the copies until it is closed. */
   public interface Use extends AutoCloseable {
@@ -71,8 +73,10 @@ public final class PackedWeights implements AutoCloseable {
       DEFAULT.retainReference();
     }
 
-    static Tensor of(Tensor x, IValue packed, @Nullable Tensor bias) {
-      return MULTIPLY.call(x, packed, bias == null ? NONE : bias, ALONE, NO_SCALARS, DEFAULT)[0];
+    static Tensor of(Tensor x, IValue packed, @Nullable Tensor bias, boolean large) {
+      Object term = bias == null ? NONE : bias;
+      return CpuThreads.all(
+          large, () -> MULTIPLY.call(x, packed, term, ALONE, NO_SCALARS, DEFAULT)[0]);
     }
   }
 
@@ -84,6 +88,10 @@ public final class PackedWeights implements AutoCloseable {
     if (ComputeType.cpuHasBf16()) {
       tensors.stream().filter(PackedWeights::gains).forEach(matrices::add);
     }
+  }
+
+  private static boolean isLarge(Tensor weight) {
+    return weight.size(-1) * weight.size(-2) >= LARGE;
   }
 
   private static boolean gains(Tensor tensor) {
@@ -107,7 +115,7 @@ public final class PackedWeights implements AutoCloseable {
    * @param weight [out, in]
    */
   static Optional<Tensor> product(Tensor x, Tensor weight, @Nullable Tensor bias) {
-    return copies(weight).map(copy -> Product.of(x, copy[0], bias));
+    return copies(weight).map(copy -> Product.of(x, copy[0], bias, isLarge(weight)));
   }
 
   /**
@@ -117,7 +125,7 @@ public final class PackedWeights implements AutoCloseable {
    * @param stack [n, out, in]
    */
   public static Optional<OfStack> stack(Tensor stack) {
-    return copies(stack).map(copies -> (x, i) -> Product.of(x, copies[i], null));
+    return copies(stack).map(copies -> (x, i) -> Product.of(x, copies[i], null, isLarge(stack)));
   }
 
   /** The products of a stack of matrices. */

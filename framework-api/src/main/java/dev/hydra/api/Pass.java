@@ -70,7 +70,9 @@ public interface Pass {
 
   /**
    * Reports an inner quantity (expert load, gate values) under a name; it is detached and copied.
-   * Of several under one name in one forward the last stays.
+   * Of several under one name in one forward the last stays. A vector is for what is few, such as
+   * experts. Of what is many, such as the rows of a memory, report a sparse vector (COO): who looks
+   * at a model at work is shown its largest entries, and metrics leave it out.
    */
   void observe(String name, Tensor value);
 }

@@ -169,7 +169,7 @@ function show(seen) {
   $('step').textContent = 'step ' + seen.step.toLocaleString('en')
     + (seen.running > 1 ? ', ' + seen.running + ' texts' : '');
   const blocks = new Map();
-  for (const [name, values] of Object.entries(seen.observations)) {
+  for (const [name, values] of Object.entries({...seen.observations, ...seen.largest})) {
     const parts = name.match(/^(.*?\d+)\.(.*)$/) || [name, 'model', name];
     if (!blocks.has(parts[1])) {
       blocks.set(parts[1], []);
@@ -198,9 +198,15 @@ function element(kind, text) {
   return made;
 }
 
-// A number is a meter where it is a share; numbers, one for each expert, are cells.
+// A number is a meter where it is a share; numbers, one for each expert, are cells; of what is
+// many, such as the rows of a memory, the largest are written with their shares.
 function shape(values) {
   const cell = document.createElement('dd');
+  if (!Array.isArray(values)) {
+    cell.textContent = Object.entries(values).sort(([, a], [, b]) => b - a)
+      .map(([index, value]) => index + ' (' + (100 * value).toFixed(0) + '%)').join(', ');
+    return cell;
+  }
   if (values.length === 1) {
     const value = values[0];
     if (value >= 0 && value <= 1) {

@@ -25,6 +25,8 @@ class ChatPageIT {
             { mixer { type = mamba2, state = 8, head-dim = 8 } }
             { ffn { type = moe, experts = 4, hidden = 16, router { type = topk, top-k = 1 } }
               gate = learned }
+            { memory { type = pkm, keys = 8, key-dim = 8, value-dim = 8, heads = 2, top-k = 2 }
+              gate = learned }
           ]
         }
       }
@@ -71,7 +73,8 @@ class ChatPageIT {
       browser.press("Enter", 13);
       browser.until("document.querySelectorAll('#seen .cells i').length === 8");
       assertThat(browser.evaluate("document.querySelector('#seen').innerText"))
-          .contains("blocks.0", "blocks.1", "load", "gate");
+          .contains("blocks.0", "blocks.1", "load", "gate")
+          .containsPattern("memory.rows\\s+\\d+ \\(\\d+%\\), \\d+ ");
       browser.press("Escape", 27);
       browser.until("!document.querySelector('#send').disabled");
       assertThat(browser.evaluate("document.querySelector('#log').innerText")).contains("stopped");

@@ -74,7 +74,7 @@ public record StudyReport(
     for (ModelOutcome outcome : of(task)) {
       List<String> row = new ArrayList<>(List.of(outcome.model().name()));
       conditions.forEach(each -> row.add(accuracy(outcome.test(each.name()))));
-      row.add(outcome.rate() + (outcome.atTheEdge() ? " (edge)" : ""));
+      row.add(Numbers.plain(outcome.rate()) + (outcome.atTheEdge() ? " (edge)" : ""));
       row.add(Numbers.whole(outcome.steps().mean()));
       row.add(Numbers.shorter(outcome.seconds().mean()));
       rows.add(row);
@@ -108,7 +108,7 @@ public record StudyReport(
 
   private Table sweep(StudyTask task) {
     List<String> header = new ArrayList<>(List.of("learning rate"));
-    study.rates().forEach(rate -> header.add(String.valueOf(rate)));
+    study.rates().forEach(rate -> header.add(Numbers.plain(rate)));
     List<List<String>> rows = new ArrayList<>();
     for (ModelOutcome outcome : of(task)) {
       List<String> row = new ArrayList<>(List.of(outcome.model().name()));
@@ -182,7 +182,7 @@ public record StudyReport(
               values.put("validation_loss", number(result.validationLoss()));
               values.put("finished", result.finished());
               values.put("steps", result.steps());
-              sweep.put(String.valueOf(rate), values);
+              sweep.put(Numbers.plain(rate), values);
             });
     json.put("sweep", sweep);
     return json;

@@ -1,5 +1,6 @@
 package dev.hydra.cli.page;
 
+import java.math.BigDecimal;
 import java.util.Locale;
 
 /** Writes numbers for people. */
@@ -17,6 +18,13 @@ public final class Numbers {
   /** Returns a whole number with all its digits. */
   public static String whole(double number) {
     return format("%,.0f", number);
+  }
+
+  /** Returns all digits of a number and no exponent, as settings are written: 0.0003. */
+  public static String plain(double number) {
+    return Double.isFinite(number)
+        ? BigDecimal.valueOf(number).stripTrailingZeros().toPlainString()
+        : UNKNOWN;
   }
 
   /** Returns a number with four decimal places, as losses have. */

@@ -4,9 +4,11 @@ import dev.hydra.composer.model.BatchState;
 import dev.hydra.composer.model.ComponentException;
 import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.Parameter;
 import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.graphs.SideStream;
 import dev.hydra.libtorch.runtime.LibTorchException;
+import dev.hydra.libtorch.runtime.PackedWeights;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
@@ -30,6 +32,7 @@ final class DecodingStep implements AutoCloseable {
   private final BatchState batch;
   private final Consumer<String> warned;
   private final @Nullable SideStream stream;
+  private PackedWeights packed;
   private @Nullable DecodingGraphs graphs;
   private boolean refused;
   private long replayed;
@@ -58,6 +61,11 @@ final class DecodingStep implements AutoCloseable {
     this.warned = warned;
     Device device = model.placement().device();
     this.stream = device.is_cuda() && mode == GraphMode.AUTO ? new SideStream(device) : null;
+    this.packed = packed(model);
+  }
+
+  private static PackedWeights packed(Model model) {
+    return new PackedWeights(model.parameters().all().stream().map(Parameter::working).toList());
   }
 
   /** Returns how many steps were replayed. */
@@ -72,6 +80,8 @@ final class DecodingStep implements AutoCloseable {
       graphs = null;
     }
     refused = false;
+    packed.close();
+    packed = packed(model);
   }
 
   /**
@@ -107,7 +117,8 @@ final class DecodingStep implements AutoCloseable {
    * @param seen is given them; they go with the step
    */
   Result observed(long[] last, List<SampledRow> rows, Consumer<Map<String, Tensor>> seen) {
-    try (ForwardContext forward = ForwardContext.evaluation().observing().with(batch)) {
+    try (PackedWeights.Use use = packed.use();
+        ForwardContext forward = ForwardContext.evaluation().observing().with(batch)) {
       Result result = issued(last, rows, forward);
       seen.accept(forward.observations());
       return result;
@@ -115,7 +126,8 @@ final class DecodingStep implements AutoCloseable {
   }
 
   private Result issued(long[] last, List<SampledRow> rows) {
-    try (ForwardContext forward = ForwardContext.evaluation().with(batch)) {
+    try (PackedWeights.Use use = packed.use();
+        ForwardContext forward = ForwardContext.evaluation().with(batch)) {
       return issued(last, rows, forward);
     }
   }
@@ -178,6 +190,7 @@ final class DecodingStep implements AutoCloseable {
   @Override
   public void close() {
     changed();
+    packed.close();
     if (stream != null) {
       stream.close();
     }

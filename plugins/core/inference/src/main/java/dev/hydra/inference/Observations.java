@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.bytedeco.pytorch.T_TensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -16,12 +17,12 @@ public final class Observations {
   private static final long APART_NANOS = Duration.ofMillis(100).toNanos();
   private static final long INTEREST_NANOS = Duration.ofSeconds(2).toNanos();
 
-  /** What is longer is for statistics and not to be looked at. */
-  private static final int LONGEST = 1024;
+  /** Of what is many, such as the rows of a memory, the largest. */
+  private static final long LARGEST = 8;
 
   private volatile long lookedAt = System.nanoTime() - INTEREST_NANOS;
   private long observedAt = System.nanoTime() - APART_NANOS;
-  private volatile Seen latest = new Seen(0, Map.of());
+  private volatile Seen latest = new Seen(0, Map.of(), Map.of());
 
   /**
    * What was seen of a step.
@@ -29,8 +30,11 @@ public final class Observations {
    * @param step how many steps the engine had made; 0 if none was observed
    * @param values by {@code site.name}: a number, or one for each expert; the mean where there is
    *     one for each token. The texts of a batch are seen together
+   * @param largest by {@code site.name}, of what is many, such as the rows of a memory: the largest
+   *     by their index, the largest first
    */
-  public record Seen(long step, Map<String, double[]> values) {}
+  public record Seen(
+      long step, Map<String, double[]> values, Map<String, Map<Long, Double>> largest) {}
 
   /** Returns what was seen last, and asks for more in the next seconds; from any thread. */
   public Seen look() {
@@ -48,14 +52,30 @@ public final class Observations {
   void put(long step, Map<String, Tensor> observed) {
     observedAt = System.nanoTime();
     Map<String, double[]> values = new LinkedHashMap<>();
+    Map<String, Map<Long, Double>> largest = new LinkedHashMap<>();
     observed.forEach(
         (name, value) -> {
-          if (value.dim() > 1) { // one for each token
+          if (value.is_sparse()) {
+            largest.put(name, largest(value.coalesce()));
+          } else if (value.dim() > 1) { // one for each token
             values.put(name, new double[] {Tensors.number(Tensors.upcast(value).mean())});
-          } else if (value.numel() <= LONGEST) {
+          } else {
             values.put(name, Tensors.numbers(value));
           }
         });
-    latest = new Seen(step, Collections.unmodifiableMap(values));
+    latest =
+        new Seen(step, Collections.unmodifiableMap(values), Collections.unmodifiableMap(largest));
+  }
+
+  private static Map<Long, Double> largest(Tensor sparse) {
+    Tensor entries = sparse.values();
+    T_TensorTensor_T best = entries.topk(Math.min(LARGEST, entries.numel()));
+    double[] found = Tensors.numbers(best.get0());
+    long[] indices = Tensors.integers(sparse.indices().select(0, 0).index_select(0, best.get1()));
+    Map<Long, Double> byIndex = new LinkedHashMap<>();
+    for (int i = 0; i < found.length; i++) {
+      byIndex.put(indices[i], found[i]);
+    }
+    return Collections.unmodifiableMap(byIndex);
   }
 }

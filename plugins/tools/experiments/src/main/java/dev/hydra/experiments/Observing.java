@@ -64,6 +64,9 @@ final class Observing {
   }
 
   private void add(String name, Tensor value, Tensor places, long size) {
+    if (value.is_sparse()) {
+      return; // what is many, such as rows of a memory
+    }
     if (value.dim() <= 1) {
       double[] own = Tensors.numbers(Tensors.upcast(value));
       double[] sum = sums.computeIfAbsent(name, first -> new double[own.length]);

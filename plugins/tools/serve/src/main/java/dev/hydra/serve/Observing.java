@@ -21,6 +21,7 @@ final class Observing {
     answer.put("step", seen.step());
     answer.put("running", model.engine().engine().statistics().snapshot().running());
     answer.put("observations", seen.values());
+    answer.put("largest", seen.largest());
     call.answer(200, answer);
   }
 }

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Test;
 /** Many clients at once, some of which vanish, and many that send what is not a request. */
 class LoadTest {
   private static final int SESSIONS = 64;
-  private static final int MALFORMED = 3000;
+  private static final int MALFORMED = 10_000;
 
   private static Map<String, Object> body(SplittableRandom random, int number) {
     List<Integer> prompt = random.ints(1 + random.nextInt(60), 0, 256).boxed().toList();

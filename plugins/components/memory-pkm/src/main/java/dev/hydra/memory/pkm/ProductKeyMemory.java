@@ -121,7 +121,10 @@ final class ProductKeyMemory implements Memory {
         .view(-1, heads, keyDim);
   }
 
-  /** How evenly this pass used the rows, as the paper measures it: usage and KL. */
+  /**
+   * Which rows this pass read, by their share of the weights; and how evenly it used them, as the
+   * paper measures it: usage and KL.
+   */
   private void observe(ProductKeys.Hits hits, Pass pass) {
     try (Grad off = Grad.off()) {
       Tensor weights = hits.weights().flatten();
@@ -130,6 +133,7 @@ final class ProductKeyMemory implements Memory {
           Tensors.zeros(weights, rows)
               .index_add(0, hits.rows().flatten(), weights)
               .div(weights.sum());
+      pass.observe("rows", access.to_sparse());
       pass.observe("usage", access.sign().mean());
       pass.observe("kl", Tensors.add(access.xlogy(access).sum(), Math.log((double) rows)));
     }

@@ -56,6 +56,8 @@ class ProductKeyMemoryTest {
           new ProductKeyReference(weights(memory), norm, WIDTH, KEYS, KEY_DIM, HEADS, TOP_K);
       assertArrayEquals(reference.run(x), Tensors.numbers(y), 1e-12);
 
+      Tensor rows = Objects.requireNonNull(forward.observations().get("component.rows")).to_dense();
+      assertArrayEquals(reference.shares(), Tensors.numbers(rows), 1e-12);
       assertEquals(reference.usage(), observed(forward, "usage"), 1e-12);
       assertEquals(reference.divergence(), observed(forward, "kl"), 1e-12);
     }

@@ -96,6 +96,12 @@ final class ProductKeyReference {
     return score;
   }
 
+  /** The share of the weights that each row was read with. */
+  double[] shares() {
+    double total = DoubleStream.of(access).sum();
+    return DoubleStream.of(access).map(a -> a / total).toArray();
+  }
+
   /** The part of rows that was read. */
   double usage() {
     return DoubleStream.of(access).filter(a -> a > 0).count() / (double) access.length;

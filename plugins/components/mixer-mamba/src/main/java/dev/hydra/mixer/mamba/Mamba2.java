@@ -121,7 +121,8 @@ final class Mamba2 implements Mixer {
 
   private Tensor scan(SsdInput input, Optional<StateCache> cache) {
     boolean single = cache.isPresent() && input.x().size(1) == 1;
-    Ssd.Output output = single ? Ssd.step(input) : Ssd.of(input, chunk);
+    Ssd.Output output =
+        single ? Ssd.step(input, cache.get().decoding()) : Ssd.of(input, chunk);
     cache.ifPresent(c -> c.put(STATE, output.state()));
     return learned
         .flatMap(l -> input.documents().map(d -> output.y().add(l.read(input.scan(), d))))

@@ -8,6 +8,7 @@ import dev.hydra.api.StateSpec;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 
 /**
  * A causal convolution along time, each channel on its own, and SiLU. Its state, {@code conv}
@@ -43,6 +44,9 @@ public final class CausalConv {
    * caller decides: published models zero what they project, so that a bias is left of padding.
    */
   public Tensor forward(Tensor x, Pass pass) {
+    if (x.size(1) == 1 && !x.is_cuda() && pass.cache().map(StateCache::decoding).orElse(false)) {
+      return step(x, pass.cache().orElseThrow());
+    }
     Optional<Tensor> past = pass.cache().map(cache -> past(cache, x));
     ConvInput in = new ConvInput(x, weight, bias, pass.documents(), past);
     Tensor y =
@@ -51,6 +55,14 @@ public final class CausalConv {
             .orElseGet(() -> ConvFunction.compute(in));
     pass.cache().ifPresent(cache -> cache.put(STATE, last(past.orElseThrow(), x)));
     return Padding.zeroed(y, pass);
+  }
+
+  /** Convolves one more token of each of several texts: few operators, where each costs most. */
+  private Tensor step(Tensor x, StateCache cache) {
+    Tensor inputs = Tensors.cat(2, cache.get(STATE).orElseThrow(), x.transpose(1, 2));
+    cache.put(STATE, inputs.narrow(2, 1, kernel - 1L));
+    Tensor sum = inputs.mul(weight.squeeze(1)).sum(-1);
+    return torch.silu(bias.map(sum::add).orElse(sum)).unsqueeze(1);
   }
 
   /** Returns the masks of the pass's documents, made once for all convolutions. */

@@ -155,8 +155,11 @@ public final class Evaluator {
           forward
               .observations()
               .forEach(
-                  (name, value) ->
-                      all.merge(name, Observation.of(value), (old, one) -> old.with(one, before)));
+                  (name, value) -> {
+                    if (!value.is_sparse()) { // what is many is for who looks at a model at work
+                      all.merge(name, Observation.of(value), (old, one) -> old.with(one, before));
+                    }
+                  });
         }
       }
     }

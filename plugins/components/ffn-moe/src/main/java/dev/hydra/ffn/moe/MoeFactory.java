@@ -59,7 +59,8 @@ public final class MoeFactory implements ComponentFactory<FeedForward> {
     Experts chosen =
         new Experts(
             site.parameter("gate_up.weight", inner, experts, 2 * hidden, width),
-            site.parameter("down.weight", LinearInit.outer(site.depth(), hidden), experts, width, hidden));
+            site.parameter(
+                "down.weight", LinearInit.outer(site.depth(), hidden), experts, width, hidden));
     long together = site.get(SHARED_HIDDEN);
     if (together == 0) {
       return new Moe(router, chosen, Optional.empty());

@@ -101,9 +101,7 @@ class DistantPremiseTest {
     assertThat(
             assertThrows(
                 ConfigException.class,
-                () ->
-                    Tasks.create(
-                        new DistantPremiseFactory(), "distances = [19], questions = 5")))
+                () -> Tasks.create(new DistantPremiseFactory(), "distances = [19], questions = 5")))
         .hasMessageContaining("at least 20 tokens");
   }
 }

@@ -87,6 +87,44 @@ class FactsTest {
     }
   }
 
+  /**
+   * What stands between the facts is as right as what is measured: of the text, then of the world.
+   */
+  @Test
+  void earlierQuestionsAreOfWhatWasReadAndOfTheWorldByTurns() {
+    String lines = "subjects = 20, objects = 9, read = 3, other-text = true, questions = ";
+    Task many = Tasks.create(new FactsFactory(), lines + 7);
+    Map<Integer, Integer> world = world();
+    for (int condition = 0; condition < 3; condition++) {
+      for (int seed = 0; seed < 100; seed++) {
+        Example example = Tasks.example(many, condition, seed);
+        assertEquals(many.conditions().get(condition).length(), example.length());
+        assertEquals(1, example.answerCount());
+        Map<Integer, Integer> said = new HashMap<>();
+        int asked = 0;
+        int[] tokens = example.tokens();
+        for (int i = 0; i < tokens.length; i++) {
+          if (tokens[i] == SUBJECTS + OBJECTS) {
+            said.put(tokens[i + 1], tokens[i + 2]);
+          } else if (tokens[i] == SUBJECTS + OBJECTS + 1) {
+            int subject = tokens[i + 1];
+            boolean ofText =
+                condition == 1 && asked == 6 || condition > 0 && asked < 6 && asked % 2 == 0;
+            assertEquals(ofText, said.containsKey(subject));
+            Integer answer = ofText ? said.get(subject) : world.get(subject);
+            assertEquals(answer, example.targets()[i + 1]);
+            asked++;
+          }
+        }
+        assertEquals(7, asked);
+        assertEquals(condition == 0 ? 0 : 3, said.size());
+      }
+    }
+    assertEquals(
+        Tasks.create(new FactsFactory(), lines + 1).conditions(),
+        Tasks.create(new FactsFactory(), lines.replace(", questions = ", "")).conditions());
+  }
+
   private static String subject(Example example, int from) {
     return Arrays.toString(Arrays.copyOfRange(example.tokens(), from, from + 3));
   }

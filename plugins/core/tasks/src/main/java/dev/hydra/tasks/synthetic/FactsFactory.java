@@ -48,9 +48,9 @@ public final class FactsFactory implements TaskFactory {
   static final Option<Integer> QUESTIONS =
       Option.integer(
               "questions",
-              "questions of an example; all but the last stand between the facts, ask for one"
-                  + " that was read and for one of the world by turns, and are trained on, but not"
-                  + " measured")
+              "questions of an example; all but the last stand between the facts, ask by"
+                  + " chance for one that was read or for one of the world, and are trained on, but"
+                  + " not measured")
           .atLeast(1)
           .orElse(1);
 
@@ -134,7 +134,8 @@ public final class FactsFactory implements TaskFactory {
         int last = random.nextInt(world.size());
         return ask(last, example).ask(symbols + world.get(last)).build();
       }
-      int[] subjects = Draw.distinct(read + 1, world.size(), random);
+      // Of very many subjects a few: Draw.distinct would write them all down.
+      int[] subjects = random.ints(0, world.size()).distinct().limit(read + 1L).toArray();
       int[] said = new int[read];
       int asking = 0;
       for (int i = 0; i < read; i++) {
@@ -143,7 +144,8 @@ public final class FactsFactory implements TaskFactory {
         example.read(symbols + objects).read(written(subjects[i])).read(said[i]);
         // As many behind each fact, so that one fact is looked up before one of many.
         for (; asking < (questions - 1) * (i + 1) / read; asking++) {
-          if (asking % 2 == 0) {
+          // By chance: by turns, a question's number would say where its answer is to be sought.
+          if (random.nextBoolean()) {
             int one = random.nextInt(i + 1);
             ask(subjects[one], example).train(said[one]);
           } else {

@@ -3,7 +3,6 @@ package dev.hydra.router.topk;
 import dev.hydra.api.Pass;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Tensors;
-import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
@@ -12,31 +11,12 @@ import org.bytedeco.pytorch.global.torch;
  *
  * @param balanceLoss coefficient of the load balancing loss, 0 for none
  * @param zLoss coefficient of the router z-loss, 0 for none
- * @param entropyLoss coefficient of the entropy of a decision, 0 for none
  */
-record Balance(double balanceLoss, double zLoss, double entropyLoss) {
+record Balance(double balanceLoss, double zLoss) {
   private static final String BALANCE = "balance";
   private static final String Z = "router-z";
-  private static final String DECISION = "router-entropy";
   private static final String LOAD = "load";
   private static final String ENTROPY = "entropy";
-
-  /**
-   * Gives the entropy of decisions to a training pass as a loss. The mutual information of experts
-   * and decisions is the entropy of the mean less the mean of the entropies: balance keeps the
-   * first large, this the second small (Mod-Squad, arXiv 2212.08066).
-   *
-   * @param scores of each decision, [..., experts]
-   */
-  void decide(Supplier<Tensor> scores, Pass pass) {
-    if (pass.training() && entropyLoss > 0) {
-      pass.auxiliaryLoss(DECISION, Tensors.mul(entropy(scores.get()), entropyLoss));
-    }
-  }
-
-  private static Tensor entropy(Tensor scores) {
-    return torch.special_entr(Score.normalize(scores)).sum(-1).mean();
-  }
 
   /**
    * Gives the losses to a training pass and the load to an observing one.
@@ -56,7 +36,7 @@ record Balance(double balanceLoss, double zLoss, double entropyLoss) {
     if (pass.observing()) {
       try (Grad off = Grad.off()) {
         pass.observe(LOAD, Load.shares(experts, scores));
-        pass.observe(ENTROPY, entropy(scores));
+        pass.observe(ENTROPY, torch.special_entr(Score.normalize(scores)).sum(-1).mean());
       }
     }
   }

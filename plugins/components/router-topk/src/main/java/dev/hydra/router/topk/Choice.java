@@ -33,13 +33,6 @@ record Choice(int topK, Score score, boolean normalize, Balance balance, Optiona
       Option.decimal("z-loss", "coefficient of the loss on large logits; 0 for none")
           .atLeast(0.0)
           .orElse(0.001);
-  static final Option<Double> ENTROPY_LOSS =
-      Option.decimal(
-              "entropy-loss",
-              "coefficient of the entropy of the scores of a decision as a loss: with a balanced"
-                  + " load it has experts take kinds of text (arXiv 2212.08066); 0 for none")
-          .atLeast(0.0)
-          .orElse(0.0);
   static final Option<Double> BIAS_RATE =
       Option.decimal(
               "bias-rate",
@@ -48,7 +41,7 @@ record Choice(int topK, Score score, boolean normalize, Balance balance, Optiona
           .atLeast(0.0)
           .orElse(0.0);
   static final List<Option<?>> OPTIONS =
-      List.of(TOP_K, SCORE, NORMALIZE, BALANCE_LOSS, Z_LOSS, ENTROPY_LOSS, BIAS_RATE);
+      List.of(TOP_K, SCORE, NORMALIZE, BALANCE_LOSS, Z_LOSS, BIAS_RATE);
 
   static Choice of(Site site) {
     double rate = site.get(BIAS_RATE);
@@ -56,7 +49,7 @@ record Choice(int topK, Score score, boolean normalize, Balance balance, Optiona
         checked(TOP_K, site),
         site.get(SCORE),
         site.get(NORMALIZE),
-        new Balance(site.get(BALANCE_LOSS), site.get(Z_LOSS), site.get(ENTROPY_LOSS)),
+        new Balance(site.get(BALANCE_LOSS), site.get(Z_LOSS)),
         rate == 0 ? Optional.empty() : Optional.of(LoadBias.of(site, rate)));
   }
 
@@ -77,7 +70,6 @@ record Choice(int topK, Score score, boolean normalize, Balance balance, Optiona
    * @param span tokens that each row of them is for
    */
   Routing choose(Tensor logits, int span, Pass pass) {
-    balance.decide(() -> score.of(logits), pass);
     return FusedChoice.compute(this, logits)
         .map(chosen -> report(chosen, span, pass))
         .orElseGet(() -> plain(logits, span, pass));

@@ -49,15 +49,6 @@ class BalanceTest {
   }
 
   @Test
-  void entropyLossIsTheMeanEntropyOfDecisions() {
-    String options = "type = topk, top-k = 1, entropy-loss = 0.5";
-    double first = -(0.75 * Math.log(0.75) + 0.25 * Math.log(0.25));
-    double second = -(0.875 * Math.log(0.875) + 0.125 * Math.log(0.125));
-    assertEquals(0.5 * (first + second) / 2, loss(options, SKEWED, "router-entropy"), EXACT);
-    assertEquals(0.5 * first, loss(options, EVEN, "router-entropy"), EXACT);
-  }
-
-  @Test
   void chunksCountByTheirTokens() {
     // Tokens 0 to 2 are decided by the first, token 3 by the fourth: f = (3/4, 1/4), P = (5/8,
     // 3/8).

@@ -5,6 +5,7 @@ import dev.hydra.composer.model.ComponentException;
 import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Parameter;
+import dev.hydra.composer.swap.FreeMemory;
 import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.graphs.SideStream;
 import dev.hydra.libtorch.runtime.CpuThreads;
@@ -65,8 +66,11 @@ final class DecodingStep implements AutoCloseable {
     this.packed = packed(model);
   }
 
+  /** Copies of the weights for a CPU, unless the texts would be short of memory for them. */
   private static PackedWeights packed(Model model) {
-    return new PackedWeights(model.parameters().all().stream().map(Parameter::working).toList());
+    List<Tensor> weights = model.parameters().all().stream().map(Parameter::working).toList();
+    long bytes = weights.stream().mapToLong(Tensor::nbytes).sum();
+    return new PackedWeights(2 * bytes <= FreeMemory.bytes() ? weights : List.of());
   }
 
   /** Returns how many steps were replayed. */

@@ -55,9 +55,9 @@ class ParameterStoreTest {
       together.later();
       for (ParameterStore each : List.of(alone, together)) {
         for (int i = 1; i < 20; i++) {
-          ParameterSpec spec = ParameterSpec.of("n", Init.normal(1), i, 100 * i);
+          ParameterSpec spec = ParameterSpec.of("n", Init.normal(1), i, 100L * i);
           each.borrow("normal" + i, i % 3 == 0 ? spec.inFp32() : spec);
-          each.borrow("uniform" + i, ParameterSpec.of("u", Init.uniform(-1, 2), 50 * i));
+          each.borrow("uniform" + i, ParameterSpec.of("u", Init.uniform(-1, 2), 50L * i));
         }
       }
       together.draw();

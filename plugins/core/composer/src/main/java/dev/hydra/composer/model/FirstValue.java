@@ -2,8 +2,8 @@ package dev.hydra.composer.model;
 
 import dev.hydra.api.Init;
 import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.io.WorkerThreads;
 import dev.hydra.libtorch.runtime.Tensors;
-import dev.hydra.libtorch.runtime.WorkerThreads;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;

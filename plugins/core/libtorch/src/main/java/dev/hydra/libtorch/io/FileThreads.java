@@ -1,6 +1,5 @@
 package dev.hydra.libtorch.io;
 
-import dev.hydra.libtorch.runtime.WorkerThreads;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.InterruptedIOException;

@@ -1,4 +1,4 @@
-package dev.hydra.libtorch.runtime;
+package dev.hydra.libtorch.io;
 
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;

@@ -306,8 +306,8 @@ public final class Swapper implements AutoCloseable {
   }
 
   /**
-   * Hears, between two forwards, how far the owner is, where it need not be a boundary as nothing is
-   * {@link #pending}: candidates are tried on texts of that length.
+   * Hears, between two forwards, how far the owner is, where it need not be a boundary as nothing
+   * is {@link #pending}: candidates are tried on texts of that length.
    *
    * @param now how many steps the owner has made
    * @param states the decoding states that the owner goes on with; their positions will do

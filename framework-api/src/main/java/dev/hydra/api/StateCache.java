@@ -25,7 +25,8 @@ public interface StateCache {
    * <ul>
    *   <li>positions are had from {@link #positions}, a tensor, as on CUDA the forward may be
    *       captured and replayed for other positions;
-   *   <li>a tensor of fixed size stands for all rows, and what is {@link #put} is copied into it;
+   *   <li>a tensor of fixed size stands for all rows; the component changes it in place, or what is
+   *       {@link #put} is copied into it;
    *   <li>so does one of {@link StateSpec#growing} size, with room for more entries than there are
    *       so far; the component writes its new entry into it, in place. What stands in the room is
    *       of no meaning, but finite.

@@ -7,24 +7,26 @@ import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Model;
 import dev.hydra.data.Tokenizer;
+import dev.hydra.inference.FinishReason;
 import dev.hydra.inference.GenerationSettings;
+import dev.hydra.inference.MemoryForText;
 import dev.hydra.inference.NotFiniteException;
+import dev.hydra.inference.Request;
 import dev.hydra.inference.Sampling;
 import dev.hydra.inference.TextGenerator;
 import dev.hydra.trainer.run.Checkpoint;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
-import java.util.stream.Stream;
+import java.util.function.IntPredicate;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Device;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -36,10 +38,15 @@ import picocli.CommandLine.Spec;
 /** Continues text with a trained model. */
 @Command(
     name = "generate",
-    description = "Continues a prompt with a trained model, token by token with state.",
+    description = {
+      "Continues a prompt with a trained model, token by token with state.",
+      "Ctrl-C ends the text where it is, with exit code 130."
+    },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class GenerateCommand implements Callable<Integer>, LessMemory {
+  private static final int INTERRUPTED = 130;
+
   private final PluginJars plugins;
 
   @Spec private CommandSpec spec;
@@ -48,25 +55,7 @@ final class GenerateCommand implements Callable<Integer>, LessMemory {
   @Mixin private PrecisionArgument precision;
   @Mixin private SwapFolder swaps;
 
-  @Option(
-      names = {"-p", "--prompt"},
-      paramLabel = "TEXT",
-      description = "What to continue; - reads standard input (default: a line break).")
-  private @Nullable String prompt;
-
-  @Option(
-      names = "--prompt-file",
-      paramLabel = "FILE",
-      description = "A file of what to continue, in UTF-8, taken whole.")
-  private @Nullable String promptFile;
-
-  @Option(
-      names = "--tokens",
-      paramLabel = "[ID,...]|FILE|-",
-      description =
-          "What to continue: a JSON array of token ids, a file with one, or - for standard"
-              + " input.")
-  private @Nullable String tokens;
+  @Mixin private PromptArguments promptArguments;
 
   @Option(
       names = {"-n", "--max-tokens"},
@@ -75,6 +64,11 @@ final class GenerateCommand implements Callable<Integer>, LessMemory {
   private int maxTokens = 256;
 
   @Mixin private SamplingArguments samplingArguments;
+
+  @Option(
+      names = "--ignore-eos",
+      description = "Goes on after tokens that end a text (default: it ends there).")
+  private boolean ignoreEos;
 
   @Option(names = "--echo", description = "Prints the prompt, too.")
   private boolean echo;
@@ -88,64 +82,92 @@ final class GenerateCommand implements Callable<Integer>, LessMemory {
 
   @Override
   public String lessMemory() {
-    return "Less is taken with --precision bf16, a shorter prompt or fewer --tokens.";
+    return "Less is taken with --precision bf16, a shorter prompt or fewer --max-tokens.";
   }
 
   @Override
   public Integer call() throws IOException {
-    if (Stream.of(prompt, promptFile, tokens).filter(Objects::nonNull).count() > 1) {
-      throw new UsageException("give either --prompt or --tokens or --prompt-file");
-    }
+    promptArguments.check();
     if (maxTokens < 0) {
       throw new UsageException("--max-tokens must be at least 0");
     }
     Sampling sampling = samplingArguments.sampling();
     Checkpoint checkpoint = folder.checkpoint();
     Config config = folder.config(checkpoint);
-    Tokenizer tokenizer =
-        ModelFolder.tokenizer(checkpoint, config, plugins.registry()).orElse(null);
-    int[] start = start(tokenizer);
+    Optional<Tokenizer> tokenizer = ModelFolder.tokenizer(checkpoint, config, plugins.registry());
+    int[] start = promptArguments.tokens(tokenizer.orElse(null));
     GenerationSettings settings = GenerationSettings.read(ConfigFiles.part(config, "generation"));
+    Set<Integer> end = ignoreEos ? Set.of() : LoadedModel.endTokens(settings, tokenizer);
+    Request request = new Request(start, maxTokens, sampling, end);
     Device device = deviceArgument.device();
-    PrintWriter out = spec.commandLine().getOut();
     try (Model model = folder.load(checkpoint, config, plugins, device, precision.on(device))) {
       NotFiniteException.checkWeights(model);
-      List<Integer> drawn = new ArrayList<>();
-      TokenOutput output = new TokenOutput(tokenizer, json ? null : out);
-      GenerationSpeed speed = new GenerationSpeed(System::nanoTime);
-      if (echo && !json) {
-        Arrays.stream(start).forEach(output::accept);
-      }
-      int vocabulary = tokenizer == null ? model.spec().vocabSize() : tokenizer.vocabSize();
+      int vocabulary = tokenizer.map(Tokenizer::vocabSize).orElse(model.spec().vocabSize());
       TextGenerator generator = new TextGenerator(model, vocabulary, settings);
-      swaps.during(
-          model,
-          config,
-          plugins,
-          spec,
-          swapper ->
-              usage(
-                  () -> {
-                    swapper
-                        .map(generator::swapping)
-                        .orElse(generator)
-                        .generate(
-                            start,
-                            maxTokens,
-                            sampling,
-                            token -> {
-                              drawn.add(token);
-                              speed.drawn();
-                              output.accept(token);
-                              return !out.checkError();
-                            });
-                    return drawn;
-                  }));
+      try (Interrupt interrupt = new Interrupt()) {
+        Printed printed = new Printed(start, tokenizer.orElse(null));
+        FinishReason reason =
+            swaps.during(
+                model,
+                config,
+                plugins,
+                spec,
+                swapper ->
+                    usage(
+                        () -> {
+                          new MemoryForText(model).check(start.length, maxTokens);
+                          return swapper
+                              .map(generator::swapping)
+                              .orElse(generator)
+                              .generate(request, interrupt::requested, printed);
+                        }));
+        printed.finish();
+        interrupt.safe();
+        return reason == FinishReason.CANCELLED ? INTERRUPTED : 0;
+      }
+    }
+  }
+
+  private static <T> T usage(Supplier<T> action) {
+    try {
+      return action.get();
+    } catch (IllegalArgumentException e) {
+      throw new UsageException(String.valueOf(e.getMessage()));
+    }
+  }
+
+  /** Prints tokens as they are drawn, or all of them at the end. */
+  private final class Printed implements IntPredicate {
+    private final int[] prompt;
+    private final PrintWriter out = spec.commandLine().getOut();
+    private final TokenOutput output;
+    private final List<Integer> drawn = new ArrayList<>();
+    private final GenerationSpeed speed;
+
+    Printed(int[] prompt, @Nullable Tokenizer tokenizer) {
+      this.prompt = prompt;
+      this.output = new TokenOutput(tokenizer, json ? null : out);
+      if (echo && !json) {
+        Arrays.stream(prompt).forEach(output::accept);
+      }
+      this.speed = new GenerationSpeed(System::nanoTime);
+    }
+
+    /** Takes a token; says whether anybody still reads. */
+    @Override
+    public boolean test(int token) {
+      drawn.add(token);
+      speed.drawn();
+      output.accept(token);
+      return !out.checkError();
+    }
+
+    void finish() throws IOException {
       Optional<String> text = output.finish();
       if (json) {
         Map<String, Object> line = new LinkedHashMap<>();
         if (echo) {
-          line.put("prompt", Arrays.stream(start).boxed().toList());
+          line.put("prompt", Arrays.stream(prompt).boxed().toList());
         }
         line.put("tokens", drawn);
         text.ifPresent(known -> line.put("text", known));
@@ -154,40 +176,6 @@ final class GenerateCommand implements Callable<Integer>, LessMemory {
         out.println();
       }
       speed.report().ifPresent(spec.commandLine().getErr()::println);
-    }
-    return 0;
-  }
-
-  private int[] start(@Nullable Tokenizer tokenizer) throws IOException {
-    if (tokens != null) {
-      boolean elsewhere =
-          tokens.equals(TextArgument.STDIN)
-              || (!tokens.contains("[") && Files.exists(Path.of(tokens)));
-      return elsewhere
-          ? TokenIds.row("--tokens " + tokens, TextArgument.read(tokens, System.in))
-          : TokenIds.row("--tokens", tokens);
-    }
-    if (tokenizer == null) {
-      throw new UsageException("this model has no tokenizer; give --tokens, not --prompt");
-    }
-    return tokenizer.encodePrompt(text());
-  }
-
-  private String text() throws IOException {
-    if (promptFile != null) {
-      return TextArgument.read(promptFile, System.in);
-    }
-    if (prompt == null) {
-      return "\n";
-    }
-    return prompt.equals(TextArgument.STDIN) ? TextArgument.read(prompt, System.in) : prompt;
-  }
-
-  private static <T> T usage(java.util.function.Supplier<T> action) {
-    try {
-      return action.get();
-    } catch (IllegalArgumentException e) {
-      throw new UsageException(String.valueOf(e.getMessage()));
     }
   }
 }

@@ -79,6 +79,11 @@ record LoadedModel(
 
   /** The tokens that end a text. */
   Set<Integer> endTokens() {
+    return endTokens(settings, tokenizer);
+  }
+
+  /** The tokens that end a text of a model, which has a tokenizer or not. */
+  static Set<Integer> endTokens(GenerationSettings settings, Optional<Tokenizer> tokenizer) {
     Set<Integer> end = new HashSet<>(settings.endTokens());
     tokenizer.ifPresent(known -> known.endOfText().ifPresent(end::add));
     return end;

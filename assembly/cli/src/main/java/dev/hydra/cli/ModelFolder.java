@@ -145,12 +145,9 @@ final class ModelFolder {
       ScalarType type)
       throws IOException {
     Components components = components(checkpoint, config, plugins);
-    Model model = Model.build(ModelSpec.read(config), components, new Placement(device, type), 0);
+    Model model = Model.toRead(ModelSpec.read(config), components, new Placement(device, type));
     try {
-      load(model, checkpoint, config);
-      for (TensorReplacements each : averages.stream().toList()) {
-        ModelFiles.load(model, checkpoint.file(Checkpoint.MODEL), each);
-      }
+      load(model, checkpoint, averages, config);
       checkpoint.growing().into(model);
     } catch (IOException | RuntimeException e) {
       model.close();
@@ -159,9 +156,16 @@ final class ModelFolder {
     return model;
   }
 
-  private static void load(Model model, Checkpoint checkpoint, Config config) throws IOException {
+  private static void load(
+      Model model, Checkpoint checkpoint, Optional<TensorReplacements> averages, Config config)
+      throws IOException {
+    Path file = checkpoint.file(Checkpoint.MODEL);
     try {
-      ModelFiles.load(model, checkpoint.file(Checkpoint.MODEL));
+      if (averages.isPresent()) {
+        ModelFiles.load(model, file, averages.get());
+      } else {
+        ModelFiles.load(model, file);
+      }
     } catch (IOException e) {
       throw checkpoint.unfit(config, e);
     }

@@ -16,6 +16,7 @@ import dev.hydra.data.Dataset;
 import dev.hydra.data.StreamingDecoder;
 import dev.hydra.data.Tokenizer;
 import dev.hydra.inference.GenerationSettings;
+import dev.hydra.inference.Request;
 import dev.hydra.inference.Sampling;
 import dev.hydra.inference.TextGenerator;
 import dev.hydra.trainer.evaluation.Score;
@@ -33,7 +34,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.function.BooleanSupplier;
 import org.bytedeco.pytorch.Device;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -201,7 +204,13 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder, LessMemo
                     + Messages.argument(folder.path()));
         return INTERRUPTED;
       }
-      summarise(experiment, datasets.get(0).tokenizer(), trainer.model(), outcome, folder);
+      summarise(
+          experiment,
+          datasets.get(0).tokenizer(),
+          trainer.model(),
+          outcome,
+          folder,
+          interrupt::requested);
     }
     return 0;
   }
@@ -284,7 +293,8 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder, LessMemo
       Tokenizer tokenizer,
       Model model,
       Trainer.Outcome outcome,
-      RunFolder folder) {
+      RunFolder folder,
+      BooleanSupplier stop) {
     PrintWriter out = spec.commandLine().getOut();
     for (Score score : outcome.scores()) {
       String set = outcome.scores().size() == 1 ? "" : " " + score.set();
@@ -292,7 +302,7 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder, LessMemo
     }
     String prompt = experiment.trainer().samplePrompt();
     if (!prompt.isEmpty()) {
-      out.println("sample: " + prompt + sample(experiment, tokenizer, model, prompt));
+      out.println("sample: " + prompt + sample(experiment, tokenizer, model, prompt, stop));
     }
     out.println("written to " + folder.path().toAbsolutePath().normalize());
     out.println(
@@ -312,14 +322,23 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder, LessMemo
   }
 
   private static String sample(
-      Experiment experiment, Tokenizer tokenizer, Model model, String prompt) {
+      Experiment experiment,
+      Tokenizer tokenizer,
+      Model model,
+      String prompt,
+      BooleanSupplier stop) {
     StreamingDecoder decoder = tokenizer.streamingDecoder();
     StringBuilder text = new StringBuilder();
-    new TextGenerator(model, tokenizer.vocabSize(), GenerationSettings.NONE)
-        .generate(
+    Request request =
+        new Request(
             tokenizer.encodePrompt(prompt),
             experiment.trainer().sampleTokens(),
             new Sampling(SAMPLE_TEMPERATURE, 0, 1, experiment.trainer().seed()),
+            Set.of());
+    new TextGenerator(model, tokenizer.vocabSize(), GenerationSettings.NONE)
+        .generate(
+            request,
+            stop,
             token -> {
               text.append(decoder.next(token));
               return true;

@@ -190,6 +190,54 @@ class TrainedModelTest {
   }
 
   @Test
+  void aPromptOfOneTokenIsContinuedAndOneOfNoneRefused() throws IOException {
+    assertThat((List<?>) generated("", "-p", "o").get("tokens")).hasSize(5);
+    assertThat((List<?>) generated("", "--tokens", "[111]").get("tokens")).hasSize(5);
+    String message = "the prompt has no token, so there is nothing to continue";
+    run("generate", "--model", run, "-p", "").refused(2, message);
+    run("generate", "--model", run, "--tokens", "[]").refused(2, message);
+    assertThat(json("generate", "--model", run, "-n", "0", "--json").get("tokens"))
+        .isEqualTo(List.of());
+  }
+
+  @Test
+  void aTextThatNoMemoryWouldHoldIsRefused() throws IOException {
+    Path config = TinyModel.write(Files.createDirectories(folder.resolve("attention")));
+    String mixer = "{ mixer { type = mamba2, state = 8, head-dim = 8 } }";
+    Files.writeString(config, TinyModel.CONFIG.replace(mixer, "{ mixer { type = full } }"));
+    Path own = folder.resolve("attention/run");
+    run("train", config, "--run-dir", own, "--device", "cpu").done();
+    run("generate", "--model", own, "-p", "one", "-n", Integer.MAX_VALUE)
+        .refused(
+            2, "a text of 2,147,483,650 tokens, 3 of the prompt and 2,147,483,647 to be drawn");
+  }
+
+  @Test
+  void aTextEndsWhereServersEndIt() throws IOException {
+    Object[] generate = {
+      "generate",
+      "--model",
+      run,
+      "-p",
+      "one",
+      "-n",
+      "9",
+      "--json",
+      "--temperature",
+      "0",
+      "--set",
+      ""
+    };
+    generate[generate.length - 1] = "generation.end-tokens=[]";
+    List<?> all = (List<?>) json(generate).get("tokens");
+    generate[generate.length - 1] = "generation.end-tokens=[" + all.get(3) + "]";
+    assertThat(json(generate).get("tokens")).isEqualTo(all.subList(0, all.indexOf(all.get(3)) + 1));
+    Object[] ignoring = Arrays.copyOf(generate, generate.length + 1);
+    ignoring[generate.length] = "--ignore-eos";
+    assertThat(json(ignoring).get("tokens")).isEqualTo(all);
+  }
+
+  @Test
   void scoresTokens() throws IOException {
     Path tokens = Files.writeString(folder.resolve("tokens.json"), "[[111,110,101,32],[116]]");
     Map<String, Object> json = json("score", "--model", run, "--tokens", tokens, "--json");

@@ -2,6 +2,7 @@ package dev.hydra.dist;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -50,6 +51,27 @@ class SignalsIT {
       send(signal, training);
       assertThat(training.process().waitFor()).isEqualTo(code);
       assertThat(training.journal("checkpoint")).hasSize(1);
+    }
+  }
+
+  /** The text ends where it is, and what was printed stays. */
+  @ParameterizedTest
+  @CsvSource({"INT, 130", "TERM, 143"})
+  void othersEndATextThatIsGenerated(String signal, int code) throws Exception {
+    try (RunningTraining training = training()) {
+      training.advance(2);
+      training.stop();
+      Hydra hydra = training.command("generate");
+      Process generating = hydra.start("generate", "--model", "run", "-n", "1000000000");
+      Path text = folder.resolve("generate/out.txt");
+      while (generating.isAlive() && Files.size(text) == 0) {
+        Thread.sleep(20);
+      }
+      String pid = String.valueOf(generating.pid());
+      assertThat(new ProcessBuilder("kill", "-" + signal, pid).start().waitFor()).isZero();
+      assertThat(generating.waitFor()).as(hydra.err().toString()).isEqualTo(code);
+      assertThat(Files.readString(text)).endsWith("\n");
+      assertThat(hydra.err()).last().asString().matches("[0-9,]+ tokens?, the first after .*");
     }
   }
 }

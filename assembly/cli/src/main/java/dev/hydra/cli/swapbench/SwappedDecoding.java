@@ -12,6 +12,7 @@ import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.SwapRequest;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.inference.GenerationSettings;
+import dev.hydra.inference.Request;
 import dev.hydra.inference.Sampling;
 import dev.hydra.inference.TextGenerator;
 import dev.hydra.libtorch.runtime.ComputeType;
@@ -21,6 +22,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import org.bytedeco.pytorch.Device;
@@ -85,7 +87,10 @@ final class SwappedDecoding {
     List<Integer> tokens = new ArrayList<>();
     new TextGenerator(model, model.spec().vocabSize(), GenerationSettings.NONE)
         .swapping(swapper)
-        .generate(PROMPT, TOKENS, new Sampling(1, 0, 1, 0), tokens::add);
+        .generate(
+            new Request(PROMPT, TOKENS, new Sampling(1, 0, 1, 0), Set.of()),
+            () -> false,
+            tokens::add);
     return tokens;
   }
 

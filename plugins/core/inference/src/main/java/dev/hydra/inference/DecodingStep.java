@@ -4,9 +4,13 @@ import dev.hydra.composer.model.BatchState;
 import dev.hydra.composer.model.ComponentException;
 import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.Parameter;
+import dev.hydra.composer.swap.FreeMemory;
 import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.graphs.SideStream;
+import dev.hydra.libtorch.runtime.CpuThreads;
 import dev.hydra.libtorch.runtime.LibTorchException;
+import dev.hydra.libtorch.runtime.PackedWeights;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
@@ -30,6 +34,7 @@ final class DecodingStep implements AutoCloseable {
   private final BatchState batch;
   private final Consumer<String> warned;
   private final @Nullable SideStream stream;
+  private PackedWeights packed;
   private @Nullable DecodingGraphs graphs;
   private boolean refused;
   private long replayed;
@@ -58,6 +63,14 @@ final class DecodingStep implements AutoCloseable {
     this.warned = warned;
     Device device = model.placement().device();
     this.stream = device.is_cuda() && mode == GraphMode.AUTO ? new SideStream(device) : null;
+    this.packed = packed(model);
+  }
+
+  /** Copies of the weights for a CPU, unless the texts would be short of memory for them. */
+  private static PackedWeights packed(Model model) {
+    List<Tensor> weights = model.parameters().all().stream().map(Parameter::working).toList();
+    long bytes = weights.stream().mapToLong(Tensor::nbytes).sum();
+    return new PackedWeights(2 * bytes <= FreeMemory.bytes() ? weights : List.of());
   }
 
   /** Returns how many steps were replayed. */
@@ -72,6 +85,8 @@ final class DecodingStep implements AutoCloseable {
       graphs = null;
     }
     refused = false;
+    packed.close();
+    packed = packed(model);
   }
 
   /**
@@ -121,9 +136,20 @@ final class DecodingStep implements AutoCloseable {
   }
 
   private Result issued(long[] last, List<SampledRow> rows, ForwardContext forward) {
+    if (rows.size() > 1 || !device().is_cpu()) {
+      return computed(last, rows, forward);
+    }
+    try (CpuThreads.Alone alone = CpuThreads.alone()) {
+      return computed(last, rows, forward);
+    }
+  }
+
+  private Result computed(long[] last, List<SampledRow> rows, ForwardContext forward) {
     Tensor ids = Tensor.create(last).view(-1, 1).to(device(), ScalarType.Long);
-    Tensor logits = logits(ids, forward);
-    return new Result(logits, Sampler.draw(logits, rows));
+    try (PackedWeights.Use use = packed.use()) {
+      Tensor logits = logits(ids, forward);
+      return new Result(logits, Sampler.draw(logits, rows));
+    }
   }
 
   private Device device() {
@@ -178,6 +204,7 @@ final class DecodingStep implements AutoCloseable {
   @Override
   public void close() {
     changed();
+    packed.close();
     if (stream != null) {
       stream.close();
     }

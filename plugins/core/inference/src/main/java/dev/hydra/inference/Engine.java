@@ -1,18 +1,15 @@
 package dev.hydra.inference;
 
-import dev.hydra.composer.model.BatchState;
-import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.graphs.GraphMode;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
-import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.Tensor;
+import java.util.Objects;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,9 +20,6 @@ import org.jspecify.annotations.Nullable;
  * <p>Sessions are opened from any thread; one thread runs the engine, see {@link EngineThread}.
  */
 public final class Engine implements AutoCloseable {
-  private static final System.Logger LOG = System.getLogger(Engine.class.getName());
-
-  private final Model model;
   private final int vocabulary;
   private final EngineLimits limits;
   private final @Nullable Swapper swapper;
@@ -35,10 +29,8 @@ public final class Engine implements AutoCloseable {
   private final EngineStatistics statistics = new EngineStatistics();
   private final Observations observations = new Observations();
   private final List<Session> reading = new ArrayList<>();
-  private final List<Session> live = new ArrayList<>();
-  private final BatchState batch;
-  private final DecodingStep step;
-  private final SessionEnds ends;
+  private final Decoding decoding;
+  private final OpenSessions open;
 
   /**
    * Creates an engine.
@@ -78,21 +70,14 @@ public final class Engine implements AutoCloseable {
       @Nullable Swapper swapper,
       GraphMode graph) {
     this.swapper = swapper;
-    this.model = model;
     this.vocabulary = Math.min(vocabulary, model.spec().vocabSize());
     this.limits = limits;
-    this.batch = model.batch();
-    this.step =
-        new DecodingStep(
-            model,
-            this.vocabulary,
-            batch,
-            graph,
-            message -> LOG.log(System.Logger.Level.WARNING, message));
     this.prefixes = new PrefixCache(limits.prefixBytes());
-    this.ends = new SessionEnds(statistics, prefixes);
     this.reader = new PromptReader(model, settings, prefixes, statistics);
     this.waiting = new WaitingRoom(limits.waiting());
+    this.open = new OpenSessions(statistics, prefixes);
+    this.decoding =
+        new Decoding(model, this.vocabulary, graph, reader, open, statistics, observations);
   }
 
   /** Returns its bounds. */
@@ -107,7 +92,7 @@ public final class Engine implements AutoCloseable {
 
   /** Returns how many decoding steps were replayed from CUDA graphs. */
   public long replayed() {
-    return step.replayed();
+    return decoding.replayed();
   }
 
   /** Returns its counts. */
@@ -136,11 +121,11 @@ public final class Engine implements AutoCloseable {
 
   /** Opens sessions that were {@link #prepare prepared}, all or none, as {@link #open} does. */
   public void open(List<Session> sessions) {
-    ends.expect(sessions.size());
+    open.opening(sessions.size());
     try {
       waiting.add(sessions, Math.max(0, limits.sessions() - statistics.snapshot().running()));
     } catch (RuntimeException e) {
-      ends.expect(-sessions.size());
+      open.refused(sessions.size());
       throw e;
     }
     sessions.forEach(session -> statistics.opened());
@@ -165,12 +150,12 @@ public final class Engine implements AutoCloseable {
   public boolean step() {
     try (Grad off = Grad.off()) {
       swap();
-      leave(live, true);
-      leave(reading, false);
+      decoding.leaveCancelled();
+      leaveCancelled();
       admit();
       read();
       count();
-      decode();
+      decoding.step();
     }
     count();
     return isBusy();
@@ -183,47 +168,36 @@ public final class Engine implements AutoCloseable {
 
   /** Lets components be exchanged; kept states are of those before. */
   private void swap() {
-    if (swapper == null || !swapper.pending()) {
+    if (swapper == null) {
+      return;
+    }
+    if (!swapper.pending()) {
+      swapper.between(statistics.snapshot().steps(), decoding.states());
       return;
     }
     prefixes.clear();
-    List<ModelState> states = new ArrayList<>(batch.removeAll());
-    List<Session> decoded = List.copyOf(live);
-    live.clear();
-    for (int i = 0; i < decoded.size(); i++) {
-      decoded.get(i).state(states.get(i));
-    }
-    for (Session session : reading) {
-      ModelState state = session.state();
-      if (state != null) {
-        states.add(state);
-      }
-    }
+    List<Session> decoded = decoding.suspend();
+    List<ModelState> states =
+        Stream.concat(decoded.stream(), reading.stream())
+            .map(Session::state)
+            .filter(Objects::nonNull)
+            .toList();
     swapper.boundary(statistics.snapshot().steps(), states);
-    step.changed();
-    decoded.forEach(this::begin);
+    decoded.forEach(decoding::begin);
   }
 
   private void count() {
-    statistics.now(reading.size() + live.size(), waiting.size(), prefixes.bytes());
+    statistics.now(reading.size() + decoding.size(), waiting.size(), prefixes.bytes());
   }
 
-  private void leave(List<Session> sessions, boolean batched) {
-    for (int i = sessions.size() - 1; i >= 0; i--) {
-      Session session = sessions.get(i);
-      if (session.cancelled()) {
-        if (batched) {
-          leaveBatch(i);
-        } else {
-          sessions.remove(i);
-        }
-        ends.finish(session, FinishReason.CANCELLED);
-      }
-    }
+  private void leaveCancelled() {
+    List<Session> cancelled = reading.stream().filter(Session::cancelled).toList();
+    reading.removeAll(cancelled);
+    cancelled.forEach(session -> open.finish(session, FinishReason.CANCELLED));
   }
 
   private void admit() {
-    while (reading.size() + live.size() < limits.sessions()) {
+    while (reading.size() + decoding.size() < limits.sessions()) {
       Session next = waiting.poll().orElse(null);
       if (next == null) {
         return;
@@ -240,140 +214,18 @@ public final class Engine implements AutoCloseable {
         budget -= reader.read(session, budget);
         if (reader.finished(session)) {
           next.remove();
-          begin(session);
+          decoding.begin(session);
         }
       } catch (RuntimeException e) {
         next.remove();
-        ends.fail(session, e);
+        open.fail(session, e);
       }
-    }
-  }
-
-  /** Goes on with a session whose prompt has been read but for its last token, or all of it. */
-  private void begin(Session session) {
-    try {
-      join(session);
-    } catch (RuntimeException e) {
-      ends.fail(session, e);
-    }
-  }
-
-  private void join(Session session) {
-    if (session.request().maxTokens() == 0) {
-      ends.finish(session, FinishReason.LENGTH);
-      return;
-    }
-    ModelState state = session.state();
-    if (state == null) {
-      state = new ModelState();
-      session.state(state);
-    }
-    if (batch.accepts(state) || first(session, state)) {
-      session.state(null);
-      batch.add(state);
-      live.add(session);
-    }
-  }
-
-  /**
-   * Draws where there is no state yet that could be joined with others: after a prompt of one
-   * token, or for a component that has just been swapped in and knows nothing of the text. Says
-   * whether the session goes on.
-   */
-  private boolean first(Session session, ModelState state) {
-    try (PointerScope scope = new PointerScope();
-        ForwardContext forward = ForwardContext.evaluation().with(state)) {
-      Tensor ids = SequenceScorer.ids(model, new int[] {session.last()});
-      Tensor logits = step.logits(ids, forward);
-      int[] tokens = Sampler.draw(logits, List.of(session.row()));
-      return told(new DecodingStep.Result(logits, tokens), List.of(session)).get(0);
-    }
-  }
-
-  private void decode() {
-    if (live.isEmpty()) {
-      return;
-    }
-    List<Boolean> goOn;
-    try (PointerScope scope = new PointerScope()) {
-      long[] last = live.stream().mapToLong(Session::last).toArray();
-      List<SampledRow> rows = live.stream().map(Session::row).toList();
-      long steps = statistics.snapshot().steps();
-      goOn =
-          told(
-              observations.due()
-                  ? step.observed(last, rows, seen -> observations.put(steps, seen))
-                  : step.run(last, rows),
-              live);
-    } catch (RuntimeException e) {
-      List<Session> all = List.copyOf(live);
-      live.clear();
-      batch.close();
-      all.forEach(session -> ends.fail(session, e));
-      return;
-    }
-    for (int i = live.size() - 1; i >= 0; i--) {
-      if (!goOn.get(i)) {
-        leaveBatch(i);
-      }
-    }
-  }
-
-  /** Tells each session the token that was drawn; returns which of them go on. */
-  private List<Boolean> told(DecodingStep.Result drawn, List<Session> sessions) {
-    int[] tokens = drawn.tokens();
-    List<TokenScore> scores = DrawnScores.of(drawn.logits(), tokens, sessions);
-    statistics.drawn(tokens.length);
-    List<Boolean> goOn = new ArrayList<>();
-    for (int i = 0; i < tokens.length; i++) {
-      goOn.add(accept(sessions.get(i), scores.get(i)));
-    }
-    return goOn;
-  }
-
-  private boolean accept(Session session, TokenScore drawn) {
-    try {
-      if (drawn.token() == Sampler.NOT_FINITE) {
-        throw NotFiniteException.logits();
-      }
-      session.add(drawn.token());
-      boolean more = session.listener().token(drawn);
-      if (!more || session.request().endTokens().contains(drawn.token())) {
-        ends.finish(session, FinishReason.STOP);
-        return false;
-      }
-      if (session.drawn() == session.request().maxTokens()) {
-        ends.finish(session, FinishReason.LENGTH);
-        return false;
-      }
-      return true;
-    } catch (RuntimeException e) {
-      ends.fail(session, e);
-      return false;
-    }
-  }
-
-  /**
-   * Lets a session leave the batch, where the last one takes its place. The state that its text was
-   * left in is kept: it has seen all but the last token.
-   */
-  private void leaveBatch(int row) {
-    Session session = live.get(row);
-    Session last = live.remove(live.size() - 1);
-    if (last != session) {
-      live.set(row, last);
-    }
-    if (prefixes.enabled() && reader.reusable(session)) {
-      int[] tokens = session.tokens();
-      prefixes.put(Arrays.copyOf(tokens, tokens.length - 1), batch.remove(row));
-    } else {
-      batch.drop(row);
     }
   }
 
   /** Says whether there is a session that is not over. */
   public boolean isBusy() {
-    return ends.areAwaited();
+    return open.any();
   }
 
   /**
@@ -384,13 +236,11 @@ public final class Engine implements AutoCloseable {
   public void close() {
     List<Session> all = new ArrayList<>(waiting.close());
     all.addAll(reading);
-    all.addAll(live);
+    all.addAll(decoding.abandon());
     reading.clear();
-    live.clear();
-    step.close();
-    batch.close();
+    decoding.close();
     prefixes.close();
-    all.forEach(session -> ends.finish(session, FinishReason.CANCELLED));
+    all.forEach(session -> open.finish(session, FinishReason.CANCELLED));
     count();
   }
 }

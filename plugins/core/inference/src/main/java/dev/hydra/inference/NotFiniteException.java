@@ -36,7 +36,7 @@ public final class NotFiniteException extends RuntimeException {
   /** A sum needs no memory; where it is not finite, it may still have overflowed. */
   private static boolean finite(Tensor tensor) {
     try (PointerScope scope = new PointerScope()) {
-      return Double.isFinite(Tensors.number(Tensors.upcast(tensor).sum()))
+      return Double.isFinite(Tensors.number(tensor.sum()))
           || !Tensors.any(tensor.isfinite().logical_not());
     }
   }

@@ -33,9 +33,19 @@ final class PromptReader {
     this.statistics = statistics;
   }
 
-  /** Says whether the state of a session is of use for others: one with padding is not. */
-  boolean reusable(Session session) {
-    return !padded(session.request().prompt());
+  /** Says whether states of a session are kept, which those of a prompt with padding are not. */
+  boolean keeps(Session session) {
+    return prefixes.enabled() && !padded(session.request().prompt());
+  }
+
+  /**
+   * Keeps the state that a text was left in: it has seen all tokens but the last.
+   *
+   * @param state owned from now on
+   */
+  void keep(Session session, ModelState state) {
+    int[] tokens = session.tokens();
+    prefixes.put(Arrays.copyOf(tokens, tokens.length - 1), state);
   }
 
   /** Says whether all has been read. */
@@ -70,7 +80,7 @@ final class PromptReader {
     if (to > from) {
       forward(session, state, from, to);
       statistics.read(to - from);
-      if (prefixes.enabled() && reusable(session)) {
+      if (keeps(session)) {
         prefixes.put(Arrays.copyOf(prompt, to), state.fork());
       }
     } else if (session.request().scores().prompt()) {
@@ -81,7 +91,7 @@ final class PromptReader {
 
   /** A state that has seen as much of the prompt as is known, or nothing. */
   private ModelState begin(Session session, int[] prompt) {
-    if (!prefixes.enabled() || session.request().scores().prompt() || !reusable(session)) {
+    if (session.request().scores().prompt() || !keeps(session)) {
       return new ModelState();
     }
     Optional<ModelState> known = prefixes.longest(prompt);
@@ -121,10 +131,13 @@ final class PromptReader {
     return scores;
   }
 
-  /** Whether some of the tokens that are read only fill the prompt up. */
+  /** Whether some of the tokens that are read only fill the prompt up, which has others. */
   private boolean padded(int[] prompt) {
-    Optional<Integer> padding = settings.paddingToken();
-    return padding.isPresent()
-        && Arrays.stream(prompt, 0, prompt.length - 1).anyMatch(token -> token == padding.get());
+    if (settings.paddingToken().isEmpty()) {
+      return false;
+    }
+    int padding = settings.paddingToken().get();
+    return Arrays.stream(prompt, 0, prompt.length - 1).anyMatch(token -> token == padding)
+        && Arrays.stream(prompt).anyMatch(token -> token != padding);
   }
 }

@@ -39,4 +39,10 @@ public record Request(
   public Request(int[] prompt, int maxTokens, Sampling sampling, Set<Integer> endTokens) {
     this(prompt, maxTokens, sampling, endTokens, ScoreRequest.NONE);
   }
+
+  /** Returns a request for a text of at most so many tokens, those of the prompt included. */
+  Request within(int tokens) {
+    int room = Math.max(0, tokens - prompt.length);
+    return room >= maxTokens ? this : new Request(prompt, room, sampling, endTokens, scores);
+  }
 }

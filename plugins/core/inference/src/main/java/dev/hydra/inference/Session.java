@@ -6,11 +6,14 @@ import org.jspecify.annotations.Nullable;
 
 /** A text that an engine continues. */
 public final class Session {
+  /** The most tokens of a text: no longer array is sure to be had. */
+  static final int LONGEST = Integer.MAX_VALUE - 8;
+
   private final Request request;
   private final TokenListener listener;
   private final SampledRow row;
   private final long opened = System.nanoTime();
-  private final int[] tokens;
+  private int[] tokens;
   private int length;
   private int drawn;
   private @Nullable ModelState state;
@@ -22,7 +25,7 @@ public final class Session {
     this.listener = listener;
     this.row = new SampledRow(request.sampling(), request.prompt());
     this.length = request.prompt().length;
-    this.tokens = Arrays.copyOf(request.prompt(), length + request.maxTokens());
+    this.tokens = request.prompt();
   }
 
   /** Ends the session at the next step, from any thread; what was drawn stays. */
@@ -73,6 +76,9 @@ public final class Session {
   }
 
   void add(int token) {
+    if (length == tokens.length) {
+      tokens = Arrays.copyOf(tokens, (int) Math.min(LONGEST, 2L * length));
+    }
     tokens[length++] = token;
     drawn++;
     row.drawn(token);

@@ -1,21 +1,17 @@
 package dev.hydra.inference;
 
-import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.Model;
-import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.swap.Swapper;
-import dev.hydra.libtorch.autograd.Grad;
-import dev.hydra.libtorch.runtime.Tensors;
-import java.util.List;
-import java.util.Optional;
+import java.util.function.BooleanSupplier;
 import java.util.function.IntPredicate;
-import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
-/** Continues text with a model: one pass over the prompt, then a token at a time with state. */
+/** Continues one text after the other with a model, by an {@link Engine} on the calling thread. */
 public final class TextGenerator {
+  /** One text at a time: nobody waits, and no other begins as it does. */
+  private static final EngineLimits ONE_TEXT =
+      new EngineLimits(1, 0, Session.LONGEST, EngineLimits.DEFAULT.prefill(), 0);
+
   private final Model model;
   private final int vocabulary;
   private final GenerationSettings settings;
@@ -24,11 +20,12 @@ public final class TextGenerator {
   /**
    * Creates a generator with a model.
    *
+   * @param model stays the caller's; nobody else runs it while a text is continued
    * @param vocabulary how many tokens mean something; a model may have room for more
    * @param settings what some of them mean
    */
   public TextGenerator(Model model, int vocabulary, GenerationSettings settings) {
-    this(model, Math.min(vocabulary, model.spec().vocabSize()), settings, null);
+    this(model, vocabulary, settings, null);
   }
 
   private TextGenerator(
@@ -47,59 +44,54 @@ public final class TextGenerator {
   /**
    * Draws tokens, until there are enough of them or one ends the text.
    *
-   * @param prompt what to continue, at least one token
-   * @param tokens how many to draw
-   * @param sink is given every token as it is drawn; false ends the generation
+   * @param stop asked between tokens, and between chunks of a long prompt, whether to end here
+   * @param sink is given every token as it is drawn; false ends the text
+   * @return why it has ended
    * @throws IllegalArgumentException if the prompt is empty or has a token that the model lacks
    * @throws NotFiniteException if a logit is NaN or infinite
    */
-  public void generate(int[] prompt, int tokens, Sampling sampling, IntPredicate sink) {
-    SequenceScorer.checkTokens(prompt, vocabulary);
-    try (ModelState state = new ModelState();
-        SampledRow row = new SampledRow(sampling, prompt);
-        Grad off = Grad.off()) {
-      int[] next = prompt;
-      for (int drawn = 0; drawn < tokens; drawn++) {
-        if (swapper != null) {
-          swapper.boundary(drawn, state);
+  public FinishReason generate(Request request, BooleanSupplier stop, IntPredicate sink) {
+    Heard heard = new Heard(sink);
+    try (Engine engine = new Engine(model, vocabulary, settings, ONE_TEXT, swapper)) {
+      Session session = engine.open(request.within(Session.LONGEST), heard);
+      do {
+        if (stop.getAsBoolean()) {
+          session.cancel();
         }
-        int token = draw(next, state, row);
-        row.drawn(token);
-        if (!sink.test(token) || settings.endTokens().contains(token)) {
-          return;
-        }
-        next = new int[] {token};
-      }
+      } while (engine.step());
     }
+    return heard.outcome();
   }
 
-  /** Returns where the prompt has the padding token, if it has it, and others. */
-  private Optional<Tensor> padding(Tensor prompt) {
-    if (settings.paddingToken().isEmpty()) {
-      return Optional.empty();
-    }
-    try (Scalar token = new Scalar(settings.paddingToken().get())) {
-      Tensor padding = prompt.eq(token);
-      boolean mixed = Tensors.any(padding) && Tensors.any(padding.logical_not());
-      return mixed ? Optional.of(padding) : Optional.empty();
-    }
-  }
+  private static final class Heard implements TokenListener {
+    private final IntPredicate sink;
+    private FinishReason reason = FinishReason.CANCELLED;
+    private @Nullable RuntimeException problem;
 
-  private int draw(int[] tokens, ModelState state, SampledRow row) {
-    try (PointerScope scope = new PointerScope();
-        ForwardContext forward = ForwardContext.evaluation().with(state)) {
-      Tensor input = SequenceScorer.ids(model, tokens);
-      if (state.position() == 0) {
-        padding(input).ifPresent(forward::padded);
+    Heard(IntPredicate sink) {
+      this.sink = sink;
+    }
+
+    @Override
+    public boolean token(TokenScore token) {
+      return sink.test(token.token());
+    }
+
+    @Override
+    public void finished(FinishReason why) {
+      reason = why;
+    }
+
+    @Override
+    public void failed(RuntimeException why) {
+      problem = why;
+    }
+
+    FinishReason outcome() {
+      if (problem != null) {
+        throw problem;
       }
-      Tensor hidden = model.hidden(input, forward);
-      Tensor last = Tensors.slice(hidden, 1, tokens.length - 1, tokens.length);
-      Tensor logits = Tensors.slice(model.logits(last).squeeze(1), 1, 0, vocabulary);
-      int token = Sampler.draw(logits, List.of(row))[0];
-      if (token == Sampler.NOT_FINITE) {
-        throw NotFiniteException.logits();
-      }
-      return token;
+      return reason;
     }
   }
 }

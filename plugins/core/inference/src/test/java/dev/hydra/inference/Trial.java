@@ -93,7 +93,7 @@ final class Trial {
   }
 
   /** What became of a session. */
-  static final class Heard implements TokenListener {
+  static class Heard implements TokenListener {
     final List<Integer> tokens = new ArrayList<>();
     final List<TokenScore> scores = new ArrayList<>();
     final List<TokenScore> prompt = new ArrayList<>();

@@ -12,6 +12,7 @@ import dev.hydra.api.Router;
 import dev.hydra.api.Site;
 import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
+import dev.hydra.libtorch.nn.LinearInit;
 import java.util.List;
 import java.util.Optional;
 
@@ -54,13 +55,12 @@ public final class MoeFactory implements ComponentFactory<FeedForward> {
     long experts = site.get(EXPERTS);
     long hidden = hidden(site);
     long width = site.width();
-    Init inner = Init.normal(0.02);
-    // Smaller with depth, so that the residual stream's variance does not grow with it (GPT-2).
-    Init outer = Init.normal(0.02 / Math.sqrt(2.0 * site.depth()));
+    Init inner = LinearInit.inner(width);
     Experts chosen =
         new Experts(
             site.parameter("gate_up.weight", inner, experts, 2 * hidden, width),
-            site.parameter("down.weight", outer, experts, width, hidden));
+            site.parameter(
+                "down.weight", LinearInit.outer(site.depth(), hidden), experts, width, hidden));
     long together = site.get(SHARED_HIDDEN);
     if (together == 0) {
       return new Moe(router, chosen, Optional.empty());
@@ -68,7 +68,8 @@ public final class MoeFactory implements ComponentFactory<FeedForward> {
     SharedExperts shared =
         new SharedExperts(
             site.parameter("shared.gate_up.weight", inner, 2 * together, width),
-            site.parameter("shared.down.weight", outer, width, together));
+            site.parameter(
+                "shared.down.weight", LinearInit.outer(site.depth(), together), width, together));
     return new Moe(router, chosen, Optional.of(shared));
   }
 

@@ -29,23 +29,23 @@ final class FusedSlotStates extends CustomFunction {
   private static final int CONTENT = 0;
   private static final int GATE = 1;
   private static final int BEFORE = 2;
-  private static final int RESET = 3;
+  private static final int FIRST = 3;
 
   private final Kernels kernels;
-  private final boolean resets;
+  private final boolean packed;
 
-  private FusedSlotStates(Kernels kernels, boolean resets) {
+  private FusedSlotStates(Kernels kernels, boolean packed) {
     this.kernels = kernels;
-    this.resets = resets;
+    this.packed = packed;
   }
 
   /** What has been found to be possible. */
   record Choice(Kernels kernels) {
     /** Computes {@link SlotStates#of}. */
-    Tensor compute(SlotWriter.Writes writes, Tensor before, Optional<Tensor> reset) {
+    Tensor compute(SlotWriter.Writes writes, Tensor before, Optional<Tensor> first) {
       List<Tensor> inputs = new ArrayList<>(List.of(writes.content(), writes.gate(), before));
-      reset.ifPresent(inputs::add);
-      return new FusedSlotStates(kernels, reset.isPresent())
+      first.ifPresent(inputs::add);
+      return new FusedSlotStates(kernels, first.isPresent())
           .apply(inputs.toArray(Tensor[]::new))[0];
     }
   }
@@ -86,7 +86,7 @@ final class FusedSlotStates extends CustomFunction {
             content,
             fit[GATE],
             fit[BEFORE],
-            resets ? fit[RESET] : null,
+            packed ? fit[FIRST] : null,
             states,
             fit[BEFORE].numel(),
             (int) chunks,
@@ -100,8 +100,8 @@ final class FusedSlotStates extends CustomFunction {
   protected void backward(Context context, Gradients gradients) {
     Tensor content = context.saved(CONTENT);
     Tensor gate = context.saved(GATE);
-    @Nullable Tensor reset = resets ? context.saved(RESET) : null;
-    Tensor states = context.saved(resets ? RESET + 1 : RESET);
+    @Nullable Tensor first = packed ? context.saved(FIRST) : null;
+    Tensor states = context.saved(packed ? FIRST + 1 : FIRST);
     Tensor ofContent = torch.empty_like(content);
     Tensor before = context.saved(BEFORE);
     Tensor ofBefore = torch.empty_like(before);
@@ -115,7 +115,8 @@ final class FusedSlotStates extends CustomFunction {
             states,
             content,
             gate,
-            reset,
+            before,
+            first,
             ofContent,
             products,
             ofBefore,

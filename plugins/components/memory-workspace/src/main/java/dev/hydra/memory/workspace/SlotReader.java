@@ -53,23 +53,45 @@ final class SlotReader {
    *     slots, dim]
    */
   Tensor read(Tensor x, int offset, Tensor states, Pass pass) {
-    long batch = x.size(0);
-    long time = x.size(1);
+    return out(x, attend(Tensors.linear(x, query), offset, states), pass);
+  }
+
+  /**
+   * Reads in packed documents.
+   *
+   * @param x hidden states [batch, time, width]
+   * @param states the slots that nobody wrote, and those after each chunk [batch, chunks + 1,
+   *     slots, dim]
+   */
+  Tensor read(Tensor x, PackedChunks chunks, Tensor states, Pass pass) {
+    Tensor queries = Tensors.linear(x, query);
+    Tensor unwritten = attend(queries, 0, Tensors.slice(states, 1, 0, 1));
+    Tensor written =
+        attend(chunks.readers(queries), 0, Tensors.slice(states, 1, 1, states.size(1)));
+    return out(x, chunks.merge(unwritten, written), pass);
+  }
+
+  /** What tokens read, by their queries [batch, time, dim]: equations (5) and (6). */
+  private Tensor attend(Tensor asking, int offset, Tensor states) {
+    long batch = asking.size(0);
+    long time = asking.size(1);
     long chunks = states.size(1);
     // Tokens of one chunk need no padding; that makes decoding cheap.
     long before = chunks == 1 ? 0 : offset;
     long length = chunks == 1 ? time : chunk;
-    Tensor queries =
-        Tensors.pad(Tensors.linear(x, query), 1, before, chunks * length - before - time);
-    Tensor content = Norms.rms(states, norm, EPSILON, Tensors.type(x));
+    Tensor queries = Tensors.pad(asking, 1, before, chunks * length - before - time);
+    Tensor content = Norms.rms(states, norm, EPSILON, Tensors.type(asking));
     Tensor keys = Tensors.linear(content, key).add(address);
     Tensor values = byHead(content, batch * chunks);
     Tensor read =
         SlotAttention.attend(byHead(queries, batch * chunks), byHead(keys, batch * chunks), values);
-    Tensor tokens =
-        Tensors.slice(
-            read.transpose(1, 2).reshape(batch, chunks * length, -1), 1, before, before + time);
-    FusedTokenGate.Gated gated = gated(x, Tensors.linear(tokens, out));
+    Tensor tokens = read.transpose(1, 2).reshape(batch, chunks * length, -1);
+    return Tensors.slice(tokens, 1, before, before + time);
+  }
+
+  /** Equation (7). */
+  private Tensor out(Tensor x, Tensor read, Pass pass) {
+    FusedTokenGate.Gated gated = gated(x, Tensors.linear(read, out));
     if (pass.observing()) {
       pass.observe("read-gate", gated.gates().mean());
     }

@@ -6,7 +6,6 @@ import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Site;
 import dev.hydra.api.StateCache;
-import dev.hydra.libtorch.nn.DocumentChunks;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
 import java.util.Optional;
@@ -87,17 +86,15 @@ final class Workspace implements Memory {
     if (pass.cache().isPresent()) {
       return resume(x, pass.cache().get(), pass);
     }
-    if (pass.documents().isPresent()) {
-      DocumentChunks chunks = DocumentChunks.of(pass.documents().get(), chunk);
-      return chunks.restore(whole(chunks.align(x), Optional.of(chunks.first()), pass));
-    }
-    return whole(x, Optional.empty(), pass);
-  }
-
-  private Tensor whole(Tensor x, Optional<Tensor> first, Pass pass) {
     // Nobody reads what the last chunk would write.
     long writing = (x.size(1) - 1) / chunk;
-    return reader.read(x, 0, states(x, writing, start(x), first, pass), pass);
+    if (pass.documents().isPresent() && writing > 0) {
+      PackedChunks chunks = PackedChunks.of(pass.documents().get(), chunk);
+      Optional<Tensor> first = Optional.of(chunks.first());
+      Tensor states = states(chunks.written(x), writing, start(x), first, pass);
+      return reader.read(x, chunks, states, pass);
+    }
+    return reader.read(x, 0, states(x, writing, start(x), Optional.empty(), pass), pass);
   }
 
   private Tensor resume(Tensor x, StateCache cache, Pass pass) {
@@ -149,7 +146,7 @@ final class Workspace implements Memory {
    * The slots before the first chunk and after each of the {@code writing} chunks that x begins
    * with: [batch, writing + 1, slots, dim].
    *
-   * @param first bool [batch, chunks]: the chunks that begin with the slots {@code before} the
+   * @param first bool [batch, writing]: the chunks that begin with the slots {@code before} the
    *     first, whatever was written since
    */
   private Tensor states(Tensor x, long writing, Tensor before, Optional<Tensor> first, Pass pass) {
@@ -160,6 +157,6 @@ final class Workspace implements Memory {
     if (pass.observing()) {
       pass.observe("write-gate", writes.gate().mean());
     }
-    return SlotStates.of(writes, before, first.map(each -> Tensors.slice(each, 1, 1, writing + 1)));
+    return SlotStates.of(writes, before, first);
   }
 }

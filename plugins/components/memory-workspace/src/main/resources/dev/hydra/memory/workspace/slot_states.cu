@@ -1,7 +1,7 @@
 // The slots of a workspace, chunk after chunk:
 //
 //   states[0] = initial
-//   states[i + 1] = (1 - gate[i]) states[i] + gate[i] content[i],  or initial where reset[i]
+//   states[i + 1] = (1 - gate[i]) from + gate[i] content[i],  from = first[i] ? initial : states[i]
 //
 // A thread has an element of a slot and walks over the chunks, some of them at once: the next ones are
 // on their way while these are computed.
@@ -12,7 +12,7 @@
 //
 //   content  fp32 [batch, chunks, slots, DIM], gate fp32 [batch, chunks, slots]
 //   initial  fp32 [batch, slots, DIM]
-//   reset    bool [batch, chunks] or null: nowhere
+//   first    bool [batch, chunks]: which chunks begin anew; or null: none but the first of a row
 //   states   fp32 [batch, chunks + 1, slots, DIM]
 typedef long long Long;
 static_assert(DIM % 32 == 0, "see above");
@@ -31,7 +31,7 @@ struct Step {
 
 extern "C" __global__ void __launch_bounds__(THREADS) slot_states(
     const float* __restrict__ content, const float* __restrict__ gate,
-    const float* __restrict__ initial, const unsigned char* __restrict__ reset,
+    const float* __restrict__ initial, const unsigned char* __restrict__ first,
     float* __restrict__ states, Long elements, int chunks, int slots) {
   constexpr int AHEAD = FORWARD_AHEAD;
   Long element = (Long)blockIdx.x * THREADS + threadIdx.x;
@@ -42,7 +42,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) slot_states(
   content += row * chunks * size + at;
   gate += row * chunks * slots + at / DIM;
   states += row * (chunks + 1) * size + at;
-  if (reset != nullptr) reset += row * chunks;
+  if (first != nullptr) first += row * chunks;
 
   auto fetch = [&](int base) {
     Step<AHEAD> step;
@@ -51,21 +51,22 @@ extern "C" __global__ void __launch_bounds__(THREADS) slot_states(
       bool some = base + k < chunks;
       step.content[k] = some ? content[(Long)(base + k) * size] : 0.0f;
       step.open[k] = some ? gate[(Long)(base + k) * slots] : 0.0f;
-      step.anew[k] = some && reset != nullptr && reset[base + k];
+      step.anew[k] = some && first != nullptr && first[base + k];
     }
     return step;
   };
 
-  float first = initial[element];
-  float state = first;
-  states[0] = first;
+  float start = initial[element];
+  float state = start;
+  states[0] = start;
   Step<AHEAD> next = fetch(0);
   for (int base = 0; base < chunks; base += AHEAD) {
     Step<AHEAD> now = next;
     next = fetch(base + AHEAD);
 #pragma unroll
     for (int k = 0; k < AHEAD; k++) {
-      state = now.anew[k] ? first : state + now.open[k] * (now.content[k] - state);
+      float from = now.anew[k] ? start : state;
+      state = from + now.open[k] * (now.content[k] - from);
       if (base + k < chunks) states[(Long)(base + k + 1) * size] = state;
     }
   }
@@ -78,7 +79,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) slot_states(
 extern "C" __global__ void __launch_bounds__(THREADS) slot_states_backward(
     const float* __restrict__ arriving, const float* __restrict__ states,
     const float* __restrict__ content, const float* __restrict__ gate,
-    const unsigned char* __restrict__ reset, float* __restrict__ content_gradient,
+    const float* __restrict__ initial, const unsigned char* __restrict__ first,
+    float* __restrict__ content_gradient,
     float* __restrict__ gate_products, float* __restrict__ initial_gradient, Long elements,
     int chunks, int slots) {
   Long element = (Long)blockIdx.x * THREADS + threadIdx.x;
@@ -92,7 +94,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) slot_states_backward(
   content_gradient += row * chunks * size + at;
   gate += row * chunks * slots + at / DIM;
   gate_products += (row * chunks * size + at) / 32;
-  if (reset != nullptr) reset += row * chunks;
+  if (first != nullptr) first += row * chunks;
 
   constexpr int AHEAD = BACKWARD_AHEAD;
   struct Back : Step<AHEAD> {
@@ -109,12 +111,13 @@ extern "C" __global__ void __launch_bounds__(THREADS) slot_states_backward(
       step.before[k] = some ? states[(Long)i * size] : 0.0f;
       step.content[k] = some ? content[(Long)i * size] : 0.0f;
       step.open[k] = some ? gate[(Long)i * slots] : 0.0f;
-      step.anew[k] = some && reset != nullptr && reset[i];
+      step.anew[k] = some && first != nullptr && first[i];
     }
     return step;
   };
 
-  float of_first = 0.0f;
+  float start = initial[element];
+  float of_start = 0.0f;
   float later = 0.0f;  // what arrives at a state from the next one
   Back next = fetch(chunks - 1);
   for (int base = chunks - 1; base >= 0; base -= AHEAD) {
@@ -124,10 +127,11 @@ extern "C" __global__ void __launch_bounds__(THREADS) slot_states_backward(
     for (int k = 0; k < AHEAD; k++) {
       int i = base - k;
       float change = now.own[k] + later;
-      float product = now.anew[k] ? 0.0f : change * (now.content[k] - now.before[k]);
-      float of_content = now.anew[k] ? 0.0f : change * now.open[k];
-      if (now.anew[k]) of_first += change;
-      later = now.anew[k] ? 0.0f : change - of_content;
+      float product = change * (now.content[k] - (now.anew[k] ? start : now.before[k]));
+      float of_content = change * now.open[k];
+      float of_from = change - of_content;
+      if (now.anew[k]) of_start += of_from;
+      later = now.anew[k] ? 0.0f : of_from;
 #pragma unroll
       for (int mask = 16; mask > 0; mask /= 2) product += __shfl_xor_sync(0xffffffffu, product, mask);
       if (i >= 0) {
@@ -136,5 +140,5 @@ extern "C" __global__ void __launch_bounds__(THREADS) slot_states_backward(
       }
     }
   }
-  initial_gradient[element] = arriving[0] + later + of_first;
+  initial_gradient[element] = arriving[0] + later + of_start;
 }

@@ -47,12 +47,12 @@ class FusedSlotStatesTest {
     given.put("direction", random.values(batch, chunks + 1L, slots, dim));
     given.replaceAll((what, value) -> value.to(ScalarType.Float).to(ScalarType.Double));
     try (Scalar often = new Scalar(1.3)) {
-      Optional<Tensor> reset =
+      Optional<Tensor> first =
           packed ? Optional.of(random.values(batch, chunks).gt(often)) : Optional.empty();
-      Map<String, Tensor> fused = run(KernelMode.FUSED, "cuda", ScalarType.Float, given, reset);
-      near(fused, run(KernelMode.PLAIN, "cpu", ScalarType.Double, given, reset));
-      near(fused, run(KernelMode.PLAIN, "cuda", ScalarType.Float, given, reset));
-      run(KernelMode.FUSED, "cuda", ScalarType.Float, given, reset)
+      Map<String, Tensor> fused = run(KernelMode.FUSED, "cuda", ScalarType.Float, given, first);
+      near(fused, run(KernelMode.PLAIN, "cpu", ScalarType.Double, given, first));
+      near(fused, run(KernelMode.PLAIN, "cuda", ScalarType.Float, given, first));
+      run(KernelMode.FUSED, "cuda", ScalarType.Float, given, first)
           .forEach((what, again) -> assertTrue(again.equal(fused.get(what)), what + " changed"));
     }
   }
@@ -62,7 +62,7 @@ class FusedSlotStatesTest {
       String device,
       ScalarType type,
       Map<String, Tensor> given,
-      Optional<Tensor> reset) {
+      Optional<Tensor> first) {
     Device on = new Device(device);
     try (KernelMode.Setting kernels = mode.set()) {
       Map<String, Tensor> found = new TreeMap<>();
@@ -74,7 +74,7 @@ class FusedSlotStatesTest {
           mode == KernelMode.FUSED, FusedSlotStates.of(writes, found.get("before")).isPresent());
       Tensor states =
           SlotStates.of(
-              writes, found.get("before"), reset.map(each -> each.to(on, ScalarType.Bool)));
+              writes, found.get("before"), first.map(each -> each.to(on, ScalarType.Bool)));
       Backward.run(states.mul(given.get("direction").to(on, type)).sum());
       found.replaceAll((what, leaf) -> leaf.grad());
       found.put("states", states);

@@ -73,6 +73,9 @@ final class AttentionMixer implements Mixer {
       cache.get().put(KeptKeys.VALUES, Tensors.pad(qkv.v(), 1, absent, 0));
       cache.get().put(KeptKeys.PADDING, Tensors.range(absent, absent + 1, x));
     }
+    if (real.size(0) == 0) { // kernels divide by the number of queries
+      return torch.zeros_like(x);
+    }
     Tensor y = projections.out(attend(qkv, new KeptKeys(pattern, 0), Optional.empty()));
     return torch.zeros_like(x).index_copy(1, real, y);
   }

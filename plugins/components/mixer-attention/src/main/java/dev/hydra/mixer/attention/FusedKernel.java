@@ -1,5 +1,6 @@
 package dev.hydra.mixer.attention;
 
+import dev.hydra.libtorch.runtime.CpuThreads;
 import dev.hydra.libtorch.runtime.OpenBlas;
 import dev.hydra.libtorch.runtime.Operators;
 import dev.hydra.libtorch.runtime.Operators.Operator;
@@ -21,6 +22,9 @@ record FusedKernel(double scale) implements BlockKernel {
       Operators.find("aten::_scaled_dot_product_flash_attention_for_cpu_backward", "");
   private static final double NO_DROPOUT = 0;
 
+  /** Of keys with so many numbers, one query is faster with all threads. */
+  private static final long MANY_KEYS = 1 << 18;
+
   @Override
   public Tensor[] forward(Tensor q, Tensor k, Tensor v, Tensor visible) {
     Tensor[] results = attend(q, k, v, false, mask(q, visible), scale);
@@ -39,7 +43,9 @@ record FusedKernel(double scale) implements BlockKernel {
   /** The result and its normaliser; {@code mask} is added to the scores. */
   static Tensor[] attend(
       Tensor q, Tensor k, Tensor v, boolean causal, @Nullable Tensor mask, double scale) {
-    return OpenBlas.unthreaded(() -> FORWARD.call(q, k, v, NO_DROPOUT, causal, mask, scale));
+    return CpuThreads.all(
+        k.numel() >= MANY_KEYS,
+        () -> OpenBlas.unthreaded(() -> FORWARD.call(q, k, v, NO_DROPOUT, causal, mask, scale)));
   }
 
   /** The gradients of queries, keys and values. */

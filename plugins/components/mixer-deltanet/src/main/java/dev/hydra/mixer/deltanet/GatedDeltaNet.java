@@ -113,7 +113,9 @@ final class GatedDeltaNet implements Mixer {
   private Tensor apply(GatedDeltaRule.Input input, Optional<StateCache> cache) {
     boolean single = cache.isPresent() && input.v().size(1) == 1;
     GatedDeltaRule.Output output =
-        single ? GatedDeltaRule.step(input) : GatedDeltaRule.of(input, chunk);
+        single
+            ? GatedDeltaRule.step(input, cache.orElseThrow().decoding())
+            : GatedDeltaRule.of(input, chunk);
     cache.ifPresent(c -> c.put(STATE, output.state()));
     return output.y();
   }

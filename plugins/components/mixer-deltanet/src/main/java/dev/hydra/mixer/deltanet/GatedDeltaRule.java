@@ -84,18 +84,32 @@ final class GatedDeltaRule {
     return ChunkedDeltaRule.compute(in, chunk);
   }
 
-  /** Computes a single token as the rule says, for decoding. */
-  static Output step(Input in) {
+  /**
+   * Computes a single token as the rule says, for decoding.
+   *
+   * @param inPlace whether the initial state becomes the one after it
+   */
+  static Output step(Input in, boolean inPlace) {
     Tensor q = row(in.q, in);
     Tensor k = row(in.k, in);
     Tensor v = row(in.v, in);
     Tensor beta = in.beta(perHead(in.strength));
-    Optional<Tensor> left = in.initial.map(before -> before.mul(perHead(in.log).exp()));
-    Tensor error = left.map(s -> v.sub(k.matmul(s))).orElse(v);
-    Tensor written = k.transpose(2, 3).mul(error.mul(beta));
-    Tensor state = left.map(s -> s.add(written)).orElse(written);
+    Tensor keys = k.transpose(2, 3);
+    Tensor state =
+        in.initial()
+            .map(before -> decayed(before, perHead(in.log).exp(), inPlace))
+            .map(left -> written(left, keys, v.sub(k.matmul(left)).mul(beta), inPlace))
+            .orElseGet(() -> keys.mul(v.mul(beta)));
     Tensor y = q.matmul(state).transpose(1, 2);
     return new Output(Tensors.cast(y, Tensors.type(in.v)), state);
+  }
+
+  private static Tensor decayed(Tensor state, Tensor decay, boolean inPlace) {
+    return inPlace ? state.mul_(decay) : state.mul(decay);
+  }
+
+  private static Tensor written(Tensor state, Tensor keys, Tensor values, boolean inPlace) {
+    return inPlace ? state.addcmul_(keys, values) : state.addcmul(keys, values);
   }
 
   /** The only token of [batch, 1, heads, dim] as [batch, heads, 1, dim]. */

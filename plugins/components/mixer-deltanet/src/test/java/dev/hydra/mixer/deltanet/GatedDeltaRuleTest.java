@@ -1,9 +1,11 @@
 package dev.hydra.mixer.deltanet;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.libtorch.autograd.Backward;
+import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import java.util.ArrayList;
@@ -74,9 +76,23 @@ class GatedDeltaRuleTest {
     // Without a state before it, nothing decays.
     leaves.remove(in.log());
     List<double[]> naive = results(NaiveDeltaRule.of(in), leaves, outward, onward);
-    List<double[]> stepped = results(GatedDeltaRule.step(in), leaves, outward, onward);
+    List<double[]> stepped = results(GatedDeltaRule.step(in, false), leaves, outward, onward);
     for (int i = 0; i < naive.size(); i++) {
       assertArrayEquals(naive.get(i), stepped.get(i), 1e-13, "result " + i);
+    }
+  }
+
+  @Test
+  void stepInPlaceLeavesTheStateWhereItWas() {
+    try (Grad off = Grad.off()) {
+      GatedDeltaRule.Input in = input(1, 2, true, false);
+      GatedDeltaRule.Output expected = GatedDeltaRule.step(in, false);
+      double[] state = Tensors.numbers(expected.state());
+      GatedDeltaRule.Output out = GatedDeltaRule.step(in, true);
+      assertArrayEquals(Tensors.numbers(expected.y()), Tensors.numbers(out.y()), 1e-13);
+      assertArrayEquals(state, Tensors.numbers(in.initial().orElseThrow()), 1e-13);
+      assertEquals(
+          in.initial().orElseThrow().data_ptr().address(), out.state().data_ptr().address());
     }
   }
 

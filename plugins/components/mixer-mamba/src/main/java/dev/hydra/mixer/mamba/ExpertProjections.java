@@ -7,6 +7,7 @@ import dev.hydra.api.Routing;
 import dev.hydra.api.Site;
 import dev.hydra.libtorch.nn.ExpertDispatch;
 import dev.hydra.libtorch.nn.GroupedLinear;
+import dev.hydra.libtorch.nn.LinearInit;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
@@ -25,14 +26,14 @@ record ExpertProjections(
     implements Projections.Source {
   static ExpertProjections of(Site site, MambaShape shape, Router router, long experts) {
     long inner = shape.inner();
-    Init init = Init.normal(0.02);
     return new ExpertProjections(
         router,
-        site.parameter("in_proj.weight", init, experts, 2 * inner, site.width()),
+        site.parameter(
+            "in_proj.weight", LinearInit.inner(site.width()), experts, 2 * inner, site.width()),
         site.get(StateSpaceOptions.BIAS)
             ? Optional.of(site.parameter("in_proj.bias", Init.zeros(), 2 * inner))
             : Optional.empty(),
-        site.parameter("x_proj.weight", init, experts, shape.selected(), inner),
+        site.parameter("x_proj.weight", LinearInit.inner(inner), experts, shape.selected(), inner),
         site.parameter("dt_proj.weight", shape.stepInit(), experts, inner, shape.dtRank()));
   }
 

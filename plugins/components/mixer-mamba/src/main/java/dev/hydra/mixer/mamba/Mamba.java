@@ -93,7 +93,9 @@ final class Mamba implements Mixer {
   private Tensor scan(ScanInput input, Optional<StateCache> cache) {
     boolean single = cache.isPresent() && input.x().size(1) == 1;
     SelectiveScan.Output output =
-        single ? SelectiveScan.step(input) : SelectiveScan.chunked(input, chunk);
+        single
+            ? SelectiveScan.step(input, cache.orElseThrow().decoding())
+            : SelectiveScan.chunked(input, chunk);
     cache.ifPresent(c -> c.put(STATE, output.state()));
     return output.y();
   }

@@ -127,7 +127,7 @@ final class Mamba2 implements Mixer {
         .filter(StateCache::decoding)
         .flatMap(here -> FusedSsdStep.of(input))
         .map(fused -> fused.compute(input))
-        .orElseGet(() -> Ssd.step(input));
+        .orElseGet(() -> Ssd.step(input, cache.orElseThrow().decoding()));
   }
 
   private Tensor scan(SsdInput input, Optional<StateCache> cache) {

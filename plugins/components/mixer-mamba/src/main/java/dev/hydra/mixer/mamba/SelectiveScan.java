@@ -40,16 +40,23 @@ final class SelectiveScan {
         .orElseGet(() -> ChunkedScan.compute(in, chunk));
   }
 
-  /** Computes a single token, for decoding. */
-  static Output step(ScanInput in) {
+  /**
+   * Computes a single token, for decoding.
+   *
+   * @param inPlace whether the initial state becomes the one after it
+   */
+  static Output step(ScanInput in, boolean inPlace) {
     ScalarType accumulationType = Tensors.type(in.dt());
     Tensor dt = in.dt().squeeze(1).unsqueeze(-1);
     Tensor x = Tensors.cast(in.x().squeeze(1), accumulationType).unsqueeze(-1);
     Tensor b = Tensors.cast(in.b(), accumulationType);
     Tensor c = Tensors.cast(in.c().squeeze(1), accumulationType).unsqueeze(-1);
-    Tensor added = x.mul(dt).mul(b);
+    Tensor values = x.mul(dt);
+    Tensor decay = dt.mul(in.a()).exp();
     Tensor state =
-        in.initial().map(before -> dt.mul(in.a()).exp().mul(before).add(added)).orElse(added);
+        in.initial()
+            .map(i -> (inPlace ? i.mul_(decay) : i.mul(decay)).addcmul_(values, b))
+            .orElseGet(() -> values.mul(b));
     Tensor y = state.matmul(c).squeeze(-1);
     return new Output(Tensors.cast(y, Tensors.type(in.x())).unsqueeze(1), state);
   }

@@ -57,26 +57,39 @@ final class Ssd {
     return ChunkedSsd.compute(in, chunk, in.x().is_cuda() ? Integer.MAX_VALUE : CPU_AT_ONCE);
   }
 
-  /** Computes {@link #of} for a single token, for decoding. */
-  static Output step(SsdInput in) {
-    Output output = step(in.scan());
+  /**
+   * Computes {@link #of} for a single token, for decoding.
+   *
+   * @param inPlace whether the initial state becomes the one after it
+   */
+  static Output step(SsdInput in, boolean inPlace) {
+    Output output = step(in.scan(), inPlace);
     return new Output(in.skipping(output.y()), output.state());
   }
 
   /** Computes a single token as the recurrence says. */
-  static Output step(ScanInput in) {
+  static Output step(ScanInput in, boolean inPlace) {
     ScalarType accumulationType = Tensors.type(in.dt());
     long groups = in.b().size(2);
     long shared = in.x().size(2) / groups;
     Tensor dt = in.dt().squeeze(1).unflatten(1, groups, shared).unsqueeze(-1);
     Tensor x = Tensors.cast(in.x().squeeze(1), accumulationType).unflatten(1, groups, shared);
     Tensor b = Tensors.cast(in.b().squeeze(1), accumulationType).unsqueeze(2).unsqueeze(3);
-    Tensor c = Tensors.cast(in.c().squeeze(1), accumulationType).unsqueeze(2).unsqueeze(-1);
-    Tensor added = x.mul(dt).unsqueeze(-1).mul(b);
+    Tensor c = Tensors.cast(in.c().squeeze(1), accumulationType).unsqueeze(-1);
+    Tensor values = x.mul(dt).unsqueeze(-1);
     Tensor decay = dt.mul(in.a().view(groups, shared, 1)).exp().unsqueeze(-1);
     Tensor state =
-        in.initial().map(i -> i.unflatten(1, groups, shared).mul(decay).add(added)).orElse(added);
-    Tensor y = state.matmul(c).squeeze(-1).flatten(1, 2);
-    return new Output(Tensors.cast(y, Tensors.type(in.x())).unsqueeze(1), state.flatten(1, 2));
+        in.initial()
+            .map(i -> i.unflatten(1, groups, shared))
+            .map(i -> (inPlace ? i.mul_(decay) : i.mul(decay)).addcmul_(values, b))
+            .orElseGet(() -> values.mul(b));
+    // Heads that share B and C are one matrix; a stack of one is multiplied faster as a matrix.
+    Tensor matrices = state.flatten(2, 3).flatten(0, 1);
+    Tensor y =
+        matrices.size(0) == 1
+            ? Tensors.linear(c.reshape(1, -1), matrices.squeeze(0))
+            : matrices.bmm(c.flatten(0, 1));
+    return new Output(
+        Tensors.cast(y, Tensors.type(in.x())).reshape(Tensors.sizes(in.x())), state.flatten(1, 2));
   }
 }

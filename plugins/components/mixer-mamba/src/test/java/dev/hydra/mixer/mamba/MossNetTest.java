@@ -202,7 +202,7 @@ class MossNetTest {
     try (Grad off = Grad.off()) {
       for (Parameter parameter : mixer.parameters().all()) {
         if (parameter.name().contains("_proj.weight") && !parameter.name().contains("dt_proj")) {
-          mixer.parameters().load(parameter.name(), Tensors.mul(parameter.master(), 15));
+          mixer.parameters().load(parameter.name(), Tensors.mul(parameter.master(), 2));
         }
       }
     }

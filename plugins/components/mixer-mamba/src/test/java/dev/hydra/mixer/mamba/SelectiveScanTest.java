@@ -1,6 +1,7 @@
 package dev.hydra.mixer.mamba;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.libtorch.autograd.Backward;
@@ -56,9 +57,19 @@ class SelectiveScanTest {
   void stepAgreesWithTheRecurrence(boolean continued) {
     ScanInput in = input(1, continued, false);
     NaiveScan naive = NaiveScan.of(in);
-    SelectiveScan.Output out = SelectiveScan.step(in);
+    SelectiveScan.Output out = SelectiveScan.step(in, false);
     assertArrayEquals(naive.y, Tensors.numbers(out.y()), 1e-12);
     assertArrayEquals(naive.h, Tensors.numbers(out.state()), 1e-12);
+  }
+
+  @Test
+  void stepInPlaceLeavesTheStateWhereItWas() {
+    ScanInput in = input(1, true, false);
+    NaiveScan naive = NaiveScan.of(in);
+    SelectiveScan.Output out = SelectiveScan.step(in, true);
+    assertArrayEquals(naive.y, Tensors.numbers(out.y()), 1e-12);
+    assertArrayEquals(naive.h, Tensors.numbers(in.initial().orElseThrow()), 1e-12);
+    assertEquals(in.initial().orElseThrow().data_ptr().address(), out.state().data_ptr().address());
   }
 
   @ParameterizedTest

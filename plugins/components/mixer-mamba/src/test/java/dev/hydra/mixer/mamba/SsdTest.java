@@ -83,9 +83,19 @@ class SsdTest {
   void stepAgreesWithTheRecurrence(int groups, boolean continued) {
     ScanInput in = input(1, groups, continued, false);
     NaiveSsd naive = naive(in);
-    Ssd.Output out = Ssd.step(in);
+    Ssd.Output out = Ssd.step(in, false);
     assertArrayEquals(naive.y, Tensors.numbers(out.y()), 1e-12);
     assertArrayEquals(naive.h, Tensors.numbers(out.state()), 1e-12);
+  }
+
+  @Test
+  void stepInPlaceLeavesTheStateWhereItWas() {
+    ScanInput in = input(1, 2, true, false);
+    NaiveSsd naive = naive(in);
+    Ssd.Output out = Ssd.step(in, true);
+    assertArrayEquals(naive.y, Tensors.numbers(out.y()), 1e-12);
+    assertArrayEquals(naive.h, Tensors.numbers(in.initial().orElseThrow()), 1e-12);
+    assertEquals(in.initial().orElseThrow().data_ptr().address(), out.state().data_ptr().address());
   }
 
   @ParameterizedTest

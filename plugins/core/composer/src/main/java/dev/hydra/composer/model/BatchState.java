@@ -82,7 +82,8 @@ public final class BatchState implements AutoCloseable {
   /**
    * Adds a row at the end.
    *
-   * @param state that of a text that is {@link #accepts accepted}; owned from now on
+   * @param state that of a text that is {@link #accepts accepted}; owned from now on, unless this
+   *     fails, as where there is no memory left: then the other rows are as they were
    */
   public void add(ModelState state) {
     if (!accepts(state)) {
@@ -101,16 +102,22 @@ public final class BatchState implements AutoCloseable {
     int row = rows.size();
     rows.add(state);
     rowsChanged();
-    sites.forEach((path, site) -> site.load(row, state.site(path)));
-    Scopes.run(() -> place(row));
+    try {
+      sites.forEach((path, site) -> site.load(row, state.site(path)));
+      Scopes.run(() -> place(row));
+    } catch (RuntimeException e) {
+      rows.remove(row);
+      rowsChanged();
+      throw e;
+    }
   }
 
+  /** Makes room, which there is once all buffers have it: making them may fail. */
   private void resize(int newRoom) {
-    room = newRoom;
     Tensor before = positions;
     Scopes.run(
         () -> {
-          Tensor zeros = torch.zeros(new long[] {room}).to(device, ScalarType.Long);
+          Tensor zeros = torch.zeros(new long[] {newRoom}).to(device, ScalarType.Long);
           positions = Scopes.own(zeros);
           if (before != null) {
             zeros.narrow(0, 0, before.size(0)).copy_(before);
@@ -119,8 +126,9 @@ public final class BatchState implements AutoCloseable {
     if (before != null) {
       before.close();
     }
-    sites.values().forEach(site -> site.resize(room));
     moved();
+    sites.values().forEach(site -> site.resize(newRoom));
+    room = newRoom;
   }
 
   /** Tells the device where a row is. */

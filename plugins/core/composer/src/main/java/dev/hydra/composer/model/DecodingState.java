@@ -46,8 +46,9 @@ final class DecodingState implements StateCache, AutoCloseable {
                 () -> {
                   Optional<Tensor> part = from.take(name);
                   if (part.isPresent()) {
-                    load(spec, row, part.get(), from.position());
-                    part.get().close();
+                    try (Tensor taken = part.get()) {
+                      load(spec, row, taken, from.position());
+                    }
                   } else if (buffers.containsKey(name)) {
                     buffer(name).select(0, row).zero_();
                   }

@@ -35,13 +35,27 @@ interface Gate {
    *
    * @param weight [1, width], in the master type
    * @param bias [1], in the master type
+   * @param cost see {@link GateSpec.Learned}
    */
-  record Learned(Tensor weight, Tensor bias) implements Gate {
+  record Learned(Tensor weight, Tensor bias, double cost) implements Gate {
+    private static final String COST = "gate-cost";
+
     @Override
     public Tensor apply(Tensor y, Tensor normed, SitePass pass) {
-      Tensor beta = Tensors.linear(normed, weight, bias).sigmoid();
+      Tensor beta = beta(normed);
       observe(beta, pass);
       return y.mul(beta);
+    }
+
+    /** Adds its cost to the loss of a training step, whichever way the gate itself is computed. */
+    void charge(Tensor normed, SitePass pass) {
+      if (cost > 0 && pass.training()) {
+        pass.auxiliaryLoss(COST, Tensors.mul(beta(normed).mean(), cost));
+      }
+    }
+
+    private Tensor beta(Tensor normed) {
+      return Tensors.linear(normed, weight, bias).sigmoid();
     }
   }
 
@@ -65,12 +79,12 @@ interface Gate {
     if (spec instanceof GateSpec.Scalar scalar) {
       Tensor gate = parameters.borrow(path, scalar(path, scalar.initial()));
       return new Scalar(gate);
-    } else if (spec instanceof GateSpec.Learned) {
+    } else if (spec instanceof GateSpec.Learned learned) {
       Tensor weight =
           parameters.borrow(
               path + ".weight", ParameterSpec.of("weight", Init.zeros(), 1, width).inFp32());
       Tensor bias = parameters.borrow(path + ".bias", scalar("bias", LEARNED_BIAS));
-      return new Learned(weight, bias);
+      return new Learned(weight, bias, learned.cost());
     }
     return NONE;
   }

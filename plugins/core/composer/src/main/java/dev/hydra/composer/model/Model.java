@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -49,8 +50,34 @@ public final class Model implements AutoCloseable {
    */
   public static Model build(ModelSpec spec, Components components, Placement precision, long seed) {
     ParameterStore store = new ParameterStore(precision, seed);
+    store.later();
+    return build(spec, components, precision, store, ParameterStore::draw);
+  }
+
+  /**
+   * Builds a model that is not trained, for {@link ModelFiles#load} to read: until then its
+   * parameters have no values. They are in the compute type only, without masters.
+   *
+   * @param spec what to build
+   * @param components the component types that there are
+   * @param precision where it lives and in which type it computes
+   * @throws ConfigException if a component's configuration is wrong
+   */
+  public static Model toRead(ModelSpec spec, Components components, Placement precision) {
+    ParameterStore store = ParameterStore.toRead(precision);
+    return build(spec, components, precision, store, ParameterStore::read);
+  }
+
+  private static Model build(
+      ModelSpec spec,
+      Components components,
+      Placement precision,
+      ParameterStore store,
+      Consumer<ParameterStore> values) {
     try {
-      return new Model(spec, precision, store, components);
+      Model model = new Model(spec, precision, store, components);
+      values.accept(store);
+      return model;
     } catch (RuntimeException | Error e) {
       store.close();
       throw e;
@@ -187,8 +214,12 @@ public final class Model implements AutoCloseable {
    * @param share from 0 to 1
    */
   public void grow(Set<SitePath> sites, double share) {
-    Tensor like = store.all().iterator().next().master();
-    structure.blocks().forEach(block -> block.grow(sites, share, like));
+    Scopes.run(
+        () -> {
+          Tensor any = store.all().iterator().next().master().detach();
+          Tensor like = Tensors.cast(any.view(-1).narrow(0, 0, 1), precision.master());
+          structure.blocks().forEach(block -> block.grow(sites, share, like));
+        });
   }
 
   /** Lets all paths count in full. */

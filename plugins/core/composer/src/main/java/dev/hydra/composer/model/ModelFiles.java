@@ -102,7 +102,8 @@ public final class ModelFiles {
    *
    * @throws MisfitException if the file lacks or has more than the model's parameters, listing the
    *     first of them; the model is then unchanged
-   * @throws IOException if it is damaged; the model is then unchanged
+   * @throws IOException if its header is damaged, the model is then unchanged; or if it cannot be
+   *     read to its end, then some parameters have their values
    */
   public static void load(Model model, Path file) throws IOException {
     LowRankAdapters adapters = model.parameters().adapters();
@@ -111,20 +112,17 @@ public final class ModelFiles {
           adapters.isEmpty() ? ModelTensors.merged(tensors) : ModelTensors.of(tensors);
       check(model, file, values);
       checkScale(adapters, file, tensors);
-      for (Parameter parameter : model.parameters().all()) {
-        try (PointerScope scope = new PointerScope()) {
-          model.parameters().load(parameter.name(), values.read(parameter.name()));
-        }
-      }
+      values.into(model.parameters().all());
     }
     adapters.merge();
   }
 
   /**
-   * Reads other tensors for some of the parameters of a model that is not adapted; those that it
-   * lacks are left out.
+   * Reads all parameters of a model that is not adapted, other tensors for some of them; those that
+   * it lacks are left out.
    *
    * @param file the parameters, to which adapters among the others add
+   * @throws MisfitException if that file lacks or has more than the model's parameters
    * @throws IOException if a file is damaged, or a tensor has another shape than its parameter
    */
   public static void load(Model model, Path file, TensorReplacements replacements)
@@ -132,15 +130,10 @@ public final class ModelFiles {
     try (SafetensorsFile tensors = SafetensorsFile.open(file);
         SafetensorsFile others = SafetensorsFile.open(replacements.file())) {
       ModelTensors values = ModelTensors.merged(tensors).with(others, replacements.names());
-      for (String name : values.replaced()) {
-        if (model.parameters().has(name)) {
-          try (PointerScope scope = new PointerScope()) {
-            model.parameters().load(name, values.read(name));
-          } catch (IllegalArgumentException e) {
-            throw new IOException(replacements.file() + ": " + e.getMessage(), e);
-          }
-        }
-      }
+      check(model, file, values);
+      values.into(model.parameters().all());
+    } catch (IllegalArgumentException e) {
+      throw new IOException(e.getMessage(), e);
     }
   }
 

@@ -167,7 +167,7 @@ public record ModelSummary(
           whole.flops() / (double) tokens,
           next.flops(),
           TrainingMemory.of(model, compute, at).peak(),
-          working + next.state() * computeBytes);
+          working + DecodingMemory.state(model, compute, tokens + 1));
     }
 
     private Cost cost(Workload work) {

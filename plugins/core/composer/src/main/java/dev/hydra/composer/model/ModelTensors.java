@@ -4,12 +4,14 @@ import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.libtorch.safetensors.SafetensorsFile;
 import dev.hydra.libtorch.safetensors.TensorInfo;
 import java.io.IOException;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -109,6 +111,33 @@ record ModelTensors(
     Tensor b = part(name + LowRankAdapters.B);
     Tensor base = Tensors.cast(part(name), Tensors.type(a));
     return LowRankAdapter.merged(base, a, b, scale);
+  }
+
+  /**
+   * Reads parameters, converted to their types. What adapters add to is read one by one, all else
+   * at once.
+   *
+   * @throws IllegalArgumentException if one has another shape
+   */
+  void into(Collection<Parameter> parameters) throws IOException {
+    Map<String, Tensor> own = new LinkedHashMap<>();
+    Map<String, Tensor> other = new LinkedHashMap<>();
+    for (Parameter parameter : parameters) {
+      String name = parameter.name();
+      String replacement = names.get(name);
+      if (adapted.contains(name)) {
+        try (PointerScope scope = new PointerScope()) {
+          parameter.load(read(name));
+        }
+      } else if (replacement != null) {
+        other.put(replacement, parameter.master());
+      } else {
+        own.put(name, parameter.master());
+      }
+    }
+    file.read(own);
+    others.read(other);
+    parameters.forEach(Parameter::loaded);
   }
 
   private Tensor part(String name) throws IOException {

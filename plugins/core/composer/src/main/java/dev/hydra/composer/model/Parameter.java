@@ -14,7 +14,8 @@ import org.bytedeco.pytorch.Tensor;
  *
  * @param name its full name, such as {@code blocks.3.mixer.in_proj.weight}
  * @param spec how the component described it
- * @param master the fp32 master (float64 in checks), which optimizers change and checkpoints keep
+ * @param master the fp32 master (float64 in checks), which optimizers change and checkpoints keep;
+ *     in a model that was {@linkplain Model#toRead built to be read} the working copy
  * @param working what components compute with; the master itself where the types are the same
  * @param unused whether it is left of a component that is gone, kept for its value only
  * @param frozen whether it is not trained although its component would have it trained
@@ -99,7 +100,14 @@ public record Parameter(
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
       master.copy_(value);
-      if (copied()) {
+      loaded();
+    }
+  }
+
+  /** Lets the working copy follow the master. */
+  void loaded() {
+    if (copied()) {
+      try (Grad off = Grad.off()) {
         working.copy_(master);
       }
     }

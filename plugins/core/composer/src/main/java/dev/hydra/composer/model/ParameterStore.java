@@ -16,7 +16,6 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.function.Predicate;
 import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
@@ -29,14 +28,49 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
 
   private final Placement precision;
   private final long seed;
+  private final boolean masters;
+  private final List<FirstValue> undrawn = new ArrayList<>();
+  private boolean later;
   private volatile Map<String, Parameter> parameters = new LinkedHashMap<>();
   private volatile Predicate<String> frozen = name -> false;
   private volatile LowRankAdapters adapters = LowRankAdapters.none();
 
-  /** Creates an empty store. */
+  /** Creates an empty store for training. */
   public ParameterStore(Placement precision, long seed) {
+    this(precision, seed, true);
+  }
+
+  private ParameterStore(Placement precision, long seed, boolean masters) {
     this.precision = precision;
     this.seed = seed;
+    this.masters = masters;
+  }
+
+  /**
+   * Creates an empty store for a model that is not trained: its parameters are in the type in which
+   * they are computed with, and nowhere else. Those made before {@link #read} have no value yet.
+   */
+  static ParameterStore toRead(Placement precision) {
+    ParameterStore store = new ParameterStore(precision, 0, false);
+    store.later();
+    return store;
+  }
+
+  /** Leaves the parameters that are made from now on without values. */
+  void later() {
+    later = true;
+  }
+
+  /** Initialises the parameters without values, all at once, and from now on each as it is made. */
+  void draw() {
+    FirstValue.draw(undrawn);
+    read();
+  }
+
+  /** Goes on without the first values, which something else has given; see {@link #draw}. */
+  void read() {
+    undrawn.clear();
+    later = false;
   }
 
   @Override
@@ -138,14 +172,31 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
   public Parameter create(String name, ParameterSpec spec) {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
-      Tensor master = Scopes.own(initial(name, spec));
-      boolean same = spec.fp32() || precision.compute() == precision.master();
-      Tensor working = same ? master : Scopes.own(master.to(precision.compute()));
+      ScalarType computing = spec.fp32() ? precision.master() : precision.compute();
+      ScalarType kept = masters ? precision.master() : computing;
+      Tensor master = Scopes.own(empty(spec, kept));
+      Tensor working = kept == computing ? master : Scopes.own(empty(spec, computing));
       Parameter made = new Parameter(name, done(spec), master, working, false, frozen.test(name));
+      if (!precision.device().is_meta()) {
+        draw(new FirstValue(made, spec.init(), seedOf(name)));
+      }
       if (made.trained()) {
         working.set_requires_grad(true);
       }
       return made;
+    }
+  }
+
+  private void draw(FirstValue value) {
+    if (later) {
+      undrawn.add(value);
+      return;
+    }
+    try {
+      value.draw();
+    } catch (RuntimeException | Error e) {
+      value.parameter().close();
+      throw e;
     }
   }
 
@@ -161,19 +212,8 @@ public final class ParameterStore implements ParameterSource, AutoCloseable {
         spec.sparse());
   }
 
-  /**
-   * Initialises on the CPU in float32 whatever the model computes in, so that every device starts
-   * the same.
-   */
-  private Tensor initial(String name, ParameterSpec spec) {
-    if (precision.device().is_meta()) {
-      return torch.empty(
-          spec.sizes(), options(precision.master()).device(optional(precision.device())), null);
-    }
-    Tensor tensor = torch.empty(spec.sizes(), options(ScalarType.Float), null);
-    Generator generator = torch.make_generator_cpu(seedOf(name));
-    spec.init().fill(tensor, generator);
-    return tensor.to(precision.device(), precision.master());
+  private Tensor empty(ParameterSpec spec, ScalarType type) {
+    return torch.empty(spec.sizes(), options(type).device(optional(precision.device())), null);
   }
 
   private static TensorOptions options(ScalarType type) {

@@ -132,6 +132,9 @@ final class ResidualBlock {
       }
     }
     Tensor sum = before.total();
+    if (path.gate() instanceof Gate.Learned gate) {
+      gate.charge(normed, pass);
+    }
     if (path.gate() instanceof Gate.Learned gate && !path.growth().growing()) {
       Optional<FusedTokenGate.Gated> fused =
           FusedTokenGate.compute(normed, gate.weight(), gate.bias(), out, path.scale(), sum);

@@ -18,8 +18,13 @@ public sealed interface GateSpec {
    */
   record Scalar(double initial) implements GateSpec {}
 
-  /** A gate per token, {@code sigmoid(w norm(x) + b)}: the Hydra paper's gate beta. */
-  record Learned() implements GateSpec {}
+  /**
+   * A gate per token, {@code sigmoid(w norm(x) + b)}: the Hydra paper's gate beta.
+   *
+   * @param cost what the loss of a training step has more for a gate that is wholly open, averaged
+   *     over tokens; 0 for nothing
+   */
+  record Learned(double cost) implements GateSpec {}
 
   /** Reads {@code gate = none}, {@code gate = learned} or {@code gate = 0.5}. */
   static GateSpec read(ConfigValue value, String path) {
@@ -27,7 +32,7 @@ public sealed interface GateSpec {
     if (gate instanceof Number number && Double.isFinite(number.doubleValue())) {
       return new Scalar(number.doubleValue());
     } else if ("learned".equals(gate)) {
-      return new Learned();
+      return new Learned(0);
     } else if ("none".equals(gate)) {
       return new None();
     }

@@ -58,6 +58,13 @@ public record PathSpec(
   private static final Option<Optional<ConfigValue>> GATE =
       Option.any("gate", "number | learned | none", GateSpec.DOC)
           .optional("1.0 in a parallel block, none in a sequential one");
+  private static final Option<Double> GATE_COST =
+      Option.decimal(
+              "gate-cost",
+              "of a learned gate: what the loss has more where it is wholly open, averaged over"
+                  + " tokens, so that it opens only where that helps; 0 for nothing")
+          .atLeast(0.0)
+          .orElse(0.0);
   private static final Option<Optional<ConfigValue>> AT =
       Option.any("at", "slice", "the blocks that have the path, such as \"5\", \"2:6\" or \"3::4\"")
           .optional("all");
@@ -70,7 +77,7 @@ public record PathSpec(
           Option.any(role.key(), "name or { type = name, options }", "the component")
               .optional("exactly one of mixer, ffn and memory"));
     }
-    options.addAll(List.of(NAME, AT, GATE, SCALE, INPUT_SCALE, RECOMPUTE));
+    options.addAll(List.of(NAME, AT, GATE, GATE_COST, SCALE, INPUT_SCALE, RECOMPUTE));
     return List.copyOf(options);
   }
 
@@ -124,11 +131,22 @@ public record PathSpec(
         settings.get(INPUT_SCALE),
         settings.get(SCALE),
         settings.get(RECOMPUTE),
+        gate(settings, topology),
+        at);
+  }
+
+  private static GateSpec gate(Settings settings, Topology topology) {
+    GateSpec gate =
         settings
             .get(GATE)
             .map(value -> GateSpec.read(value, settings.at(GATE.name())))
-            .orElse(topology.defaultGate()),
-        at);
+            .orElse(topology.defaultGate());
+    double cost = settings.get(GATE_COST);
+    if (cost > 0 && !(gate instanceof GateSpec.Learned)) {
+      throw settings.invalid(
+          GATE_COST, "is for a gate per token only; set gate = learned, or leave it out");
+    }
+    return cost > 0 ? new GateSpec.Learned(cost) : gate;
   }
 
   /** Says whether another path of its name is the same, wherever the two are written. */

@@ -56,6 +56,9 @@ public final class SpecConfig {
     entry.put("scale", path.scale());
     entry.put("recompute", path.recompute());
     entry.put("gate", gate(path.gate()));
+    if (path.gate() instanceof GateSpec.Learned learned) {
+      entry.put("gate-cost", learned.cost());
+    }
     return entry;
   }
 

@@ -291,13 +291,7 @@ public final class Swapper implements AutoCloseable {
    * @return how what waited ended, if anything did
    */
   public Optional<SwapReport.Status> boundary(long now, List<ModelState> states) {
-    owner = Thread.currentThread();
-    step = now;
-    decoded = shortest(states);
-    if (!retired.isEmpty() && queue.idle()) {
-      retired.forEach(Parameter::close);
-      retired.clear();
-    }
+    between(now, states);
     Optional<SwapQueue.Ready> next = queue.take();
     if (next.isEmpty()) {
       return Optional.empty();
@@ -309,6 +303,23 @@ public final class Swapper implements AutoCloseable {
       next.get().report().complete(report);
     }
     return Optional.of(report.status());
+  }
+
+  /**
+   * Hears, between two forwards, how far the owner is, where it need not be a boundary as nothing
+   * is {@link #pending}: candidates are tried on texts of that length.
+   *
+   * @param now how many steps the owner has made
+   * @param states the decoding states that the owner goes on with; their positions will do
+   */
+  public void between(long now, List<ModelState> states) {
+    owner = Thread.currentThread();
+    step = now;
+    decoded = shortest(states);
+    if (!retired.isEmpty() && queue.idle()) {
+      retired.forEach(Parameter::close);
+      retired.clear();
+    }
   }
 
   /** The extent that a candidate is tried on: what it leaves of more tokens is gone on from. */

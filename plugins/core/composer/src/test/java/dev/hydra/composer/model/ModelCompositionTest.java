@@ -34,7 +34,7 @@ class ModelCompositionTest {
       assertEquals(
           List.of("scales at blocks.1.ffn", "best at blocks.1.ffn.router"),
           ffn.components().stream().map(each -> each.type() + " at " + each.site()).toList());
-      assertEquals(new GateSpec.Learned(), ffn.gate());
+      assertEquals(new GateSpec.Learned(0), ffn.gate());
       double paths =
           composition.blocks().stream()
               .flatMap(block -> block.paths().stream())

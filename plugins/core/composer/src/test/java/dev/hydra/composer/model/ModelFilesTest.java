@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import dev.hydra.api.ParameterSpec;
+import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
@@ -12,7 +14,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
@@ -88,6 +93,51 @@ class ModelFilesTest {
         assertThrows(IOException.class, () -> ModelFiles.load(model, file));
         assertSame(before, model);
       }
+    }
+  }
+
+  /** What is only used has each parameter once, in the type that it is computed with. */
+  @ParameterizedTest
+  @EnumSource(
+      value = ScalarType.class,
+      names = {"Float", "BFloat16", "Double"})
+  void aModelThatIsReadComputesTheSameWithoutMasters(ScalarType type) throws IOException {
+    Path file = folder.resolve("model.safetensors");
+    Placement placement = new Placement(Devices.cpu(), type);
+    try (Model saved = Models.build(Models.HYBRID, Devices.cpu(), type, 1);
+        Model read = Models.toRead(Models.HYBRID, placement)) {
+      Tensor tokens = Models.tokens(1, 2, 3);
+      ModelFiles.save(saved, file);
+      ModelFiles.load(read, file);
+      for (Parameter each : read.parameters().all()) {
+        assertFalse(each.copied(), each.name());
+        assertEquals(each.spec().fp32() ? placement.master() : type, Tensors.type(each.working()));
+      }
+      assertArrayEquals(
+          Tensors.numbers(Models.hidden(saved, tokens)),
+          Tensors.numbers(Models.hidden(read, tokens)));
+      // A share that bfloat16 rounds: it counts in the type of the residual stream.
+      for (Model each : List.of(saved, read)) {
+        each.grow(Set.of(new SitePath("blocks.1.mixer")), 0.3);
+      }
+      assertArrayEquals(
+          Tensors.numbers(Models.hidden(saved, tokens)),
+          Tensors.numbers(Models.hidden(read, tokens)));
+    }
+  }
+
+  @Test
+  void whatIsToBeReadIsNotDrawn() {
+    AtomicInteger drawn = new AtomicInteger();
+    ParameterSpec spec =
+        ParameterSpec.of("weight", (tensor, generator) -> drawn.incrementAndGet(), 2, 3);
+    Placement placement = new Placement(Devices.cpu(), ScalarType.Float);
+    try (ParameterStore store = ParameterStore.toRead(placement)) {
+      store.borrow("before", spec);
+      assertEquals(0, drawn.get());
+      store.read();
+      store.borrow("after", spec);
+      assertEquals(1, drawn.get());
     }
   }
 }

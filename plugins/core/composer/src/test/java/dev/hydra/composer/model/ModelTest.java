@@ -74,6 +74,38 @@ class ModelTest {
     }
   }
 
+  /** The mean of a learned gate, times its cost, is a loss of a training step, and of no other. */
+  @Test
+  void aLearnedGateCosts() {
+    String file =
+        """
+        model {
+          vocab-size = 11, width = 4, depth = 1
+          block.paths = [ { mixer = running-sum, gate = learned, gate-cost = %s } ]
+        }
+        """;
+    try (Model model = Models.random(file.formatted(3));
+        Model free = Models.random(file.formatted(0));
+        ForwardContext evaluation = ForwardContext.evaluation().observing();
+        ForwardContext training = ForwardContext.training();
+        ForwardContext other = ForwardContext.training()) {
+      Tensor unused = model.hidden(Models.tokens(TOKENS), evaluation);
+      assertEquals(Set.of(), evaluation.losses().keySet());
+      unused = free.hidden(Models.tokens(TOKENS), other);
+      assertEquals(Set.of(), other.losses().keySet());
+      unused = model.hidden(Models.tokens(TOKENS), training);
+      assertEquals(Set.of("blocks.0.mixer.gate-cost"), training.losses().keySet());
+      Tensor loss = training.losses().get("blocks.0.mixer.gate-cost");
+      double open = Tensors.number(evaluation.observations().get("blocks.0.mixer.gate").mean());
+      assertEquals(3 * open, Tensors.number(loss), 1e-12);
+      loss.backward();
+      assertTrue(
+          model.parameters().all().stream()
+              .filter(each -> each.name().startsWith("blocks.0.mixer-gate."))
+              .allMatch(each -> Tensors.number(each.master().grad().abs().sum()) > 0));
+    }
+  }
+
   /** Fixed factors, as models with maximal update parametrisation have them. */
   @Test
   void scalesEmbeddingsInputsOutputsAndLogits() {

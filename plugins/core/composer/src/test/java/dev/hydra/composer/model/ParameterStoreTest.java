@@ -12,10 +12,13 @@ import dev.hydra.api.ParameterSpec;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
+import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 @ExtendWith(InScope.class)
 class ParameterStoreTest {
@@ -41,6 +44,53 @@ class ParameterStoreTest {
                   IllegalArgumentException.class,
                   () -> store.borrow("a", ParameterSpec.of("a", Init.ones(), 3)))
               .getMessage());
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"Float", "Double", "BFloat16"})
+  void valuesThatAreDrawnTogetherAreThoseDrawnOneByOne(ScalarType compute) {
+    try (ParameterStore alone = store(compute);
+        ParameterStore together = store(compute)) {
+      together.later();
+      for (ParameterStore each : List.of(alone, together)) {
+        for (int i = 1; i < 20; i++) {
+          ParameterSpec spec = ParameterSpec.of("n", Init.normal(1), i, 100L * i);
+          each.borrow("normal" + i, i % 3 == 0 ? spec.inFp32() : spec);
+          each.borrow("uniform" + i, ParameterSpec.of("u", Init.uniform(-1, 2), 50L * i));
+        }
+      }
+      together.draw();
+      for (Parameter parameter : alone.all()) {
+        Parameter same = together.byName().get(parameter.name());
+        assertTrue(parameter.master().equal(same.master()), parameter.name());
+        assertTrue(parameter.working().equal(same.working()), parameter.name());
+        assertEquals(parameter.working().requires_grad(), same.working().requires_grad());
+      }
+      Tensor more = together.borrow("more", PAIR);
+      assertEquals(2, Tensors.number(more.sum()), "made now, drawn now");
+    }
+  }
+
+  @Test
+  void whatCannotBeInitialisedIsNamed() {
+    ParameterSpec broken =
+        ParameterSpec.of(
+            "b",
+            (value, random) -> {
+              throw new ArithmeticException("too wide");
+            },
+            2);
+    try (ParameterStore store = store(ScalarType.BFloat16)) {
+      assertEquals(
+          "parameter b cannot be initialised: too wide",
+          assertThrows(IllegalStateException.class, () -> store.borrow("b", broken)).getMessage());
+      store.later();
+      store.borrow("a", PAIR);
+      store.borrow("b", broken);
+      assertEquals(
+          "parameter b cannot be initialised: too wide",
+          assertThrows(IllegalStateException.class, store::draw).getMessage());
     }
   }
 

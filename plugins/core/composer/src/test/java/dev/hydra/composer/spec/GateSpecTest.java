@@ -16,7 +16,7 @@ class GateSpecTest {
   @Test
   void readsAllKinds() {
     assertEquals(new GateSpec.None(), read("none"));
-    assertEquals(new GateSpec.Learned(), read("learned"));
+    assertEquals(new GateSpec.Learned(0), read("learned"));
     assertEquals(new GateSpec.Scalar(0.15), read("0.15"));
     assertEquals(new GateSpec.Scalar(1), read("1"));
     assertEquals(new GateSpec.Scalar(0), read("0"));

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import com.typesafe.config.Config;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.Role;
 import dev.hydra.composer.model.Texts;
@@ -67,11 +68,27 @@ class ModelSpecTest {
         List.of(Role.MIXER, Role.FEED_FORWARD, Role.MEMORY),
         paths.stream().map(PathSpec::role).toList());
     assertEquals(
-        List.of(new GateSpec.Scalar(0.9), new GateSpec.None(), new GateSpec.Learned()),
+        List.of(new GateSpec.Scalar(0.9), new GateSpec.None(), new GateSpec.Learned(0)),
         paths.stream().map(PathSpec::gate).toList());
     assertEquals(16, paths.get(0).config().getInt("state"));
     assertEquals("model.block.paths[0].mixer", paths.get(0).configPath());
     assertEquals("swiglu", paths.get(1).config().getString("type"));
+  }
+
+  @Test
+  void aLearnedGateMayCost() {
+    String model = "model { width = 8, depth = 1, block.paths = [ { ffn = gelu, %s } ] }";
+    Config costly = Texts.config(model.formatted("gate = learned, gate-cost = 0.25"));
+    ModelSpec spec = ModelSpec.read(costly);
+    ModelSpec written = ModelSpec.read(SpecConfig.write(spec, costly));
+    for (ModelSpec each : List.of(spec, written)) {
+      assertEquals(new GateSpec.Learned(0.25), each.blocks().get(0).paths().get(0).gate());
+    }
+    ConfigException thrown =
+        assertThrows(
+            ConfigException.class, () -> read(model.formatted("gate = 1.0, gate-cost = 0.25")));
+    assertThat(thrown.getMessage())
+        .endsWith("gate-cost: is for a gate per token only; set gate = learned, or leave it out");
   }
 
   @Test

@@ -18,10 +18,13 @@ import dev.hydra.composer.model.ModelFiles;
 import dev.hydra.composer.model.Models;
 import dev.hydra.composer.model.OddMixer;
 import dev.hydra.composer.model.Owner;
+import dev.hydra.composer.model.Parameter;
+import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.ScalesFactory;
 import dev.hydra.composer.model.Texts;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
+import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import java.io.IOException;
@@ -94,6 +97,26 @@ class SwapParametersTest {
       SwapReport report = switched(owner, dropping(plain()));
       assertEquals(List.of(SHARED), report.parameters().dropped());
       assertThat(owner.model.parameters().byName()).doesNotContainKey(SHARED);
+    }
+  }
+
+  /** A model that is used, not trained: what a swap makes is drawn, and has no masters either. */
+  @Test
+  void aModelWithoutMastersIsSwapped() throws IOException {
+    Path file = folder.resolve("model.safetensors");
+    Placement placement = new Placement(Devices.cpu(), ScalarType.BFloat16);
+    try (Owner owner = new Owner(Models.toRead(Models.HYBRID, placement))) {
+      try (Model saved = Models.build(Models.HYBRID, ScalarType.Float)) {
+        ModelFiles.save(saved, file);
+      }
+      ModelFiles.load(owner.model, file);
+      SwapReport report = switched(owner, dropping(sharing(3)));
+      assertEquals(List.of(SHARED), report.parameters().initialised());
+      Parameter made = owner.model.parameters().byName().get(SHARED);
+      assertFalse(made.copied());
+      assertEquals(ScalarType.BFloat16, Tensors.type(made.working()));
+      assertThat(values(owner, SHARED)).doesNotContain(Double.NaN).isNotEqualTo(new double[12]);
+      switched(owner, dropping(plain()));
     }
   }
 

@@ -8,6 +8,7 @@ import dev.hydra.api.StateSpec;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 
 /**
  * A causal convolution along time, each channel on its own, and SiLU. Its state, {@code conv}
@@ -43,10 +44,15 @@ public final class CausalConv {
    * caller decides: published models zero what they project, so that a bias is left of padding.
    */
   public Tensor forward(Tensor x, Pass pass) {
-    Optional<Tensor> stepped =
-        pass.cache().filter(StateCache::decoding).flatMap(cache -> step(x, cache));
-    if (stepped.isPresent()) {
-      return stepped.get();
+    if (x.size(1) == 1 && pass.cache().map(StateCache::decoding).orElse(false)) {
+      StateCache cache = pass.cache().orElseThrow();
+      Optional<Tensor> stepped = fused(x, cache);
+      if (stepped.isPresent()) {
+        return stepped.get();
+      }
+      if (!x.is_cuda()) {
+        return step(x, cache);
+      }
     }
     Optional<Tensor> past = pass.cache().map(cache -> past(cache, x));
     ConvInput in = new ConvInput(x, weight, bias, pass.documents(), past);
@@ -59,10 +65,18 @@ public final class CausalConv {
   }
 
   /** Convolves one more token of each of several texts in place, where a kernel does that. */
-  private Optional<Tensor> step(Tensor x, StateCache cache) {
+  private Optional<Tensor> fused(Tensor x, StateCache cache) {
     Tensor past = cache.get(STATE).orElseThrow();
     return FusedConvStep.of(x, weight, bias, past)
         .map(fused -> fused.compute(x, weight, bias.orElse(null), past));
+  }
+
+  /** Convolves one more token of each of several texts: few operators, where each costs most. */
+  private Tensor step(Tensor x, StateCache cache) {
+    Tensor inputs = Tensors.cat(2, cache.get(STATE).orElseThrow(), x.transpose(1, 2));
+    cache.put(STATE, inputs.narrow(2, 1, kernel - 1L));
+    Tensor sum = inputs.mul(weight.squeeze(1)).sum(-1);
+    return torch.silu(bias.map(sum::add).orElse(sum)).unsqueeze(1);
   }
 
   /** Returns the masks of the pass's documents, made once for all convolutions. */

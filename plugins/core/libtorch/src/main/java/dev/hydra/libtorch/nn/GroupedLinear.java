@@ -1,5 +1,6 @@
 package dev.hydra.libtorch.nn;
 
+import dev.hydra.libtorch.runtime.PackedWeights;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
 import java.util.List;
@@ -76,6 +77,7 @@ public final class GroupedLinear {
             ? type == ScalarType.BFloat16 && weights.size(0) < CUDA_GROUPS
             : type != ScalarType.Double;
     return grouped
+        && PackedWeights.stack(weights).isEmpty()
         && weights.size(1) * size % ALIGNMENT == 0
         && weights.size(2) * size % ALIGNMENT == 0;
   }
@@ -111,13 +113,18 @@ public final class GroupedLinear {
       counts[group] -= counts[group - 1];
     }
     TensorVector groups = rows.split_with_sizes(counts);
-    TensorVector matrices = weights.unbind(0);
+    PackedWeights.OfStack matrices = PackedWeights.stack(weights).orElseGet(() -> plain(weights));
     List<Tensor> results = new ArrayList<>();
     for (int group = 0; group < counts.length; group++) {
       if (counts[group] > 0) {
-        results.add(Tensors.linear(groups.get(group), matrices.get(group)));
+        results.add(matrices.product(groups.get(group), group));
       }
     }
     return Tensors.cat(0, results.toArray(Tensor[]::new));
+  }
+
+  private static PackedWeights.OfStack plain(Tensor weights) {
+    TensorVector matrices = weights.unbind(0);
+    return (x, i) -> Tensors.linear(x, matrices.get(i));
   }
 }

@@ -13,23 +13,17 @@ import org.bytedeco.pytorch.Tensor;
  * @param bias {@code NAME.bias} [out], at first zero
  */
 public record Linear(Tensor weight, Optional<Tensor> bias) {
-  private static final double DEVIATION = 0.02;
-
   /** The bytes that a row of a product must be a multiple of for CUDA's fast kernels. */
   private static final long ALIGNMENT = 16;
 
-  /** Creates a map whose result stays within the component: normal(0.02). */
+  /** Creates a map whose result stays within the component, see {@link LinearInit#inner}. */
   public static Linear inner(Site site, String name, long out, long in, boolean biased) {
-    return of(site, name, Init.normal(DEVIATION), out, in, biased);
+    return of(site, name, LinearInit.inner(in), out, in, biased);
   }
 
-  /**
-   * Creates a map whose result is added to the residual stream: smaller with depth, so that the
-   * stream's variance does not grow with it (GPT-2).
-   */
+  /** Creates a map whose result is added to the residual stream, see {@link LinearInit#outer}. */
   public static Linear outer(Site site, String name, long out, long in, boolean biased) {
-    Init init = Init.normal(DEVIATION / Math.sqrt(2.0 * site.depth()));
-    return of(site, name, init, out, in, biased);
+    return of(site, name, LinearInit.outer(site.depth(), in), out, in, biased);
   }
 
   private static Linear of(Site site, String name, Init init, long out, long in, boolean biased) {

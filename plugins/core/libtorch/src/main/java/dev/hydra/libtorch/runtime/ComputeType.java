@@ -36,7 +36,8 @@ public final class ComputeType {
     };
   }
 
-  private static boolean cpuHasBf16() {
+  /** Says whether the CPU multiplies bfloat16 in hardware. */
+  static boolean cpuHasBf16() {
     try {
       return Files.exists(CPU_INFO)
           && Files.readAllLines(CPU_INFO).stream().anyMatch(ComputeType::hasBf16);

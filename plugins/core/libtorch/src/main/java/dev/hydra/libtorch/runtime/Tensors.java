@@ -105,6 +105,10 @@ public final class Tensors {
 
   /** Computes {@code x W^T}: [..., in] by weight [out, in]. */
   public static Tensor linear(Tensor x, Tensor weight) {
+    return PackedWeights.product(x, weight, null).orElseGet(() -> plainLinear(x, weight));
+  }
+
+  private static Tensor plainLinear(Tensor x, Tensor weight) {
     return isVector(x, weight) ? vector(x, weight) : torch.linear(x, weight);
   }
 
@@ -124,6 +128,10 @@ public final class Tensors {
 
   /** Computes {@code x W^T + b}: [..., in] by weight [out, in] and bias [out]. */
   public static Tensor linear(Tensor x, Tensor weight, Tensor bias) {
+    return PackedWeights.product(x, weight, bias).orElseGet(() -> plainLinear(x, weight, bias));
+  }
+
+  private static Tensor plainLinear(Tensor x, Tensor weight, Tensor bias) {
     if (isVector(x, weight)) {
       return vector(x, weight).add(bias);
     }

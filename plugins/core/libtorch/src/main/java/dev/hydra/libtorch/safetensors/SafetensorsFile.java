@@ -1,6 +1,9 @@
 package dev.hydra.libtorch.safetensors;
 
 import dev.hydra.api.Names;
+import dev.hydra.libtorch.io.FileThreads;
+import dev.hydra.libtorch.io.PieceChecksums;
+import dev.hydra.libtorch.runtime.Tensors;
 import java.io.Closeable;
 import java.io.EOFException;
 import java.io.IOException;
@@ -11,11 +14,15 @@ import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
@@ -124,6 +131,50 @@ public final class SafetensorsFile implements Closeable {
       TensorBytes.read(channel, dataStart + info.begin(), tensor);
       return tensor;
     }
+  }
+
+  /**
+   * Reads tensors into others of the same shapes, converted to their types: several threads read,
+   * LibTorch's convert. No gradient is recorded.
+   *
+   * @param targets what to read into, by name; contiguous, on any device, freed by none meanwhile
+   * @throws SafetensorsException if the file has no such tensor
+   * @throws IllegalArgumentException if one has another shape; nothing is read then
+   * @throws IOException if it cannot be read, or was shortened since it was opened; some are read
+   */
+  public void read(Map<String, Tensor> targets) throws IOException {
+    List<TensorInfo> inOrder = new ArrayList<>();
+    for (Map.Entry<String, Tensor> each : targets.entrySet()) {
+      TensorInfo info = info(each.getKey());
+      long[] sizes = Tensors.sizes(each.getValue());
+      if (!Arrays.equals(info.sizes(), sizes)) {
+        throw new IllegalArgumentException(
+            "tensor \"%s\" has shape %s in %s, not %s"
+                .formatted(info.name(), info.shape(), file, Arrays.toString(sizes)));
+      }
+      inOrder.add(info);
+    }
+    inOrder.sort(Comparator.comparingLong(TensorInfo::begin));
+    try (PointerScope scope = new PointerScope();
+        FileThreads threads = new FileThreads(torch.get_num_threads())) {
+      ParallelReading reading = new ParallelReading(channel, threads);
+      for (TensorInfo info : inOrder) {
+        Tensor target = Objects.requireNonNull(targets.get(info.name()));
+        reading.add(info.dtype(), dataStart + info.begin(), target);
+      }
+      reading.finish();
+    }
+  }
+
+  /** Returns where the header and some tensors stand in the file. */
+  public List<PieceChecksums.Range> ranges(Collection<String> names) throws SafetensorsException {
+    List<PieceChecksums.Range> ranges = new ArrayList<>();
+    ranges.add(new PieceChecksums.Range(0, dataStart));
+    for (String name : names) {
+      TensorInfo info = info(name);
+      ranges.add(new PieceChecksums.Range(dataStart + info.begin(), dataStart + info.end()));
+    }
+    return ranges;
   }
 
   /**

@@ -21,7 +21,7 @@ final class TensorBytes {
   static void read(FileChannel channel, long position, Tensor tensor) throws IOException {
     long bytes = tensor.nbytes();
     for (long done = 0; done < bytes; done += PIECE) {
-      read(channel, position + done, piece(tensor, done, bytes));
+      read(channel, position + done, piece(tensor, done, Math.min(done + PIECE, bytes)));
     }
   }
 
@@ -39,7 +39,7 @@ final class TensorBytes {
   static void write(WritableByteChannel channel, Tensor tensor) throws IOException {
     long bytes = tensor.nbytes();
     for (long done = 0; done < bytes; done += PIECE) {
-      write(channel, piece(tensor, done, bytes));
+      write(channel, piece(tensor, done, Math.min(done + PIECE, bytes)));
     }
   }
 
@@ -50,9 +50,10 @@ final class TensorBytes {
     }
   }
 
-  private static ByteBuffer piece(Tensor tensor, long from, long bytes) {
+  /** Returns the memory of a tensor between two bytes, which is freed with the tensor. */
+  static ByteBuffer piece(Tensor tensor, long from, long to) {
     try (BytePointer pointer = new BytePointer(tensor.data_ptr())) {
-      return pointer.position(from).limit(Math.min(from + PIECE, bytes)).asBuffer();
+      return pointer.position(from).limit(to).asBuffer();
     }
   }
 }

@@ -16,6 +16,9 @@ import java.util.SplittableRandom;
  * Creates tasks of recalling a fact from far back (Hydra, arXiv 2508.15099, on distant premises): a
  * fact gives a name a value, words that say nothing follow, and at the end the value is asked for.
  * Facts about other names stand between, so that the name counts. Each distance is a condition.
+ *
+ * <p>Several questions may be asked at the end. All but the last are about other facts, and are
+ * trained on, but not measured: one answer in a long text teaches little.
  */
 @HydraPlugin("distant-premise")
 public final class DistantPremiseFactory implements TaskFactory {
@@ -37,6 +40,13 @@ public final class DistantPremiseFactory implements TaskFactory {
       Option.integer("other-facts", "facts about other names, after the one that is asked for")
           .atLeast(0)
           .orElse(4);
+  static final Option<Integer> QUESTIONS =
+      Option.integer(
+              "questions",
+              "questions in a text; all but the last are about other facts, and are trained on, but"
+                  + " not measured")
+          .atLeast(1)
+          .orElse(1);
   static final Option<Integer> NAMES =
       Option.integer("names", "names that there are").atLeast(1).orElse(32);
   static final Option<Integer> VALUES =
@@ -53,7 +63,7 @@ public final class DistantPremiseFactory implements TaskFactory {
 
   @Override
   public List<Option<?>> options() {
-    return List.of(DISTANCES, LONGER, OTHERS, NAMES, VALUES, WORDS);
+    return List.of(DISTANCES, LONGER, OTHERS, QUESTIONS, NAMES, VALUES, WORDS);
   }
 
   @Override
@@ -63,23 +73,41 @@ public final class DistantPremiseFactory implements TaskFactory {
     if (settings.get(NAMES) <= others) {
       throw settings.invalid(NAMES, "must be more than other-facts = " + others);
     }
+    int questions = settings.get(QUESTIONS);
+    if (questions > others + 1) {
+      throw settings.invalid(
+          QUESTIONS, "must be at most other-facts + 1 = " + (others + 1) + ": one for each fact");
+    }
     int shortest = settings.get(DISTANCES).stream().mapToInt(each -> each).min().orElseThrow();
-    if (shortest < TOKENS_OF_A_FACT * others) {
+    int between = between(others, questions);
+    if (shortest < between) {
       throw settings.invalid(
           DISTANCES,
-          "must have room for the other facts: at least " + TOKENS_OF_A_FACT * others + " tokens");
+          "must have room for the other facts and questions: at least " + between + " tokens");
     }
     return new Distant(
         settings.get(DISTANCES),
         settings.get(LONGER),
         others,
+        questions,
         settings.get(NAMES),
         settings.get(VALUES),
         settings.get(WORDS));
   }
 
+  /** The fewest tokens between a fact and the question about it. */
+  private static int between(int others, int questions) {
+    return TOKENS_OF_A_FACT * others + TOKENS_OF_THE_QUESTION * (questions - 1);
+  }
+
   private record Distant(
-      List<Integer> trained, List<Integer> longer, int others, int names, int values, int words)
+      List<Integer> trained,
+      List<Integer> longer,
+      int others,
+      int questions,
+      int names,
+      int values,
+      int words)
       implements Task {
     /** The most words before the fact, so that its place from the beginning says nothing. */
     private static final int MOST_BEFORE = 16;
@@ -122,7 +150,7 @@ public final class DistantPremiseFactory implements TaskFactory {
       Example.Builder example = new Example.Builder();
       read(random.nextInt(MOST_BEFORE + 1), example, random);
       example.read(fact(), name[0], value[0]);
-      int spare = distance - TOKENS_OF_A_FACT * others;
+      int spare = distance - between(others, questions);
       int[] borders = random.ints(others, 0, spare + 1).sorted().toArray();
       int read = 0;
       for (int i = 0; i < others; i++) {
@@ -131,6 +159,9 @@ public final class DistantPremiseFactory implements TaskFactory {
         example.read(fact(), name[i + 1], value[i + 1]);
       }
       read(spare - read, example, random);
+      for (int asked : Draw.distinct(questions - 1, others, random)) {
+        example.read(fact() + 1, name[asked + 1]).train(value[asked + 1]);
+      }
       return example.read(fact() + 1, name[0]).ask(value[0]).build();
     }
 

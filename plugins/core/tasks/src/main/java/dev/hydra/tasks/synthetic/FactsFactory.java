@@ -9,6 +9,7 @@ import dev.hydra.tasks.Task;
 import dev.hydra.tasks.TaskContext;
 import dev.hydra.tasks.TaskFactory;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 
@@ -44,13 +45,21 @@ public final class FactsFactory implements TaskFactory {
               "whether questions by heart are also asked after a text about other subjects, a"
                   + " condition of its own")
           .orElse(false);
+  static final Option<Integer> QUESTIONS =
+      Option.integer(
+              "questions",
+              "questions of an example; all but the last stand between the facts, ask by"
+                  + " chance for one that was read or for one of the world, and are trained on, but"
+                  + " not measured")
+          .atLeast(1)
+          .orElse(1);
 
   /** Creates the factory, for the registry. */
   public FactsFactory() {}
 
   @Override
   public List<Option<?>> options() {
-    return List.of(SUBJECTS, OBJECTS, READ, WORLD, SUBJECT_TOKENS, OTHER_TEXT);
+    return List.of(SUBJECTS, OBJECTS, READ, WORLD, SUBJECT_TOKENS, OTHER_TEXT, QUESTIONS);
   }
 
   @Override
@@ -71,7 +80,8 @@ public final class FactsFactory implements TaskFactory {
         settings.get(READ),
         symbols(subjects, settings.get(SUBJECT_TOKENS)),
         settings.get(SUBJECT_TOKENS),
-        settings.get(OTHER_TEXT));
+        settings.get(OTHER_TEXT),
+        settings.get(QUESTIONS));
   }
 
   /** Returns how many different tokens write so many subjects. */
@@ -84,7 +94,13 @@ public final class FactsFactory implements TaskFactory {
   }
 
   private record Facts(
-      List<Integer> world, int objects, int read, int symbols, int subjectTokens, boolean otherText)
+      List<Integer> world,
+      int objects,
+      int read,
+      int symbols,
+      int subjectTokens,
+      boolean otherText,
+      int questions)
       implements Task {
     private static final int CLOSED = 0;
     private static final int OPEN = 1;
@@ -97,10 +113,10 @@ public final class FactsFactory implements TaskFactory {
 
     @Override
     public List<Condition> conditions() {
-      int question = 1 + subjectTokens; // after a mark
-      int length = (2 + subjectTokens) * read + question;
+      int asking = questions * (1 + subjectTokens); // each after a mark
+      int length = (2 + subjectTokens) * read + asking;
       List<Condition> all = new ArrayList<>();
-      all.add(new Condition("closed book", question, true, 1.0 / objects, false));
+      all.add(new Condition("closed book", asking, true, 1.0 / objects, false));
       all.add(new Condition("open book", length, true, 1.0 / read));
       if (otherText) {
         all.add(new Condition("other text", length, true, 1.0 / objects));
@@ -112,19 +128,49 @@ public final class FactsFactory implements TaskFactory {
     public Example example(int condition, SplittableRandom random) {
       Example.Builder example = new Example.Builder();
       if (condition == CLOSED) {
-        int subject = random.nextInt(world.size());
-        return ask(subject, world.get(subject), example);
+        for (int i = 1; i < questions; i++) {
+          byHeart(random.nextInt(world.size()), example);
+        }
+        int last = random.nextInt(world.size());
+        return ask(last, example).ask(symbols + world.get(last)).build();
       }
-      int[] subjects = Draw.distinct(read + 1, world.size(), random);
-      int asked = condition == OPEN ? random.nextInt(read) : read;
-      int answer = world.get(subjects[read]);
+      // Of very many subjects a few: Draw.distinct would write them all down.
+      int[] subjects = random.ints(0, world.size()).distinct().limit(read + 1L).toArray();
+      int[] said = new int[read];
+      int asking = 0;
       for (int i = 0; i < read; i++) {
         // Another object than in the world: that of a text counts, not what is known by heart.
-        int object = (world.get(subjects[i]) + random.nextInt(1, objects)) % objects;
-        answer = i == asked ? object : answer;
-        example.read(symbols + objects).read(written(subjects[i])).read(symbols + object);
+        said[i] = symbols + (world.get(subjects[i]) + random.nextInt(1, objects)) % objects;
+        example.read(symbols + objects).read(written(subjects[i])).read(said[i]);
+        // As many behind each fact, so that one fact is looked up before one of many.
+        for (; asking < (questions - 1) * (i + 1) / read; asking++) {
+          // By chance: by turns, a question's number would say where its answer is to be sought.
+          if (random.nextBoolean()) {
+            int one = random.nextInt(i + 1);
+            ask(subjects[one], example).train(said[one]);
+          } else {
+            byHeart(outside(subjects, random), example);
+          }
+        }
       }
-      return ask(subjects[asked], answer, example);
+      int asked = condition == OPEN ? random.nextInt(read) : read;
+      return ask(subjects[asked], example)
+          .ask(condition == OPEN ? said[asked] : symbols + world.get(subjects[asked]))
+          .build();
+    }
+
+    /** Draws a subject that the text, which is about all but the last of some, says nothing of. */
+    private int outside(int[] subjects, SplittableRandom random) {
+      while (true) {
+        int drawn = random.nextInt(world.size());
+        if (Arrays.stream(subjects).limit(read).noneMatch(each -> each == drawn)) {
+          return drawn;
+        }
+      }
+    }
+
+    private void byHeart(int subject, Example.Builder example) {
+      ask(subject, example).train(symbols + world.get(subject));
     }
 
     private int[] written(int subject) {
@@ -137,12 +183,8 @@ public final class FactsFactory implements TaskFactory {
       return tokens;
     }
 
-    private Example ask(int subject, int object, Example.Builder example) {
-      return example
-          .read(symbols + objects + 1)
-          .read(written(subject))
-          .ask(symbols + object)
-          .build();
+    private Example.Builder ask(int subject, Example.Builder example) {
+      return example.read(symbols + objects + 1).read(written(subject));
     }
   }
 }

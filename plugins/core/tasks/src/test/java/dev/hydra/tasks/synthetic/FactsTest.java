@@ -87,6 +87,47 @@ class FactsTest {
     }
   }
 
+  /** What stands between the facts is as right as what is measured; its number tells nothing. */
+  @Test
+  void earlierQuestionsAreOfWhatWasReadOrOfTheWorldByChance() {
+    String lines = "subjects = 20, objects = 9, read = 3, other-text = true";
+    Task many = Tasks.create(new FactsFactory(), lines + ", questions = 7");
+    for (int condition = 0; condition < 3; condition++) {
+      int[] ofText = new int[7];
+      for (int seed = 0; seed < 200; seed++) {
+        Example example = Tasks.example(many, condition, seed);
+        assertEquals(many.conditions().get(condition).length(), example.length());
+        assertEquals(1, example.answerCount());
+        count(example, ofText);
+      }
+      assertEquals(condition == 1 ? 200 : 0, ofText[6]);
+      for (int question = 0; question < 6; question++) {
+        assertThat(ofText[question]).isBetween(condition == 0 ? 0 : 70, condition == 0 ? 0 : 130);
+      }
+    }
+    assertEquals(
+        Tasks.create(new FactsFactory(), lines + ", questions = 1").conditions(),
+        Tasks.create(new FactsFactory(), lines).conditions());
+  }
+
+  /** Checks all answers of an example, and counts those that its text gives, by their number. */
+  private void count(Example example, int[] ofText) {
+    Map<Integer, Integer> world = world();
+    Map<Integer, Integer> said = new HashMap<>();
+    int[] tokens = example.tokens();
+    int asked = 0;
+    for (int i = 0; i < tokens.length; i++) {
+      if (tokens[i] == SUBJECTS + OBJECTS) {
+        said.put(tokens[i + 1], tokens[i + 2]);
+      } else if (tokens[i] == SUBJECTS + OBJECTS + 1) {
+        int subject = tokens[i + 1];
+        assertEquals(said.getOrDefault(subject, world.get(subject)), example.targets()[i + 1]);
+        ofText[asked++] += said.containsKey(subject) ? 1 : 0;
+      }
+    }
+    assertEquals(ofText.length, asked);
+  }
+
   private static String subject(Example example, int from) {
     return Arrays.toString(Arrays.copyOfRange(example.tokens(), from, from + 3));
   }

@@ -8,7 +8,6 @@ import dev.hydra.composer.config.ConfigChange;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.io.DurableFiles;
-import dev.hydra.libtorch.io.Sha256;
 import dev.hydra.libtorch.safetensors.SafetensorsFile;
 import dev.hydra.libtorch.safetensors.TensorInfo;
 import dev.hydra.libtorch.safetensors.TensorReplacements;
@@ -20,7 +19,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /**
@@ -44,7 +42,6 @@ public record Checkpoint(Path folder) {
   public static final String CONFIG = "config.conf";
 
   private static final int NAMED_CHANGES = 5;
-  private static final String MANIFEST = "manifest.json";
   static final String INCOMPLETE = ".incomplete-";
 
   /** Puts files into a folder. */
@@ -60,14 +57,7 @@ public record Checkpoint(Path folder) {
     try {
       Files.createDirectories(side);
       writer.write(side);
-      Map<String, Object> manifest = new TreeMap<>();
-      for (Path file : files(side)) {
-        DurableFiles.sync(file);
-        manifest.put(
-            file.getFileName().toString(),
-            Map.of("bytes", Files.size(file), "sha256", Sha256.of(file)));
-      }
-      DurableFiles.write(side.resolve(MANIFEST), JSON.std.asString(manifest) + "\n");
+      Manifest.write(side);
       DurableFiles.sync(side);
       DurableFiles.delete(folder);
       DurableFiles.replace(side, folder);
@@ -82,64 +72,38 @@ public record Checkpoint(Path folder) {
     return new Checkpoint(folder);
   }
 
-  private static List<Path> files(Path folder) throws IOException {
-    try (var entries = Files.list(folder)) {
-      return entries.sorted().toList();
-    }
-  }
-
   /**
-   * Checks every file against the manifest.
+   * Checks every file against the manifest, by its SHA-256.
    *
    * @throws IOException saying what is damaged
    */
   public void verify() throws IOException {
-    verify(name -> true);
+    Manifest manifest = Manifest.of(folder);
+    for (String name : manifest.names()) {
+      manifest.verify(name);
+    }
   }
 
   /**
    * Checks what a trained model is used with: all but what only training needs, which may be gone.
+   * Weights are checked piece by piece, see {@link Manifest#verifyPieces(String)}.
    *
    * @throws IOException saying what is damaged
    */
   public void verifyModel() throws IOException {
-    verify(name -> !name.equals(OPTIMIZER) && !name.equals(RANDOM));
-  }
-
-  private void verify(Predicate<String> needed) throws IOException {
-    Path manifest = folder.resolve(MANIFEST);
-    if (!Files.isRegularFile(manifest)) {
-      throw new IOException(folder + " is not a checkpoint: it has no " + MANIFEST);
-    }
-    Map<String, Object> entries;
-    try {
-      entries = JSON.std.mapFrom(Files.readString(manifest));
-    } catch (IOException e) {
-      throw new IOException(manifest + " is damaged", e);
-    }
-    if (entries.isEmpty()) {
-      throw new IOException(manifest + " is damaged");
-    }
-    for (Map.Entry<String, Object> entry : entries.entrySet()) {
-      if (!needed.test(entry.getKey())) {
-        continue;
-      }
-      Path file = folder.resolve(entry.getKey());
-      if (!(entry.getValue() instanceof Map<?, ?> expected)) {
-        throw new IOException(manifest + " is damaged");
-      }
-      if (!Files.isRegularFile(file)) {
-        throw new IOException(file + " is missing");
-      }
-      if (!Sha256.of(file).equals(expected.get("sha256"))) {
-        throw new IOException(file + " is damaged: its SHA-256 is not that of the manifest");
+    Manifest manifest = Manifest.of(folder);
+    for (String name : manifest.names()) {
+      if (!name.equals(OPTIMIZER) && !name.equals(RANDOM)) {
+        manifest.verifyPieces(name);
       }
     }
   }
 
   /** Says whether these are weights and a configuration only, as an import leaves them. */
   public boolean imported() {
-    return Files.exists(file(MODEL)) && !Files.exists(file(STATE)) && !Files.exists(file(MANIFEST));
+    return Files.exists(file(MODEL))
+        && !Files.exists(file(STATE))
+        && !Files.exists(file(Manifest.FILE));
   }
 
   /** Returns one of its files. */
@@ -175,7 +139,8 @@ public record Checkpoint(Path folder) {
     if (imported()) {
       return Optional.empty();
     }
-    verify(name -> name.equals(OPTIMIZER));
+    Manifest manifest = Manifest.of(folder);
+    manifest.verifySize(OPTIMIZER);
     Map<String, String> names = new TreeMap<>();
     String suffix = "." + ParameterState.EMA;
     try (SafetensorsFile file = SafetensorsFile.open(file(OPTIMIZER))) {
@@ -185,6 +150,7 @@ public record Checkpoint(Path folder) {
           names.put(parameter, info.name());
         }
       }
+      manifest.verifyPieces(OPTIMIZER, file.ranges(names.values()));
     }
     return names.isEmpty()
         ? Optional.empty()

@@ -4,11 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import dev.hydra.libtorch.safetensors.SafetensorsWriter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -25,7 +31,9 @@ class CheckpointTest {
     Checkpoint checkpoint = write("text");
     checkpoint.verify();
     Files.writeString(checkpoint.file("a"), "tent");
-    assertThat(message(checkpoint)).contains("a is damaged");
+    assertThat(message(checkpoint)).contains("a is damaged: its SHA-256");
+    Files.writeString(checkpoint.file("a"), "texts");
+    assertThat(message(checkpoint)).contains("a is damaged: it has 5 bytes, in the manifest 4");
     Files.delete(checkpoint.file("a"));
     assertThat(message(checkpoint)).contains("a is missing");
     Files.writeString(checkpoint.file("manifest.json"), "{");
@@ -48,6 +56,54 @@ class CheckpointTest {
     assertThat(new RunFolder(folder).latestIntact(damaged -> {})).isEmpty();
     Files.writeString(checkpoint.file(Checkpoint.MODEL), "other");
     assertThat(new RunFolder(folder).latestModel(damaged -> {})).isEmpty();
+  }
+
+  /** Weights that are used are checked by their pieces, by SHA-256 where a manifest has none. */
+  @Test
+  void damagedWeightsAreRefused() throws IOException {
+    Checkpoint checkpoint =
+        Checkpoint.write(
+            new RunFolder(folder).checkpoint(1),
+            side -> Files.writeString(side.resolve(Checkpoint.MODEL), "weights"));
+    checkpoint.verifyModel();
+    Files.writeString(checkpoint.file(Checkpoint.MODEL), "weightz");
+    assertThat(assertThrows(IOException.class, checkpoint::verifyModel))
+        .hasMessageContaining("is damaged: the CRC-32C of a piece is not that of the manifest");
+    Path manifest = checkpoint.file("manifest.json");
+    String earlier =
+        Files.readString(manifest).replaceAll(",\"crc32c\":\\[[^]]*]|\"crc32c\":\\[[^]]*],", "");
+    assertThat(earlier).doesNotContain("crc32c");
+    Files.writeString(manifest, earlier);
+    assertThat(assertThrows(IOException.class, checkpoint::verifyModel))
+        .hasMessageContaining("is damaged: its SHA-256 is not that of the manifest");
+    Files.writeString(checkpoint.file(Checkpoint.MODEL), "weights");
+    checkpoint.verifyModel();
+  }
+
+  /** Of the optimizer's state averages are used only: damage of all else does not matter then. */
+  @Test
+  void averagesAreCheckedWithoutWhatIsBesideThem() throws IOException {
+    Checkpoint checkpoint =
+        Checkpoint.write(
+            new RunFolder(folder).checkpoint(1),
+            side -> {
+              try (PointerScope scope = new PointerScope()) {
+                Map<String, Tensor> state = new LinkedHashMap<>();
+                state.put("weight.ema", torch.rand(1000));
+                state.put("weight.square", torch.rand(3_000_000));
+                SafetensorsWriter.write(side.resolve(Checkpoint.OPTIMIZER), state, Map.of());
+              }
+            });
+    Path file = checkpoint.file(Checkpoint.OPTIMIZER);
+    byte[] bytes = Files.readAllBytes(file);
+    bytes[bytes.length - 1] ^= 1;
+    Files.write(file, bytes);
+    assertThat(checkpoint.averages().orElseThrow().names()).containsKey("weight");
+    assertThrows(IOException.class, checkpoint::verify);
+    bytes[2000] ^= 1;
+    Files.write(file, bytes);
+    assertThat(assertThrows(IOException.class, checkpoint::averages))
+        .hasMessageContaining("optimizer.safetensors is damaged");
   }
 
   private static String message(Checkpoint checkpoint) {

@@ -14,6 +14,7 @@ import dev.hydra.composer.swap.Swapper;
 import dev.hydra.data.Dataset;
 import dev.hydra.ffn.moe.MoeFactory;
 import dev.hydra.inference.GenerationSettings;
+import dev.hydra.inference.Request;
 import dev.hydra.inference.Sampling;
 import dev.hydra.inference.TextGenerator;
 import dev.hydra.memory.pkm.ProductKeyMemoryFactory;
@@ -31,6 +32,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.BeforeEach;
@@ -177,20 +179,19 @@ class SwapTest {
     try (Trainer trainer =
         Trials.trainer(folder, folder.resolve("run"), "trainer.steps = 2", new Events())) {
       trainer.run(() -> false);
-      Sampling greedy = new Sampling(0, 0, 1, 0);
-      int[] prompt = {65, 66, 67, 68};
+      Request request =
+          new Request(new int[] {65, 66, 67, 68}, 24, new Sampling(0, 0, 1, 0), Set.of());
       List<Integer> plain = new ArrayList<>();
       TextGenerator generator = new TextGenerator(trainer.model(), 256, GenerationSettings.NONE);
-      generator.generate(prompt, 24, greedy, plain::add);
+      generator.generate(request, () -> false, plain::add);
       List<Integer> swapped = new ArrayList<>();
       List<CompletableFuture<SwapReport>> reports = new ArrayList<>();
       try (Swapper swapper = new Swapper(trainer.model(), SwapHost.none())) {
         generator
             .swapping(swapper)
             .generate(
-                prompt,
-                24,
-                greedy,
+                request,
+                () -> false,
                 token -> {
                   swapped.add(token);
                   if (swapped.size() % 5 == 0) {

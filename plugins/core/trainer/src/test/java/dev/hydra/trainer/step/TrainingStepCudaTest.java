@@ -9,6 +9,7 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.Recompute;
 import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.Trials;
@@ -140,6 +141,38 @@ class TrainingStepCudaTest {
   void alsoWithATable() {
     compare(WITH_TABLE, 1);
     compare(WITH_TABLE, 2);
+  }
+
+  /** Documents of other lengths in every step, by one graph. */
+  @Test
+  void alsoOverPackedDocuments() {
+    try (Run eager = new Run(DENSE, ScalarType.BFloat16, GraphMode.OFF);
+        Run graph = new Run(DENSE, ScalarType.BFloat16, GraphMode.AUTO)) {
+      for (int i = 0; i < 2 * ENOUGH; i++) {
+        long seed = i;
+        assertEquals(
+            eager.step.run(each -> packed(seed), 1, 1e-2),
+            graph.step.run(each -> packed(seed), 1, 1e-2),
+            "step " + i);
+        assertEquals(i >= 3, graph.step.captured(), "step " + i);
+      }
+      assertEquals(List.of(), graph.warnings);
+      DeviceStepTest.assertSame(eager.contents(), graph.contents());
+    }
+  }
+
+  /** Tokens, labels and documents of 1 to 32 tokens: [3, 2, 65]. */
+  private static Tensor packed(long seed) {
+    Random random = new Random(seed);
+    long[] documents = new long[2 * 65];
+    int left = 0;
+    for (int i = 0; i < documents.length; i++) {
+      boolean begins = i % 65 == 0 || left == 0;
+      left = begins ? random.nextInt(32) : left - 1;
+      documents[i] = i == 0 ? 0 : documents[i - 1] + (begins ? 1 : 0);
+    }
+    Tensor tokens = windows(seed, 64);
+    return Tensors.stack(0, tokens, tokens, Tensor.create(documents, 2, 65));
   }
 
   @Test

@@ -3,27 +3,33 @@ package dev.hydra.inference;
 import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** Ends sessions, tells those who listen to them, and knows how many are not over. */
-final class SessionEnds {
-  private final AtomicInteger unfinished = new AtomicInteger();
+/** Counts the sessions of an engine that are not over, and ends them: each of them once. */
+final class OpenSessions {
   private final EngineStatistics statistics;
   private final PrefixCache prefixes;
+  private final AtomicInteger count = new AtomicInteger();
 
-  SessionEnds(EngineStatistics statistics, PrefixCache prefixes) {
+  OpenSessions(EngineStatistics statistics, PrefixCache prefixes) {
     this.statistics = statistics;
     this.prefixes = prefixes;
   }
 
-  /** Says that there are so many sessions more, or fewer, that are not over; from any thread. */
-  void expect(int more) {
-    unfinished.addAndGet(more);
+  /** Counts sessions that are about to wait for their turn. */
+  void opening(int sessions) {
+    count.addAndGet(sessions);
   }
 
-  /** Says whether there is a session that is not over. */
-  boolean areAwaited() {
-    return unfinished.get() > 0;
+  /** Counts them no more, as they may not wait. */
+  void refused(int sessions) {
+    count.addAndGet(-sessions);
   }
 
+  /** Says whether there are any. */
+  boolean any() {
+    return count.get() > 0;
+  }
+
+  /** Ends a session whose text is as it should be. */
   void finish(Session session, FinishReason reason) {
     end(session);
     if (reason == FinishReason.CANCELLED) {
@@ -32,6 +38,7 @@ final class SessionEnds {
     session.listener().finished(reason);
   }
 
+  /** Ends a session that cannot go on. */
   void fail(Session session, RuntimeException problem) {
     if (CudaOutOfMemory.in(problem).isPresent()) {
       prefixes.clear(); // for the sessions to come
@@ -43,6 +50,6 @@ final class SessionEnds {
 
   private void end(Session session) {
     session.end();
-    unfinished.decrementAndGet();
+    count.decrementAndGet();
   }
 }

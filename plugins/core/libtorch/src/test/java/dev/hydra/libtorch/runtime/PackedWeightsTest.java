@@ -1,0 +1,113 @@
+package dev.hydra.libtorch.runtime;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.hydra.libtorch.autograd.Grad;
+import java.util.List;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class PackedWeightsTest {
+  private static final double BOUND = 1e-2;
+
+  @BeforeEach
+  void isThereAtAll() {
+    assumeTrue(ComputeType.cpuHasBf16(), "elsewhere nothing is copied");
+  }
+
+  private static Tensor random(long... sizes) {
+    return torch.randn(sizes).to(ScalarType.BFloat16);
+  }
+
+  private static double distance(Tensor found, Tensor expected) {
+    assertArrayEquals(Tensors.sizes(expected), Tensors.sizes(found));
+    double most = Tensors.number(expected.abs().max());
+    return Tensors.number(found.sub(expected).abs().max()) / most;
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3, 40})
+  void productsAreThoseOfTheMatrices(int rows) {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      Tensor x = random(rows, 1, 136);
+      Tensor weight = random(200, 136);
+      Tensor bias = random(200);
+      Tensor plain = Tensors.linear(x, weight);
+      Tensor biased = Tensors.linear(x, weight, bias);
+      try (PackedWeights packed = new PackedWeights(List.of(weight));
+          PackedWeights.Use use = packed.use()) {
+        assertTrue(PackedWeights.product(x, weight, null).isPresent());
+        assertTrue(distance(Tensors.linear(x, weight), plain) < BOUND);
+        assertTrue(distance(Tensors.linear(x, weight, bias), biased) < BOUND);
+      }
+    }
+  }
+
+  @Test
+  void soAreThoseOfStacks() {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      Tensor x = random(1, 128);
+      Tensor stack = random(3, 144, 128);
+      try (PackedWeights packed = new PackedWeights(List.of(stack));
+          PackedWeights.Use use = packed.use()) {
+        for (int i = 0; i < 3; i++) {
+          Tensor found = PackedWeights.stack(stack).orElseThrow().product(x, i);
+          assertTrue(distance(found, torch.linear(x, stack.select(0, i))) < BOUND);
+        }
+      }
+    }
+  }
+
+  /** Of another matrix there is no copy, nor of one with few numbers, nor where none are used. */
+  @Test
+  void othersAreMultipliedAsEver() {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      Tensor x = random(1, 128);
+      Tensor weight = random(144, 128);
+      Tensor small = random(2, 128);
+      Tensor wide = weight.to(ScalarType.Float);
+      try (PackedWeights packed = new PackedWeights(List.of(weight, small, wide))) {
+        try (PackedWeights.Use use = packed.use()) {
+          assertFalse(PackedWeights.product(x, weight.clone(), null).isPresent());
+          assertFalse(PackedWeights.product(x, small, null).isPresent());
+          assertFalse(PackedWeights.product(x.to(ScalarType.Float), wide, null).isPresent());
+        }
+        assertFalse(PackedWeights.product(x, weight, null).isPresent());
+      }
+    }
+  }
+
+  @Test
+  void nothingIsLeftOfThem() {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      Tensor weight = random(144, 128);
+      Tensor x = random(1, 128);
+      multiply(x, weight); // what is made once for the process
+      long before = Scopes.liveHandles();
+      multiply(x, weight);
+      assertEquals(before, Scopes.liveHandles());
+    }
+  }
+
+  private static void multiply(Tensor x, Tensor weight) {
+    try (PointerScope scope = new PointerScope();
+        PackedWeights packed = new PackedWeights(List.of(weight));
+        PackedWeights.Use use = packed.use()) {
+      Tensors.linear(x, weight);
+    }
+  }
+}

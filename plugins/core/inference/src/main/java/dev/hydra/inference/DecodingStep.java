@@ -80,13 +80,18 @@ final class DecodingStep implements AutoCloseable {
 
   /** The model is another one now: what was captured is of no use any more. */
   void changed() {
+    forget();
+    refused = false;
+    packed = packed(model);
+  }
+
+  /** Frees what was made of the model as it was. */
+  private void forget() {
     if (graphs != null) {
       graphs.close();
       graphs = null;
     }
-    refused = false;
     packed.close();
-    packed = packed(model);
   }
 
   /**
@@ -203,8 +208,7 @@ final class DecodingStep implements AutoCloseable {
 
   @Override
   public void close() {
-    changed();
-    packed.close();
+    forget();
     if (stream != null) {
       stream.close();
     }

@@ -8,10 +8,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Continues one text after the other with a model, by an {@link Engine} on the calling thread. */
 public final class TextGenerator {
-  /** One text at a time: nobody waits, and no other begins as it does. */
-  private static final EngineLimits ONE_TEXT =
-      new EngineLimits(1, 0, Session.LONGEST, EngineLimits.DEFAULT.prefill(), 0);
-
   private final Model model;
   private final int vocabulary;
   private final GenerationSettings settings;
@@ -52,7 +48,10 @@ public final class TextGenerator {
    */
   public FinishReason generate(Request request, BooleanSupplier stop, IntPredicate sink) {
     Heard heard = new Heard(sink);
-    try (Engine engine = new Engine(model, vocabulary, settings, ONE_TEXT, swapper)) {
+    // One text at a time: nobody waits, and no other begins as it does.
+    int prefill = EngineLimits.prefillOn(model.device());
+    EngineLimits oneText = new EngineLimits(1, 0, Session.LONGEST, prefill, 0);
+    try (Engine engine = new Engine(model, vocabulary, settings, oneText, swapper)) {
       Session session = engine.open(request.within(Session.LONGEST), heard);
       do {
         if (stop.getAsBoolean()) {

@@ -2,9 +2,9 @@ package dev.hydra.cli;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import dev.hydra.bench.GenerationBench;
 import dev.hydra.bench.GenerationBench.Case;
 import dev.hydra.bench.GenerationBench.Row;
-import dev.hydra.bench.GenerationBench;
 import dev.hydra.cli.common.Json;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.composer.config.ConfigFiles;

@@ -38,8 +38,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param kept the share of each frequency that is kept, between 0 and 1, from the frequencies
  *     float64 [dims / 2]
  */
-record RopeScaling(
-    String settings, double factor, double amplitude, UnaryOperator<Tensor> kept) {
+record RopeScaling(String settings, double factor, double amplitude, UnaryOperator<Tensor> kept) {
   /** The kinds of scaling. */
   enum Kind {
     NONE,
@@ -158,7 +157,10 @@ record RopeScaling(
     }
     double turns = required(site, ORIGINAL_LENGTH) / (2 * Math.PI);
     return new RopeScaling(
-        settings(site), required(site, FACTOR), 1, frequencies -> ramp(frequencies, turns, low, high));
+        settings(site),
+        required(site, FACTOR),
+        1,
+        frequencies -> ramp(frequencies, turns, low, high));
   }
 
   private static RopeScaling yarn(Site site, int dims, double theta) {

@@ -42,7 +42,8 @@ record DecodingPass(FixedSlots state, Map<String, Tensor> made) implements Pass 
 
   @Override
   public Tensor shared(String name, Supplier<Tensor> maker) {
-    return made.computeIfAbsent(name, absent -> Scopes.own(Scopes.keep(() -> maker.get().detach())));
+    return made.computeIfAbsent(
+        name, absent -> Scopes.own(Scopes.keep(() -> maker.get().detach())));
   }
 
   @Override

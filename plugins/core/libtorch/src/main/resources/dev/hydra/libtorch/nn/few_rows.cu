@@ -17,9 +17,14 @@
 #define STEP (4 * VECTOR)
 #define AHEAD 8  // steps that a warp reads at once
 
-struct Words {
+struct __align__(16) Words {
   unsigned at[4];
 };
+
+// 16 bytes.
+__device__ __forceinline__ Words read(const bf16* from) {
+  return *reinterpret_cast<const Words*>(from);
+}
 
 // 16 bytes that are read once.
 __device__ __forceinline__ Words stream(const bf16* from) {
@@ -51,35 +56,35 @@ extern "C" __global__ void __launch_bounds__(THREADS) few_rows(
 
   int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   int row = lane / 4, column = lane % 4 * VECTOR;
-  // What lies beyond the outputs, or the inputs, is read where something is, and not used.
+  // What lies beyond the outputs, or the rows, is read where something is, and its sums are not used.
   int lower = tile * OUTS + row, upper = lower + OUTS / 2;
   const bf16* lower_weight = weight + (long long)(lower < out ? lower : out - 1) * in;
   const bf16* upper_weight = weight + (long long)(upper < out ? upper : out - 1) * in;
-  const bf16* own_x = x + row * x_stride;
+  const bf16* own_x = x + (row < rows ? row : rows - 1) * x_stride;
   float sums[4] = {0.f, 0.f, 0.f, 0.f};
   for (int begin = warp * STEP; begin < in; begin += AHEAD * WARPS * STEP) {
-    Words low[AHEAD], up[AHEAD];
-    Vector<bf16, VECTOR> some[AHEAD];
+    Words low[AHEAD], up[AHEAD], some[AHEAD];
 #pragma unroll
     for (int a = 0; a < AHEAD; a++) {
       int at = begin + a * WARPS * STEP;
       if (at < in) {  // the same for the warp
-        at += column;
-        some[a] = zeros<bf16, VECTOR>();
-        if (row < rows && at < in) some[a] = load<VECTOR>(own_x + at);
-        at = at < in ? at : in - VECTOR;
+        at = at + column < in ? at + column : in - VECTOR;
+        some[a] = read(own_x + at);
         low[a] = stream(lower_weight + at);
         up[a] = stream(upper_weight + at);
       }
     }
 #pragma unroll
     for (int a = 0; a < AHEAD; a++) {
-      if (begin + a * WARPS * STEP < in) {
+      int at = begin + a * WARPS * STEP;
+      if (at < in) {
 #pragma unroll
         for (int half = 0; half < 4; half += 2) {
           unsigned of_weights[4] = {
               low[a].at[half], up[a].at[half], low[a].at[half + 1], up[a].at[half + 1]};
-          mma_bf16(sums, of_weights, some[a].pairs[half], some[a].pairs[half + 1]);
+          bool inside = at + column < in;  // else of no input: times zero
+          mma_bf16(sums, of_weights, inside ? some[a].at[half] : 0u,
+                   inside ? some[a].at[half + 1] : 0u);
         }
       }
     }

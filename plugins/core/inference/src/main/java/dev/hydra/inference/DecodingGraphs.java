@@ -6,7 +6,6 @@ import dev.hydra.libtorch.graphs.CudaGraph;
 import dev.hydra.libtorch.graphs.GraphPool;
 import dev.hydra.libtorch.graphs.SideStream;
 import dev.hydra.libtorch.runtime.Scopes;
-import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -173,7 +172,7 @@ final class DecodingGraphs implements AutoCloseable {
       results[0] = logits.apply(newest, forward);
       if (kind.way.isPresent()) {
         Tensor given = numbers.narrow(0, 0, kind.width);
-        results[1] = Sampler.draw(Tensors.upcast(results[0]), kind.way.get(), given);
+        results[1] = Sampler.draw(results[0], kind.way.get(), given);
         newest.copy_(results[1].clamp_min(zero).unsqueeze(1)); // what is not finite is no token
       }
     }

@@ -136,11 +136,16 @@ final class Sampler {
   /**
    * Draws on the device, without the host.
    *
-   * @param logits float32 [rows, vocabulary]
+   * @param given logits [rows, vocabulary] of any floating type
    * @param numbers as {@link #numbers} gives them
    * @return int64 [rows], {@link #NOT_FINITE} where there is none
    */
-  static Tensor draw(Tensor logits, Way way, Tensor numbers) {
+  static Tensor draw(Tensor given, Way way, Tensor numbers) {
+    Optional<LargestLogit> kernels = way.greedy() ? LargestLogit.of(given) : Optional.empty();
+    if (kernels.isPresent()) {
+      return kernels.get().find(given);
+    }
+    Tensor logits = Tensors.upcast(given);
     try (Scalar none = new Scalar(NOT_FINITE)) {
       Tensor tokens =
           way.greedy() ? logits.argmax(new LongOptional(-1), false) : sample(logits, way, numbers);

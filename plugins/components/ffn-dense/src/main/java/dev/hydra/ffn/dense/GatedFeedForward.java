@@ -29,6 +29,7 @@ final class GatedFeedForward implements FeedForward {
 
   @Override
   public Tensor forward(Tensor x, Pass pass) {
-    return down.apply(activation.apply(gate.apply(x), up.apply(x), multiplier));
+    Tensor[] halves = Linear.applyAll(x, gate, up);
+    return down.apply(activation.apply(halves[0], halves[1], multiplier));
   }
 }

@@ -6,7 +6,9 @@ import dev.hydra.libtorch.kernels.Kernel.Grid;
 import dev.hydra.libtorch.kernels.KernelSet;
 import dev.hydra.libtorch.kernels.KernelSource;
 import dev.hydra.libtorch.kernels.Kernels;
+import dev.hydra.libtorch.nn.VectorSize;
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
@@ -30,16 +32,17 @@ record DecodingKernels(Kernels kernels, SparsePattern pattern, DenseAttention at
           KernelSource.of(
               DecodingKernels.class, "primitives.cu", "vectors.cu", "decode_attention.cu"));
 
-  /** Threads of a block, and slots of one, as the program says. */
+  /** Threads of a block, slots of the smallest part, and the most parts, as the program says. */
   private static final int THREADS = 128;
 
-  private static final int SPLIT = 256;
+  private static final int TILE = 64;
+  private static final int MOST_PARTS = 64;
 
   private static final int HEAD_STEP = 32;
   private static final int LARGEST_HEAD = 256;
 
-  /** More would not fit into registers. */
-  private static final long MOST_QUERIES = 2048;
+  /** Query heads of a block that there are registers for. */
+  private static final int MOST_HEADS = 8;
 
   /**
    * Chooses: gives the kernels on a CUDA device for the types and sizes that they take, if they are
@@ -48,16 +51,18 @@ record DecodingKernels(Kernels kernels, SparsePattern pattern, DenseAttention at
   static Optional<DecodingKernels> of(
       SparsePattern pattern, DenseAttention attention, Qkv added, StateCache cache) {
     Tensor q = added.q();
+    Tensor keys = cache.get(KeptKeys.KEYS).orElseThrow();
     long headDim = q.size(3);
-    long group = q.size(2) / added.k().size(2);
+    int group = (int) (q.size(2) / added.k().size(2));
     ScalarType type = Tensors.type(q);
     if (!q.is_cuda()
         || CustomFunction.isInlined()
         || !(type == ScalarType.Float || type == ScalarType.BFloat16)
-        || Tensors.type(cache.get(KeptKeys.KEYS).orElseThrow()) != type
+        || Tensors.type(keys) != type
         || headDim % HEAD_STEP != 0
         || headDim > LARGEST_HEAD
-        || group * headDim > MOST_QUERIES
+        || VectorSize.of(type, headDim, List.of(keys, cache.get(KeptKeys.VALUES).orElseThrow()))
+            < vector(type)
         || q.size(0) > Grid.MOST_ROWS) {
       return Optional.empty();
     }
@@ -68,7 +73,9 @@ record DecodingKernels(Kernels kernels, SparsePattern pattern, DenseAttention at
             "HEAD_DIM",
             (int) headDim,
             "GROUP",
-            (int) group,
+            group,
+            "HEADS",
+            headsOfBlock(group),
             "GLOBALS",
             pattern.hasGlobals() ? 1 : 0);
     return KERNELS.usable(q, macros).map(found -> new DecodingKernels(found, pattern, attention));
@@ -76,7 +83,7 @@ record DecodingKernels(Kernels kernels, SparsePattern pattern, DenseAttention at
 
   /** Computes {@link DecodingAttention#attend}. */
   Tensor attend(Qkv added, StateCache cache) {
-    Tensor q = added.q().contiguous();
+    Tensor q = VectorSize.fit(vector(Tensors.type(added.q())), added.q().contiguous());
     long rows = q.size(0);
     long heads = q.size(2);
     long kvHeads = added.k().size(2);
@@ -106,14 +113,14 @@ record DecodingKernels(Kernels kernels, SparsePattern pattern, DenseAttention at
             pattern.window(),
             pattern.every(),
             pattern.globals());
-    int globalSplits = splits(globalSlots);
-    int splits = globalSplits + splits(slots);
-    Tensor sums = floats(q, rows, heads, splits, 2);
-    Tensor partials = floats(q, rows, heads, splits, headDim);
+    int globalParts = parts(globalSlots);
+    int parts = globalParts + parts(slots);
+    Tensor sums = floats(q, rows, heads, parts, 2);
+    Tensor partials = floats(q, rows, heads, parts, headDim);
     kernels
         .get("decode_attention")
         .launch(
-            new Grid(splits, kvHeads, rows, THREADS),
+            new Grid(parts, heads / headsOfBlock((int) (heads / kvHeads)), rows, THREADS),
             q,
             positions,
             cache.get(KeptKeys.PADDING).orElse(null),
@@ -125,19 +132,47 @@ record DecodingKernels(Kernels kernels, SparsePattern pattern, DenseAttention at
             partials,
             slots,
             globalSlots,
-            globalSplits,
+            globalParts,
             (int) kvHeads,
             pattern.window(),
             pattern.every(),
             (float) attention.scale(),
             attention.softCap().map(Double::floatValue).orElse(0f));
     Tensor y = torch.empty_like(q);
-    kernels.get("decode_join").launch(Grid.of(rows * heads, THREADS), sums, partials, y, splits);
+    kernels
+        .get("decode_join")
+        .launch(
+            new Grid(heads, rows, 1, THREADS),
+            sums,
+            partials,
+            positions,
+            y,
+            slots,
+            globalSlots,
+            globalParts,
+            parts,
+            pattern.window(),
+            pattern.every());
     return y;
   }
 
-  private static int splits(int slots) {
-    return (slots + SPLIT - 1) / SPLIT;
+  /** How many parts there may be of so many slots; how many there are is for the device to say. */
+  private static int parts(int slots) {
+    return Math.min(MOST_PARTS, (slots + TILE - 1) / TILE);
+  }
+
+  /** Elements of the 16 bytes that are read at once. */
+  private static int vector(ScalarType type) {
+    return type == ScalarType.BFloat16 ? 8 : 4;
+  }
+
+  /** The query heads of a group that a block takes together. */
+  private static int headsOfBlock(int group) {
+    int heads = Math.min(group, MOST_HEADS);
+    while (group % heads != 0) {
+      heads--;
+    }
+    return heads;
   }
 
   private static Tensor floats(Tensor like, long... sizes) {

@@ -104,9 +104,10 @@ final class Projections {
    * @param positions int64 [1 or batch, time]
    */
   Qkv in(Tensor x, Tensor positions, Pass pass) {
-    Tensor q = heads(query.apply(x), shape.heads());
-    Tensor k = heads(key.apply(x), shape.kvHeads());
-    Tensor v = heads(value.apply(x), shape.kvHeads());
+    Tensor[] projected = Linear.applyAll(x, query, key, value);
+    Tensor q = heads(projected[0], shape.heads());
+    Tensor k = heads(projected[1], shape.kvHeads());
+    Tensor v = heads(projected[2], shape.kvHeads());
     ScalarType type = Attention.type(x);
     if (rope.dims() > 0) {
       ScalarType wide = Tensors.type(x) == ScalarType.Double ? ScalarType.Double : ScalarType.Float;

@@ -3,11 +3,13 @@ package dev.hydra.mixer.attention;
 import dev.hydra.api.Option;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateCache;
 import dev.hydra.libtorch.nn.Rotation;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -52,23 +54,38 @@ record Rope(int dims, double theta, Optional<RopeScaling> scaling) {
   }
 
   /**
-   * The rotations of whole sequences, whose positions count from 0 or from the start of documents:
-   * every layer with the same angles has the same, so the first makes them.
+   * The rotations of whole sequences, whose positions count from 0 or from the start of documents,
+   * or of a decoding step: every layer with the same angles has the same, so the first makes them.
    *
    * @param positions int64 [1 or batch, time]
    */
   Rotation shared(Tensor positions, ScalarType type, Pass pass) {
-    if (pass.cache().isPresent() || pass.padding().isPresent() || scaling.isPresent()) {
+    boolean decoding = pass.cache().map(StateCache::decoding).orElse(false);
+    if (!decoding && (pass.cache().isPresent() || pass.padding().isPresent())) {
       return at(positions, type);
     }
+    String angles = "rope " + dims + " " + theta + " " + scaling.map(RopeScaling::settings);
+    String of = decoding ? place(positions, pass) : "";
     Tensor both =
         pass.shared(
-            "rope " + dims + " " + theta + " " + type,
+            angles + " " + type + of,
             () -> {
               Rotation made = at(positions, type);
               return Tensors.stack(0, made.cos(), made.sin());
             });
     return new Rotation(both.select(0, 0), both.select(0, 1));
+  }
+
+  /**
+   * Names the positions of a decoding step, which are others where a layer joined later, by where
+   * they stand; they are kept until the pass is over, so that no others can come to stand there.
+   */
+  private static String place(Tensor positions, Pass pass) {
+    try (Pointer data = positions.data_ptr()) {
+      String name = " at " + data.address();
+      pass.shared("positions" + name, () -> positions);
+      return name;
+    }
   }
 
   /**

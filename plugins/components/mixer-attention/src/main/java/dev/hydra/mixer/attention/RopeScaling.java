@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -30,12 +31,14 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * <p>Dynamic NTK scaling is not among them: it makes what a token computes depend on how long the
  * sequence becomes after it.
  *
+ * @param settings all that it was made of, in words: two that say the same do the same at the same
+ *     dims and theta
  * @param factor by how much the context is longer than the original
  * @param amplitude what cosines and sines are multiplied with
  * @param kept the share of each frequency that is kept, between 0 and 1, from the frequencies
  *     float64 [dims / 2]
  */
-record RopeScaling(double factor, double amplitude, UnaryOperator<Tensor> kept) {
+record RopeScaling(String settings, double factor, double amplitude, UnaryOperator<Tensor> kept) {
   /** The kinds of scaling. */
   enum Kind {
     NONE,
@@ -91,7 +94,7 @@ record RopeScaling(double factor, double amplitude, UnaryOperator<Tensor> kept) 
     }
     return switch (kind) {
       case NONE -> Optional.empty();
-      case LINEAR -> Optional.of(linear(required(site, FACTOR)));
+      case LINEAR -> Optional.of(linear(site));
       case LLAMA3 -> Optional.of(llama3(site));
       case YARN -> Optional.of(yarn(site, dims, theta));
     };
@@ -116,6 +119,12 @@ record RopeScaling(double factor, double amplitude, UnaryOperator<Tensor> kept) 
     }
   }
 
+  private static String settings(Site site) {
+    return OPTIONS.stream()
+        .map(option -> String.valueOf(site.get(option)))
+        .collect(Collectors.joining(" "));
+  }
+
   private static String name(Kind kind) {
     return kind.name().toLowerCase(Locale.ROOT);
   }
@@ -134,8 +143,8 @@ record RopeScaling(double factor, double amplitude, UnaryOperator<Tensor> kept) 
                         + option.doc()));
   }
 
-  private static RopeScaling linear(double factor) {
-    return new RopeScaling(factor, 1, torch::zeros_like);
+  private static RopeScaling linear(Site site) {
+    return new RopeScaling(settings(site), required(site, FACTOR), 1, torch::zeros_like);
   }
 
   private static RopeScaling llama3(Site site) {
@@ -148,7 +157,10 @@ record RopeScaling(double factor, double amplitude, UnaryOperator<Tensor> kept) 
     }
     double turns = required(site, ORIGINAL_LENGTH) / (2 * Math.PI);
     return new RopeScaling(
-        required(site, FACTOR), 1, frequencies -> ramp(frequencies, turns, low, high));
+        settings(site),
+        required(site, FACTOR),
+        1,
+        frequencies -> ramp(frequencies, turns, low, high));
   }
 
   private static RopeScaling yarn(Site site, int dims, double theta) {
@@ -169,6 +181,7 @@ record RopeScaling(double factor, double amplitude, UnaryOperator<Tensor> kept) 
     double end = last == first ? last + 0.001 : last;
     double amplitude = site.get(ATTENTION_FACTOR).orElseGet(() -> 1 + 0.1 * Math.log(factor));
     return new RopeScaling(
+        settings(site),
         factor,
         amplitude,
         frequencies ->

@@ -4,6 +4,7 @@ import dev.hydra.api.ConfigException;
 import dev.hydra.api.PluginId;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.composer.spec.SitePath;
+import dev.hydra.libtorch.nn.Linear;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.LinkedHashMap;
@@ -131,7 +132,10 @@ public final class Model implements AutoCloseable {
    */
   public Tensor logits(Tensor hidden) {
     return Scopes.keep(
-        () -> Tensors.scaled(Tensors.linear(hidden, structure.head()), spec.logitsScale()));
+        () -> {
+          Linear head = new Linear(structure.head(), Optional.empty());
+          return Tensors.scaled(head.apply(hidden), spec.logitsScale());
+        });
   }
 
   /** Returns the weight of the head, [vocabSize, width] in the compute type. */

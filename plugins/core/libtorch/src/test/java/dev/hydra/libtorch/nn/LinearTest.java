@@ -37,6 +37,22 @@ class LinearTest {
   }
 
   @Test
+  void mapsAreAppliedToTheSameRows() {
+    try (PointerScope scope = new PointerScope()) {
+      Tensor x = torch.randn(2, 5, 8).to(ScalarType.Double);
+      Linear first = new Linear(torch.randn(3, 8).to(ScalarType.Double), Optional.empty());
+      Linear second =
+          new Linear(
+              torch.randn(4, 8).to(ScalarType.Double),
+              Optional.of(torch.randn(4).to(ScalarType.Double)));
+      Tensor[] both = Linear.applyAll(x, first, second);
+      assertEquals(2, both.length);
+      assertEquals(0, distance(first.apply(x), both[0]), 1e-14);
+      assertEquals(0, distance(second.apply(x), both[1]), 1e-14);
+    }
+  }
+
+  @Test
   void rowsAreFilledUpOnCudaOnly() {
     try (PointerScope scope = new PointerScope()) {
       Linear linear = new Linear(torch.randn(13, 8), Optional.empty());

@@ -1,0 +1,57 @@
+// The token with the largest logit of each row, the first of several, or NOT_FINITE where a logit is
+// NaN or infinite. Blocks take parts of a row, and leave for each the largest of numbers that are
+// in the order of logits, then of tokens from the last to the first: so that the order in which they
+// are compared does not matter.
+
+#define THREADS 256  // LargestLogit launches so many
+#define PARTS 64     // of a row, as LargestLogit counts
+#define NOT_FINITE -1
+
+typedef unsigned long long Key;
+#define NO_NUMBER (~(Key)0)  // above what any finite logit has
+
+__device__ __forceinline__ Key key(float logit, unsigned token) {
+  unsigned bits = __float_as_uint(logit + 0.f);  // -0 as 0
+  if ((bits & 0x7f800000u) == 0x7f800000u) return NO_NUMBER;
+  bits = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+  return (Key)bits << 32 | ~token;
+}
+
+__device__ __forceinline__ Key larger(Key a, Key b) { return a > b ? a : b; }
+
+__device__ __forceinline__ Key largest_of_warp(Key largest) {
+#pragma unroll
+  for (int mask = 16; mask > 0; mask /= 2)
+    largest = larger(largest, __shfl_xor_sync(0xffffffffu, largest, mask));
+  return largest;
+}
+
+// Keys [rows, PARTS] of logits [rows, tokens]. Grid: (PARTS, rows).
+extern "C" __global__ void __launch_bounds__(THREADS) largest_of_part(
+    const Element* __restrict__ logits, long long stride, int tokens, Key* __restrict__ keys) {
+  __shared__ Key shared_keys[THREADS / 32];
+  logits += blockIdx.y * stride;
+  Key largest = 0;
+#pragma unroll 4
+  for (int token = blockIdx.x * THREADS + threadIdx.x; token < tokens; token += PARTS * THREADS)
+    largest = larger(largest, key(to_float(logits[token]), token));
+  largest = largest_of_warp(largest);
+  if (threadIdx.x % 32 == 0) shared_keys[threadIdx.x / 32] = largest;
+  __syncthreads();
+  if (threadIdx.x != 0) return;
+#pragma unroll
+  for (int w = 1; w < THREADS / 32; w++) largest = larger(largest, shared_keys[w]);
+  keys[blockIdx.y * PARTS + blockIdx.x] = largest;
+}
+
+// Tokens [rows]. Grid: (rows), a warp each.
+extern "C" __global__ void __launch_bounds__(32) largest_of_row(
+    const Key* __restrict__ keys, long long* __restrict__ tokens) {
+  Key largest = 0;
+#pragma unroll
+  for (int part = threadIdx.x; part < PARTS; part += 32)
+    largest = larger(largest, keys[blockIdx.x * PARTS + part]);
+  largest = largest_of_warp(largest);
+  if (threadIdx.x == 0)
+    tokens[blockIdx.x] = largest == NO_NUMBER ? NOT_FINITE : (long long)(unsigned)~largest;
+}

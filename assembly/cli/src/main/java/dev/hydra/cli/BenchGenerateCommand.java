@@ -103,7 +103,11 @@ final class BenchGenerateCommand implements Callable<Integer> {
     GraphMode graph = trainer.graph();
     GenerationBench bench =
         new GenerationBench(
-            ModelSpec.read(loaded), components, new Placement(device, precision.on(device)), graph);
+            ModelSpec.read(loaded),
+            components,
+            new Placement(device, precision.on(device)),
+            graph,
+            precision.quantization());
     PrintWriter out = spec.commandLine().getOut();
     if (!json) {
       out.printf(

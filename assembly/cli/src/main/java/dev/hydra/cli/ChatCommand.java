@@ -99,7 +99,8 @@ final class ChatCommand implements Callable<Integer> {
       }
       PrintWriter out = spec.commandLine().getOut();
       PrintWriter err = spec.commandLine().getErr();
-      try (EngineThread engine = new EngineThread(loaded.engine(limits, null), "hydra-engine")) {
+      try (EngineThread engine =
+          new EngineThread(loaded.engine(limits, null, precision.quantization()), "hydra-engine")) {
         Conversation conversation =
             new Conversation(engine.engine(), loaded, settings, maxTokens, system);
         try (ChatInput in =

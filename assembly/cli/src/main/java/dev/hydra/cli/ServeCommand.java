@@ -146,7 +146,8 @@ final class ServeCommand implements Callable<Integer>, LessMemory {
     }
     EngineThread thread =
         new EngineThread(
-            loaded.engine(limits, swappable == null ? null : swappable.swapper()),
+            loaded.engine(
+                limits, swappable == null ? null : swappable.swapper(), precision.quantization()),
             "hydra-engine-" + name);
     open.push(thread);
     Path weights = loaded.checkpoint().file(Checkpoint.MODEL);

@@ -2,6 +2,7 @@ package dev.hydra.inference;
 
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.swap.Swapper;
+import dev.hydra.libtorch.graphs.GraphMode;
 import java.util.function.BooleanSupplier;
 import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
@@ -12,6 +13,7 @@ public final class TextGenerator {
   private final int vocabulary;
   private final GenerationSettings settings;
   private final @Nullable Swapper swapper;
+  private final Quantization quantization;
 
   /**
    * Creates a generator with a model.
@@ -21,20 +23,30 @@ public final class TextGenerator {
    * @param settings what some of them mean
    */
   public TextGenerator(Model model, int vocabulary, GenerationSettings settings) {
-    this(model, vocabulary, settings, null);
+    this(model, vocabulary, settings, null, Quantization.NONE);
   }
 
   private TextGenerator(
-      Model model, int vocabulary, GenerationSettings settings, @Nullable Swapper swapper) {
+      Model model,
+      int vocabulary,
+      GenerationSettings settings,
+      @Nullable Swapper swapper,
+      Quantization quantization) {
     this.model = model;
     this.vocabulary = vocabulary;
     this.settings = settings;
     this.swapper = swapper;
+    this.quantization = quantization;
   }
 
   /** Returns a generator whose components may be swapped between two tokens. */
   public TextGenerator swapping(Swapper newSwapper) {
-    return new TextGenerator(model, vocabulary, settings, newSwapper);
+    return new TextGenerator(model, vocabulary, settings, newSwapper, quantization);
+  }
+
+  /** Returns a generator that rounds the model's weights, see {@link Engine}. */
+  public TextGenerator quantized(Quantization to) {
+    return new TextGenerator(model, vocabulary, settings, swapper, to);
   }
 
   /**
@@ -51,7 +63,8 @@ public final class TextGenerator {
     // One text at a time: nobody waits, and no other begins as it does.
     int prefill = EngineLimits.prefillOn(model.device());
     EngineLimits oneText = new EngineLimits(1, 0, Session.LONGEST, prefill, 0);
-    try (Engine engine = new Engine(model, vocabulary, settings, oneText, swapper)) {
+    try (Engine engine =
+        new Engine(model, vocabulary, settings, oneText, swapper, GraphMode.AUTO, quantization)) {
       Session session = engine.open(request.within(Session.LONGEST), heard);
       do {
         if (stop.getAsBoolean()) {

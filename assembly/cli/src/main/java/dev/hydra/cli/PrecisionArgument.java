@@ -23,8 +23,8 @@ final class PrecisionArgument {
       paramLabel = "none|int8",
       description =
           "int8: weights of linear maps as 8-bit integers with a scale for each output row"
-              + " (weight-only); on the CPU a text is continued about twice as fast as in bf16"
-              + " (default: none).")
+              + " (weight-only), which the CPU reads faster where few texts are continued; see"
+              + " docs/serving.md (default: none).")
   private Quantization quantization = Quantization.NONE;
 
   /** One token at a time gains nothing from bfloat16 on a CPU, so auto is float32 there. */

@@ -5,7 +5,6 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
@@ -20,9 +19,6 @@ record Int8Rounding(Tensor numbers, Tensor scales) {
 
   /** The scale of a row of zeros: any will do. */
   private static final double LEAST_SCALE = 1e-30;
-
-  /** From one bfloat16 at least to the next. */
-  private static final double NEXT = 1 + 1.0 / 128;
 
   /** So many numbers stay in a core's cache while they are rounded. */
   private static final long AT_A_TIME = 1 << 17;
@@ -58,17 +54,16 @@ record Int8Rounding(Tensor numbers, Tensor scales) {
   }
 
   /**
-   * The scale by which the largest number of a row is 127: [rows, 1]. Of a row that was rounded
-   * before, the scale that it was rounded by; taken from the rounded number that may come out as
-   * the bfloat16 before.
+   * The bfloat16 by which the largest number of a row is 127: [rows, 1]. A row that was rounded
+   * before has the scale that it was rounded by: 127 times that, as bfloat16, divided by 127 lies
+   * nearest to it. Only at 1.5 times a power of two it would not, and that no bfloat16 divided by
+   * 127 comes to.
    */
   private static Tensor scale(Tensor exact) {
     try (Scalar least = new Scalar(LEAST_SCALE)) {
       Tensor largest = exact.abs().amax(new long[] {1}, true);
-      Tensor scale = asBfloat16(Tensors.mul(largest, 1 / MOST).clamp_min(least));
-      Tensor next = asBfloat16(Tensors.mul(scale, NEXT));
-      Tensor keeps = asBfloat16(nearest(exact, next).mul(next)).eq(exact).all(1, true);
-      return torch.where(keeps, next, scale);
+      Tensor scale = Tensors.mul(largest, 1 / MOST).clamp_min(least);
+      return scale.to(ScalarType.BFloat16).to(ScalarType.Float);
     }
   }
 
@@ -79,9 +74,5 @@ record Int8Rounding(Tensor numbers, Tensor scales) {
         ScalarOptional to = new ScalarOptional(most)) {
       return exact.div(scale).round().clamp(from, to);
     }
-  }
-
-  private static Tensor asBfloat16(Tensor exact) {
-    return exact.to(ScalarType.BFloat16).to(ScalarType.Float);
   }
 }

@@ -69,6 +69,24 @@ class Int8WeightsTest {
 
   /** A model is rounded by each engine that is opened with it, and after each swap. */
   @Test
+  void everyScaleIsFoundAgain() {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      Tensor largest = Tensors.range(128, 256, torch.zeros(1)).to(ScalarType.BFloat16);
+      Tensor shares = Tensors.range(-127, 128, torch.zeros(1)).to(ScalarType.Double);
+      Tensor weight =
+          Tensors.mul(largest.to(ScalarType.Double).unsqueeze(1).mul(shares), 1 / 127.0)
+              .to(ScalarType.BFloat16);
+      Int8Rounding first = Int8Rounding.of(weight);
+      Tensor once = weight.clone();
+      Int8Rounding second = Int8Rounding.of(weight);
+      assertTrue(weight.equal(once));
+      assertTrue(first.scales().equal(second.scales()));
+      assertTrue(first.numbers().equal(second.numbers()));
+    }
+  }
+
+  @Test
   void whatIsRoundedStaysAsItIs() {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {

@@ -11,6 +11,7 @@ import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
+import dev.hydra.inference.EngineLimits;
 import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.trainer.run.Experiment;
@@ -22,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.bytedeco.pytorch.Device;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -76,9 +78,9 @@ final class BenchGenerateCommand implements Callable<Integer> {
       names = "--prefill",
       paramLabel = "N",
       description =
-          "The most tokens of prompts that are read between two steps (default:"
-              + " ${DEFAULT-VALUE}).")
-  private int prefill = 4096;
+          "The most tokens of prompts that are read between two steps (default: 512 on a CPU, 16384"
+              + " on CUDA).")
+  private @Nullable Integer prefill;
 
   @Option(names = "--json", description = "One JSON object for each row.")
   private boolean json;
@@ -90,17 +92,22 @@ final class BenchGenerateCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     atLeastOne("--tokens", tokens);
-    atLeastOne("--prefill", prefill);
     batches.forEach(batch -> atLeastOne("--batch", batch));
     contexts.forEach(context -> atLeastOne("--context", context));
     Config loaded = config.load().withFallback(ConfigFactory.parseString(STEPS));
     ConfigFiles.allow(loaded, Experiment.PARTS);
     TrainerSettings trainer = TrainerSettings.read(ConfigFiles.part(loaded, "trainer"));
     Device device = deviceArgument.device();
+    int read = prefill == null ? EngineLimits.prefillOn(device) : prefill;
+    atLeastOne("--prefill", read);
     GraphMode graph = trainer.graph();
     GenerationBench bench =
         new GenerationBench(
-            ModelSpec.read(loaded), components, new Placement(device, precision.on(device)), graph);
+            ModelSpec.read(loaded),
+            components,
+            new Placement(device, precision.on(device)),
+            graph,
+            precision.quantization());
     PrintWriter out = spec.commandLine().getOut();
     if (!json) {
       out.printf(
@@ -117,7 +124,7 @@ final class BenchGenerateCommand implements Callable<Integer> {
     try (KernelMode.Setting mode = trainer.kernels().set()) {
       for (int context : contexts) {
         for (int batch : batches) {
-          Row row = bench.run(new Case(batch, context, tokens, prefill));
+          Row row = bench.run(new Case(batch, context, tokens, read));
           out.println(json ? Json.line(json(row)) : line(row));
           out.flush();
         }

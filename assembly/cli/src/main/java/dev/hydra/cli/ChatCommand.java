@@ -82,10 +82,10 @@ final class ChatCommand implements Callable<Integer> {
       throw new UsageException("--max-tokens and --max-context must be at least 1");
     }
     Sampling settings = sampling.sampling();
+    Device device = deviceArgument.device();
     EngineLimits limits =
         new EngineLimits(
-            1, 1, context, EngineLimits.DEFAULT.prefill(), EngineLimits.DEFAULT.prefixBytes());
-    Device device = deviceArgument.device();
+            1, 1, context, EngineLimits.prefillOn(device), EngineLimits.DEFAULT.prefixBytes());
     try (LoadedModel loaded =
         LoadedModel.read(
             folder, overrides, template, averages, plugins, device, precision.on(device))) {
@@ -99,7 +99,8 @@ final class ChatCommand implements Callable<Integer> {
       }
       PrintWriter out = spec.commandLine().getOut();
       PrintWriter err = spec.commandLine().getErr();
-      try (EngineThread engine = new EngineThread(loaded.engine(limits, null), "hydra-engine")) {
+      try (EngineThread engine =
+          new EngineThread(loaded.engine(limits, null, precision.quantization()), "hydra-engine")) {
         Conversation conversation =
             new Conversation(engine.engine(), loaded, settings, maxTokens, system);
         try (ChatInput in =

@@ -2,6 +2,8 @@ package dev.hydra.cli;
 
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.inference.EngineLimits;
+import org.bytedeco.pytorch.Device;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** Bounds of an engine. */
@@ -29,9 +31,9 @@ final class EngineArguments {
       names = "--prefill",
       paramLabel = "N",
       description =
-          "The most tokens of prompts that are read between two decoding steps (default:"
-              + " ${DEFAULT-VALUE}).")
-  private int prefill = EngineLimits.DEFAULT.prefill();
+          "The most tokens of prompts that are read between two decoding steps (default: 512 on a"
+              + " CPU, 16384 on CUDA).")
+  private @Nullable Integer prefill;
 
   @Option(
       names = "--prefix-cache",
@@ -41,13 +43,14 @@ final class EngineArguments {
               + " (default: ${DEFAULT-VALUE}).")
   private int prefixes = (int) (EngineLimits.DEFAULT.prefixBytes() >> 20);
 
-  /** The bounds. */
-  EngineLimits limits() {
-    if (sessions < 1 || waiting < 0 || context < 1 || prefill < 1 || prefixes < 0) {
+  /** The bounds of an engine on a device. */
+  EngineLimits limits(Device device) {
+    int read = prefill == null ? EngineLimits.prefillOn(device) : prefill;
+    if (sessions < 1 || waiting < 0 || context < 1 || read < 1 || prefixes < 0) {
       throw new UsageException(
           "--max-sessions, --max-context and --prefill must be at least 1, --max-waiting and"
               + " --prefix-cache at least 0");
     }
-    return new EngineLimits(sessions, waiting, context, prefill, (long) prefixes << 20);
+    return new EngineLimits(sessions, waiting, context, read, (long) prefixes << 20);
   }
 }

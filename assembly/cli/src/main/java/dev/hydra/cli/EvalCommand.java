@@ -10,6 +10,7 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.data.Tokenizer;
 import dev.hydra.data.ValidationSet;
 import dev.hydra.inference.NotFiniteException;
+import dev.hydra.inference.Quantization;
 import dev.hydra.trainer.evaluation.Evaluator;
 import dev.hydra.trainer.evaluation.Observation;
 import dev.hydra.trainer.evaluation.Score;
@@ -76,6 +77,11 @@ final class EvalCommand implements Callable<Integer>, LessMemory {
     if (windows < 1) {
       throw new UsageException("--windows must be at least 1");
     }
+    if (swaps.named() && precision.quantization() != Quantization.NONE) {
+      throw new UsageException(
+          "--quantization rounds the model that is read, not what --swap-dir swaps in; leave one of"
+              + " them out");
+    }
     Checkpoint checkpoint = folder.checkpoint();
     Config config = files.in(folder.config(checkpoint), checkpoint.folder());
     Experiment experiment = Experiment.read(config, plugins.registry(), Installation.dataRoots());
@@ -88,6 +94,7 @@ final class EvalCommand implements Callable<Integer>, LessMemory {
     Device device = deviceArgument.device();
     try (Model model = folder.load(checkpoint, config, plugins, device, precision.on(device))) {
       NotFiniteException.checkWeights(model);
+      precision.quantization().round(model);
       Evaluator plain = new Evaluator(model, tokenizer, sets, experiment.trainer().batchSize());
       if (!plain.possible()) {
         throw new UsageException("nothing is held out; --set data.validation-fraction=0.05");

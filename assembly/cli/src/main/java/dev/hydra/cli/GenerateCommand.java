@@ -103,7 +103,8 @@ final class GenerateCommand implements Callable<Integer>, LessMemory {
     try (Model model = folder.load(checkpoint, config, plugins, device, precision.on(device))) {
       NotFiniteException.checkWeights(model);
       int vocabulary = tokenizer.map(Tokenizer::vocabSize).orElse(model.spec().vocabSize());
-      TextGenerator generator = new TextGenerator(model, vocabulary, settings);
+      TextGenerator generator =
+          new TextGenerator(model, vocabulary, settings).quantized(precision.quantization());
       try (Interrupt interrupt = new Interrupt()) {
         Printed printed = new Printed(start, tokenizer.orElse(null));
         FinishReason reason =

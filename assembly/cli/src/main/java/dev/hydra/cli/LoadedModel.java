@@ -2,6 +2,7 @@ package dev.hydra.cli;
 
 import com.typesafe.config.Config;
 import dev.hydra.chat.ChatTemplate;
+import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Model;
@@ -11,6 +12,8 @@ import dev.hydra.inference.Engine;
 import dev.hydra.inference.EngineLimits;
 import dev.hydra.inference.GenerationSettings;
 import dev.hydra.inference.NotFiniteException;
+import dev.hydra.inference.Quantization;
+import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.trainer.run.Checkpoint;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -71,10 +74,16 @@ record LoadedModel(
    * Makes an engine that continues texts with it.
    *
    * @param swapper exchanges its components meanwhile
+   * @param quantization what its weights are rounded to
+   * @throws UsageException if there is no memory for that
    */
-  Engine engine(EngineLimits limits, @Nullable Swapper swapper) {
+  Engine engine(EngineLimits limits, @Nullable Swapper swapper, Quantization quantization) {
     int vocabulary = tokenizer.map(Tokenizer::vocabSize).orElse(model.spec().vocabSize());
-    return new Engine(model, vocabulary, settings, limits, swapper);
+    try {
+      return new Engine(model, vocabulary, settings, limits, swapper, GraphMode.AUTO, quantization);
+    } catch (IllegalArgumentException e) {
+      throw new UsageException(String.valueOf(e.getMessage()));
+    }
   }
 
   /** The tokens that end a text. */

@@ -71,6 +71,7 @@ final class ScoreCommand implements Callable<Integer>, LessMemory {
     PrintWriter out = spec.commandLine().getOut();
     try (Model model = folder.load(checkpoint, config, plugins, device, precision.on(device))) {
       NotFiniteException.checkWeights(model);
+      precision.quantization().round(model);
       SequenceScorer scorer = new SequenceScorer(model);
       List<double[]> scores = new ArrayList<>();
       for (int i = 0; i < sequences.length; i++) {

@@ -110,13 +110,13 @@ final class ServeCommand implements Callable<Integer>, LessMemory {
 
   @Override
   public Integer call() throws IOException {
-    EngineLimits limits = engine.limits();
     ServerSettings settings = settings();
     Map<String, Path> named = named();
     if (swaps.named() && named.size() > 1) {
       throw new UsageException("--swap-dir is for one model; serve one only, or leave it out");
     }
     Device device = deviceArgument.device();
+    EngineLimits limits = engine.limits(device);
     Deque<AutoCloseable> open = new ArrayDeque<>();
     try (Interrupt interrupt = new Interrupt()) {
       try {
@@ -146,7 +146,8 @@ final class ServeCommand implements Callable<Integer>, LessMemory {
     }
     EngineThread thread =
         new EngineThread(
-            loaded.engine(limits, swappable == null ? null : swappable.swapper()),
+            loaded.engine(
+                limits, swappable == null ? null : swappable.swapper(), precision.quantization()),
             "hydra-engine-" + name);
     open.push(thread);
     Path weights = loaded.checkpoint().file(Checkpoint.MODEL);

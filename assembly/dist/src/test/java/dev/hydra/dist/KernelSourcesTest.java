@@ -65,7 +65,7 @@ class KernelSourcesTest {
           Map.entry("gradient_norm.cu", Map.of("THREADS", 512)));
 
   private static Map<String, Integer> slots() {
-    return Map.of("CHUNK", 64, "SLOTS", 16, "HEADS", 4, "HEAD", 32);
+    return Map.of("CHUNK", 64, "SLOTS", 16, "HEADS", 4, "HEAD", 32, "DECODING", 1);
   }
 
   private static final Map<String, Integer> COMMON = common();

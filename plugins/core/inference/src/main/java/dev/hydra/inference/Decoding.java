@@ -31,6 +31,7 @@ final class Decoding implements AutoCloseable {
    *
    * @param vocabulary how many tokens mean something
    * @param graph whether steps are captured as CUDA graphs
+   * @param quantization what weights are rounded to
    * @param reader keeps the states that texts are left in
    * @param open is told of sessions that are over
    */
@@ -38,6 +39,7 @@ final class Decoding implements AutoCloseable {
       Model model,
       int vocabulary,
       GraphMode graph,
+      Quantization quantization,
       PromptReader reader,
       OpenSessions open,
       EngineStatistics statistics,
@@ -54,6 +56,7 @@ final class Decoding implements AutoCloseable {
             vocabulary,
             batch,
             graph,
+            quantization,
             message -> LOG.log(System.Logger.Level.WARNING, message));
   }
 
@@ -203,8 +206,8 @@ final class Decoding implements AutoCloseable {
   }
 
   /**
-   * Gives all sessions away, each with its state, as components may be exchanged now. Those that go
-   * on {@link #begin} again.
+   * Gives all sessions away, each with its state, as components may be exchanged now. Then they
+   * {@link #resume}.
    */
   List<Session> suspend() {
     List<ModelState> states = batch.removeAll();
@@ -213,8 +216,14 @@ final class Decoding implements AutoCloseable {
     for (int i = 0; i < all.size(); i++) {
       all.get(i).state(states.get(i));
     }
-    step.changed();
+    step.forget();
     return all;
+  }
+
+  /** Goes on with sessions that were suspended, with the model as it is now. */
+  void resume(List<Session> suspended) {
+    step.changed();
+    suspended.forEach(this::begin);
   }
 
   /** Gives the sessions away that are not over, without their states. */

@@ -4,15 +4,13 @@ import dev.hydra.composer.model.BatchState;
 import dev.hydra.composer.model.ComponentException;
 import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.Model;
-import dev.hydra.composer.model.Parameter;
-import dev.hydra.composer.swap.FreeMemory;
 import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.graphs.SideStream;
 import dev.hydra.libtorch.runtime.CpuThreads;
 import dev.hydra.libtorch.runtime.LibTorchException;
-import dev.hydra.libtorch.runtime.PackedWeights;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.libtorch.runtime.WeightCopies;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -34,7 +32,7 @@ final class DecodingStep implements AutoCloseable {
   private final BatchState batch;
   private final Consumer<String> warned;
   private final @Nullable SideStream stream;
-  private PackedWeights packed;
+  private final DecodingWeights weights;
   private @Nullable DecodingGraphs graphs;
   private boolean refused;
   private long replayed;
@@ -53,24 +51,23 @@ final class DecodingStep implements AutoCloseable {
    *
    * @param batch the texts, whoever joins and leaves
    * @param mode whether steps are captured, if the device is a CUDA device
+   * @param quantization what weights are rounded to
    * @param warned is told why they cannot be
    */
   DecodingStep(
-      Model model, int vocabulary, BatchState batch, GraphMode mode, Consumer<String> warned) {
+      Model model,
+      int vocabulary,
+      BatchState batch,
+      GraphMode mode,
+      Quantization quantization,
+      Consumer<String> warned) {
     this.model = model;
     this.vocabulary = vocabulary;
     this.batch = batch;
     this.warned = warned;
     Device device = model.placement().device();
     this.stream = device.is_cuda() && mode == GraphMode.AUTO ? new SideStream(device) : null;
-    this.packed = packed(model);
-  }
-
-  /** Copies of the weights for a CPU, unless the texts would be short of memory for them. */
-  private static PackedWeights packed(Model model) {
-    List<Tensor> weights = model.parameters().all().stream().map(Parameter::working).toList();
-    long bytes = weights.stream().mapToLong(Tensor::nbytes).sum();
-    return new PackedWeights(2 * bytes <= FreeMemory.bytes() ? weights : List.of());
+    this.weights = new DecodingWeights(model, quantization);
   }
 
   /** Returns how many steps were replayed. */
@@ -78,20 +75,19 @@ final class DecodingStep implements AutoCloseable {
     return replayed;
   }
 
-  /** The model is another one now: what was captured is of no use any more. */
+  /** The model is another one now. */
   void changed() {
-    forget();
     refused = false;
-    packed = packed(model);
+    weights.changed();
   }
 
-  /** Frees what was made of the model as it was. */
-  private void forget() {
+  /** Frees what was made of the model, which changes now: {@link #changed} follows. */
+  void forget() {
     if (graphs != null) {
       graphs.close();
       graphs = null;
     }
-    packed.close();
+    weights.close();
   }
 
   /**
@@ -151,7 +147,7 @@ final class DecodingStep implements AutoCloseable {
 
   private Result computed(long[] last, List<SampledRow> rows, ForwardContext forward) {
     Tensor ids = Tensor.create(last).view(-1, 1).to(device(), ScalarType.Long);
-    try (PackedWeights.Use use = packed.use()) {
+    try (WeightCopies.Use use = weights.use()) {
       Tensor logits = logits(ids, forward);
       return new Result(logits, Sampler.draw(logits, rows));
     }

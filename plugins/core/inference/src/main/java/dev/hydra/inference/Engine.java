@@ -69,6 +69,25 @@ public final class Engine implements AutoCloseable {
       EngineLimits limits,
       @Nullable Swapper swapper,
       GraphMode graph) {
+    this(model, vocabulary, settings, limits, swapper, graph, Quantization.NONE);
+  }
+
+  /**
+   * Creates an engine that may quantize the model.
+   *
+   * @param quantization what the weights of linear maps are rounded to, in place: the model
+   *     computes with the rounded ones from now on, here and elsewhere. Components that are swapped
+   *     in follow
+   * @throws IllegalArgumentException if the model cannot be quantized where it lives
+   */
+  public Engine(
+      Model model,
+      int vocabulary,
+      GenerationSettings settings,
+      EngineLimits limits,
+      @Nullable Swapper swapper,
+      GraphMode graph,
+      Quantization quantization) {
     this.swapper = swapper;
     this.vocabulary = Math.min(vocabulary, model.spec().vocabSize());
     this.limits = limits;
@@ -77,7 +96,8 @@ public final class Engine implements AutoCloseable {
     this.waiting = new WaitingRoom(limits.waiting());
     this.open = new OpenSessions(statistics, prefixes);
     this.decoding =
-        new Decoding(model, this.vocabulary, graph, reader, open, statistics, observations);
+        new Decoding(
+            model, this.vocabulary, graph, quantization, reader, open, statistics, observations);
   }
 
   /** Returns its bounds. */
@@ -183,7 +203,7 @@ public final class Engine implements AutoCloseable {
             .filter(Objects::nonNull)
             .toList();
     swapper.boundary(statistics.snapshot().steps(), states);
-    decoded.forEach(decoding::begin);
+    decoding.resume(decoded);
   }
 
   private void count() {

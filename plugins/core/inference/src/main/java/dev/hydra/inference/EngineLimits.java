@@ -1,5 +1,7 @@
 package dev.hydra.inference;
 
+import org.bytedeco.pytorch.Device;
+
 /**
  * The bounds of an engine.
  *
@@ -13,6 +15,15 @@ package dev.hydra.inference;
 public record EngineLimits(int sessions, int waiting, int context, int prefill, long prefixBytes) {
   /** Bounds for a server on one machine. */
   public static final EngineLimits DEFAULT = new EngineLimits(64, 256, 32_768, 512, 512L << 20);
+
+  /**
+   * Returns how many tokens of prompts are best read between two decoding steps: 512 on a CPU,
+   * which holds up other texts for as long as that takes; 16,384 on CUDA, where the host takes as
+   * long to issue a short piece as the device takes for a long one.
+   */
+  public static int prefillOn(Device device) {
+    return device.is_cuda() ? 16_384 : DEFAULT.prefill;
+  }
 
   /** Checks the ranges. */
   public EngineLimits {

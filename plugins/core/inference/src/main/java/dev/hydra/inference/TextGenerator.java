@@ -2,20 +2,18 @@ package dev.hydra.inference;
 
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.swap.Swapper;
+import dev.hydra.libtorch.graphs.GraphMode;
 import java.util.function.BooleanSupplier;
 import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 
 /** Continues one text after the other with a model, by an {@link Engine} on the calling thread. */
 public final class TextGenerator {
-  /** One text at a time: nobody waits, and no other begins as it does. */
-  private static final EngineLimits ONE_TEXT =
-      new EngineLimits(1, 0, Session.LONGEST, EngineLimits.DEFAULT.prefill(), 0);
-
   private final Model model;
   private final int vocabulary;
   private final GenerationSettings settings;
   private final @Nullable Swapper swapper;
+  private final Quantization quantization;
 
   /**
    * Creates a generator with a model.
@@ -25,20 +23,30 @@ public final class TextGenerator {
    * @param settings what some of them mean
    */
   public TextGenerator(Model model, int vocabulary, GenerationSettings settings) {
-    this(model, vocabulary, settings, null);
+    this(model, vocabulary, settings, null, Quantization.NONE);
   }
 
   private TextGenerator(
-      Model model, int vocabulary, GenerationSettings settings, @Nullable Swapper swapper) {
+      Model model,
+      int vocabulary,
+      GenerationSettings settings,
+      @Nullable Swapper swapper,
+      Quantization quantization) {
     this.model = model;
     this.vocabulary = vocabulary;
     this.settings = settings;
     this.swapper = swapper;
+    this.quantization = quantization;
   }
 
   /** Returns a generator whose components may be swapped between two tokens. */
   public TextGenerator swapping(Swapper newSwapper) {
-    return new TextGenerator(model, vocabulary, settings, newSwapper);
+    return new TextGenerator(model, vocabulary, settings, newSwapper, quantization);
+  }
+
+  /** Returns a generator that rounds the model's weights, see {@link Engine}. */
+  public TextGenerator quantized(Quantization to) {
+    return new TextGenerator(model, vocabulary, settings, swapper, to);
   }
 
   /**
@@ -52,7 +60,11 @@ public final class TextGenerator {
    */
   public FinishReason generate(Request request, BooleanSupplier stop, IntPredicate sink) {
     Heard heard = new Heard(sink);
-    try (Engine engine = new Engine(model, vocabulary, settings, ONE_TEXT, swapper)) {
+    // One text at a time: nobody waits, and no other begins as it does.
+    int prefill = EngineLimits.prefillOn(model.device());
+    EngineLimits oneText = new EngineLimits(1, 0, Session.LONGEST, prefill, 0);
+    try (Engine engine =
+        new Engine(model, vocabulary, settings, oneText, swapper, GraphMode.AUTO, quantization)) {
       Session session = engine.open(request.within(Session.LONGEST), heard);
       do {
         if (stop.getAsBoolean()) {

@@ -8,6 +8,7 @@ import dev.hydra.inference.Engine;
 import dev.hydra.inference.EngineLimits;
 import dev.hydra.inference.FinishReason;
 import dev.hydra.inference.GenerationSettings;
+import dev.hydra.inference.Quantization;
 import dev.hydra.inference.Request;
 import dev.hydra.inference.Sampling;
 import dev.hydra.inference.TokenListener;
@@ -31,6 +32,7 @@ public final class GenerationBench {
   private final Components components;
   private final Placement placement;
   private final GraphMode graph;
+  private final Quantization quantization;
 
   /**
    * What is timed.
@@ -70,13 +72,19 @@ public final class GenerationBench {
    *
    * @param placement where to compute, and in which type
    * @param graph whether steps are captured as CUDA graphs
+   * @param quantization what weights are rounded to
    */
   public GenerationBench(
-      ModelSpec spec, Components components, Placement placement, GraphMode graph) {
+      ModelSpec spec,
+      Components components,
+      Placement placement,
+      GraphMode graph,
+      Quantization quantization) {
     this.spec = spec;
     this.components = components;
     this.placement = placement;
     this.graph = graph;
+    this.quantization = quantization;
   }
 
   /** Times one case. */
@@ -135,7 +143,14 @@ public final class GenerationBench {
             measured.batch, measured.batch, measured.context + drawn, measured.prefill, 0);
     try (Model model = Model.build(spec, components, placement, 0);
         Engine engine =
-            new Engine(model, spec.vocabSize(), GenerationSettings.NONE, limits, null, graph)) {
+            new Engine(
+                model,
+                spec.vocabSize(),
+                GenerationSettings.NONE,
+                limits,
+                null,
+                graph,
+                quantization)) {
       SplittableRandom random = new SplittableRandom(0);
       until(engine, open(engine, random, measured.context, 2)); // kernels are compiled
       finish(engine);

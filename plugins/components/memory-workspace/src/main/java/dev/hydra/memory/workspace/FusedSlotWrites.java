@@ -25,8 +25,13 @@ final class FusedSlotWrites extends CustomFunction {
       KernelSet.of(
           program("slot_writes.cu"), program("slot_writes_backward.cu"), ColumnSums.SOURCE);
 
-  private static final int THREADS = 256;
+  /** Threads of a block, as the programs say. */
+  static final int THREADS = 256;
+
   private static final int VECTOR_BYTES = 16;
+
+  /** The numbers in float32 that a thread reads at once. */
+  static final int FLOATS = VECTOR_BYTES / Float.BYTES;
 
   /** What tiles of the kernels are made of. */
   private static final int TOKENS = 32;
@@ -55,7 +60,8 @@ final class FusedSlotWrites extends CustomFunction {
     this.chunks = chunks;
   }
 
-  private static KernelSource program(String file) {
+  /** A program about a chunk in shared memory. */
+  static KernelSource program(String file) {
     return KernelSource.of(
         FusedSlotWrites.class, "primitives.cu", "vectors.cu", "slot_chunk.cu", file);
   }
@@ -85,28 +91,40 @@ final class FusedSlotWrites extends CustomFunction {
    * @param gate the weights of the gates
    */
   static Optional<Choice> of(Tensor x, Tensor gate, SlotShape shape) {
-    ScalarType type = Tensors.type(x);
-    if (!x.is_cuda()
-        || isInlined()
-        || x.numel() == 0
-        || !(type == ScalarType.Float || type == ScalarType.BFloat16)
-        || Tensors.type(gate) != ScalarType.Float
-        || !possible(shape)) {
+    if (!takes(x, gate, shape)) {
       return Optional.empty();
     }
-    int vector = VECTOR_BYTES / (int) x.element_size();
-    Map<String, Integer> macros =
-        Map.of(
-            "CHUNK", shape.chunk(),
-            "SLOTS", shape.slots(),
-            "HEADS", shape.heads(),
-            "HEAD", shape.head(),
-            "VECTOR", vector,
-            "ELEMENT_BF16", type == ScalarType.BFloat16 ? 1 : 0);
     return KERNELS
-        .usable(x, macros)
+        .usable(x, macros(x, shape))
         .filter(found -> found.get("slot_writes_backward").fits())
-        .map(found -> new Choice(found, shape, vector));
+        .map(found -> new Choice(found, shape, vector(x)));
+  }
+
+  /** Whether the kernels can compute what these tokens write. */
+  static boolean takes(Tensor x, Tensor gate, SlotShape shape) {
+    ScalarType type = Tensors.type(x);
+    return x.is_cuda()
+        && !isInlined()
+        && x.numel() > 0
+        && (type == ScalarType.Float || type == ScalarType.BFloat16)
+        && Tensors.type(gate) == ScalarType.Float
+        && possible(shape);
+  }
+
+  /** What the programs are compiled with. */
+  static Map<String, Integer> macros(Tensor x, SlotShape shape) {
+    return Map.of(
+        "CHUNK", shape.chunk(),
+        "SLOTS", shape.slots(),
+        "HEADS", shape.heads(),
+        "HEAD", shape.head(),
+        "VECTOR", vector(x),
+        "ELEMENT_BF16", Tensors.type(x) == ScalarType.BFloat16 ? 1 : 0);
+  }
+
+  /** The elements that a thread reads at once. */
+  static int vector(Tensor x) {
+    return VECTOR_BYTES / (int) x.element_size();
   }
 
   /** Whether the kernels can cut a chunk into tiles. */
@@ -124,7 +142,7 @@ final class FusedSlotWrites extends CustomFunction {
   protected Tensor[] forward(Context context, Tensor... inputs) {
     Tensor keys = VectorSize.fit(vector, inputs[KEYS]);
     Tensor values = VectorSize.fit(vector, inputs[VALUES]);
-    Tensor weight = VectorSize.fit(VECTOR_BYTES / Float.BYTES, inputs[WEIGHT].contiguous());
+    Tensor weight = VectorSize.fit(FLOATS, inputs[WEIGHT].contiguous());
     long batch = keys.size(0);
     Tensor content = floats(keys, batch, chunks, shape.slots(), shape.dim());
     Tensor gate = floats(keys, batch, chunks, shape.slots());
@@ -137,7 +155,9 @@ final class FusedSlotWrites extends CustomFunction {
             weight,
             inputs[BIAS].contiguous(),
             content,
-            gate);
+            gate,
+            null,
+            null);
     context.save(keys, values, weight, gate);
     return new Tensor[] {content, gate};
   }
@@ -147,7 +167,7 @@ final class FusedSlotWrites extends CustomFunction {
     Tensor keys = context.saved(KEYS);
     Tensor values = context.saved(VALUES);
     Tensor weight = context.saved(WEIGHT);
-    Tensor dContent = VectorSize.fit(VECTOR_BYTES / Float.BYTES, gradients.of(0).contiguous());
+    Tensor dContent = VectorSize.fit(FLOATS, gradients.of(0).contiguous());
     Tensor dGate = gradients.of(1).contiguous();
     Tensor dKeys = like(keys);
     Tensor dValues = like(values);
@@ -185,7 +205,8 @@ final class FusedSlotWrites extends CustomFunction {
     }
   }
 
-  private static Tensor floats(Tensor like, long... sizes) {
+  /** A new tensor in float32. */
+  static Tensor floats(Tensor like, long... sizes) {
     try (TensorOptions options = Tensors.like(like, ScalarType.Float)) {
       return torch.empty(sizes, options, null);
     }

@@ -79,7 +79,8 @@ final class SlotReader {
     // Tokens of one chunk need no padding; that makes decoding cheap.
     long before = chunks == 1 ? 0 : offset;
     long length = chunks == 1 ? time : chunk;
-    Tensor queries = Tensors.pad(asking, 1, before, chunks * length - before - time);
+    long after = chunks * length - before - time;
+    Tensor queries = before + after == 0 ? asking : Tensors.pad(asking, 1, before, after);
     Tensor content = Norms.rms(states, norm, EPSILON, Tensors.type(asking));
     Tensor keys = Tensors.linear(content, key).add(address);
     Tensor values = byHead(content, batch * chunks);

@@ -4,6 +4,7 @@ import dev.hydra.api.Init;
 import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Site;
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Optional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -65,6 +66,31 @@ final class SlotWriter {
                 fused.compute(
                     Tensors.linear(x, key), Tensors.linear(x, value), gate, gateBias, chunks))
         .orElseGet(() -> plain(Tensors.slice(x, 1, 0, chunks * shape.chunk())));
+  }
+
+  /**
+   * Takes one more token of each of several texts among those of its chunk, and writes to the slots
+   * where that is complete, all in place: by CUDA kernels, or not at all.
+   *
+   * @param x [texts, 1, width]
+   * @param positions int64 [texts]: the tokens of each before
+   * @param pending the tokens of the chunks that are not complete [texts, chunk, width]
+   * @param slots [texts, slots, dim]
+   * @param some whether any chunk may be complete
+   * @return whether it was done
+   */
+  boolean step(Tensor x, Tensor positions, Tensor pending, Tensor slots, boolean some) {
+    Optional<FusedSlotStep> fused = FusedSlotStep.of(x, pending, slots, gate, shape);
+    fused.ifPresent(
+        step -> {
+          step.take(x, positions, pending);
+          if (some) {
+            Tensor keys = Tensors.linear(pending, key);
+            Tensor values = Tensors.linear(pending, value);
+            step.write(keys, values, gate, gateBias, positions, slots);
+          }
+        });
+    return fused.isPresent();
   }
 
   /** Computes by LibTorch's operators, of complete chunks. */

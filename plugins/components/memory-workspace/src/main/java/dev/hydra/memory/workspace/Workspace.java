@@ -120,17 +120,32 @@ final class Workspace implements Memory {
     Tensor slots = cache.get(SLOTS).orElseThrow();
     Tensor read = reader.read(x, 0, slots.unsqueeze(1), pass);
     Tensor pending = cache.get(PENDING).orElseThrow();
-    try (Scalar length = new Scalar(chunk);
-        Scalar last = new Scalar(chunk - 1)) {
-      Tensor offset = cache.positions(x).remainder(length);
-      Tensor rows = Tensors.mul(Tensors.range(0, x.size(0), x), (long) chunk);
-      pending.view(-1, x.size(2)).index_copy_(0, rows.add(offset), x.squeeze(1));
-      if (cache.known().map(this::completes).orElse(true)) {
-        Tensor after = states(pending, 1, slots, Optional.empty(), pass).select(1, 1);
-        cache.put(SLOTS, torch.where(offset.eq(last).view(-1, 1, 1), after, slots));
-      }
+    Tensor positions = cache.positions(x);
+    boolean some = cache.known().map(this::completes).orElse(true);
+    if (pass.observing() || !writer.step(x, positions, pending, slots, some)) {
+      decodePlain(x, positions, pending, slots, some, pass)
+          .ifPresent(after -> cache.put(SLOTS, after));
     }
     return read;
+  }
+
+  /**
+   * Takes the newest tokens among those of their chunks, in place, and gives the slots after them
+   * if {@code some} chunk may be complete.
+   */
+  private Optional<Tensor> decodePlain(
+      Tensor x, Tensor positions, Tensor pending, Tensor slots, boolean some, Pass pass) {
+    try (Scalar length = new Scalar(chunk);
+        Scalar last = new Scalar(chunk - 1)) {
+      Tensor offset = positions.remainder(length);
+      Tensor rows = Tensors.mul(Tensors.range(0, x.size(0), x), (long) chunk);
+      pending.view(-1, x.size(2)).index_copy_(0, rows.add(offset), x.squeeze(1));
+      if (!some) {
+        return Optional.empty();
+      }
+      Tensor after = states(pending, 1, slots, Optional.empty(), pass).select(1, 1);
+      return Optional.of(torch.where(offset.eq(last).view(-1, 1, 1), after, slots));
+    }
   }
 
   /** Whether a chunk is complete after one more token. */

@@ -24,6 +24,9 @@ constexpr int SCORE_FLOATS = (CHUNK * SCORE_PITCH + 3) / 4 * 4;
 constexpr int VALUE_FLOATS = CHUNK * VALUE_PITCH;
 constexpr int LANE_TOKENS = CHUNK / 32;
 
+// Whether a text's chunk is complete with one more token after so many.
+__device__ __forceinline__ bool completes(Long position) { return (position + 1) % CHUNK == 0; }
+
 __device__ __forceinline__ float warp_sum(float value) {
 #pragma unroll
   for (int mask = 16; mask > 0; mask /= 2) value += exchange(value, mask);

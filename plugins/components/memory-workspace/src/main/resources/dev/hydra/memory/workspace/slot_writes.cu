@@ -11,13 +11,26 @@
 //   values   [batch, at least chunks * CHUNK, DIM], strides values_batch, values_row, 1
 //   w, bias  fp32 [SLOTS, DIM], [SLOTS]
 //   content  fp32 [batch, chunks, SLOTS, DIM], gate fp32 [batch, chunks, SLOTS]
+//
+// DECODING 1: the tokens of each text before the newest one are `positions` [batch], a row has one
+// chunk, and only what is complete with that token is computed. The slots are changed in place:
+//
+//   slots    fp32 [batch, SLOTS, DIM]: slots += gate (content - slots)
+//
+// Of a text that completes nothing, nothing else is read or written. DECODING 0: every chunk; neither
+// is used.
+#ifndef DECODING
+#define DECODING 0
+#endif
+
 extern "C" __device__ const int slot_writes_bytes = (SCORE_FLOATS + VALUE_FLOATS) * 4;
 
 extern "C" __global__ void __launch_bounds__(CREW) slot_writes(
     const Element* __restrict__ keys, Long keys_batch, Long keys_row,
     const Element* __restrict__ values, Long values_batch, Long values_row,
     const float* __restrict__ w, const float* __restrict__ bias, float* __restrict__ content,
-    float* __restrict__ gate) {
+    float* __restrict__ gate, const Long* __restrict__ positions, float* __restrict__ slots) {
+  if (DECODING && !completes(positions[blockIdx.y])) return;
   float* scores = (float*)SHARED;
   float* found = scores + SCORE_FLOATS;
   Long chunk = (Long)blockIdx.y * gridDim.x + blockIdx.x;
@@ -59,5 +72,13 @@ extern "C" __global__ void __launch_bounds__(CREW) slot_writes(
       if (tile < TILES && tile % QUADS == 0)
         gate[chunk * SLOTS + slot] = 1.f / (1.f + exp2_fast(-LOG2_E * (sum + bias[slot])));
     }
+  }
+  if (!DECODING) return;
+  __syncthreads();
+  slots += (Long)blockIdx.y * SLOTS * DIM;
+#pragma unroll 4
+  for (int at = threadIdx.x; at < SLOTS * DIM; at += CREW) {
+    float from = slots[at];
+    slots[at] = from + gate[chunk * SLOTS + at / DIM] * (content[at] - from);
   }
 }

@@ -1,7 +1,7 @@
 package dev.hydra.libtorch.nn;
 
-import dev.hydra.libtorch.runtime.PackedWeights;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.libtorch.runtime.WeightCopies;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -77,7 +77,7 @@ public final class GroupedLinear {
             ? type == ScalarType.BFloat16 && weights.size(0) < CUDA_GROUPS
             : type != ScalarType.Double;
     return grouped
-        && PackedWeights.stack(weights).isEmpty()
+        && WeightCopies.stack(weights).isEmpty()
         && weights.size(1) * size % ALIGNMENT == 0
         && weights.size(2) * size % ALIGNMENT == 0;
   }
@@ -113,7 +113,7 @@ public final class GroupedLinear {
       counts[group] -= counts[group - 1];
     }
     TensorVector groups = rows.split_with_sizes(counts);
-    PackedWeights.OfStack matrices = PackedWeights.stack(weights).orElseGet(() -> plain(weights));
+    WeightCopies.OfStack matrices = WeightCopies.stack(weights).orElseGet(() -> plain(weights));
     List<Tensor> results = new ArrayList<>();
     for (int group = 0; group < counts.length; group++) {
       if (counts[group] > 0) {
@@ -123,7 +123,7 @@ public final class GroupedLinear {
     return Tensors.cat(0, results.toArray(Tensor[]::new));
   }
 
-  private static PackedWeights.OfStack plain(Tensor weights) {
+  private static WeightCopies.OfStack plain(Tensor weights) {
     TensorVector matrices = weights.unbind(0);
     return (x, i) -> Tensors.linear(x, matrices.get(i));
   }

@@ -105,7 +105,7 @@ public final class Tensors {
 
   /** Computes {@code x W^T}: [..., in] by weight [out, in]. */
   public static Tensor linear(Tensor x, Tensor weight) {
-    return PackedWeights.product(x, weight, null).orElseGet(() -> plainLinear(x, weight));
+    return WeightCopies.product(x, weight, null).orElseGet(() -> plainLinear(x, weight));
   }
 
   private static Tensor plainLinear(Tensor x, Tensor weight) {
@@ -128,7 +128,7 @@ public final class Tensors {
 
   /** Computes {@code x W^T + b}: [..., in] by weight [out, in] and bias [out]. */
   public static Tensor linear(Tensor x, Tensor weight, Tensor bias) {
-    return PackedWeights.product(x, weight, bias).orElseGet(() -> plainLinear(x, weight, bias));
+    return WeightCopies.product(x, weight, bias).orElseGet(() -> plainLinear(x, weight, bias));
   }
 
   private static Tensor plainLinear(Tensor x, Tensor weight, Tensor bias) {

@@ -46,8 +46,8 @@ class PackedWeightsTest {
       Tensor plain = Tensors.linear(x, weight);
       Tensor biased = Tensors.linear(x, weight, bias);
       try (PackedWeights packed = new PackedWeights(List.of(weight));
-          PackedWeights.Use use = packed.use()) {
-        assertTrue(PackedWeights.product(x, weight, null).isPresent());
+          WeightCopies.Use use = packed.use()) {
+        assertTrue(WeightCopies.product(x, weight, null).isPresent());
         assertTrue(distance(Tensors.linear(x, weight), plain) < BOUND);
         assertTrue(distance(Tensors.linear(x, weight, bias), biased) < BOUND);
       }
@@ -61,9 +61,9 @@ class PackedWeightsTest {
       Tensor x = random(1, 128);
       Tensor stack = random(3, 144, 128);
       try (PackedWeights packed = new PackedWeights(List.of(stack));
-          PackedWeights.Use use = packed.use()) {
+          WeightCopies.Use use = packed.use()) {
         for (int i = 0; i < 3; i++) {
-          Tensor found = PackedWeights.stack(stack).orElseThrow().product(x, i);
+          Tensor found = WeightCopies.stack(stack).orElseThrow().product(x, i);
           assertTrue(distance(found, torch.linear(x, stack.select(0, i))) < BOUND);
         }
       }
@@ -80,12 +80,12 @@ class PackedWeightsTest {
       Tensor small = random(2, 128);
       Tensor wide = weight.to(ScalarType.Float);
       try (PackedWeights packed = new PackedWeights(List.of(weight, small, wide))) {
-        try (PackedWeights.Use use = packed.use()) {
-          assertFalse(PackedWeights.product(x, weight.clone(), null).isPresent());
-          assertFalse(PackedWeights.product(x, small, null).isPresent());
-          assertFalse(PackedWeights.product(x.to(ScalarType.Float), wide, null).isPresent());
+        try (WeightCopies.Use use = packed.use()) {
+          assertFalse(WeightCopies.product(x, weight.clone(), null).isPresent());
+          assertFalse(WeightCopies.product(x, small, null).isPresent());
+          assertFalse(WeightCopies.product(x.to(ScalarType.Float), wide, null).isPresent());
         }
-        assertFalse(PackedWeights.product(x, weight, null).isPresent());
+        assertFalse(WeightCopies.product(x, weight, null).isPresent());
       }
     }
   }
@@ -106,7 +106,7 @@ class PackedWeightsTest {
   private static void multiply(Tensor x, Tensor weight) {
     try (PointerScope scope = new PointerScope();
         PackedWeights packed = new PackedWeights(List.of(weight));
-        PackedWeights.Use use = packed.use()) {
+        WeightCopies.Use use = packed.use()) {
       Tensors.linear(x, weight);
     }
   }

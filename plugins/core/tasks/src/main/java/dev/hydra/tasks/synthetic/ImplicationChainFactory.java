@@ -5,6 +5,7 @@ import dev.hydra.api.Option;
 import dev.hydra.api.Settings;
 import dev.hydra.tasks.Condition;
 import dev.hydra.tasks.Example;
+import dev.hydra.tasks.Split;
 import dev.hydra.tasks.Task;
 import dev.hydra.tasks.TaskContext;
 import dev.hydra.tasks.TaskFactory;
@@ -41,12 +42,20 @@ public final class ImplicationChainFactory implements TaskFactory {
           .atLeast(1)
           .orElse(1);
 
+  static final Option<Double> EASIER =
+      Option.decimal(
+              "easier",
+              "part of the texts to train on that have fewer steps and distractors, down to one and"
+                  + " none, and more questions in their place")
+          .where(part -> part >= 0 && part <= 1, "from 0 to 1")
+          .orElse(0.0);
+
   /** Creates the factory, for the registry. */
   public ImplicationChainFactory() {}
 
   @Override
   public List<Option<?>> options() {
-    return List.of(STEPS, DISTRACTORS, LETTERS, QUESTIONS);
+    return List.of(STEPS, DISTRACTORS, LETTERS, QUESTIONS, EASIER);
   }
 
   @Override
@@ -57,7 +66,8 @@ public final class ImplicationChainFactory implements TaskFactory {
             settings.get(STEPS),
             settings.get(DISTRACTORS),
             settings.get(LETTERS),
-            settings.get(QUESTIONS));
+            settings.get(QUESTIONS),
+            settings.get(EASIER));
     int needed = chains.most();
     if (settings.get(LETTERS) < needed) {
       throw settings.invalid(
@@ -66,7 +76,8 @@ public final class ImplicationChainFactory implements TaskFactory {
     return chains;
   }
 
-  private record Chains(List<Integer> steps, int distractors, int letters, int questions)
+  private record Chains(
+      List<Integer> steps, int distractors, int letters, int questions, double easier)
       implements Task {
     private static final int TOKENS_OF_A_PREMISE = 4;
     private static final int TOKENS_OF_THE_QUESTION = 2;
@@ -77,7 +88,7 @@ public final class ImplicationChainFactory implements TaskFactory {
           letters <= 26
               ? IntStream.range(0, letters).mapToObj(i -> String.valueOf((char) ('A' + i))).toList()
               : Words.numbered("L", letters),
-          List.of(">", "."));
+          List.of(">", ".", "?"));
     }
 
     private int arrow() {
@@ -88,10 +99,14 @@ public final class ImplicationChainFactory implements TaskFactory {
       return letters + 1;
     }
 
+    private int question() {
+      return letters + 2;
+    }
+
     /** The fewest letters with which every example can be made. */
     int most() {
       int longest = steps.stream().mapToInt(k -> k).max().orElseThrow();
-      int shortest = steps.stream().mapToInt(k -> k).min().orElseThrow();
+      int shortest = easier > 0 ? 1 : steps.stream().mapToInt(k -> k).min().orElseThrow();
       // The distractors are chains as long as the question's or the shortest, and a rest.
       return longest + 1 + distractors + (distractors + shortest - 1) / shortest;
     }
@@ -105,12 +120,12 @@ public final class ImplicationChainFactory implements TaskFactory {
                       "k=" + k,
                       TOKENS_OF_A_PREMISE * (k + distractors) + TOKENS_OF_THE_QUESTION * questions,
                       true,
-                      1.0 / (1 + chains(k).size())))
+                      1.0 / (1 + chains(k, distractors).size())))
           .toList();
     }
 
     /** Returns the lengths of the chains of distractors. */
-    private List<Integer> chains(int k) {
+    private List<Integer> chains(int k, int distractors) {
       List<Integer> lengths = new ArrayList<>();
       for (int left = distractors; left > 0; left -= k) {
         lengths.add(Math.min(k, left));
@@ -120,8 +135,23 @@ public final class ImplicationChainFactory implements TaskFactory {
 
     @Override
     public Example example(int condition, SplittableRandom random) {
-      int k = steps.get(condition);
-      List<Integer> lengths = chains(k);
+      return example(steps.get(condition), distractors, questions, random);
+    }
+
+    @Override
+    public Example example(int condition, Split split, SplittableRandom random) {
+      int most = steps.get(condition);
+      if (split != Split.TRAINING || random.nextDouble() >= easier) {
+        return example(condition, random);
+      }
+      int k = 1 + random.nextInt(most);
+      int others = random.nextInt(distractors + 1);
+      int saved = TOKENS_OF_A_PREMISE * (most + distractors - k - others);
+      return example(k, others, questions + saved / TOKENS_OF_THE_QUESTION, random);
+    }
+
+    private Example example(int k, int distractors, int questions, SplittableRandom random) {
+      List<Integer> lengths = chains(k, distractors);
       int[] letter = Draw.distinct(k + 1 + distractors + lengths.size(), letters, random);
       int[][] premises = new int[k + distractors][];
       int[] end = new int[premises.length]; // of the chain that a premise is of
@@ -143,9 +173,9 @@ public final class ImplicationChainFactory implements TaskFactory {
       }
       for (int i = 1; i < questions; i++) {
         int other = random.nextInt(ordered.length);
-        example.read(ordered[other][0], arrow()).train(end[other]);
+        example.read(question(), ordered[other][0]).train(end[other]);
       }
-      return example.read(letter[0], arrow()).ask(letter[k]).build();
+      return example.read(question(), letter[0]).ask(letter[k]).build();
     }
   }
 }

@@ -7,13 +7,16 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.hydra.api.ConfigException;
 import dev.hydra.tasks.Example;
+import dev.hydra.tasks.Split;
 import dev.hydra.tasks.Task;
 import dev.hydra.tasks.Tasks;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 
 class ImplicationChainTest {
@@ -26,12 +29,14 @@ class ImplicationChainTest {
     int[] tokens = example.tokens();
     Map<Integer, Integer> premises = new HashMap<>();
     for (int i = 0; i + 2 < tokens.length; i += 4) {
+      assertThat(tokens[i]).isLessThan(LETTERS);
       assertNull(premises.put(tokens[i], tokens[i + 2]), "a letter implies one other");
       assertEquals(LETTERS, tokens[i + 1]);
       assertEquals(LETTERS + 1, tokens[i + 3]);
     }
+    assertEquals(LETTERS + 2, tokens[tokens.length - 2], "a question mark before the question");
     return new Asked(
-        premises, tokens[tokens.length - 2], example.targets()[tokens.length - 1], tokens[0]);
+        premises, tokens[tokens.length - 1], example.targets()[tokens.length - 1], tokens[0]);
   }
 
   @Test
@@ -70,7 +75,7 @@ class ImplicationChainTest {
       assertEquals(4 * 13 + 2 * 5, tokens.length);
       for (int question = 0; question < 5; question++) {
         int place = 4 * 13 + 2 * question;
-        int letter = tokens[place];
+        int letter = tokens[place + 1];
         while (premises.containsKey(letter)) {
           letter = premises.get(letter);
         }
@@ -78,6 +83,71 @@ class ImplicationChainTest {
         assertEquals(question == 4 ? 0 : Example.NONE, example.answers()[place + 1]);
       }
     }
+  }
+
+  @Test
+  void textsToTrainOnMayBeEasierButNoOthers() {
+    Task easier = Tasks.create(new ImplicationChainFactory(), "questions = 5, easier = 0.5");
+    Tasks.check(easier);
+    int fewer = 0;
+    Set<Integer> sizes = new HashSet<>();
+    for (int seed = 0; seed < 400; seed++) {
+      for (Split split : List.of(Split.VALIDATION, Split.TEST)) {
+        Example asIs = easier.example(3, split, new SplittableRandom(seed));
+        assertEquals(15, premises(asIs).size());
+        assertEquals(easier.example(3, new SplittableRandom(seed)), asIs);
+      }
+      Example example = easier.example(3, Split.TRAINING, new SplittableRandom(seed));
+      Map<Integer, Integer> premises = premises(example);
+      fewer += premises.size() < 15 ? 1 : 0;
+      sizes.add(premises.size());
+      assertEquals(easier.conditions().get(3).length(), example.length());
+      assertEnds(example, premises);
+    }
+    assertThat(fewer / 400.0).isBetween(0.4, 0.6);
+    assertThat(sizes).hasSize(15);
+  }
+
+  private static Map<Integer, Integer> premises(Example example) {
+    Map<Integer, Integer> premises = new HashMap<>();
+    int[] tokens = example.tokens();
+    for (int i = 0; tokens[i] < LETTERS; i += 4) {
+      premises.put(tokens[i], tokens[i + 2]);
+    }
+    return premises;
+  }
+
+  /** Every question, and no place besides, has the end of the chain from its letter on. */
+  private static void assertEnds(Example example, Map<Integer, Integer> premises) {
+    int[] tokens = example.tokens();
+    for (int place = 0; place < tokens.length; place++) {
+      int expected = Example.NONE;
+      if (place > 0 && tokens[place - 1] == LETTERS + 2) {
+        expected = tokens[place];
+        while (premises.containsKey(expected)) {
+          expected = premises.get(expected);
+        }
+      }
+      assertEquals(expected, example.targets()[place]);
+    }
+  }
+
+  @Test
+  void easierTextsNeedLettersForChainsOfOneStep() {
+    // Without it 10 letters are enough; four chains of one step need 8 beside the 4 asked for.
+    assertThat(
+            assertThrows(
+                ConfigException.class,
+                () ->
+                    Tasks.create(
+                        new ImplicationChainFactory(),
+                        "steps = [2, 3], distractors = 4, letters = 11, easier = 0.1")))
+        .hasMessageContaining("must be at least 12");
+    assertThat(
+            assertThrows(
+                ConfigException.class,
+                () -> Tasks.create(new ImplicationChainFactory(), "easier = 1.5")))
+        .hasMessageContaining("from 0 to 1");
   }
 
   /** The end of the right chain is one of several, and they differ in nothing but the beginning. */

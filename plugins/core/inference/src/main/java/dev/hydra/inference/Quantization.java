@@ -1,0 +1,80 @@
+package dev.hydra.inference;
+
+import dev.hydra.composer.model.ForwardContext;
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.ModelState;
+import dev.hydra.composer.model.Parameter;
+import dev.hydra.composer.model.Placement;
+import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.runtime.Int8Weights;
+import dev.hydra.libtorch.runtime.Scopes;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** What the weights of linear maps are rounded to where texts are continued. */
+public enum Quantization {
+  /** They stay as they are. */
+  NONE,
+  /** Symmetric int8 with a scale for each output row; what they multiply stays in bfloat16. */
+  INT8;
+
+  /**
+   * Checks that a model can be quantized where it lives.
+   *
+   * @throws IllegalArgumentException if it cannot
+   */
+  public void check(Placement placement) {
+    if (this == NONE) {
+      return;
+    }
+    if (!placement.device().is_cpu()) {
+      throw new IllegalArgumentException(
+          "int8 weights are for the CPU: LibTorch's product by them on CUDA takes one thread for"
+              + " each result, which is slower than bfloat16; decode without quantization there");
+    }
+    if (placement.compute() != ScalarType.BFloat16) {
+      throw new IllegalArgumentException(
+          "int8 weights are multiplied in bfloat16, not in "
+              + placement.compute()
+              + ": LibTorch's product in other types is many times slower; compute in bfloat16");
+    }
+  }
+
+  /**
+   * Rounds the weights of a model, in place, for those who measure what that costs in quality. An
+   * {@link Engine} does it by itself.
+   *
+   * @throws IllegalArgumentException if it {@linkplain #check cannot} be quantized
+   */
+  public void round(Model model) {
+    check(model.placement());
+    if (this == INT8) {
+      Int8Weights.round(weights(model), () -> decode(model));
+    }
+  }
+
+  /** The parameters that may be rounded; those that are kept in float32 are not. */
+  static List<Tensor> weights(Model model) {
+    return model.parameters().all().stream()
+        .filter(each -> !each.spec().fp32())
+        .map(Parameter::working)
+        .toList();
+  }
+
+  /** Decodes two tokens, so that it shows which weights a step multiplies by. */
+  static void decode(Model model) {
+    try (Grad off = Grad.off();
+        ModelState state = new ModelState()) {
+      for (int i = 0; i < 2; i++) {
+        Scopes.run(
+            () -> {
+              try (ForwardContext forward = ForwardContext.evaluation().with(state)) {
+                Tensor ids = SequenceScorer.ids(model, new int[] {0});
+                Tensor unused = model.logits(model.hidden(ids, forward));
+              }
+            });
+      }
+    }
+  }
+}

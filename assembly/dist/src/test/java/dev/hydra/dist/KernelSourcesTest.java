@@ -51,6 +51,7 @@ class KernelSourcesTest {
           Map.entry("pkm_read.cu", Map.of("DIM", 512, "READS", 32, "OUT_BF16", 1)),
           Map.entry("pkm_search.cu", Map.of("KEYS", 512, "TOP_K", 32)),
           Map.entry("expert_choice.cu", Map.of("EXPERTS", 8, "LANES", 8, "ITEMS", 1)),
+          Map.entry("chunk_step.cu", Map.of("EXPERTS", 8, "LANES", 8, "ITEMS", 1)),
           Map.entry("slot_states.cu", Map.of("DIM", 128)),
           Map.entry("slot_writes.cu", slots()),
           Map.entry("slot_writes_backward.cu", slots()),

@@ -108,7 +108,7 @@ final class FusedChunkStep {
             choice.bias().map(LoadBias::bias).orElse(null),
             (int) x.size(2),
             chunk,
-            summary.ordinal(),
+            summary.number(),
             choice.topK(),
             choice.isSigmoid(),
             choice.isNormalized(),

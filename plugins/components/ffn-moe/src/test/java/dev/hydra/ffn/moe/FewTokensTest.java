@@ -55,7 +55,10 @@ class FewTokensTest {
       Optional<Tensor> rest = more.map(each -> on(cuda, each));
       Tensor few = own.few(rows, routing, rest).orElseThrow();
       Samples.assertNear(
-          "float64", dispatched(new Experts(gateUp, down), x, chosen, weights, more), cpu(few), 6e-3);
+          "float64",
+          dispatched(new Experts(gateUp, down), x, chosen, weights, more),
+          cpu(few),
+          6e-3);
       Samples.assertNear(
           "the twin",
           cpu(dispatched(own, rows, routing.experts(), routing.weights(), rest)),
@@ -64,8 +67,7 @@ class FewTokensTest {
       for (int token = 0; token < tokens; token++) {
         int row = token;
         Routing alone =
-            new Routing(
-                routing.experts().narrow(0, row, 1), routing.weights().narrow(0, row, 1));
+            new Routing(routing.experts().narrow(0, row, 1), routing.weights().narrow(0, row, 1));
         Tensor again =
             own.few(rows.narrow(0, row, 1), alone, rest.map(each -> each.narrow(0, row, 1)))
                 .orElseThrow();
@@ -76,10 +78,8 @@ class FewTokensTest {
 
   private static Tensor dispatched(
       Experts experts, Tensor x, Tensor chosen, Tensor weights, Optional<Tensor> other) {
-    ExpertDispatch dispatch =
-        ExpertDispatch.of(new Routing(chosen, weights), experts.count());
-    return dispatch.combine(
-        experts.forward(dispatch.spread(x), dispatch.ends()), weights, other);
+    ExpertDispatch dispatch = ExpertDispatch.of(new Routing(chosen, weights), experts.count());
+    return dispatch.combine(experts.forward(dispatch.spread(x), dispatch.ends()), weights, other);
   }
 
   private static Tensor rounded(Tensor values) {

@@ -77,7 +77,8 @@ public final class FusedExperts {
         .usable(tokens, Map.of("ELEMENT_BF16", 1, "VECTOR", vector))
         .map(
             kernels ->
-                launch(kernels, Rows.fit(vector, tokens), routing, gateUp, down, other.orElse(null)));
+                launch(
+                    kernels, Rows.fit(vector, tokens), routing, gateUp, down, other.orElse(null)));
   }
 
   private static Tensor launch(

@@ -21,8 +21,7 @@ import org.bytedeco.pytorch.Tensor;
 record FusedGrouped(Kernels kernels) implements GroupedProduct.Products {
   private static final KernelSet KERNELS =
       KernelSet.of(
-          KernelSource.of(
-              FusedGrouped.class, "primitives.cu", "vectors.cu", "grouped_product.cu"));
+          KernelSource.of(FusedGrouped.class, "primitives.cu", "vectors.cu", "grouped_product.cu"));
 
   private static final int THREADS = 128;
 

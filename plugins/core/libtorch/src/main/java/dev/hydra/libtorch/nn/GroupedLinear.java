@@ -107,7 +107,8 @@ public final class GroupedLinear {
             cutter.kernels().gpu().multiprocessors());
     return parts == 1
         ? Optional.empty()
-        : Optional.of(new GroupedProduct(
+        : Optional.of(
+            new GroupedProduct(
                 GroupedProduct.Products.LIBTORCH, parts, ends -> cutter.ends(ends, parts)));
   }
 

@@ -53,8 +53,7 @@ record RowParts(Kernels kernels) {
    * @param multiprocessors of the device
    */
   static int count(long groups, long rows, long out, long in, int multiprocessors) {
-    return count(
-        groups, rows, ceil(out, TILE_ROWS) * ceil(in, TILE_COLUMNS), multiprocessors);
+    return count(groups, rows, ceil(out, TILE_ROWS) * ceil(in, TILE_COLUMNS), multiprocessors);
   }
 
   /**

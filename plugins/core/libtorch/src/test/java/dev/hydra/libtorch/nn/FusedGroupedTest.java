@@ -47,8 +47,7 @@ class FusedGroupedTest {
         new Twins()
             .element("rows", random.values(ends[ends.length - 1], in))
             .weight(
-                "matrices",
-                Tensors.mul(random.values(ends.length, out, in), 1 / Math.sqrt(in)));
+                "matrices", Tensors.mul(random.values(ends.length, out, in), 1 / Math.sqrt(in)));
     for (ScalarType type : new ScalarType[] {ScalarType.Float, ScalarType.BFloat16}) {
       twins.check(
           tensors ->

@@ -83,7 +83,11 @@ class StagesCudaTest {
     Trials.corpus(folder);
     List<Boolean> captured = new ArrayList<>();
     Events graph = run("graph", "trainer { precision = fp32, kernels = plain }", captured);
-    Events eager = run("eager", "trainer { precision = fp32, kernels = plain, graph = off }", new ArrayList<>());
+    Events eager =
+        run(
+            "eager",
+            "trainer { precision = fp32, kernels = plain, graph = off }",
+            new ArrayList<>());
     assertEquals(eager.losses(), graph.losses());
     assertTrue(captured.get(8), "without experts it is captured");
     assertEquals(8, captured.lastIndexOf(true), "with them it is not");

@@ -1,6 +1,9 @@
 package dev.hydra.router.topk;
 
-/** What the decision for a chunk is made from; each looks at nothing after the chunk's start. */
+/**
+ * What the decision for a chunk is made from; each looks at nothing after the chunk's start.
+ * Kernels know them by their order.
+ */
 enum Summary {
   /** The mean of the chunk before. */
   PREVIOUS_CHUNK,

@@ -1,7 +1,10 @@
 package dev.hydra.ffn.moe;
 
+import dev.hydra.api.Routing;
+import dev.hydra.libtorch.nn.FusedExperts;
 import dev.hydra.libtorch.nn.GatedActivation;
 import dev.hydra.libtorch.nn.GroupedLinear;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -20,6 +23,11 @@ record Experts(Tensor gateUp, Tensor down) {
   Tensor forward(Tensor rows, Tensor ends) {
     Tensor hidden = GatedActivation.SILU.ofHalves(GroupedLinear.apply(rows, gateUp, ends));
     return GroupedLinear.apply(hidden, down, ends);
+  }
+
+  /** Computes a few tokens by their experts, with what else is added, where kernels do that. */
+  Optional<Tensor> few(Tensor tokens, Routing routing, Optional<Tensor> other) {
+    return FusedExperts.compute(tokens, routing, gateUp, down, other);
   }
 
   /** The number of experts. */

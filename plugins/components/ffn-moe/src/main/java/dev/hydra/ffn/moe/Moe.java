@@ -25,13 +25,18 @@ final class Moe implements FeedForward {
   public Tensor forward(Tensor x, Pass pass) {
     Routing routing = router.route(x, pass);
     Tensor tokens = x.reshape(-1, x.size(2));
+    Optional<Tensor> other = shared.map(each -> each.forward(tokens));
+    if (!pass.observing()) {
+      Optional<Tensor> few = experts.few(tokens, routing, other);
+      if (few.isPresent()) {
+        return few.get().view(Tensors.sizes(x));
+      }
+    }
     ExpertDispatch dispatch = ExpertDispatch.of(routing, experts.count());
     if (pass.observing()) {
       pass.observe("dropped", dispatch.dropped());
     }
     Tensor computed = experts.forward(dispatch.spread(tokens), dispatch.ends());
-    return dispatch
-        .combine(computed, routing.weights(), shared.map(each -> each.forward(tokens)))
-        .view(Tensors.sizes(x));
+    return dispatch.combine(computed, routing.weights(), other).view(Tensors.sizes(x));
   }
 }

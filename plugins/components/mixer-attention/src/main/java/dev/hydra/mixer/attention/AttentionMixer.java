@@ -40,9 +40,11 @@ final class AttentionMixer implements Mixer {
       return withoutPadding(x, pass.padding().get(), cache, pass);
     }
     if (cache.isPresent() && cache.get().decoding()) {
-      Qkv added = projections.in(x, cache.get().positions(x).unsqueeze(1), pass);
+      Projections.Unturned added =
+          projections.unturned(x, cache.get().positions(x).unsqueeze(1), pass);
       return projections.out(
-          new DecodingAttention(pattern, projections.attention()).attend(added, cache.get()));
+          new DecodingAttention(pattern, projections.attention())
+              .attend(added.qkv(), added.rotation(), cache.get()));
     }
     long time = x.size(1);
     KeptKeys kept = new KeptKeys(pattern, cache.map(StateCache::position).orElse(0L));

@@ -1,6 +1,7 @@
 package dev.hydra.mixer.attention;
 
 import dev.hydra.api.StateCache;
+import dev.hydra.libtorch.nn.Rotation;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -24,12 +25,13 @@ record DecodingAttention(SparsePattern pattern, DenseAttention attention) {
    * Attends.
    *
    * @param added queries, keys and values of the tokens, [rows, 1, ...]
+   * @param rotation by which queries and keys are still to be turned
    * @return [rows, 1, heads, headDim]
    */
-  Tensor attend(Qkv added, StateCache cache) {
+  Tensor attend(Qkv added, Optional<Rotation> rotation, StateCache cache) {
     return DecodingKernels.of(pattern, attention, added, cache)
-        .map(kernels -> kernels.attend(added, cache))
-        .orElseGet(() -> plain(added, cache));
+        .map(kernels -> kernels.attend(added, rotation, cache))
+        .orElseGet(() -> plain(rotation.map(added::turned).orElse(added), cache));
   }
 
   /** Attends by LibTorch's operators. */

@@ -6,6 +6,7 @@ import dev.hydra.libtorch.kernels.Kernel.Grid;
 import dev.hydra.libtorch.kernels.KernelSet;
 import dev.hydra.libtorch.kernels.KernelSource;
 import dev.hydra.libtorch.kernels.Kernels;
+import dev.hydra.libtorch.nn.Rotation;
 import dev.hydra.libtorch.nn.VectorSize;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.List;
@@ -82,13 +83,13 @@ record DecodingKernels(Kernels kernels, SparsePattern pattern, DenseAttention at
   }
 
   /** Computes {@link DecodingAttention#attend}. */
-  Tensor attend(Qkv added, StateCache cache) {
-    Tensor q = VectorSize.fit(vector(Tensors.type(added.q())), added.q().contiguous());
-    long rows = q.size(0);
-    long heads = q.size(2);
+  Tensor attend(Qkv added, Optional<Rotation> rotation, StateCache cache) {
+    Tensor given = VectorSize.fit(vector(Tensors.type(added.q())), added.q().contiguous());
+    long rows = given.size(0);
+    long heads = given.size(2);
     long kvHeads = added.k().size(2);
-    long headDim = q.size(3);
-    Tensor positions = cache.positions(q);
+    long headDim = given.size(3);
+    Tensor positions = cache.positions(given);
     Tensor keys = cache.get(KeptKeys.KEYS).orElseThrow();
     Tensor values = cache.get(KeptKeys.VALUES).orElseThrow();
     @Nullable Tensor globalKeys = cache.get(KeySlots.globalName(KeptKeys.KEYS)).orElse(null);
@@ -96,20 +97,32 @@ record DecodingKernels(Kernels kernels, SparsePattern pattern, DenseAttention at
     int slots = (int) keys.size(1);
     int globalSlots = globalKeys == null ? 0 : (int) globalKeys.size(1);
     long width = kvHeads * headDim;
+    Tensor q = rotation.isPresent() ? torch.empty_like(given) : given;
+    long turned = rotation.isPresent() ? heads * headDim : 0;
+    @Nullable Tensor cos = rotation.map(angles -> angles.cos().contiguous()).orElse(null);
+    @Nullable Tensor sin = rotation.map(angles -> angles.sin().contiguous()).orElse(null);
+    long half = cos == null ? 0 : cos.size(3);
     kernels
         .get("decode_write")
         .launch(
-            new Grid((width + THREADS - 1) / THREADS, rows, 1, THREADS),
+            new Grid((turned + width + THREADS - 1) / THREADS, rows, 1, THREADS),
+            given,
             added.k().contiguous(),
             added.v().contiguous(),
+            cos,
+            sin,
+            cos == null || cos.size(0) == 1 ? 0L : half,
             positions,
+            q,
             keys,
             values,
             globalKeys,
             globalValues,
             slots,
             globalSlots,
+            (int) turned,
             (int) width,
+            (int) half,
             pattern.window(),
             pattern.every(),
             pattern.globals());

@@ -98,26 +98,57 @@ final class Projections {
   }
 
   /**
+   * What is not turned yet.
+   *
+   * @param rotation by which queries and keys are to be turned, if they are
+   */
+  record Unturned(Qkv qkv, Optional<Rotation> rotation) {}
+
+  /**
    * Queries, keys and values of hidden states, in the type that attention computes in.
    *
    * @param x [batch, time, width]
    * @param positions int64 [1 or batch, time]
    */
   Qkv in(Tensor x, Tensor positions, Pass pass) {
-    Tensor[] projected = Linear.applyAll(x, query, key, value);
-    Tensor q = heads(projected[0], shape.heads());
-    Tensor k = heads(projected[1], shape.kvHeads());
-    Tensor v = heads(projected[2], shape.kvHeads());
+    Tensor[] heads = projected(x);
     ScalarType type = Attention.type(x);
     if (rope.dims() > 0) {
-      ScalarType wide = Tensors.type(x) == ScalarType.Double ? ScalarType.Double : ScalarType.Float;
-      Rotation rotation = rope.shared(positions, wide, pass);
-      q = turned(q, queryNorm, rotation, type);
-      k = turned(k, keyNorm, rotation, type);
-    } else {
-      q = norm(q, queryNorm);
-      k = norm(k, keyNorm);
+      Rotation rotation = rotation(x, positions, pass);
+      return new Qkv(
+          turned(heads[0], queryNorm, rotation, type),
+          turned(heads[1], keyNorm, rotation, type),
+          Tensors.cast(heads[2], type));
     }
+    return cast(norm(heads[0], queryNorm), norm(heads[1], keyNorm), heads[2], type);
+  }
+
+  /** The same, for what turns queries and keys while it stores them. */
+  Unturned unturned(Tensor x, Tensor positions, Pass pass) {
+    if (rope.dims() == 0 || queryNorm.isPresent()) {
+      return new Unturned(in(x, positions, pass), Optional.empty());
+    }
+    Tensor[] heads = projected(x);
+    return new Unturned(
+        cast(heads[0], heads[1], heads[2], Attention.type(x)),
+        Optional.of(rotation(x, positions, pass)));
+  }
+
+  private Tensor[] projected(Tensor x) {
+    Tensor[] projected = Linear.applyAll(x, query, key, value);
+    return new Tensor[] {
+      heads(projected[0], shape.heads()),
+      heads(projected[1], shape.kvHeads()),
+      heads(projected[2], shape.kvHeads())
+    };
+  }
+
+  private Rotation rotation(Tensor x, Tensor positions, Pass pass) {
+    ScalarType wide = Tensors.type(x) == ScalarType.Double ? ScalarType.Double : ScalarType.Float;
+    return rope.shared(positions, wide, pass);
+  }
+
+  private static Qkv cast(Tensor q, Tensor k, Tensor v, ScalarType type) {
     return new Qkv(Tensors.cast(q, type), Tensors.cast(k, type), Tensors.cast(v, type));
   }
 

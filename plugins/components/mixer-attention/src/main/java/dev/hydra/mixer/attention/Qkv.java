@@ -1,5 +1,6 @@
 package dev.hydra.mixer.attention;
 
+import dev.hydra.libtorch.nn.Rotation;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
 
@@ -18,6 +19,11 @@ record Qkv(Tensor q, Tensor k, Tensor v) {
 
   long keys() {
     return k.size(1);
+  }
+
+  /** The same with queries and keys turned. */
+  Qkv turned(Rotation rotation) {
+    return new Qkv(rotation.apply(q, Tensors.type(q)), rotation.apply(k, Tensors.type(k)), v);
   }
 
   /** Zeros to add gradients of these to, in at least float32. */

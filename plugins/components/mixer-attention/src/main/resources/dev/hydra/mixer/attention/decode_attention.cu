@@ -46,15 +46,42 @@ __device__ __forceinline__ int parts_of(long long count) {
   return (int)((count + size - 1) / size);
 }
 
-// Grid: (ceil(width / THREADS), rows), with width = kv_heads * HEAD_DIM.
+// Dimension d of a head, of which the first 2 * half are turned by the angles of its token: of those,
+// d and half + d are a pair.
+__device__ __forceinline__ Element turned(
+    const Element* head, int d, const float* cosines, const float* sines, int half) {
+  if (d >= 2 * half) return head[d];
+  int i = d < half ? d : d - half;
+  float first = to_float(head[i]), second = to_float(head[half + i]);
+  Element y;
+  from_float(d < half ? first * cosines[i] - second * sines[i]
+                      : second * cosines[i] + first * sines[i],
+             y);
+  return y;
+}
+
+// Turns queries [rows, q_width] into `turned_q`, and writes keys, which are turned likewise, and
+// values. Cosines and sines are float32 [1 or rows, half]; with half = 0 nothing is turned, and with
+// q_width = 0 no queries. Grid: (ceil((q_width + width) / THREADS), rows), with width = kv_heads *
+// HEAD_DIM.
 extern "C" __global__ void __launch_bounds__(THREADS) decode_write(
-    const Element* __restrict__ k, const Element* __restrict__ v,
-    const long long* __restrict__ positions, Element* __restrict__ keys,
-    Element* __restrict__ values, Element* __restrict__ global_keys,
-    Element* __restrict__ global_values, int slots, int global_slots, int width, int window,
-    int every, int globals) {
-  int column = blockIdx.x * THREADS + threadIdx.x;
+    const Element* __restrict__ q, const Element* __restrict__ k, const Element* __restrict__ v,
+    const float* __restrict__ cosines, const float* __restrict__ sines, long long angles_row,
+    const long long* __restrict__ positions, Element* __restrict__ turned_q,
+    Element* __restrict__ keys, Element* __restrict__ values, Element* __restrict__ global_keys,
+    Element* __restrict__ global_values, int slots, int global_slots, int q_width, int width,
+    int half, int window, int every, int globals) {
+  int column = blockIdx.x * THREADS + threadIdx.x - q_width;
   if (column >= width) return;
+  cosines += blockIdx.y * angles_row;
+  sines += blockIdx.y * angles_row;
+  if (column < 0) {
+    column += q_width;
+    long long of_row = (long long)blockIdx.y * q_width;
+    int d = column % HEAD_DIM;
+    turned_q[of_row + column] = turned(q + of_row + column - d, d, cosines, sines, half);
+    return;
+  }
   long long row = blockIdx.y;
   long long position = positions[row];
   long long at = (row * slots + position % slots) * width + column;
@@ -70,7 +97,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) decode_write(
       }
     }
   }
-  keys[at] = k[row * width + column];
+  int d = column % HEAD_DIM;
+  keys[at] = turned(k + row * width + column - d, d, cosines, sines, half);
   values[at] = v[row * width + column];
 }
 

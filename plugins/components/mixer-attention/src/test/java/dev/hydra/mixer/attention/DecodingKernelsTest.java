@@ -3,6 +3,7 @@ package dev.hydra.mixer.attention;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.libtorch.kernels.KernelMode;
+import dev.hydra.libtorch.nn.Rotation;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import java.util.HashMap;
@@ -68,24 +69,56 @@ class DecodingKernelsTest {
     DecodingAttention decoding = decoding(SparsePattern.full(), 0, 64);
     Qkv added = added(type, LENGTHS.length, 4, 64);
     FixedSlots cache = slots(type, 64, false, LENGTHS);
-    Tensor together = attend(decoding, added, cache.copy(type), KernelMode.FUSED);
+    Tensor together = attend(decoding, added, Optional.empty(), cache.copy(type), KernelMode.FUSED);
     for (int row = 0; row < LENGTHS.length; row++) {
-      Tensor alone =
-          attend(decoding, row(added, row), cache.row(row, LENGTHS[row] + 1), KernelMode.FUSED);
+      FixedSlots own = cache.row(row, LENGTHS[row] + 1);
+      Tensor alone = attend(decoding, row(added, row), Optional.empty(), own, KernelMode.FUSED);
       assertTrue(alone.equal(together.narrow(0, row, 1)), "row " + row + " differs");
     }
   }
 
+  @ParameterizedTest
+  @CsvSource({"BFloat16, 64, 64, 1e-2", "BFloat16, 96, 32, 1e-2", "Float, 64, 64, 1e-5"})
+  void turnsQueriesAndKeysWhileItWritesThem(ScalarType type, long headDim, int dims, double bound) {
+    DecodingAttention decoding = decoding(SparsePattern.full(), 0, headDim);
+    Qkv added = added(type, LENGTHS.length, 4, headDim);
+    FixedSlots cache = slots(type, headDim, false, LENGTHS);
+    Rotation rotation =
+        new Rope(dims, 10_000, Optional.empty()).at(cache.lengths().unsqueeze(1), ScalarType.Float);
+    assertClose(decoding, added, Optional.of(rotation), cache, bound);
+
+    FixedSlots apart = cache.copy(type);
+    FixedSlots together = cache.copy(type);
+    attend(decoding, added.turned(rotation), Optional.empty(), apart, KernelMode.FUSED);
+    attend(decoding, added, Optional.of(rotation), together, KernelMode.FUSED);
+    Tensor before = Tensors.upcast(apart.get(KeptKeys.KEYS).orElseThrow());
+    Tensor off = Tensors.upcast(together.get(KeptKeys.KEYS).orElseThrow()).sub(before);
+    assertTrue(Tensors.number(off.norm().div(before.norm())) < 1e-4, "keys differ");
+  }
+
   private static void assertClose(
       DecodingAttention decoding, Qkv added, FixedSlots cache, double bound) {
+    assertClose(decoding, added, Optional.empty(), cache, bound);
+  }
+
+  private static void assertClose(
+      DecodingAttention decoding,
+      Qkv added,
+      Optional<Rotation> rotation,
+      FixedSlots cache,
+      double bound) {
     ScalarType type = Tensors.type(added.q());
     Qkv wide =
         new Qkv(
             added.q().to(ScalarType.Double),
             added.k().to(ScalarType.Double),
             added.v().to(ScalarType.Double));
-    Tensor expected = attend(decoding, wide, cache.copy(ScalarType.Double), KernelMode.PLAIN);
-    Tensor fused = attend(decoding, added, cache.copy(type), KernelMode.FUSED);
+    Optional<Rotation> angles =
+        rotation.map(
+            r -> new Rotation(r.cos().to(ScalarType.Double), r.sin().to(ScalarType.Double)));
+    FixedSlots exact = cache.copy(ScalarType.Double);
+    Tensor expected = attend(decoding, wide, angles, exact, KernelMode.PLAIN);
+    Tensor fused = attend(decoding, added, rotation, cache.copy(type), KernelMode.FUSED);
     for (int row = 0; row < added.q().size(0); row++) {
       Tensor right = expected.select(0, row);
       double off =
@@ -96,9 +129,13 @@ class DecodingKernelsTest {
   }
 
   private static Tensor attend(
-      DecodingAttention decoding, Qkv added, FixedSlots cache, KernelMode mode) {
+      DecodingAttention decoding,
+      Qkv added,
+      Optional<Rotation> rotation,
+      FixedSlots cache,
+      KernelMode mode) {
     try (KernelMode.Setting kernels = mode.set()) {
-      return decoding.attend(added, cache);
+      return decoding.attend(added, rotation, cache);
     }
   }
 

@@ -91,4 +91,14 @@ record Choice(int topK, Score score, boolean normalize, Balance balance, Optiona
     bias.ifPresent(known -> known.adjust(Load.counts(experts, scores), experts.numel(), pass));
     return new Routing(experts, normalize ? Score.normalize(weights) : weights, span);
   }
+
+  /** As kernels take it: 1 where scores are sigmoids. */
+  int isSigmoid() {
+    return score == Score.SIGMOID ? 1 : 0;
+  }
+
+  /** As kernels take it: 1 where weights are scaled. */
+  int isNormalized() {
+    return normalize ? 1 : 0;
+  }
 }

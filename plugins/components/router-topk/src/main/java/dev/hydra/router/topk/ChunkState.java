@@ -20,9 +20,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param mark what that sum was when the running chunk began
  */
 record ChunkState(Tensor decision, Tensor total, Tensor mark) {
-  private static final String DECISION = "decision";
-  private static final String TOTAL = "total";
-  private static final String MARK = "mark";
+  static final String DECISION = "decision";
+  static final String TOTAL = "total";
+  static final String MARK = "mark";
 
   /** What is kept of one row. */
   static List<StateSpec> of(long experts) {

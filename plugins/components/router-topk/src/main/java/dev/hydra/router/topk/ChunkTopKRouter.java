@@ -41,12 +41,15 @@ final class ChunkTopKRouter implements Router {
 
   @Override
   public Routing route(Tensor x, Pass pass) {
-    return FusedChunkLogits.compute(x, weight, chunk, summary, pass)
-        .map(logits -> choice.choose(logits, chunk, pass))
+    return FusedChunkStep.compute(x, weight, choice, chunk, summary, pass)
+        .or(
+            () ->
+                FusedChunkLogits.compute(x, weight, chunk, summary, pass)
+                    .map(logits -> choice.choose(logits, chunk, pass)))
         .orElseGet(() -> plain(x, pass));
   }
 
-  /** The same by LibTorch's operators, and wherever there is state or are documents. */
+  /** The same by LibTorch's operators, and for pieces of texts with state, and for documents. */
   private Routing plain(Tensor x, Pass pass) {
     Steps steps = Steps.of(x, chunk, pass);
     Tensor sums;

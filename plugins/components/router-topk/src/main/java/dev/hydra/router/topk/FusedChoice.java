@@ -21,13 +21,17 @@ import org.jspecify.annotations.Nullable;
  */
 final class FusedChoice extends CustomFunction {
   private static final KernelSet KERNELS =
-      KernelSet.of(KernelSource.of(FusedChoice.class, "primitives.cu", "expert_choice.cu"));
+      KernelSet.of(
+          KernelSource.of(FusedChoice.class, "primitives.cu", "expert_row.cu", "expert_choice.cu"));
 
   private static final int THREADS = 1024;
   private static final int WARP = 32;
 
+  private static final String LANES = "LANES";
+  private static final String ITEMS = "ITEMS";
+
   /** What a warp can hold. */
-  private static final long MOST_EXPERTS = 128;
+  static final long MOST_EXPERTS = 128;
 
   /** Rounds of rows that one block makes alone, and that each of several makes. */
   private static final int ALONE = 4;
@@ -83,20 +87,25 @@ final class FusedChoice extends CustomFunction {
         || experts > MOST_EXPERTS) {
       return Optional.empty();
     }
-    int lanes = 1;
-    while (lanes < experts && lanes < WARP) {
-      lanes *= 2;
-    }
-    int width = lanes;
-    int items = ((int) experts + width - 1) / width;
-    Map<String, Integer> macros = Map.of("EXPERTS", (int) experts, "LANES", width, "ITEMS", items);
+    Map<String, Integer> macros = macros((int) experts);
+    int lanes = macros.getOrDefault(LANES, 1);
+    int items = macros.getOrDefault(ITEMS, 1);
     List<Tensor> inputs = new ArrayList<>(List.of(logits));
     choice.bias().ifPresent(bias -> inputs.add(bias.bias()));
     return KERNELS
         .usable(logits, macros)
-        .map(found -> new FusedChoice(found, choice, width, items))
+        .map(found -> new FusedChoice(found, choice, lanes, items))
         .map(fused -> fused.apply(inputs.toArray(Tensor[]::new)))
         .map(of -> new Chosen(of[0], of[1], of[2], of[3], of[4].detach(), of[5].detach()));
+  }
+
+  /** What programs are compiled with that choose among so many experts. */
+  static Map<String, Integer> macros(int experts) {
+    int lanes = 1;
+    while (lanes < experts && lanes < WARP) {
+      lanes *= 2;
+    }
+    return Map.of("EXPERTS", experts, LANES, lanes, ITEMS, (experts + lanes - 1) / lanes);
   }
 
   @Override
@@ -127,8 +136,8 @@ final class FusedChoice extends CustomFunction {
         bias,
         rows,
         choice.topK(),
-        isSigmoid(),
-        isNormalized(),
+        choice.isSigmoid(),
+        choice.isNormalized(),
         balanceFactor,
         zFactor,
         experts,
@@ -175,8 +184,8 @@ final class FusedChoice extends CustomFunction {
             arriving(gradients, Z),
             rows,
             choice.topK(),
-            isSigmoid(),
-            isNormalized(),
+            choice.isSigmoid(),
+            choice.isNormalized(),
             (float) choice.balance().balanceLoss(),
             (float) choice.balance().zLoss(),
             dLogits);
@@ -185,14 +194,6 @@ final class FusedChoice extends CustomFunction {
 
   private static @Nullable Tensor arriving(Gradients gradients, int output) {
     return gradients.arrived(output) ? gradients.of(output).contiguous() : null;
-  }
-
-  private int isSigmoid() {
-    return choice.score() == Score.SIGMOID ? 1 : 0;
-  }
-
-  private int isNormalized() {
-    return choice.normalize() ? 1 : 0;
   }
 
   private static Tensor number(Tensor like, long... sizes) {

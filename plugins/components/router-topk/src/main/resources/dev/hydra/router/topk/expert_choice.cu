@@ -10,51 +10,11 @@
 //   z        z_factor * mean square of the logits' log-sum-exp
 //   entropy  mean entropy of the probabilities, which are scores scaled to a sum of one
 //
-// Options: EXPERTS; LANES, threads of a row, a power of two up to 32; ITEMS, experts of a thread.
-typedef long long Long;
-
+// Options: see expert_row.cu.
 constexpr int THREADS = 1024;
 constexpr int WARPS = THREADS / 32;
 constexpr int ROWS = THREADS / LANES;
-constexpr int PADDED = LANES * ITEMS;
 constexpr int TOTALS = 2 * PADDED + 2;
-constexpr float TINY = 1e-20f;  // as in Score
-static_assert(PADDED >= EXPERTS && ITEMS <= 4, "see FusedChoice");
-
-__device__ __forceinline__ float row_sum(float value) {
-#pragma unroll
-  for (int mask = LANES / 2; mask > 0; mask /= 2) value += exchange(value, mask);
-  return value;
-}
-
-// Expert i * LANES + lane is item i of a thread; where there is none, all is 0.
-struct Row {
-  float soft[ITEMS];   // softmax of the logits
-  float score[ITEMS];  // that, or their sigmoid
-  float size;          // their log-sum-exp
-
-  __device__ __forceinline__ Row(const float* logits, int lane, int sigmoid) {
-    float none = __uint_as_float(0xff800000u), most = none;
-#pragma unroll
-    for (int i = 0; i < ITEMS; i++) {
-      bool some = i * LANES + lane < EXPERTS;
-      score[i] = some ? logits[i * LANES + lane] : none;
-      most = fmaxf(most, score[i]);
-    }
-#pragma unroll
-    for (int mask = LANES / 2; mask > 0; mask /= 2) most = fmaxf(most, exchange(most, mask));
-    float sum = 0.f;
-#pragma unroll
-    for (int i = 0; i < ITEMS; i++) sum += soft[i] = expf(score[i] - most);
-    sum = row_sum(sum);
-    size = most + logf(sum);
-#pragma unroll
-    for (int i = 0; i < ITEMS; i++) {
-      soft[i] /= sum;
-      score[i] = sigmoid ? 1.f / (1.f + expf(-score[i])) : soft[i];
-    }
-  }
-};
 
 // `totals`: counts and sums of probabilities of each expert, sums of squared sizes and of entropies.
 // The first warp leaves what they come to.
@@ -93,51 +53,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) expert_choice(
     Long number = first + threadIdx.x / LANES;
     bool some = number < rows;
     Row row(logits + (some ? number : rows - 1) * EXPERTS, lane, sigmoid);
-    float sum = 0.f, scale = 0.f, weight[ITEMS];
+    float sum = 0.f, scale, weight[ITEMS];
     int expert[ITEMS];
-    unsigned taken = 0;
-    for (int j = 0; j < k; j++) {
-      float most = 0.f;
-      int best = -1;
-#pragma unroll
-      for (int i = 0; i < ITEMS; i++) {
-        int e = i * LANES + lane;
-        if (e < EXPERTS && !(taken >> i & 1)) {
-          float wanted = row.score[i] + (bias ? bias[e] : 0.f);
-          if (wanted != wanted) wanted = __uint_as_float(0x7f800000u);
-          if (best < 0 || wanted > most) {
-            most = wanted;
-            best = e;
-          }
-        }
-      }
-#pragma unroll
-      for (int mask = LANES / 2; mask > 0; mask /= 2) {
-        float more = exchange(most, mask);
-        int other = __shfl_xor_sync(0xffffffffu, best, mask);
-        if (other >= 0 && (best < 0 || more > most || (more == most && other < best))) {
-          most = more;
-          best = other;
-        }
-      }
-      float score = 0.f;
-#pragma unroll
-      for (int i = 0; i < ITEMS; i++) {
-        if (i * LANES + lane == best) {
-          taken |= 1u << i;
-          score = row.score[i];
-        }
-      }
-      score = row_sum(score);
-      scale += score;
-#pragma unroll
-      for (int i = 0; i < ITEMS; i++) {
-        if (i * LANES + lane == j) {
-          weight[i] = score;
-          expert[i] = best;
-        }
-      }
-    }
+    unsigned taken = choose(row, bias, k, lane, expert, weight, scale);
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {
       int j = i * LANES + lane;

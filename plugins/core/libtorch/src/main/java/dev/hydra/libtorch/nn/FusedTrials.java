@@ -86,6 +86,7 @@ public final class FusedTrials {
                     Tensors.type(in[0]))
                 .flatten(2, 3));
     operators.put("cross-entropy", in -> lost(in[0], in[1].reshape(-1, WIDTH)));
+    operators.put("products of groups", in -> grouped(in[0], in[1]));
     return operators;
   }
 
@@ -101,6 +102,17 @@ public final class FusedTrials {
   /** Every token has a class of its own. */
   private static Tensor lost(Tensor hidden, Tensor weight) {
     return LinearCrossEntropy.of(hidden, weight, 1, Tensors.range(0, BATCH * TIME, hidden));
+  }
+
+  /** Two groups of rows, of which the first has fewer, each with a matrix. */
+  private static Tensor grouped(Tensor x, Tensor weights) {
+    long fewer = TIME / 4;
+    Tensor ends = Tensors.mul(Tensors.range(0, BATCH, x), TIME + fewer);
+    return GroupedLinear.apply(
+            x.flatten(0, 1),
+            weights.narrow(1, 0, WIDTH),
+            Tensors.add(ends, TIME - fewer).to(ScalarType.Int))
+        .view(BATCH, TIME, -1);
   }
 
   private static Tensor scale(Tensor weights) {

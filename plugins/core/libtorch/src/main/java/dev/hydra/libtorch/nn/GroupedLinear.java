@@ -31,10 +31,10 @@ public final class GroupedLinear {
   private GroupedLinear() {}
 
   /**
-   * Computes {@code rows W_g^T} for the rows of each group g. What LibTorch has no operator for
-   * goes group by group, and on CUDA waits for {@code ends}, unless it is a few rows without
-   * gradient: float64, matrices with a side that is not a multiple of 16 bytes, and on CUDA float32
-   * and 1,024 groups or more.
+   * Computes {@code rows W_g^T} for the rows of each group g. What LibTorch has no operator for is
+   * computed by kernels on CUDA: float32, matrices with a side that is not a multiple of 16 bytes,
+   * and 1,024 groups or more. Float64 goes group by group, and all of this where kernels are not
+   * used; on CUDA that waits for {@code ends}, unless it is a few rows without gradient.
    *
    * @param rows [rows, in], group after group
    * @param weights [groups, out, in]
@@ -49,9 +49,14 @@ public final class GroupedLinear {
     if (supported(weights)) {
       return fused(rows, weights, ends);
     }
-    return few && rows.size(0) * weights.size(1) * weights.size(2) <= MOST_GATHERED
-        ? gathered(rows, weights, ends)
-        : looped(rows, weights, ends);
+    if (few && rows.size(0) * weights.size(1) * weights.size(2) <= MOST_GATHERED) {
+      return gathered(rows, weights, ends);
+    }
+    Optional<FusedGrouped> kernels =
+        WeightCopies.stack(weights).isPresent() ? Optional.empty() : FusedGrouped.of(rows, weights);
+    return kernels
+        .map(fused -> fused.product(rows, weights, ends))
+        .orElseGet(() -> looped(rows, weights, ends));
   }
 
   /**
@@ -87,7 +92,7 @@ public final class GroupedLinear {
     return RowParts.of(rows)
         .flatMap(cutter -> inParts(cutter, rows, weights))
         .map(product -> product.apply(rows, weights, ends)[0])
-        .orElseGet(() -> GroupedProduct.plain(rows, weights, ends));
+        .orElseGet(() -> GroupedProduct.Products.LIBTORCH.forward(rows, weights, ends));
   }
 
   private static Optional<GroupedProduct> inParts(RowParts cutter, Tensor rows, Tensor weights) {
@@ -100,7 +105,9 @@ public final class GroupedLinear {
             cutter.kernels().gpu().multiprocessors());
     return parts == 1
         ? Optional.empty()
-        : Optional.of(new GroupedProduct(parts, ends -> cutter.ends(ends, parts)));
+        : Optional.of(
+            new GroupedProduct(
+                GroupedProduct.Products.LIBTORCH, parts, ends -> cutter.ends(ends, parts)));
   }
 
   /**

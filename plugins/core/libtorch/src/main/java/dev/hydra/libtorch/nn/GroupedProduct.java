@@ -7,10 +7,10 @@ import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * LibTorch's grouped product with a backward of its own. The gradient of a group's matrix is a sum
- * over the group's rows, which LibTorch computes tile by tile: a few matrices have fewer tiles than
- * a large device has multiprocessors. Here the rows of a group are cut into parts, each of which is
- * a group of the product, and what came of the parts is added up in their order.
+ * A grouped product with a backward of its own. The gradient of a group's matrix is a sum over the
+ * group's rows, which is computed tile by tile: a few matrices have fewer tiles than a large device
+ * has multiprocessors. Here the rows of a group are cut into parts, each of which is a group of the
+ * product, and what came of the parts is added up in their order.
  */
 final class GroupedProduct extends CustomFunction {
   private static final Operator GROUPED_MM = Operators.find("aten::_grouped_mm", "");
@@ -19,8 +19,47 @@ final class GroupedProduct extends CustomFunction {
   private static final int WEIGHTS = 1;
   private static final int ENDS = 2;
 
+  private final Products products;
   private final int parts;
   private final UnaryOperator<Tensor> cut;
+
+  /**
+   * The products of groups of rows: rows [rows, in], weights [groups, out, in], ends int32 [groups]
+   * and gradients that arrive [rows, out], all contiguous.
+   */
+  interface Products {
+    /** LibTorch's. */
+    Products LIBTORCH =
+        new Products() {
+          @Override
+          public Tensor forward(Tensor rows, Tensor weights, Tensor ends) {
+            return call(rows, weights.transpose(1, 2), ends);
+          }
+
+          @Override
+          public Tensor ofRows(Tensor arrived, Tensor weights, Tensor ends) {
+            return call(arrived, weights, ends);
+          }
+
+          @Override
+          public Tensor ofWeights(Tensor arrived, Tensor rows, Tensor ends) {
+            return call(arrived.transpose(0, 1), rows, ends);
+          }
+
+          private Tensor call(Tensor a, Tensor b, Tensor ends) {
+            return GROUPED_MM.call(a, b, ends, null, null)[0];
+          }
+        };
+
+    /** Computes {@code rows W_g^T}: [rows, out]. */
+    Tensor forward(Tensor rows, Tensor weights, Tensor ends);
+
+    /** Computes the gradient of the rows: [rows, in]. */
+    Tensor ofRows(Tensor arrived, Tensor weights, Tensor ends);
+
+    /** Computes the gradient of the weights: [groups, out, in]. */
+    Tensor ofWeights(Tensor arrived, Tensor rows, Tensor ends);
+  }
 
   /**
    * Prepares it.
@@ -28,31 +67,18 @@ final class GroupedProduct extends CustomFunction {
    * @param parts into how many to cut the rows of each group for the gradient of its matrix
    * @param cut of ends [groups] those of the parts [groups * parts]
    */
-  GroupedProduct(int parts, UnaryOperator<Tensor> cut) {
+  GroupedProduct(Products products, int parts, UnaryOperator<Tensor> cut) {
+    this.products = products;
     this.parts = parts;
     this.cut = cut;
   }
 
-  /**
-   * Computes {@code rows W_g^T} by LibTorch's operator.
-   *
-   * @param rows [rows, in]
-   * @param weights [groups, out, in]
-   * @param ends int32 [groups]
-   * @return [rows, out]
-   */
-  static Tensor plain(Tensor rows, Tensor weights, Tensor ends) {
-    return product(rows, weights.transpose(1, 2), ends);
-  }
-
-  private static Tensor product(Tensor a, Tensor b, Tensor ends) {
-    return GROUPED_MM.call(a, b, ends, null, null)[0];
-  }
-
   @Override
   protected Tensor[] forward(Context context, Tensor... inputs) {
-    context.save(inputs);
-    return new Tensor[] {plain(inputs[ROWS], inputs[WEIGHTS], inputs[ENDS])};
+    Tensor rows = inputs[ROWS].contiguous();
+    Tensor weights = inputs[WEIGHTS].contiguous();
+    context.save(rows, weights, inputs[ENDS]);
+    return new Tensor[] {products.forward(rows, weights, inputs[ENDS])};
   }
 
   @Override
@@ -62,12 +88,16 @@ final class GroupedProduct extends CustomFunction {
     Tensor weights = context.saved(WEIGHTS);
     Tensor ends = context.saved(ENDS);
     if (context.needsGrad(ROWS)) {
-      gradients.give(ROWS, product(arrived, weights, ends));
+      gradients.give(ROWS, products.ofRows(arrived, weights, ends));
     }
     if (context.needsGrad(WEIGHTS)) {
-      Tensor ofParts = product(arrived.transpose(0, 1), rows, cut.apply(ends));
+      Tensor ofParts = products.ofWeights(arrived, rows, cut.apply(ends));
       long groups = weights.size(0);
-      gradients.give(WEIGHTS, ofParts.view(groups, parts, weights.size(1), weights.size(2)).sum(1));
+      gradients.give(
+          WEIGHTS,
+          parts == 1
+              ? ofParts
+              : ofParts.view(groups, parts, weights.size(1), weights.size(2)).sum(1));
     }
   }
 }

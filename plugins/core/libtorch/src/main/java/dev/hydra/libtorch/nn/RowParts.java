@@ -47,17 +47,28 @@ record RowParts(Kernels kernels) {
   }
 
   /**
-   * Says into how many parts to cut each group for products [out, rows] x [rows, in].
+   * Says into how many parts to cut each group for LibTorch's products [out, rows] x [rows, in].
    *
    * @param rows of all groups together
    * @param multiprocessors of the device
    */
   static int count(long groups, long rows, long out, long in, int multiprocessors) {
-    long tiles = groups * ceil(out, TILE_ROWS) * ceil(in, TILE_COLUMNS);
+    return count(groups, rows, ceil(out, TILE_ROWS) * ceil(in, TILE_COLUMNS), multiprocessors);
+  }
+
+  /**
+   * Says the same for products in tiles.
+   *
+   * @param rows of all groups together
+   * @param tilesOfGroup the tiles of what comes of one group
+   * @param atOnce how many tiles the device computes at a time
+   */
+  static int count(long groups, long rows, long tilesOfGroup, int atOnce) {
+    long tiles = groups * tilesOfGroup;
     int best = 1;
-    double least = WORTH * ceil(tiles, multiprocessors);
+    double least = WORTH * ceil(tiles, atOnce);
     for (int parts = 2; parts <= MOST && groups * parts <= MOST_GROUPS; parts++) {
-      double time = (double) ceil(tiles * parts, multiprocessors) / parts + COST * parts;
+      double time = (double) ceil(tiles * parts, atOnce) / parts + COST * parts;
       if (rows / (groups * parts) >= FEWEST_ROWS && time < least) {
         least = time;
         best = parts;

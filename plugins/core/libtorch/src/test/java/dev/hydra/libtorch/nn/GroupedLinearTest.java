@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.nn.GroupedProduct.Products;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Device;
@@ -60,9 +61,9 @@ class GroupedLinearTest {
       Tensor rows = torch.randn(21, 16).to(type);
       Tensor weights = torch.randn(6, 24, 16).to(type);
       Tensor direction = torch.randn(21, 24).to(type);
-      GroupedProduct inParts = new GroupedProduct(3, GroupedLinearTest::thirds);
+      GroupedProduct inParts = new GroupedProduct(Products.LIBTORCH, 3, GroupedLinearTest::thirds);
       Tensor[] found = run((x, w, e) -> inParts.apply(x, w, e)[0], rows, weights, ends, direction);
-      Tensor[] expected = run(GroupedProduct::plain, rows, weights, ends, direction);
+      Tensor[] expected = run(Products.LIBTORCH::forward, rows, weights, ends, direction);
       for (int i = 0; i < found.length; i++) {
         assertTrue(relative(found[i], expected[i]) < bound, "result " + i);
       }
@@ -89,6 +90,8 @@ class GroupedLinearTest {
     assertEquals(1, RowParts.count(8, 16_384, 2048, 2048, 132));
     assertEquals(1, RowParts.count(4, 1000, 384, 448, 132), "few rows");
     assertEquals(1, RowParts.count(1000, 1_000_000, 16, 16, 132), "many groups");
+    assertEquals(7, RowParts.count(4, 32_768, 8, 660), "a few small tiles");
+    assertEquals(4, RowParts.count(4, 4096, 8, 660), "parts have 256 rows");
   }
 
   /** On CUDA as on the CPU, and the same bits again. */
@@ -107,7 +110,7 @@ class GroupedLinearTest {
       assertTrue(cutter.ends(ends, 3).cpu().equal(thirds(hosts)));
       Tensor[] found = run(GroupedLinear::apply, rows, weights, ends, direction);
       Tensor[] again = run(GroupedLinear::apply, rows, weights, ends, direction);
-      Tensor[] expected = run(GroupedProduct::plain, rows, weights, ends, direction);
+      Tensor[] expected = run(Products.LIBTORCH::forward, rows, weights, ends, direction);
       for (int i = 0; i < found.length; i++) {
         assertTrue(relative(found[i], expected[i]) < 1e-2, "result " + i);
         assertTrue(found[i].equal(again[i]), "the same bits again, result " + i);

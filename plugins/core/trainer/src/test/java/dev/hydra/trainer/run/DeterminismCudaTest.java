@@ -94,10 +94,7 @@ class DeterminismCudaTest {
   @CsvSource({"bf16, 1", "bf16, 2", "fp32, 1"})
   void twiceAndResumed(String precision, int forwards) throws IOException {
     String overrides =
-        RUN
-            + "trainer.precision = %s, trainer.accumulate = %d\n".formatted(precision, forwards)
-            // float32 experts are not captured, which is said
-            + (precision.equals("fp32") ? "trainer.graph = off" : "");
+        RUN + "trainer.precision = %s, trainer.accumulate = %d\n".formatted(precision, forwards);
     Path first = run("first", overrides, "cuda", false);
     assertSame(first, run("second", overrides, "cuda", false));
     assertSame(first, run("parts", overrides, "cuda", true));

@@ -77,13 +77,17 @@ class StagesCudaTest {
     }
   }
 
-  /** The experts' products in float32 go expert by expert, for which the host waits. */
+  /** Without kernels, products in float32 go expert by expert, for which the host waits. */
   @Test
   void float32ExpertsAreIssuedOperatorByOperatorWhichIsSaidOnce() throws IOException {
     Trials.corpus(folder);
     List<Boolean> captured = new ArrayList<>();
-    Events graph = run("graph", "trainer.precision = fp32", captured);
-    Events eager = run("eager", "trainer { precision = fp32, graph = off }", new ArrayList<>());
+    Events graph = run("graph", "trainer { precision = fp32, kernels = plain }", captured);
+    Events eager =
+        run(
+            "eager",
+            "trainer { precision = fp32, kernels = plain, graph = off }",
+            new ArrayList<>());
     assertEquals(eager.losses(), graph.losses());
     assertTrue(captured.get(8), "without experts it is captured");
     assertEquals(8, captured.lastIndexOf(true), "with them it is not");

@@ -1,10 +1,13 @@
 package dev.hydra.libtorch.graphs;
 
+import java.util.Deque;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.function.Supplier;
 import org.bytedeco.cuda.cudart.CUevent_st;
 import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.cuda.global.cudart;
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.cuda.CUDAStream;
 import org.bytedeco.pytorch.global.torch_cuda;
@@ -14,16 +17,25 @@ import org.bytedeco.pytorch.global.torch_cuda;
  * all that the calling thread's stream was given before, and that stream goes on after it.
  */
 public final class SideStream implements AutoCloseable {
+  /**
+   * Streams that nobody uses, by device. cuBLAS keeps a workspace of 32 MiB for each stream it has
+   * ever run on, so those that were used are used again.
+   */
+  private static final Map<Byte, Deque<CUDAStream>> FREE = new ConcurrentHashMap<>();
+
   private final byte device;
   private final CUDAStream stream;
   private final CUevent_st reached = new CUevent_st();
 
-  /** Takes a stream of LibTorch's pool. */
+  /** Takes a stream that was given back, or else one of LibTorch's pool. */
   public SideStream(Device device) {
     this.device = device.has_index() ? device.index() : torch_cuda.current_device();
-    this.stream = torch_cuda.getStreamFromPool(false, this.device);
-    for (Pointer each : new Pointer[] {stream, reached}) {
-      each.retainReference(); // they stay, whatever scope is open
+    CUDAStream used = free().poll();
+    this.stream = used != null ? used : torch_cuda.getStreamFromPool(false, this.device);
+    // they stay, whatever scope is open
+    reached.retainReference();
+    if (used == null) {
+      stream.retainReference();
     }
     byte current = torch_cuda.current_device();
     torch_cuda.set_device(this.device); // an event belongs to the device that is current
@@ -34,6 +46,10 @@ public final class SideStream implements AutoCloseable {
     } finally {
       torch_cuda.set_device(current);
     }
+  }
+
+  private Deque<CUDAStream> free() {
+    return FREE.computeIfAbsent(device, first -> new ConcurrentLinkedDeque<>());
   }
 
   /** Runs work whose operators go to this stream, backward on LibTorch's thread included. */
@@ -71,6 +87,6 @@ public final class SideStream implements AutoCloseable {
   public void close() {
     CudaException.check("cudaEventDestroy", cudart.cudaEventDestroy(reached));
     reached.close();
-    stream.close();
+    free().push(stream);
   }
 }

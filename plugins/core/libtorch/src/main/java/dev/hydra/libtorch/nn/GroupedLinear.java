@@ -49,7 +49,9 @@ public final class GroupedLinear {
     if (supported(weights)) {
       return fused(rows, weights, ends);
     }
-    if (few && rows.size(0) * weights.size(1) * weights.size(2) <= MOST_GATHERED) {
+    if (few
+        && rows.is_cuda()
+        && rows.size(0) * weights.size(1) * weights.size(2) <= MOST_GATHERED) {
       return gathered(rows, weights, ends);
     }
     Optional<FusedGrouped> kernels =

@@ -4,7 +4,6 @@ import dev.hydra.api.Messages;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.swap.FreeMemory;
-import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Int8Weights;
 import dev.hydra.libtorch.runtime.PackedWeights;
 import dev.hydra.libtorch.runtime.WeightCopies;
@@ -54,9 +53,7 @@ final class DecodingWeights implements AutoCloseable {
               + Messages.bytes(free)
               + " of memory are free; decode without quantization");
     }
-    try (Grad off = Grad.off()) {
-      return Int8Weights.of(weights, () -> Quantization.decode(model));
-    }
+    return Int8Weights.of(weights, () -> Quantization.decode(model));
   }
 
   private static long bytes(List<Tensor> weights) {

@@ -61,7 +61,7 @@ public final class TextGenerator {
   public FinishReason generate(Request request, BooleanSupplier stop, IntPredicate sink) {
     Heard heard = new Heard(sink);
     // One text at a time: nobody waits, and no other begins as it does.
-    int prefill = EngineLimits.prefillOn(model.device());
+    int prefill = EngineLimits.prefillOn(model.placement().device());
     EngineLimits oneText = new EngineLimits(1, 0, Session.LONGEST, prefill, 0);
     try (Engine engine =
         new Engine(model, vocabulary, settings, oneText, swapper, GraphMode.AUTO, quantization)) {

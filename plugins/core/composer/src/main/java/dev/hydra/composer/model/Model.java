@@ -14,7 +14,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
-import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -240,11 +239,6 @@ public final class Model implements AutoCloseable {
     store.exchange(next.parameters());
     spec = next.spec();
     return previous;
-  }
-
-  /** Returns the device that the model is on. */
-  public Device device() {
-    return precision.device();
   }
 
   /** Returns an empty batch of texts that this model continues together. */

@@ -57,11 +57,14 @@ record FusedGrouped(Kernels kernels) implements GroupedProduct.Products {
     long groups = weights.size(0);
     int blocks = kernels.get("grouped_linear_weights").blocksAtOnce(THREADS);
     int parts = RowParts.count(groups, rows.size(0), tiles(weights), blocks);
-    // chosen here: the rows' tensor may be closed when the backward runs
-    RowParts cutter = RowParts.of(rows).orElseThrow();
     UnaryOperator<Tensor> cut =
-        parts == 1 ? UnaryOperator.identity() : whole -> cutter.ends(whole, parts);
+        parts == 1 ? UnaryOperator.identity() : cut(RowParts.of(rows).orElseThrow(), parts);
     return new GroupedProduct(this, parts, cut).apply(rows, weights, ends)[0];
+  }
+
+  /** Holds no tensor of the forward, which may be closed when the backward runs. */
+  private static UnaryOperator<Tensor> cut(RowParts cutter, int parts) {
+    return ends -> cutter.ends(ends, parts);
   }
 
   @Override

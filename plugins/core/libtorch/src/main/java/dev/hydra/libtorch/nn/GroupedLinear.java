@@ -54,9 +54,7 @@ public final class GroupedLinear {
         && rows.size(0) * weights.size(1) * weights.size(2) <= MOST_GATHERED) {
       return gathered(rows, weights, ends);
     }
-    Optional<FusedGrouped> kernels =
-        WeightCopies.stack(weights).isPresent() ? Optional.empty() : FusedGrouped.of(rows, weights);
-    return kernels
+    return FusedGrouped.of(rows, weights)
         .map(fused -> fused.product(rows, weights, ends))
         .orElseGet(() -> looped(rows, weights, ends));
   }

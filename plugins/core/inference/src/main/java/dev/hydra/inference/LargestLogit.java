@@ -9,8 +9,6 @@ import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
@@ -53,19 +51,13 @@ record LargestLogit(Kernels kernels) {
   /** Finds int64 [rows]; {@link Sampler#NOT_FINITE} where a logit is NaN or infinite. */
   Tensor find(Tensor logits) {
     long rows = logits.size(0);
-    Tensor keys = integers(logits, rows, PARTS);
+    Tensor keys = Tensors.empty(logits, ScalarType.Long, rows, PARTS);
     kernels
         .get("largest_of_part")
         .launch(
             new Grid(PARTS, rows, 1, THREADS), Kernel.strided(logits), (int) logits.size(1), keys);
-    Tensor tokens = integers(logits, rows);
+    Tensor tokens = Tensors.empty(logits, ScalarType.Long, rows);
     kernels.get("largest_of_row").launch(Grid.of(rows, WARP), keys, tokens);
     return tokens;
-  }
-
-  private static Tensor integers(Tensor like, long... sizes) {
-    try (TensorOptions options = Tensors.like(like, ScalarType.Long)) {
-      return torch.empty(sizes, options, null);
-    }
   }
 }

@@ -9,8 +9,6 @@ import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
@@ -70,8 +68,8 @@ final class FusedSearch extends CustomFunction {
     Tensor scores = inputs[0].contiguous();
     long heads = scores.size(0) / 2;
     long tokens = scores.size(1);
-    Tensor rows = empty(scores, ScalarType.Long, tokens, heads, topK);
-    Tensor weights = empty(scores, ScalarType.Float, tokens, heads, topK);
+    Tensor rows = Tensors.empty(scores, ScalarType.Long, tokens, heads, topK);
+    Tensor weights = Tensors.empty(scores, ScalarType.Float, tokens, heads, topK);
     kernels.get("pkm_search").launch(grid(rows), scores, rows, weights, tokens, heads);
     context.save(rows, weights);
     return new Tensor[] {rows, weights};
@@ -82,7 +80,7 @@ final class FusedSearch extends CustomFunction {
     Tensor rows = context.saved(0);
     long tokens = rows.size(0);
     long heads = rows.size(1);
-    Tensor scores = empty(rows, ScalarType.Float, 2 * heads, tokens, keys);
+    Tensor scores = Tensors.empty(rows, ScalarType.Float, 2 * heads, tokens, keys);
     kernels
         .get("pkm_search_backward")
         .launch(
@@ -99,11 +97,5 @@ final class FusedSearch extends CustomFunction {
   private Grid grid(Tensor rows) {
     long queries = rows.size(0) * rows.size(1);
     return Grid.of((queries + QUERIES_OF_BLOCK - 1) / QUERIES_OF_BLOCK, THREADS);
-  }
-
-  static Tensor empty(Tensor like, ScalarType type, long... sizes) {
-    try (TensorOptions options = Tensors.like(like, type)) {
-      return torch.empty(sizes, options, null);
-    }
   }
 }

@@ -76,7 +76,7 @@ final class FusedTableRead extends CustomFunction {
     long tokens = rows.size(0);
     int vectors = (int) table.size(1) / VECTOR;
     int together = Math.max(1, (READ_THREADS - 1 + vectors) / vectors);
-    Tensor out = FusedSearch.empty(table, type, tokens, table.size(1));
+    Tensor out = Tensors.empty(table, type, tokens, table.size(1));
     kernels
         .get("pkm_read")
         .launch(blocks(tokens, together, vectors * together), table, rows, weights, out, tokens);
@@ -112,17 +112,17 @@ final class FusedTableRead extends CustomFunction {
       sorted = both.get0();
       order = both.get1();
     }
-    Tensor first = FusedSearch.empty(rows, ScalarType.Int, reads);
+    Tensor first = Tensors.empty(rows, ScalarType.Int, reads);
     Grid perRead = blocks(reads, SUM_THREADS, SUM_THREADS);
     kernels.get("pkm_first").launch(perRead, sorted, first, reads);
     Tensor counts = first.cumsum(0);
-    Tensor begins = FusedSearch.empty(rows, ScalarType.Long, slots + 1);
+    Tensor begins = Tensors.empty(rows, ScalarType.Long, slots + 1);
     kernels.get("pkm_begins").launch(perRead, first, counts, begins, reads);
 
     int vectors = (int) table.size(1) / VECTOR;
     int copies = Math.max(1, SUM_THREADS / vectors);
-    Tensor indices = FusedSearch.empty(rows, ScalarType.Long, 1, slots);
-    Tensor values = FusedSearch.empty(table, ScalarType.Float, slots, table.size(1));
+    Tensor indices = Tensors.empty(rows, ScalarType.Long, 1, slots);
+    Tensor values = Tensors.empty(table, ScalarType.Float, slots, table.size(1));
     kernels
         .get("pkm_rows")
         .launch(

@@ -11,7 +11,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
@@ -78,7 +77,8 @@ final class FusedSlotStates extends CustomFunction {
     long batch = content.size(0);
     long chunks = content.size(1);
     long slots = content.size(2);
-    Tensor states = empty(content, batch, chunks + 1, slots, content.size(3));
+    Tensor states =
+        Tensors.empty(content, ScalarType.Float, batch, chunks + 1, slots, content.size(3));
     kernels
         .get("slot_states")
         .launch(
@@ -106,7 +106,14 @@ final class FusedSlotStates extends CustomFunction {
     Tensor before = context.saved(BEFORE);
     Tensor ofBefore = torch.empty_like(before);
     long dim = content.size(3);
-    Tensor products = empty(content, content.size(0), content.size(1), content.size(2), dim / WARP);
+    Tensor products =
+        Tensors.empty(
+            content,
+            ScalarType.Float,
+            content.size(0),
+            content.size(1),
+            content.size(2),
+            dim / WARP);
     kernels
         .get("slot_states_backward")
         .launch(
@@ -130,11 +137,5 @@ final class FusedSlotStates extends CustomFunction {
 
   private static Grid grid(Tensor before) {
     return Grid.of((before.numel() + THREADS - 1) / THREADS, THREADS);
-  }
-
-  private static Tensor empty(Tensor like, long... sizes) {
-    try (TensorOptions options = Tensors.like(like, ScalarType.Float)) {
-      return torch.empty(sizes, options, null);
-    }
   }
 }

@@ -99,8 +99,8 @@ record FusedSlotStep(Kernels kernels, SlotShape shape) {
             Kernel.strided(fitValues),
             VectorSize.fit(FusedSlotWrites.FLOATS, weight.contiguous()),
             bias.contiguous(),
-            FusedSlotWrites.floats(keys, texts, shape.slots(), shape.dim()),
-            FusedSlotWrites.floats(keys, texts, shape.slots()),
+            Tensors.empty(keys, ScalarType.Float, texts, shape.slots(), shape.dim()),
+            Tensors.empty(keys, ScalarType.Float, texts, shape.slots()),
             positions,
             slots);
   }

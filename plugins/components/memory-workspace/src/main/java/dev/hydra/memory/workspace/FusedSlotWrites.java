@@ -12,8 +12,6 @@ import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
@@ -144,8 +142,9 @@ final class FusedSlotWrites extends CustomFunction {
     Tensor values = VectorSize.fit(vector, inputs[VALUES]);
     Tensor weight = VectorSize.fit(FLOATS, inputs[WEIGHT].contiguous());
     long batch = keys.size(0);
-    Tensor content = floats(keys, batch, chunks, shape.slots(), shape.dim());
-    Tensor gate = floats(keys, batch, chunks, shape.slots());
+    Tensor content =
+        Tensors.empty(keys, ScalarType.Float, batch, chunks, shape.slots(), shape.dim());
+    Tensor gate = Tensors.empty(keys, ScalarType.Float, batch, chunks, shape.slots());
     kernels
         .get("slot_writes")
         .launch(
@@ -175,7 +174,7 @@ final class FusedSlotWrites extends CustomFunction {
     long blocks =
         Math.min(chunks * batch, (long) BACKWARD_BLOCKS * kernels.gpu().multiprocessors());
     long elements = (long) shape.slots() * shape.dim();
-    Tensor partials = floats(keys, blocks, elements + shape.slots());
+    Tensor partials = Tensors.empty(keys, ScalarType.Float, blocks, elements + shape.slots());
     kernels
         .get("slot_writes_backward")
         .launch(
@@ -200,15 +199,6 @@ final class FusedSlotWrites extends CustomFunction {
   }
 
   private static Tensor like(Tensor other) {
-    try (TensorOptions options = Tensors.like(other, Tensors.type(other))) {
-      return torch.empty(Tensors.sizes(other), options, null);
-    }
-  }
-
-  /** A new tensor in float32. */
-  static Tensor floats(Tensor like, long... sizes) {
-    try (TensorOptions options = Tensors.like(like, ScalarType.Float)) {
-      return torch.empty(sizes, options, null);
-    }
+    return Tensors.empty(other, Tensors.type(other), Tensors.sizes(other));
   }
 }

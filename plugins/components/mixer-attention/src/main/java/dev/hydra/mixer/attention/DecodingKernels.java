@@ -13,7 +13,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
@@ -128,8 +127,8 @@ record DecodingKernels(Kernels kernels, SparsePattern pattern, DenseAttention at
             pattern.globals());
     int globalParts = parts(globalSlots);
     int parts = globalParts + parts(slots);
-    Tensor sums = floats(q, rows, heads, parts, 2);
-    Tensor partials = floats(q, rows, heads, parts, headDim);
+    Tensor sums = Tensors.empty(q, ScalarType.Float, rows, heads, parts, 2);
+    Tensor partials = Tensors.empty(q, ScalarType.Float, rows, heads, parts, headDim);
     kernels
         .get("decode_attention")
         .launch(
@@ -186,11 +185,5 @@ record DecodingKernels(Kernels kernels, SparsePattern pattern, DenseAttention at
       heads--;
     }
     return heads;
-  }
-
-  private static Tensor floats(Tensor like, long... sizes) {
-    try (TensorOptions options = Tensors.like(like, ScalarType.Float)) {
-      return torch.empty(sizes, options, null);
-    }
   }
 }

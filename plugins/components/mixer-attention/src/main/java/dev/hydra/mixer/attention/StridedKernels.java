@@ -10,8 +10,6 @@ import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
@@ -109,7 +107,7 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
   void backward(Qkv x, Upstream whole, Qkv near) {
     long batch = x.q().size(0);
     long heads = x.q().size(2);
-    Tensor change = floats(x.q(), batch, heads, x.time());
+    Tensor change = Tensors.empty(x.q(), ScalarType.Float, batch, heads, x.time());
     kernels
         .get("strided_backward_queries")
         .launch(
@@ -130,7 +128,9 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
             pattern.globals(),
             scale);
     Tasks tasks = Tasks.of(pattern, x.time(), batch * heads);
-    Tensor partials = floats(x.q(), batch, heads, tasks.count(), 2, (long) TILE * x.q().size(3));
+    Tensor partials =
+        Tensors.empty(
+            x.q(), ScalarType.Float, batch, heads, tasks.count(), 2, (long) TILE * x.q().size(3));
     kernels
         .get("strided_backward_keys")
         .launch(
@@ -175,12 +175,6 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
 
   private static int shared(Qkv x) {
     return (int) (x.q().size(2) / x.k().size(2));
-  }
-
-  private static Tensor floats(Tensor like, long... sizes) {
-    try (TensorOptions options = Tensors.like(like, ScalarType.Float)) {
-      return torch.empty(sizes, options, null);
-    }
   }
 
   private static long ceil(long number, long divisor) {

@@ -7,8 +7,6 @@ import dev.hydra.libtorch.kernels.Kernels;
 import dev.hydra.libtorch.nn.Split;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
@@ -305,8 +303,6 @@ final class DeltaLaunch {
   }
 
   private Tensor empty(ScalarType type, long... sizes) {
-    try (TensorOptions options = Tensors.like(in.v(), type)) {
-      return torch.empty(sizes, options, null);
-    }
+    return Tensors.empty(in.v(), type, sizes);
   }
 }

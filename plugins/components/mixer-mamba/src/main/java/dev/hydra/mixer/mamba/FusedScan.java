@@ -14,8 +14,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
@@ -100,7 +98,7 @@ final class FusedScan extends CustomFunction {
     }
     context.save(fit);
     ScanInput in = arguments.input(fit);
-    Tensor y = empty(in.x(), Tensors.type(in.x()), Tensors.sizes(in.x()));
+    Tensor y = Tensors.empty(in.x(), Tensors.type(in.x()), Tensors.sizes(in.x()));
     Tensor last = states(in);
     scan(in, y, null, last);
     return new Tensor[] {y, last};
@@ -143,7 +141,7 @@ final class FusedScan extends CustomFunction {
     scan(in, null, before, null);
 
     @Nullable Tensor dLast = gradients.arrived(1) ? gradients.of(1).contiguous() : null;
-    Tensor dx = empty(in.x(), Tensors.type(in.x()), batch, time, channels);
+    Tensor dx = Tensors.empty(in.x(), Tensors.type(in.x()), batch, time, channels);
     Tensor dSteps = floats(in, batch, time, channels);
     Tensor rateSums = floats(in, batch, channels * state);
     Tensor sharedSums = floats(in, grid.x(), batch * time * 2 * state);
@@ -197,12 +195,6 @@ final class FusedScan extends CustomFunction {
   }
 
   private static Tensor floats(ScanInput in, long... sizes) {
-    return empty(in.x(), ScalarType.Float, sizes);
-  }
-
-  private static Tensor empty(Tensor like, ScalarType type, long... sizes) {
-    try (TensorOptions options = Tensors.like(like, type)) {
-      return torch.empty(sizes, options, null);
-    }
+    return Tensors.empty(in.x(), ScalarType.Float, sizes);
   }
 }

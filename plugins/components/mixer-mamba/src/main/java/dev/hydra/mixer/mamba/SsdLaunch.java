@@ -7,8 +7,6 @@ import dev.hydra.libtorch.kernels.Kernels;
 import dev.hydra.libtorch.nn.Split;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
@@ -361,8 +359,6 @@ final class SsdLaunch {
   }
 
   private Tensor empty(ScalarType type, long... sizes) {
-    try (TensorOptions options = Tensors.like(in.x(), type)) {
-      return torch.empty(sizes, options, null);
-    }
+    return Tensors.empty(in.x(), type, sizes);
   }
 }

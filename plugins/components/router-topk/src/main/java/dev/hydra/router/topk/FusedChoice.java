@@ -116,7 +116,7 @@ final class FusedChoice extends CustomFunction {
     long rows = logits.numel() / count;
     long[] sizes = Tensors.sizes(logits);
     sizes[2] = choice.topK();
-    Tensor experts = FusedChunkLogits.empty(logits, ScalarType.Long, sizes);
+    Tensor experts = Tensors.empty(logits, ScalarType.Long, sizes);
     Tensor weights = number(logits, sizes);
     Tensor balance = number(logits);
     Tensor z = number(logits);
@@ -197,7 +197,7 @@ final class FusedChoice extends CustomFunction {
   }
 
   private static Tensor number(Tensor like, long... sizes) {
-    return FusedChunkLogits.empty(like, ScalarType.Float, sizes);
+    return Tensors.empty(like, ScalarType.Float, sizes);
   }
 
   private static long ceil(long number, long divisor) {

@@ -14,8 +14,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
@@ -112,9 +110,10 @@ final class FusedChunkLogits extends CustomFunction {
     long chunks = x.size(1) / chunk;
     long width = x.size(2);
     long experts = weight.size(0);
-    Tensor logits = empty(x, ScalarType.Float, x.size(0), chunks, experts);
+    Tensor logits = Tensors.empty(x, ScalarType.Float, x.size(0), chunks, experts);
     boolean kept = context.needsGrad(WEIGHT);
-    @Nullable Tensor summary = kept ? empty(x, ScalarType.Float, x.size(0) * chunks, width) : null;
+    @Nullable Tensor summary =
+        kept ? Tensors.empty(x, ScalarType.Float, x.size(0) * chunks, width) : null;
     kernels
         .get("chunk_logits")
         .launch(
@@ -144,9 +143,9 @@ final class FusedChunkLogits extends CustomFunction {
     int experts = (int) weight.size(0);
     int width = (int) weight.size(1);
     @Nullable Tensor dx =
-        context.needsGrad(X) ? empty(dLogits, type, batch, chunks * chunk, width) : null;
+        context.needsGrad(X) ? Tensors.empty(dLogits, type, batch, chunks * chunk, width) : null;
     @Nullable Tensor dWeight =
-        context.needsGrad(WEIGHT) ? empty(dLogits, ScalarType.Float, experts, width) : null;
+        context.needsGrad(WEIGHT) ? Tensors.empty(dLogits, ScalarType.Float, experts, width) : null;
     int ofWeight = dWeight == null ? 0 : ceil(width, COLUMNS) * ceil(experts, EXPERTS);
     long ofX = dx == null ? 0 : batch * chunks;
     kernels
@@ -175,11 +174,5 @@ final class FusedChunkLogits extends CustomFunction {
 
   private static int ceil(int number, int divisor) {
     return (number + divisor - 1) / divisor;
-  }
-
-  static Tensor empty(Tensor like, ScalarType type, long... sizes) {
-    try (TensorOptions options = Tensors.like(like, type)) {
-      return torch.empty(sizes, options, null);
-    }
   }
 }

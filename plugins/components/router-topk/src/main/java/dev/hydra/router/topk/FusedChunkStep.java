@@ -92,8 +92,8 @@ final class FusedChunkStep {
       int chunk,
       Summary summary) {
     long texts = x.size(0);
-    Tensor experts = FusedChunkLogits.empty(x, ScalarType.Long, texts, 1, choice.topK());
-    Tensor weights = FusedChunkLogits.empty(x, ScalarType.Float, texts, 1, choice.topK());
+    Tensor experts = Tensors.empty(x, ScalarType.Long, texts, 1, choice.topK());
+    Tensor weights = Tensors.empty(x, ScalarType.Float, texts, 1, choice.topK());
     kernels
         .get("chunk_step")
         .launch(

@@ -106,7 +106,7 @@ record FewRows(Kernels kernels, int warps) {
       long out = maps[i].weight().size(0);
       long[] sizes = Tensors.sizes(x);
       sizes[sizes.length - 1] = out + padding;
-      results[i] = Rows.empty(x, ScalarType.BFloat16, sizes);
+      results[i] = Tensors.empty(x, ScalarType.BFloat16, sizes);
       blocks += (out + padding + OUTPUTS - 1) / OUTPUTS;
       arguments.add(maps[i].weight());
       arguments.add(maps[i].bias().orElse(null));

@@ -120,7 +120,7 @@ final class FusedConv extends CustomFunction {
    */
   Tensor masks(Tensor documents) {
     Tensor numbers = documents.contiguous();
-    Tensor masks = Rows.empty(numbers, ScalarType.Byte, Tensors.sizes(numbers));
+    Tensor masks = Tensors.empty(numbers, ScalarType.Byte, Tensors.sizes(numbers));
     kernels
         .get("document_masks")
         .launch(
@@ -156,7 +156,7 @@ final class FusedConv extends CustomFunction {
     }
     context.save(fit);
     Tensor x = fit[X];
-    Tensor y = Rows.empty(x, Tensors.type(x), Tensors.sizes(x));
+    Tensor y = Tensors.empty(x, Tensors.type(x), Tensors.sizes(x));
     Kernel kernel = kernels.get("causal_conv_forward");
     int taps = (int) fit[WEIGHT].size(2);
     ConvStrips strips = strips(x, kernel, FORWARD_THREADS, taps - 1);
@@ -194,7 +194,7 @@ final class FusedConv extends CustomFunction {
     ConvStrips strips = strips(x, kernel, BACKWARD_THREADS, 2 * taps - 2);
     long ofWeight = x.size(2) * taps;
     long ofBias = biased ? x.size(2) : 0;
-    Tensor partials = Rows.empty(x, ScalarType.Float, strips.grid().y(), ofWeight + ofBias);
+    Tensor partials = Tensors.empty(x, ScalarType.Float, strips.grid().y(), ofWeight + ofBias);
     @Nullable Tensor past = past(saved);
     kernel.launch(
         strips.grid(),

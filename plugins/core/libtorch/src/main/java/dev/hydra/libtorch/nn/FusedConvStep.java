@@ -75,7 +75,7 @@ record FusedConvStep(Kernels kernels) {
   Tensor compute(Tensor x, Tensor weight, @Nullable Tensor bias, Tensor past) {
     long rows = x.size(0);
     long channels = x.size(2);
-    Tensor y = Rows.empty(x, Tensors.type(x), rows, 1, channels);
+    Tensor y = Tensors.empty(x, Tensors.type(x), rows, 1, channels);
     kernels
         .get("conv_step")
         .launch(

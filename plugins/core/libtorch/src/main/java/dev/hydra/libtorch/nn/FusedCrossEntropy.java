@@ -13,7 +13,6 @@ import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -127,7 +126,7 @@ final class FusedCrossEntropy extends CustomFunction {
         Scalar one = new Scalar(1f)) { // where nothing counts, the sum is 0
       factor = targets.ne(ignored).sum().to(ScalarType.Float).clamp_min(one).reciprocal();
     }
-    Tensor losses = empty(rows, ScalarType.Float, rows.size(0));
+    Tensor losses = Tensors.empty(rows, ScalarType.Float, rows.size(0));
     kernel.launch(
         Grid.of(rows.size(0), layout.threads()),
         logits,
@@ -150,7 +149,8 @@ final class FusedCrossEntropy extends CustomFunction {
   private Tensor logits(Tensor rows, Tensor weight) {
     long classes = weight.size(0);
     Tensor logits =
-        Tensors.slice(empty(rows, Tensors.type(rows), rows.size(0), layout.row()), 1, 0, classes);
+        Tensors.slice(
+            Tensors.empty(rows, Tensors.type(rows), rows.size(0), layout.row()), 1, 0, classes);
     return torch.mm_out(logits, rows, weight.t());
   }
 
@@ -165,12 +165,6 @@ final class FusedCrossEntropy extends CustomFunction {
     }
     if (context.needsGrad(1)) {
       gradients.give(1, dLogits.t().mm(rows.mul(arrived)));
-    }
-  }
-
-  private static Tensor empty(Tensor like, ScalarType type, long... sizes) {
-    try (TensorOptions options = Tensors.like(like, type)) {
-      return torch.empty(sizes, options, null);
     }
   }
 }

@@ -11,7 +11,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
@@ -82,7 +81,7 @@ record FusedDispatch(Kernels kernels, ScalarType type) {
       int choices,
       int span) {
     long count = rows.size(0) / choices;
-    Tensor tokens = empty(rows, type, count, rows.size(1));
+    Tensor tokens = Tensors.empty(rows, type, count, rows.size(1));
     launch(
         "expert_combine",
         count,
@@ -101,12 +100,6 @@ record FusedDispatch(Kernels kernels, ScalarType type) {
   private void launch(String kernel, long rows, @Nullable Object... arguments) {
     long blocks = (rows + ROWS_OF_BLOCK - 1) / ROWS_OF_BLOCK;
     kernels.get(kernel).launch(Grid.of(blocks, THREADS), arguments);
-  }
-
-  private static Tensor empty(Tensor like, ScalarType type, long... sizes) {
-    try (TensorOptions options = Tensors.like(like, type)) {
-      return torch.empty(sizes, options, null);
-    }
   }
 
   private static Tensor fit(Tensor rows) {
@@ -129,7 +122,7 @@ record FusedDispatch(Kernels kernels, ScalarType type) {
     protected Tensor[] forward(Context context, Tensor... inputs) {
       Tensor tokens = fit(inputs[0]);
       long count = tokens.size(0) * choices;
-      Tensor rows = empty(tokens, fused.type, count, tokens.size(1));
+      Tensor rows = Tensors.empty(tokens, fused.type, count, tokens.size(1));
       fused.launch(
           "expert_spread",
           count,
@@ -182,7 +175,7 @@ record FusedDispatch(Kernels kernels, ScalarType type) {
       Tensor weights = context.saved(1);
       Tensor arriving = fit(gradients.of(0));
       Tensor rowGradients = torch.empty_like(rows);
-      Tensor products = empty(weights, ScalarType.Float, weights.numel(), span);
+      Tensor products = Tensors.empty(weights, ScalarType.Float, weights.numel(), span);
       fused.launch(
           "expert_combine_backward",
           rows.size(0),

@@ -94,8 +94,8 @@ public final class FusedExperts {
     int experts = (int) down.size(0);
     int width = (int) down.size(1);
     int hidden = (int) down.size(2);
-    Tensor units = Rows.empty(tokens, ScalarType.BFloat16, pairs, hidden);
-    Tensor y = Rows.empty(tokens, ScalarType.BFloat16, tokens.size(0), width);
+    Tensor units = Tensors.empty(tokens, ScalarType.BFloat16, pairs, hidden);
+    Tensor y = Tensors.empty(tokens, ScalarType.BFloat16, tokens.size(0), width);
     kernels
         .get("expert_units")
         .launch(

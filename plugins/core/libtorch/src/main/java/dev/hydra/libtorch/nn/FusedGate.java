@@ -105,7 +105,7 @@ final class FusedGate extends CustomFunction {
     Inputs in = inputs(inputs);
     long[] sizes = Tensors.sizes(inputs[0]);
     sizes[sizes.length - 1] = in.gate.size(1);
-    Tensor out = Rows.empty(in.gate, Tensors.type(in.gate), sizes);
+    Tensor out = Tensors.empty(in.gate, Tensors.type(in.gate), sizes);
     kernels
         .get("gated_activation_forward")
         .launch(

@@ -131,8 +131,8 @@ final class FusedGatedNorm extends CustomFunction {
     Tensor z = Rows.of(inputs[Z]);
     Tensor weight = inputs[WEIGHT].contiguous();
     long rows = x.size(0);
-    Tensor y = Rows.empty(x, Tensors.type(x), Tensors.sizes(inputs[X]));
-    Tensor inverse = Rows.empty(x, ScalarType.Float, rows, groups);
+    Tensor y = Tensors.empty(x, Tensors.type(x), Tensors.sizes(inputs[X]));
+    Tensor inverse = Tensors.empty(x, ScalarType.Float, rows, groups);
     Kernel kernel = forward.get("gated_norm_forward");
     kernel.launch(
         forwardUnits.grid(kernel, rows, groups, FORWARD_TIMES),
@@ -166,7 +166,7 @@ final class FusedGatedNorm extends CustomFunction {
     Kernel kernel = backward.get("gated_norm_backward");
     Grid grid = backwardUnits.grid(kernel, rows, groups, BACKWARD_TIMES);
     @Nullable Tensor partials =
-        context.needsGrad(WEIGHT) ? Rows.empty(x, ScalarType.Float, grid.x(), channels) : null;
+        context.needsGrad(WEIGHT) ? Tensors.empty(x, ScalarType.Float, grid.x(), channels) : null;
     kernel.launch(
         grid,
         strided(dy),

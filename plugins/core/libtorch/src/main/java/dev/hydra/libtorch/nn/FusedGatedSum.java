@@ -78,7 +78,7 @@ public final class FusedGatedSum extends CustomFunction {
     Tensor stream = whole(inputs[STREAM]);
     Tensor y = whole(inputs[Y]);
     context.save(y, inputs[GATE]);
-    Tensor sum = Rows.empty(stream, Tensors.type(stream), Tensors.sizes(stream));
+    Tensor sum = Tensors.empty(stream, Tensors.type(stream), Tensors.sizes(stream));
     long vectors = y.numel() / vector;
     kernels
         .get("gated_sum_forward")
@@ -90,11 +90,11 @@ public final class FusedGatedSum extends CustomFunction {
   protected void backward(Context context, Gradients gradients) {
     Tensor dSum = whole(gradients.of(0));
     Tensor y = context.saved(0);
-    Tensor dy = Rows.empty(y, Tensors.type(y), Tensors.sizes(y));
+    Tensor dy = Tensors.empty(y, Tensors.type(y), Tensors.sizes(y));
     long vectors = y.numel() / vector;
     Kernel kernel = kernels.get("gated_sum_backward");
     long blocks = Math.min(blocks(vectors), kernel.blocksAtOnce(THREADS));
-    Tensor partials = Rows.empty(y, ScalarType.Float, blocks, 1);
+    Tensor partials = Tensors.empty(y, ScalarType.Float, blocks, 1);
     kernel.launch(
         Grid.of(blocks, THREADS), dSum, y, context.saved(1), scale, dy, partials, vectors);
     gradients.give(STREAM, dSum);

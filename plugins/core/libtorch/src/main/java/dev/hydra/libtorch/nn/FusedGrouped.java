@@ -80,7 +80,7 @@ record FusedGrouped(Kernels kernels) implements GroupedProduct.Products {
   /** Computes [rows, width]; a group has a tile more than its rows need, at most. */
   private Tensor map(String name, Tensor rows, Tensor weights, Tensor ends, long width) {
     long groups = weights.size(0);
-    Tensor mapped = Rows.empty(rows, Tensors.type(rows), rows.size(0), width);
+    Tensor mapped = Tensors.empty(rows, Tensors.type(rows), rows.size(0), width);
     Grid grid = new Grid(rows.size(0) / TILE + groups + 1, ceil(width), 1, THREADS);
     kernels
         .get(name)
@@ -101,7 +101,7 @@ record FusedGrouped(Kernels kernels) implements GroupedProduct.Products {
   public Tensor ofWeights(Tensor arrived, Tensor rows, Tensor ends) {
     long out = arrived.size(1);
     long in = rows.size(1);
-    Tensor gradient = Rows.empty(rows, Tensors.type(rows), ends.size(0), out, in);
+    Tensor gradient = Tensors.empty(rows, Tensors.type(rows), ends.size(0), out, in);
     Kernel kernel = kernels.get("grouped_linear_weights");
     kernel.launch(
         Grid.of(ends.size(0) * tiles(gradient), THREADS),

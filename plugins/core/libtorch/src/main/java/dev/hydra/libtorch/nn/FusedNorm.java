@@ -173,10 +173,11 @@ final class FusedNorm extends CustomFunction {
     long rows = x.size(0);
     long channels = x.size(1);
     long[] sizes = Tensors.sizes(inputs[0]);
-    @Nullable Tensor sum = residual == null ? null : Rows.empty(x, Tensors.type(residual), sizes);
-    Tensor y = Rows.empty(x, type, sizes);
-    @Nullable Tensor second = copy.map(other -> Rows.empty(x, other, sizes)).orElse(null);
-    Tensor inverse = Rows.empty(x, ScalarType.Float, rows, groups);
+    @Nullable Tensor sum =
+        residual == null ? null : Tensors.empty(x, Tensors.type(residual), sizes);
+    Tensor y = Tensors.empty(x, type, sizes);
+    @Nullable Tensor second = copy.map(other -> Tensors.empty(x, other, sizes)).orElse(null);
+    Tensor inverse = Tensors.empty(x, ScalarType.Float, rows, groups);
     Kernel kernel = forward.get("rms_norm_forward");
     kernel.launch(
         forwardUnits.grid(kernel, rows, groups, FORWARD_TIMES),
@@ -228,14 +229,14 @@ final class FusedNorm extends CustomFunction {
     long[] sizes = Tensors.sizes(gradients.of(firstArrived(gradients)));
     Tensor dSum = Split.room(sum);
     boolean apart = inputType != Tensors.type(sum);
-    @Nullable Tensor dx = apart ? Rows.empty(sum, inputType, sizes) : null;
+    @Nullable Tensor dx = apart ? Tensors.empty(sum, inputType, sizes) : null;
     Kernel kernel = backward.get("rms_norm_backward");
     Grid grid = backwardUnits.grid(kernel, rows, groups, BACKWARD_TIMES);
     int weightIndex = summed ? 2 : 1;
     @Nullable Tensor partials =
         weight == null || !context.needsGrad(weightIndex)
             ? null
-            : Rows.empty(sum, ScalarType.Float, grid.x(), channels);
+            : Tensors.empty(sum, ScalarType.Float, grid.x(), channels);
     kernel.launch(
         grid,
         dy,

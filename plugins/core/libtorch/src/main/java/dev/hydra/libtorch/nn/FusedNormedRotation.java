@@ -85,9 +85,9 @@ final class FusedNormedRotation extends CustomFunction {
     Tensor weight = inputs[1].contiguous();
     Tensor cos = inputs[2].contiguous();
     Tensor sin = inputs[3].contiguous();
-    Tensor y = Rows.empty(x, type, Tensors.sizes(x));
+    Tensor y = Tensors.empty(x, type, Tensors.sizes(x));
     long rows = x.numel() / x.size(3);
-    Tensor inverse = Rows.empty(x, ScalarType.Float, rows);
+    Tensor inverse = Tensors.empty(x, ScalarType.Float, rows);
     Kernel kernel = kernels.get("normed_rotation_forward");
     kernel.launch(
         units.grid(kernel, rows, FORWARD_TIMES),
@@ -119,7 +119,9 @@ final class FusedNormedRotation extends CustomFunction {
     Grid grid = units.grid(kernel, rows, BACKWARD_TIMES);
     Tensor dx = Split.room(x);
     @Nullable Tensor partials =
-        context.needsGrad(1) ? Rows.empty(x, ScalarType.Float, grid.x(), 2L * units.pairs()) : null;
+        context.needsGrad(1)
+            ? Tensors.empty(x, ScalarType.Float, grid.x(), 2L * units.pairs())
+            : null;
     kernel.launch(
         grid,
         strided(dy),

@@ -9,8 +9,6 @@ import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
@@ -48,18 +46,12 @@ record FusedPlaces(Kernels kernels) {
   ExpertDispatch sort(Tensor chosen, int experts, int span) {
     Tensor pairs = chosen.contiguous();
     int count = (int) pairs.numel();
-    Tensor order = empty(pairs, ScalarType.Long, count);
-    Tensor places = empty(pairs, ScalarType.Long, count);
-    Tensor ends = empty(pairs, ScalarType.Int, experts);
+    Tensor order = Tensors.empty(pairs, ScalarType.Long, count);
+    Tensor places = Tensors.empty(pairs, ScalarType.Long, count);
+    Tensor ends = Tensors.empty(pairs, ScalarType.Int, experts);
     kernels
         .get("expert_places")
         .launch(Grid.of(1, THREADS), pairs, order, places, ends, count, experts, span);
     return new ExpertDispatch(order, places, ends, (int) chosen.size(1), span);
-  }
-
-  private static Tensor empty(Tensor like, ScalarType type, long size) {
-    try (TensorOptions options = Tensors.like(like, type)) {
-      return torch.empty(new long[] {size}, options, null);
-    }
   }
 }

@@ -96,7 +96,7 @@ final class FusedRotation extends CustomFunction {
   private Tensor turned(
       Kernels kernels, Tensor given, Tensor cos, Tensor sin, ScalarType result, float sign) {
     Tensor x = VectorSize.fit(vector, given);
-    Tensor y = Rows.empty(x, result, Tensors.sizes(x));
+    Tensor y = Tensors.empty(x, result, Tensors.sizes(x));
     long half = cos.size(3);
     long dims = x.size(3);
     long threads = x.numel() / dims * ((dims - half) / vector);

@@ -190,10 +190,10 @@ final class FusedStreamNorm extends CustomFunction {
     Tensor weight = VectorSize.fit(vector, inputs[WEIGHT].contiguous());
     long rows = stream.size(0);
     long[] sizes = Tensors.sizes(inputs[STREAM]);
-    Tensor sum = Rows.empty(stream, Tensors.type(stream), sizes);
-    Tensor y = Rows.empty(stream, type, sizes);
-    @Nullable Tensor second = copy.map(other -> Rows.empty(stream, other, sizes)).orElse(null);
-    Tensor inverse = Rows.empty(stream, ScalarType.Float, rows);
+    Tensor sum = Tensors.empty(stream, Tensors.type(stream), sizes);
+    Tensor y = Tensors.empty(stream, type, sizes);
+    @Nullable Tensor second = copy.map(other -> Tensors.empty(stream, other, sizes)).orElse(null);
+    Tensor inverse = Tensors.empty(stream, ScalarType.Float, rows);
     context.save(sum, inverse, weight);
     List<@Nullable Object> arguments = new ArrayList<>(List.of(strided(stream)));
     for (int i = 0; i < MOST; i++) {
@@ -227,12 +227,12 @@ final class FusedStreamNorm extends CustomFunction {
     @Nullable Tensor after = arrived(gradients, 0);
     @Nullable Tensor dy = arrived(gradients, 1);
     @Nullable Tensor second = copy.isPresent() ? arrived(gradients, 2) : null;
-    Tensor dSum = Rows.empty(sum, Tensors.type(sum), sizes);
+    Tensor dSum = Tensors.empty(sum, Tensors.type(sum), sizes);
     Kernel kernel = backward.get("stream_norm_backward");
     Grid grid = backwardUnits.grid(kernel, rows, 1, BACKWARD_TIMES);
     int gates = (width + APART - 1) / APART * APART;
     int pitch = gates + APART * scales.length;
-    Tensor partials = Rows.empty(sum, ScalarType.Float, grid.x(), pitch);
+    Tensor partials = Tensors.empty(sum, ScalarType.Float, grid.x(), pitch);
     List<@Nullable Object> arguments = new ArrayList<>();
     arguments.add(dy);
     arguments.add(Rows.stride(dy));
@@ -248,7 +248,7 @@ final class FusedStreamNorm extends CustomFunction {
       boolean some = i < scales.length;
       @Nullable Tensor addend = some ? context.saved(3 + 2 * i) : null;
       put(arguments, i, addend, some ? context.saved(4 + 2 * i) : null);
-      dAddends[i] = addend == null ? null : Rows.empty(sum, Tensors.type(addend), sizes);
+      dAddends[i] = addend == null ? null : Tensors.empty(sum, Tensors.type(addend), sizes);
     }
     arguments.add(dSum);
     arguments.add(dAddends[0]);

@@ -130,9 +130,9 @@ public final class FusedTokenGate extends CustomFunction {
     @Nullable Tensor base = summed ? rows(inputs[STREAM]) : null;
     long rows = x.size(0);
     long[] sizes = Tensors.sizes(inputs[X]);
-    Tensor out = Rows.empty(x, Tensors.type(base == null ? value : base), sizes);
+    Tensor out = Tensors.empty(x, Tensors.type(base == null ? value : base), sizes);
     sizes[sizes.length - 1] = 1;
-    Tensor gates = Rows.empty(x, ScalarType.Float, sizes);
+    Tensor gates = Tensors.empty(x, ScalarType.Float, sizes);
     Kernel kernel = kernels.get("token_gate_forward");
     kernel.launch(
         units.grid(kernel, rows, 1, FORWARD_TIMES),
@@ -160,11 +160,11 @@ public final class FusedTokenGate extends CustomFunction {
     Tensor value = context.saved(2);
     long rows = x.size(0);
     long[] sizes = Tensors.sizes(arrived);
-    Tensor dx = Rows.empty(x, Tensors.type(x), sizes);
-    Tensor dValue = Rows.empty(x, Tensors.type(value), sizes);
+    Tensor dx = Tensors.empty(x, Tensors.type(x), sizes);
+    Tensor dValue = Tensors.empty(x, Tensors.type(value), sizes);
     Kernel kernel = kernels.get("token_gate_backward");
     Grid grid = units.grid(kernel, rows, 1, BACKWARD_TIMES);
-    Tensor partials = Rows.empty(x, ScalarType.Float, grid.x(), width + units.vector());
+    Tensor partials = Tensors.empty(x, ScalarType.Float, grid.x(), width + units.vector());
     kernel.launch(
         grid,
         strided(dOut),

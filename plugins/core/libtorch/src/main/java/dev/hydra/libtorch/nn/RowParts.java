@@ -4,6 +4,7 @@ import dev.hydra.libtorch.kernels.Kernel.Grid;
 import dev.hydra.libtorch.kernels.KernelSet;
 import dev.hydra.libtorch.kernels.KernelSource;
 import dev.hydra.libtorch.kernels.Kernels;
+import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
@@ -80,7 +81,7 @@ record RowParts(Kernels kernels) {
   /** Returns int32 [groups * parts]: where each part ends. */
   Tensor ends(Tensor ends, int parts) {
     long groups = ends.size(0);
-    Tensor cut = Rows.empty(ends, ScalarType.Int, groups * parts);
+    Tensor cut = Tensors.empty(ends, ScalarType.Int, groups * parts);
     kernels
         .get("row_parts")
         .launch(

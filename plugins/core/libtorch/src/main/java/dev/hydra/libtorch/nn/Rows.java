@@ -2,10 +2,7 @@ package dev.hydra.libtorch.nn;
 
 import dev.hydra.libtorch.autograd.CustomFunction;
 import dev.hydra.libtorch.kernels.KernelMode;
-import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
@@ -52,12 +49,5 @@ final class Rows {
   /** Elements from row to row; 0 if there is no tensor. */
   static long stride(@Nullable Tensor rows) {
     return rows == null ? 0 : rows.stride(0);
-  }
-
-  /** A new tensor on the device of another one. */
-  static Tensor empty(Tensor like, ScalarType type, long... sizes) {
-    try (TensorOptions options = Tensors.like(like, type)) {
-      return torch.empty(sizes, options, null);
-    }
   }
 }

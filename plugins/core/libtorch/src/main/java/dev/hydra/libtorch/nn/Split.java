@@ -74,7 +74,7 @@ public final class Split extends CustomFunction {
     @Nullable Part part = value.numel() == 0 ? null : PARTS.get(address(value));
     @Nullable Tensor room = part == null ? null : part.split.give(part.index, value);
     return room == null
-        ? Rows.empty(value, Tensors.type(value), Tensors.sizes(value))
+        ? Tensors.empty(value, Tensors.type(value), Tensors.sizes(value))
         : room.reshape(Tensors.sizes(value));
   }
 
@@ -117,7 +117,7 @@ public final class Split extends CustomFunction {
       return null;
     }
     if (gradient == null) {
-      gradient = Scopes.own(Rows.empty(value, Tensors.type(value), whole));
+      gradient = Scopes.own(Tensors.empty(value, Tensors.type(value), whole));
     }
     given[index] = true;
     return cut(gradient)[index];

@@ -191,6 +191,13 @@ public final class Tensors {
     return torch.zeros(sizes, like(like, type));
   }
 
+  /** Returns a tensor of any numbers on the device of another tensor. */
+  public static Tensor empty(Tensor like, ScalarType type, long... sizes) {
+    try (TensorOptions options = like(like, type)) {
+      return torch.empty(sizes, options, null);
+    }
+  }
+
   /**
    * Returns the range int64 [to - from]: from, from + 1, ..., to - 1, on the device of another
    * tensor.

@@ -12,6 +12,7 @@ import dev.hydra.data.ValidationSet;
 import dev.hydra.inference.NotFiniteException;
 import dev.hydra.inference.Quantization;
 import dev.hydra.libtorch.graphs.GraphMode;
+import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.trainer.evaluation.Evaluator;
 import dev.hydra.trainer.evaluation.Observation;
 import dev.hydra.trainer.evaluation.Score;
@@ -68,9 +69,11 @@ final class EvalCommand implements Callable<Integer>, LessMemory {
   }
 
   @Override
-  public String lessMemory() {
-    return "Less is taken with fewer windows at once (--set trainer.batch-size=1), shorter ones"
-        + " (--set data.sequence-length=N) or --precision bf16.";
+  public String lessMemory(CudaOutOfMemory refused) {
+    return "Less is taken with "
+        + precision.less()
+        + "fewer windows at once (--set trainer.batch-size=1) or shorter ones (--set"
+        + " data.sequence-length=N).";
   }
 
   @Override

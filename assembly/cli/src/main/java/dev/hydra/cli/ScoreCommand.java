@@ -11,6 +11,7 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.inference.NotFiniteException;
 import dev.hydra.inference.SequenceScorer;
 import dev.hydra.libtorch.graphs.GraphMode;
+import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.trainer.run.Checkpoint;
 import dev.hydra.trainer.run.TrainerSettings;
 import java.io.IOException;
@@ -66,8 +67,8 @@ final class ScoreCommand implements Callable<Integer>, LessMemory {
   }
 
   @Override
-  public String lessMemory() {
-    return "Less is taken with --precision bf16, or sequences that are scored in parts.";
+  public String lessMemory(CudaOutOfMemory refused) {
+    return "Less is taken with " + precision.less() + "sequences that are scored in parts.";
   }
 
   @Override

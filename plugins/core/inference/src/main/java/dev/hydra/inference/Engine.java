@@ -216,7 +216,10 @@ public final class Engine implements AutoCloseable {
     waiting.await(millis);
   }
 
-  /** Lets components be exchanged; kept states are of those before. */
+  /**
+   * Lets components be exchanged, once all steps that were launched have been told; kept states are
+   * of those before.
+   */
   private void swap() {
     if (swapper == null) {
       return;

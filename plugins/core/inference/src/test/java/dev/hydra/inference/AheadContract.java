@@ -19,8 +19,8 @@ import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.Test;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
 
 /**
  * An engine whose steps are made before the host knows the tokens of the one before, against one
@@ -113,7 +113,9 @@ abstract class AheadContract {
     return text;
   }
 
-  /** Sessions of unequal length join and leave, some of them at a token that nobody could foresee. */
+  /**
+   * Sessions of unequal length join and leave, some of them at a token that nobody could foresee.
+   */
   private void together(SplittableRandom random, Sampling... ways) {
     List<Request> requests = new ArrayList<>();
     for (int i = 0; i < 9; i++) {
@@ -186,7 +188,9 @@ abstract class AheadContract {
     assertSame(ending, heard);
   }
 
-  /** The step too many has read the last token, which the text has: what is kept is of all of it. */
+  /**
+   * The step too many has read the last token, which the text has: what is kept is of all of it.
+   */
   @Test
   void whatIsKeptOfATextIsWhatItsStateHasSeen() {
     Request whole = request(PROMPT, 20, RANDOM);

@@ -22,7 +22,8 @@ class EngineAheadCudaTest extends AheadContract {
 
   @BeforeAll
   static void build() {
-    model = Trial.model(new Placement(new Device("cuda:0"), ScalarType.Float), EngineCudaTest.DENSE);
+    model =
+        Trial.model(new Placement(new Device("cuda:0"), ScalarType.Float), EngineCudaTest.DENSE);
   }
 
   @AfterAll

@@ -101,7 +101,9 @@ class BatchStateTest {
     return Model.build(
         ModelSpec.read(
             Texts.config(
-                "model { vocab-size = 11, width = 4, depth = 1, block.paths = [{mixer=" + mixer + "}] }")),
+                "model { vocab-size = 11, width = 4, depth = 1, block.paths = [{mixer="
+                    + mixer
+                    + "}] }")),
         Models.components(component),
         new Placement(Devices.cpu(), ScalarType.Float),
         Models.SEED);

@@ -23,8 +23,7 @@ public final class Readback implements AutoCloseable {
   public Readback(SideStream stream, long most) {
     this.stream = stream;
     Tensor[] made = new Tensor[1];
-    Scopes.run(
-        () -> made[0] = Scopes.own(torch.zeros(most).to(ScalarType.Long).pin_memory()));
+    Scopes.run(() -> made[0] = Scopes.own(torch.zeros(most).to(ScalarType.Long).pin_memory()));
     this.host = made[0];
     this.arrived = new StreamEvent(stream.device());
   }

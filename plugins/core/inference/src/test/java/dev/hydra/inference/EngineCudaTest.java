@@ -36,7 +36,7 @@ class EngineCudaTest {
   private static final Sampling GREEDY = new Sampling(0, 0, 1, 0);
 
   /** Without experts. */
-  private static final String DENSE =
+  static final String DENSE =
       """
       model.block.paths = [
         { mixer { type = mamba2, state = 8, head-dim = 16 }, gate = 1.0 }

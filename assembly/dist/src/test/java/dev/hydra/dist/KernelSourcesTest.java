@@ -56,6 +56,7 @@ class KernelSourcesTest {
           Map.entry("few_rows.cu", Map.of("WARPS", 8)),
           Map.entry("chunk_step.cu", Map.of("EXPERTS", 8, "LANES", 8, "ITEMS", 1)),
           Map.entry("slot_states.cu", Map.of("DIM", 128)),
+          Map.entry("slot_read.cu", slots()),
           Map.entry("slot_writes.cu", slots()),
           Map.entry("slot_writes_backward.cu", slots()),
           Map.entry("scan_forward.cu", Map.of("STATE", 16)),

@@ -21,7 +21,12 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 record LargestLogit(Kernels kernels) {
   private static final KernelSet KERNELS =
       KernelSet.of(
-          KernelSource.of(LargestLogit.class, "primitives.cu", "vectors.cu", "largest_logit.cu"));
+          KernelSource.of(
+              LargestLogit.class,
+              "primitives.cu",
+              "dependent_launch.cu",
+              "vectors.cu",
+              "largest_logit.cu"));
 
   /** Threads of a block, and parts of a row, as the program says. */
   private static final int THREADS = 256;

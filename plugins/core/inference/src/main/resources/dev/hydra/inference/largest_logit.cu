@@ -26,10 +26,14 @@ __device__ __forceinline__ Key largest_of_warp(Key largest) {
   return largest;
 }
 
+extern "C" __device__ const int largest_of_part_waits = 1;
+
 // Keys [rows, PARTS] of logits [rows, tokens]. Grid: (PARTS, rows).
 extern "C" __global__ void __launch_bounds__(THREADS) largest_of_part(
-    const Element* __restrict__ logits, long long stride, int tokens, Key* __restrict__ keys) {
+    const Element* logits, long long stride, int tokens, Key* __restrict__ keys) {
   __shared__ Key shared_keys[THREADS / 32];
+  launch_dependents();
+  wait_for_prerequisites();
   logits += blockIdx.y * stride;
   Key largest = 0;
 #pragma unroll 4
@@ -44,9 +48,13 @@ extern "C" __global__ void __launch_bounds__(THREADS) largest_of_part(
   keys[blockIdx.y * PARTS + blockIdx.x] = largest;
 }
 
+extern "C" __device__ const int largest_of_row_waits = 1;
+
 // Tokens [rows]. Grid: (rows), a warp each.
 extern "C" __global__ void __launch_bounds__(32) largest_of_row(
-    const Key* __restrict__ keys, long long* __restrict__ tokens) {
+    const Key* keys, long long* __restrict__ tokens) {
+  launch_dependents();
+  wait_for_prerequisites();
   Key largest = 0;
 #pragma unroll
   for (int part = threadIdx.x; part < PARTS; part += 32)

@@ -25,7 +25,12 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 record FusedSlotStep(Kernels kernels, SlotShape shape) {
   private static final KernelSet KERNELS =
       KernelSet.of(
-          KernelSource.of(FusedSlotStep.class, "primitives.cu", "vectors.cu", "slot_pending.cu"),
+          KernelSource.of(
+              FusedSlotStep.class,
+              "primitives.cu",
+              "dependent_launch.cu",
+              "vectors.cu",
+              "slot_pending.cu"),
           FusedSlotWrites.program("slot_writes.cu"));
 
   /** Threads of a block, as the programs say. */

@@ -61,7 +61,12 @@ final class FusedSlotWrites extends CustomFunction {
   /** A program about a chunk in shared memory. */
   static KernelSource program(String file) {
     return KernelSource.of(
-        FusedSlotWrites.class, "primitives.cu", "vectors.cu", "slot_chunk.cu", file);
+        FusedSlotWrites.class,
+        "primitives.cu",
+        "dependent_launch.cu",
+        "vectors.cu",
+        "slot_chunk.cu",
+        file);
   }
 
   /** What has been found to be possible. */

@@ -5,8 +5,10 @@ import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Site;
 import dev.hydra.libtorch.nn.FusedTokenGate;
+import dev.hydra.libtorch.nn.Linear;
 import dev.hydra.libtorch.nn.Norms;
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
 /** Lets tokens read the slots: equations (5) to (7) of {@link Workspace}. */
@@ -19,12 +21,12 @@ final class SlotReader {
   private final int heads;
   private final int chunk;
   private final Tensor norm;
-  private final Tensor query;
+  private final Linear query;
   private final Tensor key;
   private final Tensor address;
   private final Tensor gate;
   private final Tensor gateBias;
-  private final Tensor out;
+  private final Linear out;
 
   SlotReader(Site site) {
     heads = site.get(WorkspaceFactory.HEADS);
@@ -33,15 +35,18 @@ final class SlotReader {
     int dim = site.get(WorkspaceFactory.DIM);
     int width = site.width();
     norm = site.parameter(ParameterSpec.of("read_norm.weight", Init.ones(), dim).inFp32());
-    query = site.parameter("read_query.weight", Init.normal(1 / Math.sqrt(width)), dim, width);
+    query = map(site, "read_query", 1 / Math.sqrt(width), dim, width);
     key = site.parameter("read_key.weight", Init.normal(1 / Math.sqrt(dim)), dim, dim);
     address =
         site.parameter(ParameterSpec.of("read_address", Init.normal(1), slots, dim).withoutDecay());
     gate = site.parameter("read_gate.weight", Init.zeros(), 1, width);
     gateBias = site.parameter("read_gate.bias", Init.constant(GATE_BIAS), 1);
-    out =
-        site.parameter(
-            "out_proj.weight", Init.normal(1 / Math.sqrt(2.0 * site.depth() * dim)), width, dim);
+    out = map(site, "out_proj", 1 / Math.sqrt(2.0 * site.depth() * dim), width, dim);
+  }
+
+  private static Linear map(Site site, String name, double deviation, int to, int from) {
+    return new Linear(
+        site.parameter(name + ".weight", Init.normal(deviation), to, from), Optional.empty());
   }
 
   /**
@@ -53,7 +58,7 @@ final class SlotReader {
    *     slots, dim]
    */
   Tensor read(Tensor x, int offset, Tensor states, Pass pass) {
-    return out(x, attend(Tensors.linear(x, query), offset, states), pass);
+    return out(x, attend(query.apply(x), offset, states), pass);
   }
 
   /**
@@ -64,7 +69,7 @@ final class SlotReader {
    *     slots, dim]
    */
   Tensor read(Tensor x, PackedChunks chunks, Tensor states, Pass pass) {
-    Tensor queries = Tensors.linear(x, query);
+    Tensor queries = query.apply(x);
     Tensor unwritten = attend(queries, 0, Tensors.slice(states, 1, 0, 1));
     Tensor written =
         attend(chunks.readers(queries), 0, Tensors.slice(states, 1, 1, states.size(1)));
@@ -73,6 +78,11 @@ final class SlotReader {
 
   /** What tokens read, by their queries [batch, time, dim]: equations (5) and (6). */
   private Tensor attend(Tensor asking, int offset, Tensor states) {
+    return FusedSlotRead.compute(asking, states, norm, EPSILON, key, address, heads)
+        .orElseGet(() -> attendPlain(asking, offset, states));
+  }
+
+  private Tensor attendPlain(Tensor asking, int offset, Tensor states) {
     long batch = asking.size(0);
     long time = asking.size(1);
     long chunks = states.size(1);
@@ -92,7 +102,7 @@ final class SlotReader {
 
   /** Equation (7). */
   private Tensor out(Tensor x, Tensor read, Pass pass) {
-    FusedTokenGate.Gated gated = gated(x, Tensors.linear(read, out));
+    FusedTokenGate.Gated gated = gated(x, out.apply(read));
     if (pass.observing()) {
       pass.observe("read-gate", gated.gates().mean());
     }

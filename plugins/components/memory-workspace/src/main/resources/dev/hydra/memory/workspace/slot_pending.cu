@@ -13,9 +13,13 @@ typedef long long Long;
 
 #define THREADS 256  // FusedSlotStep launches so many
 
+extern "C" __device__ const int slot_pending_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(THREADS) slot_pending(
-    const Element* __restrict__ x, Long x_row, const Long* __restrict__ positions,
-    Element* __restrict__ pending, int width) {
+    const Element* x, Long x_row, const Long* positions, Element* __restrict__ pending,
+    int width) {
+  launch_dependents();
+  wait_for_prerequisites();
   int channel = blockIdx.x * THREADS + threadIdx.x;
   if (channel >= width) return;
   Long token = positions[blockIdx.y] % CHUNK;

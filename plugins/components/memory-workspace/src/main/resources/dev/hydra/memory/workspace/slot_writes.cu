@@ -25,11 +25,14 @@
 
 extern "C" __device__ const int slot_writes_bytes = (SCORE_FLOATS + VALUE_FLOATS) * 4;
 
+extern "C" __device__ const int slot_writes_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(CREW) slot_writes(
-    const Element* __restrict__ keys, Long keys_batch, Long keys_row,
-    const Element* __restrict__ values, Long values_batch, Long values_row,
-    const float* __restrict__ w, const float* __restrict__ bias, float* __restrict__ content,
-    float* __restrict__ gate, const Long* __restrict__ positions, float* __restrict__ slots) {
+    const Element* keys, Long keys_batch, Long keys_row, const Element* values, Long values_batch,
+    Long values_row, const float* w, const float* bias, float* __restrict__ content,
+    float* __restrict__ gate, const Long* positions, float* slots) {
+  launch_dependents();
+  wait_for_prerequisites();
   if (DECODING && !completes(positions[blockIdx.y])) return;
   float* scores = (float*)SHARED;
   float* found = scores + SCORE_FLOATS;

@@ -30,7 +30,11 @@ record DecodingKernels(Kernels kernels, SparsePattern pattern, DenseAttention at
   private static final KernelSet KERNELS =
       KernelSet.of(
           KernelSource.of(
-              DecodingKernels.class, "primitives.cu", "vectors.cu", "decode_attention.cu"));
+              DecodingKernels.class,
+              "primitives.cu",
+              "dependent_launch.cu",
+              "vectors.cu",
+              "decode_attention.cu"));
 
   /** Threads of a block, slots of the smallest part, and the most parts, as the program says. */
   private static final int THREADS = 128;

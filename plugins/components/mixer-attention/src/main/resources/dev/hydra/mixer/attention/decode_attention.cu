@@ -60,17 +60,20 @@ __device__ __forceinline__ Element turned(
   return y;
 }
 
+extern "C" __device__ const int decode_write_waits = 1;
+
 // Turns queries [rows, q_width] into `turned_q`, and writes keys, which are turned likewise, and
 // values. Cosines and sines are float32 [1 or rows, half]; with half = 0 nothing is turned, and with
 // q_width = 0 no queries. Grid: (ceil((q_width + width) / THREADS), rows), with width = kv_heads *
 // HEAD_DIM.
 extern "C" __global__ void __launch_bounds__(THREADS) decode_write(
-    const Element* __restrict__ q, const Element* __restrict__ k, const Element* __restrict__ v,
-    const float* __restrict__ cosines, const float* __restrict__ sines, long long angles_row,
-    const long long* __restrict__ positions, Element* __restrict__ turned_q,
-    Element* __restrict__ keys, Element* __restrict__ values, Element* __restrict__ global_keys,
-    Element* __restrict__ global_values, int slots, int global_slots, int q_width, int width,
-    int half, int window, int every, int globals) {
+    const Element* q, const Element* k, const Element* v, const float* cosines, const float* sines,
+    long long angles_row, const long long* positions, Element* __restrict__ turned_q, Element* keys,
+    Element* values, Element* __restrict__ global_keys, Element* __restrict__ global_values,
+    int slots, int global_slots, int q_width, int width, int half, int window, int every,
+    int globals) {
+  launch_dependents();
+  wait_for_prerequisites();
   int column = blockIdx.x * THREADS + threadIdx.x - q_width;
   if (column >= width) return;
   cosines += blockIdx.y * angles_row;
@@ -102,24 +105,26 @@ extern "C" __global__ void __launch_bounds__(THREADS) decode_write(
   values[at] = v[row * width + column];
 }
 
+extern "C" __device__ const int decode_attention_waits = 1;
+
 // LANES lanes of a warp take a slot, each VECTOR dimensions of its key and value (or ITEMS times so
 // many), and the warps of a block every fourth set of SLOTS. Scores are in powers of 2. Of each query
 // head the block leaves the largest score, the sum of the exponentials relative to it
 // [rows, heads, parts, 2], and their sum of values [rows, heads, parts, HEAD_DIM].
 // Grid: (parts, kv_heads * GROUP / HEADS, rows); the first `global_parts` are those of the globals.
 extern "C" __global__ void __launch_bounds__(THREADS) decode_attention(
-    const Element* __restrict__ q, const long long* __restrict__ positions,
-    const long long* __restrict__ padding, const Element* __restrict__ keys,
-    const Element* __restrict__ values, const Element* __restrict__ global_keys,
-    const Element* __restrict__ global_values, float* __restrict__ sums,
-    float* __restrict__ partials, int slots, int global_slots, int global_parts, int kv_heads,
-    int window, int every, float scale, float cap) {
+    const Element* q, const long long* positions, const long long* padding, const Element* keys,
+    const Element* values, const Element* global_keys, const Element* global_values,
+    float* __restrict__ sums, float* __restrict__ partials, int slots, int global_slots,
+    int global_parts, int kv_heads, int window, int every, float scale, float cap) {
   __shared__ __align__(16) float shared_out[WARPS][HEADS][HEAD_DIM];
   __shared__ float shared_sums[WARPS][HEADS][2];
   int part = blockIdx.x;
   long long row = blockIdx.z;
   int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   int sub = lane / LANES, column = lane % LANES * VECTOR;
+  launch_dependents();
+  wait_for_prerequisites();
   long long position = positions[row];
 
   bool of_globals = GLOBALS && part < global_parts;
@@ -281,17 +286,20 @@ extern "C" __global__ void __launch_bounds__(THREADS) decode_attention(
 #define COLUMNS (HEAD_DIM / 4)
 #define TOGETHER (THREADS / COLUMNS)  // parts that are read at once
 
+extern "C" __device__ const int decode_join_waits = 1;
+
 // Joins the parts of one query head: y [rows, heads, HEAD_DIM]. COLUMNS threads take 4 dimensions
 // each of every part of number p, p + TOGETHER, ... Grid: (heads, rows).
 extern "C" __global__ void __launch_bounds__(THREADS) decode_join(
-    const float* __restrict__ sums, const float* __restrict__ partials,
-    const long long* __restrict__ positions, Element* __restrict__ y, int slots, int global_slots,
-    int global_parts, int parts, int window, int every) {
+    const float* sums, const float* partials, const long long* positions, Element* __restrict__ y,
+    int slots, int global_slots, int global_parts, int parts, int window, int every) {
   __shared__ float shares[WARPS][2 * MOST_PARTS];
   __shared__ __align__(16) float shared_out[TOGETHER][HEAD_DIM];
   long long row = blockIdx.y;
   long long head = row * gridDim.x + blockIdx.x;
   int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  launch_dependents();
+  wait_for_prerequisites();
   long long position = positions[row];
   int of_globals = parts_of(filled_globals(position, window, every, global_slots));
   int count = of_globals + parts_of(filled(position, slots));

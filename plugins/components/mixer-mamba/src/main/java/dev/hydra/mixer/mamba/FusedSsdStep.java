@@ -23,7 +23,12 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 record FusedSsdStep(Kernels kernels) {
   private static final KernelSet KERNELS =
       KernelSet.of(
-          KernelSource.of(FusedSsdStep.class, "primitives.cu", "vectors.cu", "ssd_step.cu"));
+          KernelSource.of(
+              FusedSsdStep.class,
+              "primitives.cu",
+              "dependent_launch.cu",
+              "vectors.cu",
+              "ssd_step.cu"));
 
   /** Threads of a block, and the channels of it, as the program says. */
   private static final int THREADS = 128;

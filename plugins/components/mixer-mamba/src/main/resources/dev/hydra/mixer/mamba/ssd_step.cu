@@ -12,22 +12,29 @@
 #define ITEMS (STATE / 32)
 #define CHANNELS_OF_WARP (SPAN / (THREADS / 32))
 
+extern "C" __device__ const int ssd_step_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(THREADS) ssd_step(
-    const Element* __restrict__ x, long long x_row, const Element* __restrict__ b, long long b_row,
-    const Element* __restrict__ c, long long c_row, const Input* __restrict__ dt, long long dt_row,
-    const float* __restrict__ decay_log, const float* __restrict__ bias,
-    const float* __restrict__ skip, float* __restrict__ state, Element* __restrict__ y, int heads,
-    int head_dim, int heads_of_group, float low, float high) {
+    const Element* x, long long x_row, const Element* b, long long b_row, const Element* c,
+    long long c_row, const Input* dt, long long dt_row, const float* decay_log, const float* bias,
+    const float* skip, float* state, Element* __restrict__ y, int heads, int head_dim,
+    int heads_of_group, float low, float high) {
   int head = blockIdx.y;
   long long row = blockIdx.z;
   int lane = threadIdx.x % 32;
   int first = blockIdx.x * SPAN + threadIdx.x / 32 * CHANNELS_OF_WARP;
+  long long own = (row * heads + head) * head_dim;  // the first channel of the head
+  if (threadIdx.x == 0) {
+    int begin = blockIdx.x * SPAN, some = head_dim - begin < SPAN ? head_dim - begin : SPAN;
+    fetch_ahead(state + (own + begin) * STATE, some * STATE * sizeof(float));
+    fetch_ahead(decay_log + head, sizeof(float));
+    fetch_ahead(bias + head, sizeof(float));
+    fetch_ahead(skip + head, sizeof(float));
+  }
+  launch_dependents();
+  wait_for_prerequisites();
 
-  float before = to_float(dt[row * dt_row + head]) + bias[head];
-  float step = before > 20.f ? before : log1pf(expf(before));
-  step = fminf(fmaxf(step, low), high);
-  float decay = expf(-expf(decay_log[head]) * step);
-
+  // All that is read is on its way before any of it is used.
   long long group = (long long)(head / heads_of_group) * STATE;
   float b_of[ITEMS], c_of[ITEMS];
 #pragma unroll
@@ -35,23 +42,33 @@ extern "C" __global__ void __launch_bounds__(THREADS) ssd_step(
     b_of[i] = to_float(b[row * b_row + group + i * 32 + lane]);
     c_of[i] = to_float(c[row * c_row + group + i * 32 + lane]);
   }
+  float value[CHANNELS_OF_WARP], h[CHANNELS_OF_WARP][ITEMS];
 #pragma unroll
   for (int k = 0; k < CHANNELS_OF_WARP; k++) {
-    int channel = first + k;
-    if (channel < head_dim) {
-      float value = to_float(x[row * x_row + (long long)head * head_dim + channel]);
-      long long at = (row * heads + head) * head_dim + channel;
-      float* h = state + at * STATE + lane;
-      float sum = 0.f;
+    int channel = first + k < head_dim ? first + k : head_dim - 1;
+    value[k] = to_float(x[row * x_row + (long long)head * head_dim + channel]);
 #pragma unroll
-      for (int i = 0; i < ITEMS; i++) {
-        float now = h[i * 32] * decay + step * value * b_of[i];
-        h[i * 32] = now;
-        sum += now * c_of[i];
-      }
+    for (int i = 0; i < ITEMS; i++) h[k][i] = state[(own + channel) * STATE + i * 32 + lane];
+  }
+  float before = to_float(dt[row * dt_row + head]) + bias[head];
+  float rate = decay_log[head], skipped = skip[head];
+  __syncwarp();  // else the compiler puts loads off until they are used
+
+  float step = before > 20.f ? before : log1pf(expf(before));
+  step = fminf(fmaxf(step, low), high);
+  float decay = expf(-expf(rate) * step);
 #pragma unroll
-      for (int mask = 16; mask > 0; mask /= 2) sum += exchange(sum, mask);
-      if (lane == 0) from_float(sum + skip[head] * value, y[at]);
+  for (int k = 0; k < CHANNELS_OF_WARP; k++) {
+    long long at = own + first + k;
+    float sum = 0.f;
+#pragma unroll
+    for (int i = 0; i < ITEMS; i++) {
+      float now = h[k][i] * decay + step * value[k] * b_of[i];
+      if (first + k < head_dim) state[at * STATE + i * 32 + lane] = now;
+      sum += now * c_of[i];
     }
+#pragma unroll
+    for (int mask = 16; mask > 0; mask /= 2) sum += exchange(sum, mask);
+    if (lane == 0 && first + k < head_dim) from_float(sum + skipped * value[k], y[at]);
   }
 }

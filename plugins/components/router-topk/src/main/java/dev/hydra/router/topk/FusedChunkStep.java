@@ -29,6 +29,7 @@ final class FusedChunkStep {
           KernelSource.of(
               FusedChunkStep.class,
               "primitives.cu",
+              "dependent_launch.cu",
               "vectors.cu",
               "expert_row.cu",
               "chunk_step.cu"));

@@ -21,14 +21,18 @@ constexpr int THREADS = 1024;
 constexpr int WARPS = THREADS / 32;
 constexpr int PARTS = EXPERTS < WARPS ? WARPS / EXPERTS : 1;
 
+extern "C" __device__ const int chunk_step_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(THREADS) chunk_step(
-    const Element* __restrict__ x, Long x_row, const float* __restrict__ weight,
-    const Long* __restrict__ positions, double* __restrict__ decision, double* __restrict__ total,
-    double* __restrict__ mark, const float* __restrict__ bias, int width, int chunk, int summary,
-    int k, int sigmoid, int normalize, Long* __restrict__ experts, float* __restrict__ weights) {
+    const Element* x, Long x_row, const float* weight, const Long* positions, double* decision,
+    double* total, double* mark, const float* bias, int width, int chunk, int summary, int k,
+    int sigmoid, int normalize, Long* __restrict__ experts, float* __restrict__ weights) {
   __shared__ float products[EXPERTS * PARTS];
   __shared__ float decided[EXPERTS];
   int in_warp = threadIdx.x % 32;
+  if (threadIdx.x < EXPERTS) fetch_ahead(weight + (Long)threadIdx.x * width, width * sizeof(float));
+  launch_dependents();
+  wait_for_prerequisites();
   x += blockIdx.x * x_row;
   for (int task = threadIdx.x / 32; task < EXPERTS * PARTS; task += WARPS) {
     const float* own = weight + (Long)(task / PARTS) * width;

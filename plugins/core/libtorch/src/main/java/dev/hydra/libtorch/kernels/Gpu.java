@@ -22,8 +22,14 @@ public record Gpu(int index, int major, int minor, int multiprocessors, long sha
   /** bfloat16 arithmetic and asynchronous copies began with compute capability 8.0. */
   private static final int OLDEST = 8;
 
-  /** Chips from here on have instructions that only their own architecture name switches on. */
+  /**
+   * Chips from here on have instructions that only their own architecture name switches on, and
+   * programmatic dependent launch.
+   */
   private static final int SPECIFIC = 9;
+
+  private static final boolean OVERLAP =
+      Boolean.parseBoolean(System.getProperty("hydra.kernels.overlap", "true"));
 
   private static final Map<Integer, Gpu> KNOWN = new ConcurrentHashMap<>();
 
@@ -58,6 +64,15 @@ public record Gpu(int index, int major, int minor, int multiprocessors, long sha
   /** Says whether kernels can be compiled for it: compute capability 8.0 or later. */
   public boolean supported() {
     return major >= OLDEST;
+  }
+
+  /**
+   * Says whether kernels that wait for those before them are launched while these still run:
+   * programmatic dependent launch, which began with compute capability 9.0. {@code
+   * -Dhydra.kernels.overlap=false} keeps it from that, to compare.
+   */
+  boolean overlapsKernels() {
+    return major >= SPECIFIC && OVERLAP;
   }
 
   /** Names the architecture for NVRTC, such as {@code sm_80} or {@code sm_90a}. */

@@ -6,6 +6,8 @@ import java.util.Map;
 import java.util.StringJoiner;
 import java.util.concurrent.ConcurrentHashMap;
 import org.bytedeco.cuda.cudart.CUfunc_st;
+import org.bytedeco.cuda.cudart.CUlaunchAttribute;
+import org.bytedeco.cuda.cudart.CUlaunchConfig;
 import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
@@ -16,8 +18,10 @@ import org.bytedeco.pytorch.global.torch_cuda;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A CUDA kernel that is loaded on a device. How much dynamic shared memory a block of it takes it
- * says itself, in a constant of its program: {@code extern "C" __device__ const int NAME_bytes}.
+ * A CUDA kernel that is loaded on a device. It says itself, in constants of its program, how much
+ * dynamic shared memory a block of it takes, {@code extern "C" __device__ const int NAME_bytes},
+ * and whether it waits for the kernels before it, {@code NAME_waits}: then it is launched while the
+ * one before it still runs ({@code dependent_launch.cu}).
  */
 public final class Kernel {
   private static final int MOST_ARGUMENTS = 64;
@@ -59,11 +63,13 @@ public final class Kernel {
   private final CUfunc_st function;
   private final int sharedBytes;
   private final int allSharedBytes;
+  private final CUlaunchAttribute overlap = new CUlaunchAttribute();
+  private final CUlaunchConfig config = new CUlaunchConfig();
   private final BytePointer values = new BytePointer((long) MOST_ARGUMENTS * Long.BYTES);
   private final PointerPointer<Pointer> addresses = new PointerPointer<>(MOST_ARGUMENTS);
   private final Map<Integer, Integer> resident = new ConcurrentHashMap<>();
 
-  Kernel(Gpu gpu, String name, CUfunc_st function, int sharedBytes) {
+  Kernel(Gpu gpu, String name, CUfunc_st function, int sharedBytes, boolean waits) {
     this.gpu = gpu;
     this.name = name;
     this.function = function;
@@ -71,9 +77,13 @@ public final class Kernel {
     for (int i = 0; i < MOST_ARGUMENTS; i++) {
       addresses.put(i, values.getPointer((long) i * Long.BYTES));
     }
-    for (Pointer each : new Pointer[] {function, values, addresses}) {
+    for (Pointer each : new Pointer[] {function, values, addresses, overlap, config}) {
       each.retainReference(); // they stay, whatever scope is open
     }
+    overlap.id(cudart.CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION);
+    overlap.value().programmaticStreamSerializationAllowed(1);
+    config.blockDimY(1).blockDimZ(1).sharedMemBytes(sharedBytes);
+    config.attrs(overlap).numAttrs(waits && gpu.overlapsKernels() ? 1 : 0);
     allSharedBytes = sharedBytes + fixedSharedBytes();
     if (fits() && allSharedBytes > USUAL_SHARED_BYTES) {
       int attribute = cudart.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
@@ -151,18 +161,10 @@ public final class Kernel {
         gpu.run(
             () -> {
               try (CUDAStream stream = torch_cuda.getCurrentCUDAStream((byte) gpu.index())) {
-                return cudart.cuLaunchKernel(
-                    function,
-                    (int) grid.x(),
-                    (int) grid.y(),
-                    (int) grid.z(),
-                    grid.threads(),
-                    1,
-                    1,
-                    sharedBytes,
-                    stream.stream(),
-                    addresses,
-                    (PointerPointer<?>) null);
+                config.gridDimX((int) grid.x()).gridDimY((int) grid.y()).gridDimZ((int) grid.z());
+                config.blockDimX(grid.threads()).hStream(stream.stream());
+                return cudart.cuLaunchKernelEx(
+                    config, function, addresses, (PointerPointer<?>) null);
               }
             });
     if (result != cudart.CUDA_SUCCESS) {

@@ -139,24 +139,26 @@ final class KernelProgram {
       return Optional.empty();
     }
     Driver.check(result, name, "it cannot be found");
-    return Optional.of(new Kernel(gpu, name, function, sharedBytes(name)));
+    int sharedBytes = constant(name + "_bytes");
+    return Optional.of(
+        new Kernel(gpu, name, function, sharedBytes, constant(name + "_waits") != 0));
   }
 
-  /** The integer constant {@code NAME_bytes} of the program, 0 if there is none. */
-  private int sharedBytes(String name) {
+  /** An integer constant of the program, 0 if there is none of that name. */
+  private int constant(String name) {
     try (PointerScope scope = new PointerScope()) {
       LongPointer address = new LongPointer(1);
       SizeTPointer size = new SizeTPointer(1);
       IntPointer value = new IntPointer(1);
-      int found = gpu.run(() -> cudart.cuModuleGetGlobal(address, size, module, name + "_bytes"));
+      int found = gpu.run(() -> cudart.cuModuleGetGlobal(address, size, module, name));
       if (found == cudart.CUDA_ERROR_NOT_FOUND) {
         return 0;
       }
-      Driver.check(found, name, "its shared memory cannot be looked up");
+      Driver.check(found, name, "it cannot be looked up");
       Driver.check(
           gpu.run(() -> cudart.cuMemcpyDtoH(value, address.get(), Integer.BYTES)),
           name,
-          "its shared memory cannot be read");
+          "it cannot be read");
       return value.get();
     }
   }

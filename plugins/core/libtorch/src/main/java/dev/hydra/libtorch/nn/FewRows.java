@@ -27,7 +27,12 @@ record FewRows(Kernels kernels, int warps) {
   private static final KernelSet KERNELS =
       KernelSet.of(
           KernelSource.of(
-              FewRows.class, "primitives.cu", "vectors.cu", "tensor_cores.cu", "few_rows.cu"));
+              FewRows.class,
+              "primitives.cu",
+              "dependent_launch.cu",
+              "vectors.cu",
+              "tensor_cores.cu",
+              "few_rows.cu"));
 
   /**
    * The most maps, the most rows, outputs of a block, and a lane's elements, as the program says.

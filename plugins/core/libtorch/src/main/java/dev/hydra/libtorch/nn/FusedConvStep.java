@@ -23,6 +23,7 @@ record FusedConvStep(Kernels kernels) {
           KernelSource.of(
               FusedConvStep.class,
               "primitives.cu",
+              "dependent_launch.cu",
               "vectors.cu",
               "activations.cu",
               "conv_step.cu"));

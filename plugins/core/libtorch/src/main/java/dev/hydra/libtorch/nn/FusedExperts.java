@@ -26,6 +26,7 @@ public final class FusedExperts {
           KernelSource.of(
               FusedExperts.class,
               "primitives.cu",
+              "dependent_launch.cu",
               "vectors.cu",
               "activations.cu",
               "expert_tokens.cu"));

@@ -25,6 +25,7 @@ final class FusedGate extends CustomFunction {
           KernelSource.of(
               FusedGate.class,
               "primitives.cu",
+              "dependent_launch.cu",
               "vectors.cu",
               "activations.cu",
               "gated_activation.cu"));

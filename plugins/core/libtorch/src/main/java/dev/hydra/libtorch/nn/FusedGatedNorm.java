@@ -62,6 +62,7 @@ final class FusedGatedNorm extends CustomFunction {
     return KernelSource.of(
         FusedGatedNorm.class,
         "primitives.cu",
+        "dependent_launch.cu",
         "vectors.cu",
         "activations.cu",
         "reductions.cu",

@@ -20,7 +20,12 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 public final class FusedGatedSum extends CustomFunction {
   private static final KernelSet KERNELS =
       KernelSet.of(
-          KernelSource.of(FusedGatedSum.class, "primitives.cu", "vectors.cu", "gated_sum.cu"),
+          KernelSource.of(
+              FusedGatedSum.class,
+              "primitives.cu",
+              "dependent_launch.cu",
+              "vectors.cu",
+              "gated_sum.cu"),
           ColumnSums.SOURCE);
 
   /** Threads of a block, as the program says. */

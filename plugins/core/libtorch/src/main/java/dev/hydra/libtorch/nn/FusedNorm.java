@@ -79,7 +79,13 @@ final class FusedNorm extends CustomFunction {
   }
 
   private static KernelSource program(String file) {
-    return KernelSource.of(FusedNorm.class, "primitives.cu", "vectors.cu", "reductions.cu", file);
+    return KernelSource.of(
+        FusedNorm.class,
+        "primitives.cu",
+        "dependent_launch.cu",
+        "vectors.cu",
+        "reductions.cu",
+        file);
   }
 
   /**

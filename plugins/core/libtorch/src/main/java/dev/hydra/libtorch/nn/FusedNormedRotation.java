@@ -25,6 +25,7 @@ final class FusedNormedRotation extends CustomFunction {
           KernelSource.of(
               FusedNormedRotation.class,
               "primitives.cu",
+              "dependent_launch.cu",
               "vectors.cu",
               "reductions.cu",
               "normed_rotation.cu"),

@@ -21,7 +21,12 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 final class FusedRotation extends CustomFunction {
   private static final KernelSet KERNELS =
       KernelSet.of(
-          KernelSource.of(FusedRotation.class, "primitives.cu", "vectors.cu", "rotation.cu"));
+          KernelSource.of(
+              FusedRotation.class,
+              "primitives.cu",
+              "dependent_launch.cu",
+              "vectors.cu",
+              "rotation.cu"));
 
   /** Threads of a block, as the program says. */
   private static final int THREADS = 256;

@@ -83,7 +83,12 @@ final class FusedStreamNorm extends CustomFunction {
 
   private static KernelSource program(String file) {
     return KernelSource.of(
-        FusedStreamNorm.class, "primitives.cu", "vectors.cu", "reductions.cu", file);
+        FusedStreamNorm.class,
+        "primitives.cu",
+        "dependent_launch.cu",
+        "vectors.cu",
+        "reductions.cu",
+        file);
   }
 
   /**

@@ -30,6 +30,7 @@ public final class FusedTokenGate extends CustomFunction {
           KernelSource.of(
               FusedTokenGate.class,
               "primitives.cu",
+              "dependent_launch.cu",
               "vectors.cu",
               "reductions.cu",
               "token_gate.cu"),

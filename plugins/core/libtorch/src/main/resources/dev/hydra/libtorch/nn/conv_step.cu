@@ -5,11 +5,21 @@
 
 #define THREADS 128  // FusedConvStep launches so many
 
+extern "C" __device__ const int conv_step_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(THREADS) conv_step(
-    const Element* __restrict__ x, long long x_row, const Weight* __restrict__ weight,
-    const Weight* __restrict__ bias, Element* __restrict__ past, Element* __restrict__ y,
-    int channels) {
+    const Element* x, long long x_row, const Weight* weight, const Weight* bias,
+    Element* past, Element* __restrict__ y, int channels) {
   int channel = blockIdx.x * THREADS + threadIdx.x;
+  if (threadIdx.x == 0) {
+    int some = channels - channel < THREADS ? channels - channel : THREADS;
+    fetch_ahead(weight + channel * TAPS, some * TAPS * sizeof(Weight));
+    if (BIAS) fetch_ahead(bias + channel, some * sizeof(Weight));
+    long long own = ((long long)blockIdx.y * channels + channel) * (TAPS - 1);
+    fetch_ahead(past + own, some * (TAPS - 1) * sizeof(Element));
+  }
+  launch_dependents();
+  wait_for_prerequisites();
   if (channel >= channels) return;
   long long at = (long long)blockIdx.y * channels + channel;
   Element* own = past + at * (TAPS - 1);

@@ -35,11 +35,14 @@ __device__ __forceinline__ void fetch(
     to[b] = from + b * STEP < size ? load<VECTOR>(row + from + b * STEP) : zeros<Element, VECTOR>();
 }
 
+extern "C" __device__ const int expert_units_waits = 1;
+
 // Launch: grid (hidden / WARPS, rounded up, pairs).
 extern "C" __global__ void __launch_bounds__(THREADS) expert_units(
-    const Element* __restrict__ x, Long x_row, const Long* __restrict__ chosen,
-    const Element* __restrict__ gate_up, Element* __restrict__ units, int width, int hidden,
-    int experts, int choices) {
+    const Element* x, Long x_row, const Long* chosen, const Element* gate_up,
+    Element* __restrict__ units, int width, int hidden, int experts, int choices) {
+  launch_dependents();
+  wait_for_prerequisites();
   int unit = blockIdx.x * WARPS + threadIdx.x / 32;
   if (unit >= hidden) return;
   Long expert = chosen[blockIdx.y];
@@ -72,12 +75,14 @@ extern "C" __global__ void __launch_bounds__(THREADS) expert_units(
     from_float(there ? silu(of_gate) * of_up : 0.f, units[(Long)blockIdx.y * hidden + unit]);
 }
 
+extern "C" __device__ const int expert_outputs_waits = 1;
+
 // Launch: grid (width / WARPS, rounded up, tokens).
 extern "C" __global__ void __launch_bounds__(THREADS) expert_outputs(
-    const Element* __restrict__ units, const Long* __restrict__ chosen,
-    const float* __restrict__ weights, const Element* __restrict__ down,
-    const Element* __restrict__ other, Element* __restrict__ y, int width, int hidden, int experts,
-    int choices) {
+    const Element* units, const Long* chosen, const float* weights, const Element* down,
+    const Element* other, Element* __restrict__ y, int width, int hidden, int experts, int choices) {
+  launch_dependents();
+  wait_for_prerequisites();
   int channel = blockIdx.x * WARPS + threadIdx.x / 32;
   if (channel >= width) return;
   Long pair = (Long)blockIdx.y * choices;

@@ -8,6 +8,9 @@
 // is which does not matter as long as both sides agree. Addresses and `in` must be multiples of 16
 // bytes. Grid: the sum of ceil(width / OUTS).
 //
+// The weights that a block reads first are on their way to the L2 cache before the kernel waits for
+// what makes x: without gradient they are constant.
+//
 // Chosen by the host: WARPS of a block (4 or more).
 
 #define THREADS (WARPS * 32)
@@ -16,6 +19,7 @@
 #define VECTOR 8
 #define STEP (4 * VECTOR)
 #define AHEAD 8  // steps that a warp reads at once
+#define EARLY 512  // no more blocks than these are there before the kernel waits
 
 struct __align__(16) Words {
   unsigned at[4];
@@ -26,21 +30,22 @@ __device__ __forceinline__ Words read(const bf16* from) {
   return *reinterpret_cast<const Words*>(from);
 }
 
-// 16 bytes that are read once.
+// 16 bytes that are read once; not through a cache for what nobody changes, see dependent_launch.cu.
 __device__ __forceinline__ Words stream(const bf16* from) {
   Words w;
-  asm("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];"
-      : "=r"(w.at[0]), "=r"(w.at[1]), "=r"(w.at[2]), "=r"(w.at[3])
-      : "l"(from));
+  asm volatile("ld.global.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];"
+               : "=r"(w.at[0]), "=r"(w.at[1]), "=r"(w.at[2]), "=r"(w.at[3])
+               : "l"(from));
   return w;
 }
 
+extern "C" __device__ const int few_rows_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(THREADS) few_rows(
-    const bf16* __restrict__ x, long long x_stride, int rows, int in,
-    const bf16* __restrict__ weight0, const bf16* __restrict__ bias0, bf16* __restrict__ y0,
-    int out0, int width0, const bf16* __restrict__ weight1, const bf16* __restrict__ bias1,
-    bf16* __restrict__ y1, int out1, int width1, const bf16* __restrict__ weight2,
-    const bf16* __restrict__ bias2, bf16* __restrict__ y2, int out2, int width2) {
+    const bf16* x, long long x_stride, int rows, int in, const bf16* weight0, const bf16* bias0,
+    bf16* __restrict__ y0, int out0, int width0, const bf16* weight1, const bf16* bias1,
+    bf16* __restrict__ y1, int out1, int width1, const bf16* weight2, const bf16* bias2,
+    bf16* __restrict__ y2, int out2, int width2) {
   __shared__ float shared_sums[WARPS][MOST_ROWS][OUTS];
   int tile = blockIdx.x, tiles0 = (width0 + OUTS - 1) / OUTS, tiles1 = (width1 + OUTS - 1) / OUTS;
   const bf16 *weight = weight0, *bias = bias0;
@@ -55,6 +60,13 @@ extern "C" __global__ void __launch_bounds__(THREADS) few_rows(
   }
 
   int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  int first = AHEAD * WARPS * STEP < in ? AHEAD * WARPS * STEP : in;
+  if (blockIdx.x < EARLY && lane == 0)
+    for (int at = tile * OUTS + warp; at < out && at < (tile + 1) * OUTS; at += WARPS)
+      fetch_ahead(weight + (long long)at * in, first * sizeof(bf16));
+  launch_dependents();
+  wait_for_prerequisites();
+
   int row = lane / 4, column = lane % 4 * VECTOR;
   // What lies beyond the outputs, or the rows, is read where something is, and its sums are not used.
   int lower = tile * OUTS + row, upper = lower + OUTS / 2;

@@ -26,10 +26,13 @@ __device__ __forceinline__ Curve activation(float x) {
   return at;
 }
 
+extern "C" __device__ const int gated_activation_forward_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(THREADS) gated_activation_forward(
-    const Element* __restrict__ gate, long long gate_row, const Element* __restrict__ up,
-    long long up_row, float multiplier, Element* __restrict__ out, long long out_row, long long rows,
-    int hidden) {
+    const Element* gate, long long gate_row, const Element* up, long long up_row, float multiplier,
+    Element* __restrict__ out, long long out_row, long long rows, int hidden) {
+  launch_dependents();
+  wait_for_prerequisites();
   unsigned vectors = hidden / VECTOR, i = blockIdx.x * THREADS + threadIdx.x;
   long long row = i / vectors;
   int column = (i - (unsigned)row * vectors) * VECTOR;

@@ -7,13 +7,18 @@ struct Row {
   Vector<Element, VECTOR> x[ITEMS], z[ITEMS];
 };
 
+extern "C" __device__ const int gated_norm_forward_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) gated_norm_forward(
-    const Element* __restrict__ x, long long x_row, const Element* __restrict__ z, long long z_row,
-    const Weight* __restrict__ weight, long long weight_group, float epsilon,
+    const Element* x, long long x_row, const Element* z, long long z_row, const Weight* weight,
+    long long weight_group, float epsilon,
     Element* __restrict__ y, long long y_row, float* __restrict__ rstd, long long rows, int groups,
     int width) {
   __shared__ float slots[2][WARPS];
   int lane = threadIdx.x % LANES, group = blockIdx.y, turn = 0;
+  if (weight && threadIdx.x == 0) fetch_ahead(weight + group * weight_group, width * sizeof(Weight));
+  launch_dependents();
+  wait_for_prerequisites();
   int columns[ITEMS];
   float scale[ITEMS][VECTOR];
 #pragma unroll

@@ -7,9 +7,13 @@
 
 #define THREADS 256  // FusedGatedSum launches so many
 
+extern "C" __device__ const int gated_sum_forward_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(THREADS) gated_sum_forward(
-    const Stream* __restrict__ stream, const Element* __restrict__ y, const float* __restrict__ gate,
-    float scale, Stream* __restrict__ sum, long long vectors) {
+    const Stream* stream, const Element* y, const float* gate, float scale,
+    Stream* __restrict__ sum, long long vectors) {
+  launch_dependents();
+  wait_for_prerequisites();
   long long i = blockIdx.x * (long long)THREADS + threadIdx.x;
   if (i >= vectors) return;
   float factor = scale * *gate, s[VECTOR], v[VECTOR];

@@ -88,11 +88,15 @@ struct Held {
   }
 };
 
+extern "C" __device__ const int normed_rotation_forward_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) normed_rotation_forward(
-    const Input* __restrict__ x, long long x_batch, long long x_time, long long x_head,
-    const Weight* __restrict__ weight, float epsilon, const float* __restrict__ cosines,
-    const float* __restrict__ sines, long long angles_batch, Element* __restrict__ y,
-    float* __restrict__ rstd, long long rows, int time, int heads, int dims, int half) {
+    const Input* x, long long x_batch, long long x_time, long long x_head, const Weight* weight,
+    float epsilon, const float* cosines, const float* sines, long long angles_batch,
+    Element* __restrict__ y, float* __restrict__ rstd, long long rows, int time, int heads,
+    int dims, int half) {
+  launch_dependents();
+  wait_for_prerequisites();
   int lane = threadIdx.x % LANES;
   Held scale;
   scale.load(weight, true, lane, dims, half);

@@ -23,14 +23,19 @@ struct Row {
 #endif
 };
 
+extern "C" __device__ const int rms_norm_forward_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) rms_norm_forward(
-    const Input* __restrict__ x, long long x_row, const Stream* __restrict__ residual,
-    long long residual_row, const Weight* __restrict__ weight, long long weight_group,
+    const Input* x, long long x_row, const Stream* residual, long long residual_row,
+    const Weight* weight, long long weight_group,
     float factor, float epsilon, Stream* __restrict__ h, long long h_row,
     Element* __restrict__ y, long long y_row, Copy* __restrict__ copy, long long copy_row,
     float* __restrict__ rstd, long long rows, int groups, int width) {
   __shared__ float slots[2][WARPS];
   int lane = threadIdx.x % LANES, group = blockIdx.y, turn = 0;
+  if (weight && threadIdx.x == 0) fetch_ahead(weight + group * weight_group, width * sizeof(Weight));
+  launch_dependents();
+  wait_for_prerequisites();
   int columns[ITEMS];
   float scale[ITEMS][VECTOR];
 #pragma unroll

@@ -8,10 +8,14 @@
 
 #define THREADS 256  // FusedRotation launches so many
 
+extern "C" __device__ const int rotation_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(THREADS) rotation(
-    const Input* __restrict__ x, long long x_batch, long long x_time, long long x_head,
-    const float* __restrict__ cosines, const float* __restrict__ sines, long long angles_batch,
+    const Input* x, long long x_batch, long long x_time, long long x_head, const float* cosines,
+    const float* sines, long long angles_batch,
     Element* __restrict__ y, long long count, int time, int heads, int dims, int half, float sign) {
+  launch_dependents();
+  wait_for_prerequisites();
   int each = (dims - half) / VECTOR;
   long long i = blockIdx.x * (long long)THREADS + threadIdx.x;
   if (i >= count) return;

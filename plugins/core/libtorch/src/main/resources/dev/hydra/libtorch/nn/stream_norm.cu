@@ -19,15 +19,24 @@ struct Row {
   Vector<Input, VECTOR> more[ADDENDS][ITEMS];
 };
 
+extern "C" __device__ const int stream_norm_forward_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) stream_norm_forward(
-    const Stream* __restrict__ stream, long long stream_row, const Input* __restrict__ first,
-    long long first_row, const float* __restrict__ first_gate, float first_scale,
-    const Input* __restrict__ second, long long second_row, const float* __restrict__ second_gate,
-    float second_scale, const Weight* __restrict__ weight, float epsilon, Stream* __restrict__ h,
+    const Stream* stream, long long stream_row, const Input* first, long long first_row,
+    const float* first_gate, float first_scale, const Input* second, long long second_row,
+    const float* second_gate, float second_scale, const Weight* weight, float epsilon,
+    Stream* __restrict__ h,
     Element* __restrict__ y, Copy* __restrict__ copy, float* __restrict__ rstd, long long rows,
     int width) {
   __shared__ float slots[2][WARPS];
   int lane = threadIdx.x % LANES, turn = 0;
+  if (threadIdx.x == 0) {
+    fetch_ahead(weight, width * sizeof(Weight));
+    fetch_ahead(first_gate, sizeof(float));
+    if (ADDENDS == 2) fetch_ahead(second_gate, sizeof(float));
+  }
+  launch_dependents();
+  wait_for_prerequisites();
   int columns[ITEMS];
   float scale[ITEMS][VECTOR], factors[ADDENDS];
   factors[0] = first_scale * *first_gate;

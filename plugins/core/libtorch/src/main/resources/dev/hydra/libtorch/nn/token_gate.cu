@@ -11,13 +11,20 @@
 
 __device__ __forceinline__ float sigmoid(float x) { return 1.f / (1.f + exp2f(-LOG2_E * x)); }
 
+extern "C" __device__ const int token_gate_forward_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) token_gate_forward(
-    const Input* __restrict__ x, long long x_row, const Weight* __restrict__ weight,
-    const Weight* __restrict__ bias, const Element* __restrict__ value, long long value_row,
-    float scale, const Stream* __restrict__ base, long long base_row, Stream* __restrict__ out,
-    float* __restrict__ gates, long long rows, int width) {
+    const Input* x, long long x_row, const Weight* weight, const Weight* bias, const Element* value,
+    long long value_row, float scale, const Stream* base, long long base_row,
+    Stream* __restrict__ out, float* __restrict__ gates, long long rows, int width) {
   __shared__ float slots[2][WARPS];
   int lane = threadIdx.x % LANES, turn = 0;
+  if (threadIdx.x == 0) {
+    fetch_ahead(weight, width * sizeof(Weight));
+    fetch_ahead(bias, sizeof(Weight));
+  }
+  launch_dependents();
+  wait_for_prerequisites();
   float w[ITEMS][VECTOR], b = to_float(*bias);
 #pragma unroll
   for (int i = 0; i < ITEMS; i++) {

@@ -13,11 +13,13 @@ final class Mamba2Cost {
     double channels = shape.convChannels();
     double projected = shape.projected();
     double state = inner * shape.state();
+    // What the second one reads is computed again.
     Cost projections =
-        Cost.linear(tokens, width, projected).plus(Cost.linear(tokens, inner, width));
+        Cost.linear(tokens, width, projected).plus(new Cost(2 * tokens * inner * width, 0, 0, 0));
     // Convolution; silu, skip, gate and norm are a few operations per channel.
     double elementwise = tokens * (2 * kernel * channels + 4 * channels + 12 * inner);
-    // What CUDA kernels keep beside the inputs of projections: what the first gives, and what the
+    // What CUDA kernels keep beside the input of the first projection: what that gives, and what
+    // the
     // convolution and the SSD give, and four float32 numbers per step. States between chunks are
     // computed again, but where heads are few.
     double kept = tokens * (projected + channels + inner + 8.0 * shape.heads());

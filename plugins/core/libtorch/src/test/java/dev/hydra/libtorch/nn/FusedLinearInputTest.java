@@ -128,7 +128,7 @@ class FusedLinearInputTest {
         random.values(2, 37, heads, width),
         random.values(2, 37, heads, 8 + width),
         random.values(width),
-        random.values(24, heads * width));
+        random.values(24, (long) heads * width));
   }
 
   @ParameterizedTest

@@ -80,7 +80,8 @@ class NeedleTest {
   void otherNeedlesAreAskedForAfterItAndNotMeasured() {
     Pattern needle = Pattern.compile(" The number of ([A-Z]) is (\\d\\d)\\.");
     for (int seed = 0; seed < 20; seed++) {
-      Example example = Tasks.example(task(OPTIONS + ", lengths = [200], needles = 4, questions = 3"), 1, seed);
+      Example example =
+          Tasks.example(task(OPTIONS + ", lengths = [200], needles = 4, questions = 3"), 1, seed);
       assertEquals(300, example.length());
       StringBuilder read = new StringBuilder();
       for (int token : example.tokens()) {

@@ -21,9 +21,8 @@ final class Mamba2Cost {
         Cost.linear(tokens, width, projected).plus(new Cost(2 * tokens * inner * width, 0, 0, 0));
     // Convolution; silu, skip, gate and norm are a few operations per channel.
     double elementwise = tokens * (2 * kernel * channels + 4 * channels + 12 * inner);
-    // What CUDA kernels keep beside the input of the first projection: what that gives, and what
-    // the
-    // convolution and the SSD give, and four float32 numbers per step.
+    // What CUDA kernels keep beside the input of the first projection: what that, the convolution
+    // and the SSD give, and four float32 numbers per step.
     double kept = tokens * (projected + channels + inner + 8.0 * shape.heads());
     Cost around = new Cost(elementwise, kept, state + channels * (kernel - 1), 0);
     return projections.plus(around).plus(tokens == 1 ? step(state) : scan(shape, chunk, tokens));

@@ -13,6 +13,7 @@ import dev.hydra.testing.RandomInput;
 import dev.hydra.testing.Samples;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.BiFunction;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Device;
@@ -147,6 +148,24 @@ class FusedLinearInputTest {
         FusedLinearInputTest::keeping,
         Tensors.mul(random.values(2, rows, 2L * hidden), 3.0),
         random.values(24, hidden));
+  }
+
+  /** The bias is a row of the leaf that the weights are the other rows of. */
+  @Test
+  void beforeAMapWithBias() {
+    int hidden = 64;
+    int out = 24;
+    check(
+        in -> GatedActivation.SILU.ofHalves(in[0]),
+        (input, both) ->
+            new Linear(both.narrow(0, 0, out), Optional.of(bias(both, out))).apply(input),
+        (input, both) -> Tensors.linear(input.tensor(), both.narrow(0, 0, out), bias(both, out)),
+        random.values(2, 37, 2L * hidden),
+        random.values(out + 1L, hidden));
+  }
+
+  private static Tensor bias(Tensor both, int out) {
+    return both.select(0, out).narrow(0, 0, out);
   }
 
   /** Few groups are cut into parts for the gradient of their matrices, many are not. */

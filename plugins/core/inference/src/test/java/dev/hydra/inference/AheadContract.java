@@ -313,6 +313,14 @@ abstract class AheadContract {
       engine.open(request, good);
       while (engine.step()) {}
       assertEquals(1, engine.statistics().snapshot().failed());
+      int[] longer = new int[12];
+      longer[0] = 1;
+      for (int i = 0; i < 9; i++) {
+        longer[i + 1] = bad.tokens.get(i);
+      }
+      engine.open(request(longer, 1, RANDOM), new Trial.Heard());
+      while (engine.step()) {}
+      assertEquals(0, engine.statistics().snapshot().reusedTokens(), "its state may be anything");
     }
     assertThat(bad.problem).hasMessage("gone");
     assertSame(request, good);

@@ -296,6 +296,7 @@ abstract class AheadContract {
 
   @Test
   void whoFailsLeavesTheOthersAsTheyAre() {
+    Request failing = request(new int[] {1}, 30, RANDOM.withSeed(5));
     Request request = request(new int[] {3, 4, 5}, 30, RANDOM);
     Trial.Heard good = new Trial.Heard();
     Trial.Heard bad =
@@ -309,15 +310,11 @@ abstract class AheadContract {
           }
         };
     try (Engine engine = engine(2, 1 << 22, null)) {
-      engine.open(request(new int[] {1}, 30, RANDOM.withSeed(5)), bad);
+      engine.open(failing, bad);
       engine.open(request, good);
       while (engine.step()) {}
       assertEquals(1, engine.statistics().snapshot().failed());
-      int[] longer = new int[12];
-      longer[0] = 1;
-      for (int i = 0; i < 9; i++) {
-        longer[i + 1] = bad.tokens.get(i);
-      }
+      int[] longer = text(failing, alone(failing));
       engine.open(request(longer, 1, RANDOM), new Trial.Heard());
       while (engine.step()) {}
       assertEquals(0, engine.statistics().snapshot().reusedTokens(), "its state may be anything");

@@ -108,7 +108,7 @@ class DecodingStep implements AutoCloseable {
     if (stream == null
         || refused
         || now == null
-        || before != newest
+        || !before.equals(newest)
         || !now.canFollow()
         || !batch.hasRoom()) {
       return Optional.empty();

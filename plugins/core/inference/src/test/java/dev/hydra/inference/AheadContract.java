@@ -296,6 +296,7 @@ abstract class AheadContract {
 
   @Test
   void whoFailsLeavesTheOthersAsTheyAre() {
+    Request failing = request(new int[] {1}, 30, RANDOM.withSeed(5));
     Request request = request(new int[] {3, 4, 5}, 30, RANDOM);
     Trial.Heard good = new Trial.Heard();
     Trial.Heard bad =
@@ -309,10 +310,14 @@ abstract class AheadContract {
           }
         };
     try (Engine engine = engine(2, 1 << 22, null)) {
-      engine.open(request(new int[] {1}, 30, RANDOM.withSeed(5)), bad);
+      engine.open(failing, bad);
       engine.open(request, good);
       while (engine.step()) {}
       assertEquals(1, engine.statistics().snapshot().failed());
+      int[] longer = text(failing, alone(failing));
+      engine.open(request(longer, 1, RANDOM), new Trial.Heard());
+      while (engine.step()) {}
+      assertEquals(0, engine.statistics().snapshot().reusedTokens(), "its state may be anything");
     }
     assertThat(bad.problem).hasMessage("gone");
     assertSame(request, good);

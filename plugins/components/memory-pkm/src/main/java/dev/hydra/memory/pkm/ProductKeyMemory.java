@@ -6,6 +6,7 @@ import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Site;
 import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.nn.Linear;
 import dev.hydra.libtorch.nn.Norms;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Optional;
@@ -43,10 +44,10 @@ final class ProductKeyMemory implements Memory {
   private final int heads;
   private final int keyDim;
   private final ProductKeys keys;
-  private final Tensor query;
+  private final Linear query;
   private final Optional<Tensor> queryNorm;
   private final Tensor values;
-  private final Tensor out;
+  private final Linear out;
 
   ProductKeyMemory(Site site) {
     heads = site.get(ProductKeyMemoryFactory.HEADS);
@@ -56,9 +57,7 @@ final class ProductKeyMemory implements Memory {
     long keyCount = site.get(ProductKeyMemoryFactory.KEYS);
     int valueDim = site.get(ProductKeyMemoryFactory.VALUE_DIM);
 
-    query =
-        site.parameter(
-            "query.weight", Init.normal(1 / Math.sqrt(width)), (long) heads * keyDim, width);
+    query = map(site, "query", 1 / Math.sqrt(width), (long) heads * keyDim, width);
     queryNorm =
         site.get(ProductKeyMemoryFactory.QUERY_NORM) == QueryNorm.RMS
             ? Optional.of(
@@ -77,12 +76,12 @@ final class ProductKeyMemory implements Memory {
         ParameterSpec.table(
             "values.weight", Init.normal(1 / Math.sqrt(valueDim)), keyCount * keyCount, valueDim);
     values = values(site, table);
-    out =
-        site.parameter(
-            "out_proj.weight",
-            Init.normal(1 / Math.sqrt(2.0 * site.depth() * valueDim)),
-            width,
-            valueDim);
+    out = map(site, "out_proj", 1 / Math.sqrt(2.0 * site.depth() * valueDim), width, valueDim);
+  }
+
+  private static Linear map(Site site, String name, double deviation, long to, long from) {
+    return new Linear(
+        site.parameter(name + ".weight", Init.normal(deviation), to, from), Optional.empty());
   }
 
   private static Tensor values(Site site, ParameterSpec table) {
@@ -108,12 +107,12 @@ final class ProductKeyMemory implements Memory {
     Tensor rows = hits.rows().transpose(0, 1).flatten(1, 2);
     Tensor weights = hits.weights().transpose(0, 1).flatten(1, 2);
     Tensor read = TableRead.of(values, rows, weights, Tensors.type(x));
-    return Tensors.linear(read, out).view(batch, time, -1);
+    return out.apply(read).view(batch, time, -1);
   }
 
   /** float32 [batch * time, heads, keyDim]. */
   private Tensor queries(Tensor x) {
-    Tensor raw = Tensors.linear(x, query);
+    Tensor raw = query.apply(x);
     ScalarType type = Tensors.type(x) == ScalarType.Double ? ScalarType.Double : ScalarType.Float;
     return queryNorm
         .map(scale -> Norms.rmsOfGroups(raw, scale, EPSILON, type))

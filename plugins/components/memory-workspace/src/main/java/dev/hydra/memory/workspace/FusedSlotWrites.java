@@ -161,6 +161,8 @@ final class FusedSlotWrites extends CustomFunction {
             content,
             gate,
             null,
+            null,
+            null,
             null);
     context.save(keys, values, weight, gate);
     return new Tensor[] {content, gate};

@@ -61,6 +61,22 @@ final class SlotReader {
     return out(x, attend(query.apply(x), offset, states), pass);
   }
 
+  /** The map to queries. */
+  Linear query() {
+    return query;
+  }
+
+  /**
+   * Reads for single tokens, which all are in their first chunk.
+   *
+   * @param x hidden states [batch, 1, width]
+   * @param queries theirs [batch, 1, dim]
+   * @param states the slots as they find them [batch, 1, slots, dim]
+   */
+  Tensor readOne(Tensor x, Tensor queries, Tensor states, Pass pass) {
+    return out(x, attend(queries, 0, states), pass);
+  }
+
   /**
    * Reads in packed documents.
    *

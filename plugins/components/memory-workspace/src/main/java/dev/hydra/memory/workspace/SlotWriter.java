@@ -3,6 +3,7 @@ package dev.hydra.memory.workspace;
 import dev.hydra.api.Init;
 import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Site;
+import dev.hydra.libtorch.nn.Linear;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Scalar;
@@ -19,14 +20,38 @@ final class SlotWriter {
    */
   record Writes(Tensor gate, Tensor content) {}
 
+  /**
+   * Tokens as slots see them.
+   *
+   * @param keys [batch, tokens, heads * slots]
+   * @param values [batch, tokens, dim]
+   */
+  record Tokens(Tensor keys, Tensor values) {
+    /** Views of both side by side [batch, tokens, heads * slots + dim]. */
+    static Tokens of(Tensor both, SlotShape shape) {
+      long keys = (long) shape.heads() * shape.slots();
+      return new Tokens(both.narrow(2, 0, keys), both.narrow(2, keys, shape.dim()));
+    }
+
+    /** Both side by side. */
+    Tensor both() {
+      return Tensors.cat(-1, keys, values);
+    }
+
+    /** The first of them. */
+    Tokens first(long tokens) {
+      return new Tokens(keys.narrow(1, 0, tokens), values.narrow(1, 0, tokens));
+    }
+  }
+
   // The binary logarithm of the gates in a new model: half of the first slot is overwritten by each
   // chunk, a 32nd part of the last one.
   private static final double FASTEST = -1;
   private static final double SLOWEST = -5;
 
   private final SlotShape shape;
-  private final Tensor key;
-  private final Tensor value;
+  private final Linear key;
+  private final Linear value;
   private final Tensor gate;
   private final Tensor gateBias;
 
@@ -37,8 +62,9 @@ final class SlotWriter {
     shape = new SlotShape(site.get(WorkspaceFactory.CHUNK), slots, heads, dim / heads);
     int width = site.width();
     Init map = Init.normal(1 / Math.sqrt(width));
-    key = site.parameter("write_key.weight", map, (long) heads * slots, width);
-    value = site.parameter("write_value.weight", map, dim, width);
+    Tensor ofKeys = site.parameter("write_key.weight", map, (long) heads * slots, width);
+    key = new Linear(ofKeys, Optional.empty());
+    value = new Linear(site.parameter("write_value.weight", map, dim, width), Optional.empty());
     gate = site.parameter(ParameterSpec.of("write_gate.weight", Init.zeros(), slots, dim).inFp32());
     gateBias =
         site.parameter(
@@ -53,49 +79,58 @@ final class SlotWriter {
     }
   }
 
+  /** The shape of what is kept of a token beside others. */
+  SlotShape shape() {
+    return shape;
+  }
+
+  /** The map to keys. */
+  Linear key() {
+    return key;
+  }
+
+  /** The map to values. */
+  Linear value() {
+    return value;
+  }
+
+  /** Projects tokens [batch, tokens, width]. */
+  Tokens project(Tensor x) {
+    Tensor[] both = Linear.applyAll(x, key, value);
+    return new Tokens(both[0], both[1]);
+  }
+
   /**
-   * What the chunks that x begins with write.
+   * What the chunks that tokens begin with write.
    *
-   * @param x [batch, at least chunks * chunk, width]
+   * @param tokens at least {@code chunks * chunk}
    * @param chunks how many, at least one
    */
-  Writes write(Tensor x, long chunks) {
-    return FusedSlotWrites.of(x, gate, shape)
-        .map(
-            fused ->
-                fused.compute(
-                    Tensors.linear(x, key), Tensors.linear(x, value), gate, gateBias, chunks))
-        .orElseGet(() -> plain(Tensors.slice(x, 1, 0, chunks * shape.chunk())));
+  Writes write(Tokens tokens, long chunks) {
+    return FusedSlotWrites.of(tokens.keys(), gate, shape)
+        .map(fused -> fused.compute(tokens.keys(), tokens.values(), gate, gateBias, chunks))
+        .orElseGet(
+            () -> {
+              Tokens counted = tokens.first(chunks * shape.chunk());
+              return plain(counted.keys(), counted.values(), gate, gateBias, shape);
+            });
   }
 
   /**
    * Takes one more token of each of several texts among those of its chunk, and writes to the slots
-   * where that is complete, all in place: by CUDA kernels, or not at all.
+   * where that is complete, all in place: by a CUDA kernel, or not at all.
    *
-   * @param x [texts, 1, width]
+   * @param newest a token of each text
    * @param positions int64 [texts]: the tokens of each before
-   * @param pending the tokens of the chunks that are not complete [texts, chunk, width]
+   * @param pending the tokens of the chunks that are not complete, keys and values side by side
+   *     [texts, chunk, heads * slots + dim]
    * @param slots [texts, slots, dim]
-   * @param some whether any chunk may be complete
    * @return whether it was done
    */
-  boolean step(Tensor x, Tensor positions, Tensor pending, Tensor slots, boolean some) {
-    Optional<FusedSlotStep> fused = FusedSlotStep.of(x, pending, slots, gate, shape);
-    fused.ifPresent(
-        step -> {
-          step.take(x, positions, pending);
-          if (some) {
-            Tensor keys = Tensors.linear(pending, key);
-            Tensor values = Tensors.linear(pending, value);
-            step.write(keys, values, gate, gateBias, positions, slots);
-          }
-        });
+  boolean step(Tokens newest, Tensor positions, Tensor pending, Tensor slots) {
+    Optional<FusedSlotStep> fused = FusedSlotStep.of(newest, pending, slots, gate, shape);
+    fused.ifPresent(step -> step.run(newest, gate, gateBias, positions, pending, slots));
     return fused.isPresent();
-  }
-
-  /** Computes by LibTorch's operators, of complete chunks. */
-  private Writes plain(Tensor x) {
-    return plain(Tensors.linear(x, key), Tensors.linear(x, value), gate, gateBias, shape);
   }
 
   /**

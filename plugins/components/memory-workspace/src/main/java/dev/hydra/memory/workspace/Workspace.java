@@ -6,6 +6,7 @@ import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Site;
 import dev.hydra.api.StateCache;
+import dev.hydra.libtorch.nn.Linear;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
 import java.util.Optional;
@@ -49,9 +50,10 @@ import org.bytedeco.pytorch.global.torch;
  *       zero.
  * </ul>
  *
- * <p>State: {@code slots} [batch, slots, dim] and {@code pending} [batch, chunk, width], the tokens
- * of the chunk that is not complete, and then what does not count. With packed documents chunks are
- * counted from the start of each document, and each begins with the initial slots.
+ * <p>State: {@code slots} [batch, slots, dim] and {@code pending} [batch, chunk, heads * slots +
+ * dim], the {@code k_sh . x_t} and {@code W_v,h x_t} of the chunk that is not complete, and then
+ * what does not count. With packed documents chunks are counted from the start of each document,
+ * and each begins with the initial slots.
  */
 final class Workspace implements Memory {
   static final String SLOTS = "slots";
@@ -88,26 +90,39 @@ final class Workspace implements Memory {
     }
     // Nobody reads what the last chunk would write.
     long writing = (x.size(1) - 1) / chunk;
-    if (pass.documents().isPresent() && writing > 0) {
+    if (writing == 0) {
+      return reader.read(x, 0, start(x).unsqueeze(1), pass);
+    }
+    if (pass.documents().isPresent()) {
       PackedChunks chunks = PackedChunks.of(pass.documents().get(), chunk);
-      Optional<Tensor> first = Optional.of(chunks.first());
-      Tensor states = states(chunks.written(x), writing, start(x), first, pass);
+      SlotWriter.Tokens written = writer.project(chunks.written(x));
+      Tensor states = states(written, writing, start(x), Optional.of(chunks.first()), pass);
       return reader.read(x, chunks, states, pass);
     }
-    return reader.read(x, 0, states(x, writing, start(x), Optional.empty(), pass), pass);
+    Tensor states = states(writer.project(x), writing, start(x), Optional.empty(), pass);
+    return reader.read(x, 0, states, pass);
   }
 
   private Tensor resume(Tensor x, StateCache cache, Pass pass) {
     int offset = (int) (cache.position() % chunk);
+    Tensor newest = writer.project(x).both();
     Tensor tokens =
         cache
             .get(PENDING)
-            .map(pending -> Tensors.cat(1, Tensors.slice(pending, 1, 0, offset), x))
-            .orElse(x);
+            .map(pending -> Tensors.cat(1, Tensors.slice(pending, 1, 0, offset), newest))
+            .orElse(newest);
     long writing = tokens.size(1) / chunk;
     long reading = (tokens.size(1) + chunk - 1) / chunk;
     Tensor before = cache.get(SLOTS).orElseGet(() -> start(x));
-    Tensor states = states(tokens, writing, before, Optional.empty(), pass);
+    Tensor states =
+        writing == 0
+            ? before.unsqueeze(1)
+            : states(
+                SlotWriter.Tokens.of(tokens, writer.shape()),
+                writing,
+                before,
+                Optional.empty(),
+                pass);
     // Clones, because views would keep all that they are views of.
     cache.put(SLOTS, states.select(1, writing).clone());
     Tensor pending = Tensors.slice(tokens, 1, writing * chunk, tokens.size(1));
@@ -118,12 +133,14 @@ final class Workspace implements Memory {
   /** One more token of each of several texts: each fills chunks of its own. */
   private Tensor decode(Tensor x, StateCache cache, Pass pass) {
     Tensor slots = cache.get(SLOTS).orElseThrow();
-    Tensor read = reader.read(x, 0, slots.unsqueeze(1), pass);
+    Tensor[] projected = Linear.applyAll(x, reader.query(), writer.key(), writer.value());
+    Tensor read = reader.readOne(x, projected[0], slots.unsqueeze(1), pass);
+    SlotWriter.Tokens newest = new SlotWriter.Tokens(projected[1], projected[2]);
     Tensor pending = cache.get(PENDING).orElseThrow();
     Tensor positions = cache.positions(x);
-    boolean some = cache.known().map(this::completes).orElse(true);
-    if (pass.observing() || !writer.step(x, positions, pending, slots, some)) {
-      decodePlain(x, positions, pending, slots, some, pass)
+    if (pass.observing() || !writer.step(newest, positions, pending, slots)) {
+      boolean some = cache.known().map(this::completes).orElse(true);
+      decodePlain(newest.both(), positions, pending, slots, some, pass)
           .ifPresent(after -> cache.put(SLOTS, after));
     }
     return read;
@@ -134,16 +151,17 @@ final class Workspace implements Memory {
    * if {@code some} chunk may be complete.
    */
   private Optional<Tensor> decodePlain(
-      Tensor x, Tensor positions, Tensor pending, Tensor slots, boolean some, Pass pass) {
+      Tensor newest, Tensor positions, Tensor pending, Tensor slots, boolean some, Pass pass) {
     try (Scalar length = new Scalar(chunk);
         Scalar last = new Scalar(chunk - 1)) {
       Tensor offset = positions.remainder(length);
-      Tensor rows = Tensors.mul(Tensors.range(0, x.size(0), x), (long) chunk);
-      pending.view(-1, x.size(2)).index_copy_(0, rows.add(offset), x.squeeze(1));
+      Tensor rows = Tensors.mul(Tensors.range(0, newest.size(0), newest), (long) chunk);
+      pending.view(-1, newest.size(2)).index_copy_(0, rows.add(offset), newest.squeeze(1));
       if (!some) {
         return Optional.empty();
       }
-      Tensor after = states(pending, 1, slots, Optional.empty(), pass).select(1, 1);
+      SlotWriter.Tokens tokens = SlotWriter.Tokens.of(pending, writer.shape());
+      Tensor after = states(tokens, 1, slots, Optional.empty(), pass).select(1, 1);
       return Optional.of(torch.where(offset.eq(last).view(-1, 1, 1), after, slots));
     }
   }
@@ -158,17 +176,15 @@ final class Workspace implements Memory {
   }
 
   /**
-   * The slots before the first chunk and after each of the {@code writing} chunks that x begins
-   * with: [batch, writing + 1, slots, dim].
+   * The slots before the first chunk and after each of the {@code writing} chunks, at least one,
+   * that tokens begin with: [batch, writing + 1, slots, dim].
    *
    * @param first bool [batch, writing]: the chunks that begin with the slots {@code before} the
    *     first, whatever was written since
    */
-  private Tensor states(Tensor x, long writing, Tensor before, Optional<Tensor> first, Pass pass) {
-    if (writing == 0) {
-      return before.unsqueeze(1);
-    }
-    SlotWriter.Writes writes = writer.write(x, writing);
+  private Tensor states(
+      SlotWriter.Tokens tokens, long writing, Tensor before, Optional<Tensor> first, Pass pass) {
+    SlotWriter.Writes writes = writer.write(tokens, writing);
     if (pass.observing()) {
       pass.observe("write-gate", writes.gate().mean());
     }

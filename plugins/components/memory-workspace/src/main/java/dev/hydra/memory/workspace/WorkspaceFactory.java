@@ -58,7 +58,10 @@ public final class WorkspaceFactory implements ComponentFactory<Memory> {
     return Optional.of(
         List.of(
             StateSpec.of(Workspace.SLOTS, site.get(SLOTS), site.get(DIM)),
-            StateSpec.of(Workspace.PENDING, site.get(CHUNK), site.width())));
+            StateSpec.of(
+                Workspace.PENDING,
+                site.get(CHUNK),
+                site.get(HEADS) * site.get(SLOTS) + site.get(DIM))));
   }
 
   @Override
@@ -91,7 +94,7 @@ public final class WorkspaceFactory implements ComponentFactory<Memory> {
             + 4 * tokens * slotElements
             + 2 * tokens * dim * width;
     double readKept = tokens * (2 * width + 3 * dim + 2 * heads) + 2 * found * slotElements;
-    double state = slotElements + chunk * width;
+    double state = slotElements + chunk * (heads * slots + dim);
     return new Cost(writeFlops + readFlops, writeKept + readKept, state, 0);
   }
 }

@@ -12,13 +12,13 @@
 //   w, bias  fp32 [SLOTS, DIM], [SLOTS]
 //   content  fp32 [batch, chunks, SLOTS, DIM], gate fp32 [batch, chunks, SLOTS]
 //
-// DECODING 1: the tokens of each text before the newest one are `positions` [batch], a row has one
-// chunk, and only what is complete with that token is computed. The slots are changed in place:
+// DECODING 1: a row has one chunk, which takes the newest token of a text in, in place, at its
+// position modulo CHUNK. Only a chunk that is complete with it writes, and the slots are changed in
+// place. DECODING 0: every chunk; these are not used.
 //
-//   slots    fp32 [batch, SLOTS, DIM]: slots += gate (content - slots)
-//
-// Of a text that completes nothing, nothing else is read or written. DECODING 0: every chunk; neither
-// is used.
+//   positions   int64 [batch]: the tokens of each text before the newest
+//   new_keys    [batch, HEADS * SLOTS], new_values [batch, DIM]
+//   slots       fp32 [batch, SLOTS, DIM]: slots += gate (content - slots)
 #ifndef DECODING
 #define DECODING 0
 #endif
@@ -28,17 +28,26 @@ extern "C" __device__ const int slot_writes_bytes = (SCORE_FLOATS + VALUE_FLOATS
 extern "C" __device__ const int slot_writes_waits = 1;
 
 extern "C" __global__ void __launch_bounds__(CREW) slot_writes(
-    const Element* keys, Long keys_batch, Long keys_row, const Element* values, Long values_batch,
+    Element* keys, Long keys_batch, Long keys_row, Element* values, Long values_batch,
     Long values_row, const float* w, const float* bias, float* __restrict__ content,
-    float* __restrict__ gate, const Long* positions, float* slots) {
+    float* __restrict__ gate, const Long* positions, const Element* new_keys,
+    const Element* new_values, float* slots) {
   launch_dependents();
   wait_for_prerequisites();
-  if (DECODING && !completes(positions[blockIdx.y])) return;
   float* scores = (float*)SHARED;
   float* found = scores + SCORE_FLOATS;
   Long chunk = (Long)blockIdx.y * gridDim.x + blockIdx.x;
   keys += blockIdx.y * keys_batch + (Long)blockIdx.x * CHUNK * keys_row;
   values += blockIdx.y * values_batch + (Long)blockIdx.x * CHUNK * values_row;
+  if (DECODING) {
+    Long position = positions[blockIdx.y], token = position % CHUNK;
+    if (token < 0) token += CHUNK;  // a row that is idle
+    for (int i = threadIdx.x; i < HEADS * SLOTS; i += CREW)
+      keys[token * keys_row + i] = new_keys[blockIdx.y * (Long)(HEADS * SLOTS) + i];
+    for (int i = threadIdx.x; i < DIM; i += CREW)
+      values[token * values_row + i] = new_values[blockIdx.y * (Long)DIM + i];
+    if (!completes(position)) return;
+  }
   content += chunk * SLOTS * DIM;
   float open[ITEMS][2];
 #pragma unroll

@@ -46,8 +46,8 @@ record Rope(int dims, double theta, Optional<RopeScaling> scaling) {
       throw site.invalid(
           chosen.isPresent() ? ROPE_DIM : HeadShape.HEAD_DIM,
           dims
-              + " is odd, but rotary positions turn pairs; choose an even rope-dim (0 for none) or an"
-              + " even head-dim");
+              + " is odd, but rotary positions turn pairs; choose an even rope-dim (0 for none) or"
+              + " an even head-dim");
     }
     double theta = site.get(ROPE_THETA);
     return new Rope(dims, theta, RopeScaling.of(site, dims, theta));
@@ -66,14 +66,7 @@ record Rope(int dims, double theta, Optional<RopeScaling> scaling) {
     }
     String angles = "rope " + dims + " " + theta + " " + scaling.map(RopeScaling::settings);
     String of = decoding ? place(positions, pass) : "";
-    Tensor both =
-        pass.shared(
-            angles + " " + type + of,
-            () -> {
-              Rotation made = at(positions, type);
-              return Tensors.stack(0, made.cos(), made.sin());
-            });
-    return new Rotation(both.select(0, 0), both.select(0, 1));
+    return rotation(pass.shared(angles + " " + type + of, () -> both(positions, type)));
   }
 
   /**
@@ -88,18 +81,35 @@ record Rope(int dims, double theta, Optional<RopeScaling> scaling) {
     }
   }
 
-  /**
-   * The rotations of positions int64 [rows, time]. Angles are computed in float64: float32 would be
-   * off by a thousandth of a turn at a hundred thousand tokens.
-   */
+  /** The rotations of positions int64 [rows, time]. */
   Rotation at(Tensor positions, ScalarType type) {
+    return rotation(both(positions, type));
+  }
+
+  private static Rotation rotation(Tensor both) {
+    return new Rotation(both.select(0, 0), both.select(0, 1));
+  }
+
+  /**
+   * Cosines and sines [2, rows, time, 1, dims / 2]. Angles are computed in float64: float32 would
+   * be off by a thousandth of a turn at a hundred thousand tokens.
+   */
+  private Tensor both(Tensor positions, ScalarType type) {
+    double slope = -2 * Math.log(theta) / dims;
+    return Optional.of(positions)
+        .filter(here -> scaling.isEmpty() && type == ScalarType.Float)
+        .flatMap(here -> RotaryAngles.of(here, dims / 2, slope))
+        .orElseGet(() -> plain(positions, slope, type));
+  }
+
+  private Tensor plain(Tensor positions, double slope, ScalarType type) {
     Tensor pairs = Tensors.range(0, dims / 2, positions).to(ScalarType.Double);
-    Tensor plain = Tensors.mul(pairs, -2 * Math.log(theta) / dims).exp();
+    Tensor plain = Tensors.mul(pairs, slope).exp();
     Tensor frequencies = scaling.map(stretch -> stretch.apply(plain)).orElse(plain);
     Tensor angles = positions.to(ScalarType.Double).unsqueeze(-1).mul(frequencies).unsqueeze(2);
     double amplitude = scaling.map(RopeScaling::amplitude).orElse(1.0);
-    return new Rotation(
-        amplified(angles.cos(), amplitude, type), amplified(angles.sin(), amplitude, type));
+    return Tensors.stack(
+        0, amplified(angles.cos(), amplitude, type), amplified(angles.sin(), amplitude, type));
   }
 
   private static Tensor amplified(Tensor wave, double amplitude, ScalarType type) {

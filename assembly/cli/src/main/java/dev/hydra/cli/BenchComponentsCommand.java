@@ -10,6 +10,7 @@ import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
+import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -93,8 +94,10 @@ final class BenchComponentsCommand implements Callable<Integer>, LessMemory {
   }
 
   @Override
-  public String lessMemory() {
-    return "Less is taken with --precision bf16, or one --group with smaller batch and lengths.";
+  public String lessMemory(CudaOutOfMemory refused) {
+    return "Less is taken with "
+        + (precision == ComputeType.Choice.FP32 ? "--precision bf16, or " : "")
+        + "one --group with smaller batch and lengths.";
   }
 
   @Override

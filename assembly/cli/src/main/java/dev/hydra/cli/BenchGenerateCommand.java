@@ -14,6 +14,7 @@ import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.inference.EngineLimits;
 import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.kernels.KernelMode;
+import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.TrainerSettings;
 import java.io.IOException;
@@ -41,7 +42,7 @@ import picocli.CommandLine.Spec;
     },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
-final class BenchGenerateCommand implements Callable<Integer> {
+final class BenchGenerateCommand implements Callable<Integer>, LessMemory {
   private static final double GIB = 1L << 30;
 
   /** A run must say how long it is; here --tokens does. */
@@ -87,6 +88,13 @@ final class BenchGenerateCommand implements Callable<Integer> {
 
   BenchGenerateCommand(Components components) {
     this.components = components;
+  }
+
+  @Override
+  public String lessMemory(CudaOutOfMemory refused) {
+    return "Less is taken with "
+        + precision.less()
+        + "a smaller --batch, --context, --tokens or --prefill.";
   }
 
   @Override

@@ -11,6 +11,7 @@ import dev.hydra.cli.swapbench.SwapBench;
 import dev.hydra.cli.swapbench.SwapTrial;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.libtorch.io.DurableFiles;
+import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -39,7 +40,7 @@ import picocli.CommandLine.Spec;
     },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
-final class BenchSwapCommand implements Callable<Integer> {
+final class BenchSwapCommand implements Callable<Integer>, LessMemory {
   private static final int GUARD_STEPS = 50;
 
   private final PluginJars plugins;
@@ -78,6 +79,12 @@ final class BenchSwapCommand implements Callable<Integer> {
 
   BenchSwapCommand(PluginJars plugins) {
     this.plugins = plugins;
+  }
+
+  @Override
+  public String lessMemory(CudaOutOfMemory refused) {
+    return "Less is taken with a smaller model, or windows that are fewer and shorter (--set"
+        + " trainer.batch-size=1, --set data.sequence-length=N).";
   }
 
   @Override

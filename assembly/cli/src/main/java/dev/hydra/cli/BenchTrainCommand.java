@@ -15,6 +15,7 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
+import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.libtorch.runtime.Determinism;
 import dev.hydra.optim.OptimizerSettings;
 import dev.hydra.trainer.run.Experiment;
@@ -28,6 +29,7 @@ import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -75,15 +77,19 @@ final class BenchTrainCommand implements Callable<Integer>, LessMemory {
   @Option(names = "--json", description = "One JSON object for each row.")
   private boolean json;
 
+  /** The training step that is timed, if one is. */
+  private @Nullable FittingShapes fitting;
+
   BenchTrainCommand(Components components, PluginRegistry plugins) {
     this.components = components;
     this.plugins = plugins;
   }
 
   @Override
-  public String lessMemory() {
-    return "Less is taken with a smaller --shape or --set trainer.recompute=full; hydra inspect"
-        + " CONF --batch N --lengths TOKENS predicts what a step takes.";
+  public String lessMemory(CudaOutOfMemory refused) {
+    return fitting == null
+        ? "Less is taken with a smaller --shape."
+        : "It was timing " + fitting.asked() + ". " + fitting.text(refused);
   }
 
   @Override
@@ -97,11 +103,13 @@ final class BenchTrainCommand implements Callable<Integer>, LessMemory {
     TrainerSettings trainer = TrainerSettings.read(ConfigFiles.part(loaded, "trainer"));
     Device device = deviceArgument.device();
     Terminal screen = spec.commandLine().getErr()::println;
+    ModelSpec model = ModelSpec.read(loaded);
+    ScalarType compute = ComputeType.choose(trainer.precision(), device);
     TrainingBench bench =
         new TrainingBench(
-            ModelSpec.read(loaded),
+            model,
             components,
-            new Placement(device, ComputeType.choose(trainer.precision(), device)),
+            new Placement(device, compute),
             OptimizerSettings.read(ConfigFiles.part(loaded, "optimizer"), plugins),
             trainer.recompute(),
             trainer.graph(),
@@ -123,6 +131,10 @@ final class BenchTrainCommand implements Callable<Integer>, LessMemory {
     try (KernelMode.Setting mode = trainer.kernels().set();
         Determinism.Setting same = trainer.determinism().set()) {
       for (Shape shape : asked) {
+        fitting =
+            forward
+                ? null
+                : new FittingShapes(model, components, compute, shape, trainer.recompute());
         Row row = forward ? bench.forward(shape) : bench.train(shape);
         out.println(json ? Json.line(json(row)) : line(row));
         out.flush();

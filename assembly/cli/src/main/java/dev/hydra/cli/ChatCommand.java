@@ -5,6 +5,7 @@ import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.inference.EngineLimits;
 import dev.hydra.inference.EngineThread;
 import dev.hydra.inference.Sampling;
+import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -28,7 +29,7 @@ import picocli.CommandLine.Spec;
     },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
-final class ChatCommand implements Callable<Integer> {
+final class ChatCommand implements Callable<Integer>, LessMemory {
   private static final int INTERRUPTED = 130;
 
   private final PluginJars plugins;
@@ -74,6 +75,11 @@ final class ChatCommand implements Callable<Integer> {
 
   ChatCommand(PluginJars plugins) {
     this.plugins = plugins;
+  }
+
+  @Override
+  public String lessMemory(CudaOutOfMemory refused) {
+    return "Less is taken with " + precision.less() + "smaller --max-context and --max-tokens.";
   }
 
   @Override

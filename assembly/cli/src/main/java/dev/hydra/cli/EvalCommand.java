@@ -11,6 +11,8 @@ import dev.hydra.data.Tokenizer;
 import dev.hydra.data.ValidationSet;
 import dev.hydra.inference.NotFiniteException;
 import dev.hydra.inference.Quantization;
+import dev.hydra.libtorch.graphs.GraphMode;
+import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.trainer.evaluation.Evaluator;
 import dev.hydra.trainer.evaluation.Observation;
 import dev.hydra.trainer.evaluation.Score;
@@ -67,9 +69,11 @@ final class EvalCommand implements Callable<Integer>, LessMemory {
   }
 
   @Override
-  public String lessMemory() {
-    return "Less is taken with fewer windows at once (--set trainer.batch-size=1), shorter ones"
-        + " (--set data.sequence-length=N) or --precision bf16.";
+  public String lessMemory(CudaOutOfMemory refused) {
+    return "Less is taken with "
+        + precision.less()
+        + "fewer windows at once (--set trainer.batch-size=1) or shorter ones (--set"
+        + " data.sequence-length=N).";
   }
 
   @Override
@@ -105,7 +109,9 @@ final class EvalCommand implements Callable<Integer>, LessMemory {
               config,
               plugins,
               spec,
-              swapper -> measure(swapper.map(plain::swapping).orElse(plain)));
+              swapper ->
+                  measure(
+                      swapper.map(plain::swapping).orElse(plain), experiment.trainer().graph()));
       for (Score score : result.scores()) {
         NotFiniteException.check("the loss", score.loss());
       }
@@ -165,9 +171,10 @@ final class EvalCommand implements Callable<Integer>, LessMemory {
 
   private record Result(List<Score> scores, Map<String, Observation> observations) {}
 
-  private Result measure(Evaluator evaluator) {
+  private Result measure(Evaluator issuing, GraphMode graph) {
     boolean terminal = Boolean.getBoolean("hydra.terminal");
     try (ProgressDisplay display = new ProgressDisplay(spec.commandLine().getErr(), terminal, 0)) {
+      Evaluator evaluator = issuing.capturing(() -> graph == GraphMode.AUTO, display::warned);
       List<Score> scores =
           files.inOrder(evaluator.score(windows, () -> false, display::evaluating));
       return new Result(

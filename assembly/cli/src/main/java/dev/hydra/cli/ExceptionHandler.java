@@ -96,7 +96,9 @@ final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
     Optional<CudaOutOfMemory> memory = CudaOutOfMemory.in(thrown);
     if (memory.isPresent()) {
       String remedy =
-          line.getCommand() instanceof LessMemory command ? command.lessMemory() : LessMemory.ANY;
+          line.getCommand() instanceof LessMemory command
+              ? command.lessMemory(memory.get())
+              : LessMemory.ANY;
       line.getErr().println("hydra: " + memory.get().text() + ". " + remedy);
       return ExitCode.SOFTWARE;
     }

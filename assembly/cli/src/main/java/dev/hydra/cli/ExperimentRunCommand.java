@@ -22,6 +22,7 @@ import dev.hydra.experiments.Trial;
 import dev.hydra.experiments.TrialCache;
 import dev.hydra.experiments.TrialResult;
 import dev.hydra.experiments.Work;
+import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -108,15 +109,20 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
   @Option(names = Workers.OPTION, hidden = true, description = "Shares the work, prints no table.")
   private boolean worker;
 
+  private @Nullable Trial training;
+
   ExperimentRunCommand(Components components, PluginRegistry plugins) {
     this.components = components;
     this.plugins = plugins;
   }
 
   @Override
-  public String lessMemory() {
-    return "Less is taken with a smaller experiment.batch-size, or precision = bf16; what has been"
-        + " trained is kept, and the same command goes on from there.";
+  public String lessMemory(CudaOutOfMemory refused) {
+    return (training == null ? "" : "It was training " + training + ". ")
+        + "Less is taken with a smaller experiment.batch-size (--set experiment.batch-size=N), "
+        + (worker || parallel > 1 ? "fewer processes at once (--parallel), " : "")
+        + "or --set experiment.precision=bf16; what has been trained is kept, and the same command"
+        + " goes on from there.";
   }
 
   @Override
@@ -239,6 +245,11 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
   /** Says which training is done, and what came out. */
   private final class Progress implements StudyListener {
     private final PrintWriter err = spec.commandLine().getErr();
+
+    @Override
+    public void began(Trial trial) {
+      training = trial;
+    }
 
     @Override
     public void ended(Trial trial, TrialResult result, boolean cached, int number, int of) {

@@ -14,6 +14,7 @@ import dev.hydra.inference.NotFiniteException;
 import dev.hydra.inference.Request;
 import dev.hydra.inference.Sampling;
 import dev.hydra.inference.TextGenerator;
+import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.trainer.run.Checkpoint;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -81,8 +82,8 @@ final class GenerateCommand implements Callable<Integer>, LessMemory {
   }
 
   @Override
-  public String lessMemory() {
-    return "Less is taken with --precision bf16, a shorter prompt or fewer --max-tokens.";
+  public String lessMemory(CudaOutOfMemory refused) {
+    return "Less is taken with " + precision.less() + "a shorter prompt or fewer --max-tokens.";
   }
 
   @Override

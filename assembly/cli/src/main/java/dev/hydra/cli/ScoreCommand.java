@@ -1,13 +1,19 @@
 package dev.hydra.cli;
 
 import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
 import dev.hydra.cli.common.Json;
+import dev.hydra.cli.common.Terminal;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.PluginJars;
+import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Model;
 import dev.hydra.inference.NotFiniteException;
 import dev.hydra.inference.SequenceScorer;
+import dev.hydra.libtorch.graphs.GraphMode;
+import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.trainer.run.Checkpoint;
+import dev.hydra.trainer.run.TrainerSettings;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.ArrayList;
@@ -34,6 +40,9 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class ScoreCommand implements Callable<Integer>, LessMemory {
+  /** What an imported model lacks, and what does not matter here. */
+  private static final String STEPS = "trainer.steps = 1";
+
   private final PluginJars plugins;
 
   @Spec private CommandSpec spec;
@@ -58,8 +67,8 @@ final class ScoreCommand implements Callable<Integer>, LessMemory {
   }
 
   @Override
-  public String lessMemory() {
-    return "Less is taken with --precision bf16, or sequences that are scored in parts.";
+  public String lessMemory(CudaOutOfMemory refused) {
+    return "Less is taken with " + precision.less() + "sequences that are scored in parts.";
   }
 
   @Override
@@ -68,15 +77,12 @@ final class ScoreCommand implements Callable<Integer>, LessMemory {
     Checkpoint checkpoint = folder.checkpoint();
     Config config = folder.config(checkpoint);
     Device device = deviceArgument.device();
+    GraphMode graph = graph(config);
     PrintWriter out = spec.commandLine().getOut();
     try (Model model = folder.load(checkpoint, config, plugins, device, precision.on(device))) {
       NotFiniteException.checkWeights(model);
       precision.quantization().round(model);
-      SequenceScorer scorer = new SequenceScorer(model);
-      List<double[]> scores = new ArrayList<>();
-      for (int i = 0; i < sequences.length; i++) {
-        scores.add(score(scorer, sequences[i], i));
-      }
+      List<double[]> scores = scores(model, graph, sequences);
       double loss = -scores.stream().flatMapToDouble(Arrays::stream).average().orElseThrow();
       if (json) {
         Map<String, Object> line = new LinkedHashMap<>();
@@ -93,6 +99,22 @@ final class ScoreCommand implements Callable<Integer>, LessMemory {
       out.printf("loss %.6f nats per token, perplexity %.4f%n", loss, Math.exp(loss));
     }
     return 0;
+  }
+
+  private static GraphMode graph(Config config) {
+    Config all = config.withFallback(ConfigFactory.parseString(STEPS));
+    return TrainerSettings.read(ConfigFiles.part(all, "trainer")).graph();
+  }
+
+  private List<double[]> scores(Model model, GraphMode graph, int[][] sequences) {
+    Terminal screen = spec.commandLine().getErr()::println;
+    List<double[]> scores = new ArrayList<>();
+    try (SequenceScorer scorer = new SequenceScorer(model, graph, screen::warned)) {
+      for (int i = 0; i < sequences.length; i++) {
+        scores.add(score(scorer, sequences[i], i));
+      }
+    }
+    return scores;
   }
 
   private double[] score(SequenceScorer scorer, int[] sequence, int number) {

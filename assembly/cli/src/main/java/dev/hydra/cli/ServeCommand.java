@@ -6,6 +6,7 @@ import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.cli.swap.SwappableModel;
 import dev.hydra.inference.EngineLimits;
 import dev.hydra.inference.EngineThread;
+import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.serve.ApiServer;
 import dev.hydra.serve.ServedModel;
 import dev.hydra.serve.ServerSettings;
@@ -103,9 +104,10 @@ final class ServeCommand implements Callable<Integer>, LessMemory {
   }
 
   @Override
-  public String lessMemory() {
-    return "Less is taken with --precision bf16, fewer models, and smaller --max-sessions,"
-        + " --max-context, --prefill and --prefix-cache.";
+  public String lessMemory(CudaOutOfMemory refused) {
+    return "Less is taken with "
+        + precision.less()
+        + "fewer models, and smaller --max-sessions, --max-context, --prefill and --prefix-cache.";
   }
 
   @Override

@@ -19,6 +19,7 @@ import dev.hydra.inference.GenerationSettings;
 import dev.hydra.inference.Request;
 import dev.hydra.inference.Sampling;
 import dev.hydra.inference.TextGenerator;
+import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.run.Checkpoint;
 import dev.hydra.trainer.run.Experiment;
@@ -116,7 +117,7 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder, LessMemo
   }
 
   @Override
-  public String lessMemory() {
+  public String lessMemory(CudaOutOfMemory refused) {
     return "Less is taken with a smaller trainer.batch-size (and trainer.accumulate for the same"
         + " batch in all), a shorter data.sequence-length, or trainer.recompute = full.";
   }

@@ -3,7 +3,9 @@ package dev.hydra.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.hydra.api.ConfigException;
+import dev.hydra.api.Messages;
 import dev.hydra.cli.common.UsageException;
+import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -87,8 +89,8 @@ class ExceptionHandlerTest {
     }
 
     @Override
-    public String lessMemory() {
-      return "Take less.";
+    public String lessMemory(CudaOutOfMemory refused) {
+      return "Take less than " + Messages.bytes(refused.total().orElseThrow()) + ".";
     }
   }
 
@@ -99,7 +101,7 @@ class ExceptionHandlerTest {
     line.setErr(new PrintWriter(err));
     line.setExecutionExceptionHandler(new ExceptionHandler());
     assertThat(line.execute()).isEqualTo(1);
-    assertThat(err.toString().strip()).isEqualTo(FIGURES + "Take less.");
+    assertThat(err.toString().strip()).isEqualTo(FIGURES + "Take less than 79.2 GiB.");
   }
 
   @Test

@@ -37,6 +37,14 @@ class PrecisionArgumentTest {
     }
   }
 
+  /** On CUDA bfloat16 is what is computed in unless float32 is asked for. */
+  @Test
+  void whatTakesLessMemoryIsNotProposedWhereItIsTakenAlready() {
+    assertEquals("", parsed().less());
+    assertEquals("", parsed("--precision", "bf16").less());
+    assertEquals("--precision bf16, ", parsed("--precision", "fp32").less());
+  }
+
   private static void assertMessage(PrecisionArgument argument, Device device, String part) {
     String message = assertThrows(UsageException.class, () -> argument.on(device)).getMessage();
     assertTrue(message.contains(part), message);

@@ -4,19 +4,18 @@ import dev.hydra.composer.model.BatchState;
 import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelState;
-import dev.hydra.libtorch.graphs.GraphMode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The sessions of an engine whose prompts have been read: each step draws a token for all of them.
  * Their states stand in a batch, in the order of the sessions.
  */
 final class Decoding implements AutoCloseable {
-  private static final System.Logger LOG = System.getLogger(Decoding.class.getName());
-
   private final Model model;
   private final PromptReader reader;
   private final OpenSessions open;
@@ -26,20 +25,19 @@ final class Decoding implements AutoCloseable {
   private final BatchState batch;
   private final DecodingStep step;
 
+  /** A step that was launched before the tokens of the one before it were known. */
+  private @Nullable LaunchedStep ahead;
+
   /**
    * Begins without sessions.
    *
-   * @param vocabulary how many tokens mean something
-   * @param graph whether steps are captured as CUDA graphs
-   * @param quantization what weights are rounded to
+   * @param steps makes the steps of a batch
    * @param reader keeps the states that texts are left in
    * @param open is told of sessions that are over
    */
   Decoding(
       Model model,
-      int vocabulary,
-      GraphMode graph,
-      Quantization quantization,
+      Function<BatchState, DecodingStep> steps,
       PromptReader reader,
       OpenSessions open,
       EngineStatistics statistics,
@@ -50,14 +48,7 @@ final class Decoding implements AutoCloseable {
     this.statistics = statistics;
     this.observations = observations;
     this.batch = model.batch();
-    this.step =
-        new DecodingStep(
-            model,
-            vocabulary,
-            batch,
-            graph,
-            quantization,
-            message -> LOG.log(System.Logger.Level.WARNING, message));
+    this.step = steps.apply(batch);
   }
 
   /** Returns how many sessions there are. */
@@ -112,27 +103,27 @@ final class Decoding implements AutoCloseable {
       Tensor ids = SequenceScorer.ids(model, new int[] {session.last()});
       Tensor logits = step.logits(ids, forward);
       int[] tokens = Sampler.draw(logits, List.of(session.row()));
-      return told(new DecodingStep.Result(logits, tokens), List.of(session)).get(0);
+      tell(new LaunchedStep(List.of(session), logits, () -> tokens));
+      return !session.isOver();
     }
   }
 
-  /** Draws a token for each session. */
-  void step() {
-    if (sessions.isEmpty()) {
+  /**
+   * Draws a token for each session. The step after it is launched before the host waits for these
+   * tokens, where it can be: the device goes on while sessions are told.
+   *
+   * @param undisturbed whether nobody is about to join, and no component about to be exchanged
+   */
+  void step(boolean undisturbed) {
+    if (ahead == null && sessions.isEmpty()) {
       return;
     }
-    List<Boolean> goOn;
     try (PointerScope scope = new PointerScope()) {
-      long[] last = sessions.stream().mapToLong(Session::last).toArray();
-      List<SampledRow> rows = sessions.stream().map(Session::row).toList();
-      long steps = statistics.snapshot().steps();
-      goOn =
-          told(
-              observations.due()
-                  ? step.observed(last, rows, seen -> observations.put(steps, seen))
-                  : step.run(last, rows),
-              sessions);
+      LaunchedStep now = ahead == null ? launch() : ahead;
+      ahead = undisturbed && goesOn(now) ? step.follow(now).orElse(null) : null;
+      tell(now);
     } catch (RuntimeException e) {
+      ahead = null;
       List<Session> all = List.copyOf(sessions);
       sessions.clear();
       batch.close();
@@ -140,25 +131,56 @@ final class Decoding implements AutoCloseable {
       return;
     }
     for (int i = sessions.size() - 1; i >= 0; i--) {
-      if (!goOn.get(i)) {
+      if (sessions.get(i).isOver()) {
         leave(i);
       }
     }
   }
 
-  /** Tells each session the token that was drawn; returns which of them go on. */
-  private List<Boolean> told(DecodingStep.Result drawn, List<Session> by) {
-    int[] tokens = drawn.tokens();
-    List<TokenScore> scores = DrawnScores.of(drawn.logits(), tokens, by);
-    statistics.drawn(tokens.length);
-    List<Boolean> goOn = new ArrayList<>();
-    for (int i = 0; i < tokens.length; i++) {
-      goOn.add(accept(by.get(i), scores.get(i)));
-    }
-    return goOn;
+  private LaunchedStep launch() {
+    List<Session> all = List.copyOf(sessions);
+    return observations.due()
+        ? step.observed(all, seen -> observations.put(statistics.snapshot().steps(), seen))
+        : step.launch(all);
   }
 
-  private boolean accept(Session session, TokenScore drawn) {
+  /**
+   * Says whether the step after one is for the same sessions, as far as is known without its
+   * tokens, and takes nothing from that one which somebody asks for, such as its logits.
+   */
+  private boolean goesOn(LaunchedStep now) {
+    return now.by().equals(sessions)
+        && !observations.due()
+        && sessions.stream()
+            .allMatch(
+                session ->
+                    !session.cancelled()
+                        && !session.request().scores().drawn()
+                        && session.drawn() + 1 < session.request().maxTokens());
+  }
+
+  /** Says whether a step has been launched whose tokens nobody has been told. */
+  boolean isAhead() {
+    return ahead != null;
+  }
+
+  /** Tells each session that is not over the token that was drawn. */
+  private void tell(LaunchedStep step) {
+    List<Session> by = step.by();
+    int[] tokens = step.drawn().get();
+    List<TokenScore> scores = DrawnScores.of(step.logits(), tokens, by);
+    long told = by.stream().filter(session -> !session.isOver()).count();
+    if (told > 0) {
+      statistics.drawn(told);
+    }
+    for (int i = 0; i < tokens.length; i++) {
+      if (!by.get(i).isOver()) {
+        accept(by.get(i), scores.get(i));
+      }
+    }
+  }
+
+  private void accept(Session session, TokenScore drawn) {
     try {
       if (drawn.token() == Sampler.NOT_FINITE) {
         throw NotFiniteException.logits();
@@ -167,16 +189,11 @@ final class Decoding implements AutoCloseable {
       boolean more = session.listener().token(drawn);
       if (!more || session.request().endTokens().contains(drawn.token())) {
         open.finish(session, FinishReason.STOP);
-        return false;
-      }
-      if (session.drawn() == session.request().maxTokens()) {
+      } else if (session.drawn() == session.request().maxTokens()) {
         open.finish(session, FinishReason.LENGTH);
-        return false;
       }
-      return true;
     } catch (RuntimeException e) {
       open.fail(session, e);
-      return false;
     }
   }
 
@@ -198,7 +215,7 @@ final class Decoding implements AutoCloseable {
     if (last != session) {
       sessions.set(row, last);
     }
-    if (reader.keeps(session)) {
+    if (reader.keeps(session) && !session.failed()) {
       reader.keep(session, batch.remove(row));
     } else {
       batch.drop(row);
@@ -206,8 +223,8 @@ final class Decoding implements AutoCloseable {
   }
 
   /**
-   * Gives all sessions away, each with its state, as components may be exchanged now. Then they
-   * {@link #resume}.
+   * Gives all sessions away, each with its state, as components may be exchanged now; not while a
+   * step {@link #isAhead}. Then they {@link #resume}.
    */
   List<Session> suspend() {
     List<ModelState> states = batch.removeAll();
@@ -235,6 +252,7 @@ final class Decoding implements AutoCloseable {
 
   @Override
   public void close() {
+    ahead = null;
     step.close();
     batch.close();
   }

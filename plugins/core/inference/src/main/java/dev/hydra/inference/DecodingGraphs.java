@@ -4,6 +4,7 @@ import dev.hydra.composer.model.BatchState;
 import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.libtorch.graphs.CudaGraph;
 import dev.hydra.libtorch.graphs.GraphPool;
+import dev.hydra.libtorch.graphs.Readback;
 import dev.hydra.libtorch.graphs.SideStream;
 import dev.hydra.libtorch.runtime.Scopes;
 import java.util.Arrays;
@@ -12,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BiFunction;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -36,30 +38,44 @@ final class DecodingGraphs implements AutoCloseable {
   private final GraphPool pool;
   private final Tensor ids;
   private final Tensor numbers;
+
+  /** Of the newest step and of the one before it, which the host may not have read yet. */
+  private final Readback[] tokens;
+
   private final Map<Kind, Captured> graphs = new HashMap<>();
   private final Map<Kind, Integer> runs = new HashMap<>();
+  private long launched;
+  private Kind newest = new Kind(0, Optional.empty());
   private long[] onDevice = {};
   private @Nullable RuntimeException problem;
 
   /** What a graph is for; without a way it ends with the logits. */
-  private record Kind(int width, Optional<Sampler.Way> way) {}
-
-  private record Captured(CudaGraph graph, Output output) {
-    void close() {
-      graph.close();
-      output.logits().close();
-      output.tokens().ifPresent(Tensor::close);
+  private record Kind(int width, Optional<Sampler.Way> way) {
+    static Kind of(List<SampledRow> rows) {
+      int width = Math.max(1, Integer.highestOneBit(2 * rows.size() - 1));
+      return new Kind(width, Sampler.Way.common(rows));
     }
   }
 
+  private record Captured(CudaGraph graph, Tensor logits, Optional<Tensor> tokens) {
+    void close() {
+      graph.close();
+      logits.close();
+      tokens.ifPresent(Tensor::close);
+    }
+  }
+
+  /** What a step leaves on the device: logits [width, vocabulary], and tokens int64 [width]. */
+  private record Left(Tensor logits, Optional<Tensor> tokens) {}
+
   /**
-   * What a step leaves on the device.
+   * What a step gives.
    *
    * @param logits [width, vocabulary]
-   * @param tokens int64 [width], if they are drawn
-   * @param replayed whether a graph was replayed: then the next step replaces both
+   * @param drawn waits for the token of each row, if they are drawn on the device
+   * @param replayed whether a graph was replayed: then the next step replaces the logits
    */
-  record Output(Tensor logits, Optional<Tensor> tokens, boolean replayed) {}
+  record Output(Tensor logits, Optional<Supplier<int[]>> drawn, boolean replayed) {}
 
   /**
    * Prepares graphs.
@@ -86,6 +102,8 @@ final class DecodingGraphs implements AutoCloseable {
         });
     ids = buffers[0];
     numbers = buffers[1];
+    tokens =
+        new Readback[] {new Readback(stream, batch.room()), new Readback(stream, batch.room())};
   }
 
   /** Returns the epoch of the batch that these are good for. */
@@ -98,63 +116,94 @@ final class DecodingGraphs implements AutoCloseable {
     return Optional.ofNullable(problem);
   }
 
-  /** Says what the ids are that a step has left. */
-  void onDevice(long[] drawn) {
-    onDevice = drawn;
-  }
-
-  /** Hands the next step its tokens, where they are not there yet, and its random numbers. */
-  void load(long[] last, Optional<Sampler.Way> way, List<SampledRow> rows) {
-    if (Arrays.mismatch(last, 0, last.length, onDevice, 0, Math.min(last.length, onDevice.length))
-        >= 0) {
-      ids.narrow(0, 0, last.length).copy_(Tensor.create(last).view(-1, 1));
-    }
-    if (way.isPresent() && !way.get().greedy()) {
-      numbers.narrow(0, 0, last.length).copy_(Sampler.numbers(way.get(), rows));
-    }
-    onDevice = new long[0];
-  }
-
   /**
-   * Makes a step over so many rows. To be called within {@link SideStream#call}.
+   * Makes a step. To be called within {@link SideStream#call}.
    *
+   * @param last the newest token of each row
+   * @param rows what they are drawn with
    * @return what the caller's scope owns, or a graph
    */
-  Output run(int width, Optional<Sampler.Way> way) {
-    Kind kind = new Kind(width, way);
+  Output run(long[] last, List<SampledRow> rows) {
+    int known = Math.min(last.length, onDevice.length);
+    if (Arrays.mismatch(last, 0, last.length, onDevice, 0, known) >= 0) {
+      Scopes.run(() -> load(ids, Tensor.create(last).view(-1, 1)));
+    }
+    return run(Kind.of(rows), rows);
+  }
+
+  /** Says whether the newest step has drawn on the device, and a graph can go on from there. */
+  boolean canFollow() {
+    return newest.way.isPresent() && graphs.containsKey(newest) && epoch == batch.epoch();
+  }
+
+  /** Makes the step after the newest one, of the same rows, as {@link #run} does. */
+  Output follow(List<SampledRow> rows) {
+    return run(newest, rows);
+  }
+
+  private Output run(Kind kind, List<SampledRow> rows) {
+    newest = kind;
+    onDevice = new long[0];
+    if (kind.way.isPresent() && !kind.way.get().greedy()) {
+      Scopes.run(() -> load(numbers, Sampler.numbers(kind.way.get(), rows)));
+    }
     if (!graphs.containsKey(kind) && runs.merge(kind, 1, Integer::sum) > WARM_UP) {
       capture(kind);
     }
     Captured captured = graphs.get(kind);
     if (captured == null) {
-      return compute(kind);
+      Left made = compute(kind);
+      return output(made.logits, made.tokens, rows.size(), false);
     }
-    captured.graph().replay();
-    return captured.output();
+    captured.graph.replay();
+    return output(captured.logits, captured.tokens, rows.size(), true);
+  }
+
+  /** Copies to the first rows of a buffer after what the device does, which is not waited for. */
+  private static void load(Tensor buffer, Tensor values) {
+    buffer.narrow(0, 0, values.size(0)).copy_(values.pin_memory(), true);
+  }
+
+  private Output output(Tensor made, Optional<Tensor> drawn, int rows, boolean replayed) {
+    long number = ++launched;
+    if (drawn.isEmpty()) {
+      return new Output(made, Optional.empty(), replayed);
+    }
+    Readback readback = tokens[(int) (number % tokens.length)];
+    readback.begin(drawn.get());
+    return new Output(made, Optional.of(() -> read(readback, number, rows)), replayed);
+  }
+
+  private int[] read(Readback readback, long number, int rows) {
+    long[] drawn = readback.await();
+    if (number == launched) {
+      onDevice = drawn;
+    }
+    return Arrays.stream(drawn, 0, rows).mapToInt(Math::toIntExact).toArray();
   }
 
   private void capture(Kind kind) {
-    Output[] output = new Output[1];
+    Left[] left = new Left[1];
     try {
       CudaGraph graph =
           CudaGraph.capture(
               stream,
               pool,
               () -> {
-                Output made = compute(kind);
-                output[0] = new Output(Scopes.own(made.logits), made.tokens.map(Scopes::own), true);
+                Left made = compute(kind);
+                left[0] = new Left(Scopes.own(made.logits), made.tokens.map(Scopes::own));
               });
-      graphs.put(kind, new Captured(graph, output[0]));
+      graphs.put(kind, new Captured(graph, left[0].logits, left[0].tokens));
     } catch (RuntimeException e) {
-      if (output[0] != null) {
-        output[0].logits.close();
-        output[0].tokens.ifPresent(Tensor::close);
+      if (left[0] != null) {
+        left[0].logits.close();
+        left[0].tokens.ifPresent(Tensor::close);
       }
       problem = e;
     }
   }
 
-  private Output compute(Kind kind) {
+  private Left compute(Kind kind) {
     Tensor[] made =
         Scopes.keepAll(
             () -> {
@@ -162,24 +211,27 @@ final class DecodingGraphs implements AutoCloseable {
               batch.capturable(kind.width, () -> compute(kind, results));
               return results;
             });
-    return new Output(made[0], made.length > 1 ? Optional.of(made[1]) : Optional.empty(), false);
+    return new Left(made[0], made.length > 1 ? Optional.of(made[1]) : Optional.empty());
   }
 
   private void compute(Kind kind, Tensor[] results) {
-    Tensor newest = ids.narrow(0, 0, kind.width);
+    Tensor newTokens = ids.narrow(0, 0, kind.width);
     try (ForwardContext forward = ForwardContext.evaluation().with(batch);
         Scalar zero = new Scalar(0L)) {
-      results[0] = logits.apply(newest, forward);
+      results[0] = logits.apply(newTokens, forward);
       if (kind.way.isPresent()) {
         Tensor given = numbers.narrow(0, 0, kind.width);
         results[1] = Sampler.draw(results[0], kind.way.get(), given);
-        newest.copy_(results[1].clamp_min(zero).unsqueeze(1)); // what is not finite is no token
+        newTokens.copy_(results[1].clamp_min(zero).unsqueeze(1)); // what is not finite is no token
       }
     }
   }
 
   @Override
   public void close() {
+    for (Readback readback : tokens) {
+      readback.close(); // and with it the step that has drawn them
+    }
     graphs.values().forEach(Captured::close);
     graphs.clear();
     ids.close();

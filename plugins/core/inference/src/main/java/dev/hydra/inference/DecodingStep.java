@@ -8,10 +8,8 @@ import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.graphs.SideStream;
 import dev.hydra.libtorch.runtime.CpuThreads;
 import dev.hydra.libtorch.runtime.LibTorchException;
-import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.libtorch.runtime.WeightCopies;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -26,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * CUDA, where the host takes longer to issue a step than the device to compute it, steps are
  * captured as graphs, see {@link DecodingGraphs}, and replayed.
  */
-final class DecodingStep implements AutoCloseable {
+class DecodingStep implements AutoCloseable {
   private final Model model;
   private final int vocabulary;
   private final BatchState batch;
@@ -37,14 +35,8 @@ final class DecodingStep implements AutoCloseable {
   private boolean refused;
   private long replayed;
 
-  /**
-   * What a step gave.
-   *
-   * @param logits [texts, vocabulary], which the next step may replace
-   * @param tokens what was drawn for each text, or {@link Sampler#NOT_FINITE}
-   */
-  @SuppressWarnings("ArrayRecordComponent") // compared by nobody
-  record Result(Tensor logits, int[] tokens) {}
+  /** The last step, if its tokens are on the device. */
+  private @Nullable LaunchedStep newest;
 
   /**
    * Prepares steps.
@@ -91,24 +83,37 @@ final class DecodingStep implements AutoCloseable {
   }
 
   /**
-   * Makes a step. On a GPU this waits for it.
+   * Launches a step.
    *
-   * @param last the newest token of each text
-   * @param rows what they are drawn with
+   * @param by those who have a row in the batch, in this order
    */
-  Result run(long[] last, List<SampledRow> rows) {
-    if (stream == null || refused) {
-      return issued(last, rows);
+  LaunchedStep launch(List<Session> by) {
+    if (graphs == null && stream != null && !refused) {
+      batch
+          .undeclared()
+          .map(site -> "the component at " + site + " does not declare its state, and so")
+          .ifPresent(obstacle -> refuse(obstacle + " decodes texts one by one"));
     }
-    Optional<String> obstacle =
-        batch
-            .undeclared()
-            .map(site -> "the component at " + site + " does not declare its state, and so");
-    if (obstacle.isPresent()) {
-      refuse(obstacle.get() + " decodes texts one by one");
-      return issued(last, rows);
+    return stream == null || refused ? issued(by) : stream.call(() -> onStream(stream, by));
+  }
+
+  /**
+   * Launches the step after the last one, whose tokens the host need not have, where that is a
+   * replay of the same graph.
+   *
+   * @param before the last one; nobody has joined or left since
+   */
+  Optional<LaunchedStep> follow(LaunchedStep before) {
+    DecodingGraphs now = graphs;
+    if (stream == null
+        || refused
+        || now == null
+        || !before.equals(newest)
+        || !now.canFollow()
+        || !batch.hasRoom()) {
+      return Optional.empty();
     }
-    return stream.call(() -> onStream(stream, last, rows));
+    return Optional.of(stream.call(() -> launched(before.by(), now.follow(rows(before.by())))));
   }
 
   private void refuse(String why) {
@@ -122,35 +127,50 @@ final class DecodingStep implements AutoCloseable {
    *
    * @param seen is given them; they go with the step
    */
-  Result observed(long[] last, List<SampledRow> rows, Consumer<Map<String, Tensor>> seen) {
+  LaunchedStep observed(List<Session> by, Consumer<Map<String, Tensor>> seen) {
     try (ForwardContext forward = ForwardContext.evaluation().observing().with(batch)) {
-      Result result = issued(last, rows, forward);
+      LaunchedStep step = issued(by, last(by), forward);
       seen.accept(forward.observations());
-      return result;
+      return step;
     }
   }
 
-  private Result issued(long[] last, List<SampledRow> rows) {
+  private LaunchedStep issued(List<Session> by) {
+    return issued(by, last(by));
+  }
+
+  /** Makes a step whose operators the host issues, from the newest token of each text. */
+  LaunchedStep issued(List<Session> by, long[] last) {
     try (ForwardContext forward = ForwardContext.evaluation().with(batch)) {
-      return issued(last, rows, forward);
+      return issued(by, last, forward);
     }
   }
 
-  private Result issued(long[] last, List<SampledRow> rows, ForwardContext forward) {
-    if (rows.size() > 1 || !device().is_cpu()) {
-      return computed(last, rows, forward);
+  private LaunchedStep issued(List<Session> by, long[] last, ForwardContext forward) {
+    if (by.size() > 1 || !device().is_cpu()) {
+      return computed(by, last, forward);
     }
     try (CpuThreads.Alone alone = CpuThreads.alone()) {
-      return computed(last, rows, forward);
+      return computed(by, last, forward);
     }
   }
 
-  private Result computed(long[] last, List<SampledRow> rows, ForwardContext forward) {
+  private LaunchedStep computed(List<Session> by, long[] last, ForwardContext forward) {
+    newest = null;
     Tensor ids = Tensor.create(last).view(-1, 1).to(device(), ScalarType.Long);
     try (WeightCopies.Use use = weights.use()) {
       Tensor logits = logits(ids, forward);
-      return new Result(logits, Sampler.draw(logits, rows));
+      int[] tokens = Sampler.draw(logits, rows(by));
+      return new LaunchedStep(by, logits, () -> tokens);
     }
+  }
+
+  private static long[] last(List<Session> by) {
+    return by.stream().mapToLong(Session::last).toArray();
+  }
+
+  private static List<SampledRow> rows(List<Session> by) {
+    return by.stream().map(Session::row).toList();
   }
 
   private Device device() {
@@ -163,7 +183,7 @@ final class DecodingStep implements AutoCloseable {
     return Tensors.slice(model.logits(hidden).squeeze(1), 1, 0, vocabulary);
   }
 
-  private Result onStream(SideStream of, long[] last, List<SampledRow> rows) {
+  private LaunchedStep onStream(SideStream of, List<Session> by) {
     batch.reserve();
     if (graphs != null && graphs.epoch() != batch.epoch()) {
       graphs.close();
@@ -173,25 +193,23 @@ final class DecodingStep implements AutoCloseable {
       graphs = new DecodingGraphs(of, batch, device(), this::logits);
     }
     DecodingGraphs now = graphs;
-    Optional<Sampler.Way> way = Sampler.Way.common(rows);
-    int width = Math.max(1, Integer.highestOneBit(2 * rows.size() - 1));
-    Scopes.run(() -> now.load(last, way, rows));
-    DecodingGraphs.Output output = now.run(width, way);
+    DecodingGraphs.Output output = now.run(last(by), rows(by));
     now.problem().ifPresent(problem -> refuse(reason(problem)));
+    return launched(by, output);
+  }
+
+  private LaunchedStep launched(List<Session> by, DecodingGraphs.Output output) {
     if (output.replayed()) {
       replayed++;
     }
     batch.replayed();
-    Tensor logits = output.logits().narrow(0, 0, rows.size());
-    int[] tokens;
-    if (output.tokens().isPresent()) {
-      long[] drawn = Tensors.integers(output.tokens().get());
-      tokens = Arrays.stream(drawn, 0, rows.size()).mapToInt(Math::toIntExact).toArray();
-      now.onDevice(drawn);
-    } else {
-      tokens = Sampler.draw(logits, rows);
+    if (output.drawn().isPresent()) {
+      newest = new LaunchedStep(by, output.logits(), output.drawn().get());
+      return newest;
     }
-    return new Result(logits, tokens);
+    newest = null;
+    int[] tokens = Sampler.draw(output.logits().narrow(0, 0, by.size()), rows(by));
+    return new LaunchedStep(by, output.logits(), () -> tokens);
   }
 
   private static String reason(RuntimeException e) {

@@ -1,5 +1,6 @@
 package dev.hydra.inference;
 
+import dev.hydra.composer.model.BatchState;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.swap.Swapper;
@@ -9,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -20,6 +22,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Sessions are opened from any thread; one thread runs the engine, see {@link EngineThread}.
  */
 public final class Engine implements AutoCloseable {
+  private static final System.Logger LOG = System.getLogger(Engine.class.getName());
+
   private final int vocabulary;
   private final EngineLimits limits;
   private final @Nullable Swapper swapper;
@@ -88,16 +92,42 @@ public final class Engine implements AutoCloseable {
       @Nullable Swapper swapper,
       GraphMode graph,
       Quantization quantization) {
+    this(
+        model,
+        vocabulary,
+        settings,
+        limits,
+        swapper,
+        batch ->
+            new DecodingStep(
+                model,
+                vocabulary(model, vocabulary),
+                batch,
+                graph,
+                quantization,
+                message -> LOG.log(System.Logger.Level.WARNING, message)));
+  }
+
+  /** Creates an engine with its own way of making steps. */
+  Engine(
+      Model model,
+      int vocabulary,
+      GenerationSettings settings,
+      EngineLimits limits,
+      @Nullable Swapper swapper,
+      Function<BatchState, DecodingStep> steps) {
     this.swapper = swapper;
-    this.vocabulary = Math.min(vocabulary, model.spec().vocabSize());
+    this.vocabulary = vocabulary(model, vocabulary);
     this.limits = limits;
     this.prefixes = new PrefixCache(limits.prefixBytes());
     this.reader = new PromptReader(model, settings, prefixes, statistics);
     this.waiting = new WaitingRoom(limits.waiting());
     this.open = new OpenSessions(statistics, prefixes);
-    this.decoding =
-        new Decoding(
-            model, this.vocabulary, graph, quantization, reader, open, statistics, observations);
+    this.decoding = new Decoding(model, steps, reader, open, statistics, observations);
+  }
+
+  private static int vocabulary(Model model, int given) {
+    return Math.min(given, model.spec().vocabSize());
   }
 
   /** Returns its bounds. */
@@ -175,7 +205,7 @@ public final class Engine implements AutoCloseable {
       admit();
       read();
       count();
-      decoding.step();
+      decoding.step(undisturbed());
     }
     count();
     return isBusy();
@@ -186,12 +216,15 @@ public final class Engine implements AutoCloseable {
     waiting.await(millis);
   }
 
-  /** Lets components be exchanged; kept states are of those before. */
+  /**
+   * Lets components be exchanged, once all steps that were launched have been told; kept states are
+   * of those before.
+   */
   private void swap() {
     if (swapper == null) {
       return;
     }
-    if (!swapper.pending()) {
+    if (!swapper.pending() || decoding.isAhead()) {
       swapper.between(statistics.snapshot().steps(), decoding.states());
       return;
     }
@@ -208,6 +241,13 @@ public final class Engine implements AutoCloseable {
 
   private void count() {
     statistics.now(reading.size() + decoding.size(), waiting.size(), prefixes.bytes());
+  }
+
+  /** Says whether those who decode now are alone with their components at the next step, too. */
+  private boolean undisturbed() {
+    return reading.isEmpty()
+        && (waiting.size() == 0 || decoding.size() >= limits.sessions())
+        && (swapper == null || !swapper.pending());
   }
 
   private void leaveCancelled() {

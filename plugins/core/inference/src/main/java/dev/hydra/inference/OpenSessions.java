@@ -31,7 +31,8 @@ final class OpenSessions {
 
   /** Ends a session whose text is as it should be. */
   void finish(Session session, FinishReason reason) {
-    end(session);
+    session.end();
+    count.decrementAndGet();
     if (reason == FinishReason.CANCELLED) {
       statistics.wasCancelled();
     }
@@ -43,13 +44,9 @@ final class OpenSessions {
     if (CudaOutOfMemory.in(problem).isPresent()) {
       prefixes.clear(); // for the sessions to come
     }
-    end(session);
+    session.fail();
+    count.decrementAndGet();
     statistics.hasFailed();
     session.listener().failed(problem);
-  }
-
-  private void end(Session session) {
-    session.end();
-    count.decrementAndGet();
   }
 }

@@ -39,13 +39,13 @@ final class PromptReader {
   }
 
   /**
-   * Keeps the state that a text was left in: it has seen all tokens but the last.
+   * Keeps the state that a text was left in: it has seen all tokens but the last, or that one too
+   * where a step was made too many.
    *
    * @param state owned from now on
    */
   void keep(Session session, ModelState state) {
-    int[] tokens = session.tokens();
-    prefixes.put(Arrays.copyOf(tokens, tokens.length - 1), state);
+    prefixes.put(Arrays.copyOf(session.tokens(), Math.toIntExact(state.position())), state);
   }
 
   /** Says whether all has been read. */

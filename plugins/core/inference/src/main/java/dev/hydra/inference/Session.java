@@ -19,6 +19,7 @@ public final class Session {
   private @Nullable ModelState state;
   private volatile boolean cancelled;
   private volatile boolean over;
+  private boolean failed;
 
   Session(Request request, TokenListener listener) {
     this.request = request;
@@ -91,6 +92,17 @@ public final class Session {
 
   void state(@Nullable ModelState newState) {
     state = newState;
+  }
+
+  /** Says whether it has ended as something went wrong: its state may hold anything. */
+  boolean failed() {
+    return failed;
+  }
+
+  /** Ends it as something went wrong. */
+  void fail() {
+    failed = true;
+    end();
   }
 
   /** Frees what it holds. */

@@ -13,14 +13,13 @@ import dev.hydra.composer.swap.SwapRequest;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.testing.DeviceMemory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
-import org.bytedeco.cuda.global.cudart;
-import org.bytedeco.javacpp.SizeTPointer;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.bytedeco.pytorch.global.torch_cuda;
@@ -37,7 +36,7 @@ class EngineCudaTest {
   private static final Sampling GREEDY = new Sampling(0, 0, 1, 0);
 
   /** Without experts. */
-  private static final String DENSE =
+  static final String DENSE =
       """
       model.block.paths = [
         { mixer { type = mamba2, state = 8, head-dim = 16 }, gate = 1.0 }
@@ -212,19 +211,13 @@ class EngineCudaTest {
       torch_cuda.getAllocator().emptyCache();
       System.gc();
       if (round == 4) {
-        free = freeBytes();
+        free = DeviceMemory.free();
         handles = Scopes.liveHandles();
       }
     }
-    assertTrue(freeBytes() >= free - (8 << 20), free + " bytes free before, " + freeBytes());
+    assertTrue(
+        DeviceMemory.free() >= free - (8 << 20),
+        free + " bytes free before, " + DeviceMemory.free());
     assertTrue(Scopes.liveHandles() <= handles + 20, handles + " before, " + Scopes.liveHandles());
-  }
-
-  private static long freeBytes() {
-    try (SizeTPointer free = new SizeTPointer(1);
-        SizeTPointer total = new SizeTPointer(1)) {
-      cudart.cudaMemGetInfo(free, total);
-      return free.get();
-    }
   }
 }

@@ -84,7 +84,7 @@ final class OperatorTrial extends PassTrial {
     return new OperatorTrial(
         times,
         forwardAlone,
-        () -> norm.ofGated(x, z),
+        () -> norm.ofGated(x, z).tensor(),
         in.normal(sizes),
         List.of(x, z, weight),
         List.of());

@@ -1,10 +1,13 @@
 package dev.hydra.bench;
 
 import dev.hydra.composer.model.Components;
+import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.Recompute;
 import dev.hydra.composer.spec.ModelSpec;
+import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.graphs.CapturedForward;
 import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.runtime.CudaMemory;
 import dev.hydra.libtorch.runtime.ProcessMemory;
@@ -12,7 +15,6 @@ import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.optim.OptimizerSettings;
 import dev.hydra.trainer.metrics.ModelCosts;
-import dev.hydra.trainer.step.CapturedForward;
 import dev.hydra.trainer.step.TrainingStep;
 import java.util.ArrayList;
 import java.util.List;
@@ -119,8 +121,8 @@ public final class TrainingBench {
           CapturedForward forward =
               new CapturedForward(
                   placement.device(),
-                  (tokens, context) -> model.logits(model.hidden(tokens, context)),
-                  graph,
+                  tokens -> logits(model, tokens),
+                  () -> graph == GraphMode.AUTO,
                   warned);
           return new Pass() {
             @Override
@@ -138,6 +140,13 @@ public final class TrainingBench {
             }
           };
         });
+  }
+
+  private static Tensor logits(Model model, Tensor tokens) {
+    try (Grad off = Grad.off();
+        ForwardContext forward = ForwardContext.evaluation()) {
+      return model.logits(model.hidden(tokens, forward));
+    }
   }
 
   /** What is timed, with what it needs; it waits for its device. */

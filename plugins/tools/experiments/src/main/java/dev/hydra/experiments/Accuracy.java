@@ -6,6 +6,7 @@ import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.tasks.Example;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
@@ -23,23 +24,25 @@ record Accuracy(double accuracy, double loss) {
   /**
    * Measures.
    *
+   * @param full computes {@link #hidden} of so many examples as are computed at a time; fewer are
+   *     computed directly
    * @param length what examples are filled up to
    * @param batchSize how many are computed at a time
    */
-  static Accuracy of(Model model, List<Example> examples, int length, int batchSize) {
+  static Accuracy of(
+      Model model, UnaryOperator<Tensor> full, List<Example> examples, int length, int batchSize) {
     int right = 0;
     int answers = 0;
     double loss = 0;
     long tokens = 0;
     for (int from = 0; from < examples.size(); from += batchSize) {
-      ExampleBatch batch =
-          new ExampleBatch(
-              examples.subList(from, Math.min(examples.size(), from + batchSize)), length);
+      List<Example> some = examples.subList(from, Math.min(examples.size(), from + batchSize));
+      ExampleBatch batch = new ExampleBatch(some, length);
       try (PointerScope scope = new PointerScope();
-          ForwardContext forward = ForwardContext.evaluation();
           Grad off = Grad.off()) {
+        Tensor read = batch.tokens();
+        Tensor hidden = some.size() == batchSize ? full.apply(read) : hidden(model, read);
         Device device = model.placement().device();
-        Tensor hidden = model.hidden(batch.tokens().to(device, ScalarType.Long), forward);
         Tensor asked =
             hidden.flatten(0, 1).index_select(0, batch.places().to(device, ScalarType.Long));
         Tensor logits = Tensors.upcast(model.logits(asked));
@@ -54,5 +57,18 @@ record Accuracy(double accuracy, double loss) {
       }
     }
     return new Accuracy((double) right / answers, loss / tokens);
+  }
+
+  /**
+   * Computes hidden states without gradients.
+   *
+   * @param tokens int64 [examples, length], on any device
+   * @return [examples, length, width]
+   */
+  static Tensor hidden(Model model, Tensor tokens) {
+    try (Grad off = Grad.off();
+        ForwardContext forward = ForwardContext.evaluation()) {
+      return model.hidden(tokens.to(model.placement().device(), ScalarType.Long), forward);
+    }
   }
 }

@@ -33,15 +33,19 @@ final class StagedModel implements AutoCloseable {
     this.changes = new Restructuring(model, training);
   }
 
-  /** Makes the model what it is in the step after so many. */
-  void at(int step) {
+  /**
+   * Makes the model what it is in the step after so many.
+   *
+   * @return whether what was captured of it is no longer good
+   */
+  boolean at(int step) {
+    boolean changed = false;
     while (stage < stages.size() && step >= end(stage)) {
       stage++;
       enter();
+      changed = true;
     }
-    if (!growing.isEmpty()) {
-      grow(step);
-    }
+    return !growing.isEmpty() && !grow(step) || changed;
   }
 
   private int end(int of) {
@@ -66,13 +70,15 @@ final class StagedModel implements AutoCloseable {
     return (int) Math.round(part * trial.steps());
   }
 
-  private void grow(int step) {
+  /** Says whether what grows still does. */
+  private boolean grow(int step) {
     double share = (step - end(stage - 1)) / (double) steps();
     if (share < 1) {
       model.grow(growing, share);
-    } else {
-      grown();
+      return true;
     }
+    grown();
+    return false;
   }
 
   private void grown() {

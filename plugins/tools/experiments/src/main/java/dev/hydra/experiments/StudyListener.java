@@ -2,6 +2,9 @@ package dev.hydra.experiments;
 
 /** Hears how far a study is. */
 public interface StudyListener {
+  /** Hears which training begins. */
+  default void began(Trial trial) {}
+
   /**
    * Hears what came out of a training.
    *

@@ -190,6 +190,7 @@ public final class StudyRun {
       throws IOException {
     Examples own =
         examples.computeIfAbsent(trial.task(), task -> new Examples(task, study.budget()));
+    listener.began(trial);
     Optional<TrialResult> result =
         new TrialRun(study, trial, own).run(components, device, stop, listener::warned);
     if (result.isPresent()) {

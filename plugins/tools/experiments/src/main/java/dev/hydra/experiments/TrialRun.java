@@ -6,6 +6,7 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.Recompute;
 import dev.hydra.experiments.measure.Measure;
 import dev.hydra.experiments.measure.Observed;
+import dev.hydra.libtorch.graphs.CapturedForward;
 import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.RandomState;
@@ -60,6 +61,9 @@ final class TrialRun {
             new TrainingBatches(examples, trial.seed(), budget.batchSize(), length);
         TrainingStep training =
             new TrainingStep(model, optimizer, Recompute.NONE, GraphMode.AUTO, warned);
+        CapturedForward forward = // where steps are: why a step cannot be has been said
+            new CapturedForward(
+                device, tokens -> Accuracy.hidden(model, tokens), training::captured, warned);
         StagedModel staged = new StagedModel(trial, model, training)) {
       int step = 0;
       boolean reached = false;
@@ -68,17 +72,19 @@ final class TrialRun {
         if (stop.getAsBoolean()) {
           return Optional.empty();
         }
-        staged.at(step);
+        if (staged.at(step)) {
+          forward.changed();
+        }
         StepMetrics metrics = training.run(i -> batches.next(), 1, rates.at(step));
         finite = metrics.finite();
         step += finite ? 1 : 0;
         if (!finite || step % budget.evaluateEvery() == 0 || step == trial.steps()) {
-          reached = budget.reached(validate(model, step, metrics.loss()));
+          reached = budget.reached(validate(model, forward, step, metrics.loss()));
         }
       }
       Map<String, Double> accuracies = new LinkedHashMap<>();
       List<Observed> observed = new ArrayList<>();
-      test(model, accuracies, observed);
+      test(model, forward, accuracies, observed);
       TrialResult.Point last = curve.get(curve.size() - 1);
       return Optional.of(
           new TrialResult(
@@ -93,19 +99,25 @@ final class TrialRun {
     }
   }
 
-  private double validate(Model model, int step, double trainingLoss) {
-    Accuracy measured = Accuracy.of(model, examples.validation(), length, budget.batchSize());
+  private double validate(Model model, CapturedForward forward, int step, double trainingLoss) {
+    Accuracy measured =
+        Accuracy.of(model, forward::run, examples.validation(), length, budget.batchSize());
     curve.add(new TrialResult.Point(step, trainingLoss, measured.loss(), measured.accuracy()));
     return measured.accuracy();
   }
 
-  private void test(Model model, Map<String, Double> accuracies, List<Observed> observed) {
+  private void test(
+      Model model,
+      CapturedForward forward,
+      Map<String, Double> accuracies,
+      List<Observed> observed) {
     List<Condition> conditions = trial.task().task().conditions();
     for (int i = 0; i < conditions.size(); i++) {
       Condition condition = conditions.get(i);
       // As many tokens at a time as in training, be they in longer examples.
       int rows = Math.max(1, budget.batchSize() * length / Math.max(length, condition.length()));
-      Accuracy measured = Accuracy.of(model, examples.test(i), condition.length(), rows);
+      Accuracy measured =
+          Accuracy.of(model, forward::run, examples.test(i), condition.length(), rows);
       accuracies.put(condition.name(), measured.accuracy());
       if (!study.measures().isEmpty()) {
         observed.add(Observing.of(model, condition.name(), measured.loss(), examples.test(i)));

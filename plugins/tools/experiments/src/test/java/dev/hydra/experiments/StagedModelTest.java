@@ -37,6 +37,7 @@ class StagedModelTest {
     Trial trial = new Trial(task, wide, 1e-3, 20, 0);
     Examples examples = new Examples(task, study.budget());
     List<Integer> sites = new ArrayList<>();
+    List<Integer> changes = new ArrayList<>();
     try (Model model =
             Model.build(
                 wide.spec(task, 0),
@@ -49,7 +50,9 @@ class StagedModelTest {
         TrainingBatches batches = new TrainingBatches(examples, 0, 4, 6);
         StagedModel staged = new StagedModel(trial, model, training)) {
       for (int step = 0; step < 20; step++) {
-        staged.at(step);
+        if (staged.at(step)) {
+          changes.add(step);
+        }
         sites.add(model.slots().size());
         assertThat(training.run(i -> batches.next(), 1, 1e-3).finite()).isTrue();
       }
@@ -57,6 +60,7 @@ class StagedModelTest {
     }
     // A feed-forward, then attention before it, then both twice.
     assertEquals(List.of(1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 4), sites.subList(0, 11));
+    assertEquals(List.of(6, 8, 10, 14), changes, "stages begin, and what is new has grown in");
   }
 
   @Test

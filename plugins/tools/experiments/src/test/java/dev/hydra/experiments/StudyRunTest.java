@@ -32,9 +32,18 @@ class StudyRunTest {
   }
 
   private final class Heard implements StudyListener {
+    private Optional<Trial> begun = Optional.empty();
+
+    @Override
+    public void began(Trial trial) {
+      begun = Optional.of(trial);
+    }
+
     @Override
     public void ended(Trial trial, TrialResult result, boolean cached, int number, int of) {
       (cached ? known : trained).add(trial);
+      assertEquals(cached ? Optional.empty() : Optional.of(trial), begun);
+      begun = Optional.empty();
       assertEquals(trained.size() + known.size(), number);
       assertEquals(10, of);
     }

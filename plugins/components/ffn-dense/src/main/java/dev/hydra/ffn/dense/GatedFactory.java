@@ -41,15 +41,12 @@ abstract class GatedFactory implements ComponentFactory<FeedForward> {
     return Optional.of(List.of());
   }
 
-  /**
-   * Three products. Kept: the input, the gate before and after activation, up, and their product;
-   * where CUDA kernels compute the gate, not that after activation.
-   */
+  /** Three products. Kept: the input, the gate and up, as CUDA kernels compute the rest again. */
   @Override
   public final Cost cost(Site site, Workload work) {
     double rows = work.tokens();
     double hidden = DenseOptions.gatedHidden(site);
     double flops = 3 * Cost.linear(rows, site.width(), hidden).flops();
-    return new Cost(flops, rows * (site.width() + 4 * hidden), 0, 0);
+    return new Cost(flops, rows * (site.width() + 2 * hidden), 0, 0);
   }
 }

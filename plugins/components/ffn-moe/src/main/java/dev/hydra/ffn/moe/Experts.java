@@ -4,6 +4,7 @@ import dev.hydra.api.Routing;
 import dev.hydra.libtorch.nn.FusedExperts;
 import dev.hydra.libtorch.nn.GatedActivation;
 import dev.hydra.libtorch.nn.GroupedLinear;
+import dev.hydra.libtorch.nn.LinearInput;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
@@ -21,7 +22,7 @@ record Experts(Tensor gateUp, Tensor down) {
    * @param ends int32 [experts]: where the rows of each expert end
    */
   Tensor forward(Tensor rows, Tensor ends) {
-    Tensor hidden = GatedActivation.SILU.ofHalves(GroupedLinear.apply(rows, gateUp, ends));
+    LinearInput hidden = GatedActivation.SILU.ofHalves(GroupedLinear.apply(rows, gateUp, ends));
     return GroupedLinear.apply(hidden, down, ends);
   }
 

@@ -85,8 +85,7 @@ public final class MoeFactory implements ComponentFactory<FeedForward> {
 
   /**
    * Three products for each chosen and each shared expert of each token. Kept of an expert: its
-   * input, gate and up, and their product; of a chosen one its output too, which the gradient of
-   * its weight needs.
+   * input, gate and up; of a chosen one its output too, which the gradient of its weight needs.
    */
   @Override
   public Cost cost(Site site, Workload work) {
@@ -96,7 +95,7 @@ public final class MoeFactory implements ComponentFactory<FeedForward> {
     int experts = site.get(EXPERTS);
     int topK = site.child(ROUTER, experts).topK();
     double units = tokens * (topK * hidden + site.get(SHARED_HIDDEN));
-    double kept = tokens * topK * 2 * width + 3 * units;
+    double kept = tokens * topK * 2 * width + 2 * units;
     return new Cost(2 * 3 * width * units, kept, 0, (experts - topK) * 3 * width * hidden);
   }
 }

@@ -13,6 +13,6 @@ import org.bytedeco.pytorch.Tensor;
 record SharedExperts(Tensor gateUp, Tensor down) {
   /** From [rows, width] to [rows, width]. */
   Tensor forward(Tensor rows) {
-    return Tensors.linear(GatedActivation.SILU.ofHalves(Tensors.linear(rows, gateUp)), down);
+    return GatedActivation.SILU.ofHalves(Tensors.linear(rows, gateUp)).linear(down);
   }
 }

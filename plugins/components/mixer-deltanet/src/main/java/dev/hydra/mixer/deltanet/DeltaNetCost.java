@@ -14,7 +14,7 @@ final class DeltaNetCost {
     Cost projections =
         Cost.linear(tokens, width, shape.projected())
             .plus(Cost.linear(tokens, width, 2 * heads))
-            .plus(Cost.linear(tokens, values, width));
+            .plus(new Cost(2 * tokens * values * width, 0, 0, 0)); // reads what is computed again
     // Convolution and silu; lengths of queries and keys; norm and gate; decays and strengths.
     double elementwise =
         (2 * kernel + 4) * channels + 5 * 2 * shape.keys() + 10 * values + 10 * heads;

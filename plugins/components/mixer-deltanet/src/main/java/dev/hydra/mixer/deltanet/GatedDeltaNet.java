@@ -85,7 +85,7 @@ final class GatedDeltaNet implements Mixer {
     Tensor gate = projected[3];
     // Kernels read it in place; a CPU computes silu faster where all of it is contiguous.
     Tensor z = gate.is_cuda() ? gate : gate.contiguous();
-    return outProjection.apply(norm.thenGated(y, z).flatten(2, 3));
+    return outProjection.apply(norm.thenGated(y, z).flattened());
   }
 
   /** A projection of x, cut into parts [batch, time, heads, size] as each key head has them. */

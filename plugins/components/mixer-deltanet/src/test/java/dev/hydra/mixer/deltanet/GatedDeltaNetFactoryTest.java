@@ -114,10 +114,10 @@ class GatedDeltaNetFactoryTest {
             Mixers.create("head-dim = 17, heads = 1, value-dim = 16", WIDTH);
         StandaloneComponent even =
             Mixers.create("head-dim = 16, heads = 1, value-dim = 16", WIDTH)) {
-      // Channels of the convolution 3 each, lengths, what the rule takes; norm, gate, projection.
+      // Channels of the convolution 3 each, lengths, what the rule takes; norm and gate.
       double oddKept = 640 * (3 * (34 + 16) + 4 * 17 + 2 * 17 + 4 * 16 + 6);
       double evenKept = 640 * (3 * (32 + 16) + 4 * 16 + 2 * 16 + 4 * 16 + 6);
-      double projections = 640 * (2 * WIDTH + 16);
+      double projections = 640 * 2 * WIDTH;
       assertEquals(
           projections + oddKept + 11 * 17 * 16, odd.cost(Workload.sequence(640)).activations());
       assertEquals(projections + evenKept, even.cost(Workload.sequence(640)).activations());

@@ -2,6 +2,7 @@ package dev.hydra.mixer.mamba;
 
 import dev.hydra.api.Site;
 import dev.hydra.libtorch.nn.GatedActivation;
+import dev.hydra.libtorch.nn.LinearInput;
 import dev.hydra.libtorch.nn.RmsNorm;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
@@ -32,7 +33,7 @@ record GatedNorm(Place place, Optional<RmsNorm> norm) {
   }
 
   /** [batch, time, channels], twice, to the same. */
-  Tensor forward(Tensor y, Tensor z) {
+  LinearInput forward(Tensor y, Tensor z) {
     return norm.map(n -> place == Place.BEFORE_GATE ? n.thenGated(y, z) : n.ofGated(y, z))
         .orElseGet(() -> GatedActivation.SILU.apply(z, y));
   }

@@ -5,6 +5,9 @@ import dev.hydra.api.Workload;
 
 /** Counts what a Mamba-2 mixer computes and keeps. */
 final class Mamba2Cost {
+  /** Multiprocessors of the device whose kernels are counted: an H100 or H200. */
+  private static final int MULTIPROCESSORS = 132;
+
   private Mamba2Cost() {}
 
   static Cost of(Mamba2Shape shape, int width, int kernel, int chunk, Workload work) {
@@ -13,13 +16,13 @@ final class Mamba2Cost {
     double channels = shape.convChannels();
     double projected = shape.projected();
     double state = inner * shape.state();
+    // What the second one reads is computed again.
     Cost projections =
-        Cost.linear(tokens, width, projected).plus(Cost.linear(tokens, inner, width));
+        Cost.linear(tokens, width, projected).plus(new Cost(2 * tokens * inner * width, 0, 0, 0));
     // Convolution; silu, skip, gate and norm are a few operations per channel.
     double elementwise = tokens * (2 * kernel * channels + 4 * channels + 12 * inner);
-    // What CUDA kernels keep beside the inputs of projections: what the first gives, and what the
-    // convolution and the SSD give, and four float32 numbers per step. States between chunks are
-    // computed again, but where heads are few.
+    // What CUDA kernels keep beside the input of the first projection: what that, the convolution
+    // and the SSD give, and four float32 numbers per step.
     double kept = tokens * (projected + channels + inner + 8.0 * shape.heads());
     Cost around = new Cost(elementwise, kept, state + channels * (kernel - 1), 0);
     return projections.plus(around).plus(tokens == 1 ? step(state) : scan(shape, chunk, tokens));
@@ -30,7 +33,10 @@ final class Mamba2Cost {
     return new Cost(6 * state, 0, 0, 0);
   }
 
-  /** The products of {@link Ssd#chunked}. */
+  /**
+   * The products of {@link Ssd#chunked}, and what the kernels keep of states between chunks: those
+   * of one sequence with few heads; more are computed again.
+   */
   private static Cost scan(Mamba2Shape shape, int chunk, double tokens) {
     double size = Math.min(chunk, tokens);
     double chunks = Math.ceil(tokens / size);
@@ -41,6 +47,9 @@ final class Mamba2Cost {
     double addedAndRead = 4 * tokens * inner * shape.state();
     double passing = 2 * Math.min(chunks, ChunkRecurrence.BLOCK) * states;
     double masks = 4 * tokens * size * shape.heads();
-    return new Cost(scores + mixing + addedAndRead + passing + masks, 0, 0, 0);
+    SsdTiles tiles =
+        SsdTiles.of(false, shape.headDim(), shape.state(), shape.heads(), MULTIPROCESSORS);
+    double kept = tiles.onePass() ? 0 : Math.ceil(tokens / tiles.chunk()) * inner * shape.state();
+    return new Cost(scores + mixing + addedAndRead + passing + masks, kept, 0, 0);
   }
 }

@@ -39,10 +39,12 @@ final class MambaCost {
     double elementwise = tokens * (2 * kernel + 4 + 12) * inner;
     // Decay (2), dt * x * B (1), its sum with what is left (2), read-out (2).
     double scan = tokens * 7 * state;
-    // Round the convolution 3 per channel; dt and its softplus, y, skip and gate 7; B and C.
+    // Round the convolution 3 per channel; dt and its softplus, y, skip and gate 7; B and C. What
+    // the projection reads is computed again.
     double kept = tokens * (10 * inner + 2 * shape.state());
     double between = tokens == 1 ? state : Math.ceil(tokens / chunk) * state;
-    return Cost.linear(tokens, inner, site.width())
-        .plus(new Cost(elementwise + scan, kept + between, state + inner * (kernel - 1), 0));
+    double projection = 2 * tokens * inner * site.width();
+    return new Cost(
+        elementwise + scan + projection, kept + between, state + inner * (kernel - 1), 0);
   }
 }

@@ -124,6 +124,18 @@ class Mamba2FactoryTest {
   }
 
   @Test
+  void costCountsStatesBetweenChunksWhereHeadsAreFew() {
+    try (StandaloneComponent few = create("state = 32, head-dim = 16");
+        StandaloneComponent many = create("state = 32, head-dim = 1")) {
+      // Input, what it is projected to, convolved channels, y, and 4 float32 numbers a head.
+      double ofFew = 1000 * (64 + 328 + 192 + 128 + 8 * 8) + 8 * 128 * 32;
+      double ofMany = 1000 * (64 + 448 + 192 + 128 + 8 * 128);
+      assertEquals(ofFew, few.cost(Workload.sequence(1000)).activations());
+      assertEquals(ofMany, many.cost(Workload.sequence(1000)).activations());
+    }
+  }
+
+  @Test
   void costIsLinearInTimeAndStateConstant() {
     try (StandaloneComponent mixer = create("state = 32, head-dim = 16")) {
       Cost decoding = mixer.cost(new Workload(1, 10_000));

@@ -36,6 +36,10 @@ public final class BatchState implements AutoCloseable {
   private int width;
   private boolean capturing;
   private long epoch;
+
+  /** More tokens of every row that there is room for at least. */
+  private long spare;
+
   private @Nullable Tensor positions;
 
   /**
@@ -181,15 +185,23 @@ public final class BatchState implements AutoCloseable {
 
   private void rowsChanged() {
     width = rows.size();
+    spare = 0;
     sites.values().forEach(DecodingState::rowsChanged);
   }
 
   /** Makes room for one more token of every row. */
   public void reserve() {
-    if (capturing) {
-      return;
+    if (!capturing && !hasRoom()) {
+      sites.values().forEach(DecodingState::reserve);
     }
-    sites.values().forEach(DecodingState::reserve);
+  }
+
+  /** Says whether there is room for one more token of every row. */
+  public boolean hasRoom() {
+    if (spare == 0) {
+      spare = sites.values().stream().mapToLong(DecodingState::spare).min().orElse(Long.MAX_VALUE);
+    }
+    return spare > 0;
   }
 
   /** Returns a component that does not declare its state, if there is one. */
@@ -222,6 +234,7 @@ public final class BatchState implements AutoCloseable {
   /** Says that such a forward has been computed: every row has one more token. */
   public void replayed() {
     rows.forEach(row -> row.advance(1));
+    spare = Math.max(0, spare - 1);
   }
 
   /** Moves the position of every row on by one token. */
@@ -235,7 +248,7 @@ public final class BatchState implements AutoCloseable {
           });
     }
     if (!capturing) {
-      rows.forEach(row -> row.advance(1));
+      replayed();
     }
   }
 

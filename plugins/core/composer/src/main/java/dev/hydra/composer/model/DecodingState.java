@@ -19,6 +19,9 @@ final class DecodingState implements StateCache, AutoCloseable {
   /** Entries that a buffer of growing size has room for at first. */
   private static final long FIRST_ENTRIES = 256;
 
+  /** Tokens that are looked ahead for, so that not every step looks at every row. */
+  private static final long AHEAD = 64;
+
   /** The tokens of each row that came before the first one that the site knows of. */
   private static final String BEGIN = " begin";
 
@@ -152,16 +155,36 @@ final class DecodingState implements StateCache, AutoCloseable {
 
   /** Makes room for one more token of every row. */
   void reserve() {
-    long longest = 0;
-    for (int i = 0; i < batch.rows().size(); i++) {
-      longest = Math.max(longest, row(i).position());
-    }
+    long longest = longest();
     for (StateSpec spec : specs.values()) {
       Tensor buffer = buffers.get(spec.name());
       if (spec.growing() && buffer != null) {
         fit(spec, buffer, longest);
       }
     }
+  }
+
+  /** Returns how many more tokens of every row there is room for: many, one or none. */
+  long spare() {
+    long longest = longest();
+    return fits(longest + AHEAD) ? AHEAD : fits(longest + 1) ? 1 : 0;
+  }
+
+  private boolean fits(long tokens) {
+    return specs.values().stream()
+        .filter(spec -> spec.growing() && buffers.containsKey(spec.name()))
+        .allMatch(
+            spec ->
+                buffer(spec.name()).size(spec.growingDimension())
+                    >= spec.growth().orElseThrow().entries(tokens));
+  }
+
+  private long longest() {
+    long longest = 0;
+    for (int i = 0; i < batch.rows().size(); i++) {
+      longest = Math.max(longest, row(i).position());
+    }
+    return longest;
   }
 
   /** Gives a row its tensors. */

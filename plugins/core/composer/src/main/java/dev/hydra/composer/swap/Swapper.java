@@ -325,8 +325,8 @@ public final class Swapper implements AutoCloseable {
   /** The extent that a candidate is tried on: what it leaves of more tokens is gone on from. */
   private static ModelState.@Nullable Extent shortest(List<ModelState> states) {
     return states.stream()
+        .min(Comparator.comparingLong(ModelState::position))
         .map(ModelState::extent)
-        .min(Comparator.comparingLong(ModelState.Extent::tokens))
         .orElse(null);
   }
 

@@ -2,7 +2,10 @@ package dev.hydra.composer.model;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.api.ComponentFactory;
 import dev.hydra.api.Cost;
@@ -23,6 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -60,12 +64,47 @@ class BatchStateTest {
     }
   }
 
+  /** Keeps a number for each token. */
+  @HydraPlugin("growing")
+  public static final class Growing implements ComponentFactory<Mixer> {
+    @Override
+    public Role role() {
+      return Role.MIXER;
+    }
+
+    @Override
+    public List<Option<?>> options() {
+      return List.of();
+    }
+
+    @Override
+    public Mixer create(Site site) {
+      return (Tensor x, Pass pass) -> x;
+    }
+
+    @Override
+    public Cost cost(Site site, Workload work) {
+      return Cost.NONE;
+    }
+
+    @Override
+    public Optional<List<StateSpec>> state(Site site) {
+      return Optional.of(List.of(StateSpec.of("seen", StateSpec.GROWING)));
+    }
+  }
+
   private static Model model() {
+    return model("keeping", new Keeping());
+  }
+
+  private static Model model(String mixer, ComponentFactory<?> component) {
     return Model.build(
         ModelSpec.read(
             Texts.config(
-                "model { vocab-size = 11, width = 4, depth = 1, block.paths = [{mixer=keeping}] }")),
-        Models.components(new Keeping()),
+                "model { vocab-size = 11, width = 4, depth = 1, block.paths = [{mixer="
+                    + mixer
+                    + "}] }")),
+        Models.components(component),
         new Placement(Devices.cpu(), ScalarType.Float),
         Models.SEED);
   }
@@ -94,6 +133,41 @@ class BatchStateTest {
         assertKept(first, 1, 2, 3, 4);
         assertKept(second, 5, 6, 7, 8);
       }
+    }
+  }
+
+  private static ModelState seen(int tokens) {
+    return ModelState.of(tokens, Map.of(SITE + "/seen", torch.ones(1, tokens)));
+  }
+
+  /** Steps are replayed, which the batch is told of: the longest row says when that is over. */
+  @Test
+  void thereIsRoomUntilTheLongestRowFillsItsBuffer() {
+    try (Model model = model("growing", new Growing());
+        BatchState batch = model.batch()) {
+      batch.add(seen(100));
+      for (int i = 0; i < 50; i++) {
+        assertTrue(batch.hasRoom());
+        batch.replayed();
+      }
+      batch.add(seen(250));
+      for (int i = 250; i < 256; i++) {
+        assertTrue(batch.hasRoom(), i + " tokens");
+        batch.replayed();
+      }
+      assertFalse(batch.hasRoom());
+      long epoch = batch.epoch();
+      batch.reserve();
+      assertNotEquals(epoch, batch.epoch());
+      assertTrue(batch.hasRoom());
+      epoch = batch.epoch();
+      for (int i = 256; i < 512; i++) {
+        batch.reserve();
+        batch.replayed();
+      }
+      assertEquals(epoch, batch.epoch());
+      batch.drop(1);
+      assertTrue(batch.hasRoom(), "the other one is not as long");
     }
   }
 }

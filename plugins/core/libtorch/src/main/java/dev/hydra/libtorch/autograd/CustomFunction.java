@@ -179,6 +179,11 @@ public abstract class CustomFunction {
       return entry.alias;
     }
 
+    /** Returns how many tensors are saved. */
+    public int savedCount() {
+      return saved.size();
+    }
+
     /**
      * Runs an action once backward can no longer run, before what is saved is freed, on whatever
      * thread frees the graph. Forward only.
@@ -212,6 +217,16 @@ public abstract class CustomFunction {
       this.call = call;
       this.outputs = outputs;
       this.inputs = new @Nullable Tensor[call.inputs.size()];
+    }
+
+    /** Returns how many inputs there are. */
+    public int count() {
+      return inputs.length;
+    }
+
+    /** Returns the sizes of an input. */
+    public long[] sizes(int input) {
+      return call.inputs.get(input).sizes();
     }
 
     /** Says whether the loss depends on an output; if not, its gradient is zero. */

@@ -16,6 +16,11 @@ final class TensorMetadata {
     type = Tensors.type(tensor);
   }
 
+  /** Returns the sizes. */
+  long[] sizes() {
+    return sizes.clone();
+  }
+
   /** Returns zeros of this kind, on the device of another tensor. */
   Tensor zeros(Tensor like) {
     return Tensors.zeros(like, type, sizes);

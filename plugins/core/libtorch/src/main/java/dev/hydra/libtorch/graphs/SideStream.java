@@ -5,9 +5,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.function.Supplier;
-import org.bytedeco.cuda.cudart.CUevent_st;
 import org.bytedeco.cuda.cudart.CUstream_st;
-import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.cuda.CUDAStream;
 import org.bytedeco.pytorch.global.torch_cuda;
@@ -25,27 +23,17 @@ public final class SideStream implements AutoCloseable {
 
   private final byte device;
   private final CUDAStream stream;
-  private final CUevent_st reached = new CUevent_st();
+  private final StreamEvent reached;
 
   /** Takes a stream that was given back, or else one of LibTorch's pool. */
   public SideStream(Device device) {
     this.device = device.has_index() ? device.index() : torch_cuda.current_device();
     CUDAStream used = free().poll();
     this.stream = used != null ? used : torch_cuda.getStreamFromPool(false, this.device);
-    // they stay, whatever scope is open
-    reached.retainReference();
     if (used == null) {
-      stream.retainReference();
+      stream.retainReference(); // it stays, whatever scope is open
     }
-    byte current = torch_cuda.current_device();
-    torch_cuda.set_device(this.device); // an event belongs to the device that is current
-    try {
-      CudaException.check(
-          "cudaEventCreateWithFlags",
-          cudart.cudaEventCreateWithFlags(reached, cudart.cudaEventDisableTiming));
-    } finally {
-      torch_cuda.set_device(current);
-    }
+    this.reached = new StreamEvent(this.device);
   }
 
   private Deque<CUDAStream> free() {
@@ -68,9 +56,8 @@ public final class SideStream implements AutoCloseable {
 
   /** Makes a stream wait for what another has been given. */
   private void order(CUDAStream first, CUDAStream then) {
-    CudaException.check("cudaEventRecord", cudart.cudaEventRecord(reached, first.stream()));
-    CudaException.check(
-        "cudaStreamWaitEvent", cudart.cudaStreamWaitEvent(then.stream(), reached, 0));
+    reached.record(first.stream());
+    reached.before(then.stream());
   }
 
   /** The number of its device. */
@@ -85,7 +72,6 @@ public final class SideStream implements AutoCloseable {
 
   @Override
   public void close() {
-    CudaException.check("cudaEventDestroy", cudart.cudaEventDestroy(reached));
     reached.close();
     free().push(stream);
   }

@@ -2,7 +2,6 @@ package dev.hydra.libtorch.nn;
 
 import static dev.hydra.libtorch.kernels.Kernel.strided;
 
-import dev.hydra.libtorch.autograd.CustomFunction;
 import dev.hydra.libtorch.kernels.Kernel.Grid;
 import dev.hydra.libtorch.kernels.KernelSet;
 import dev.hydra.libtorch.kernels.KernelSource;
@@ -13,13 +12,14 @@ import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A gate's activation and its product by CUDA kernels. Its twin is {@link GatedActivation#plain}.
  * Backward keeps the inputs only. Gate and up may be halves of one tensor, and then their gradients
  * are.
  */
-final class FusedGate extends CustomFunction {
+final class FusedGate extends RecomputedFunction {
   private static final KernelSet KERNELS =
       KernelSet.of(
           KernelSource.of(
@@ -95,11 +95,6 @@ final class FusedGate extends CustomFunction {
         .map(kernels -> new FusedGate(kernels, vector, inputs.length == 1, multiplier));
   }
 
-  /** Computes it of the inputs that it was chosen for: [..., hidden]. */
-  Tensor compute(Tensor... inputs) {
-    return apply(inputs)[0];
-  }
-
   @Override
   protected Tensor[] forward(Context context, Tensor... inputs) {
     context.save(inputs);
@@ -122,7 +117,7 @@ final class FusedGate extends CustomFunction {
   }
 
   @Override
-  protected void backward(Context context, Gradients gradients) {
+  Optional<Tensor> backward(Context context, Tensor arrived, Gradients gradients, boolean again) {
     Tensor[] saved =
         halves
             ? new Tensor[] {context.saved(0)}
@@ -133,21 +128,28 @@ final class FusedGate extends CustomFunction {
       given[i] = Split.room(Rows.of(saved[i]));
     }
     Inputs to = inputs(given);
+    long hidden = in.gate.size(1);
+    Tensor dOut = Rows.fit(vector, arrived.reshape(-1, hidden));
+    @Nullable Tensor out =
+        again ? Tensors.empty(dOut, Tensors.type(in.gate), dOut.size(0), hidden) : null;
     kernels
         .get("gated_activation_backward")
         .launch(
             grid(in.gate),
-            strided(Rows.fit(vector, gradients.of(0))),
+            strided(dOut),
             strided(in.gate),
             strided(in.up),
             multiplier,
             strided(to.gate),
             strided(to.up),
+            out,
+            hidden,
             in.gate.size(0),
-            (int) in.gate.size(1));
+            (int) hidden);
     for (int i = 0; i < given.length; i++) {
       gradients.give(i, given[i].view(Tensors.sizes(saved[i])));
     }
+    return Optional.ofNullable(out);
   }
 
   private Inputs inputs(Tensor... tensors) {

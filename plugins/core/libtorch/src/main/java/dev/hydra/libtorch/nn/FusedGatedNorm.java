@@ -2,7 +2,6 @@ package dev.hydra.libtorch.nn;
 
 import static dev.hydra.libtorch.kernels.Kernel.strided;
 
-import dev.hydra.libtorch.autograd.CustomFunction;
 import dev.hydra.libtorch.kernels.Kernel;
 import dev.hydra.libtorch.kernels.Kernel.Grid;
 import dev.hydra.libtorch.kernels.KernelSet;
@@ -21,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * A root mean square norm and the gate {@code silu(z)}, in either order, by CUDA kernels. Its twin
  * is {@link GatedNormInput#plain}. Backward keeps the inputs and one number a unit.
  */
-final class FusedGatedNorm extends CustomFunction {
+final class FusedGatedNorm extends RecomputedFunction {
   private static final KernelSet FORWARD = KernelSet.of(program("gated_norm.cu"));
   private static final KernelSet BACKWARD =
       KernelSet.of(program("gated_norm_backward.cu"), ColumnSums.SOURCE);
@@ -117,15 +116,6 @@ final class FusedGatedNorm extends CustomFunction {
     return macros;
   }
 
-  /**
-   * Computes it.
-   *
-   * @param in the input that it was chosen for
-   */
-  Tensor compute(GatedNormInput in) {
-    return apply(in.norm().x(), in.z(), in.norm().weight().orElseThrow())[0];
-  }
-
   @Override
   protected Tensor[] forward(Context context, Tensor... inputs) {
     Tensor x = Rows.of(inputs[X]);
@@ -153,15 +143,14 @@ final class FusedGatedNorm extends CustomFunction {
   }
 
   @Override
-  protected void backward(Context context, Gradients gradients) {
-    Tensor arrived = gradients.of(0);
-    Tensor dy = Rows.fit(backwardUnits.vector(), arrived);
+  Optional<Tensor> backward(Context context, Tensor arrived, Gradients gradients, boolean again) {
     Tensor x = context.saved(X);
     Tensor z = context.saved(Z);
     Tensor weight = context.saved(WEIGHT);
     long rows = x.size(0);
     long channels = x.size(1);
-    long[] sizes = Tensors.sizes(arrived);
+    Tensor dy = Rows.fit(backwardUnits.vector(), arrived.reshape(rows, channels));
+    @Nullable Tensor y = again ? Tensors.empty(x, Tensors.type(x), rows, channels) : null;
     Tensor dx = Split.room(x);
     Tensor dz = Split.room(z);
     Kernel kernel = backward.get("gated_norm_backward");
@@ -178,16 +167,19 @@ final class FusedGatedNorm extends CustomFunction {
         weightStride(),
         strided(dx),
         strided(dz),
+        y,
+        channels,
         partials,
         rows,
         groups,
         width);
-    gradients.give(X, dx.view(sizes));
-    gradients.give(Z, dz.view(sizes));
+    gradients.give(X, dx.view(gradients.sizes(X)));
+    gradients.give(Z, dz.view(gradients.sizes(Z)));
     if (partials != null) {
       Tensor perWeight = own ? partials : partials.view(-1, width);
       gradients.give(WEIGHT, ColumnSums.of(backward, perWeight, Tensors.type(weight)));
     }
+    return Optional.ofNullable(y);
   }
 
   /** From the weights of a group to those of the next. */

@@ -69,9 +69,23 @@ public final class FusedTrials {
           return summed.normed().add(summed.sum());
         });
     operators.put(
-        "gated RMS norm", in -> new RmsNorm(scale(in[2]), 3, EPSILON).ofGated(in[0], in[1]));
-    operators.put("SwiGLU", in -> GatedActivation.SILU.apply(in[0], in[1]));
-    operators.put("GEGLU", in -> GatedActivation.GELU.ofHalves(Tensors.cat(-1, in[0], in[1])));
+        "gated RMS norm",
+        in -> new RmsNorm(scale(in[2]), 3, EPSILON).ofGated(in[0], in[1]).tensor());
+    operators.put(
+        "gated RMS norm and a map",
+        in ->
+            new RmsNorm(scale(in[2]), 3, EPSILON)
+                .ofGated(in[0], in[1])
+                .linear(in[1].select(0, 0).narrow(0, 0, WIDTH)));
+    operators.put("SwiGLU", in -> GatedActivation.SILU.apply(in[0], in[1]).tensor());
+    operators.put(
+        "GEGLU", in -> GatedActivation.GELU.ofHalves(Tensors.cat(-1, in[0], in[1])).tensor());
+    operators.put(
+        "SwiGLU and a map",
+        in ->
+            GatedActivation.SILU
+                .apply(in[0], in[1])
+                .linear(in[1].select(0, 0).narrow(0, 0, WIDTH)));
     operators.put(
         "rotary positions",
         in -> rotation(in[0]).apply(heads(in[0]), Tensors.type(in[0])).flatten(2, 3));

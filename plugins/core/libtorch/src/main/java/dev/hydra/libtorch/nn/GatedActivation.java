@@ -21,15 +21,15 @@ public enum GatedActivation {
    * @param gate [..., hidden]
    * @param up of the same shape
    */
-  public Tensor apply(Tensor gate, Tensor up) {
+  public LinearInput apply(Tensor gate, Tensor up) {
     return apply(gate, up, 1);
   }
 
   /** Computes {@code f(multiplier * gate) * up}. */
-  public Tensor apply(Tensor gate, Tensor up, double multiplier) {
+  public LinearInput apply(Tensor gate, Tensor up, double multiplier) {
     return FusedGate.of(this, gate, up, multiplier)
-        .map(fused -> fused.compute(gate, up))
-        .orElseGet(() -> plain(gate, up, multiplier));
+        .map(fused -> LinearInput.of(fused, gate, up))
+        .orElseGet(() -> LinearInput.of(plain(gate, up, multiplier)));
   }
 
   /**
@@ -38,10 +38,10 @@ public enum GatedActivation {
    * @param gateUp [..., 2 hidden], the gate first
    * @return [..., hidden]
    */
-  public Tensor ofHalves(Tensor gateUp) {
+  public LinearInput ofHalves(Tensor gateUp) {
     return FusedGate.of(this, gateUp)
-        .map(fused -> fused.compute(gateUp))
-        .orElseGet(() -> plainOfHalves(gateUp));
+        .map(fused -> LinearInput.of(fused, gateUp))
+        .orElseGet(() -> LinearInput.of(plainOfHalves(gateUp)));
   }
 
   /** Computes {@link #apply} by LibTorch's operators. */

@@ -5,6 +5,7 @@ import dev.hydra.libtorch.runtime.WeightCopies;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.StringViewOptional;
@@ -59,6 +60,20 @@ public final class GroupedLinear {
         .orElseGet(() -> looped(rows, weights, ends));
   }
 
+  /** Computes the same of what need not be kept for backward, see {@link LinearInput}. */
+  public static Tensor apply(LinearInput rows, Tensor weights, Tensor ends) {
+    return rows.isRecomputed(weights) && supported(weights)
+        ? rows.mapped(recomputing(rows.rows(), weights), weights, ends)
+        : apply(rows.tensor(), weights, ends);
+  }
+
+  private static GroupedProduct recomputing(long rows, Tensor weights) {
+    return inParts(rows, weights)
+        .orElseGet(
+            () ->
+                new GroupedProduct(GroupedProduct.Products.LIBTORCH, 1, UnaryOperator.identity()));
+  }
+
   /**
    * Computes each row by a copy of its group's matrix: the host does not wait for {@code ends}, as
    * where single tokens are decoded in a captured step.
@@ -89,25 +104,28 @@ public final class GroupedLinear {
 
   /** Computes by one operator for all groups; on CUDA the host does not wait for {@code ends}. */
   static Tensor fused(Tensor rows, Tensor weights, Tensor ends) {
-    return RowParts.of(rows)
-        .flatMap(cutter -> inParts(cutter, rows, weights))
+    return inParts(rows.size(0), weights)
         .map(product -> product.apply(rows, weights, ends)[0])
         .orElseGet(() -> GroupedProduct.Products.LIBTORCH.forward(rows, weights, ends));
   }
 
-  private static Optional<GroupedProduct> inParts(RowParts cutter, Tensor rows, Tensor weights) {
+  /** That operator with gradients by parts of groups, where it takes more than one. */
+  private static Optional<GroupedProduct> inParts(long rows, Tensor weights) {
+    return RowParts.of(weights)
+        .map(cutter -> inParts(cutter, rows, weights))
+        .filter(product -> product.parts() > 1);
+  }
+
+  private static GroupedProduct inParts(RowParts cutter, long rows, Tensor weights) {
     int parts =
         RowParts.count(
             weights.size(0),
-            rows.size(0),
+            rows,
             weights.size(1),
             weights.size(2),
             cutter.kernels().gpu().multiprocessors());
-    return parts == 1
-        ? Optional.empty()
-        : Optional.of(
-            new GroupedProduct(
-                GroupedProduct.Products.LIBTORCH, parts, ends -> cutter.ends(ends, parts)));
+    return new GroupedProduct(
+        GroupedProduct.Products.LIBTORCH, parts, ends -> cutter.ends(ends, parts));
   }
 
   /**

@@ -12,7 +12,7 @@ import org.bytedeco.pytorch.Tensor;
  * has multiprocessors. Here the rows of a group are cut into parts, each of which is a group of the
  * product, and what came of the parts is added up in their order.
  */
-final class GroupedProduct extends CustomFunction {
+final class GroupedProduct extends CustomFunction implements RowMap {
   private static final Operator GROUPED_MM = Operators.find("aten::_grouped_mm", "");
 
   private static final int ROWS = 0;
@@ -73,31 +73,49 @@ final class GroupedProduct extends CustomFunction {
     this.cut = cut;
   }
 
+  /** Returns the number of parts. */
+  int parts() {
+    return parts;
+  }
+
   @Override
   protected Tensor[] forward(Context context, Tensor... inputs) {
     Tensor rows = inputs[ROWS].contiguous();
     Tensor weights = inputs[WEIGHTS].contiguous();
     context.save(rows, weights, inputs[ENDS]);
-    return new Tensor[] {products.forward(rows, weights, inputs[ENDS])};
+    return new Tensor[] {product(rows, weights, inputs[ENDS])};
   }
 
   @Override
   protected void backward(Context context, Gradients gradients) {
     Tensor arrived = gradients.of(0).contiguous();
-    Tensor rows = context.saved(ROWS);
     Tensor weights = context.saved(WEIGHTS);
     Tensor ends = context.saved(ENDS);
     if (context.needsGrad(ROWS)) {
-      gradients.give(ROWS, products.ofRows(arrived, weights, ends));
+      gradients.give(ROWS, ofRows(arrived, weights, ends));
     }
     if (context.needsGrad(WEIGHTS)) {
-      Tensor ofParts = products.ofWeights(arrived, rows, cut.apply(ends));
-      long groups = weights.size(0);
-      gradients.give(
-          WEIGHTS,
-          parts == 1
-              ? ofParts
-              : ofParts.view(groups, parts, weights.size(1), weights.size(2)).sum(1));
+      gradients.give(WEIGHTS, ofWeights(arrived, context.saved(ROWS), weights, ends));
     }
+  }
+
+  /** Parameters here are weights [groups, out, in] and ends int32 [groups]. */
+  @Override
+  public Tensor product(Tensor rows, Tensor... parameters) {
+    return products.forward(rows, parameters[0], parameters[1]);
+  }
+
+  @Override
+  public Tensor ofRows(Tensor arrived, Tensor... parameters) {
+    return products.ofRows(arrived, parameters[0], parameters[1]);
+  }
+
+  @Override
+  public Tensor ofWeights(Tensor arrived, Tensor rows, Tensor... parameters) {
+    Tensor weights = parameters[0];
+    Tensor ofParts = products.ofWeights(arrived, rows, cut.apply(parameters[1]));
+    return parts == 1
+        ? ofParts
+        : ofParts.view(weights.size(0), parts, weights.size(1), weights.size(2)).sum(1);
   }
 }

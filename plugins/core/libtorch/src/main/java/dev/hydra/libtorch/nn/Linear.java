@@ -43,6 +43,15 @@ public record Linear(Tensor weight, Optional<Tensor> bias) {
         .orElseGet(() -> applyPlain(x));
   }
 
+  /** Applies the map to what it need not keep for backward, see {@link LinearInput}. */
+  public Tensor apply(LinearInput x) {
+    if (!x.isRecomputed(weight)) {
+      return apply(x.tensor());
+    }
+    return bias.map(b -> x.mapped(RowMap.DENSE, weight, b))
+        .orElseGet(() -> x.mapped(RowMap.DENSE, weight));
+  }
+
   /** Applies maps to the same x, a few rows by one kernel. */
   public static Tensor[] applyAll(Tensor x, Linear... maps) {
     return FewRows.of(x, maps)

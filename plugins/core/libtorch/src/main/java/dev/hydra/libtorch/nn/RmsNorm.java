@@ -32,7 +32,7 @@ public record RmsNorm(Tensor weight, long groups, double epsilon) {
    * @param x [..., channels]
    * @param z of the same shape
    */
-  public Tensor ofGated(Tensor x, Tensor z) {
+  public LinearInput ofGated(Tensor x, Tensor z) {
     return gated(x, z, false);
   }
 
@@ -43,13 +43,15 @@ public record RmsNorm(Tensor weight, long groups, double epsilon) {
    *     each on its own, by the same weights
    * @param z of the same shape
    */
-  public Tensor thenGated(Tensor x, Tensor z) {
+  public LinearInput thenGated(Tensor x, Tensor z) {
     return gated(x, z, true);
   }
 
-  private Tensor gated(Tensor x, Tensor z, boolean normFirst) {
+  private LinearInput gated(Tensor x, Tensor z, boolean normFirst) {
     GatedNormInput in = new GatedNormInput(input(x), z, normFirst);
-    return FusedGatedNorm.of(in).map(fused -> fused.compute(in)).orElseGet(in::plain);
+    return FusedGatedNorm.of(in)
+        .map(fused -> LinearInput.of(fused, x, z, weight))
+        .orElseGet(() -> LinearInput.of(in.plain()));
   }
 
   private NormInput input(Tensor x) {

@@ -28,12 +28,17 @@ public record CudaOutOfMemory(
     OptionalDouble used) {
   private static final String BEGIN = "CUDA out of memory";
 
-  /** LibTorch's allocator, other calls of CUDA by LibTorch, its matrix products, and the driver. */
+  /**
+   * LibTorch's allocator, other calls of CUDA by LibTorch, its matrix products and cuDNN's, the
+   * driver, and the runtime, which has to place a graph.
+   */
   private static final List<Pattern> SIGNS =
       List.of(
           Pattern.compile(BEGIN),
           Pattern.compile("CUDA error: out of memory"),
-          Pattern.compile("CUBLAS_STATUS_ALLOC_FAILED"),
+          Pattern.compile("CUDA driver error: out of memory"),
+          Pattern.compile("CU(BLAS|DNN)_STATUS_ALLOC_FAILED"),
+          Pattern.compile("cudaErrorMemoryAllocation"),
           Pattern.compile("^CUDA .*: out of memory", Pattern.DOTALL));
 
   private static final String SIZE = "(\\d[\\d.]*) (bytes|KiB|MiB|GiB)";

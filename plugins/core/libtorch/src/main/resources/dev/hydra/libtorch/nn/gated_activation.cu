@@ -1,6 +1,7 @@
 // The gate of a gated feed-forward: out = f(multiplier * gate) * up, where f is
 // ACTIVATION 0: silu (SwiGLU), 1: gelu by erf (GEGLU). gate and up may be halves of
-// one tensor (row strides), and so may their gradients. Backward computes f again from gate.
+// one tensor (row strides), and so may their gradients. Backward computes f again from gate,
+// and where out is given, what forward did.
 //
 // A thread takes one vector of VECTOR elements: hidden, the strides and the addresses must be
 // multiples of it.
@@ -49,21 +50,23 @@ extern "C" __global__ void __launch_bounds__(THREADS) gated_activation_backward(
     const Element* __restrict__ dout, long long dout_row, const Element* __restrict__ gate,
     long long gate_row, const Element* __restrict__ up, long long up_row, float multiplier,
     Element* __restrict__ dgate, long long dgate_row, Element* __restrict__ dup, long long dup_row,
-    long long rows, int hidden) {
+    Element* __restrict__ out, long long out_row, long long rows, int hidden) {
   unsigned vectors = hidden / VECTOR, i = blockIdx.x * THREADS + threadIdx.x;
   long long row = i / vectors;
   int column = (i - (unsigned)row * vectors) * VECTOR;
   if (row >= rows) return;
-  float d[VECTOR], g[VECTOR], u[VECTOR];
+  float d[VECTOR], g[VECTOR], u[VECTOR], again[VECTOR];
   load_floats<VECTOR>(dout + row * dout_row + column, d);
   load_floats<VECTOR>(gate + row * gate_row + column, g);
   load_floats<VECTOR>(up + row * up_row + column, u);
 #pragma unroll
   for (int v = 0; v < VECTOR; v++) {
     Curve at = activation(multiplier * g[v]);
+    again[v] = u[v] * at.value;
     g[v] = d[v] * u[v] * at.slope * multiplier;
     u[v] = d[v] * at.value;
   }
   store(dgate + row * dgate_row + column, g);
   store(dup + row * dup_row + column, u);
+  if (out) store(out + row * out_row + column, again);
 }

@@ -4,6 +4,7 @@
 //   norm first (n = x r):   dn = dy w g,  dx = r (dn - n m(dn n)),  dz = dy w n silu'(z),
 //                           dw = sum over rows of dy g n
 // In both, dy w times (x g r) is the product whose mean is taken, and dy times it goes to dw.
+// Where y is given, what forward wrote is written again, by the same products in the same order.
 // dweight goes through partials[gridDim.x][groups * width] as in rms_norm_backward.cu.
 //
 // Options, grid and strides as in gated_norm.cu.
@@ -19,8 +20,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) gated_norm_backw
     const Element* __restrict__ dy, long long dy_row, const Element* __restrict__ x,
     long long x_row, const Element* __restrict__ z, long long z_row, const float* __restrict__ rstd,
     const Weight* __restrict__ weight, long long weight_group, Element* __restrict__ dx,
-    long long dx_row, Element* __restrict__ dz, long long dz_row, float* __restrict__ partials,
-    long long rows, int groups, int width) {
+    long long dx_row, Element* __restrict__ dz, long long dz_row, Element* __restrict__ y,
+    long long y_row, float* __restrict__ partials, long long rows, int groups, int width) {
   __shared__ float slots[2][WARPS];
   int lane = threadIdx.x % LANES, group = blockIdx.y, turn = 0;
   int columns[ITEMS];
@@ -42,6 +43,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) gated_norm_backw
   z += base;
   dx += base;
   dz += base;
+  if (y) y += base;
 
   auto fetch = [&](long long row) {
     Row fetched;
@@ -87,7 +89,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) gated_norm_backw
 #pragma unroll
       for (int i = 0; i < ITEMS; i++) {
         if (columns[i] < width) {
-          float d[VECTOR], xs[VECTOR], zs[VECTOR], to_x[VECTOR], to_z[VECTOR];
+          float d[VECTOR], xs[VECTOR], zs[VECTOR], to_x[VECTOR], to_z[VECTOR], again[VECTOR];
           now.dy[i].unpack(d);
           now.x[i].unpack(xs);
           now.z[i].unpack(zs);
@@ -97,6 +99,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) gated_norm_backw
             float logistic = sigmoid(zs[v]);
             float gate = zs[v] * logistic, slope = silu_slope(zs[v], logistic);
             float flow = d[v] * scale[i][v];
+            again[v] = xs[v] * gate * (inverse * scale[i][v]);
             if (NORM_FIRST) {
               float n = xs[v] * inverse;
               to_x[v] = inverse * (flow * gate - n * mean);
@@ -109,6 +112,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) gated_norm_backw
           }
           store(dx + row * dx_row + columns[i], to_x);
           store(dz + row * dz_row + columns[i], to_z);
+          if (y) store(y + row * y_row + columns[i], again);
         }
       }
     }

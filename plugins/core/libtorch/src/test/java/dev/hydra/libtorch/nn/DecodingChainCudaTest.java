@@ -55,7 +55,7 @@ class DecodingChainCudaTest {
       Tensor normed = after(norm.apply(x), alone);
       Tensor[] both = Linear.applyAll(normed, gate, up);
       after(both[0], alone);
-      Tensor gated = after(GatedActivation.SILU.apply(both[0], both[1]), alone);
+      Tensor gated = after(GatedActivation.SILU.apply(both[0], both[1]).tensor(), alone);
       return after(down.apply(gated), alone);
     }
 

@@ -90,8 +90,10 @@ class FusedSplitTest {
     return new Tensor[] {
       FusedConv.of(conv).orElseThrow().compute(conv, Optional.empty()),
       FusedNorm.of(norm(parts[1], type)).orElseThrow().compute(norm(parts[1], type))[0],
-      FusedGatedNorm.of(gated).orElseThrow().compute(gated),
-      GatedActivation.SILU.apply(parts[3], parts[4].cos())
+      FusedGatedNorm.of(gated)
+          .orElseThrow()
+          .apply(gated.norm().x(), gated.z(), gated.norm().weight().orElseThrow())[0],
+      GatedActivation.SILU.apply(parts[3], parts[4].cos()).tensor()
     };
   }
 

@@ -54,6 +54,9 @@ class CudaOutOfMemoryTest {
       strings = {
         "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported",
         "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "CUDA driver error: out of memory",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "cudaGraphLaunch failed: out of memory (cudaErrorMemoryAllocation)",
         "CUDA kernel ssd: it cannot be loaded: out of memory"
       })
   void knowsTextsWithoutFigures(String text) {

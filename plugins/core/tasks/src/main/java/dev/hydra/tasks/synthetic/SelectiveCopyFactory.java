@@ -4,6 +4,7 @@ import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Option;
 import dev.hydra.api.Settings;
 import dev.hydra.tasks.Condition;
+import dev.hydra.tasks.Draw;
 import dev.hydra.tasks.Example;
 import dev.hydra.tasks.Task;
 import dev.hydra.tasks.TaskContext;

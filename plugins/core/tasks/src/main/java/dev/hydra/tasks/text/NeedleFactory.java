@@ -4,6 +4,7 @@ import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Option;
 import dev.hydra.api.Settings;
 import dev.hydra.tasks.Condition;
+import dev.hydra.tasks.Draw;
 import dev.hydra.tasks.Example;
 import dev.hydra.tasks.Split;
 import dev.hydra.tasks.Task;
@@ -20,6 +21,9 @@ import java.util.stream.IntStream;
  * with others of other names, and at its end the number of the name is asked for, digit by digit.
  * Each length of the text is a condition; the needle may stand anywhere in it. What is tested
  * stands in parts of the text that are not trained on.
+ *
+ * <p>Several needles may be asked for, one after the other. Only the first answer is measured, as
+ * those after it can be guessed from fewer numbers.
  */
 @HydraPlugin("needle")
 public final class NeedleFactory implements TaskFactory {
@@ -35,9 +39,13 @@ public final class NeedleFactory implements TaskFactory {
           .where(all -> all.isEmpty() || positive(all), "numbers above 0")
           .orElse(List.of(2048, 4096));
   static final Option<Integer> NEEDLES =
-      Option.integer("needles", "needles in the text, of which one is asked for")
+      Option.integer("needles", "needles in the text").atLeast(1).orElse(2);
+  static final Option<Integer> QUESTIONS =
+      Option.integer(
+              "questions",
+              "needles that are asked for; all but the first are trained on, but not measured")
           .atLeast(1)
-          .orElse(2);
+          .orElse(1);
   static final Option<Integer> NAMES =
       Option.integer("names", "names that there are, letters").between(1, 26).orElse(26);
   static final Option<Integer> DIGITS =
@@ -52,7 +60,7 @@ public final class NeedleFactory implements TaskFactory {
 
   @Override
   public List<Option<?>> options() {
-    return List.of(FILE, LENGTHS, LONGER, NEEDLES, NAMES, DIGITS);
+    return List.of(FILE, LENGTHS, LONGER, NEEDLES, QUESTIONS, NAMES, DIGITS);
   }
 
   @Override
@@ -67,12 +75,16 @@ public final class NeedleFactory implements TaskFactory {
     if (settings.get(NEEDLES) > settings.get(NAMES)) {
       throw settings.invalid(NEEDLES, "must be at most names = " + settings.get(NAMES));
     }
+    if (settings.get(QUESTIONS) > settings.get(NEEDLES)) {
+      throw settings.invalid(QUESTIONS, "must be at most needles = " + settings.get(NEEDLES));
+    }
     Needle needle =
         new Needle(
             text,
             settings.get(LENGTHS),
             settings.get(LONGER),
             settings.get(NEEDLES),
+            settings.get(QUESTIONS),
             settings.get(NAMES),
             settings.get(DIGITS));
     for (Option<List<Integer>> option : List.of(LENGTHS, LONGER)) {
@@ -81,7 +93,7 @@ public final class NeedleFactory implements TaskFactory {
           throw settings.invalid(
               option,
               length
-                  + " is not between the needles' own "
+                  + " is not between the needles' and questions' own "
                   + -needle.hay(0)
                   + " and what the parts of the text have, "
                   + text.longest());
@@ -96,6 +108,7 @@ public final class NeedleFactory implements TaskFactory {
       List<Integer> trained,
       List<Integer> longer,
       int needles,
+      int questions,
       int names,
       int digits)
       implements Task {
@@ -131,8 +144,8 @@ public final class NeedleFactory implements TaskFactory {
 
     /** Returns the bytes of the text in an example of so many; below 0 if it has no room. */
     int hay(int length) {
-      int asked = question(0).length() + digits - 1; // the last digit is not read
-      return length - needles * sentence(0, 0).length - asked;
+      int unread = 2; // the last digit and full stop of the example
+      return length - (needles + questions) * sentence(0, 0).length + unread;
     }
 
     @Override
@@ -147,13 +160,7 @@ public final class NeedleFactory implements TaskFactory {
               ? trained.get(condition)
               : longer.get(condition - trained.size());
       int[] hay = text.window(hay(length), split, random);
-      List<Integer> name = new ArrayList<>();
-      while (name.size() < needles) {
-        int drawn = random.nextInt(names);
-        if (!name.contains(drawn)) {
-          name.add(drawn);
-        }
-      }
+      int[] name = Draw.distinct(needles, names, random);
       int bound = IntStream.range(0, digits).reduce(1, (power, i) -> power * TEN);
       int[] number = random.ints(needles, 0, bound).toArray();
       int[] place = random.ints(needles, 0, hay.length + 1).sorted().toArray();
@@ -161,18 +168,29 @@ public final class NeedleFactory implements TaskFactory {
       int next = 0;
       for (int i = 0; i <= hay.length; i++) {
         while (next < needles && place[next] == i) {
-          example.read(sentence(name.get(next), number[next]));
+          example.read(sentence(name[next], number[next]));
           next++;
         }
         if (i < hay.length) {
           example.read(hay[i]);
         }
       }
-      int asked = random.nextInt(needles);
-      return example
-          .read(Bytes.of(question(name.get(asked))))
-          .answer(Bytes.of(number(number[asked])))
-          .build();
+      int[] asked = Draw.distinct(questions, needles, random);
+      example.read(Bytes.of(question(name[asked[0]])));
+      example.answer(Bytes.of(number(number[asked[0]])));
+      for (int i = 1; i < questions; i++) {
+        String before = number(number[asked[i - 1]]);
+        example.read(Bytes.of(before.substring(digits - 1) + "." + question(name[asked[i]])));
+        train(example, Bytes.of(number(number[asked[i]])));
+      }
+      return example.build();
+    }
+
+    private static void train(Example.Builder example, int[] answer) {
+      example.train(answer[0]);
+      for (int i = 1; i < answer.length; i++) {
+        example.read(answer[i - 1]).train(answer[i]);
+      }
     }
   }
 }

@@ -12,7 +12,11 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeEach;
@@ -73,6 +77,43 @@ class NeedleTest {
   }
 
   @Test
+  void otherNeedlesAreAskedForAfterItAndNotMeasured() {
+    Pattern needle = Pattern.compile(" The number of ([A-Z]) is (\\d\\d)\\.");
+    for (int seed = 0; seed < 20; seed++) {
+      Example example =
+          Tasks.example(task(OPTIONS + ", lengths = [200], needles = 4, questions = 3"), 1, seed);
+      assertEquals(300, example.length());
+      StringBuilder read = new StringBuilder();
+      for (int token : example.tokens()) {
+        read.append((char) token);
+      }
+      Matcher found = needle.matcher(read);
+      Map<String, String> numbers = new LinkedHashMap<>();
+      List<String> asked = new ArrayList<>();
+      while (found.find()) {
+        if (numbers.putIfAbsent(found.group(1), found.group(2)) != null) {
+          asked.add(found.group(1));
+          assertEquals(numbers.get(found.group(1)), found.group(2)); // as it was said
+        }
+      }
+      asked.add(read.substring(read.lastIndexOf("of ") + 3).substring(0, 1));
+      assertEquals(4, numbers.size());
+      assertEquals(3, Set.copyOf(asked).size());
+      assertEquals(1, example.answerCount());
+      StringBuilder predicted = new StringBuilder();
+      StringBuilder measured = new StringBuilder();
+      for (int i = 0; i < example.length(); i++) {
+        if (example.targets()[i] != Example.NONE) {
+          predicted.append((char) example.targets()[i]);
+          measured.append(example.answers()[i] == 0 ? (char) example.targets()[i] : "");
+        }
+      }
+      assertEquals(String.join("", asked.stream().map(numbers::get).toList()), "" + predicted);
+      assertEquals(numbers.get(asked.get(0)), "" + measured);
+    }
+  }
+
+  @Test
   void mistakesAreNamed() {
     assertThat(problem("file = none.txt")).contains("file", "none.txt");
     assertThat(problem("file = a.txt, lengths = [20]")).contains("lengths", "20 is not between");
@@ -80,6 +121,8 @@ class NeedleTest {
         .contains("longer", "4000");
     assertThat(problem("file = a.txt, lengths = [200], longer = [], needles = 5, names = 4"))
         .contains("at most names = 4");
+    assertThat(problem("file = a.txt, lengths = [200], longer = [], needles = 2, questions = 3"))
+        .contains("questions", "at most needles = 2");
   }
 
   private String problem(String options) {

@@ -8,6 +8,7 @@ import dev.hydra.data.Dataset;
 import dev.hydra.data.Tokenizer;
 import dev.hydra.data.ValidationSet;
 import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.graphs.CapturedForward;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.trainer.step.LanguageLoss;
 import dev.hydra.trainer.step.TokenWindows;
@@ -17,7 +18,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
@@ -28,6 +31,13 @@ public final class Evaluator {
   private final List<ValidationSet> sets;
   private final int batchSize;
   private final @Nullable Swapper swapper;
+  private final Capture capture;
+  private boolean refused;
+
+  /** Whether a forward may be captured, asked before each, and who hears why one cannot be. */
+  private record Capture(BooleanSupplier wanted, Consumer<String> warned) {
+    static final Capture NONE = new Capture(() -> false, why -> {});
+  }
 
   /** Hears how far an evaluation is. */
   @FunctionalInterface
@@ -43,7 +53,7 @@ public final class Evaluator {
 
   /** Creates an evaluator on some sets, {@code batchSize} windows at a time. */
   public Evaluator(Model model, Tokenizer tokenizer, List<ValidationSet> sets, int batchSize) {
-    this(model, tokenizer, List.copyOf(sets), batchSize, null);
+    this(model, tokenizer, List.copyOf(sets), batchSize, null, Capture.NONE);
   }
 
   private Evaluator(
@@ -51,17 +61,30 @@ public final class Evaluator {
       Tokenizer tokenizer,
       List<ValidationSet> sets,
       int batchSize,
-      @Nullable Swapper swapper) {
+      @Nullable Swapper swapper,
+      Capture capture) {
     this.model = model;
     this.tokenizer = tokenizer;
     this.sets = sets;
     this.batchSize = batchSize;
     this.swapper = swapper;
+    this.capture = capture;
   }
 
   /** Returns an evaluator whose components may be swapped between two batches. */
   public Evaluator swapping(Swapper newSwapper) {
-    return new Evaluator(model, tokenizer, sets, batchSize, newSwapper);
+    return new Evaluator(model, tokenizer, sets, batchSize, newSwapper, capture);
+  }
+
+  /**
+   * Returns an evaluator that captures the forward as a CUDA graph, where a set has so many batches
+   * that this pays. What is observed is computed operator by operator all the same.
+   *
+   * @param wanted asked before every batch
+   * @param warned is told, once, why a forward cannot be captured
+   */
+  public Evaluator capturing(BooleanSupplier wanted, Consumer<String> warned) {
+    return new Evaluator(model, tokenizer, sets, batchSize, swapper, new Capture(wanted, warned));
   }
 
   /** Says whether there is text to score. */
@@ -96,6 +119,24 @@ public final class Evaluator {
   private Optional<Score> score(
       ValidationSet set, int limit, BooleanSupplier stop, Progress progress) {
     Choice choice = new Choice(set, limit);
+    try (CapturedForward forward = forward(CapturedForward.pays(choice.wanted))) {
+      return score(choice, forward, stop, progress);
+    }
+  }
+
+  private CapturedForward forward(boolean pays) {
+    return new CapturedForward(
+        model.placement().device(),
+        this::loss,
+        () -> pays && !refused && capture.wanted().getAsBoolean(),
+        why -> {
+          refused = true;
+          capture.warned().accept(why);
+        });
+  }
+
+  private Optional<Score> score(
+      Choice choice, CapturedForward forward, BooleanSupplier stop, Progress progress) {
     double sum = 0;
     long tokens = 0;
     long bytes = 0;
@@ -104,31 +145,35 @@ public final class Evaluator {
       if (stop.getAsBoolean()) {
         return Optional.empty();
       }
-      progress.evaluating(set.name(), i * batchSize, choice.windows());
-      boundary(i);
+      progress.evaluating(choice.set.name(), i * batchSize, choice.windows());
+      if (boundary(i)) {
+        forward.changed();
+      }
       Batch batch = choice.batch(i);
       long[] predicted = batch.predicted();
-      sum += loss(batch) * predicted.length;
+      sum += loss(forward, batch) * predicted.length;
       tokens += predicted.length;
       bytes += bytes(predicted);
       windows += batch.rows();
     }
     return Optional.of(
-        new Score(set.name(), sum / tokens, tokens, bytes, windows, set.windows().count()));
+        new Score(
+            choice.set.name(), sum / tokens, tokens, bytes, windows, choice.set.windows().count()));
   }
 
-  private double loss(Batch batch) {
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      TokenWindows windows = windows(batch);
-      try (ForwardContext forward = windows.in(ForwardContext.evaluation())) {
-        return Tensors.number(LanguageLoss.of(model, windows, forward));
-      }
+  private static double loss(CapturedForward forward, Batch batch) {
+    try (PointerScope scope = new PointerScope()) {
+      return Tensors.number(forward.run(batch.tensor()));
     }
   }
 
-  private TokenWindows windows(Batch batch) {
-    return TokenWindows.of(batch.tensor().to(model.placement().device(), ScalarType.Long));
+  /** The loss of windows as they are packed, on the model's device. */
+  private Tensor loss(Tensor packed) {
+    TokenWindows windows = TokenWindows.of(packed);
+    try (Grad off = Grad.off();
+        ForwardContext forward = windows.in(ForwardContext.evaluation())) {
+      return LanguageLoss.of(model, windows, forward);
+    }
   }
 
   /**
@@ -149,7 +194,7 @@ public final class Evaluator {
       boundary(i);
       try (PointerScope scope = new PointerScope();
           Grad off = Grad.off()) {
-        TokenWindows windows = windows(choice.batch(i));
+        TokenWindows windows = TokenWindows.of(onDevice(choice.batch(i)));
         try (ForwardContext forward = windows.in(ForwardContext.evaluation().observing())) {
           model.hidden(windows.inputs(), forward);
           forward
@@ -187,10 +232,13 @@ public final class Evaluator {
     }
   }
 
-  private void boundary(int batch) {
-    if (swapper != null) {
-      swapper.boundary(batch);
-    }
+  private Tensor onDevice(Batch batch) {
+    return batch.tensor().to(model.placement().device(), ScalarType.Long);
+  }
+
+  /** Says whether the model may be another one now. */
+  private boolean boundary(int batch) {
+    return swapper != null && swapper.boundary(batch).isPresent();
   }
 
   private int batches(int count) {

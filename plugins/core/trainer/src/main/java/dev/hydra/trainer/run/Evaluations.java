@@ -19,6 +19,7 @@ final class Evaluations {
   private final TrainingListener listener;
   private TrainerSettings settings;
   private Evaluator evaluator;
+  private long step;
 
   Evaluations(
       Model model,
@@ -34,17 +35,24 @@ final class Evaluations {
     this.log = log;
     this.listener = listener;
     this.settings = settings;
-    this.evaluator = new Evaluator(model, dataset, settings.batchSize());
+    this.evaluator = evaluator(dataset);
   }
 
   /** Goes on with the settings and the data of another stage. */
   void follow(TrainerSettings others, Dataset dataset) {
     settings = others;
-    evaluator = new Evaluator(model, dataset, others.batchSize());
+    evaluator = evaluator(dataset);
+  }
+
+  /** Forwards are captured where steps are: why a step cannot be has been said. */
+  private Evaluator evaluator(Dataset dataset) {
+    return new Evaluator(model, dataset, settings.batchSize())
+        .capturing(training::captured, why -> log.warn(step, why));
   }
 
   /** Scores the validation sets; returns nothing if there is none, or if asked to stop. */
-  List<Score> score(long step, int windows, BooleanSupplier stop) {
+  List<Score> score(long now, int windows, BooleanSupplier stop) {
+    step = now;
     if (!evaluator.possible()) {
       return List.of();
     }
@@ -55,14 +63,14 @@ final class Evaluations {
         listener.evaluated(step, score);
       }
       if (!scores.isEmpty()) {
-        scoreAverage(step, windows, stop);
+        scoreAverage(windows, stop);
       }
       return scores;
     }
   }
 
   /** Scores the average of the parameters, if there is one, beside the parameters themselves. */
-  private void scoreAverage(long step, int windows, BooleanSupplier stop) {
+  private void scoreAverage(int windows, BooleanSupplier stop) {
     if (settings.emaDecay().isEmpty()) {
       return;
     }

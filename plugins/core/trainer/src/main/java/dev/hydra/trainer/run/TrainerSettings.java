@@ -25,7 +25,7 @@ import java.util.Optional;
  * @param precision the compute type asked for
  * @param kernels whether CUDA kernels or LibTorch's operators compute what both can
  * @param recompute which blocks are computed again in backward
- * @param graph whether steps are captured as CUDA graphs
+ * @param graph whether steps, and forwards of evaluations, are captured as CUDA graphs
  * @param determinism whether the same run gives the same bits on CUDA, too
  * @param seed what parameters are drawn from
  * @param logEvery steps from one line of metrics to the next
@@ -98,7 +98,8 @@ public record TrainerSettings(
       Option.choice(
               "graph",
               GraphMode.class,
-              "on CUDA: capture the step once as a graph and replay it, or issue every operator")
+              "on CUDA: capture the step, and the forward of evaluations, once as a graph and"
+                  + " replay it, or issue every operator")
           .orElse(GraphMode.AUTO);
   private static final Option<Boolean> DETERMINISTIC =
       Option.flag(

@@ -6,13 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.libtorch.runtime.Devices;
+import dev.hydra.testing.DeviceMemory;
 import dev.hydra.trainer.run.Trials.Events;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import org.bytedeco.cuda.global.cudart;
-import org.bytedeco.javacpp.SizeTPointer;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.cuda.DeviceStats;
 import org.bytedeco.pytorch.global.torch_cuda;
@@ -111,12 +110,14 @@ class DeterminismCudaTest {
     String overrides = RUN + "trainer.precision = bf16";
     Path first = run("first", overrides, "cuda:0", false);
     torch_cuda.getAllocator().emptyCache();
-    long free = free(0);
+    long free = DeviceMemory.free(0);
     torch_cuda.getAllocator().resetPeakStats((byte) 0);
     long before = peak(0);
     Path second = run("second", overrides, "cuda:1", false);
     assertEquals(before, peak(0), "bytes of tensors on cuda:0");
-    assertTrue(free(0) >= free - (16 << 20), free + " bytes of cuda:0 were free, now " + free(0));
+    assertTrue(
+        DeviceMemory.free(0) >= free - (16 << 20),
+        free + " bytes of cuda:0 were free, now " + DeviceMemory.free(0));
     assertTrue(peak(1) > 0);
     assertSame(first, second);
     assertSame(first, run("parts", overrides, "cuda:1", true));
@@ -126,18 +127,6 @@ class DeterminismCudaTest {
   private static long peak(int device) {
     try (DeviceStats stats = torch_cuda.getAllocator().getDeviceStats((byte) device)) {
       return stats.allocated_bytes().peak();
-    }
-  }
-
-  private static long free(int device) {
-    byte before = torch_cuda.current_device();
-    torch_cuda.set_device((byte) device);
-    try (SizeTPointer free = new SizeTPointer(1);
-        SizeTPointer total = new SizeTPointer(1)) {
-      cudart.cudaMemGetInfo(free, total);
-      return free.get();
-    } finally {
-      torch_cuda.set_device(before);
     }
   }
 }

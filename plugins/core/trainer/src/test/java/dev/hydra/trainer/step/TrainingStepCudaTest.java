@@ -11,6 +11,7 @@ import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.DeviceMemory;
 import dev.hydra.testing.InScope;
 import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.Trials;
@@ -18,8 +19,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import org.bytedeco.cuda.global.cudart;
-import org.bytedeco.javacpp.SizeTPointer;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -272,21 +271,15 @@ class TrainingStepCudaTest {
         torch_cuda.getAllocator().emptyCache();
         System.gc();
         if (round == 4) {
-          free = freeBytes();
+          free = DeviceMemory.free();
           handles = Scopes.liveHandles();
         }
       }
-      assertTrue(freeBytes() >= free - (8 << 20), free + " bytes free before, " + freeBytes());
+      assertTrue(
+          DeviceMemory.free() >= free - (8 << 20),
+          free + " bytes free before, " + DeviceMemory.free());
       assertTrue(
           Scopes.liveHandles() <= handles + 20, handles + " before, " + Scopes.liveHandles());
-    }
-  }
-
-  private static long freeBytes() {
-    try (SizeTPointer free = new SizeTPointer(1);
-        SizeTPointer total = new SizeTPointer(1)) {
-      cudart.cudaMemGetInfo(free, total);
-      return free.get();
     }
   }
 }

@@ -1,15 +1,19 @@
-package dev.hydra.tasks.synthetic;
+package dev.hydra.tasks;
 
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 
-/** Draws by a random generator. */
-final class Draw {
+/** Draws what tasks have at random from a generator. */
+public final class Draw {
   private Draw() {}
 
-  /** Returns some of the numbers from 0 below a bound, all different, in random order. */
-  static int[] distinct(int count, int bound, SplittableRandom random) {
+  /**
+   * Returns some of the numbers from 0 below a bound, all different, in random order.
+   *
+   * @throws IllegalArgumentException if there are not that many
+   */
+  public static int[] distinct(int count, int bound, SplittableRandom random) {
     if (count > bound) {
       throw new IllegalArgumentException(
           "there are not " + count + " different numbers below " + bound);
@@ -25,7 +29,7 @@ final class Draw {
   }
 
   /** Puts an array in random order. */
-  static void shuffle(int[][] all, SplittableRandom random) {
+  public static void shuffle(int[][] all, SplittableRandom random) {
     for (int i = all.length - 1; i > 0; i--) {
       int other = random.nextInt(i + 1);
       int[] drawn = all[other];

@@ -45,7 +45,7 @@ final class StagedModel implements AutoCloseable {
       enter();
       changed = true;
     }
-    return !growing.isEmpty() && !grow(step) || changed;
+    return (!growing.isEmpty() && !grow(step)) || changed;
   }
 
   private int end(int of) {

@@ -60,8 +60,9 @@ class LessMemoryTest {
     assertThat(commands).hasSizeGreaterThan(10);
     for (CommandLine each : commands) {
       String name = each.getCommandSpec().qualifiedName();
-      assertThat(each.<Object>getCommand()).as(name).isInstanceOf(LessMemory.class);
-      String said = ((LessMemory) each.getCommand()).lessMemory(refused(100));
+      Object command = each.getCommand();
+      assertThat(command).as(name).isInstanceOf(LessMemory.class);
+      String said = ((LessMemory) command).lessMemory(refused(100));
       assertThat(said).as(name).startsWith("Less is taken with ").endsWith(".");
       Matcher option = OPTION.matcher(said);
       while (option.find()) {

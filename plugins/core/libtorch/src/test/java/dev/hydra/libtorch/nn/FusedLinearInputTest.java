@@ -192,7 +192,7 @@ class FusedLinearInputTest {
     int layers = 8;
     long rows = 4096;
     long width = 1024;
-    Device cuda = new Device("cuda");
+    Device cuda = new Device("cuda:0");
     long[] peaks = new long[2];
     for (int way = 0; way < 2; way++) {
       boolean kept = way == 0;

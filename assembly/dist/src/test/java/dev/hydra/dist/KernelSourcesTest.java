@@ -54,6 +54,7 @@ class KernelSourcesTest {
           Map.entry(
               "decode_attention.cu", Map.of("HEAD_DIM", 64, "GROUP", 4, "HEADS", 4, "GLOBALS", 1)),
           Map.entry("few_rows.cu", Map.of("WARPS", 8)),
+          Map.entry("few_gated_rows.cu", Map.of("WARPS", 8)),
           Map.entry("chunk_step.cu", Map.of("EXPERTS", 8, "LANES", 8, "ITEMS", 1)),
           Map.entry("slot_states.cu", Map.of("DIM", 128)),
           Map.entry("slot_read.cu", slots()),

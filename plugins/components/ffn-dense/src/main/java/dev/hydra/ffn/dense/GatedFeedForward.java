@@ -29,7 +29,6 @@ final class GatedFeedForward implements FeedForward {
 
   @Override
   public Tensor forward(Tensor x, Pass pass) {
-    Tensor[] halves = Linear.applyAll(x, gate, up);
-    return down.apply(activation.apply(halves[0], halves[1], multiplier));
+    return down.apply(activation.ofMaps(x, gate, up, multiplier));
   }
 }

@@ -87,48 +87,39 @@ record DecodingKernels(Kernels kernels, SparsePattern pattern, DenseAttention at
 
   /** Computes {@link DecodingAttention#attend}. */
   Tensor attend(Qkv added, Optional<Rotation> rotation, StateCache cache) {
-    Tensor given = VectorSize.fit(vector(Tensors.type(added.q())), added.q().contiguous());
-    long rows = given.size(0);
-    long heads = given.size(2);
+    Tensor q = added.q().contiguous();
+    long rows = q.size(0);
+    long heads = q.size(2);
     long kvHeads = added.k().size(2);
-    long headDim = given.size(3);
-    Tensor positions = cache.positions(given);
+    long headDim = q.size(3);
+    Tensor positions = cache.positions(q);
     Tensor keys = cache.get(KeptKeys.KEYS).orElseThrow();
     Tensor values = cache.get(KeptKeys.VALUES).orElseThrow();
     @Nullable Tensor globalKeys = cache.get(KeySlots.globalName(KeptKeys.KEYS)).orElse(null);
     @Nullable Tensor globalValues = cache.get(KeySlots.globalName(KeptKeys.VALUES)).orElse(null);
     int slots = (int) keys.size(1);
     int globalSlots = globalKeys == null ? 0 : (int) globalKeys.size(1);
-    long width = kvHeads * headDim;
-    Tensor q = rotation.isPresent() ? torch.empty_like(given) : given;
-    long turned = rotation.isPresent() ? heads * headDim : 0;
     @Nullable Tensor cos = rotation.map(angles -> angles.cos().contiguous()).orElse(null);
     @Nullable Tensor sin = rotation.map(angles -> angles.sin().contiguous()).orElse(null);
     long half = cos == null ? 0 : cos.size(3);
-    kernels
-        .get("decode_write")
-        .launch(
-            new Grid((turned + width + THREADS - 1) / THREADS, rows, 1, THREADS),
-            given,
-            added.k().contiguous(),
-            added.v().contiguous(),
-            cos,
-            sin,
-            cos == null || cos.size(0) == 1 ? 0L : half,
-            positions,
-            q,
-            keys,
-            values,
-            globalKeys,
-            globalValues,
-            slots,
-            globalSlots,
-            (int) turned,
-            (int) width,
-            (int) half,
-            pattern.window(),
-            pattern.every(),
-            pattern.globals());
+    if (globalSlots > 0) {
+      long width = kvHeads * headDim;
+      kernels
+          .get("decode_move")
+          .launch(
+              new Grid((width + THREADS - 1) / THREADS, rows, 1, THREADS),
+              positions,
+              keys,
+              values,
+              globalKeys,
+              globalValues,
+              slots,
+              globalSlots,
+              (int) width,
+              pattern.window(),
+              pattern.every(),
+              pattern.globals());
+    }
     int globalParts = parts(globalSlots);
     int parts = globalParts + parts(slots);
     Tensor sums = Tensors.empty(q, ScalarType.Float, rows, heads, parts, 2);
@@ -138,6 +129,11 @@ record DecodingKernels(Kernels kernels, SparsePattern pattern, DenseAttention at
         .launch(
             new Grid(parts, heads / headsOfBlock((int) (heads / kvHeads)), rows, THREADS),
             q,
+            added.k().contiguous(),
+            added.v().contiguous(),
+            cos,
+            sin,
+            cos == null || cos.size(0) == 1 ? 0L : half,
             positions,
             cache.get(KeptKeys.PADDING).orElse(null),
             keys,
@@ -150,6 +146,7 @@ record DecodingKernels(Kernels kernels, SparsePattern pattern, DenseAttention at
             globalSlots,
             globalParts,
             (int) kvHeads,
+            (int) half,
             pattern.window(),
             pattern.every(),
             (float) attention.scale(),

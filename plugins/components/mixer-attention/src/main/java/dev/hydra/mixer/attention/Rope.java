@@ -97,8 +97,8 @@ record Rope(int dims, double theta, Optional<RopeScaling> scaling) {
   private Tensor both(Tensor positions, ScalarType type) {
     double slope = -2 * Math.log(theta) / dims;
     return Optional.of(positions)
-        .filter(here -> scaling.isEmpty() && type == ScalarType.Float)
-        .flatMap(here -> RotaryAngles.of(here, dims / 2, slope))
+        .filter(here -> type == ScalarType.Float)
+        .flatMap(here -> RotaryAngles.of(here, dims / 2, slope, scaling))
         .orElseGet(() -> plain(positions, slope, type));
   }
 

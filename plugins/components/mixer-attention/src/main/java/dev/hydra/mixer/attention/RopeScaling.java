@@ -7,11 +7,9 @@ import dev.hydra.libtorch.runtime.Tensors;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
@@ -35,10 +33,36 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *     dims and theta
  * @param factor by how much the context is longer than the original
  * @param amplitude what cosines and sines are multiplied with
- * @param kept the share of each frequency that is kept, between 0 and 1, from the frequencies
- *     float64 [dims / 2]
+ * @param kept the share of each frequency that is kept
  */
-record RopeScaling(String settings, double factor, double amplitude, UnaryOperator<Tensor> kept) {
+record RopeScaling(String settings, double factor, double amplitude, Ramp kept) {
+  /**
+   * A share between 0 and 1, {@code rise * x + offset} where that is within.
+   *
+   * @param byPair whether x is the number of the pair of dimensions, instead of its frequency
+   */
+  record Ramp(boolean byPair, double rise, double offset) {
+    /** Nothing is kept. */
+    static final Ramp NONE = new Ramp(true, 0, 0);
+
+    /** Rises from 0 where {@code x factor} is {@code low} to 1 where it is {@code high}. */
+    static Ramp between(boolean byPair, double factor, double low, double high) {
+      return new Ramp(byPair, factor / (high - low), -low / (high - low));
+    }
+
+    /** Of the frequencies, float64 [dims / 2]. */
+    private Tensor of(Tensor frequencies) {
+      Tensor x =
+          byPair
+              ? Tensors.range(0, frequencies.size(0), frequencies).to(ScalarType.Double)
+              : frequencies;
+      try (Scalar zero = new Scalar(0.0);
+          Scalar one = new Scalar(1.0)) {
+        return Tensors.add(Tensors.mul(x, rise), offset).clamp_min(zero).clamp_max(one);
+      }
+    }
+  }
+
   /** The kinds of scaling. */
   enum Kind {
     NONE,
@@ -144,7 +168,7 @@ record RopeScaling(String settings, double factor, double amplitude, UnaryOperat
   }
 
   private static RopeScaling linear(Site site) {
-    return new RopeScaling(settings(site), required(site, FACTOR), 1, torch::zeros_like);
+    return new RopeScaling(settings(site), required(site, FACTOR), 1, Ramp.NONE);
   }
 
   private static RopeScaling llama3(Site site) {
@@ -157,10 +181,7 @@ record RopeScaling(String settings, double factor, double amplitude, UnaryOperat
     }
     double turns = required(site, ORIGINAL_LENGTH) / (2 * Math.PI);
     return new RopeScaling(
-        settings(site),
-        required(site, FACTOR),
-        1,
-        frequencies -> ramp(frequencies, turns, low, high));
+        settings(site), required(site, FACTOR), 1, Ramp.between(false, turns, low, high));
   }
 
   private static RopeScaling yarn(Site site, int dims, double theta) {
@@ -180,12 +201,7 @@ record RopeScaling(String settings, double factor, double amplitude, UnaryOperat
     double last = Math.min(Math.ceil(dimension(slow, length, dims, theta)), dims - 1.0);
     double end = last == first ? last + 0.001 : last;
     double amplitude = site.get(ATTENTION_FACTOR).orElseGet(() -> 1 + 0.1 * Math.log(factor));
-    return new RopeScaling(
-        settings(site),
-        factor,
-        amplitude,
-        frequencies ->
-            ramp(Tensors.range(0, dims / 2, frequencies).to(ScalarType.Double), -1, -end, -first));
+    return new RopeScaling(settings(site), factor, amplitude, Ramp.between(true, -1, -end, -first));
   }
 
   /** The dimension, a fraction, that turns so many times in the original length. */
@@ -193,18 +209,9 @@ record RopeScaling(String settings, double factor, double amplitude, UnaryOperat
     return dims * Math.log(length / (turns * 2 * Math.PI)) / (2 * Math.log(theta));
   }
 
-  /** Rises from 0 where {@code x factor} is {@code low} to 1 where it is {@code high}. */
-  private static Tensor ramp(Tensor x, double factor, double low, double high) {
-    Tensor line = Tensors.add(Tensors.mul(x, factor / (high - low)), -low / (high - low));
-    try (Scalar zero = new Scalar(0.0);
-        Scalar one = new Scalar(1.0)) {
-      return line.clamp_min(zero).clamp_max(one);
-    }
-  }
-
   /** The scaled frequencies. */
   Tensor apply(Tensor frequencies) {
-    Tensor share = Tensors.add(Tensors.mul(kept.apply(frequencies), 1 - 1 / factor), 1 / factor);
+    Tensor share = Tensors.add(Tensors.mul(kept.of(frequencies), 1 - 1 / factor), 1 / factor);
     return frequencies.mul(share);
   }
 }

@@ -18,6 +18,9 @@ final class RotaryAngles {
   /** Threads of a block, as the program says. */
   private static final int THREADS = 128;
 
+  /** Multiplies with exactly one. */
+  private static final RopeScaling UNSCALED = new RopeScaling("", 1, 1, RopeScaling.Ramp.NONE);
+
   private RotaryAngles() {}
 
   /**
@@ -26,13 +29,16 @@ final class RotaryAngles {
    * @param positions int64 [rows, time]
    * @param half pairs that turn
    * @param slope the logarithm of the ratio of the angles of neighbouring pairs
+   * @param scaling of the frequencies, if any
    * @return float32 [2, rows, time, 1, half], the cosines and the sines
    */
-  static Optional<Tensor> of(Tensor positions, int half, double slope) {
+  static Optional<Tensor> of(
+      Tensor positions, int half, double slope, Optional<RopeScaling> scaling) {
     long count = positions.numel() * half;
     if (!positions.is_cuda() || CustomFunction.isInlined() || count == 0) {
       return Optional.empty();
     }
+    RopeScaling scaled = scaling.orElse(UNSCALED);
     return KERNELS
         .usable(positions, Map.of())
         .map(
@@ -54,7 +60,12 @@ final class RotaryAngles {
                       both,
                       positions.numel(),
                       half,
-                      slope);
+                      slope,
+                      scaled.kept().byPair() ? 1 : 0,
+                      scaled.kept().rise(),
+                      scaled.kept().offset(),
+                      1 / scaled.factor(),
+                      scaled.amplitude());
               return both;
             });
   }

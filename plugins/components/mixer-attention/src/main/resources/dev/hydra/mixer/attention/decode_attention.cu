@@ -60,63 +60,49 @@ __device__ __forceinline__ Element turned(
   return y;
 }
 
-extern "C" __device__ const int decode_write_waits = 1;
+extern "C" __device__ const int decode_move_waits = 1;
 
-// Turns queries [rows, q_width] into `turned_q`, and writes keys, which are turned likewise, and
-// values. Cosines and sines are float32 [1 or rows, half]; with half = 0 nothing is turned, and with
-// q_width = 0 no queries. Grid: (ceil((q_width + width) / THREADS), rows), with width = kv_heads *
-// HEAD_DIM.
-extern "C" __global__ void __launch_bounds__(THREADS) decode_write(
-    const Element* q, const Element* k, const Element* v, const float* cosines, const float* sines,
-    long long angles_row, const long long* positions, Element* __restrict__ turned_q, Element* keys,
-    Element* values, Element* __restrict__ global_keys, Element* __restrict__ global_values,
-    int slots, int global_slots, int q_width, int width, int half, int window, int every,
-    int globals) {
+// Moves keys and values that leave the window and are strided to the globals, before the token's own
+// take their slots. Grid: (ceil(width / THREADS), rows), with width = kv_heads * HEAD_DIM.
+extern "C" __global__ void __launch_bounds__(THREADS) decode_move(
+    const long long* positions, const Element* keys, const Element* values,
+    Element* __restrict__ global_keys, Element* __restrict__ global_values, int slots,
+    int global_slots, int width, int window, int every, int globals) {
   launch_dependents();
   wait_for_prerequisites();
-  int column = blockIdx.x * THREADS + threadIdx.x - q_width;
-  if (column >= width) return;
-  cosines += blockIdx.y * angles_row;
-  sines += blockIdx.y * angles_row;
-  if (column < 0) {
-    column += q_width;
-    long long of_row = (long long)blockIdx.y * q_width;
-    int d = column % HEAD_DIM;
-    turned_q[of_row + column] = turned(q + of_row + column - d, d, cosines, sines, half);
-    return;
-  }
+  int column = blockIdx.x * THREADS + threadIdx.x;
   long long row = blockIdx.y;
-  long long position = positions[row];
-  long long at = (row * slots + position % slots) * width + column;
-  if (GLOBALS) {
-    long long leaving = position - window;
-    if (leaving >= 0 && leaving % every == 0 && (leaving == 0 || globals > 0)) {
-      long long number = leaving / every;
-      long long slot = number == 0 ? 0 : 1 + (number - 1) % globals;
-      if (slot < global_slots) {  // a row that is no text may be anywhere
-        long long to = (row * global_slots + slot) * width + column;
-        global_keys[to] = keys[at];
-        global_values[to] = values[at];
-      }
-    }
-  }
-  int d = column % HEAD_DIM;
-  keys[at] = turned(k + row * width + column - d, d, cosines, sines, half);
-  values[at] = v[row * width + column];
+  long long position = positions[row], leaving = position - window;
+  if (column >= width || leaving < 0 || leaving % every != 0 || (leaving > 0 && globals == 0))
+    return;
+  long long number = leaving / every;
+  long long slot = number == 0 ? 0 : 1 + (number - 1) % globals;
+  if (slot >= global_slots) return;  // a row that is no text may be anywhere
+  long long from = (row * slots + position % slots) * width + column;
+  long long to = (row * global_slots + slot) * width + column;
+  global_keys[to] = keys[from];
+  global_values[to] = values[from];
 }
 
 extern "C" __device__ const int decode_attention_waits = 1;
 
+// Queries [rows, kv_heads * GROUP, HEAD_DIM], and keys and values of the tokens [rows, kv_heads,
+// HEAD_DIM]. Queries and the key are turned by cosines and sines, float32 [1 or rows, half]; with half
+// = 0 they are not. The block whose part has the token's slot writes key and value there; of several
+// for one key head each writes the same.
+//
 // LANES lanes of a warp take a slot, each VECTOR dimensions of its key and value (or ITEMS times so
 // many), and the warps of a block every fourth set of SLOTS. Scores are in powers of 2. Of each query
 // head the block leaves the largest score, the sum of the exponentials relative to it
 // [rows, heads, parts, 2], and their sum of values [rows, heads, parts, HEAD_DIM].
 // Grid: (parts, kv_heads * GROUP / HEADS, rows); the first `global_parts` are those of the globals.
 extern "C" __global__ void __launch_bounds__(THREADS) decode_attention(
-    const Element* q, const long long* positions, const long long* padding, const Element* keys,
-    const Element* values, const Element* global_keys, const Element* global_values,
+    const Element* q, const Element* k, const Element* v, const float* cosines, const float* sines,
+    long long angles_row, const long long* positions, const long long* padding, Element* keys,
+    Element* values, const Element* global_keys, const Element* global_values,
     float* __restrict__ sums, float* __restrict__ partials, int slots, int global_slots,
-    int global_parts, int kv_heads, int window, int every, float scale, float cap) {
+    int global_parts, int kv_heads, int half, int window, int every, float scale, float cap) {
+  __shared__ __align__(16) Element shared_queries[HEADS][HEAD_DIM];
   __shared__ __align__(16) float shared_out[WARPS][HEADS][HEAD_DIM];
   __shared__ float shared_sums[WARPS][HEADS][2];
   int part = blockIdx.x;
@@ -138,6 +124,24 @@ extern "C" __global__ void __launch_bounds__(THREADS) decode_attention(
 
   long long heads = (long long)kv_heads * GROUP;
   long long head = row * heads + (long long)blockIdx.y * HEADS;
+  long long kv_head = blockIdx.y * HEADS / GROUP;
+  cosines += row * angles_row;
+  sines += row * angles_row;
+  for (int i = threadIdx.x; i < HEADS * HEAD_DIM; i += THREADS) {
+    int h = i / HEAD_DIM, d = i % HEAD_DIM;
+    shared_queries[h][d] = turned(q + (head + h) * HEAD_DIM, d, cosines, sines, half);
+  }
+  long long newest = position % slots;
+  if (!of_globals && newest >= first && newest < last) {
+    long long token = (row * kv_heads + kv_head) * HEAD_DIM;
+    long long to = ((row * slots + newest) * kv_heads + kv_head) * HEAD_DIM;
+    for (int d = threadIdx.x; d < HEAD_DIM; d += THREADS) {
+      keys[to + d] = turned(k + token, d, cosines, sines, half);
+      values[to + d] = v[token + d];
+    }
+  }
+  __syncthreads();
+
   float factor = cap > 0.f ? scale : scale * LOG2_E;
   float query[HEADS][ITEMS * VECTOR], out[HEADS][ITEMS * VECTOR], top[HEADS], sum[HEADS];
 #pragma unroll
@@ -148,7 +152,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) decode_attention(
     for (int i = 0; i < ITEMS; i++) {
       int at = i * LANES * VECTOR + column;
       Vector<Element, VECTOR> some = zeros<Element, VECTOR>();
-      if (at < HEAD_DIM) some = load<VECTOR>(q + (head + h) * HEAD_DIM + at);
+      if (at < HEAD_DIM) some = load<VECTOR>(&shared_queries[h][at]);
       float each[VECTOR];
       some.unpack(each);
 #pragma unroll
@@ -160,7 +164,6 @@ extern "C" __global__ void __launch_bounds__(THREADS) decode_attention(
   }
 
   int own_slots = of_globals ? global_slots : slots;
-  long long kv_head = blockIdx.y * HEADS / GROUP;
   long long base = (row * own_slots * kv_heads + kv_head) * HEAD_DIM + column;
   long long step = (long long)kv_heads * HEAD_DIM;
   const Element* own_keys = (of_globals ? global_keys : keys) + base;

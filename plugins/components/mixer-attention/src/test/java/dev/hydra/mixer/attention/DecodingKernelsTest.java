@@ -78,10 +78,17 @@ class DecodingKernelsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"BFloat16, 64, 64, 1e-2", "BFloat16, 96, 32, 1e-2", "Float, 64, 64, 1e-5"})
-  void turnsQueriesAndKeysWhileItWritesThem(ScalarType type, long headDim, int dims, double bound) {
+  @CsvSource({
+    // type, query heads of a key head (of 12 a block takes 6), headDim, of which turn, bound
+    "BFloat16, 4, 64, 64, 1e-2",
+    "BFloat16, 12, 96, 32, 1e-2",
+    "Float, 4, 64, 64, 1e-5",
+    "Float, 12, 64, 32, 1e-5",
+  })
+  void turnsQueriesAndKeysWhileItReadsThem(
+      ScalarType type, long group, long headDim, int dims, double bound) {
     DecodingAttention decoding = decoding(SparsePattern.full(), 0, headDim);
-    Qkv added = added(type, LENGTHS.length, 4, headDim);
+    Qkv added = added(type, LENGTHS.length, group, headDim);
     FixedSlots cache = slots(type, headDim, false, LENGTHS);
     Rotation rotation =
         new Rope(dims, 10_000, Optional.empty()).at(cache.lengths().unsqueeze(1), ScalarType.Float);
@@ -94,6 +101,12 @@ class DecodingKernelsTest {
     Tensor before = Tensors.upcast(apart.get(KeptKeys.KEYS).orElseThrow());
     Tensor off = Tensors.upcast(together.get(KeptKeys.KEYS).orElseThrow()).sub(before);
     assertTrue(Tensors.number(off.norm().div(before.norm())) < 1e-4, "keys differ");
+    Tensor values = together.get(KeptKeys.VALUES).orElseThrow();
+    assertTrue(values.equal(apart.get(KeptKeys.VALUES).orElseThrow()), "values differ");
+    for (int row = 0; row < LENGTHS.length; row++) {
+      Tensor written = values.select(0, row).select(0, LENGTHS[row]);
+      assertTrue(written.equal(added.v().select(0, row).select(0, 0)), "value of row " + row);
+    }
   }
 
   private static void assertClose(

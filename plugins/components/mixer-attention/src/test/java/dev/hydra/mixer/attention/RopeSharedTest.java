@@ -12,7 +12,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -65,7 +64,7 @@ class RopeSharedTest {
         List.of(
             new Rope(8, 500, Optional.empty()),
             new Rope(8, 400, Optional.of(halved("half"))),
-            new Rope(8, 500, Optional.of(new RopeScaling("third", 3, 1, torch::zeros_like))))) {
+            new Rope(8, 500, Optional.of(new RopeScaling("third", 3, 1, RopeScaling.Ramp.NONE))))) {
       assertSame(
           other.shared(positions(pass), ScalarType.Float, pass),
           other.at(positions(pass), ScalarType.Float));
@@ -90,7 +89,7 @@ class RopeSharedTest {
   }
 
   private static RopeScaling halved(String settings) {
-    return new RopeScaling(settings, 2, 1, torch::zeros_like);
+    return new RopeScaling(settings, 2, 1, RopeScaling.Ramp.NONE);
   }
 
   private static Tensor positions(DecodingPass pass) {

@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.nn.Rotation;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.mixer.attention.RopeScaling.Ramp;
 import dev.hydra.testing.InScope;
+import java.util.List;
 import java.util.Optional;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
@@ -29,11 +31,25 @@ class RotaryAnglesTest {
   @ParameterizedTest
   @CsvSource({"64, 10000", "128, 500000", "6, 3", "2, 10000"})
   void areThoseOfOperators(int dims, double theta) {
+    check(new Rope(dims, theta, Optional.empty()));
+  }
+
+  @Test
+  void scaledOnesAreThoseOfOperators() {
+    RopeScaling linear = new RopeScaling("linear", 2, 1, Ramp.NONE);
+    RopeScaling llama3 =
+        new RopeScaling("llama3", 32, 1, Ramp.between(false, 8192 / (2 * Math.PI), 1, 4));
+    RopeScaling yarn = new RopeScaling("yarn", 4, 1.14, Ramp.between(true, -1, -24, -9));
+    for (RopeScaling scaling : List.of(linear, llama3, yarn)) {
+      check(new Rope(64, 500_000, Optional.of(scaling)));
+    }
+  }
+
+  private static void check(Rope rope) {
     Tensor positions =
         Tensor.create(0L, 1L, 63L, 1_000L, 123_456L, 99_999_999L)
             .view(2, 3)
             .to(new Device("cuda:0"), ScalarType.Long);
-    Rope rope = new Rope(dims, theta, Optional.empty());
     Rotation expected = rotation(rope, positions, KernelMode.PLAIN);
     Rotation found = rotation(rope, positions, KernelMode.FUSED);
     assertNear(expected.cos(), found.cos());

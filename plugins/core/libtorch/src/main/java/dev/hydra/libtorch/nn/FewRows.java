@@ -32,6 +32,7 @@ record FewRows(Kernels kernels, int warps) {
               "dependent_launch.cu",
               "vectors.cu",
               "tensor_cores.cu",
+              "few_rows_sums.cu",
               "few_rows.cu"));
 
   /**
@@ -55,6 +56,17 @@ record FewRows(Kernels kernels, int warps) {
 
   /** Chooses: gives the kernel for maps of x [..., in], if it is to be used for them. */
   static Optional<FewRows> of(Tensor x, Linear... maps) {
+    return warps(x, maps)
+        .flatMap(
+            warps ->
+                KERNELS.usable(x, Map.of("WARPS", warps)).map(found -> new FewRows(found, warps)));
+  }
+
+  /**
+   * Chooses: gives the warps of a block of {@code few_rows_sums.cu} for maps of x [..., in], if
+   * such kernels are to be used for them.
+   */
+  static Optional<Integer> warps(Tensor x, Linear... maps) {
     if (GradMode.is_enabled() || !Rows.wanted(x)) {
       return Optional.empty();
     }
@@ -69,8 +81,7 @@ record FewRows(Kernels kernels, int warps) {
         || !Arrays.stream(maps).allMatch(map -> isTaken(map, in))) {
       return Optional.empty();
     }
-    int warps = in < LONG ? WARPS : 2 * WARPS;
-    return KERNELS.usable(x, Map.of("WARPS", warps)).map(found -> new FewRows(found, warps));
+    return Optional.of(in < LONG ? WARPS : 2 * WARPS);
   }
 
   private static boolean isTaken(Linear map, long in) {
@@ -95,7 +106,7 @@ record FewRows(Kernels kernels, int warps) {
    * @return of each map [..., out + padding]
    */
   Tensor[] compute(Tensor x, long padding, Linear... maps) {
-    Tensor rows = Rows.fit(VECTOR, x);
+    Tensor rows = rows(x);
     List<@Nullable Object> arguments = new ArrayList<>();
     arguments.add(rows);
     arguments.add(rows.stride(0));
@@ -109,9 +120,7 @@ record FewRows(Kernels kernels, int warps) {
         continue;
       }
       long out = maps[i].weight().size(0);
-      long[] sizes = Tensors.sizes(x);
-      sizes[sizes.length - 1] = out + padding;
-      results[i] = Tensors.empty(x, ScalarType.BFloat16, sizes);
+      results[i] = result(x, out + padding);
       blocks += (out + padding + OUTPUTS - 1) / OUTPUTS;
       arguments.add(maps[i].weight());
       arguments.add(maps[i].bias().orElse(null));
@@ -119,7 +128,24 @@ record FewRows(Kernels kernels, int warps) {
       arguments.add((int) out);
       arguments.add((int) (out + padding));
     }
-    kernels.get("few_rows").launch(Grid.of(blocks, warps * WARP), arguments.toArray());
+    kernels.get("few_rows").launch(grid(blocks, warps), arguments.toArray());
     return results;
+  }
+
+  /** The rows of x as kernels read them. */
+  static Tensor rows(Tensor x) {
+    return Rows.fit(VECTOR, x);
+  }
+
+  /** A result of so many columns for the rows of x. */
+  static Tensor result(Tensor x, long columns) {
+    long[] sizes = Tensors.sizes(x);
+    sizes[sizes.length - 1] = columns;
+    return Tensors.empty(x, ScalarType.BFloat16, sizes);
+  }
+
+  /** So many blocks of so many warps. */
+  static Grid grid(long blocks, int warps) {
+    return Grid.of(blocks, warps * WARP);
   }
 }

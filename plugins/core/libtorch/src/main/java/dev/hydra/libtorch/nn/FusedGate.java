@@ -28,6 +28,7 @@ final class FusedGate extends RecomputedFunction {
               "dependent_launch.cu",
               "vectors.cu",
               "activations.cu",
+              "gate_curve.cu",
               "gated_activation.cu"));
 
   /** Threads of a block, as the program says. */
@@ -83,13 +84,7 @@ final class FusedGate extends RecomputedFunction {
       return Optional.empty();
     }
     Map<String, Integer> macros =
-        Map.of(
-            "ELEMENT_BF16",
-            Rows.bf16(type),
-            "VECTOR",
-            vector,
-            "ACTIVATION",
-            activation == GatedActivation.SILU ? 0 : 1);
+        Map.of("ELEMENT_BF16", Rows.bf16(type), "VECTOR", vector, "ACTIVATION", activation.macro());
     return KERNELS
         .usable(first, macros)
         .map(kernels -> new FusedGate(kernels, vector, inputs.length == 1, multiplier));

@@ -1,31 +1,12 @@
-// The gate of a gated feed-forward: out = f(multiplier * gate) * up, where f is
-// ACTIVATION 0: silu (SwiGLU), 1: gelu by erf (GEGLU). gate and up may be halves of
-// one tensor (row strides), and so may their gradients. Backward computes f again from gate,
-// and where out is given, what forward did.
+// The gate of a gated feed-forward: out = f(multiplier * gate) * up, f as gate_curve.cu says. gate
+// and up may be halves of one tensor (row strides), and so may their gradients. Backward computes f
+// again from gate, and where out is given, what forward did.
 //
 // A thread takes one vector of VECTOR elements: hidden, the strides and the addresses must be
 // multiples of it.
 // Grid: ceil(rows * (hidden / VECTOR) / THREADS), rows * hidden / VECTOR below 2^32.
 
 #define THREADS 256  // FusedGate launches so many
-
-struct Curve {
-  float value, slope;
-};
-
-__device__ __forceinline__ Curve activation(float x) {
-  Curve at;
-  if (ACTIVATION == 0) {
-    float s = sigmoid(x);
-    at.value = x * s;
-    at.slope = silu_slope(x, s);
-  } else {
-    float cdf = 0.5f * (1.f + erff(0.7071067811865476f * x));
-    at.value = x * cdf;
-    at.slope = cdf + x * 0.3989422804014327f * exp2_fast(-0.5f * LOG2_E * x * x);
-  }
-  return at;
-}
 
 extern "C" __device__ const int gated_activation_forward_waits = 1;
 

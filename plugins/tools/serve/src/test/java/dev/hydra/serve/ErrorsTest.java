@@ -132,6 +132,41 @@ class ErrorsTest {
     refused(413, "/v1/completions", long1, "longer than 4096 bytes");
   }
 
+  /** What the HTTP library takes for a chunk's length and cannot read, and a body that breaks off. */
+  @ParameterizedTest
+  @CsvSource({
+    "Transfer-Encoding: chunked, ffffffff",
+    "Transfer-Encoding: chunked, -1",
+    "Transfer-Encoding: chunked, no number",
+    "Content-Length: 9, {}"
+  })
+  void bodiesThatBreakOffAreRefused(String header, String body) throws IOException {
+    String request =
+        "POST /tokenize HTTP/1.1\r\nHost: localhost\r\n" + header + "\r\n\r\n" + body + "\r\n";
+    URI uri = URI.create(server.address());
+    try (Socket socket = new Socket(uri.getHost(), uri.getPort())) {
+      socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
+      socket.shutdownOutput();
+      String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      assertThat(answer)
+          .startsWith("HTTP/1.1 400")
+          .contains("the body broke off, or its chunks are malformed");
+    }
+  }
+
+  @Test
+  void headIsGetWithoutBody() {
+    for (String path : List.of("/health", "/nothing")) {
+      HttpRequest request =
+          HttpRequest.newBuilder(URI.create(server.address() + path))
+              .method("HEAD", HttpRequest.BodyPublishers.noBody())
+              .build();
+      HttpResponse<String> response = server.send(request);
+      assertEquals(server.get(path).statusCode(), response.statusCode());
+      assertThat(response.body()).isEmpty();
+    }
+  }
+
   @Test
   void deepNestingIsRefused() {
     refused(400, "/v1/completions", "[".repeat(2000), "the body is not JSON");

@@ -15,6 +15,7 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -215,6 +216,16 @@ class ErrorsTest {
       }
       assertThat(refused).isBetween(1, 5);
     }
+  }
+
+  /** To come again would not help. */
+  @Test
+  void moreTextsThanAnIdleEngineTakesAreNotABusyEngine() {
+    refused(
+        400,
+        "/v1/completions",
+        Json.text(Map.of("model", "tiny", "prompt", Collections.nCopies(73, "a"), "n", 3)),
+        "these are 219 texts (prompts times n), but no more than 216");
   }
 
   @Test

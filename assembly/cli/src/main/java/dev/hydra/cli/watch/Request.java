@@ -20,8 +20,13 @@ final class Request {
     this.exchange = exchange;
   }
 
+  /** Returns the method; HEAD is a GET of which only the headers are sent. */
   String method() {
-    return exchange.getRequestMethod();
+    return head() ? "GET" : exchange.getRequestMethod();
+  }
+
+  private boolean head() {
+    return exchange.getRequestMethod().equals("HEAD");
   }
 
   String path() {
@@ -44,8 +49,8 @@ final class Request {
   }
 
   /** Reads the body, a JSON object. */
-  Map<String, Object> body() throws IOException {
-    byte[] body = exchange.getRequestBody().readNBytes(LONGEST_BODY + 1);
+  Map<String, Object> body() {
+    byte[] body = bytes();
     if (body.length > LONGEST_BODY) {
       throw new HttpProblem(413, "the body is longer than " + LONGEST_BODY + " bytes");
     }
@@ -53,6 +58,14 @@ final class Request {
       return JSON.std.mapFrom(new String(body, StandardCharsets.UTF_8));
     } catch (IOException e) {
       throw new HttpProblem(400, "the body is not a JSON object");
+    }
+  }
+
+  private byte[] bytes() {
+    try {
+      return exchange.getRequestBody().readNBytes(LONGEST_BODY + 1);
+    } catch (IOException | IndexOutOfBoundsException e) { // the latter of a chunk's length
+      throw new HttpProblem(400, "the body broke off, or its chunks are malformed");
     }
   }
 
@@ -78,7 +91,9 @@ final class Request {
     set("Content-Type", type + "; charset=utf-8");
     set("Cache-Control", "no-store");
     set("X-Content-Type-Options", "nosniff");
-    exchange.sendResponseHeaders(status, bytes.length);
-    exchange.getResponseBody().write(bytes);
+    exchange.sendResponseHeaders(status, head() ? -1 : bytes.length);
+    if (!head()) {
+      exchange.getResponseBody().write(bytes);
+    }
   }
 }

@@ -1,5 +1,6 @@
 package dev.hydra.serve;
 
+import dev.hydra.inference.EngineLimits;
 import dev.hydra.inference.FinishReason;
 import dev.hydra.inference.NotFiniteException;
 import dev.hydra.inference.Request;
@@ -27,6 +28,7 @@ final class Answer implements AutoCloseable {
    * @throws dev.hydra.inference.EngineBusyException if too many wait
    */
   Answer(ServedModel model, List<Request> requests, List<String> stops) {
+    bounded(requests.size(), model.engine().engine().limits());
     List<Session> sessions = new ArrayList<>();
     for (Request request : requests) {
       Choice choice =
@@ -55,6 +57,20 @@ final class Answer implements AutoCloseable {
       throw stopping();
     }
     open = sessions.size();
+  }
+
+  /** Refuses more texts than an idle engine takes: to come again would not help. */
+  private static void bounded(int texts, EngineLimits limits) {
+    long most = (long) limits.sessions() + limits.waiting();
+    if (texts > most) {
+      throw ApiException.request(
+          "these are "
+              + texts
+              + " texts (prompts times n), but no more than "
+              + most
+              + " can be continued or wait (--max-sessions and --max-waiting of the server); send"
+              + " them in several requests");
+    }
   }
 
   private static ApiException stopping() {

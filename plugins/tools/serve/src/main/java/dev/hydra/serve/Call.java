@@ -21,8 +21,13 @@ final class Call {
     this.settings = settings;
   }
 
+  /** Returns the method; HEAD is a GET of which only the headers are sent. */
   String method() {
-    return exchange.getRequestMethod();
+    return head() ? "GET" : exchange.getRequestMethod();
+  }
+
+  private boolean head() {
+    return exchange.getRequestMethod().equals("HEAD");
   }
 
   String path() {
@@ -50,14 +55,14 @@ final class Call {
   /**
    * Reads the body.
    *
-   * @throws ApiException if it is too long or takes too long
+   * @throws ApiException if it is too long, takes too long or breaks off
    */
   Fields body() throws IOException {
     long end = System.nanoTime() + settings.slowest().toNanos();
     ByteArrayOutputStream body = new ByteArrayOutputStream();
     byte[] buffer = new byte[BUFFER];
     InputStream in = exchange.getRequestBody();
-    for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+    for (int read = read(in, buffer); read >= 0; read = read(in, buffer)) {
       body.write(buffer, 0, read);
       if (body.size() > settings.bodyBytes()) {
         throw new ApiException(
@@ -77,6 +82,14 @@ final class Call {
       }
     }
     return new Fields(Json.object(body.toByteArray()));
+  }
+
+  private static int read(InputStream in, byte[] buffer) {
+    try {
+      return in.read(buffer);
+    } catch (IOException | IndexOutOfBoundsException e) { // the latter of a chunk's length
+      throw ApiException.request("the body broke off, or its chunks are malformed");
+    }
   }
 
   /** Adds a header to the answer. */
@@ -101,7 +114,10 @@ final class Call {
 
   /** Answers with a text. */
   void answer(int code, String type, byte[] bytes) throws IOException {
-    begin(code, type, bytes.length == 0 ? -1 : bytes.length).write(bytes);
+    OutputStream body = begin(code, type, bytes.length == 0 || head() ? -1 : bytes.length);
+    if (!head()) {
+      body.write(bytes);
+    }
     exchange.close();
   }
 

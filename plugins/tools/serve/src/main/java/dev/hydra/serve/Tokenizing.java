@@ -6,7 +6,9 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Answers {@code /tokenize}, {@code /detokenize} and {@code /tokenizer_info}. */
 final class Tokenizing {
@@ -67,14 +69,17 @@ final class Tokenizing {
   void info(Call call) throws IOException {
     ServedModel model = models.find(call.query("model"));
     Tokenizer tokenizer = model.requireTokenizer();
-    Map<String, Object> info = new LinkedHashMap<>(model.tokenizerInfo());
+    Map<String, @Nullable Object> info = new LinkedHashMap<>(model.tokenizerInfo());
     info.putIfAbsent("tokenizer_class", tokenizer.getClass().getSimpleName());
     info.put("vocab_size", tokenizer.vocabSize());
     info.put("model_max_length", model.engine().engine().limits().context());
-    if (tokenizer.endOfText().isPresent()) {
-      info.putIfAbsent(
-          "eos_token", tokenizer.decode(new int[] {tokenizer.endOfText().getAsInt()}, false));
-    }
+    // Null where there is none: clients tell by the field that they may tokenize here.
+    info.putIfAbsent("eos_token", endOfText(tokenizer));
     call.answer(200, info);
+  }
+
+  private static @Nullable String endOfText(Tokenizer tokenizer) {
+    OptionalInt end = tokenizer.endOfText();
+    return end.isPresent() ? tokenizer.decode(new int[] {end.getAsInt()}, false) : null;
   }
 }

@@ -218,7 +218,8 @@ class CompletionsTest {
         server
             .ok("/detokenize", Map.of("model", "tiny", "tokens", List.of(104, 105)))
             .get("prompt"));
-    assertThat(server.get("/tokenizer_info?model=tiny").body()).contains("\"vocab_size\":256");
+    assertThat(server.get("/tokenizer_info?model=tiny").body())
+        .contains("\"vocab_size\":256", "\"eos_token\":null"); // lm-eval looks for the field
     assertEquals("{\"status\":\"ok\"}", server.get("/health").body());
     assertThat(server.get("/metrics").body())
         .contains(

@@ -15,6 +15,7 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -132,6 +133,41 @@ class ErrorsTest {
     refused(413, "/v1/completions", long1, "longer than 4096 bytes");
   }
 
+  /** What the HTTP library takes for a chunk's length and cannot read, and a body that breaks off. */
+  @ParameterizedTest
+  @CsvSource({
+    "Transfer-Encoding: chunked, ffffffff",
+    "Transfer-Encoding: chunked, -1",
+    "Transfer-Encoding: chunked, no number",
+    "Content-Length: 9, {}"
+  })
+  void bodiesThatBreakOffAreRefused(String header, String body) throws IOException {
+    String request =
+        "POST /tokenize HTTP/1.1\r\nHost: localhost\r\n" + header + "\r\n\r\n" + body + "\r\n";
+    URI uri = URI.create(server.address());
+    try (Socket socket = new Socket(uri.getHost(), uri.getPort())) {
+      socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
+      socket.shutdownOutput();
+      String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      assertThat(answer)
+          .startsWith("HTTP/1.1 400")
+          .contains("the body broke off, or its chunks are malformed");
+    }
+  }
+
+  @Test
+  void headIsGetWithoutBody() {
+    for (String path : List.of("/health", "/nothing")) {
+      HttpRequest request =
+          HttpRequest.newBuilder(URI.create(server.address() + path))
+              .method("HEAD", HttpRequest.BodyPublishers.noBody())
+              .build();
+      HttpResponse<String> response = server.send(request);
+      assertEquals(server.get(path).statusCode(), response.statusCode());
+      assertThat(response.body()).isEmpty();
+    }
+  }
+
   @Test
   void deepNestingIsRefused() {
     refused(400, "/v1/completions", "[".repeat(2000), "the body is not JSON");
@@ -180,6 +216,16 @@ class ErrorsTest {
       }
       assertThat(refused).isBetween(1, 5);
     }
+  }
+
+  /** To come again would not help. */
+  @Test
+  void moreTextsThanAnIdleEngineTakesAreNotABusyEngine() {
+    refused(
+        400,
+        "/v1/completions",
+        Json.text(Map.of("model", "tiny", "prompt", Collections.nCopies(73, "a"), "n", 3)),
+        "these are 219 texts (prompts times n), but no more than 216");
   }
 
   @Test

@@ -42,7 +42,7 @@ public final class JsonText {
       if (parser.nextToken() != null) {
         throw new NotJsonException("more than one JSON value: there is more after its end");
       }
-      Optional<String> half = hasEscape(utf8) ? halfCharacter(value) : Optional.empty();
+      Optional<String> half = mayHoldHalf(utf8) ? halfCharacter(value) : Optional.empty();
       if (half.isPresent()) {
         throw new NotJsonException(
             "no JSON in UTF-8: a text in it has "
@@ -69,10 +69,11 @@ public final class JsonText {
     return e.getOriginalMessage().replaceAll("\\s*\\([^()]*\\[Source:.*", "") + where;
   }
 
-  /** Only an escape can write half a character. */
-  private static boolean hasEscape(byte[] utf8) {
+  /** Half a character is an escape, or three bytes that the parser takes, from ED A0 to ED BF. */
+  private static boolean mayHoldHalf(byte[] utf8) {
     for (int i = 0; i + 1 < utf8.length; i++) {
-      if (utf8[i] == '\\' && utf8[i + 1] == 'u') {
+      if (utf8[i] == '\\' && utf8[i + 1] == 'u'
+          || utf8[i] == (byte) 0xed && (utf8[i + 1] & 0xff) >= 0xa0) {
         return true;
       }
     }

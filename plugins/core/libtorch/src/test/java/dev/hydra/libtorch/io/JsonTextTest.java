@@ -16,6 +16,15 @@ class JsonTextTest {
     assertThat(JsonText.parse("\"" + "a".repeat(30_000_000) + "\"")).isInstanceOf(String.class);
   }
 
+  /** Half a character as bytes, which is no UTF-8, though the parser takes it. */
+  @Test
+  void halfACharacterInBytesIsRefused() {
+    byte[] half = {'"', (byte) 0xed, (byte) 0xa0, (byte) 0x80, '"'};
+    assertThatThrownBy(() -> JsonText.parse(half))
+        .isInstanceOf(NotJsonException.class)
+        .hasMessageContaining("has \\ud800, one half");
+  }
+
   @Test
   void whatIsWrongIsSaidWithItsPlace() {
     for (String[] bad :

@@ -40,10 +40,9 @@ class InspectMemoryIT {
   /** {@code hydra bench train} on one H200, bfloat16, fused kernels, captured: its peak in GiB. */
   @ParameterizedTest
   @CsvSource({
-    "hydra-1.6b, 1, 8192, 37.95",
-    "hydra-1.6b, 4, 2048, 38.38",
-    "hydra-1.6b, 1, 16384, 55.2",
-    "hydra-29m, 2, 8192, 4.24"
+    "hydra-1.6b, 1, 8192, 37.61",
+    "hydra-1.6b, 4, 2048, 36.12",
+    "hydra-1.6b, 1, 16384, 54.35"
   })
   void theMeasuredPeakIsPredicted(String model, String batch, String tokens, double measured)
       throws Exception {

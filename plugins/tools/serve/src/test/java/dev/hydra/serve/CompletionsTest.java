@@ -213,8 +213,7 @@ class CompletionsTest {
   @Test
   void idsAreToldApartAfterThePrompt() {
     Map<String, Object> answer =
-        complete(
-            List.of(10, 200), "model", "ids", "max_tokens", 3, "echo", true, "logprobs", 1);
+        complete(List.of(10, 200), "model", "ids", "max_tokens", 3, "echo", true, "logprobs", 1);
     Map<String, Object> choice = TestServer.choice(answer, 0);
     Map<String, Object> logprobs = (Map<String, Object>) choice.get("logprobs");
     List<String> tokens = (List<String>) logprobs.get("tokens");

@@ -1,6 +1,7 @@
 package dev.hydra.cli;
 
 import dev.hydra.chat.ChatTemplate;
+import dev.hydra.chat.ChatTemplateException;
 import dev.hydra.chat.ChatTemplateFiles;
 import dev.hydra.cli.common.UsageException;
 import java.io.IOException;
@@ -28,9 +29,17 @@ final class ChatFiles {
   /** Reads the template for a tokenizer's file or a model's folder, if there is one. */
   static Optional<ChatTemplate> found(Path model, @Nullable Path named) throws IOException {
     Path folder = folder(model);
-    return named == null
-        ? ChatTemplateFiles.in(folder)
-        : Optional.of(ChatTemplateFiles.read(named, folder));
+    try {
+      return named == null
+          ? ChatTemplateFiles.in(folder)
+          : Optional.of(ChatTemplateFiles.read(named, folder));
+    } catch (ChatTemplateException e) {
+      throw new UsageException(
+          "the chat template of "
+              + (named == null ? folder + " (name another with --template)" : named)
+              + " cannot be read: "
+              + e.getMessage());
+    }
   }
 
   /** What the tokenizer's configuration file says that is a text or a number. */

@@ -9,7 +9,6 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.data.Tokenizer;
 import dev.hydra.inference.FinishReason;
 import dev.hydra.inference.GenerationSettings;
-import dev.hydra.inference.MemoryForText;
 import dev.hydra.inference.NotFiniteException;
 import dev.hydra.inference.Request;
 import dev.hydra.inference.Sampling;
@@ -116,13 +115,11 @@ final class GenerateCommand implements Callable<Integer>, LessMemory {
                 spec,
                 swapper ->
                     usage(
-                        () -> {
-                          new MemoryForText(model).check(start.length, maxTokens);
-                          return swapper
-                              .map(generator::swapping)
-                              .orElse(generator)
-                              .generate(request, interrupt::requested, printed);
-                        }));
+                        () ->
+                            swapper
+                                .map(generator::swapping)
+                                .orElse(generator)
+                                .generate(request, interrupt::requested, printed)));
         printed.finish();
         interrupt.safe();
         return reason == FinishReason.CANCELLED ? INTERRUPTED : 0;

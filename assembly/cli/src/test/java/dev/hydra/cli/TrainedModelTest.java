@@ -284,6 +284,9 @@ class TrainedModelTest {
     assertThat(more.out()).isEqualTo(answer + answer);
     assertThat(more.err()).contains("there is no command /nothing; /help lists them");
     run("chat", run).refused(2, "this model has no chat template; name one with --template");
+    Path malformed = Files.writeString(folder.resolve("malformed.jinja"), "{% for");
+    run("chat", run, "--template", malformed)
+        .refused(2, malformed + " cannot be read: a tag is not closed by %}");
   }
 
   @Test

@@ -26,6 +26,7 @@ public final class Engine implements AutoCloseable {
 
   private final int vocabulary;
   private final EngineLimits limits;
+  private final MemoryForText memory;
   private final @Nullable Swapper swapper;
   private final PromptReader reader;
   private final PrefixCache prefixes;
@@ -119,6 +120,7 @@ public final class Engine implements AutoCloseable {
     this.swapper = swapper;
     this.vocabulary = vocabulary(model, vocabulary);
     this.limits = limits;
+    this.memory = new MemoryForText(model);
     this.prefixes = new PrefixCache(limits.prefixBytes());
     this.reader = new PromptReader(model, settings, prefixes, statistics);
     this.waiting = new WaitingRoom(limits.waiting());
@@ -159,7 +161,7 @@ public final class Engine implements AutoCloseable {
    * Opens a session.
    *
    * @throws IllegalArgumentException if the prompt is empty, has a token that the model lacks, or
-   *     there would be more tokens than the engine holds
+   *     there would be more tokens than the engine, or on a CPU the memory, holds
    * @throws EngineBusyException if too many sessions wait
    * @throws IllegalStateException if the engine has been closed
    */
@@ -189,6 +191,7 @@ public final class Engine implements AutoCloseable {
   private Request checked(Request request) {
     SequenceScorer.checkTokens(request.prompt(), vocabulary);
     limits.check(request);
+    memory.check(request.prompt().length, request.maxTokens());
     return request;
   }
 

@@ -29,6 +29,9 @@ final class Answer implements AutoCloseable {
    */
   Answer(ServedModel model, List<Request> requests, List<String> stops) {
     bounded(requests.size(), model.engine().engine().limits());
+    if (!stops.isEmpty()) {
+      model.requireTokenizer(); // else they would have no effect
+    }
     List<Session> sessions = new ArrayList<>();
     for (Request request : requests) {
       Choice choice =

@@ -70,13 +70,13 @@ final class Choice implements TokenListener {
 
   @Override
   public boolean token(TokenScore token) {
-    int before = characters;
+    String between = text.isPresent() || drawn == 0 ? "" : TokenText.BETWEEN_IDS;
+    int begin = characters + between.length();
     String piece =
-        text.map(stream -> stream.next(token.token()))
-            .orElseGet(() -> (drawn == 0 ? "" : " ") + token.token());
+        text.map(stream -> stream.next(token.token())).orElseGet(() -> between + token.token());
     drawn++;
     characters += piece.length();
-    pieces.add(new Piece(this, piece, token, before, null, null));
+    pieces.add(new Piece(this, piece, token, begin, null, null));
     return text.isEmpty() || !text.get().stopped();
   }
 

@@ -92,6 +92,9 @@ final class CompletionForm implements Delivery.Form {
     Prompts.Prompt prompt = prompts.get(choice.index() / copies);
     String given = prompt.text();
     text.append(given == null ? tokens.of(prompt.tokens()) : given);
+    if (model.tokenizer().isEmpty() && choice.request().maxTokens() > 0) {
+      text.append(TokenText.BETWEEN_IDS);
+    }
     logprobs.addPrompt(prompt.tokens(), choice.promptScores());
   }
 

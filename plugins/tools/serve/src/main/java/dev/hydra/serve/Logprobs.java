@@ -46,7 +46,7 @@ final class Logprobs {
       } else {
         add(scores.get(i - 1), offset);
       }
-      offset += text.of(new int[] {prompt[i]}).length();
+      offset += text.length(prompt[i]);
     }
   }
 

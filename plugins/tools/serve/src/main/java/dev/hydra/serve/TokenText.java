@@ -11,6 +11,9 @@ import java.util.Optional;
 
 /** How single tokens are written in answers. */
 final class TokenText {
+  /** What stands between two ids. */
+  static final String BETWEEN_IDS = " ";
+
   private final Optional<Tokenizer> tokenizer;
 
   TokenText(ServedModel model) {
@@ -37,6 +40,11 @@ final class TokenText {
     }
   }
 
+  /** How many characters a token and what follows it before the next one take. */
+  int length(int token) {
+    return of(new int[] {token}).length() + (tokenizer.isEmpty() ? BETWEEN_IDS.length() : 0);
+  }
+
   /** The bytes of a token, as numbers from 0 to 255. */
   List<Integer> bytes(int token) {
     List<Integer> numbers = new ArrayList<>();
@@ -54,7 +62,7 @@ final class TokenText {
     }
     StringBuilder text = new StringBuilder();
     for (int token : tokens) {
-      text.append(text.isEmpty() ? "" : " ").append(token);
+      text.append(text.isEmpty() ? "" : BETWEEN_IDS).append(token);
     }
     return text.toString();
   }

@@ -203,6 +203,26 @@ class CompletionsTest {
     assertEquals(ids.get(0) + " " + ids.get(1) + " " + ids.get(2), text(answer));
     assertThat(server.post("/v1/completions", Json.text(body("text", "model", "ids"))).body())
         .contains("has no tokenizer");
+    assertThat(
+            server
+                .post("/v1/completions", Json.text(body(List.of(1), "model", "ids", "stop", "a")))
+                .body())
+        .contains("has no tokenizer");
+  }
+
+  @Test
+  void idsAreToldApartAfterThePrompt() {
+    Map<String, Object> answer =
+        complete(List.of(10, 200), "model", "ids", "max_tokens", 3, "echo", true, "logprobs", 1);
+    Map<String, Object> choice = TestServer.choice(answer, 0);
+    Map<String, Object> logprobs = (Map<String, Object>) choice.get("logprobs");
+    List<String> tokens = (List<String>) logprobs.get("tokens");
+    List<Integer> offsets = (List<Integer>) logprobs.get("text_offset");
+    assertThat(tokens).hasSize(5).startsWith("10", "200");
+    assertEquals(String.join(" ", tokens), text(answer));
+    for (int i = 0; i < tokens.size(); i++) {
+      assertThat(text(answer).substring(offsets.get(i))).startsWith(tokens.get(i));
+    }
   }
 
   @Test

@@ -133,7 +133,9 @@ class ErrorsTest {
     refused(413, "/v1/completions", long1, "longer than 4096 bytes");
   }
 
-  /** What the HTTP library takes for a chunk's length and cannot read, and a body that breaks off. */
+  /**
+   * What the HTTP library takes for a chunk's length and cannot read, and a body that breaks off.
+   */
   @ParameterizedTest
   @CsvSource({
     "Transfer-Encoding: chunked, ffffffff",

@@ -68,7 +68,13 @@ public final class ConfigFiles {
   }
 
   private static ConfigException readable(com.typesafe.config.ConfigException e) {
-    ConfigException readable = new ConfigException(String.valueOf(e.getMessage()));
+    // The library says so of a { as well.
+    String message =
+        String.valueOf(e.getMessage())
+            .replace(
+                "expecting a close parentheses ')' here, not: end of file",
+                "the file ends before a { or ( is closed");
+    ConfigException readable = new ConfigException(message);
     readable.initCause(e);
     return readable;
   }

@@ -43,6 +43,12 @@ class ConfigFilesTest {
   }
 
   @Test
+  void saysThatABraceIsNotClosed() {
+    assertThat(refusal("model { width = 3\n"))
+        .endsWith("main.conf: 2: the file ends before a { or ( is closed");
+  }
+
+  @Test
   void refusesIncludesOfMissingFiles() {
     String refusal = refusal("a = 1\ninclude \"parts/modl.conf\"");
     assertEquals(

@@ -72,8 +72,9 @@ public final class JsonText {
   /** Half a character is an escape, or three bytes that the parser takes, from ED A0 to ED BF. */
   private static boolean mayHoldHalf(byte[] utf8) {
     for (int i = 0; i + 1 < utf8.length; i++) {
-      if ((utf8[i] == '\\' && utf8[i + 1] == 'u')
-          || (utf8[i] == (byte) 0xed && (utf8[i + 1] & 0xff) >= 0xa0)) {
+      boolean escape = utf8[i] == '\\' && utf8[i + 1] == 'u';
+      boolean bytes = utf8[i] == (byte) 0xed && (utf8[i + 1] & 0xff) >= 0xa0;
+      if (escape || bytes) {
         return true;
       }
     }

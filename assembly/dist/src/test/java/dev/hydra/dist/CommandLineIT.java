@@ -185,7 +185,7 @@ class CommandLineIT {
       assertTrue(process.isAlive(), () -> String.valueOf(errors(hydra)));
       Thread.sleep(50);
     }
-    new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid())).start().waitFor();
+    Signals.send(signal, process);
     int expected = signal.equals("INT") ? 130 : 143;
     assertEquals(expected, process.waitFor(), () -> String.valueOf(errors(hydra)));
     assertThat(String.join("\n", hydra.err())).contains("hydra train --resume --run-dir run");

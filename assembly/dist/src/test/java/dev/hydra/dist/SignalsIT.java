@@ -19,19 +19,14 @@ class SignalsIT {
     return RunningTraining.start(folder, "run", "--set", "trainer.checkpoint.every=0");
   }
 
-  private static void send(String signal, RunningTraining training) throws Exception {
-    String pid = String.valueOf(training.process().pid());
-    assertThat(new ProcessBuilder("kill", "-" + signal, pid).start().waitFor()).isZero();
-  }
-
   @Test
   void usr1WritesACheckpointAndTrainingGoesOn() throws Exception {
     try (RunningTraining training = training()) {
       training.advance(2);
-      send("USR1", training);
+      Signals.send("USR1", training.process());
       training.until("there is a checkpoint", () -> training.journal("checkpoint").size() == 1);
       training.advance(5);
-      send("USR1", training);
+      Signals.send("USR1", training.process());
       training.until("there is another", () -> training.journal("checkpoint").size() == 2);
       training.advance(5);
       List<Map<String, Object>> written = training.journal("checkpoint");
@@ -48,7 +43,7 @@ class SignalsIT {
   void othersWriteACheckpointAndEndTheRun(String signal, int code) throws Exception {
     try (RunningTraining training = training()) {
       training.advance(2);
-      send(signal, training);
+      Signals.send(signal, training.process());
       assertThat(training.process().waitFor()).isEqualTo(code);
       assertThat(training.journal("checkpoint")).hasSize(1);
     }
@@ -67,8 +62,7 @@ class SignalsIT {
       while (generating.isAlive() && Files.size(text) == 0) {
         Thread.sleep(20);
       }
-      String pid = String.valueOf(generating.pid());
-      assertThat(new ProcessBuilder("kill", "-" + signal, pid).start().waitFor()).isZero();
+      Signals.send(signal, generating);
       assertThat(generating.waitFor()).as(hydra.err().toString()).isEqualTo(code);
       assertThat(Files.readString(text)).endsWith("\n");
       assertThat(hydra.err()).last().asString().matches("[0-9,]+ tokens?, the first after .*");

@@ -42,7 +42,7 @@ class TemporaryFilesIT {
       Thread.sleep(20);
     }
     assertEquals(1, temporaryFiles().size());
-    new ProcessBuilder("kill", "-" + signal, "" + process.pid()).start().waitFor();
+    Signals.send(signal, process);
     process.waitFor(60, TimeUnit.SECONDS);
     assertEquals(exitCode, process.exitValue());
     assertEquals(List.of(), temporaryFiles());

@@ -147,32 +147,34 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
       return 0;
     }
     Device device = deviceArgument.device();
+    return trained(file, study, device);
+  }
+
+  /** All is said while the interrupt is held: once it is closed, the process may end at once. */
+  private int trained(Path file, Study study, Device device) throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
     String deviceName = device.str().getString();
     StudyRun run = new StudyRun(study, components, device, new TrialCache(results), new Progress());
-    Optional<List<ModelOutcome>> outcomes;
-    Speed speed;
     long start = System.nanoTime();
     try (Interrupt interrupt = new Interrupt();
         GpuUse gpu = GpuUse.begin(worker ? "" : deviceName)) {
       Work work = parallel > 1 ? shared(interrupt) : Work.NONE;
-      outcomes = run.run(interrupt::requested);
-      speed =
+      Optional<List<ModelOutcome>> outcomes = run.run(interrupt::requested);
+      Speed speed =
           new Speed(work.plus(run.work()), (System.nanoTime() - start) / 1e9, parallel, gpu.busy());
       interrupt.safe();
-    }
-    if (outcomes.isEmpty()) {
-      spec.commandLine().getErr().println("interrupted; the same command goes on from here");
-      return INTERRUPTED;
-    }
-    if (worker) {
-      spec.commandLine().getOut().println(Workers.line(run.work()));
-      spec.commandLine().getOut().flush();
+      if (outcomes.isEmpty()) {
+        spec.commandLine().getErr().println("interrupted; the same command goes on from here");
+        return INTERRUPTED;
+      }
+      if (worker) {
+        out.println(Workers.line(run.work()));
+        out.flush();
+        return 0;
+      }
+      output.write(new StudyReport(shown(file), deviceName, study, outcomes.get(), speed), out);
       return 0;
     }
-    output.write(
-        new StudyReport(shown(file), deviceName, study, outcomes.get(), speed),
-        spec.commandLine().getOut());
-    return 0;
   }
 
   private String shown(Path file) {
@@ -198,17 +200,16 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
       return 0;
     }
     Device device = deviceArgument.device();
-    Optional<ThroughputReport> report;
     try (Interrupt interrupt = new Interrupt()) {
-      report = experiment.run(shown(file), device, interrupt);
+      Optional<ThroughputReport> report = experiment.run(shown(file), device, interrupt);
       interrupt.safe();
+      if (report.isEmpty()) {
+        spec.commandLine().getErr().println("interrupted");
+        return INTERRUPTED;
+      }
+      output.write(report.get(), spec.commandLine().getOut());
+      return 0;
     }
-    if (report.isEmpty()) {
-      spec.commandLine().getErr().println("interrupted");
-      return INTERRUPTED;
-    }
-    output.write(report.get(), spec.commandLine().getOut());
-    return 0;
   }
 
   /** Trains in several processes; what they leave is found where this one looks. */

@@ -6,7 +6,7 @@ import dev.hydra.bench.Throughput;
 import dev.hydra.cli.common.Installation;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.experiment.GpuUse;
-import dev.hydra.cli.experiment.SizesTable;
+import dev.hydra.cli.experiment.SizesReport;
 import dev.hydra.cli.experiment.Speed;
 import dev.hydra.cli.experiment.StudyReport;
 import dev.hydra.cli.experiment.ThroughputReport;
@@ -141,12 +141,10 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
     Study read = Study.read(config, overrides, plugins, Installation.dataRoots(), quick);
     Study study = seeds == null ? read : read.withSeeds(seeds);
     List<ModelSize> sizes = study.sizes().check(study, components); // before anything is started
-    if (dryRun) {
-      SizesTable.of(study, sizes).print(spec.commandLine().getOut());
-      spec.commandLine().getOut().flush();
-      return 0;
-    }
     Device device = deviceArgument.device();
+    if (dryRun) {
+      return sizes(SizesReport.of(shown(file), device.str().getString(), study, sizes));
+    }
     return trained(file, study, device);
   }
 
@@ -177,6 +175,11 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
     }
   }
 
+  private int sizes(SizesReport report) throws IOException {
+    output.write(report, spec.commandLine().getOut());
+    return 0;
+  }
+
   private String shown(Path file) {
     return String.valueOf(file.getFileName()).replaceFirst("\\.conf$", "")
         + (quick ? " (quick)" : "");
@@ -190,16 +193,10 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
     }
     ThroughputExperiment experiment =
         new ThroughputExperiment(config, components, plugins, quick, spec.commandLine().getErr());
-    if (dryRun) {
-      experiment
-          .sizes()
-          .forEach(
-              (name, size) ->
-                  spec.commandLine().getOut().printf("%-24s %,14d parameters%n", name, size));
-      spec.commandLine().getOut().flush();
-      return 0;
-    }
     Device device = deviceArgument.device();
+    if (dryRun) {
+      return sizes(experiment.sizes(shown(file), device));
+    }
     try (Interrupt interrupt = new Interrupt()) {
       Optional<ThroughputReport> report = experiment.run(shown(file), device, interrupt);
       interrupt.safe();

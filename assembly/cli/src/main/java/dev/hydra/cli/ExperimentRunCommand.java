@@ -6,7 +6,7 @@ import dev.hydra.bench.Throughput;
 import dev.hydra.cli.common.Installation;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.experiment.GpuUse;
-import dev.hydra.cli.experiment.SizesTable;
+import dev.hydra.cli.experiment.SizesReport;
 import dev.hydra.cli.experiment.Speed;
 import dev.hydra.cli.experiment.StudyReport;
 import dev.hydra.cli.experiment.ThroughputReport;
@@ -141,37 +141,42 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
     Study read = Study.read(config, overrides, plugins, Installation.dataRoots(), quick);
     Study study = seeds == null ? read : read.withSeeds(seeds);
     List<ModelSize> sizes = study.sizes().check(study, components); // before anything is started
-    if (dryRun) {
-      SizesTable.of(study, sizes).print(spec.commandLine().getOut());
-      spec.commandLine().getOut().flush();
-      return 0;
-    }
     Device device = deviceArgument.device();
+    if (dryRun) {
+      return sizes(SizesReport.of(shown(file), device.str().getString(), study, sizes));
+    }
+    return trained(file, study, device);
+  }
+
+  /** All is said while the interrupt is held: once it is closed, the process may end at once. */
+  private int trained(Path file, Study study, Device device) throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
     String deviceName = device.str().getString();
     StudyRun run = new StudyRun(study, components, device, new TrialCache(results), new Progress());
-    Optional<List<ModelOutcome>> outcomes;
-    Speed speed;
     long start = System.nanoTime();
     try (Interrupt interrupt = new Interrupt();
         GpuUse gpu = GpuUse.begin(worker ? "" : deviceName)) {
       Work work = parallel > 1 ? shared(interrupt) : Work.NONE;
-      outcomes = run.run(interrupt::requested);
-      speed =
+      Optional<List<ModelOutcome>> outcomes = run.run(interrupt::requested);
+      Speed speed =
           new Speed(work.plus(run.work()), (System.nanoTime() - start) / 1e9, parallel, gpu.busy());
       interrupt.safe();
-    }
-    if (outcomes.isEmpty()) {
-      spec.commandLine().getErr().println("interrupted; the same command goes on from here");
-      return INTERRUPTED;
-    }
-    if (worker) {
-      spec.commandLine().getOut().println(Workers.line(run.work()));
-      spec.commandLine().getOut().flush();
+      if (outcomes.isEmpty()) {
+        spec.commandLine().getErr().println("interrupted; the same command goes on from here");
+        return INTERRUPTED;
+      }
+      if (worker) {
+        out.println(Workers.line(run.work()));
+        out.flush();
+        return 0;
+      }
+      output.write(new StudyReport(shown(file), deviceName, study, outcomes.get(), speed), out);
       return 0;
     }
-    output.write(
-        new StudyReport(shown(file), deviceName, study, outcomes.get(), speed),
-        spec.commandLine().getOut());
+  }
+
+  private int sizes(SizesReport report) throws IOException {
+    output.write(report, spec.commandLine().getOut());
     return 0;
   }
 
@@ -188,27 +193,20 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
     }
     ThroughputExperiment experiment =
         new ThroughputExperiment(config, components, plugins, quick, spec.commandLine().getErr());
+    Device device = deviceArgument.device();
     if (dryRun) {
-      experiment
-          .sizes()
-          .forEach(
-              (name, size) ->
-                  spec.commandLine().getOut().printf("%-24s %,14d parameters%n", name, size));
-      spec.commandLine().getOut().flush();
+      return sizes(experiment.sizes(shown(file), device));
+    }
+    try (Interrupt interrupt = new Interrupt()) {
+      Optional<ThroughputReport> report = experiment.run(shown(file), device, interrupt);
+      interrupt.safe();
+      if (report.isEmpty()) {
+        spec.commandLine().getErr().println("interrupted");
+        return INTERRUPTED;
+      }
+      output.write(report.get(), spec.commandLine().getOut());
       return 0;
     }
-    Device device = deviceArgument.device();
-    Optional<ThroughputReport> report;
-    try (Interrupt interrupt = new Interrupt()) {
-      report = experiment.run(shown(file), device, interrupt);
-      interrupt.safe();
-    }
-    if (report.isEmpty()) {
-      spec.commandLine().getErr().println("interrupted");
-      return INTERRUPTED;
-    }
-    output.write(report.get(), spec.commandLine().getOut());
-    return 0;
   }
 
   /** Trains in several processes; what they leave is found where this one looks. */

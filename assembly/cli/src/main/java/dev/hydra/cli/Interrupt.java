@@ -4,7 +4,8 @@ import java.util.concurrent.CountDownLatch;
 
 /**
  * Turns Ctrl-C (and SIGTERM) into a request to stop, and holds the end of the process back until
- * the work has been brought to safety. Close it when the work is done.
+ * the work has been brought to safety. Close it when the work is done and all is said: then the
+ * process may end at once.
  */
 final class Interrupt implements AutoCloseable {
   private final CountDownLatch done = new CountDownLatch(1);

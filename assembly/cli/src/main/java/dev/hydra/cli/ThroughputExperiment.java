@@ -6,6 +6,7 @@ import dev.hydra.bench.Throughput;
 import dev.hydra.bench.ThroughputRow;
 import dev.hydra.bench.ThroughputRun;
 import dev.hydra.cli.experiment.Peers;
+import dev.hydra.cli.experiment.SizesReport;
 import dev.hydra.cli.experiment.ThroughputReport;
 import dev.hydra.composer.model.Components;
 import java.io.IOException;
@@ -39,8 +40,8 @@ final class ThroughputExperiment {
   }
 
   /** Returns the parameters of each model. */
-  Map<String, Long> sizes() {
-    return sizes;
+  SizesReport sizes(String name, Device device) {
+    return SizesReport.of(name, device.str().getString(), experiment.question(), sizes);
   }
 
   /** Runs; empty if it was interrupted. */

@@ -38,6 +38,13 @@ public final class CommandLineRunner {
 
   /** Runs a command that writes to {@code out}; the outcome says nothing of that. */
   public static Outcome run(Writer out, Object... arguments) {
+    StringWriter err = new StringWriter();
+    int code = run(out, new PrintWriter(err, true), arguments);
+    return new Outcome(code, "", err.toString());
+  }
+
+  /** Runs a command that writes to {@code out} and {@code err}; returns its exit code. */
+  static int run(Writer out, PrintWriter err, Object... arguments) {
     PluginRegistry plugins =
         PluginRegistry.load(
             CommandLineRunner.class.getClassLoader(),
@@ -46,13 +53,11 @@ public final class CommandLineRunner {
             });
     CommandLine line =
         Main.commandLine(new Commands(new FixedPlugins(plugins), NativeFiles.unchecked()), out);
-    StringWriter err = new StringWriter();
-    line.setErr(new PrintWriter(err, true));
+    line.setErr(err);
     String[] texts = new String[arguments.length];
     for (int i = 0; i < texts.length; i++) {
       texts[i] = arguments[i].toString();
     }
-    int code = line.execute(texts);
-    return new Outcome(code, "", err.toString());
+    return line.execute(texts);
   }
 }

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledIf;
 import org.junit.jupiter.api.io.TempDir;
 
 class ExperimentCommandTest {
@@ -78,6 +79,28 @@ class ExperimentCommandTest {
   void aDryRunTrainsNothing() {
     assertThat(experiment("--dry-run").done().out()).contains("attention", "dense", "most steps");
     assertThat(folder.resolve("results")).doesNotExist();
+  }
+
+  @Test
+  void aDryRunHasTheOutputsOfARun() throws IOException {
+    Path page = folder.resolve("sizes.html");
+    Map<String, Object> json =
+        JSON.std.mapFrom(experiment("--dry-run", "--json", "--html", page).done().out());
+    assertEquals("small (quick)", json.get("experiment"));
+    assertThat(json.get("tasks").toString())
+        .startsWith("{bits={models={attention={parameters=")
+        .contains("dense={parameters=", "most_steps=4");
+    assertThat(Files.readString(page)).contains("Does &lt;it&gt; learn?", "attention");
+    assertThat(folder.resolve("results")).doesNotExist();
+  }
+
+  @Test
+  @DisabledIf("dev.hydra.libtorch.runtime.Devices#cudaAvailable")
+  void aDryRunNeedsTheDeviceOfARun() {
+    CommandLineRunner.Outcome run =
+        run("experiment", "run", file, "--device=cuda", "--results", folder.resolve("results"));
+    run.refused(1, "CUDA");
+    assertEquals(run, run("experiment", "run", file, "--device=cuda", "--dry-run"));
   }
 
   @Test

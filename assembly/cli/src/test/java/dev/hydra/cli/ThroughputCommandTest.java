@@ -69,6 +69,15 @@ class ThroughputCommandTest {
         .refused(2, "experiment.parameters");
     Path peers = Files.writeString(folder.resolve("peers.json"), "[{}]");
     experiment("--set", "experiment.peers=\"" + peers + "\"").refused(1, "is not a JSON list");
+  }
+
+  @Test
+  void aDryRunSaysSizes() throws IOException {
     assertThat(experiment("--dry-run").done().out()).contains("attention", "parameters");
+    assertThat(JSON.std.mapFrom(experiment("--dry-run", "--json").done().out()))
+        .containsEntry("experiment", "speed")
+        .extractingByKey("parameters")
+        .asString()
+        .containsPattern("attention=\\d+, dense=\\d+");
   }
 }

@@ -155,11 +155,7 @@ public record StudyReport(
   }
 
   private static Map<String, Object> json(ModelOutcome outcome) {
-    Map<String, Object> json = new LinkedHashMap<>();
-    json.put("parameters", outcome.size().parameters());
-    json.put("active_parameters", outcome.size().activeParameters());
-    json.put("training_flops_per_token", outcome.size().trainingFlops());
-    json.put("most_steps", outcome.size().steps());
+    Map<String, Object> json = SizesReport.json(outcome.size());
     json.put("learning_rate", outcome.rate());
     json.put("at_the_edge", outcome.atTheEdge());
     json.put(

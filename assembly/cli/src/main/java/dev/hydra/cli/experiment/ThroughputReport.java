@@ -64,14 +64,7 @@ public record ThroughputReport(
                       : "-"));
     }
     all.add(crossovers());
-    all.add(
-        new Table(
-            "Sizes",
-            "",
-            List.of("", "parameters"),
-            sizes.entrySet().stream()
-                .map(each -> List.of(each.getKey(), Numbers.whole(each.getValue())))
-                .toList()));
+    all.add(SizesReport.parametersTable(sizes));
     return all;
   }
 

@@ -50,8 +50,9 @@ public final class TrainingBench {
    * @param tokensPerSecond of all timed steps together
    * @param mfu the model's FLOPs a second as a part of the device's peak; empty where that is not
    *     known
-   * @param peakBytes the most memory taken: on CUDA what tensors had, on the CPU what became
-   *     resident; empty where it cannot be measured
+   * @param peakBytes the most memory taken once the model is built: on CUDA what tensors had, those
+   *     of the model included; on the CPU what became resident then, so without the model, as its
+   *     memory may be that of one before; empty where it cannot be measured
    * @param firstStepSeconds from the beginning of building the model to the end of the first step:
    *     compiling kernels is part of it, the start of the process is not
    */
@@ -164,29 +165,33 @@ public final class TrainingBench {
   }
 
   private Row run(Shape shape, int forwards, PassOf passOf) {
-    Row[] row = new Row[1];
+    List<Tensor> batches = batches(shape);
     boolean cuda = placement.device().is_cuda();
-    if (cuda) {
-      CudaMemory.reset(placement.device());
+    long begin = System.nanoTime();
+    try (Model model = Model.build(spec, components, placement, 0)) {
+      if (cuda) {
+        CudaMemory.reset(placement.device());
+      }
+      Row[] row = new Row[1];
+      OptionalLong resident =
+          ProcessMemory.peakDuring(
+              () -> row[0] = measured(model, batches, begin, shape, forwards, passOf));
+      Row without = row[0];
+      return new Row(
+          shape,
+          without.step(),
+          without.tokensPerSecond(),
+          without.mfu(),
+          cuda ? OptionalLong.of(CudaMemory.peak(placement.device())) : resident,
+          without.firstStepSeconds());
+    } finally {
+      batches.forEach(Tensor::close);
     }
-    OptionalLong resident =
-        ProcessMemory.peakDuring(() -> row[0] = measured(shape, forwards, passOf));
-    OptionalLong peak = cuda ? OptionalLong.of(CudaMemory.peak(placement.device())) : resident;
-    Row without = row[0];
-    return new Row(
-        shape,
-        without.step(),
-        without.tokensPerSecond(),
-        without.mfu(),
-        peak,
-        without.firstStepSeconds());
   }
 
-  private Row measured(Shape shape, int forwards, PassOf passOf) {
-    List<Tensor> batches = batches(shape);
-    long begin = System.nanoTime();
-    try (Model model = Model.build(spec, components, placement, 0);
-        Pass pass = passOf.of(model)) {
+  private Row measured(
+      Model model, List<Tensor> batches, long begin, Shape shape, int forwards, PassOf passOf) {
+    try (Pass pass = passOf.of(model)) {
       pass.run(batches.get(0));
       double first = since(begin);
       for (int i = 1; i < WARM_UP; i++) {
@@ -207,8 +212,6 @@ public final class TrainingBench {
           new ModelCosts(model).mfu(shape.tokens(), forwards * tokensPerSecond),
           OptionalLong.empty(),
           first);
-    } finally {
-      batches.forEach(Tensor::close);
     }
   }
 

@@ -9,7 +9,7 @@ public interface StudyListener {
    * Hears what came out of a training.
    *
    * @param cached whether it was known before, or another process made it
-   * @param number how many results there are now
+   * @param number how many results there are now, those of other processes included
    * @param of how many there are in all
    */
   void ended(Trial trial, TrialResult result, boolean cached, int number, int of);

@@ -5,10 +5,12 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
 import org.bytedeco.pytorch.Device;
 
@@ -27,6 +29,7 @@ public final class StudyRun {
   private final TrialCache cache;
   private final StudyListener listener;
   private final Map<StudyTask, Examples> examples = new HashMap<>();
+  private final Map<Trial, TrialKey> keys = new HashMap<>();
   private final Map<Trial, TrialResult> results = new LinkedHashMap<>();
   private Work work = Work.NONE;
 
@@ -133,73 +136,73 @@ public final class StudyRun {
    * stopped before.
    */
   private boolean complete(List<Trial> trials, BooleanSupplier stop) throws IOException {
-    List<Trial> left = new ArrayList<>(trials);
-    left.removeIf(results::containsKey);
+    Set<Trial> left = new LinkedHashSet<>(trials);
+    left.removeAll(results.keySet());
+    collect(left);
     while (!left.isEmpty()) {
-      int before = left.size();
-      for (Trial trial : List.copyOf(left)) {
-        if (stop.getAsBoolean()) {
-          return false;
-        }
-        Optional<Obtained> obtained = obtain(trial, stop);
-        if (obtained.isPresent()) {
-          TrialResult result = obtained.get().result();
-          results.put(trial, result);
-          left.remove(trial);
-          listener.ended(trial, result, obtained.get().cached(), results.size(), trials());
-        }
+      if (stop.getAsBoolean()) {
+        return false;
       }
-      if (left.size() == before && !stop.getAsBoolean()) {
+      if (!trainOne(left, stop)) {
         pause();
       }
+      collect(left);
     }
     return true;
   }
 
-  /**
-   * A result.
-   *
-   * @param cached whether it was there, and not made here
-   */
-  private record Obtained(TrialResult result, boolean cached) {}
-
-  /** Finds or makes a result; nothing if it was stopped, or another process is making it. */
-  private Optional<Obtained> obtain(Trial trial, BooleanSupplier stop) throws IOException {
-    TrialKey key = new TrialKey(study, trial, components, device);
-    Optional<Obtained> known = known(key);
-    if (known.isPresent()) {
-      return known;
-    }
-    Optional<TrialClaim> claim = cache.claim(key);
-    if (claim.isEmpty()) {
-      return Optional.empty();
-    }
-    try (TrialClaim held = claim.get()) {
-      Optional<Obtained> meanwhile = known(key); // by a process that had the claim before
-      return meanwhile.isPresent()
-          ? meanwhile
-          : train(trial, key, stop).map(result -> new Obtained(result, false));
+  /** Takes over what is known, also of what other processes have made meanwhile. */
+  private void collect(Set<Trial> left) throws IOException {
+    for (Trial trial : List.copyOf(left)) {
+      Optional<TrialResult> known = cache.get(key(trial));
+      if (known.isPresent()) {
+        left.remove(trial);
+        ended(trial, known.get(), true);
+      }
     }
   }
 
-  private Optional<Obtained> known(TrialKey key) throws IOException {
-    return cache.get(key).map(result -> new Obtained(result, true));
+  private void ended(Trial trial, TrialResult result, boolean cached) {
+    results.put(trial, result);
+    listener.ended(trial, result, cached, results.size(), trials());
   }
 
-  private Optional<TrialResult> train(Trial trial, TrialKey key, BooleanSupplier stop)
-      throws IOException {
+  private TrialKey key(Trial trial) {
+    return keys.computeIfAbsent(trial, each -> new TrialKey(study, each, components, device));
+  }
+
+  /** Trains the first that no other process is training; says whether there was one. */
+  private boolean trainOne(Set<Trial> left, BooleanSupplier stop) throws IOException {
+    for (Trial trial : left) {
+      Optional<TrialClaim> claim = cache.claim(key(trial));
+      if (claim.isPresent()) {
+        try (TrialClaim held = claim.get()) {
+          if (cache.get(key(trial)).isEmpty()) { // else made by who had the claim before
+            train(trial, left, stop);
+          }
+        }
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Trains; what others have completed meanwhile is counted before it. */
+  private void train(Trial trial, Set<Trial> left, BooleanSupplier stop) throws IOException {
     Examples own =
         examples.computeIfAbsent(trial.task(), task -> new Examples(task, study.budget()));
     listener.began(trial);
     Optional<TrialResult> result =
         new TrialRun(study, trial, own).run(components, device, stop, listener::warned);
     if (result.isPresent()) {
-      cache.put(key, result.get());
+      cache.put(key(trial), result.get());
       long tokens =
           (long) result.get().steps() * study.budget().batchSize() * trial.task().length();
       work = work.plus(new Work(1, tokens));
+      left.remove(trial);
+      collect(left);
+      ended(trial, result.get(), false);
     }
-    return result;
   }
 
   private static void pause() throws IOException {

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.hydra.libtorch.runtime.Devices;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -42,8 +43,10 @@ class StudyRunTest {
     @Override
     public void ended(Trial trial, TrialResult result, boolean cached, int number, int of) {
       (cached ? known : trained).add(trial);
-      assertEquals(cached ? Optional.empty() : Optional.of(trial), begun);
-      begun = Optional.empty();
+      if (!cached) {
+        assertEquals(Optional.of(trial), begun);
+        begun = Optional.empty();
+      }
       assertEquals(trained.size() + known.size(), number);
       assertEquals(10, of);
     }
@@ -145,6 +148,55 @@ class StudyRunTest {
     try (Stream<Path> files = Files.list(folder)) {
       assertThat(files).noneMatch(file -> file.toString().endsWith(".lock"));
     }
+  }
+
+  /** Another process completes all of the sweep while this one has its first training. */
+  @Test
+  void whatOthersCompletedIsCounted() throws IOException {
+    Study study = Studies.read("", true);
+    var unused = run(study, () -> false);
+    Path fresh = folder.resolve("fresh");
+    List<String> heard = new ArrayList<>();
+    StudyListener listener =
+        new StudyListener() {
+          @Override
+          public void began(Trial trial) {
+            try (Stream<Path> files = Files.list(folder)) {
+              for (Path file : files.filter(Files::isRegularFile).toList()) {
+                Files.copy(file, fresh.resolve(file.getFileName()));
+              }
+            } catch (IOException e) {
+              throw new UncheckedIOException(e);
+            }
+          }
+
+          @Override
+          public void ended(Trial trial, TrialResult result, boolean cached, int number, int of) {
+            heard.add(number + "/" + of + (cached ? "" : " trained"));
+          }
+
+          @Override
+          public void warned(String message) {
+            throw new AssertionError(message);
+          }
+        };
+    assertThat(
+            new StudyRun(study, Studies.COMPONENTS, Devices.cpu(), new TrialCache(fresh), listener)
+                .run(() -> false))
+        .isPresent();
+    assertEquals(
+        List.of(
+            "1/10",
+            "2/10",
+            "3/10",
+            "4/10",
+            "5/10",
+            "6/10",
+            "7/10",
+            "8/10 trained",
+            "9/10",
+            "10/10"),
+        heard);
   }
 
   @Test

@@ -23,6 +23,7 @@ final class Driver {
       cudart.cuGetErrorString(result, text);
       BytePointer reason = text.get(BytePointer.class, 0);
       throw new KernelException(
+          kernel,
           "CUDA kernel "
               + kernel
               + ": "

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.bytedeco.cuda.cudart.CUfunc_st;
@@ -25,6 +26,9 @@ final class KernelProgram {
 
   /** What could not be compiled or loaded, so that it is not tried at every swap. */
   private static final Map<Key, KernelException> FAILED = new ConcurrentHashMap<>();
+
+  /** Programs whose failure has been said: with other macros it is the same again. */
+  private static final Set<String> SAID = ConcurrentHashMap.newKeySet();
 
   private static final List<CompiledKernel> COMPILED = new CopyOnWriteArrayList<>();
 
@@ -127,7 +131,9 @@ final class KernelProgram {
     if (known != null) {
       return known;
     }
-    LOG.log(System.Logger.Level.ERROR, failure.getMessage());
+    if (SAID.add(failure.about())) {
+      LOG.log(System.Logger.Level.ERROR, failure.getMessage());
+    }
     return failure;
   }
 

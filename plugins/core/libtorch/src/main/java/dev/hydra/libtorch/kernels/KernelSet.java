@@ -3,6 +3,7 @@ package dev.hydra.libtorch.kernels;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -19,13 +20,16 @@ import org.jspecify.annotations.Nullable;
 public final class KernelSet {
   private static final System.Logger LOG = System.getLogger(KernelSet.class.getName());
 
+  /** What has been said, for all sets: a reason of the device holds for each of them. */
+  private static final Set<String> SAID = ConcurrentHashMap.newKeySet();
+
   private final List<KernelSource> sources;
   private final Map<Variant, Result> results = new ConcurrentHashMap<>();
 
   private record Variant(int device, Map<String, Integer> macros) {}
 
   /** What came of loading: kernels, or why there are none. */
-  private record Result(@Nullable Kernels kernels, @Nullable KernelException failure) {}
+  record Result(@Nullable Kernels kernels, @Nullable KernelException failure) {}
 
   private KernelSet(List<KernelSource> sources) {
     this.sources = List.copyOf(sources);
@@ -43,8 +47,9 @@ public final class KernelSet {
 
   /**
    * Gives the kernels if they are to be used for a tensor: it is on a CUDA device of compute
-   * capability 8.0 or later, {@link KernelMode} allows it, and they can be compiled. That they
-   * cannot is said once and then not tried again.
+   * capability 8.0 or later, {@link KernelMode} allows it, and they can be compiled. What cannot is
+   * not tried again; it is said once for each program, and once for a device where it holds for
+   * all.
    *
    * @param macros what is defined while they are compiled, besides the sources' own defaults
    * @throws KernelException if they cannot be compiled and the mode is {@link KernelMode#FUSED}
@@ -55,24 +60,34 @@ public final class KernelSet {
       return Optional.empty();
     }
     Result result =
-        results.computeIfAbsent(new Variant(Gpu.indexOf(tensor), Map.copyOf(macros)), this::loaded);
+        results.computeIfAbsent(
+            new Variant(Gpu.indexOf(tensor), Map.copyOf(macros)),
+            variant -> loaded(Gpu.of(variant.device), variant.macros));
     if (result.failure != null && mode == KernelMode.FUSED) {
       throw result.failure;
     }
     return Optional.ofNullable(result.kernels);
   }
 
-  private Result loaded(Variant variant) {
+  /** Loads them, or says why they cannot be. */
+  Result loaded(Gpu gpu, Map<String, Integer> macros) {
     try {
-      return new Result(load(Gpu.of(variant.device), variant.macros), null);
+      return new Result(load(gpu, macros), null);
     } catch (KernelException e) {
+      warn(e);
+      return new Result(null, e);
+    }
+  }
+
+  /** Says it, unless that has been said for another set, or other macros. */
+  static void warn(KernelException failure) {
+    if (SAID.add(failure.about())) {
       LOG.log(
           System.Logger.Level.WARNING,
-          "LibTorch's own operators are used instead of "
-              + names()
+          "LibTorch's own operators are used instead of CUDA kernels"
+              + failure.program().map(program -> " that need " + program).orElse("")
               + ", which is slower: "
-              + String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
-      return new Result(null, e);
+              + String.valueOf(failure.getMessage()).lines().findFirst().orElse(""));
     }
   }
 

@@ -22,7 +22,10 @@ final class Nvrtc {
     int[] major = new int[1];
     int[] minor = new int[1];
     try {
-      check(nvrtc.nvrtcVersion(major, minor), "its version");
+      int result = nvrtc.nvrtcVersion(major, minor);
+      if (result != nvrtc.NVRTC_SUCCESS) {
+        throw new KernelException(failed("its version", result));
+      }
     } catch (LinkageError e) {
       throw new KernelException(
           "CUDA kernels cannot be compiled, as NVRTC cannot be loaded ("
@@ -57,12 +60,13 @@ final class Nvrtc {
         int result = nvrtc.nvrtcCompileProgram(program, texts.length, new PointerPointer<>(texts));
         if (result != nvrtc.NVRTC_SUCCESS) {
           throw new KernelException(
+              name,
               "CUDA kernel "
                   + name
                   + " cannot be compiled with "
                   + options
                   + ":\n"
-                  + log(program).strip());
+                  + log(program, name).strip());
         }
         SizeTPointer size = new SizeTPointer(1);
         check(nvrtc.nvrtcGetCUBINSize(program, size), name);
@@ -75,11 +79,11 @@ final class Nvrtc {
     }
   }
 
-  private static String log(_nvrtcProgram program) {
+  private static String log(_nvrtcProgram program, String name) {
     SizeTPointer size = new SizeTPointer(1);
-    check(nvrtc.nvrtcGetProgramLogSize(program, size), "the log");
+    check(nvrtc.nvrtcGetProgramLogSize(program, size), name);
     byte[] log = new byte[Math.toIntExact(size.get())];
-    check(nvrtc.nvrtcGetProgramLog(program, log), "the log");
+    check(nvrtc.nvrtcGetProgramLog(program, log), name);
     return new String(log, 0, Math.max(0, log.length - 1), StandardCharsets.UTF_8);
   }
 
@@ -87,10 +91,13 @@ final class Nvrtc {
     return new BytePointer(text, StandardCharsets.UTF_8);
   }
 
-  private static void check(int result, String what) {
+  private static void check(int result, String name) {
     if (result != nvrtc.NVRTC_SUCCESS) {
-      throw new KernelException(
-          "NVRTC fails at " + what + ": " + nvrtc.nvrtcGetErrorString(result).getString());
+      throw new KernelException(name, failed(name, result));
     }
+  }
+
+  private static String failed(String what, int result) {
+    return "NVRTC fails at " + what + ": " + nvrtc.nvrtcGetErrorString(result).getString();
   }
 }

@@ -1,0 +1,123 @@
+package dev.hydra.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.io.BufferedReader;
+import java.io.FilterWriter;
+import java.io.IOException;
+import java.io.OutputStreamWriter;
+import java.io.PrintWriter;
+import java.io.Writer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class InterruptTest {
+  private static final int TERMINATED = 128 + 15;
+
+  @TempDir private Path folder;
+
+  /** A screen so slow that what is said after the process may end is lost each time. */
+  private static final class SlowScreen extends FilterWriter {
+    SlowScreen() {
+      super(new OutputStreamWriter(System.out, StandardCharsets.UTF_8));
+    }
+
+    @Override
+    public void write(String text, int from, int length) throws IOException {
+      try {
+        Thread.sleep(300);
+      } catch (InterruptedException e) {
+        throw new IOException(e);
+      }
+      super.write(text, from, length);
+    }
+  }
+
+  /** Carries out a command in a process of its own. */
+  static final class Program {
+    private Program() {}
+
+    public static void main(String[] arguments) {
+      PrintWriter screen = new PrintWriter(new SlowScreen(), true);
+      System.exit(CommandLineRunner.run(Writer.nullWriter(), screen, (Object[]) arguments));
+    }
+  }
+
+  private static void isInterrupted(String said, String begun, Object... arguments)
+      throws Exception {
+    Path java = Path.of(System.getProperty("java.home"), "bin", "java");
+    Stream<String> program =
+        Stream.of(
+            java.toString(),
+            "-cp",
+            System.getProperty("java.class.path"),
+            "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
+            Program.class.getName());
+    Process process =
+        new ProcessBuilder(
+                Stream.concat(program, Arrays.stream(arguments).map(Object::toString)).toList())
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
+            .start();
+    StringBuilder screen = new StringBuilder();
+    try (BufferedReader out = process.inputReader(StandardCharsets.UTF_8)) {
+      for (String line = out.readLine(); line != null; line = out.readLine()) {
+        screen.append(line).append('\n');
+        if (line.contains(begun)) {
+          process.toHandle().destroy(); // as Ctrl-C; once more does nothing
+        }
+      }
+    }
+    assertEquals(TERMINATED, process.waitFor(), screen::toString);
+    assertThat(screen.toString()).contains(said);
+  }
+
+  @Test
+  void anExperimentSaysThatItGoesOn() throws Exception {
+    Path file = folder.resolve("long.conf");
+    Files.writeString(
+        file,
+        """
+        experiment {
+          question = "Does it end?"
+          tasks { bits { type = parity, length = 8 } }
+          models {
+            dense { model { width = 8, depth = 1, block.paths = [ { ffn { type = swiglu, hidden = 11 } } ] } }
+          }
+          learning-rates = [1e-3, 3e-3, 1e-2, 3e-2]
+          seeds = 1000, steps = 1, validation-examples = 8, test-examples = 8, batch-size = 4
+        }
+        """);
+    isInterrupted(
+        "interrupted; the same command goes on from here",
+        "1/1003",
+        "experiment",
+        "run",
+        file,
+        "--device=cpu",
+        "--results",
+        folder.resolve("results"));
+  }
+
+  @Test
+  void aTimingSaysThatItEnded() throws Exception {
+    Path file = folder.resolve("speed.conf");
+    Files.writeString(
+        file,
+        """
+        experiment {
+          type = throughput, question = "Does it end?"
+          models {
+            dense { model { vocab-size = 16, width = 8, depth = 1, block.paths = [ { ffn { type = swiglu, hidden = 11 } } ] } }
+          }
+          lengths = [8, 4096, 8192, 16384], steps = 20
+        }
+        """);
+    isInterrupted("\ninterrupted\n", "8 tokens", "experiment", "run", file, "--device=cpu");
+  }
+}

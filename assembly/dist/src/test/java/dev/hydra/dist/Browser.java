@@ -24,6 +24,7 @@ import java.util.stream.Stream;
 /** Chromium without a window, driven over its DevTools protocol. */
 final class Browser implements AutoCloseable {
   private static final long LIMIT_SECONDS = 60;
+  private static final int CLICKS = 10;
 
   private final Process process;
   private final WebSocket socket;
@@ -183,8 +184,22 @@ final class Browser implements AutoCloseable {
     }
   }
 
-  /** Clicks where an element is, as a mouse does. */
+  /**
+   * Clicks where an element is, as a mouse does, until it is the element that was hit: on a page
+   * that is drawn anew all the time it may have moved meanwhile.
+   */
   void click(String selector) throws Exception {
+    evaluate(
+        "window.hit = false; document.addEventListener('click', event => {"
+            + " window.hit = window.hit || event.target.closest('"
+            + selector
+            + "') !== null; }, true)");
+    for (int tries = 0; tries < CLICKS && evaluate("String(window.hit)").equals("false"); tries++) {
+      clickWhere(selector);
+    }
+  }
+
+  private void clickWhere(String selector) throws Exception {
     String at =
         evaluate(
             "(e => { e.scrollIntoView({block: 'center', behavior: 'instant'});"

@@ -3,12 +3,10 @@ package dev.hydra.inference;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import com.typesafe.config.ConfigFactory;
 import dev.hydra.composer.model.BatchState;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.swap.SwapHost;
 import dev.hydra.composer.swap.SwapReport;
-import dev.hydra.composer.swap.SwapRequest;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.libtorch.graphs.GraphMode;
 import java.util.ArrayList;
@@ -271,18 +269,7 @@ abstract class AheadContract {
         heard.add(new Trial.Heard());
         engine.open(each, heard.get(heard.size() - 1));
       }
-      for (int step = 0; engine.isBusy(); step++) {
-        engine.step();
-        if (step % 8 == 4) {
-          SwapRequest request =
-              SwapRequest.configure(
-                  ConfigFactory.parseString("chunk = 16"), Trial.MAMBA.get(reports.size() % 4));
-          reports.add(CompletableFuture.supplyAsync(() -> swapper.swap(request)));
-          while (!swapper.pending() && !reports.get(reports.size() - 1).isDone()) {
-            Thread.sleep(1);
-          }
-        }
-      }
+      reports.addAll(Trial.runAndSwap(engine, swapper));
     }
     assertThat(reports).hasSizeGreaterThan(3);
     for (CompletableFuture<SwapReport> report : reports) {

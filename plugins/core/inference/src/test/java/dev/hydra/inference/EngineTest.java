@@ -281,18 +281,7 @@ class EngineTest {
         heard.add(new Trial.Heard());
         engine.open(each, heard.get(heard.size() - 1));
       }
-      for (int step = 0; engine.isBusy(); step++) {
-        engine.step();
-        if (step % 8 == 4) {
-          SwapRequest request =
-              SwapRequest.configure(
-                  ConfigFactory.parseString("chunk = 16"), Trial.MAMBA.get(reports.size() % 4));
-          reports.add(CompletableFuture.supplyAsync(() -> swapper.swap(request)));
-          while (!swapper.pending() && !reports.get(reports.size() - 1).isDone()) {
-            Thread.sleep(1);
-          }
-        }
-      }
+      reports.addAll(Trial.runAndSwap(engine, swapper));
     }
     assertThat(reports).hasSizeGreaterThan(2);
     for (CompletableFuture<SwapReport> report : reports) {

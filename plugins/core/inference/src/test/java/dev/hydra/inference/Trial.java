@@ -5,6 +5,9 @@ import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
+import dev.hydra.composer.swap.SwapReport;
+import dev.hydra.composer.swap.SwapRequest;
+import dev.hydra.composer.swap.Swapper;
 import dev.hydra.ffn.dense.SwigluFactory;
 import dev.hydra.ffn.moe.MoeFactory;
 import dev.hydra.libtorch.graphs.GraphMode;
@@ -18,6 +21,7 @@ import dev.hydra.router.topk.ChunkTopKRouterFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** A small model with every kind of state, and texts to continue. */
@@ -90,6 +94,25 @@ final class Trial {
 
   static int[] prompt(SplittableRandom random, int longest) {
     return random.ints(1 + random.nextInt(longest), 0, VOCABULARY).toArray();
+  }
+
+  /** Runs an engine to its end, and configures a mixer at every eighth step meanwhile. */
+  static List<CompletableFuture<SwapReport>> runAndSwap(Engine engine, Swapper swapper)
+      throws InterruptedException {
+    List<CompletableFuture<SwapReport>> reports = new ArrayList<>();
+    for (int step = 0; engine.isBusy(); step++) {
+      engine.step();
+      if (step % 8 == 4) {
+        SwapRequest request =
+            SwapRequest.configure(
+                ConfigFactory.parseString("chunk = 16"), MAMBA.get(reports.size() % 4));
+        reports.add(CompletableFuture.supplyAsync(() -> swapper.swap(request)));
+        while (!swapper.pending() && !reports.get(reports.size() - 1).isDone()) {
+          Thread.sleep(1);
+        }
+      }
+    }
+    return reports;
   }
 
   /** What became of a session. */

@@ -37,7 +37,7 @@ class BatchStateTest {
 
   /** Keeps a number for each channel. */
   @HydraPlugin("keeping")
-  public static final class Keeping implements ComponentFactory<Mixer> {
+  public static class Keeping implements ComponentFactory<Mixer> {
     @Override
     public Role role() {
       return Role.MIXER;
@@ -66,27 +66,7 @@ class BatchStateTest {
 
   /** Keeps a number for each token. */
   @HydraPlugin("growing")
-  public static final class Growing implements ComponentFactory<Mixer> {
-    @Override
-    public Role role() {
-      return Role.MIXER;
-    }
-
-    @Override
-    public List<Option<?>> options() {
-      return List.of();
-    }
-
-    @Override
-    public Mixer create(Site site) {
-      return (Tensor x, Pass pass) -> x;
-    }
-
-    @Override
-    public Cost cost(Site site, Workload work) {
-      return Cost.NONE;
-    }
-
+  public static final class Growing extends Keeping {
     @Override
     public Optional<List<StateSpec>> state(Site site) {
       return Optional.of(List.of(StateSpec.of("seen", StateSpec.GROWING)));

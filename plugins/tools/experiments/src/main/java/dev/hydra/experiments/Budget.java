@@ -10,6 +10,8 @@ import java.util.List;
  *
  * @param steps the most optimizer steps
  * @param batchSize examples of a step
+ * @param groupByLength whether all examples of a step are of one condition, the conditions in turn,
+ *     so that none is padded to the length of another
  * @param evaluateEvery steps between validations
  * @param validationExamples examples of a validation, of all trained conditions in turn
  * @param testExamples examples of the test of each condition
@@ -20,6 +22,7 @@ import java.util.List;
 public record Budget(
     int steps,
     int batchSize,
+    boolean groupByLength,
     int evaluateEvery,
     int validationExamples,
     int testExamples,
@@ -30,6 +33,12 @@ public record Budget(
       Option.integer("steps", "the most optimizer steps of a training").atLeast(1);
   private static final Option<Integer> BATCH_SIZE =
       Option.integer("batch-size", "examples of a step").atLeast(1).orElse(64);
+  private static final Option<Boolean> GROUP_BY_LENGTH =
+      Option.flag(
+              "group-by-length",
+              "whether the examples of a step are all of one condition, the conditions in turn; where"
+                  + " lengths differ much, steps are cheaper, as nothing is padded")
+          .orElse(false);
   private static final Option<Integer> EVALUATE_EVERY =
       Option.integer("evaluate-every", "steps between validations").atLeast(1).orElse(100);
   private static final Option<Integer> VALIDATION =
@@ -58,7 +67,15 @@ public record Budget(
   /** The options, which stand in the object {@code experiment}. */
   static List<Option<?>> options() {
     return List.of(
-        STEPS, BATCH_SIZE, EVALUATE_EVERY, VALIDATION, TEST, STOP_AT, SELECTION, PRECISION);
+        STEPS,
+        BATCH_SIZE,
+        GROUP_BY_LENGTH,
+        EVALUATE_EVERY,
+        VALIDATION,
+        TEST,
+        STOP_AT,
+        SELECTION,
+        PRECISION);
   }
 
   /** Says whether a training ends at an accuracy in validation. */
@@ -70,6 +87,7 @@ public record Budget(
     return new Budget(
         settings.get(STEPS),
         settings.get(BATCH_SIZE),
+        settings.get(GROUP_BY_LENGTH),
         settings.get(EVALUATE_EVERY),
         settings.get(VALIDATION),
         settings.get(TEST),

@@ -27,7 +27,7 @@ final class Examples {
     trained = task.trained();
     validation = new ArrayList<>();
     for (int i = 0; i < budget.validationExamples(); i++) {
-      int condition = trained.get(i % trained.size());
+      int condition = condition(i);
       validation.add(keep(make(condition, Split.VALIDATION, 0, i), condition));
     }
     for (int condition = 0; condition < task.task().conditions().size(); condition++) {
@@ -57,6 +57,16 @@ final class Examples {
     return test.get(condition);
   }
 
+  /** Returns the trained condition whose turn it is, from 0. */
+  int condition(long turn) {
+    return trained.get((int) (turn % trained.size()));
+  }
+
+  /** Returns the task. */
+  StudyTask task() {
+    return task;
+  }
+
   /**
    * Returns an example to train on, of the trained conditions in turn.
    *
@@ -65,7 +75,11 @@ final class Examples {
    * @throws IllegalStateException if the task has hardly any that are not held out
    */
   Example training(int seed, long number) {
-    int condition = trained.get((int) (number % trained.size()));
+    return training(seed, number, condition(number));
+  }
+
+  /** Returns an example of a condition to train on, likewise. */
+  Example training(int seed, long number, int condition) {
     SplittableRandom random = random(Split.TRAINING, seed, number);
     for (int draw = 0; draw < MOST_DRAWS; draw++) {
       Example example = task.task().example(condition, Split.TRAINING, random);

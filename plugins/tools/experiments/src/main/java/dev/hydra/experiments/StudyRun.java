@@ -196,8 +196,7 @@ public final class StudyRun {
         new TrialRun(study, trial, own).run(components, device, stop, listener::warned);
     if (result.isPresent()) {
       cache.put(key(trial), result.get());
-      long tokens =
-          (long) result.get().steps() * study.budget().batchSize() * trial.task().length();
+      long tokens = TrainingBatches.tokens(own, study.budget(), result.get().steps());
       work = work.plus(new Work(1, tokens));
       left.remove(trial);
       collect(left);

@@ -41,6 +41,9 @@ final class TrialKey {
     content.put("seed", trial.seed());
     content.put("steps", trial.steps());
     content.put("batch_size", study.budget().batchSize());
+    if (study.budget().groupByLength()) {
+      content.put("group_by_length", true);
+    }
     content.put("evaluate_every", study.budget().evaluateEvery());
     content.put("validation_examples", study.budget().validationExamples());
     content.put("test_examples", study.budget().testExamples());

@@ -57,8 +57,7 @@ final class TrialRun {
     LearningRate rates = optimizer.learningRate(trial.steps());
     try (Model model =
             Model.build(trial.model().spec(trial.task(), 0), components, placement, trial.seed());
-        TrainingBatches batches =
-            new TrainingBatches(examples, trial.seed(), budget.batchSize(), length);
+        TrainingBatches batches = new TrainingBatches(examples, trial.seed(), budget);
         TrainingStep training =
             new TrainingStep(model, optimizer, Recompute.NONE, GraphMode.AUTO, warned);
         CapturedForward forward = // where steps are: why a step cannot be has been said

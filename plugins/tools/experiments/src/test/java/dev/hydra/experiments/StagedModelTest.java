@@ -47,7 +47,7 @@ class StagedModelTest {
         TrainingStep training =
             new TrainingStep(
                 model, study.optimizer(1e-3), Recompute.NONE, GraphMode.OFF, warning -> {});
-        TrainingBatches batches = new TrainingBatches(examples, 0, 4, 6);
+        TrainingBatches batches = new TrainingBatches(examples, 0, study.budget());
         StagedModel staged = new StagedModel(trial, model, training)) {
       for (int step = 0; step < 20; step++) {
         if (staged.at(step)) {

@@ -52,8 +52,14 @@ public record Linear(Tensor weight, Optional<Tensor> bias) {
         .orElseGet(() -> x.mapped(RowMap.DENSE, weight));
   }
 
-  /** Applies maps to the same x, a few rows by one kernel. */
+  /**
+   * Applies maps to the same x: a few rows by one kernel; with a gradient of x on CUDA, so that
+   * their products add it up.
+   */
   public static Tensor[] applyAll(Tensor x, Linear... maps) {
+    if (SharedInput.pays(x, maps)) {
+      return SharedInput.applyAll(x, maps);
+    }
     return FewRows.of(x, maps)
         .map(few -> few.compute(x, 0, maps))
         .orElseGet(() -> Arrays.stream(maps).map(map -> map.apply(x)).toArray(Tensor[]::new));

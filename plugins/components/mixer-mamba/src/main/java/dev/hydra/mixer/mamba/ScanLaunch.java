@@ -27,7 +27,7 @@ final class ScanLaunch {
   private static final long TOO_FEW_SPANS = 2;
 
   private final Kernels kernels;
-  private final ScanInput in;
+  private final SelectiveInput in;
   private final @Nullable Tensor documents;
   private final long batch;
   private final long time;
@@ -35,8 +35,12 @@ final class ScanLaunch {
   private final long states;
   private final long tiles;
 
-  /** Gradients, but for that of the initial state, which is where it was asked to be. */
-  record Gradients(Tensor x, Tensor dt, Tensor a, Tensor b, Tensor c) {}
+  /**
+   * Gradients, but for that of the initial state, which is where it was asked to be.
+   *
+   * @param biasAndSkip those of bias and skip [2, channels]
+   */
+  record Gradients(Tensor x, Tensor dt, Tensor a, Tensor b, Tensor c, Tensor biasAndSkip) {}
 
   /** Time in parts: how many, and how many tiles each but the last has. */
   private record Spans(long count, long tiles) {}
@@ -46,7 +50,7 @@ final class ScanLaunch {
    *
    * @param in x, dt, b and c with rows whose elements are neighbours, the rest contiguous
    */
-  ScanLaunch(Kernels kernels, ScanInput in) {
+  ScanLaunch(Kernels kernels, SelectiveInput in) {
     this.kernels = kernels;
     this.in = in;
     documents = in.documents().orElse(null);
@@ -73,7 +77,7 @@ final class ScanLaunch {
    * @param before where to put the state before each tile; nowhere if null
    */
   SelectiveScan.Output forward(@Nullable Tensor before) {
-    Tensor y = Tensors.empty(in.x(), Tensors.type(in.x()), batch, time, channels);
+    Tensor y = tokens();
     Tensor last = state();
     Spans spans = spans("scan_forward");
     @Nullable Tensor starts = in.initial().orElse(null);
@@ -90,6 +94,8 @@ final class ScanLaunch {
           in.a(),
           strided(in.b()),
           strided(in.c()),
+          in.bias(),
+          in.skip(),
           documents,
           starts,
           y,
@@ -120,11 +126,13 @@ final class ScanLaunch {
       flows = starts("scan_ends_back", spans, dy, in.c(), dLast, true);
     }
     Grid grid = grid(spans);
-    Tensor dx = Tensors.empty(in.x(), Tensors.type(in.x()), batch, time, channels);
-    Tensor dSteps = floats(batch, time, channels);
+    Tensor dx = tokens();
+    Tensor dt = tokens();
     Tensor rateSums = floats(batch * spans.count, channels * states);
     Tensor sharedSums = floats(grid.x(), batch * time * 2 * SLICE);
-    @Nullable Tensor sums = sums();
+    Tensor channelSums = floats(batch * spans.count, 2 * channels);
+    @Nullable Tensor inputSums = sums();
+    @Nullable Tensor stepSums = sums();
     Tensor[] shared = new Tensor[(int) ((states + SLICE - 1) / SLICE)];
     for (int i = 0; i < shared.length; i++) {
       launch(
@@ -136,14 +144,18 @@ final class ScanLaunch {
           in.a(),
           strided(in.b()),
           strided(in.c()),
+          in.bias(),
+          in.skip(),
           documents,
           before,
           flows,
           dx,
-          sums,
-          dSteps,
+          dt,
+          inputSums,
+          stepSums,
           rateSums,
           sharedSums,
+          channelSums,
           dInitial,
           (int) time,
           (int) channels,
@@ -156,10 +168,11 @@ final class ScanLaunch {
     Tensor selected = together.narrow(3, 0, states);
     return new Gradients(
         dx,
-        dSteps,
+        dt,
         ColumnSums.of(kernels, rateSums, ScalarType.Float).view(channels, states),
         selected.select(2, 1),
-        selected.select(2, 0));
+        selected.select(2, 0),
+        ColumnSums.of(kernels, channelSums, ScalarType.Float).view(2, channels));
   }
 
   /**
@@ -184,6 +197,7 @@ final class ScanLaunch {
           grid(spans),
           strided(byChannel),
           strided(in.dt()),
+          in.bias(),
           in.a(),
           strided(selected),
           documents,
@@ -231,6 +245,11 @@ final class ScanLaunch {
   /** Room for what slices of the states add up to, token by token; none for a single slice. */
   private @Nullable Tensor sums() {
     return states > SLICE ? floats(batch, time, channels) : null;
+  }
+
+  /** Room for a value of each token and channel in the type of x. */
+  private Tensor tokens() {
+    return Tensors.empty(in.x(), Tensors.type(in.x()), batch, time, channels);
   }
 
   private Tensor floats(long... sizes) {

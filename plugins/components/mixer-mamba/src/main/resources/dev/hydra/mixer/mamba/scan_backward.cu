@@ -1,27 +1,30 @@
 // The gradients of scan_forward.cu, tile after tile from the last. With g[t] the gradient of h[t] and
-// decay[t] = exp(dt[t] a):
+// decay[t] = exp(step[t] a):
 //   g[t] = c[t] dy[t] + decay[t + 1] g[t + 1]
-//   dx = dt sum(g b),  db = sum over channels of g dt x,  dc = sum over channels of dy h
-//   da = sum over time of dt l,  ddt = sum(a l) + x sum(g b),   l = decay[t] h[t - 1] g[t]
+//   dx = step sum(g b) + skip dy,  db = sum over channels of g step x,  dc = sum over channels of dy h
+//   da = sum over time of step l,  dstep = sum(a l) + x sum(g b),   l = decay[t] h[t - 1] g[t]
+//   ddt = dstep (1 - exp(-step)),  dbias = sum over time of ddt,  dskip = sum over time of dy x
 // From the state before a tile, which forward kept, those before its chunks are computed again, and
 // from the state before a chunk those within it, which stay in registers with their decays.
 //
 // flows [batch][spans][channels][states] are the gradients of the states after each span; zeros if
-// null. With more than one slice, sum(g b) is added up in sums and ddt where it is. What a block's
-// channels add up to of db and dc is left in `shared_sums` [gridDim.x][batch][time][dc, then db: 2
-// SLICE], and of da in `rate_sums` [batch][spans][channels][states], for column_sums.
+// null. With more than one slice, sum(g b) is added up in input_sums and dstep in step_sums, and the
+// rest is complete with the last. For column_sums are left: in `shared_sums` [gridDim.x][batch][time]
+// [dc, then db: 2 SLICE] what a block's channels add up to, in `rate_sums` [batch][spans][channels]
+// [states] da of a span, in `channel_sums` [batch][spans][dbias, then dskip: 2 channels] those.
 
 #define VALUES (2 * EACH)
 
 extern "C" __global__ void __launch_bounds__(THREADS, 2) scan_backward(
     const Element* __restrict__ dy, long long dy_batch, long long dy_time,
-    const Element* __restrict__ x, long long x_batch, long long x_time, const float* __restrict__ dt,
+    const Element* __restrict__ x, long long x_batch, long long x_time, const Element* __restrict__ dt,
     long long dt_batch, long long dt_time, const float* __restrict__ a, const Element* __restrict__ b,
     long long b_batch, long long b_time, const Element* __restrict__ c, long long c_batch,
-    long long c_time, const long long* __restrict__ documents, const float* __restrict__ before,
-    const float* __restrict__ flows, Element* __restrict__ dx, float* __restrict__ sums,
-    float* __restrict__ d_dt, float* __restrict__ rate_sums, float* __restrict__ shared_sums,
-    float* __restrict__ d_initial, int time, int channels, int states, int first_state, int tiles) {
+    long long c_time, const float* __restrict__ bias, const float* __restrict__ skip,
+    const long long* __restrict__ documents, const float* __restrict__ before,
+    const float* __restrict__ flows, Element* __restrict__ dx, Element* __restrict__ d_dt,
+    float* __restrict__ input_sums, float* __restrict__ step_sums, float* __restrict__ rate_sums,
+    float* __restrict__ shared_sums, float* __restrict__ channel_sums, float* __restrict__ d_initial, int time, int channels, int states, int first_state, int tiles) {
   __shared__ __align__(16) ByChannel xs, dts, dys;
   __shared__ __align__(16) ByState bs, cs;
   __shared__ __align__(16) float lefts[TOKENS], starts[TOKENS / CHUNK][THREADS][EACH];
@@ -42,9 +45,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) scan_backward(
   walk.read(flows, span, flow);
 #pragma unroll
   for (int e = 0; e < EACH; e++) rate_sum[e] = 0.f;
+  float skipping = walk.active ? skip[walk.channel] : 0.f, bias_sum = 0.f, skip_sum = 0.f;
+  bool complete = is_last_slice(first_state, states);
 
-  Channels<Element, true> x_ahead(x, x_time, walk), dy_ahead(dy, dy_time, walk);
-  Channels<float, true> dt_ahead(dt, dt_time, walk);
+  Channels<true> x_ahead(x, x_time, walk), dy_ahead(dy, dy_time, walk);
+  Steps<true> dt_ahead(dt, dt_time, bias, walk);
   States<true> b_ahead(b, b_time, walk, first_state), c_ahead(c, c_time, walk, first_state);
   float left_ahead, start_ahead[EACH];
   auto fetch = [&](int tile) {
@@ -140,13 +145,19 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) scan_backward(
 #pragma unroll
       for (int f = 0; f < FEW; f++) {
         if (walk.active && tile * TOKENS + j + f < time) {
-          float of_dt = LN_2 * of_step[f] + xs[own][j + f] * of_added[f];
-          d_dt[at] = over_slices(of_dt, d_dt, at, first_state);
-          float sum = over_slices(of_added[f], sums, at, first_state);
-          if (is_last_slice(first_state, states)) {
-            from_float(dts[own][j + f] * sum, dx[at]);
+          float x_of = xs[own][j + f], step = dts[own][j + f], dy_here = dys[own][j + f];
+          float d_input = over_slices(of_added[f], input_sums, at, first_state);
+          float d_step = LN_2 * of_step[f] + x_of * of_added[f];
+          d_step = over_slices(d_step, step_sums, at, first_state);
+          if (complete) {
+            d_step *= slope(step);
+            from_float(step * d_input + skipping * dy_here, dx[at]);
+            from_float(d_step, d_dt[at]);
+            bias_sum += d_step;
+            skip_sum += dy_here * x_of;
           } else {
-            sums[at] = sum;
+            input_sums[at] = d_input;
+            step_sums[at] = d_step;
           }
         }
         at += channels;
@@ -163,5 +174,17 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) scan_backward(
     // The barrier of the next tile is before anyone writes these sums again.
   }
   walk.write(rate_sums, span, rate_sum);
+  if (complete) {
+#pragma unroll
+    for (int mask = PARTS / 2; mask > 0; mask /= 2) {
+      bias_sum += exchange(bias_sum, mask);
+      skip_sum += exchange(skip_sum, mask);
+    }
+    if (walk.active && threadIdx.x % PARTS == 0) {
+      channel_sums += span * 2 * channels + walk.channel;
+      channel_sums[0] = bias_sum;
+      channel_sums[channels] = skip_sum;
+    }
+  }
   if (blockIdx.z == 0) walk.write(d_initial, walk.item, flow);
 }

@@ -7,8 +7,8 @@
 // is made; a huge number where nothing is left of what was before it.
 template <bool BACK>
 __device__ __forceinline__ void walk_span(
-    const Element* by_channel, long long channel_time, const float* dt, long long dt_time,
-    const float* a, const Element* selected, long long selected_time, const long long* documents,
+    const Element* by_channel, long long channel_time, const Element* dt, long long dt_time,
+    const float* bias, const float* a, const Element* selected, long long selected_time, const long long* documents,
     float* ends, float* steps, Walk& walk, int first_state) {
   __shared__ __align__(16) ByChannel xs[2], dts[2];
   __shared__ __align__(16) ByState bs[2];
@@ -21,8 +21,8 @@ __device__ __forceinline__ void walk_span(
 #pragma unroll
   for (int e = 0; e < EACH; e++) h[e] = 0.f;
 
-  Channels<Element, BACK> x_ahead(by_channel, channel_time, walk);
-  Channels<float, BACK> dt_ahead(dt, dt_time, walk);
+  Channels<BACK> x_ahead(by_channel, channel_time, walk);
+  Steps<BACK> dt_ahead(dt, dt_time, bias, walk);
   States<BACK> b_ahead(selected, selected_time, walk, first_state);
   float left_ahead;
   auto fetch = [&](int step) {
@@ -69,14 +69,15 @@ __device__ __forceinline__ void walk_span(
 #define SPANS(NAME, BACK)                                                                            \
   extern "C" __global__ void __launch_bounds__(THREADS) NAME(                                        \
       const Element* __restrict__ by_channel, long long channel_batch, long long channel_time,       \
-      const float* __restrict__ dt, long long dt_batch, long long dt_time,                           \
-      const float* __restrict__ a, const Element* __restrict__ selected, long long selected_batch,   \
-      long long selected_time, const long long* __restrict__ documents, float* __restrict__ ends,    \
-      float* __restrict__ steps, int time, int channels, int states, int first_state, int tiles) {   \
+      const Element* __restrict__ dt, long long dt_batch, long long dt_time,                         \
+      const float* __restrict__ bias, const float* __restrict__ a,                                   \
+      const Element* __restrict__ selected, long long selected_batch, long long selected_time,       \
+      const long long* __restrict__ documents, float* __restrict__ ends, float* __restrict__ steps,  \
+      int time, int channels, int states, int first_state, int tiles) {                              \
     Walk walk(channels, time, first_state, states, tiles);                                           \
     walk_span<BACK>(                                                                                 \
-        by_channel + walk.item * channel_batch, channel_time, dt + walk.item * dt_batch, dt_time, a, \
-        selected + walk.item * selected_batch, selected_time, documents, ends, steps, walk,          \
+        by_channel + walk.item * channel_batch, channel_time, dt + walk.item * dt_batch, dt_time,    \
+        bias, a, selected + walk.item * selected_batch, selected_time, documents, ends, steps, walk, \
         first_state);                                                                                \
   }
 SPANS(scan_ends, false)

@@ -3,10 +3,10 @@
 // than one slice, y is added up in sums [batch][time][channels], and is complete with the last.
 
 extern "C" __global__ void __launch_bounds__(THREADS, 4) scan_forward(
-    const Element* __restrict__ x, long long x_batch, long long x_time, const float* __restrict__ dt,
+    const Element* __restrict__ x, long long x_batch, long long x_time, const Element* __restrict__ dt,
     long long dt_batch, long long dt_time, const float* __restrict__ a, const Element* __restrict__ b,
     long long b_batch, long long b_time, const Element* __restrict__ c, long long c_batch,
-    long long c_time, const long long* __restrict__ documents, const float* __restrict__ starts,
+    long long c_time, const float* __restrict__ bias, const float* __restrict__ skip, const long long* __restrict__ documents, const float* __restrict__ starts,
     Element* __restrict__ y, float* __restrict__ sums, float* __restrict__ before,
     float* __restrict__ last, int time, int channels, int states, int first_state, int tiles) {
   __shared__ __align__(16) ByChannel xs[2], dts[2];
@@ -20,12 +20,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, 4) scan_forward(
   if (documents) documents += (long long)walk.item * time;
   int own = threadIdx.x / PARTS, from = threadIdx.x % PARTS * EACH;
 
-  float rate[EACH], h[EACH];
+  float rate[EACH], h[EACH], skipping = walk.active ? skip[walk.channel] : 0.f;
   walk.rates(a, rate);
   walk.read(starts, (long long)walk.item * gridDim.z + blockIdx.z, h);
 
-  Channels<Element, false> x_ahead(x, x_time, walk);
-  Channels<float, false> dt_ahead(dt, dt_time, walk);
+  Channels<false> x_ahead(x, x_time, walk);
+  Steps<false> dt_ahead(dt, dt_time, bias, walk);
   States<false> b_ahead(b, b_time, walk, first_state), c_ahead(c, c_time, walk, first_state);
   float left_ahead;
   auto fetch = [&](int tile) {
@@ -64,14 +64,14 @@ extern "C" __global__ void __launch_bounds__(THREADS, 4) scan_forward(
           out[j] += c_of[e] * h[e];
         }
       }
-      int t = tile * TOKENS + i + over_parts(out);
+      int j = i + over_parts(out), t = tile * TOKENS + j;
       long long at = ((long long)walk.item * time + t) * channels + walk.channel;
 #pragma unroll
       for (int f = 0; f < FEW; f++) {
         if (walk.active && t + f < time) {
           float sum = over_slices(out[f], sums, at, first_state);
           if (is_last_slice(first_state, states)) {
-            from_float(sum, y[at]);
+            from_float(sum + skipping * xs[turn][own][j + f], y[at]);
           } else {
             sums[at] = sum;
           }

@@ -1,16 +1,18 @@
 // The selective scan: per channel d and state n
-//   h[t] = exp(dt[t] a[n]) h[t - 1] + dt[t] x[t] b[t][n],   y[t] = sum over n of c[t][n] h[t][n]
+//   step[t] = softplus(dt[t] + bias)
+//   h[t] = exp(step[t] a[n]) h[t - 1] + step[t] x[t] b[t][n]
+//   y[t] = sum over n of c[t][n] h[t][n] + skip x[t]
 // where nothing is left of h[t - 1] at the first token of a document (but the first of all).
 //
 // A launch is for SLICE states, from `first_state` on; those beyond the last are zeros. A thread holds
 // EACH of them for one channel in registers and walks over time, PARTS neighbouring threads share a
 // channel. Time goes through shared memory tile by tile, the next tile's inputs on their way while
-// this one is computed. Tokens beyond the last are zeros, which leave a state as it is.
+// this one is computed. Tokens beyond the last have steps of zero, which leave a state as it is.
 //
 // Time is one span, or as many as fill the device where channels are few. Spans are computed at the
 // same time, each from the state that scan_carry found for its begin (scan_ends.cu).
 //
-// Options: ELEMENT_BF16 (x, b, c, y and their gradients), SLICED 0/1 (more states than a launch is for).
+// Options: ELEMENT_BF16 (x, dt, b, c, y and their gradients), SLICED 0/1 (more states than a launch is for).
 // Grid: (ceil(channels / CHANNELS), batch, spans).
 
 #define THREADS 128  // FusedScan launches so many,
@@ -80,22 +82,26 @@ struct Walk {
 
 // Tiles of [time][channels] on their way to shared memory: of each, a thread has FETCHED tokens of a
 // channel. BACK: from the last tile of a span to its first.
-template <class T, bool BACK>
+template <bool BACK>
 struct Channels {
-  const T* next;
+  const Element* next;
   long long step;
   int left;  // tokens from the next one on, in the whole of time
   float values[FETCHED];
 
-  __device__ __forceinline__ Channels(const T* from, long long step, const Walk& walk) : step(step) {
-    int channel = blockIdx.x * CHANNELS + threadIdx.x % CHANNELS;
+  static __device__ __forceinline__ int channel() {
+    return blockIdx.x * CHANNELS + threadIdx.x % CHANNELS;
+  }
+
+  __device__ __forceinline__ Channels(const Element* from, long long step, const Walk& walk)
+      : step(step) {
     int first = walk.begin(BACK) * TOKENS + threadIdx.x / CHANNELS * FETCHED;
-    left = channel < walk.channels ? walk.time - first : NO_TOKENS;
-    next = from + first * step + channel;
+    left = channel() < walk.channels ? walk.time - first : NO_TOKENS;
+    next = from + first * step + channel();
   }
 
   __device__ __forceinline__ void fetch() {
-    const T* from = next;
+    const Element* from = next;
 #pragma unroll
     for (int i = 0; i < FETCHED; i++) {
       values[i] = i < left ? to_float(*from) : 0.f;
@@ -107,6 +113,52 @@ struct Channels {
 
   __device__ __forceinline__ void put(ByChannel& to) const {
     store(&to[threadIdx.x % CHANNELS][threadIdx.x / CHANNELS * FETCHED], values);
+  }
+};
+
+__device__ __forceinline__ float log2_fast(float x) {
+  float y;
+  asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
+// log(1 + e^x), correct to some 1e-6 of it.
+__device__ __forceinline__ float softplus(float x) {
+  float e = exp2_fast(x * LOG2_E);
+  float large = LN_2 * log2_fast(1.f + e);
+  // Up to log 2 the logarithm of 1 + e is not; so 2 artanh(s) with s = e / (2 + e), at most 1 / 3.
+  float s = e * reciprocal_fast(2.f + e), q = s * s;
+  float small = 1.f / 7 + q * (1.f / 9 + q * (1.f / 11));
+  small = 2.f * s * (1.f + q * (1.f / 3 + q * (1.f / 5 + q * small)));
+  return x > 20.f ? x : e > 1.f ? large : small;
+}
+
+// The derivative of softplus, 1 - e^-step, where that is `step`, as accurately.
+__device__ __forceinline__ float slope(float step) {
+  float small = 1.f / 6 - step * (1.f / 24 - step * (1.f / 120));
+  small = step * (1.f - step * (1.f / 2 - step * small));
+  return step < 0.25f ? small : 1.f - exp2_fast(-step * LOG2_E);
+}
+
+// Tiles of dt, likewise, which become steps.
+template <bool BACK>
+struct Steps : Channels<BACK> {
+  float bias;
+
+  __device__ __forceinline__ Steps(
+      const Element* from, long long step, const float* biases, const Walk& walk)
+      : Channels<BACK>(from, step, walk) {
+    bias = this->channel() < walk.channels ? biases[this->channel()] : 0.f;
+  }
+
+  __device__ __forceinline__ void put(ByChannel& to) {
+    int tokens = BACK ? this->left - TOKENS : this->left + TOKENS;
+#pragma unroll
+    for (int i = 0; i < FETCHED; i++) {
+      float step = softplus(this->values[i] + bias);
+      this->values[i] = i < tokens ? step : 0.f;
+    }
+    Channels<BACK>::put(to);
   }
 };
 

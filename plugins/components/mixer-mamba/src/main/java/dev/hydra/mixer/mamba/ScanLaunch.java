@@ -19,12 +19,19 @@ final class ScanLaunch {
   /** States of a launch, as {@code scan_parts.cu} says; so for the other three. */
   static final int SLICE = 16;
 
+  /** Tokens of a tile. */
+  static final int TOKENS = 32;
+
   private static final int THREADS = 128;
-  private static final int TOKENS = 32;
   private static final int CHANNELS = 32;
 
-  /** Spans cost a pass over time more, so there have to be more than this to pay. */
-  private static final long TOO_FEW_SPANS = 2;
+  /**
+   * So many spans pay: they cost a pass over time more, which is most of what forward does, and a
+   * quarter of what backward does.
+   */
+  private static final long FORWARD_SPANS = 3;
+
+  private static final long BACKWARD_SPANS = 2;
 
   private final Kernels kernels;
   private final SelectiveInput in;
@@ -79,7 +86,7 @@ final class ScanLaunch {
   SelectiveScan.Output forward(@Nullable Tensor before) {
     Tensor y = tokens();
     Tensor last = state();
-    Spans spans = spans("scan_forward");
+    Spans spans = spans("scan_forward", FORWARD_SPANS);
     @Nullable Tensor starts = in.initial().orElse(null);
     if (spans.count > 1) {
       starts = starts("scan_ends", spans, in.x(), in.b(), starts, false);
@@ -120,7 +127,7 @@ final class ScanLaunch {
    * @param dInitial where to put the gradient of the initial state; nowhere if null
    */
   Gradients backward(Tensor before, Tensor dy, @Nullable Tensor dLast, @Nullable Tensor dInitial) {
-    Spans spans = spans("scan_backward");
+    Spans spans = spans("scan_backward", BACKWARD_SPANS);
     @Nullable Tensor flows = dLast;
     if (spans.count > 1) {
       flows = starts("scan_ends_back", spans, dy, in.c(), dLast, true);
@@ -223,10 +230,10 @@ final class ScanLaunch {
     return ends;
   }
 
-  /** So many spans that the device is full, if that pays. */
-  private Spans spans(String kernel) {
+  /** So many spans that the device is full, or one if that would take fewer than pay. */
+  private Spans spans(String kernel, long least) {
     long most = kernels.get(kernel).blocksAtOnce(THREADS) / (blocks() * batch);
-    long each = most <= TOO_FEW_SPANS ? tiles : (tiles + most - 1) / most;
+    long each = most < least ? tiles : (tiles + most - 1) / most;
     return new Spans((tiles + each - 1) / each, each);
   }
 

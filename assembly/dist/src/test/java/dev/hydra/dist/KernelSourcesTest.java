@@ -60,8 +60,6 @@ class KernelSourcesTest {
           Map.entry("slot_read.cu", slots()),
           Map.entry("slot_writes.cu", slots()),
           Map.entry("slot_writes_backward.cu", slots()),
-          Map.entry("scan_forward.cu", Map.of("STATE", 16)),
-          Map.entry("scan_backward.cu", Map.of("STATE", 16)),
           Map.entry("cross_entropy.cu", Map.of("THREADS", 1024, "CACHED", 32_768)),
           Map.entry("table_adamw.cu", Map.of("THREADS", 128)),
           Map.entry("adamw.cu", Map.of("THREADS", 512)),
@@ -99,6 +97,7 @@ class KernelSourcesTest {
     macros.put("RESIDUAL", 1);
     macros.put("COPY", 1);
     macros.put("DOCUMENTS", 1);
+    macros.put("SLICED", 1);
     return macros;
   }
 
@@ -184,6 +183,7 @@ class KernelSourcesTest {
       macros.put("VECTOR", 4);
       macros.put("CHUNK", 64);
       macros.put("DOCUMENTS", 0);
+      macros.put("SLICED", 0);
       macros.put("RESIDUAL", 0);
     }
     macros.putAll(OWN.getOrDefault(program.name(), Map.of()));

@@ -13,10 +13,8 @@ import dev.hydra.libtorch.nn.Linear;
 import dev.hydra.libtorch.nn.Padding;
 import dev.hydra.libtorch.nn.RmsNorm;
 import dev.hydra.libtorch.nn.Split;
-import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 
 /** The Mamba mixer, see {@link MambaFactory}, with projections of any kind. */
 final class Mamba implements Mixer {
@@ -68,34 +66,30 @@ final class Mamba implements Mixer {
     Tensor values = conv.forward(projected[0], pass);
     Tensor[] selected =
         Split.of(project.selection(values), shape.dtRank(), shape.state(), shape.state());
-    ScanInput input =
-        new ScanInput(
+    SelectiveInput input =
+        new SelectiveInput(
             values,
-            steps(project.steps(normed(dtNorm, selected[0]))),
+            project.steps(normed(dtNorm, selected[0])),
             decayLog.exp().neg(),
             normed(bNorm, selected[1]),
             normed(cNorm, selected[2]),
+            stepBias,
+            skip,
             pass.documents(),
             pass.cache().flatMap(cache -> cache.get(STATE)));
-    Tensor y = scan(input, pass.cache()).addcmul(values, Tensors.cast(skip, Tensors.type(x)));
-    return outProjection.apply(GatedActivation.SILU.apply(projected[1], y));
+    return outProjection.apply(GatedActivation.SILU.apply(projected[1], scan(input, pass.cache())));
   }
 
   private static Tensor normed(Optional<RmsNorm> norm, Tensor x) {
     return norm.map(n -> n.apply(x)).orElse(x);
   }
 
-  /** The step sizes [batch, time, inner], float32 or float64. */
-  private Tensor steps(Tensor projected) {
-    return torch.softplus(Tensors.upcast(projected).add(stepBias));
-  }
-
-  private Tensor scan(ScanInput input, Optional<StateCache> cache) {
+  private Tensor scan(SelectiveInput input, Optional<StateCache> cache) {
     boolean single = cache.isPresent() && input.x().size(1) == 1;
     SelectiveScan.Output output =
         single
             ? SelectiveScan.step(input, cache.orElseThrow().decoding())
-            : SelectiveScan.chunked(input, chunk);
+            : SelectiveScan.of(input, chunk);
     cache.ifPresent(c -> c.put(STATE, output.state()));
     return output.y();
   }

@@ -31,7 +31,6 @@ final class MambaCost {
   /** All the rest: convolution, scan, gate and output projection. */
   static Cost shared(Site site, MambaShape shape, Workload work) {
     int kernel = site.get(StateSpaceOptions.CONV_KERNEL);
-    int chunk = site.get(MambaFactory.CHUNK);
     double tokens = work.tokens();
     double inner = shape.inner();
     double state = inner * shape.state();
@@ -39,10 +38,11 @@ final class MambaCost {
     double elementwise = tokens * (2 * kernel + 4 + 12) * inner;
     // Decay (2), dt * x * B (1), its sum with what is left (2), read-out (2).
     double scan = tokens * 7 * state;
-    // Round the convolution 3 per channel; dt and its softplus, y, skip and gate 7; B and C. What
-    // the projection reads is computed again.
-    double kept = tokens * (10 * inner + 2 * shape.state());
-    double between = tokens == 1 ? state : Math.ceil(tokens / chunk) * state;
+    // What CUDA kernels keep beside the inputs of projections: what is convolved and what is the
+    // gate, dt and y; B and C; and the float32 states between tiles. What the last projection reads
+    // is computed again.
+    double kept = tokens * (4 * inner + 2 * shape.state());
+    double between = tokens == 1 ? 0 : 2 * Math.ceil(tokens / ScanLaunch.TOKENS) * state;
     double projection = 2 * tokens * inner * site.width();
     return new Cost(
         elementwise + scan + projection, kept + between, state + inner * (kernel - 1), 0);

@@ -27,24 +27,44 @@ final class SelectiveScan {
   record Output(Tensor y, Tensor state) {}
 
   /**
-   * Computes any number of tokens: by CUDA kernels where they can be used, else {@link
-   * ChunkedScan}.
+   * Computes any number of tokens, and adds what skips the recurrence: by CUDA kernels where they
+   * can be used, else {@link #plain}.
    *
-   * @param in x and dt [batch, time, inner], a [inner, state], b and c [batch, time, state], the
-   *     initial state [batch, inner, state]
-   * @param chunk the tokens whose states exist at the same time on the plain path
+   * @param chunk the tokens whose states exist at the same time on the plain path; the kernels have
+   *     their own number
    */
-  static Output chunked(ScanInput in, int chunk) {
-    return FusedScan.of(in)
-        .map(fused -> fused.compute(in))
-        .orElseGet(() -> ChunkedScan.compute(in, chunk));
+  static Output of(SelectiveInput in, int chunk) {
+    return FusedScan.of(in).map(fused -> fused.compute(in)).orElseGet(() -> plain(in, chunk));
+  }
+
+  /** Computes {@link #of} by LibTorch's operators. */
+  static Output plain(SelectiveInput in, int chunk) {
+    Output output = chunked(in.scan(), chunk);
+    return new Output(in.skipping(output.y()), output.state());
   }
 
   /**
-   * Computes a single token, for decoding.
+   * Computes any number of tokens, some at once.
+   *
+   * @param in x and dt [batch, time, inner], a [inner, state], b and c [batch, time, state], the
+   *     initial state [batch, inner, state]
+   * @param chunk the tokens whose states exist at the same time
+   */
+  static Output chunked(ScanInput in, int chunk) {
+    return ChunkedScan.compute(in, chunk);
+  }
+
+  /**
+   * Computes {@link #of} for a single token, for decoding.
    *
    * @param inPlace whether the initial state becomes the one after it
    */
+  static Output step(SelectiveInput in, boolean inPlace) {
+    Output output = step(in.scan(), inPlace);
+    return new Output(in.skipping(output.y()), output.state());
+  }
+
+  /** Computes a single token as the recurrence says. */
   static Output step(ScanInput in, boolean inPlace) {
     ScalarType accumulationType = Tensors.type(in.dt());
     Tensor dt = in.dt().squeeze(1).unsqueeze(-1);

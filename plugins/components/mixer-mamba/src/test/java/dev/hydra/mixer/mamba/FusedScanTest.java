@@ -16,7 +16,6 @@ import java.util.Optional;
 import java.util.function.Function;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -39,6 +38,8 @@ class FusedScanTest {
       Tensor dt,
       Tensor a,
       Tensor selected,
+      Tensor bias,
+      Tensor skip,
       Optional<Tensor> documents,
       Optional<Tensor> initial,
       Tensor dy,
@@ -53,7 +54,17 @@ class FusedScanTest {
     "2, 19, 7, 8, false, true",
     "1, 70, 9, 32, true, true",
     "3, 500, 256, 16, true, false",
-    "1, 2048, 96, 16, false, true"
+    "1, 2048, 96, 16, false, true",
+    // states that fill no launch, or several
+    "2, 90, 40, 12, true, true",
+    "1, 75, 33, 37, false, true",
+    "2, 130, 24, 64, true, false",
+    "1, 100, 40, 128, false, true",
+    "1, 300, 70, 256, true, true",
+    // so many channels that time is one span
+    "3, 70, 3000, 16, true, true",
+    "3, 40, 3000, 20, true, true",
+    "2, 33, 4600, 1, false, true"
   })
   void agreesWithFloat64AndThePlainPath(
       int batch, int time, int channels, int state, boolean packed, boolean continued) {
@@ -78,17 +89,16 @@ class FusedScanTest {
   @Test
   void whatItCannotComputeIsLeftToThePlainPath() {
     assertTrue(FusedScan.of(input(16, ScalarType.BFloat16)).isPresent());
-    assertTrue(FusedScan.of(input(12, ScalarType.Float)).isEmpty(), "a state of 12");
     assertTrue(FusedScan.of(input(16, ScalarType.Double)).isEmpty(), "float64");
-    ScanInput good = input(16, ScalarType.Float);
+    SelectiveInput good = input(16, ScalarType.Float);
     CustomFunction.inlined(() -> assertTrue(FusedScan.of(good).isEmpty(), "inlined"));
     try (KernelMode.Setting plain = KernelMode.PLAIN.set()) {
       assertTrue(FusedScan.of(input(16, ScalarType.Float)).isEmpty(), "plain");
     }
   }
 
-  private ScanInput input(int state, ScalarType type) {
-    ScanInput[] seen = new ScanInput[1];
+  private SelectiveInput input(int state, ScalarType type) {
+    SelectiveInput[] seen = new SelectiveInput[1];
     run(
         numbers(1, 5, 8, state, false, false),
         new Device("cuda"),
@@ -100,11 +110,11 @@ class FusedScanTest {
     return seen[0];
   }
 
-  private static SelectiveScan.Output plain(ScanInput in) {
-    return ChunkedScan.compute(in, 32);
+  private static SelectiveScan.Output plain(SelectiveInput in) {
+    return SelectiveScan.plain(in, 32);
   }
 
-  private static SelectiveScan.Output fused(ScanInput in) {
+  private static SelectiveScan.Output fused(SelectiveInput in) {
     try (KernelMode.Setting kernels = KernelMode.FUSED.set()) {
       return FusedScan.of(in).orElseThrow().compute(in);
     }
@@ -114,9 +124,11 @@ class FusedScanTest {
       int batch, int time, int channels, int state, boolean packed, boolean continued) {
     return new Numbers(
         rounded(random.values(batch, time, channels + 3)),
-        torch.softplus(Tensors.add(random.values(batch, time, channels), -2)),
+        rounded(random.values(batch, time, channels)),
         random.values(channels, state).exp().neg(),
         rounded(random.values(batch, time, 3 + 2 * state)),
+        Tensors.add(random.values(channels), -2),
+        random.values(channels),
         packed ? Optional.of(random.documents(batch, time)) : Optional.empty(),
         continued ? Optional.of(random.values(batch, channels, state)) : Optional.empty(),
         rounded(random.values(batch, time, channels)),
@@ -129,22 +141,29 @@ class FusedScanTest {
 
   /** Outputs and gradients; x, b and c are parts of wider tensors. */
   private static Map<String, Tensor> run(
-      Numbers numbers, Device on, ScalarType type, Function<ScanInput, SelectiveScan.Output> scan) {
-    ScalarType steps = type == ScalarType.Double ? ScalarType.Double : ScalarType.Float;
+      Numbers numbers,
+      Device on,
+      ScalarType type,
+      Function<SelectiveInput, SelectiveScan.Output> scan) {
+    ScalarType wide = type == ScalarType.Double ? ScalarType.Double : ScalarType.Float;
     Tensor x = Samples.leaf(numbers.x, on, type);
-    Tensor dt = Samples.leaf(numbers.dt, on, steps);
-    Tensor a = Samples.leaf(numbers.a, on, steps);
+    Tensor dt = Samples.leaf(numbers.dt, on, type);
+    Tensor a = Samples.leaf(numbers.a, on, wide);
     Tensor selected = Samples.leaf(numbers.selected, on, type);
-    Optional<Tensor> initial = numbers.initial.map(i -> Samples.leaf(i, on, steps));
+    Tensor bias = Samples.leaf(numbers.bias, on, wide);
+    Tensor skip = Samples.leaf(numbers.skip, on, wide);
+    Optional<Tensor> initial = numbers.initial.map(i -> Samples.leaf(i, on, wide));
     long state = numbers.a.size(1);
     SelectiveScan.Output out =
         scan.apply(
-            new ScanInput(
+            new SelectiveInput(
                 x.narrow(2, 2, numbers.dt.size(2)),
                 dt,
                 a,
                 selected.narrow(2, 3, state),
                 selected.narrow(2, 3 + state, state),
+                bias,
+                skip,
                 numbers.documents.map(d -> d.to(on, ScalarType.Long)),
                 initial));
     Tensor loss = out.y().to(ScalarType.Double).mul(numbers.dy.to(on, ScalarType.Double)).sum();
@@ -159,6 +178,8 @@ class FusedScanTest {
     found.put("the gradient of a", a.grad());
     found.put("the gradient of b", selected.grad().narrow(2, 3, state));
     found.put("the gradient of c", selected.grad().narrow(2, 3 + state, state));
+    found.put("the gradient of the bias", bias.grad());
+    found.put("the gradient of the skip", skip.grad());
     initial.ifPresent(i -> found.put("the gradient of the initial state", i.grad()));
     found.replaceAll(
         (what, value) -> value.detach().to(new Device("cpu"), ScalarType.Double).clone());

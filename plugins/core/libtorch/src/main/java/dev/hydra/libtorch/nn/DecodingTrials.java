@@ -61,7 +61,7 @@ final class DecodingTrials {
   /** The result, and the inputs that are kept for the next token. */
   private static Tensor convolved(Tensor... in) {
     Tensor x = in[0].narrow(1, 0, 1);
-    Tensor past = in[1].narrow(1, 0, TAPS - 1).transpose(1, 2).clone().contiguous();
+    Tensor past = in[1].narrow(1, 0, TAPS - 1).transpose(1, 2).contiguous();
     Optional<Tensor> bias = Optional.of(in[2].flatten().narrow(0, 0, WIDTH));
     return FusedConvStep.of(x, in[2], bias, past)
         .map(step -> joined(step.compute(x, in[2], bias.orElse(null), past), past))

@@ -77,7 +77,8 @@ final class KernelDoctor {
         checks.put(
             "decoding kernels of " + name,
             () ->
-                timed(() -> component(type, trial, trial.decoding(), Conformance::decodingKernels)));
+                timed(
+                    () -> component(type, trial, trial.decoding(), Conformance::decodingKernels)));
       }
     }
     checks.put(

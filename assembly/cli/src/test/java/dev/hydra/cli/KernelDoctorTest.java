@@ -13,6 +13,7 @@ import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.memory.pkm.ProductKeyMemoryFactory;
 import dev.hydra.memory.workspace.WorkspaceFactory;
 import dev.hydra.mixer.attention.FullFactory;
+import dev.hydra.mixer.attention.SlidingWindowFactory;
 import dev.hydra.mixer.attention.SparseGlobalFactory;
 import dev.hydra.mixer.deltanet.GatedDeltaNetFactory;
 import dev.hydra.mixer.mamba.Mamba2Factory;
@@ -22,7 +23,6 @@ import dev.hydra.optim.ConstantScheduleFactory;
 import dev.hydra.optim.CosineScheduleFactory;
 import dev.hydra.router.topk.ChunkTopKRouterFactory;
 import dev.hydra.router.topk.TopKRouterFactory;
-import dev.hydra.mixer.attention.SlidingWindowFactory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -59,7 +59,9 @@ class KernelDoctorTest {
 
   private static final Path SOURCES = Path.of("../../plugins");
 
-  /** A program that nobody tries may be broken on a device, and the doctor says that all is well. */
+  /**
+   * A program that nobody tries may be broken on a device, and the doctor says that all is well.
+   */
   @Test
   void everyProgramIsTried() throws IOException {
     assertThat(KernelDoctor.programs()).isEqualTo(programs());

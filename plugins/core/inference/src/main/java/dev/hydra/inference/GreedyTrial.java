@@ -37,8 +37,7 @@ public final class GreedyTrial {
     for (ScalarType type : new ScalarType[] {ScalarType.Float, ScalarType.BFloat16}) {
       try (PointerScope scope = new PointerScope()) {
         Tensor logits = torch.randn(ROWS, VOCABULARY).to(device, type);
-        long[] found =
-            KernelLaunches.demand(PROGRAMS, () -> drawn(logits, KernelMode.FUSED));
+        long[] found = KernelLaunches.demand(PROGRAMS, () -> drawn(logits, KernelMode.FUSED));
         long[] expected = drawn(logits, KernelMode.PLAIN);
         if (!Arrays.equals(found, expected)) {
           throw new IllegalStateException(

@@ -113,8 +113,7 @@ record CudaChecks(Subject subject, Device device, KernelMode mode) {
 
   private static List<Double> errors(List<Tensor> found, List<Tensor> exact) {
     return IntStream.range(0, exact.size())
-        .mapToObj(
-            i -> norm(found.get(i).to(Devices.cpu(), ScalarType.Double).sub(exact.get(i))))
+        .mapToObj(i -> norm(found.get(i).to(Devices.cpu(), ScalarType.Double).sub(exact.get(i))))
         .toList();
   }
 

@@ -8,8 +8,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *
  * @param bound of the norm of what is expected
  * @param negligible the share of all gradients together below which one is lost in their rounding
- * @param choices how many times as far as on the CPU it may be in any case: what a component chooses
- *     by rounded numbers, such as the rows of a table, differs where two are as good
+ * @param choices how many times as far as on the CPU it may be in any case: what a component
+ *     chooses by rounded numbers, such as the rows of a table, differs where two are as good
  */
 record Tolerance(double bound, double negligible, double choices) {
   /** What float32 and bfloat16 round to, relative to 1. */

@@ -16,7 +16,9 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
-/** The checks find faults of kernels: a CPU stands for the device, on which some components fail. */
+/**
+ * The checks find faults of kernels: a CPU stands for the device, on which some components fail.
+ */
 class CudaChecksTest {
   private static final int TIME = 12;
 
@@ -69,9 +71,7 @@ class CudaChecksTest {
   @Test
   void aGradientIsOff() {
     CudaChecks checks =
-        broken(
-            pass -> true,
-            (y, x) -> y.detach().add(Tensors.mul(y.sub(y.detach()), 1.01)));
+        broken(pass -> true, (y, x) -> y.detach().add(Tensors.mul(y.sub(y.detach()), 1.01)));
     assertThat(problem(checks::training)).contains("the gradient of the input in float32");
     checks.decoding();
   }
@@ -79,8 +79,7 @@ class CudaChecksTest {
   @Test
   void documentsAreNotKeptApart() {
     CudaChecks checks =
-        broken(
-            pass -> pass.documents().isPresent(), (y, x) -> y.add(Tensors.mul(x.flip(1), 0.1)));
+        broken(pass -> pass.documents().isPresent(), (y, x) -> y.add(Tensors.mul(x.flip(1), 0.1)));
     assertThat(problem(checks::training)).contains("of packed documents");
     checks.decoding();
   }

@@ -71,13 +71,7 @@ public final class Kernel {
   private final PointerPointer<Pointer> addresses = new PointerPointer<>(MOST_ARGUMENTS);
   private final Map<Integer, Integer> resident = new ConcurrentHashMap<>();
 
-  Kernel(
-      Gpu gpu,
-      String program,
-      String name,
-      CUfunc_st function,
-      int sharedBytes,
-      boolean waits) {
+  Kernel(Gpu gpu, String program, String name, CUfunc_st function, int sharedBytes, boolean waits) {
     this.gpu = gpu;
     this.name = name;
     launches = KernelLaunches.of(program);

@@ -47,9 +47,7 @@ final class DecodingTrials {
   }
 
   private static Tensor gated(Tensor... in) {
-    return GatedActivation.SILU
-        .ofMaps(in[0].select(1, 0), map(in, 0), map(in, 1), 0.5)
-        .tensor();
+    return GatedActivation.SILU.ofMaps(in[0].select(1, 0), map(in, 0), map(in, 1), 0.5).tensor();
   }
 
   /** A map to values of about the size of one. */
@@ -96,8 +94,7 @@ final class DecodingTrials {
         .orElseGet(
             () -> {
               ExpertDispatch dispatch = ExpertDispatch.of(routing, EXPERTS);
-              Tensor both =
-                  GroupedLinear.apply(dispatch.spread(tokens), gateUp, dispatch.ends());
+              Tensor both = GroupedLinear.apply(dispatch.spread(tokens), gateUp, dispatch.ends());
               Tensor units = GatedActivation.SILU.ofHalves(both).tensor();
               Tensor rows = GroupedLinear.apply(units, down, dispatch.ends());
               return dispatch.combine(rows, routing.weights(), other);

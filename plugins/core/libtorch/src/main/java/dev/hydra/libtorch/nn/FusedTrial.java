@@ -62,8 +62,7 @@ record FusedTrial(
   FusedTrials.Report run(Device device) {
     try (PointerScope scope = new PointerScope()) {
       Tensor[] inputs = inputs(device);
-      List<Tensor> fused =
-          KernelLaunches.demand(programs, () -> results(KernelMode.FUSED, inputs));
+      List<Tensor> fused = KernelLaunches.demand(programs, () -> results(KernelMode.FUSED, inputs));
       double error = error(fused, results(KernelMode.PLAIN, inputs));
       double bound = type == ScalarType.Float ? FLOAT32_BOUND : BFLOAT16_BOUND;
       if (!(error < bound)) {

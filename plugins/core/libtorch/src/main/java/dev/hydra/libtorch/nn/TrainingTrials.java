@@ -90,8 +90,7 @@ final class TrainingTrials {
             "cross-entropy",
             List.of("cross_entropy.cu"),
             in -> lost(in[0], in[1].reshape(-1, WIDTH))),
-        training(
-            "products of groups", List.of("grouped_product.cu"), in -> grouped(in[0], in[1])),
+        training("products of groups", List.of("grouped_product.cu"), in -> grouped(in[0], in[1])),
         training(
             "tokens to experts and back",
             List.of("expert_places.cu", "expert_rows.cu"),
@@ -111,8 +110,7 @@ final class TrainingTrials {
   }
 
   private static Norms.Summed summed(Tensor stream, Optional<Tensor> addend, Tensor weight) {
-    return Norms.rmsOfStream(
-        stream, addend, weight, EPSILON, ScalarType.Float, ScalarType.Float);
+    return Norms.rmsOfStream(stream, addend, weight, EPSILON, ScalarType.Float, ScalarType.Float);
   }
 
   private static Tensor both(Norms.Summed summed) {

@@ -1,8 +1,10 @@
 package dev.hydra.libtorch.nn;
 
-import java.util.List;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Device;
@@ -12,23 +14,16 @@ public final class FusedTrials {
   private FusedTrials() {}
 
   /**
-   * What a trial found.
-   *
-   * @param operator its name
-   * @param error the norm of the difference to LibTorch's own operators, over the norm of theirs;
-   *     of the result and all gradients the largest
+   * Gives a trial of each operator, by its name. On a CUDA device it runs the kernels and the plain
+   * twin, and returns the norm of their difference over that of what the twin computes, of the
+   * result and all gradients the largest. It throws {@link
+   * dev.hydra.libtorch.kernels.KernelException} if kernels cannot be compiled or launched, and
+   * {@link IllegalStateException} if they compute something else or do not run.
    */
-  public record Report(String operator, double error) {}
-
-  /**
-   * Runs every operator and compares it with its plain twin.
-   *
-   * @param device a CUDA device
-   * @throws dev.hydra.libtorch.kernels.KernelException if one cannot be compiled or launched
-   * @throws IllegalStateException if one computes something else, or its kernels do not run
-   */
-  public static List<Report> run(Device device) {
-    return all().map(trial -> trial.run(device)).toList();
+  public static Map<String, ToDoubleFunction<Device>> byOperator() {
+    Map<String, ToDoubleFunction<Device>> trials = new LinkedHashMap<>();
+    all().forEach(trial -> trials.put(trial.operator(), trial::run));
+    return trials;
   }
 
   /** Names the programs that are tried. */

@@ -49,6 +49,7 @@ class FusedTrialsTest {
   @Tag("cuda")
   @EnabledIf("dev.hydra.libtorch.runtime.Devices#cudaAvailable")
   void kernelsAgreeWithTheirTwins() {
-    assertThat(FusedTrials.run(Devices.choose("cuda"))).hasSize((int) FusedTrials.all().count());
+    FusedTrials.byOperator()
+        .forEach((operator, trial) -> assertThat(trial.applyAsDouble(Devices.choose("cuda"))).isLessThan(0.02));
   }
 }

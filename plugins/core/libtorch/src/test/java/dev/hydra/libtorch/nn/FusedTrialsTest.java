@@ -50,6 +50,8 @@ class FusedTrialsTest {
   @EnabledIf("dev.hydra.libtorch.runtime.Devices#cudaAvailable")
   void kernelsAgreeWithTheirTwins() {
     FusedTrials.byOperator()
-        .forEach((operator, trial) -> assertThat(trial.applyAsDouble(Devices.choose("cuda"))).isLessThan(0.02));
+        .forEach(
+            (operator, trial) ->
+                assertThat(trial.applyAsDouble(Devices.choose("cuda"))).isLessThan(0.02));
   }
 }

@@ -4,7 +4,6 @@ import dev.hydra.api.Messages;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.api.host.NativeLibraries;
 import dev.hydra.composer.model.Components;
-import dev.hydra.libtorch.kernels.KernelTrial;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.LibTorchException;
@@ -67,11 +66,7 @@ final class DoctorCommand implements Callable<Integer> {
     if (Devices.cudaAvailable()) {
       Device cuda = Devices.choose("cuda");
       check("CUDA", () -> trial(cuda));
-      check("CUDA kernels", () -> kernelTrial(cuda));
-      check("shared kernels", () -> KernelDoctor.shared(cuda));
-      KernelDoctor kernels = new KernelDoctor(components);
-      kernels.types().forEach((what, type) -> check(what, () -> kernels.component(type)));
-      check("kernels of training steps", () -> KernelDoctor.step(components, plugins, cuda));
+      new KernelDoctor(components, plugins, cuda).checks().forEach(this::check);
       if (failed) {
         line("--", "where kernels fail, --set trainer.kernels=plain computes without them, slower");
       }
@@ -98,13 +93,6 @@ final class DoctorCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     out.printf("%-7s %s%n", state, text);
     out.flush();
-  }
-
-  private static String kernelTrial(Device device) {
-    KernelTrial.Report report = KernelTrial.run(device);
-    return String.format(
-        "NVRTC %s compiled one for %s and it ran, in %.2f s; compiled ones are kept in %s",
-        report.compiler(), report.architecture(), report.seconds(), report.cache());
   }
 
   /** The gradient of sum((x W^T)^2) with respect to W is 2 (x W^T)^T x. */

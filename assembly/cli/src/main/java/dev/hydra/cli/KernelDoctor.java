@@ -5,18 +5,27 @@ import dev.hydra.api.ConfigException;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.api.Registration;
 import dev.hydra.composer.model.Components;
+import dev.hydra.inference.GreedyTrial;
 import dev.hydra.libtorch.kernels.CompiledKernel;
+import dev.hydra.libtorch.kernels.KernelLaunches;
+import dev.hydra.libtorch.kernels.KernelTrial;
 import dev.hydra.libtorch.nn.FusedTrials;
+import dev.hydra.tck.Check;
 import dev.hydra.tck.Conformance;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Device;
 
 /**
- * Compiles and runs the CUDA kernels of all components that there are, and of the operators that
- * they share, and compares what they compute with what they are to compute.
+ * Compiles and runs the CUDA kernels of all components that there are, and of what they share, and
+ * compares what they compute with what they are to compute. Each is tried where its program must
+ * run: of sizes that it does not take its plain twin gives the same result.
  */
 final class KernelDoctor {
   /** Of heads and states that kernels take; others are for components that refuse these. */
@@ -25,82 +34,125 @@ final class KernelDoctor {
   /** More than a chunk of the smallest ones, so that states are passed on. */
   private static final int TOKENS = 80;
 
-  /** What makes small inputs long: within a window there is nothing for strided kernels. */
-  private static final Map<String, String> OPTIONS =
-      Map.of(
-          "sparse-global", "window = 16, global-every = 8",
-          "chunk-topk", "chunk = 16",
-          "workspace", "chunk = 16",
-          "pkm", "keys = 32");
+  private final Components components;
+  private final PluginRegistry plugins;
+  private final Device device;
 
-  private final List<Registration> all;
-
-  KernelDoctor(Components components) {
-    all = components.all();
+  /**
+   * Prepares checks.
+   *
+   * @param device a CUDA device
+   */
+  KernelDoctor(Components components, PluginRegistry plugins, Device device) {
+    this.components = components;
+    this.plugins = plugins;
+    this.device = device;
   }
 
-  /** The component types, by what a check is called. */
-  Map<String, Registration> types() {
-    Map<String, Registration> types = new LinkedHashMap<>();
-    all.forEach(each -> types.put("kernels of " + each.type() + " (" + each.plugin() + ")", each));
-    return types;
+  /** Names the programs that the checks run, or fail. */
+  static Set<String> programs() {
+    Set<String> programs = new TreeSet<>(ComponentTrial.programs());
+    programs.add(KernelTrial.PROGRAM);
+    programs.addAll(FusedTrials.programs());
+    programs.addAll(StepTrial.PROGRAMS);
+    programs.addAll(GreedyTrial.PROGRAMS);
+    return programs;
   }
 
   /**
-   * Compares the shared operators with LibTorch's own.
-   *
-   * @throws RuntimeException if one cannot be compiled or computes something else
+   * The checks, by what they are called. Each returns what it found, and throws if a kernel cannot
+   * be compiled, does not run or computes something else.
    */
-  static String shared(Device device) {
-    int before = CompiledKernel.all().size();
-    String operators =
-        FusedTrials.run(device).stream()
-            .map(report -> String.format("%s (off by %.0e)", report.operator(), report.error()))
-            .collect(Collectors.joining(", ", "", " agree with LibTorch's own"));
-    return operators + compiledSince(before);
+  Map<String, Callable<String>> checks() {
+    Map<String, Callable<String>> checks = new LinkedHashMap<>();
+    checks.put("CUDA kernels", this::compiler);
+    FusedTrials.byOperator()
+        .forEach(
+            (operator, trial) ->
+                checks.put(
+                    "kernels for " + operator,
+                    () -> timed(() -> compared(trial.applyAsDouble(device)))));
+    for (Registration type : components.all()) {
+      for (ComponentTrial trial : ComponentTrial.of(type.type())) {
+        String options = trial.options().isEmpty() ? "" : " with " + trial.options();
+        String name = type.type() + options + " (" + type.plugin() + ")";
+        checks.put(
+            "kernels of " + name,
+            () -> timed(() -> component(type, trial, trial.training(), Conformance::kernels)));
+        checks.put(
+            "decoding kernels of " + name,
+            () ->
+                timed(
+                    () -> component(type, trial, trial.decoding(), Conformance::decodingKernels)));
+      }
+    }
+    checks.put(
+        "kernels of training steps",
+        () ->
+            timed(
+                () ->
+                    KernelLaunches.demand(
+                        StepTrial.PROGRAMS, () -> StepTrial.run(components, plugins, device))));
+    checks.put("kernels of greedy sampling", () -> timed(this::greedy));
+    return checks;
   }
 
-  /**
-   * Compares a component with what the CPU computes, forward and backward, in float32 and bfloat16.
-   *
-   * @throws RuntimeException if a kernel cannot be compiled, or computes something else
-   */
-  String component(Registration type) {
-    int before = CompiledKernel.all().size();
+  private String compiler() {
+    KernelTrial.Report report = KernelTrial.run(device);
+    return String.format(
+        "NVRTC %s compiled one for %s and it ran, in %.2f s; compiled ones are kept in %s",
+        report.compiler(), report.architecture(), report.seconds(), report.cache());
+  }
+
+  private static String compared(double error) {
+    return String.format("agree with LibTorch's own operators (off by %.0e)", error);
+  }
+
+  private String greedy() {
+    GreedyTrial.run(device);
+    return "draw what LibTorch's own operators draw";
+  }
+
+  /** What is compared of a component. */
+  @FunctionalInterface
+  interface Comparison {
+    Check of(Conformance conformance);
+  }
+
+  private String component(
+      Registration type, ComponentTrial trial, List<String> programs, Comparison comparison) {
+    Conformance conformance;
     try {
-      conformance(type).kernels().run();
+      conformance = conformance(type, trial);
     } catch (ConfigException e) {
       return "not tried, as it needs options (" + e.getMessage() + "); plugins verify takes some";
     }
-    return "agrees with the CPU" + compiledSince(before);
-  }
-
-  /**
-   * Compares training steps with kernels with those without.
-   *
-   * @throws RuntimeException if a kernel cannot be compiled, or the steps differ
-   */
-  static String step(Components components, PluginRegistry plugins, Device device) {
-    int before = CompiledKernel.all().size();
-    return StepTrial.run(components, plugins, device) + compiledSince(before);
+    return KernelLaunches.demand(
+        programs,
+        () -> {
+          comparison.of(conformance).run();
+          return "agree with float64 on the CPU";
+        });
   }
 
   /** The checks of a component, of a size that its kernels take. */
-  Conformance conformance(Registration type) {
+  Conformance conformance(Registration type, ComponentTrial trial) {
     ComponentFactory<?>[] others =
-        all.stream()
+        components.all().stream()
             .filter(each -> !each.type().equals(type.type()))
             .map(each -> each.as(ComponentFactory.class))
             .toArray(ComponentFactory<?>[]::new);
     return Conformance.of(type.as(ComponentFactory.class))
         .with(others)
-        .options(OPTIONS.getOrDefault(type.type(), ""))
+        .options(trial.options())
         .time(TOKENS)
         .firstWidth(WIDTHS);
   }
 
-  /** Names the programs that this process has met since then. */
-  private static String compiledSince(int before) {
+  /** Adds the programs that this process meets meanwhile, and how long they took. */
+  private static String timed(Supplier<String> trial) {
+    int before = CompiledKernel.all().size();
+    String found = trial.get();
     List<CompiledKernel> now = CompiledKernel.all();
     Map<String, List<CompiledKernel>> programs =
         now.subList(before, now.size()).stream()
@@ -109,22 +161,23 @@ final class KernelDoctor {
                     CompiledKernel::program, LinkedHashMap::new, Collectors.toList()));
     return programs.entrySet().stream()
         .map(each -> "\n          " + each.getKey() + ": " + text(each.getValue()))
-        .collect(Collectors.joining());
+        .collect(Collectors.joining("", found, ""));
   }
 
   /** Of one program, as often as it was met with other macros. */
-  private static String text(List<CompiledKernel> variants) {
-    List<CompiledKernel> compiled = variants.stream().filter(each -> !each.cached()).toList();
-    int found = variants.size() - compiled.size();
-    double milliseconds = 1e3 * compiled.stream().mapToDouble(CompiledKernel::seconds).sum();
-    String made =
-        compiled.isEmpty()
-            ? ""
-            : String.format(
-                "compiled %sin %.0f ms",
-                compiled.size() == 1 ? "" : compiled.size() + " times, ", milliseconds);
-    String cached =
-        found == 0 ? "" : found == 1 ? "found in the cache" : found + " found in the cache";
-    return made.isEmpty() || cached.isEmpty() ? made + cached : made + ", " + cached;
+  static String text(List<CompiledKernel> variants) {
+    return variants.stream()
+        .collect(Collectors.partitioningBy(CompiledKernel::cached))
+        .entrySet()
+        .stream()
+        .filter(each -> !each.getValue().isEmpty())
+        .map(each -> text(each.getKey() ? "found in the cache" : "compiled", each.getValue()))
+        .collect(Collectors.joining(", "));
+  }
+
+  private static String text(String how, List<CompiledKernel> variants) {
+    double milliseconds = 1e3 * variants.stream().mapToDouble(CompiledKernel::seconds).sum();
+    String times = variants.size() == 1 ? "" : " " + variants.size() + " times,";
+    return String.format("%s%s in %.0f ms", how, times, milliseconds);
   }
 }

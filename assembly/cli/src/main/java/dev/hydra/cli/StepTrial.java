@@ -24,6 +24,10 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * gradient's norm and AdamW have kernels, too.
  */
 final class StepTrial {
+  /** The programs that are tried. */
+  static final List<String> PROGRAMS =
+      List.of("adamw.cu", "gradient_norm.cu", "table_adamw.cu", "cross_entropy.cu");
+
   /** Of the change of all parameters. Where a gradient is nearly zero, its sign is rounding. */
   private static final double BOUND = 0.05;
 

@@ -38,7 +38,8 @@ import picocli.CommandLine.Spec;
       "Checks whether what a plugin offers keeps its contract.",
       "Components: causality, gradients against finite differences, whole = chunked = token by"
           + " token, packed documents, determinism, parameters and state that move, precision,"
-          + " cost, handles, impossible sizes.",
+          + " cost, handles, impossible sizes; on CUDA without kernels and with them, against"
+          + " float64.",
       "Optimizers: a quadratic, state that moves, tables, handles. Schedules: rates between zero"
           + " and the highest. Tokenizers: there and back. Sources: the same text twice.",
       "Exit code 0: all checks passed; 1: some did not, or the jar cannot be used."

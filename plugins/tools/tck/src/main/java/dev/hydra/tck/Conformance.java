@@ -118,16 +118,33 @@ public final class Conformance {
     }
     checks.addAll(layerChecks(subject));
     if (Devices.cudaAvailable()) {
-      checks.add(new Check("CUDA near CPU", () -> CudaChecks.nearCpu(subject, KernelMode.PLAIN)));
+      CudaChecks plain = cuda(subject, KernelMode.PLAIN);
+      checks.add(new Check("CUDA near float64", plain::training));
+      checks.add(new Check("decoding on CUDA near float64", plain::decoding));
       checks.add(kernels());
+      checks.add(decodingKernels());
     }
     return List.copyOf(checks);
   }
 
-  /** The check whether a CUDA device computes by kernels what the CPU does. */
+  /**
+   * The check whether a CUDA device computes by kernels what the CPU does in float64: outputs and
+   * gradients, of whole sequences and of packed documents.
+   */
   public Check kernels() {
-    Subject subject = subject();
-    return new Check("CUDA kernels near CPU", () -> CudaChecks.nearCpu(subject, KernelMode.FUSED));
+    return new Check(
+        "CUDA kernels near float64", () -> cuda(subject(), KernelMode.FUSED).training());
+  }
+
+  /** The check whether it does so for single tokens, of several texts together. */
+  public Check decodingKernels() {
+    return new Check(
+        "decoding by CUDA kernels near float64",
+        () -> cuda(subject(), KernelMode.FUSED).decoding());
+  }
+
+  private static CudaChecks cuda(Subject subject, KernelMode mode) {
+    return new CudaChecks(subject, Devices.choose("cuda"), mode);
   }
 
   private static List<Check> layerChecks(Subject subject) {
@@ -150,7 +167,7 @@ public final class Conformance {
         new Check("impossible sizes refused", () -> ConfigChecks.numbers(subject)));
   }
 
-  private Subject subject() {
+  Subject subject() {
     HydraPlugin plugin = factory.getClass().getAnnotation(HydraPlugin.class);
     if (plugin == null) {
       throw new ContractViolation(factory.getClass() + " lacks @HydraPlugin");

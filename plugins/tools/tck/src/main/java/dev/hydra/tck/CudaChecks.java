@@ -1,5 +1,6 @@
 package dev.hydra.tck;
 
+import dev.hydra.composer.model.BatchState;
 import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.model.Parameter;
@@ -8,122 +9,204 @@ import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
-import java.util.Iterator;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/** Checks that a CUDA device computes what the CPU does. */
-final class CudaChecks {
-  /** Sums in another order: a few bits of 24. */
-  private static final double FLOAT32_BOUND = 1e-4;
+/**
+ * Checks that a device computes, in float32 and in bfloat16, what the CPU computes in float64 of
+ * the same numbers: those that parameters and input have in that type.
+ *
+ * @param subject what is checked
+ * @param device where it is computed: a CUDA device
+ * @param mode by kernels or without; {@link KernelMode#FUSED} fails where one cannot be compiled
+ */
+record CudaChecks(Subject subject, Device device, KernelMode mode) {
+  private static final List<ScalarType> TYPES = List.of(ScalarType.Float, ScalarType.BFloat16);
 
-  /**
-   * Kernels multiply float32 on tensor cores as pairs of bfloat16: 16 bits of 24, and what adds up
-   * to little, such as the gradient of a single number, keeps fewer.
-   */
-  private static final double FUSED_FLOAT32_BOUND = 1e-3;
+  /** Compares outputs and gradients, of whole sequences and of packed documents. */
+  void training() {
+    inEveryType(
+        here -> {
+          Objective whole = Objective.of(subject, here.component(), here.type());
+          Objective packed = whole.with(Documents.of(subject));
+          Function<Copy, List<Tensor>> outputs = copy -> List.of(run(whole.by(copy)));
+          compare(here, List.of("the output"), outputs, outputs, 0);
+          Function<Copy, List<Tensor>> gradients =
+              copy -> gradients(whole.by(copy), packed.by(copy));
+          double negligible = Tolerance.of(here.type(), mode).negligible();
+          compare(here, names(here.component()), gradients, gradients, negligible);
+        });
+  }
 
-  private static final double BFLOAT16_BOUND = 0.05;
+  /** Compares single tokens after others: of one text, and of several that differ in length. */
+  void decoding() {
+    inEveryType(
+        here -> {
+          Tensor x = subject.input(1, here.type());
+          compare(
+              here,
+              List.of("a token after others", "tokens of several texts"),
+              copy -> {
+                Tensor whole = ForwardChecks.run(copy.component(), copy.of(x));
+                return List.of(token(whole, subject.time() - 1L).clone(), steps(whole));
+              },
+              copy ->
+                  List.of(
+                      lastToken(copy.component(), copy.of(x)),
+                      decoded(copy.component(), copy.of(x))),
+              0);
+        });
+  }
 
-  /** Of all gradients together: one that is smaller than this is lost in their rounding. */
-  private static final double NEGLIGIBLE = 1e-3;
-
-  /** The same in bfloat16: the gradient of a single number, to which many add up, may be small. */
-  private static final double NEGLIGIBLE_IN_BFLOAT16 = 0.02;
-
-  private CudaChecks() {}
-
-  /**
-   * Compares in both types.
-   *
-   * @param mode {@link KernelMode#FUSED} fails where a kernel cannot be compiled
-   */
-  static void nearCpu(Subject subject, KernelMode mode) {
-    try (KernelMode.Setting kernels = mode.set()) {
-      boolean fused = mode == KernelMode.FUSED;
-      near(subject, ScalarType.Float, fused ? FUSED_FLOAT32_BOUND : FLOAT32_BOUND);
-      near(subject, ScalarType.BFloat16, BFLOAT16_BOUND);
+  private void inEveryType(Consumer<Copy> check) {
+    for (ScalarType type : TYPES) {
+      subject.on(
+          device, type, component -> check.accept(new Copy(subject, component, device, type)));
     }
   }
 
-  private static void near(Subject subject, ScalarType type, double bound) {
-    Device device = Devices.choose("cuda");
-    subject.use(
-        type,
-        cpu ->
-            subject.on(
-                device,
-                type,
-                cuda -> {
-                  Objective expected = Objective.of(subject, cpu, type);
-                  Objective actual = Objective.of(subject, cuda, type).on(device);
-                  near("the output", run(actual), run(expected), 0, bound);
-                  near("a decoded token", decode(actual), decode(expected), 0, bound);
-                  gradients(actual, expected, bound);
-                  Documents documents = Documents.of(subject);
-                  gradients(
-                      Objective.of(subject, cuda, type).with(documents).on(device),
-                      Objective.of(subject, cpu, type).with(documents),
-                      bound);
-                }));
+  /**
+   * Compares results.
+   *
+   * @param expected what computes them on the CPU
+   * @param found what computes them on the device
+   * @param negligible the share of all norms that each counts for at least
+   */
+  private void compare(
+      Copy here,
+      List<String> names,
+      Function<Copy, List<Tensor>> expected,
+      Function<Copy, List<Tensor>> found,
+      double negligible) {
+    Tolerance tolerance = Tolerance.of(here.type(), mode);
+    List<Tensor> exact = here.onCpu(ScalarType.Double, expected);
+    List<Double> errors;
+    try (KernelMode.Setting kernels = mode.set()) {
+      errors = errors(found.apply(here), exact);
+    }
+    double least = negligible * exact.stream().mapToDouble(CudaChecks::norm).sum();
+    List<Double> rounded = List.of();
+    for (int i = 0; i < exact.size(); i++) {
+      double norm = Math.max(least, norm(exact.get(i)));
+      double allowed = tolerance.bound() * norm;
+      if (!(errors.get(i) <= allowed) && tolerance.choices() > 0) {
+        rounded = rounded.isEmpty() ? errors(here.onCpu(here.type(), expected), exact) : rounded;
+        allowed = Math.max(allowed, tolerance.choices() * rounded.get(i));
+      }
+      ContractViolation.unless(
+          errors.get(i) <= allowed,
+          String.format(
+              "%s in %s is off by %.2e of its norm in float64, and may be by %.2e",
+              names.get(i),
+              here.type() == ScalarType.Float ? "float32" : "bfloat16",
+              errors.get(i) / norm,
+              allowed / norm));
+    }
+  }
+
+  private static List<Double> errors(List<Tensor> found, List<Tensor> exact) {
+    return IntStream.range(0, exact.size())
+        .mapToObj(i -> norm(found.get(i).to(Devices.cpu(), ScalarType.Double).sub(exact.get(i))))
+        .toList();
+  }
+
+  private static double norm(Tensor tensor) {
+    return Tensors.number(tensor.norm());
   }
 
   private static Tensor run(Objective objective) {
     return ForwardChecks.run(objective.component(), objective.x().detach());
   }
 
-  /** The outputs of the last token, after the others in one piece. */
-  private static Tensor decode(Objective objective) {
-    Tensor x = objective.x().detach();
+  /** The gradients of the input and of all parameters, one objective after the other. */
+  private static List<Tensor> gradients(Objective... objectives) {
+    List<Tensor> gradients = new ArrayList<>();
+    for (Objective each : objectives) {
+      Collection<Parameter> parameters = each.component().parameters().all();
+      parameters.forEach(parameter -> parameter.working().mutable_grad().reset());
+      each.backward();
+      gradients.add(GradientChecks.gradient(each.x()).clone());
+      parameters.forEach(
+          parameter -> gradients.add(GradientChecks.gradient(parameter.working()).clone()));
+    }
+    return gradients;
+  }
+
+  /** What {@link #gradients} of a whole sequence and of packed documents are. */
+  private static List<String> names(StandaloneComponent component) {
+    List<String> names = new ArrayList<>();
+    for (String of : new String[] {"", ", of packed documents,"}) {
+      names.add("the gradient of the input" + of);
+      component
+          .parameters()
+          .all()
+          .forEach(each -> names.add("the gradient of " + each.name() + of));
+    }
+    return names;
+  }
+
+  /** The output of the last token, after the others in one piece. */
+  private static Tensor lastToken(StandaloneComponent component, Tensor x) {
     long last = x.size(1) - 1;
     try (ModelState state = new ModelState();
-        ForwardContext forward = ForwardContext.evaluation().with(state);
         Grad off = Grad.off()) {
-      objective.component().forward(Tensors.slice(x, 1, 0, last), forward);
-      return objective.component().forward(Tensors.slice(x, 1, last, last + 1), forward);
+      after(component, x.narrow(1, 0, last), state);
+      return after(component, token(x, last), state);
     }
   }
 
-  private static void gradients(Objective actual, Objective expected, double bound) {
-    forget(actual.component());
-    forget(expected.component());
-    actual.backward();
-    expected.backward();
-    double total = Tensors.number(GradientChecks.gradient(expected.x()).norm());
-    for (Parameter parameter : expected.component().parameters().all()) {
-      total += Tensors.number(GradientChecks.gradient(parameter.working()).norm());
-    }
-    boolean coarse = Tensors.type(expected.x()) == ScalarType.BFloat16;
-    double negligible = (coarse ? NEGLIGIBLE_IN_BFLOAT16 : NEGLIGIBLE) * total;
-    near(
-        "the gradient of the input",
-        GradientChecks.gradient(actual.x()),
-        GradientChecks.gradient(expected.x()),
-        negligible,
-        bound);
-    Iterator<Parameter> parameters = expected.component().parameters().all().iterator();
-    for (Parameter parameter : actual.component().parameters().all()) {
-      near(
-          "the gradient of " + parameter.name(),
-          GradientChecks.gradient(parameter.working()),
-          GradientChecks.gradient(parameters.next().working()),
-          negligible,
-          bound);
+  private static Tensor after(StandaloneComponent component, Tensor x, ModelState state) {
+    try (ForwardContext forward = ForwardContext.evaluation().with(state)) {
+      return component.forward(x, forward);
     }
   }
 
-  private static void forget(StandaloneComponent component) {
-    component.parameters().all().forEach(parameter -> parameter.working().mutable_grad().reset());
+  private long steps() {
+    return subject.time() / 2;
   }
 
-  /** Relative to the norm of what is expected, or to {@code least} if that is larger. */
-  private static void near(
-      String what, Tensor actual, Tensor expected, double least, double bound) {
-    Tensor difference = actual.to(Devices.cpu(), ScalarType.Double).sub(expected);
-    double norm = Math.max(least, Tensors.number(expected.to(ScalarType.Double).norm()));
-    double error = Tensors.number(difference.norm());
-    ContractViolation.unless(
-        error <= bound * norm, what + " on CUDA is off by " + error + ", its norm is " + norm);
+  /** The tokens of a row before its first step: of each another number. */
+  private long before(int row) {
+    return 1 + (subject.time() - steps() - 1) * row / subject.batch();
+  }
+
+  /** The outputs [batch, steps, ...] of the steps, each for a token of every row. */
+  private Tensor decoded(StandaloneComponent component, Tensor x) {
+    List<Tensor> outputs = new ArrayList<>();
+    Tensor tokens = steps(x);
+    try (BatchState batch = component.batch();
+        Grad off = Grad.off()) {
+      for (int row = 0; row < subject.batch(); row++) {
+        ModelState state = new ModelState();
+        after(component, x.narrow(0, row, 1).narrow(1, 0, before(row)), state);
+        batch.add(state);
+      }
+      for (long step = 0; step < steps(); step++) {
+        try (ForwardContext forward = ForwardContext.evaluation().with(batch)) {
+          outputs.add(component.forward(token(tokens, step).contiguous(), forward));
+        }
+      }
+    }
+    return Tensors.cat(1, outputs.toArray(Tensor[]::new));
+  }
+
+  /** What of [batch, time, ...] is of the steps. */
+  private Tensor steps(Tensor whole) {
+    return Tensors.cat(
+        0,
+        IntStream.range(0, subject.batch())
+            .mapToObj(row -> whole.narrow(0, row, 1).narrow(1, before(row), steps()))
+            .toArray(Tensor[]::new));
+  }
+
+  private static Tensor token(Tensor x, long number) {
+    return x.narrow(1, number, 1);
   }
 }

@@ -4,9 +4,7 @@ import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.StandaloneComponent;
 import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.runtime.Scopes;
-import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Optional;
-import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -42,13 +40,13 @@ record Objective(
     }
   }
 
-  /** The same for a component that lives on a device. */
-  Objective on(Device device) {
+  /** The same numbers for another component, with gradients of its own. */
+  Objective by(Copy copy) {
     return new Objective(
-        component,
-        x.detach().to(device, Tensors.type(x)).set_requires_grad(true),
-        weights.to(device, Tensors.type(weights)),
-        documents.map(numbers -> numbers.to(device, ScalarType.Long)));
+        copy.component(),
+        copy.of(x.detach()).set_requires_grad(true),
+        copy.of(weights),
+        documents.map(numbers -> numbers.to(copy.device(), ScalarType.Long)));
   }
 
   Tensor value() {

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.StringJoiner;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.LongAdder;
 import org.bytedeco.cuda.cudart.CUfunc_st;
 import org.bytedeco.cuda.cudart.CUlaunchAttribute;
 import org.bytedeco.cuda.cudart.CUlaunchConfig;
@@ -60,6 +61,7 @@ public final class Kernel {
 
   private final Gpu gpu;
   private final String name;
+  private final LongAdder launches;
   private final CUfunc_st function;
   private final int sharedBytes;
   private final int allSharedBytes;
@@ -69,9 +71,10 @@ public final class Kernel {
   private final PointerPointer<Pointer> addresses = new PointerPointer<>(MOST_ARGUMENTS);
   private final Map<Integer, Integer> resident = new ConcurrentHashMap<>();
 
-  Kernel(Gpu gpu, String name, CUfunc_st function, int sharedBytes, boolean waits) {
+  Kernel(Gpu gpu, String program, String name, CUfunc_st function, int sharedBytes, boolean waits) {
     this.gpu = gpu;
     this.name = name;
+    launches = KernelLaunches.of(program);
     this.function = function;
     this.sharedBytes = sharedBytes;
     for (int i = 0; i < MOST_ARGUMENTS; i++) {
@@ -178,6 +181,7 @@ public final class Kernel {
               + " bytes of shared memory and "
               + describe(arguments));
     }
+    launches.increment();
   }
 
   private int putStrided(int index, Tensor strided) {

@@ -40,10 +40,12 @@ final class KernelProgram {
   private record Build(Key key, String name, Optional<byte[]> cubin) {}
 
   private final Gpu gpu;
+  private final String program;
   private final CUmod_st module;
 
-  private KernelProgram(Gpu gpu, CUmod_st module) {
+  private KernelProgram(Gpu gpu, String program, CUmod_st module) {
     this.gpu = gpu;
+    this.program = program;
     this.module = module;
     module.retainReference(); // it stays, whatever scope is open
   }
@@ -122,7 +124,7 @@ final class KernelProgram {
       CUmod_st module = new CUmod_st();
       Driver.check(
           gpu.run(() -> cudart.cuModuleLoadData(module, image)), name, "it cannot be loaded");
-      return new KernelProgram(gpu, module);
+      return new KernelProgram(gpu, name, module);
     }
   }
 
@@ -147,7 +149,7 @@ final class KernelProgram {
     Driver.check(result, name, "it cannot be found");
     int sharedBytes = constant(name + "_bytes");
     return Optional.of(
-        new Kernel(gpu, name, function, sharedBytes, constant(name + "_waits") != 0));
+        new Kernel(gpu, program, name, function, sharedBytes, constant(name + "_waits") != 0));
   }
 
   /** An integer constant of the program, 0 if there is none of that name. */

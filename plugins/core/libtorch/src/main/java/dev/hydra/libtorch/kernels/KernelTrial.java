@@ -11,10 +11,13 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Tries whether kernels can be compiled and run on a device. */
 public final class KernelTrial {
+  /** The program that is tried. */
+  public static final String PROGRAM = "trial.cu";
+
   private static final int COUNT = 1000;
   private static final int THREADS = 128;
 
-  private static final KernelSource SOURCE = KernelSource.of(KernelTrial.class, "trial.cu");
+  private static final KernelSource SOURCE = KernelSource.of(KernelTrial.class, PROGRAM);
 
   private KernelTrial() {}
 

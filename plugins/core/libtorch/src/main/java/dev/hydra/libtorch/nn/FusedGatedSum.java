@@ -66,8 +66,9 @@ public final class FusedGatedSum extends CustomFunction {
         || stream.numel() == 0) {
       return Optional.empty();
     }
-    // All is contiguous in the kernels, or copied to be.
-    int vector = VectorSize.of(type, y.numel(), List.of());
+    // All is contiguous in the kernels, or copied to be. Of the width, not of all elements: so the
+    // number of tokens does not decide what is compiled.
+    int vector = VectorSize.of(type, y.size(-1), List.of());
     Map<String, Integer> macros =
         Map.of(
             "ELEMENT_BF16", Rows.bf16(type),

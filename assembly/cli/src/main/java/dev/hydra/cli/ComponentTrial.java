@@ -1,0 +1,104 @@
+package dev.hydra.cli;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * What a component is tried with, and the CUDA programs that this must run.
+ *
+ * @param options its options, as HOCON without the type: sizes that kernels take, and options that
+ *     make small inputs long, as within a window there is nothing for strided kernels
+ * @param training programs that whole sequences run
+ * @param decoding programs that single tokens of several texts run
+ */
+record ComponentTrial(String options, List<String> training, List<String> decoding) {
+  private static final List<String> DECODED_ATTENTION =
+      List.of("decode_attention.cu", "rotary_angles.cu");
+
+  /** By type. Those of others are tried with default options, whatever programs these run. */
+  private static final Map<String, List<ComponentTrial>> KNOWN =
+      Map.ofEntries(
+          Map.entry(
+              "mamba2",
+              List.of(
+                  new ComponentTrial(
+                      "",
+                      List.of(
+                          "ssd_decay.cu",
+                          "ssd_states.cu",
+                          "ssd_output.cu",
+                          "ssd_backward_x.cu",
+                          "ssd_backward_projections.cu",
+                          "ssd_backward_steps.cu"),
+                      List.of("ssd_step.cu")),
+                  // Enough heads for one pass over time to fill the device.
+                  new ComponentTrial(
+                      "head-dim = 16, state = 16, inner = 1536",
+                      List.of("ssd_forward.cu"),
+                      List.of()))),
+          one("mamba", "", List.of("scan_forward.cu", "scan_backward.cu"), List.of()),
+          one(
+              "gated-deltanet",
+              "",
+              Stream.of(
+                      "decay",
+                      "prepare",
+                      "states",
+                      "output",
+                      "backward_output",
+                      "backward_states",
+                      "backward_values",
+                      "backward_keys",
+                      "backward_gates")
+                  .map(part -> "delta_" + part + ".cu")
+                  .toList(),
+              List.of()),
+          one("full", "heads = 2", List.of("rotary_angles.cu"), DECODED_ATTENTION),
+          one(
+              "sparse-global",
+              "heads = 2, window = 16, global-every = 8",
+              List.of("strided_attention.cu", "strided_attention_backward.cu"),
+              DECODED_ATTENTION),
+          one("sliding-window", "heads = 2, window = 16", List.of(), DECODED_ATTENTION),
+          one("moe", "", List.of("expert_rows.cu"), List.of("expert_tokens.cu")),
+          one("swiglu", "", List.of("gated_activation.cu"), List.of("few_gated_rows.cu")),
+          one("topk", "", List.of("expert_choice.cu"), List.of("expert_choice.cu")),
+          one("chunk-topk", "chunk = 16", List.of("chunk_logits.cu"), List.of("chunk_step.cu")),
+          one(
+              "workspace",
+              "chunk = 32",
+              List.of("slot_states.cu", "slot_writes.cu", "slot_writes_backward.cu"),
+              List.of("slot_writes.cu", "slot_read.cu")),
+          one(
+              "pkm",
+              "keys = 32",
+              List.of("pkm_search.cu", "pkm_read.cu"),
+              List.of("pkm_search.cu", "pkm_read.cu")));
+
+  private static Map.Entry<String, List<ComponentTrial>> one(
+      String type, String options, List<String> training, List<String> decoding) {
+    return Map.entry(type, List.of(new ComponentTrial(options, training, decoding)));
+  }
+
+  /** What a type is tried with. */
+  static List<ComponentTrial> of(String type) {
+    return KNOWN.getOrDefault(type, List.of(new ComponentTrial("", List.of(), List.of())));
+  }
+
+  /** Names the types of which it is known which programs they must run. */
+  static Set<String> types() {
+    return KNOWN.keySet();
+  }
+
+  /** Names the programs that some component must run. */
+  static Set<String> programs() {
+    return KNOWN.values().stream()
+        .flatMap(List::stream)
+        .flatMap(each -> Stream.concat(each.training.stream(), each.decoding.stream()))
+        .collect(Collectors.toCollection(TreeSet::new));
+  }
+}

@@ -8,6 +8,7 @@ import dev.hydra.inference.EngineLimits;
 import dev.hydra.inference.EngineThread;
 import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.serve.ApiServer;
+import dev.hydra.serve.SendTimeout;
 import dev.hydra.serve.ServedModel;
 import dev.hydra.serve.ServerSettings;
 import dev.hydra.serve.WebPage;
@@ -46,6 +47,7 @@ import picocli.CommandLine.Spec;
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class ServeCommand implements Callable<Integer>, LessMemory {
   private static final long LOOK_AGAIN_MILLIS = 100;
+  private static final long LONGEST_UNREAD = 86_400;
 
   private final PluginJars plugins;
 
@@ -98,6 +100,14 @@ final class ServeCommand implements Callable<Integer>, LessMemory {
       paramLabel = "SECONDS",
       description = "How long answers may go on after Ctrl-C (default: ${DEFAULT-VALUE}).")
   private int grace = 10;
+
+  @Option(
+      names = "--send-timeout",
+      paramLabel = "SECONDS",
+      description =
+          "How long a client may leave unread what it is sent; then its connection and its texts"
+              + " are ended (default: ${DEFAULT-VALUE}).")
+  private long unread = SendTimeout.USUAL.toSeconds();
 
   ServeCommand(PluginJars plugins) {
     this.plugins = plugins;
@@ -198,13 +208,18 @@ final class ServeCommand implements Callable<Integer>, LessMemory {
     if (grace < 0) {
       throw new UsageException("--grace must be at least 0");
     }
+    if (unread < 1 || unread > LONGEST_UNREAD) {
+      throw new UsageException(
+          "--send-timeout is " + unread + ", but must be between 1 and " + LONGEST_UNREAD);
+    }
     return new ServerSettings(
         listen.host(),
         listen.port(),
         ListenArguments.key(key),
         body << 20,
         ServerSettings.LOCAL.slowest(),
-        Duration.ofSeconds(grace));
+        Duration.ofSeconds(grace),
+        Duration.ofSeconds(unread));
   }
 
   private Map<String, Path> named() {

@@ -51,7 +51,7 @@ final class TestServer implements AutoCloseable {
       }
       """;
 
-  private static final String TEMPLATE =
+  static final String TEMPLATE =
       "{% for m in messages %}{% if m.role == 'refused' %}{{ raise_exception('no ' + m.role) }}"
           + "{% endif %}[{{ m.role }}]{{ m.content }}{% endfor %}"
           + "{% if tools %}[tools]{{ tools | tojson }}{% endif %}"

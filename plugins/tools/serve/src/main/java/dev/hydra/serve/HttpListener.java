@@ -18,8 +18,8 @@ public final class HttpListener {
    *
    * @param port the port; 0 for a free one
    * @param backlog how many connections may wait to be taken; 0 for the system's number
-   * @param slowest how long a request may take to arrive; a connection on which one takes twice that
-   *     is closed. The first server of the process decides
+   * @param slowest how long a request may take to arrive; a connection on which one takes twice
+   *     that is closed. The first server of the process decides
    * @throws IOException if the address cannot be had, such as that the port is in use
    */
   public static HttpServer bind(String host, int port, int backlog, Duration slowest)

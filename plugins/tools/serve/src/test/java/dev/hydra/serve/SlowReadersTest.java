@@ -59,8 +59,18 @@ class SlowReadersTest {
     byte[] body =
         Json.bytes(
             Map.of(
-                "model", "tiny", "prompt", "a", "max_tokens", TOKENS, "n", CHOICES, "logprobs", 20,
-                "stream", stream));
+                "model",
+                "tiny",
+                "prompt",
+                "a",
+                "max_tokens",
+                TOKENS,
+                "n",
+                CHOICES,
+                "logprobs",
+                20,
+                "stream",
+                stream));
     URI uri = URI.create(server.address());
     Socket socket = new Socket();
     socket.setReceiveBufferSize(4096);

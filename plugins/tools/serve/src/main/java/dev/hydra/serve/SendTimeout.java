@@ -39,7 +39,7 @@ public final class SendTimeout implements AutoCloseable {
   public SendTimeout(Duration limit) {
     this.limit = limit.toNanos();
     long pause = Math.max(1, limit.toMillis() / LOOKS);
-    watch.scheduleWithFixedDelay(this::look, pause, pause, TimeUnit.MILLISECONDS);
+    var unused = watch.scheduleWithFixedDelay(this::look, pause, pause, TimeUnit.MILLISECONDS);
   }
 
   private void look() {

@@ -1,9 +1,12 @@
 package dev.hydra.cli;
 
+import dev.hydra.cli.common.ModelDescription;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.page.LivePage;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.cli.swap.SwappableModel;
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.ModelComposition;
 import dev.hydra.inference.EngineLimits;
 import dev.hydra.inference.EngineThread;
 import dev.hydra.libtorch.runtime.CudaOutOfMemory;
@@ -47,6 +50,10 @@ import picocli.CommandLine.Spec;
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class ServeCommand implements Callable<Integer>, LessMemory {
   private static final long LOOK_AGAIN_MILLIS = 100;
+
+  /** The tokens at which the FLOPs of a model are told. */
+  private static final long SEQUENCE = 1024;
+
   private static final long LONGEST_UNREAD = 86_400;
 
   private final PluginJars plugins;
@@ -170,7 +177,18 @@ final class ServeCommand implements Callable<Integer>, LessMemory {
         loaded.template(),
         loaded.endTokens(),
         ChatFiles.tokenizerInfo(loaded.checkpoint().folder()),
+        composition(loaded.model(), swappable),
         Files.getLastModifiedTime(weights).toInstant().getEpochSecond());
+  }
+
+  /** Tells what a model is composed of, which swaps may change. */
+  private static Supplier<Map<String, Object>> composition(
+      Model model, @Nullable SwappableModel swappable) {
+    if (swappable != null) {
+      return () -> ModelDescription.json(swappable.swapper().composition(SEQUENCE));
+    }
+    Map<String, Object> always = ModelDescription.json(ModelComposition.of(model, SEQUENCE));
+    return () -> always;
   }
 
   private void serve(ServerSettings settings, List<ServedModel> models, Interrupt interrupt)

@@ -242,6 +242,7 @@ class CompletionsTest {
         .containsEntry("vocab_size", 256)
         .containsEntry("eos_token", null) // lm-eval looks for the field
         .containsEntry("chat_template", TestServer.TEMPLATE);
+    assertEquals("{\"width\":32}", server.get("/composition?model=tiny").body());
     assertEquals("{\"status\":\"ok\"}", server.get("/health").body());
     assertThat(server.get("/metrics").body())
         .contains(

@@ -123,7 +123,8 @@ final class TestServer implements AutoCloseable {
     // Two engines run one model, but their tests do not run at the same time.
     EngineThread engine = new EngineThread(new Engine(model, EngineSettings.of(limits)), name);
     engines.add(engine);
-    return new ServedModel(name, engine, tokenizer, template, Set.of(), Map.of(), 1);
+    return new ServedModel(
+        name, engine, tokenizer, template, Set.of(), Map.of(), () -> Map.of("width", 32), 1);
   }
 
   String address() {

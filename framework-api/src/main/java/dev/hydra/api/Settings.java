@@ -57,7 +57,7 @@ public final class Settings {
     if (!config.hasPath(key)) {
       Optional<?> absent = option.absent();
       if (absent.isEmpty()) {
-        throw invalid(option, "is required: " + option.type() + ", " + option.doc());
+        throw required(option);
       }
       return absent.get();
     }
@@ -67,6 +67,19 @@ public final class Settings {
     } catch (Option.Unreadable e) {
       throw new ConfigException(value.origin(), at(option.name()), e.problem);
     }
+  }
+
+  private ConfigException required(Option<?> option) {
+    String wanted = option.type() + ", " + option.doc();
+    ConfigValue written = config.root().get(option.name());
+    return written == null
+        ? invalid(option, "is required: " + wanted)
+        : new ConfigException(
+            written.origin(),
+            at(option.name()),
+            "is null, which leaves it out, but it is required: "
+                + wanted
+                + "; write a value in the place of null");
   }
 
   /**

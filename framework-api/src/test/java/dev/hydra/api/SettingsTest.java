@@ -56,6 +56,16 @@ class SettingsTest {
         refusal("state = 4", STATE, HEADS));
   }
 
+  /** HOCON takes a key out with null, from the command line for instance. */
+  @Test
+  void saysThatNullLeavesOutWhatIsRequired() {
+    assertEquals(
+        "test.conf: 2: part.heads: is null, which leaves it out, but it is required: whole number,"
+            + " number of heads; write a value in the place of null",
+        refusal("heads = 4\nheads = null", STATE, HEADS));
+    assertEquals(64, SettingsReader.read("heads = 4\nstate = null", STATE, HEADS).get(STATE));
+  }
+
   @Test
   void namesTheNearestKey() {
     assertEquals(

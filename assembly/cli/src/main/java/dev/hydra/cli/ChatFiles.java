@@ -30,9 +30,14 @@ final class ChatFiles {
   static Optional<ChatTemplate> found(Path model, @Nullable Path named) throws IOException {
     Path folder = folder(model);
     try {
-      return named == null
-          ? ChatTemplateFiles.in(folder)
-          : Optional.of(ChatTemplateFiles.read(named, folder));
+      if (named != null) {
+        return Optional.of(ChatTemplateFiles.read(named, folder));
+      }
+      Optional<ChatTemplate> own = ChatTemplateFiles.in(folder);
+      Optional<Path> apart = CarriedTokenizer.file(model, ChatTemplateFiles.TEMPLATE);
+      return own.isPresent() || apart.isEmpty()
+          ? own
+          : Optional.of(ChatTemplateFiles.read(apart.get(), folder));
     } catch (ChatTemplateException e) {
       throw new UsageException(
           "the chat template of "

@@ -10,10 +10,10 @@ import dev.hydra.composer.swap.Swapper;
 import dev.hydra.data.Tokenizer;
 import dev.hydra.inference.Engine;
 import dev.hydra.inference.EngineLimits;
+import dev.hydra.inference.EngineSettings;
 import dev.hydra.inference.GenerationSettings;
 import dev.hydra.inference.NotFiniteException;
 import dev.hydra.inference.Quantization;
-import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.trainer.run.Checkpoint;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -80,7 +80,12 @@ record LoadedModel(
   Engine engine(EngineLimits limits, @Nullable Swapper swapper, Quantization quantization) {
     int vocabulary = tokenizer.map(Tokenizer::vocabSize).orElse(model.spec().vocabSize());
     try {
-      return new Engine(model, vocabulary, settings, limits, swapper, GraphMode.AUTO, quantization);
+      return new Engine(
+          model,
+          EngineSettings.of(limits)
+              .withTokens(vocabulary, settings)
+              .withSwapper(swapper)
+              .withQuantization(quantization));
     } catch (IllegalArgumentException e) {
       throw new UsageException(String.valueOf(e.getMessage()));
     }

@@ -1,13 +1,17 @@
 package dev.hydra.cli;
 
+import dev.hydra.cli.common.ModelDescription;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.page.LivePage;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.cli.swap.SwappableModel;
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.ModelComposition;
 import dev.hydra.inference.EngineLimits;
 import dev.hydra.inference.EngineThread;
 import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.serve.ApiServer;
+import dev.hydra.serve.SendTimeout;
 import dev.hydra.serve.ServedModel;
 import dev.hydra.serve.ServerSettings;
 import dev.hydra.serve.WebPage;
@@ -46,6 +50,11 @@ import picocli.CommandLine.Spec;
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class ServeCommand implements Callable<Integer>, LessMemory {
   private static final long LOOK_AGAIN_MILLIS = 100;
+
+  /** The tokens at which the FLOPs of a model are told. */
+  private static final long SEQUENCE = 1024;
+
+  private static final long LONGEST_UNREAD = 86_400;
 
   private final PluginJars plugins;
 
@@ -98,6 +107,14 @@ final class ServeCommand implements Callable<Integer>, LessMemory {
       paramLabel = "SECONDS",
       description = "How long answers may go on after Ctrl-C (default: ${DEFAULT-VALUE}).")
   private int grace = 10;
+
+  @Option(
+      names = "--send-timeout",
+      paramLabel = "SECONDS",
+      description =
+          "How long a client may leave unread what it is sent; then its connection and its texts"
+              + " are ended (default: ${DEFAULT-VALUE}).")
+  private long unread = SendTimeout.USUAL.toSeconds();
 
   ServeCommand(PluginJars plugins) {
     this.plugins = plugins;
@@ -160,7 +177,18 @@ final class ServeCommand implements Callable<Integer>, LessMemory {
         loaded.template(),
         loaded.endTokens(),
         ChatFiles.tokenizerInfo(loaded.checkpoint().folder()),
+        composition(loaded.model(), swappable),
         Files.getLastModifiedTime(weights).toInstant().getEpochSecond());
+  }
+
+  /** Tells what a model is composed of, which swaps may change. */
+  private static Supplier<Map<String, Object>> composition(
+      Model model, @Nullable SwappableModel swappable) {
+    if (swappable != null) {
+      return () -> ModelDescription.json(swappable.swapper().composition(SEQUENCE));
+    }
+    Map<String, Object> always = ModelDescription.json(ModelComposition.of(model, SEQUENCE));
+    return () -> always;
   }
 
   private void serve(ServerSettings settings, List<ServedModel> models, Interrupt interrupt)
@@ -198,13 +226,18 @@ final class ServeCommand implements Callable<Integer>, LessMemory {
     if (grace < 0) {
       throw new UsageException("--grace must be at least 0");
     }
+    if (unread < 1 || unread > LONGEST_UNREAD) {
+      throw new UsageException(
+          "--send-timeout is " + unread + ", but must be between 1 and " + LONGEST_UNREAD);
+    }
     return new ServerSettings(
         listen.host(),
         listen.port(),
         ListenArguments.key(key),
         body << 20,
         ServerSettings.LOCAL.slowest(),
-        Duration.ofSeconds(grace));
+        Duration.ofSeconds(grace),
+        Duration.ofSeconds(unread));
   }
 
   private Map<String, Path> named() {

@@ -30,6 +30,7 @@ function choose() {
   $('mode').value = model.chat_template ? 'chat' : 'text';
   $('mode').options[0].disabled = !model.chat_template;
   begin();
+  compose();
 }
 
 function begin() {
@@ -232,6 +233,38 @@ function shape(values) {
   return cell;
 }
 
+// What the model is composed of, as it is when the reader opens that part: swaps may change it.
+async function compose() {
+  if (!$('composed').open) {
+    return;
+  }
+  try {
+    const answer = await call('/composition?model=' + encodeURIComponent(chosen().id));
+    const model = await answer.json();
+    if (!answer.ok) {
+      throw new Error(model.error.message);
+    }
+    const whole = value => value.toLocaleString('en');
+    $('composed-sum').textContent = whole(model.parameters) + ' parameters, '
+      + whole(model.active_parameters) + ' per token; ' + whole(model.forward_flops_per_token)
+      + ' FLOPs per token forward at ' + whole(model.sequence_length) + ' tokens; width '
+      + whole(model.width) + ', vocabulary ' + whole(model.vocab_size);
+    const rows = model.blocks.flatMap(block => block.paths).flatMap(path =>
+      path.components.map((part, i) => [part.site, part.type, part.plugin,
+        ...(i > 0 ? ['', '', '', ''] : [path.gate, ...[path.parameters, path.active_parameters,
+          path.forward_flops_per_token].map(whole)])]));
+    $('composed-parts').replaceChildren(...rows.map(cells => {
+      const row = document.createElement('tr');
+      row.append(...cells.map(cell => element('td', cell)));
+      return row;
+    }));
+  } catch (problem) {
+    $('composed-sum').textContent = 'not known: ' + problem.message;
+    $('composed-parts').replaceChildren();
+  }
+}
+
+$('composed').addEventListener('toggle', compose);
 $('write').addEventListener('submit', event => { event.preventDefault(); send(); });
 $('stop').addEventListener('click', () => answering?.abort());
 $('clear').addEventListener('click', begin);

@@ -85,6 +85,12 @@ class ChatPageIT {
       browser.until("document.querySelectorAll('#log .problem').length === 1");
       assertThat(browser.evaluate("document.querySelector('#log .problem').innerText"))
           .contains("max_tokens must be between");
+
+      browser.click("#composed summary");
+      browser.until("document.querySelectorAll('#composed-parts tr').length === 8");
+      assertThat(browser.evaluate("document.querySelector('#composed').innerText"))
+          .contains("blocks.1.ffn.router\ttopk", "width 16", "blocks.0.memory\tpkm", "learned");
+
       browser.shape(400, 800, "dark");
       assertEquals("true", browser.evaluate("document.documentElement.scrollWidth <= innerWidth"));
       assertEquals(

@@ -3,6 +3,7 @@ package dev.hydra.cli.watch;
 import com.fasterxml.jackson.jr.ob.JSON;
 import com.sun.net.httpserver.HttpExchange;
 import dev.hydra.cli.common.Json;
+import dev.hydra.serve.SendTimeout;
 import dev.hydra.serve.WebPage;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -15,9 +16,12 @@ final class Request {
   private static final String JSON_TYPE = "application/json";
 
   private final HttpExchange exchange;
+  private final SendTimeout unread;
 
-  Request(HttpExchange exchange) {
+  Request(HttpExchange exchange, SendTimeout unread) {
     this.exchange = exchange;
+    this.unread = unread;
+    unread.bound(exchange);
   }
 
   /** Returns the method; HEAD is a GET of which only the headers are sent. */
@@ -91,7 +95,7 @@ final class Request {
     set("Content-Type", type + "; charset=utf-8");
     set("Cache-Control", "no-store");
     set("X-Content-Type-Options", "nosniff");
-    exchange.sendResponseHeaders(status, head() ? -1 : bytes.length);
+    unread.headers(exchange, status, head() ? -1 : bytes.length);
     if (!head()) {
       exchange.getResponseBody().write(bytes);
     }

@@ -5,6 +5,7 @@ import com.sun.net.httpserver.HttpServer;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.page.LivePage;
 import dev.hydra.serve.HttpListener;
+import dev.hydra.serve.SendTimeout;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -25,6 +26,7 @@ import java.util.regex.Pattern;
  */
 public final class WatchServer implements AutoCloseable {
   private static final Duration LONGEST_POLL = Duration.ofSeconds(15);
+  private static final Duration SLOWEST_REQUEST = Duration.ofSeconds(30);
   private static final int THREADS = 64;
   private static final Pattern CHANGE = Pattern.compile("/api/runs/(\\d{1,4})/(swap|rollback)");
 
@@ -37,6 +39,7 @@ public final class WatchServer implements AutoCloseable {
   private final ExecutorService threads = Executors.newFixedThreadPool(THREADS, daemons("http"));
   private final ExecutorService asking = Executors.newCachedThreadPool(daemons("ask"));
   private final HttpServer server;
+  private final SendTimeout unread;
 
   /**
    * Starts to serve.
@@ -53,7 +56,8 @@ public final class WatchServer implements AutoCloseable {
     this.settings = settings;
     this.log = log;
     access = new Access(settings);
-    server = HttpListener.bind(settings.host(), settings.port(), 0);
+    server = HttpListener.bind(settings.host(), settings.port(), 0, SLOWEST_REQUEST);
+    unread = new SendTimeout(SendTimeout.USUAL);
     named.forEach((name, folder) -> runs.add(new WatchedRun(name, folder, models, asking)));
     title = String.join(", ", named.keySet());
     viewing = new Viewing(runs, log);
@@ -82,7 +86,7 @@ public final class WatchServer implements AutoCloseable {
 
   private void handle(HttpExchange exchange) throws IOException {
     try (exchange) {
-      Request request = new Request(exchange);
+      Request request = new Request(exchange, unread);
       try {
         answer(request);
       } catch (HttpProblem e) {
@@ -142,6 +146,7 @@ public final class WatchServer implements AutoCloseable {
   public void close() {
     viewing.close();
     server.stop(0);
+    unread.close();
     threads.shutdownNow();
     asking.shutdownNow();
   }

@@ -5,7 +5,6 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.libtorch.autograd.Grad;
-import dev.hydra.libtorch.graphs.GraphMode;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -41,95 +40,37 @@ public final class Engine implements AutoCloseable {
    * Creates an engine.
    *
    * @param model stays the caller's; nobody else runs it meanwhile
-   * @param vocabulary how many tokens mean something; a model may have room for more
-   * @param settings what some of them mean
-   */
-  public Engine(Model model, int vocabulary, GenerationSettings settings, EngineLimits limits) {
-    this(model, vocabulary, settings, limits, null);
-  }
-
-  /**
-   * Creates an engine of a model whose components may be swapped between two steps.
-   *
-   * @param swapper exchanges them
-   */
-  public Engine(
-      Model model,
-      int vocabulary,
-      GenerationSettings settings,
-      EngineLimits limits,
-      @Nullable Swapper swapper) {
-    this(model, vocabulary, settings, limits, swapper, GraphMode.AUTO);
-  }
-
-  /**
-   * Creates an engine that captures its steps or does not.
-   *
-   * @param graph whether steps are captured as CUDA graphs
-   */
-  public Engine(
-      Model model,
-      int vocabulary,
-      GenerationSettings settings,
-      EngineLimits limits,
-      @Nullable Swapper swapper,
-      GraphMode graph) {
-    this(model, vocabulary, settings, limits, swapper, graph, Quantization.NONE);
-  }
-
-  /**
-   * Creates an engine that may quantize the model.
-   *
-   * @param quantization what the weights of linear maps are rounded to, in place: the model
-   *     computes with the rounded ones from now on, here and elsewhere. Components that are swapped
-   *     in follow
    * @throws IllegalArgumentException if the model cannot be quantized where it lives
    */
-  public Engine(
-      Model model,
-      int vocabulary,
-      GenerationSettings settings,
-      EngineLimits limits,
-      @Nullable Swapper swapper,
-      GraphMode graph,
-      Quantization quantization) {
+  public Engine(Model model, EngineSettings settings) {
     this(
         model,
-        vocabulary,
         settings,
-        limits,
-        swapper,
         batch ->
             new DecodingStep(
                 model,
-                vocabulary(model, vocabulary),
+                vocabulary(model, settings),
                 batch,
-                graph,
-                quantization,
+                settings.graph(),
+                settings.quantization(),
                 message -> LOG.log(System.Logger.Level.WARNING, message)));
   }
 
   /** Creates an engine with its own way of making steps. */
-  Engine(
-      Model model,
-      int vocabulary,
-      GenerationSettings settings,
-      EngineLimits limits,
-      @Nullable Swapper swapper,
-      Function<BatchState, DecodingStep> steps) {
-    this.swapper = swapper;
-    this.vocabulary = vocabulary(model, vocabulary);
-    this.limits = limits;
+  Engine(Model model, EngineSettings settings, Function<BatchState, DecodingStep> steps) {
+    this.swapper = settings.swapper().orElse(null);
+    this.vocabulary = vocabulary(model, settings);
+    this.limits = settings.limits();
     this.memory = new MemoryForText(model);
     this.prefixes = new PrefixCache(limits.prefixBytes());
-    this.reader = new PromptReader(model, settings, prefixes, statistics);
+    this.reader = new PromptReader(model, settings.generation(), prefixes, statistics);
     this.waiting = new WaitingRoom(limits.waiting());
     this.open = new OpenSessions(statistics, prefixes);
     this.decoding = new Decoding(model, steps, reader, open, statistics, observations);
   }
 
-  private static int vocabulary(Model model, int given) {
-    return Math.min(given, model.spec().vocabSize());
+  private static int vocabulary(Model model, EngineSettings settings) {
+    return Math.min(settings.vocabulary(), model.spec().vocabSize());
   }
 
   /** Returns its bounds. */

@@ -2,7 +2,6 @@ package dev.hydra.inference;
 
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.swap.Swapper;
-import dev.hydra.libtorch.graphs.GraphMode;
 import java.util.function.BooleanSupplier;
 import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
@@ -10,10 +9,7 @@ import org.jspecify.annotations.Nullable;
 /** Continues one text after the other with a model, by an {@link Engine} on the calling thread. */
 public final class TextGenerator {
   private final Model model;
-  private final int vocabulary;
-  private final GenerationSettings settings;
-  private final @Nullable Swapper swapper;
-  private final Quantization quantization;
+  private final EngineSettings settings;
 
   /**
    * Creates a generator with a model.
@@ -23,30 +19,28 @@ public final class TextGenerator {
    * @param settings what some of them mean
    */
   public TextGenerator(Model model, int vocabulary, GenerationSettings settings) {
-    this(model, vocabulary, settings, null, Quantization.NONE);
+    this(model, EngineSettings.of(oneText(model)).withTokens(vocabulary, settings));
   }
 
-  private TextGenerator(
-      Model model,
-      int vocabulary,
-      GenerationSettings settings,
-      @Nullable Swapper swapper,
-      Quantization quantization) {
+  private TextGenerator(Model model, EngineSettings settings) {
     this.model = model;
-    this.vocabulary = vocabulary;
     this.settings = settings;
-    this.swapper = swapper;
-    this.quantization = quantization;
+  }
+
+  /** One text at a time: nobody waits, and no other begins as it does. */
+  private static EngineLimits oneText(Model model) {
+    int prefill = EngineLimits.prefillOn(model.placement().device());
+    return new EngineLimits(1, 0, Session.LONGEST, prefill, 0);
   }
 
   /** Returns a generator whose components may be swapped between two tokens. */
   public TextGenerator swapping(Swapper newSwapper) {
-    return new TextGenerator(model, vocabulary, settings, newSwapper, quantization);
+    return new TextGenerator(model, settings.withSwapper(newSwapper));
   }
 
-  /** Returns a generator that rounds the model's weights, see {@link Engine}. */
+  /** Returns a generator that rounds the model's weights, see {@link EngineSettings}. */
   public TextGenerator quantized(Quantization to) {
-    return new TextGenerator(model, vocabulary, settings, swapper, to);
+    return new TextGenerator(model, settings.withQuantization(to));
   }
 
   /**
@@ -60,11 +54,7 @@ public final class TextGenerator {
    */
   public FinishReason generate(Request request, BooleanSupplier stop, IntPredicate sink) {
     Heard heard = new Heard(sink);
-    // One text at a time: nobody waits, and no other begins as it does.
-    int prefill = EngineLimits.prefillOn(model.placement().device());
-    EngineLimits oneText = new EngineLimits(1, 0, Session.LONGEST, prefill, 0);
-    try (Engine engine =
-        new Engine(model, vocabulary, settings, oneText, swapper, GraphMode.AUTO, quantization)) {
+    try (Engine engine = new Engine(model, settings)) {
       Session session = engine.open(request.within(Session.LONGEST), heard);
       do {
         if (stop.getAsBoolean()) {

@@ -63,10 +63,8 @@ abstract class AheadContract {
   final Engine engine(int sessions, long prefixBytes, @Nullable Swapper swapper) {
     return new Engine(
         model(),
-        Trial.VOCABULARY,
-        GenerationSettings.NONE,
-        new EngineLimits(sessions, 100, 1000, 7, prefixBytes),
-        swapper,
+        EngineSettings.of(new EngineLimits(sessions, 100, 1000, 7, prefixBytes))
+            .withSwapper(swapper),
         this::steps);
   }
 

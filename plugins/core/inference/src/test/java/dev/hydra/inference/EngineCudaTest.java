@@ -171,10 +171,7 @@ class EngineCudaTest {
         Engine engine =
             new Engine(
                 model,
-                Trial.VOCABULARY,
-                GenerationSettings.NONE,
-                new EngineLimits(1, 1, 1000, 7, 0),
-                swapper)) {
+                EngineSettings.of(new EngineLimits(1, 1, 1000, 7, 0)).withSwapper(swapper))) {
       Trial.Heard heard = new Trial.Heard();
       engine.open(request, heard);
       CompletableFuture<SwapReport> report = null;

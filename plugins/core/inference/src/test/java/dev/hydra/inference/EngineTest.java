@@ -230,9 +230,7 @@ class EngineTest {
 
   @Test
   void isBounded() {
-    Engine engine =
-        new Engine(
-            model, Trial.VOCABULARY, GenerationSettings.NONE, new EngineLimits(2, 3, 20, 8, 0));
+    Engine engine = new Engine(model, EngineSettings.of(new EngineLimits(2, 3, 20, 8, 0)));
     assertThrows(
         IllegalArgumentException.class,
         () -> engine.open(request(new int[] {1}, 20, GREEDY), new Trial.Heard()));
@@ -273,10 +271,7 @@ class EngineTest {
         Engine engine =
             new Engine(
                 model,
-                Trial.VOCABULARY,
-                GenerationSettings.NONE,
-                new EngineLimits(8, 8, 1000, 7, 1 << 20),
-                swapper)) {
+                EngineSettings.of(new EngineLimits(8, 8, 1000, 7, 1 << 20)).withSwapper(swapper))) {
       for (Request each : requests) {
         heard.add(new Trial.Heard());
         engine.open(each, heard.get(heard.size() - 1));
@@ -300,11 +295,7 @@ class EngineTest {
     try (Swapper swapper = new Swapper(model, SwapHost.none());
         Engine engine =
             new Engine(
-                model,
-                Trial.VOCABULARY,
-                GenerationSettings.NONE,
-                new EngineLimits(1, 0, 100, 7, 0),
-                swapper)) {
+                model, EngineSettings.of(new EngineLimits(1, 0, 100, 7, 0)).withSwapper(swapper))) {
       Trial.Heard heard =
           new Trial.Heard() {
             @Override

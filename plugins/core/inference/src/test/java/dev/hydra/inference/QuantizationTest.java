@@ -13,7 +13,6 @@ import dev.hydra.composer.swap.SwapRequest;
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.libtorch.autograd.Grad;
-import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.Handles;
@@ -70,12 +69,9 @@ class QuantizationTest {
   private static Engine engine(Model model, int sessions, @Nullable Swapper swapper) {
     return new Engine(
         model,
-        model.spec().vocabSize(),
-        GenerationSettings.NONE,
-        new EngineLimits(sessions, 100, 1000, 7, 0),
-        swapper,
-        GraphMode.AUTO,
-        Quantization.INT8);
+        EngineSettings.of(new EngineLimits(sessions, 100, 1000, 7, 0))
+            .withSwapper(swapper)
+            .withQuantization(Quantization.INT8));
   }
 
   private static Request request(int[] prompt) {

@@ -85,11 +85,7 @@ final class Trial {
   static Engine engine(Model model, int sessions, long prefixBytes, GraphMode graph) {
     return new Engine(
         model,
-        VOCABULARY,
-        GenerationSettings.NONE,
-        new EngineLimits(sessions, 100, 1000, 7, prefixBytes),
-        null,
-        graph);
+        EngineSettings.of(new EngineLimits(sessions, 100, 1000, 7, prefixBytes)).withGraph(graph));
   }
 
   static int[] prompt(SplittableRandom random, int longest) {

@@ -6,8 +6,8 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.inference.Engine;
 import dev.hydra.inference.EngineLimits;
+import dev.hydra.inference.EngineSettings;
 import dev.hydra.inference.FinishReason;
-import dev.hydra.inference.GenerationSettings;
 import dev.hydra.inference.Quantization;
 import dev.hydra.inference.Request;
 import dev.hydra.inference.Sampling;
@@ -144,13 +144,7 @@ public final class GenerationBench {
     try (Model model = Model.build(spec, components, placement, 0);
         Engine engine =
             new Engine(
-                model,
-                spec.vocabSize(),
-                GenerationSettings.NONE,
-                limits,
-                null,
-                graph,
-                quantization)) {
+                model, EngineSettings.of(limits).withGraph(graph).withQuantization(quantization))) {
       SplittableRandom random = new SplittableRandom(0);
       until(engine, open(engine, random, measured.context, 2)); // kernels are compiled
       finish(engine);

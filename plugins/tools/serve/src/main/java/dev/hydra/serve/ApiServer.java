@@ -20,8 +20,6 @@ import java.util.function.Supplier;
  * while it is answered; the models run on theirs.
  */
 public final class ApiServer implements AutoCloseable {
-  private static final String SLOWEST = "sun.net.httpserver.maxReqTime";
-  private static final String NO_DELAY = "sun.net.httpserver.nodelay";
   private static final int RETRY_SECONDS = 1;
   private static final int CLIENT_GONE = 499;
 
@@ -44,6 +42,7 @@ public final class ApiServer implements AutoCloseable {
   private final Access access;
   private final Consumer<String> log;
   private final HttpServer server;
+  private final SendTimeout unread;
   private final ExecutorService threads;
   private volatile boolean stopping;
 
@@ -68,11 +67,8 @@ public final class ApiServer implements AutoCloseable {
     this.endpoints = new Endpoints(this.models, metrics, page);
     this.access = new Access(settings);
     this.log = log;
-    // Read once, by the first server of the process: one that is silent is cut off.
-    usual(SLOWEST, String.valueOf(2 * settings.slowest().toSeconds()));
-    // Else the end of an answer waits until its beginning is acknowledged, 40 ms.
-    usual(NO_DELAY, "true");
-    server = HttpListener.bind(settings.host(), settings.port(), BACKLOG);
+    server = HttpListener.bind(settings.host(), settings.port(), BACKLOG, settings.slowest());
+    unread = new SendTimeout(settings.unread());
     AtomicInteger number = new AtomicInteger();
     threads =
         new ThreadPoolExecutor(
@@ -91,12 +87,6 @@ public final class ApiServer implements AutoCloseable {
     server.start();
   }
 
-  private static void usual(String property, String value) {
-    if (System.getProperty(property) == null) {
-      System.setProperty(property, value);
-    }
-  }
-
   /** Returns where it listens, such as {@code http://127.0.0.1:8000}. */
   public String address() {
     return HttpListener.address(settings.host(), server);
@@ -104,7 +94,7 @@ public final class ApiServer implements AutoCloseable {
 
   private void handle(HttpExchange exchange) throws IOException {
     long begin = System.nanoTime();
-    Call call = new Call(exchange, settings);
+    Call call = new Call(exchange, settings, unread);
     metrics.begun();
     int status = CLIENT_GONE;
     try {
@@ -171,6 +161,7 @@ public final class ApiServer implements AutoCloseable {
       Thread.currentThread().interrupt();
     } finally {
       server.stop(0);
+      unread.close();
     }
   }
 }

@@ -14,11 +14,14 @@ final class Call {
 
   private final HttpExchange exchange;
   private final ServerSettings settings;
+  private final SendTimeout unread;
   private int status;
 
-  Call(HttpExchange exchange, ServerSettings settings) {
+  Call(HttpExchange exchange, ServerSettings settings, SendTimeout unread) {
     this.exchange = exchange;
     this.settings = settings;
+    this.unread = unread;
+    unread.bound(exchange);
   }
 
   /** Returns the method; HEAD is a GET of which only the headers are sent. */
@@ -135,7 +138,7 @@ final class Call {
   private OutputStream begin(int code, String type, long length) throws IOException {
     status = code;
     set("Content-Type", type);
-    exchange.sendResponseHeaders(code, length);
+    unread.headers(exchange, code, length);
     return exchange.getResponseBody();
   }
 

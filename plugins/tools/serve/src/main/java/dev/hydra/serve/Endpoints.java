@@ -31,6 +31,10 @@ final class Endpoints {
             call.answer(
                 200, "text/plain; version=0.0.4; charset=utf-8", Call.utf8(metrics.text(models))));
     add("GET", "/observations", new Observing(models)::answer);
+    add(
+        "GET",
+        "/composition",
+        call -> call.answer(200, models.find(call.query("model")).composition().get()));
     add("GET", "/v1/models", call -> call.answer(200, models.list()));
     add("POST", "/v1/completions", new Completions(models)::answer);
     add("POST", "/v1/chat/completions", new ChatCompletions(models)::answer);

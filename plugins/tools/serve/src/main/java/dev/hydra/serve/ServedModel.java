@@ -6,6 +6,7 @@ import dev.hydra.inference.EngineThread;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Supplier;
 
 /**
  * A model that is served.
@@ -16,6 +17,7 @@ import java.util.Set;
  * @param template what makes a text of a conversation, if there is one
  * @param endTokens a text is over after any of these
  * @param tokenizerInfo what is told of the tokenizer, as its configuration file has it
+ * @param composition tells what it is composed of now, as the values of a JSON object
  * @param created when the model was made, in seconds since 1970
  */
 public record ServedModel(
@@ -25,6 +27,7 @@ public record ServedModel(
     Optional<ChatTemplate> template,
     Set<Integer> endTokens,
     Map<String, Object> tokenizerInfo,
+    Supplier<Map<String, Object>> composition,
     long created) {
   /** Copies what can change. */
   public ServedModel {

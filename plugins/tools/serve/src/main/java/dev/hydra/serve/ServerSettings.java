@@ -12,9 +12,16 @@ import java.util.Optional;
  * @param bodyBytes the most bytes of a request
  * @param slowest how long a request may take to arrive
  * @param grace how long answers may go on when the server is stopped
+ * @param unread how long a client may leave unread what it is sent
  */
 public record ServerSettings(
-    String host, int port, Optional<String> key, int bodyBytes, Duration slowest, Duration grace) {
+    String host,
+    int port,
+    Optional<String> key,
+    int bodyBytes,
+    Duration slowest,
+    Duration grace,
+    Duration unread) {
   /** The usual settings, on a loopback address. */
   public static final ServerSettings LOCAL =
       new ServerSettings(
@@ -23,15 +30,16 @@ public record ServerSettings(
           Optional.empty(),
           16 << 20,
           Duration.ofSeconds(30),
-          Duration.ofSeconds(10));
+          Duration.ofSeconds(10),
+          SendTimeout.USUAL);
 
   /** Returns the same settings on another port. */
   public ServerSettings withPort(int newPort) {
-    return new ServerSettings(host, newPort, key, bodyBytes, slowest, grace);
+    return new ServerSettings(host, newPort, key, bodyBytes, slowest, grace, unread);
   }
 
   /** Returns the same settings with a key. */
   public ServerSettings withKey(String newKey) {
-    return new ServerSettings(host, port, Optional.of(newKey), bodyBytes, slowest, grace);
+    return new ServerSettings(host, port, Optional.of(newKey), bodyBytes, slowest, grace, unread);
   }
 }

@@ -75,6 +75,8 @@ final class Tokenizing {
     info.put("model_max_length", model.engine().engine().limits().context());
     // Null where there is none: clients tell by the field that they may tokenize here.
     info.putIfAbsent("eos_token", endOfText(tokenizer));
+    // That in which chats are answered: clients render conversations with it, too.
+    model.template().ifPresent(template -> info.put("chat_template", template.source()));
     call.answer(200, info);
   }
 

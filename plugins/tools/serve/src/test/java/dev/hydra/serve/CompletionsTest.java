@@ -238,8 +238,11 @@ class CompletionsTest {
         server
             .ok("/detokenize", Map.of("model", "tiny", "tokens", List.of(104, 105)))
             .get("prompt"));
-    assertThat(server.get("/tokenizer_info?model=tiny").body())
-        .contains("\"vocab_size\":256", "\"eos_token\":null"); // lm-eval looks for the field
+    assertThat(TestServer.json(server.get("/tokenizer_info?model=tiny").body()))
+        .containsEntry("vocab_size", 256)
+        .containsEntry("eos_token", null) // lm-eval looks for the field
+        .containsEntry("chat_template", TestServer.TEMPLATE);
+    assertEquals("{\"width\":32}", server.get("/composition?model=tiny").body());
     assertEquals("{\"status\":\"ok\"}", server.get("/health").body());
     assertThat(server.get("/metrics").body())
         .contains(

@@ -29,7 +29,13 @@ import org.junit.jupiter.params.provider.CsvSource;
 class ErrorsTest {
   private static final ServerSettings SMALL =
       new ServerSettings(
-          "127.0.0.1", 0, Optional.empty(), 4096, Duration.ofSeconds(2), Duration.ofSeconds(1));
+          "127.0.0.1",
+          0,
+          Optional.empty(),
+          4096,
+          Duration.ofSeconds(2),
+          Duration.ofSeconds(1),
+          SendTimeout.USUAL);
 
   private static TestServer server;
 
@@ -242,7 +248,13 @@ class ErrorsTest {
   void othersNeedTheKey() throws IOException {
     ServerSettings open =
         new ServerSettings(
-            "0.0.0.0", 0, Optional.empty(), 4096, Duration.ofSeconds(2), Duration.ofSeconds(1));
+            "0.0.0.0",
+            0,
+            Optional.empty(),
+            4096,
+            Duration.ofSeconds(2),
+            Duration.ofSeconds(1),
+            SendTimeout.USUAL);
     assertThatThrownBy(() -> new TestServer(TestServer.LIMITS, open).close())
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("give a key");

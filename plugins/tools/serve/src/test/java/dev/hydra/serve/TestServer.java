@@ -13,8 +13,8 @@ import dev.hydra.data.Tokenizer;
 import dev.hydra.ffn.dense.SwigluFactory;
 import dev.hydra.inference.Engine;
 import dev.hydra.inference.EngineLimits;
+import dev.hydra.inference.EngineSettings;
 import dev.hydra.inference.EngineThread;
-import dev.hydra.inference.GenerationSettings;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.mixer.attention.FullFactory;
 import dev.hydra.mixer.mamba.Mamba2Factory;
@@ -51,7 +51,7 @@ final class TestServer implements AutoCloseable {
       }
       """;
 
-  private static final String TEMPLATE =
+  static final String TEMPLATE =
       "{% for m in messages %}{% if m.role == 'refused' %}{{ raise_exception('no ' + m.role) }}"
           + "{% endif %}[{{ m.role }}]{{ m.content }}{% endfor %}"
           + "{% if tools %}[tools]{{ tools | tojson }}{% endif %}"
@@ -121,10 +121,10 @@ final class TestServer implements AutoCloseable {
       Optional<Tokenizer> tokenizer,
       Optional<ChatTemplate> template) {
     // Two engines run one model, but their tests do not run at the same time.
-    EngineThread engine =
-        new EngineThread(new Engine(model, 256, GenerationSettings.NONE, limits), name);
+    EngineThread engine = new EngineThread(new Engine(model, EngineSettings.of(limits)), name);
     engines.add(engine);
-    return new ServedModel(name, engine, tokenizer, template, Set.of(), Map.of(), 1);
+    return new ServedModel(
+        name, engine, tokenizer, template, Set.of(), Map.of(), () -> Map.of("width", 32), 1);
   }
 
   String address() {

@@ -99,18 +99,31 @@ public final class Branches implements AutoCloseable {
     others.forEach(SideStream::follow);
     forked = new ArrayList<>(others);
     forked.add(0, trunk);
-    List<Supplier<Tensor>> results = new ArrayList<>();
     try {
+      List<Supplier<Tensor>> results = new ArrayList<>();
       for (int i = 0; i < parts.size(); i++) {
         Tensor result = forked.get(i).run(parts.get(i));
         results.add(() -> result);
       }
+      others.forEach(SideStream::lead);
+      return results;
+    } catch (RuntimeException | Error e) {
+      leave(others, e);
+      throw e;
     } finally {
       forked = List.of();
     }
-    // Not where a part has failed: a capture has come to its end then, for all streams.
-    others.forEach(SideStream::lead);
-    return results;
+  }
+
+  /** Joins although a part has failed, whose failure may have ended the capture of all streams. */
+  private static void leave(List<SideStream> others, Throwable failure) {
+    for (SideStream other : others) {
+      try {
+        other.lead();
+      } catch (CudaException e) {
+        failure.addSuppressed(e);
+      }
+    }
   }
 
   /** Gives the streams back: who asks next gets them in the order in which these were got. */

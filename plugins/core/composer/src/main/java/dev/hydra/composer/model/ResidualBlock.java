@@ -142,18 +142,20 @@ final class ResidualBlock {
         return before.with(gated.get());
       }
     }
-    Tensor sum = before.total();
+    ResidualStream base = before.withoutAddend();
     if (path.gate() instanceof Gate.Learned gate) {
       gate.charge(normed, pass);
     }
     if (path.gate() instanceof Gate.Learned gate && !path.growth().growing()) {
       Optional<FusedTokenGate.Gated> fused =
-          FusedTokenGate.compute(normed, gate.weight(), gate.bias(), out, path.scale(), sum);
+          FusedTokenGate.compute(
+              normed, gate.weight(), gate.bias(), out, path.scale(), base.sum(), base.gated());
       if (fused.isPresent()) {
         Gate.observe(fused.get().gates(), pass);
         return ResidualStream.of(fused.get().values());
       }
     }
+    Tensor sum = base.total();
     Tensor y = Tensors.scaled(Tensors.upcast(out), path.scale());
     Tensor gated = path.gate().apply(y, normed, pass);
     return ResidualStream.of(sum, path.growth().scaled(gated));

@@ -148,9 +148,9 @@ public final class FusedTokenGate extends CustomFunction {
   /** Whether what is added first can be added in the same pass. */
   private static boolean isOnePass(List<GatedAddend> before, Tensor value) {
     return before.isEmpty()
-        || !GradMode.is_enabled()
+        || (!GradMode.is_enabled()
             && before.size() <= MOST
-            && before.stream().allMatch(each -> Tensors.type(each.y()) == Tensors.type(value));
+            && before.stream().allMatch(each -> Tensors.type(each.y()) == Tensors.type(value)));
   }
 
   private static boolean isPossible(

@@ -125,7 +125,7 @@ class BranchesCudaTest {
   }
 
   /** Blocks of three parts of different length, which free what they make at once. */
-  private final class Stack {
+  private static final class Stack {
     private final Tensor rows = Samples.normal(64, 256).to(DEVICE, ScalarType.Float);
     private final Tensor weight =
         Tensors.mul(Samples.normal(256, 256), 0.1).to(DEVICE, ScalarType.Float);

@@ -18,6 +18,7 @@ import dev.hydra.libtorch.runtime.DeviceStart;
 import dev.hydra.trainer.run.Checkpoint;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -157,7 +158,9 @@ final class GenerateCommand implements Callable<Integer>, LessMemory {
       if (echo && !json) {
         Arrays.stream(prompt).forEach(output::accept);
       }
-      this.speed = new GenerationSpeed(System::nanoTime);
+      this.speed =
+          new GenerationSpeed(
+              System::nanoTime, () -> ManagementFactory.getRuntimeMXBean().getUptime());
     }
 
     /** Takes a token; says whether anybody still reads. */

@@ -26,6 +26,7 @@ public final class DeviceStart implements AutoCloseable {
 
   /** Begins to start the device that a user names, see {@link Devices#choose}. */
   public DeviceStart(String name) {
+    LibTorchClasses.begin();
     started =
         CompletableFuture.runAsync(
             () -> start(Devices.choose(name)),

@@ -69,6 +69,6 @@ public final class DeviceStart implements AutoCloseable {
   /** Waits for the thread, whether it succeeds or not: a program that exits meanwhile may crash. */
   @Override
   public void close() {
-    started.handle((nothing, failure) -> nothing).join();
+    started.handle((nothing, failure) -> true).join();
   }
 }

@@ -38,7 +38,7 @@ final class ParallelReading {
   private final Deque<Tensor> spare = new ArrayDeque<>();
 
   /** What devices may still be copying: nothing is read into these buffers before they are done. */
-  private final List<Piece> copying = new ArrayList<>();
+  private final List<Copy> copying = new ArrayList<>();
 
   /**
    * A piece that is being read.
@@ -48,6 +48,9 @@ final class ParallelReading {
    */
   private record Piece(
       Future<?> reading, DType type, Tensor target, @Nullable Tensor buffer, long bytes) {}
+
+  /** A copy from a buffer that the CUDA device of a number has been told to make. */
+  private record Copy(Tensor buffer, byte device) {}
 
   /** Creates a reading. What it makes goes into the scope round it, and lives as the threads do. */
   ParallelReading(FileChannel channel, FileThreads threads) {
@@ -110,25 +113,25 @@ final class ParallelReading {
   private void finishFirst() throws IOException {
     Piece piece = ahead.removeFirst();
     FileThreads.result(piece.reading());
-    if (piece.buffer() != null) {
-      boolean cuda = piece.target().is_cuda();
-      Tensor read = piece.buffer().narrow(0, 0, piece.bytes()).view(piece.type().type());
-      piece.target().copy_(read, cuda);
-      if (cuda) {
-        copying.add(piece);
+    Tensor buffer = piece.buffer();
+    if (buffer != null) {
+      Tensor target = piece.target();
+      Tensor read = buffer.narrow(0, 0, piece.bytes()).view(piece.type().type());
+      target.copy_(read, target.is_cuda());
+      if (target.is_cuda()) {
+        copying.add(new Copy(buffer, target.device().index()));
       } else {
-        spare.addLast(piece.buffer());
+        spare.addLast(buffer);
       }
     }
   }
 
   private void awaitCopies() {
-    for (Piece piece : copying) {
-      byte device = piece.target().device().index();
-      try (CUDAStream stream = torch_cuda.getCurrentCUDAStream(device)) {
+    for (Copy copy : copying) {
+      try (CUDAStream stream = torch_cuda.getCurrentCUDAStream(copy.device())) {
         stream.synchronize();
       }
-      spare.addLast(piece.buffer());
+      spare.addLast(copy.buffer());
     }
     copying.clear();
   }

@@ -37,7 +37,8 @@ final class DeviceArgument {
    * Begins to start the device; until {@link #device} has returned, nobody else may use LibTorch.
    */
   DeviceStart begin() {
-    return start = new DeviceStart(name);
+    start = new DeviceStart(name);
+    return start;
   }
 
   /** The device, when it is started. */

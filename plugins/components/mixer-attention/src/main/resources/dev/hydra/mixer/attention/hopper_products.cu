@@ -31,12 +31,12 @@ struct Panels {
     int row = worker / PIECES, column = worker % PIECES * 8;
     SharedAddress to = at(row, column);
     from += row * stride + column;
-#pragma unroll
+    constexpr int STEP = WORKERS / PIECES;
+#pragma unroll 4
     for (int k = 0; k * WORKERS < HEIGHT * PIECES; k++) {
-      int below = k * (WORKERS / PIECES);
-      if (HEIGHT * PIECES % WORKERS != 0 && row + below >= HEIGHT) break;
-      bool some = row + below < valid;
-      copy_async(to + below * 128, some ? from + below * stride : from, some);
+      if (HEIGHT * PIECES % WORKERS != 0 && row + k * STEP >= HEIGHT) break;
+      copy_async(to + k * STEP * 128, from, row + k * STEP < valid);
+      from += STEP * stride;
     }
   }
 

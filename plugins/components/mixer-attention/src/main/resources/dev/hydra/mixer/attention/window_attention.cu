@@ -309,6 +309,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
         products_wait<1>();
         settle(s);
         shrinks = prepare(s, tile - 1, shrink);
+        if (query.total[0] < 0.f || query.total[1] < 0.f) __trap();
         products_wait<0>();
         settle(sums);
         if (shrinks) scale_down(sums, shrink);
@@ -362,6 +363,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
         products_wait<1>();
         settle(s);
         shrinks = prepare(s, tile - 1, shrink);
+        if (query.total[0] < 0.f || query.total[1] < 0.f) __trap();
         products_wait<0>();
         settle(sums);
         if (shrinks) scale_down(sums, shrink);

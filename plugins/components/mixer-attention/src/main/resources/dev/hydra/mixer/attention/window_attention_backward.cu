@@ -19,14 +19,12 @@ constexpr int TILE = 64;               // rows of the tiles that pass by, and of
 constexpr int GROUPS = 2;              // warpgroups of a block
 constexpr int OWN = GROUPS * TILE;     // rows of a block
 constexpr int THREADS = GROUPS * 128;
-constexpr int STAGES = 4;              // summed, multiplied, ready, and on its way
 constexpr int STEPS = HEAD_DIM / 16;   // of products along the head
 constexpr int PANELS = HEAD_DIM / 64;
 constexpr int PANEL_BYTES = TILE * 128;
 constexpr int TILE_BYTES = PANELS * PANEL_BYTES;
 constexpr int STATISTICS_BYTES = 3 * TILE * 4;
 constexpr int SLACK = 1024;  // what it may take to begin at a multiple of that
-constexpr int BYTES = SLACK + (2 * GROUPS + 2 * STAGES) * TILE_BYTES + STAGES * STATISTICS_BYTES;
 static_assert(HEAD_DIM == 64 || HEAD_DIM == 128, "see above");
 
 // Where an element of a tile is: panels of 64 columns, 128 bytes a row, whose pieces of 16 bytes are
@@ -48,12 +46,16 @@ __device__ __forceinline__ void load_tile(
     constexpr int ROWS = WORKERS / PIECES;
     static_assert(ROWS % 8 == 0, "the same permutation");
     bool some = row + k * ROWS < valid;
-    copy_async(to + k * ROWS * 128, some ? from + k * ROWS * stride : from - row * stride, some);
+    copy_async(to + k * ROWS * 128, from + k * ROWS * stride, some);
   }
 }
 
+// A value that all threads of the warp have, for the registers that a warp has once.
+__device__ __forceinline__ int uniform(int value) { return __shfl_sync(0xffffffffu, value, 0); }
+
+// A tile as products name it: where it is in units of 16 bytes, and 8 rows to 1024 bytes, permuted.
 __device__ __forceinline__ Descriptor describe(unsigned from) {
-  return (Descriptor)((from & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62;
+  return (Descriptor)0x40000040 << 32 | (from / 16 + 0x10000);
 }
 
 // 64 rows of a tile, 16 columns from `column` on: depth along rows.
@@ -229,13 +231,16 @@ __device__ __forceinline__ void store_rows(
   }
 }
 
-// Shared memory of a block.
+// Shared memory of a block: its own tiles, and stages of two tiles and of what is known of their queries.
+template <int STAGES>
 struct Memory {
+  static constexpr int BYTES =
+      SLACK + (2 * GROUPS + 2 * STAGES) * TILE_BYTES + STAGES * STATISTICS_BYTES;
   unsigned base;
 
   __device__ __forceinline__ Memory() {
     unsigned at = (unsigned)__cvta_generic_to_shared(SHARED);
-    base = (at + SLACK - 1) / SLACK * SLACK;
+    base = uniform((at + SLACK - 1) / SLACK * SLACK);
   }
 
   __device__ __forceinline__ unsigned own(int which, int group) const {
@@ -306,8 +311,10 @@ extern "C" __global__ void __launch_bounds__(THREADS) window_backward_rows(
   }
 }
 
+constexpr int KEY_STAGES = 4;  // summed, multiplied, ready, and on its way
+
 // Launch: grid (kvHeads * batch, padded / OWN), THREADS. Blocks of old keys, which more queries see, first.
-extern "C" __device__ const int window_backward_keys_bytes = BYTES;
+extern "C" __device__ const int window_backward_keys_bytes = Memory<KEY_STAGES>::BYTES;
 extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_keys(
     const bf16* __restrict__ q, Long q_batch, Long q_time, Long q_head, const bf16* __restrict__ k,
     Long k_batch, Long k_time, Long k_head, const bf16* __restrict__ v, Long v_batch, Long v_time,
@@ -315,8 +322,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_keys(
     const float* __restrict__ level, const float* __restrict__ delta, const int* __restrict__ first,
     bf16* __restrict__ dk, Long dk_batch, Long dk_time, Long dk_head, bf16* __restrict__ dv,
     Long dv_batch, Long dv_time, Long dv_head, int time, int heads, int shared, float scale) {
-  Memory memory;
-  int worker = threadIdx.x, group = worker / 128, warp = worker / 32 % 4, lane = worker % 32;
+  Memory<KEY_STAGES> memory;
+  int worker = threadIdx.x, group = uniform(worker / 128), warp = worker / 32 % 4, lane = worker % 32;
   int kv_heads = heads / shared, padded = gridDim.y * OWN;
   Long batch = blockIdx.x / kv_heads, kv_head = blockIdx.x % kv_heads;
   int block = blockIdx.y * OWN, mine = block + group * TILE;
@@ -358,6 +365,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_keys(
     found = __syncthreads_count(tile * TILE < time && first[tile * TILE] < block + OWN);
     tiles += found;
   }
+  tiles = uniform(tiles);
   int count = tiles * shared;
   int ahead = 1, ahead_head = 0;  // the tile and head to be loaded next
   if (ahead == tiles) ahead = 0, ahead_head++;
@@ -387,6 +395,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_keys(
   };
   auto begin_sums = [&](int stage) {
     begin_sum(of_values, p, memory.stage(stage, 1));
+    products_commit();
     begin_sum(of_keys, ds, memory.stage(stage, 0));
     products_commit();
   };
@@ -404,19 +413,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_keys(
       for (int e = 0; e < 4; e++)
         score[j * 4 + e] = exp2_fast(score[j * 4 + e] * steep - (e % 2 ? own.y : own.x));
     }
-    unsigned firsts = memory.statistics(stage, 2);
-    if (query < mine + TILE - 1 || integers_at(firsts + (TILE - 2) * 4).y > mine) {
-#pragma unroll
-      for (int j = 0; j < 8; j++) {
-        int2 oldest = integers_at(firsts + lane % 4 * 8 + j * 32);
-#pragma unroll
-        for (int e = 0; e < 4; e++) {
-          int key = mine + warp * 16 + lane / 4 + e / 2 * 8;
-          bool sees = key <= query + j * 8 + lane % 4 * 2 + e % 2 && key >= (e % 2 ? oldest.y : oldest.x);
-          if (!sees) score[j * 4 + e] = 0.f;
-        }
-      }
-    }
     products_wait<LATER>();
     settle(along);
 #pragma unroll
@@ -426,10 +422,24 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_keys(
       for (int e = 0; e < 4; e++)
         along[j * 4 + e] = score[j * 4 + e] * (along[j * 4 + e] - (e % 2 ? own.y : own.x));
     }
-    products_wait<0>();
+    unsigned firsts = memory.statistics(stage, 2);
+    if (query < mine + TILE - 1 || integers_at(firsts + (TILE - 2) * 4).y > mine) {
+#pragma unroll
+      for (int j = 0; j < 8; j++) {
+        int2 oldest = integers_at(firsts + lane % 4 * 8 + j * 32);
+#pragma unroll
+        for (int e = 0; e < 4; e++) {
+          int key = mine + warp * 16 + lane / 4 + e / 2 * 8;
+          bool sees = key <= query + j * 8 + lane % 4 * 2 + e % 2 && key >= (e % 2 ? oldest.y : oldest.x);
+          if (!sees) score[j * 4 + e] = along[j * 4 + e] = 0.f;
+        }
+      }
+    }
+    if (LATER > 0) products_wait<LATER - 1>();  // p of the last tile has been read
     settle(score);
-    settle(along);
     round_to(p, score);
+    products_wait<0>();
+    settle(along);
     round_to(ds, along);
   };
 
@@ -438,7 +448,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_keys(
     copies_wait<0>();
     publish();
     __syncthreads();
-    if (i + 2 < count) load_queries((i + 2) % STAGES, ahead_head, block + ahead * TILE);
+    if (i + 2 < count) load_queries((i + 2) % KEY_STAGES, ahead_head, block + ahead * TILE);
     if (++ahead == tiles) ahead = 0, ahead_head++;
   };
 
@@ -448,16 +458,16 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_keys(
   finish(0, block, Number<0>());
   int tile = 0;
   for (int i = 1; i < count; i++) {
-    int stage = i % STAGES;
+    int stage = i % KEY_STAGES;
     products_begin();
     begin_scores(stage);
-    begin_sums((i - 1) % STAGES);
+    begin_sums((i - 1) % KEY_STAGES);
     advance(i);
     if (++tile == tiles) tile = 0;
-    finish(stage, block + tile * TILE, Number<1>());
+    finish(stage, block + tile * TILE, Number<2>());
   }
   products_begin();
-  begin_sums((count - 1) % STAGES);
+  begin_sums((count - 1) % KEY_STAGES);
   products_wait<0>();
 #pragma unroll
   for (int i = 0; i < PANELS; i++) settle(of_keys[i]), settle(of_values[i]);
@@ -467,8 +477,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_keys(
       dv + batch * dv_batch + kv_head * dv_head + mine * dv_time, dv_time, time - mine, of_values, 1.f, warp, lane);
 }
 
+constexpr int QUERY_STAGES = 5;  // one more, whose scores are ahead
+
 // Launch: grid (heads * batch, padded / OWN), THREADS. Blocks of late queries, which see more keys, first.
-extern "C" __device__ const int window_backward_queries_bytes = BYTES;
+extern "C" __device__ const int window_backward_queries_bytes = Memory<QUERY_STAGES>::BYTES;
 extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_queries(
     const bf16* __restrict__ q, Long q_batch, Long q_time, Long q_head, const bf16* __restrict__ k,
     Long k_batch, Long k_time, Long k_head, const bf16* __restrict__ v, Long v_batch, Long v_time,
@@ -476,8 +488,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_queries
     const float* __restrict__ level, const float* __restrict__ delta, const int* __restrict__ first,
     bf16* __restrict__ dq, Long dq_batch, Long dq_time, Long dq_head, int time, int heads, int shared,
     float scale) {
-  Memory memory;
-  int worker = threadIdx.x, group = worker / 128, warp = worker / 32 % 4, lane = worker % 32;
+  Memory<QUERY_STAGES> memory;
+  int worker = threadIdx.x, group = uniform(worker / 128), warp = worker / 32 % 4, lane = worker % 32;
   int padded = gridDim.y * OWN;
   Long batch = blockIdx.x / heads, head = blockIdx.x % heads;
   int block = (gridDim.y - 1 - blockIdx.y) * OWN, mine = block + group * TILE;
@@ -505,11 +517,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_queries
   int key = max(first[block], 0) / TILE * TILE;
   int count = (min(block + OWN, time) - key + TILE - 1) / TILE;
   load_keys(0, key);
-  if (count > 1) {
-    load_keys(1, key + TILE);
-  } else {
-    copies_commit();
-  }
+  load_keys(1, key + TILE);
+  load_keys(2, key + 2 * TILE);
 
   float levels[2], deltas[2];
   int firsts[2];
@@ -528,14 +537,17 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_queries
   Own queries, arriving;
   queries.take(memory.own(0, group), warp, lane);
   arriving.take(memory.own(1, group), warp, lane);
-  Sums of_queries[PANELS], score, along;
+  Sums of_queries[PANELS], even, odd, along;
   Operand ds[4];
 #pragma unroll
   for (int i = 0; i < PANELS; i++) clear(of_queries[i]);
+  float steep = scale * LOG2_E;
 
-  auto begin_scores = [&](int stage) {
+  auto begin_scores = [&](Sums& score, int stage) {
     begin_product(score, queries, memory.stage(stage, 0));
     products_commit();
+  };
+  auto begin_along = [&](int stage) {
     begin_product(along, arriving, memory.stage(stage, 1));
     products_commit();
   };
@@ -543,52 +555,68 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_queries
     begin_sum(of_queries, ds, memory.stage(stage, 0));
     products_commit();
   };
-  float steep = scale * LOG2_E;
-  // Makes ds of scores that were begun. LATER groups of products were begun after them.
-  auto finish = [&](int key, auto later) {
+  int stage = 0;
+  auto following = [](int stage) { return stage + 1 == QUERY_STAGES ? 0 : stage + 1; };
+  // Waits for tile i + 2, and begins to load the one after it where tile i - 2 was.
+  auto advance = [&](int i, int stage) {
+    copies_wait<0>();
+    publish();
+    __syncthreads();
+    if (i + 3 < count) load_keys(stage, key + (i + 3) * TILE);
+  };
+  // Makes ds of tile i, of which `along` was begun before LATER other groups of products.
+  auto finish = [&](Sums& score, int i, auto later) {
     constexpr int LATER = decltype(later)::value;
-    products_wait<LATER + 1>();
-    settle(score);
 #pragma unroll
     for (int n = 0; n < 32; n++) score[n] = exp2_fast(score[n] * steep - levels[n / 2 % 2]);
-    if (key + TILE - 1 > mine || key < first_whole) {
-#pragma unroll
-      for (int n = 0; n < 32; n++) {
-        int at = key + n / 4 * 8 + lane % 4 * 2 + n % 2, r = n / 2 % 2;
-        if (at > mine + warp * 16 + lane / 4 + 8 * r || at < firsts[r]) score[n] = 0.f;
-      }
-    }
     products_wait<LATER>();
     settle(along);
 #pragma unroll
     for (int n = 0; n < 32; n++) along[n] = score[n] * (along[n] - deltas[n / 2 % 2]);
-    products_wait<0>();
+    int from = key + i * TILE;
+    if (from + TILE - 1 > mine || from < first_whole) {
+#pragma unroll
+      for (int n = 0; n < 32; n++) {
+        int at = from + n / 4 * 8 + lane % 4 * 2 + n % 2, r = n / 2 % 2;
+        if (at > mine + warp * 16 + lane / 4 + 8 * r || at < firsts[r]) along[n] = 0.f;
+      }
+    }
+    if (LATER > 0) products_wait<LATER - 1>();  // ds of the last tile has been read
     settle(along);
     round_to(ds, along);
   };
-
-  // Waits for tile i + 1, and begins to load the one after it where tile i - 2 was.
-  auto advance = [&](int i) {
-    copies_wait<0>();
-    publish();
-    __syncthreads();
-    if (i + 2 < count) load_keys((i + 2) % STAGES, key + (i + 2) * TILE);
+  // Tile i, in `stage`, of which scores are there, while those of the next are made and the last one
+  // is summed.
+  auto step = [&](Sums& score, Sums& next, int i) {
+    int before = stage;
+    stage = following(stage);
+    int after = following(stage);
+    products_begin();
+    begin_along(stage);
+    begin_sums(before);
+    begin_scores(next, after);
+    advance(i, following(following(after)));
+    finish(score, i, Number<2>());
+    products_wait<0>();
+    settle(next);
   };
 
   products_begin();
-  begin_scores(0);
-  advance(0);
-  finish(key, Number<0>());
-  for (int i = 1; i < count; i++) {
-    int stage = i % STAGES;
-    products_begin();
-    begin_scores(stage);
-    begin_sums((i - 1) % STAGES);
-    advance(i);
-    finish(key + i * TILE, Number<1>());
+  begin_scores(even, 0);
+  begin_along(0);
+  begin_scores(odd, 1);
+  advance(0, 3);
+  products_wait<2>();
+  settle(even);
+  finish(even, 0, Number<1>());
+  settle(odd);
+  for (int i = 1; i < count; i += 2) {
+    step(odd, even, i);
+    if (i + 1 == count) break;
+    step(even, odd, i + 1);
   }
   products_begin();
-  begin_sums((count - 1) % STAGES);
+  begin_sums(stage);
   products_wait<0>();
 #pragma unroll
   for (int i = 0; i < PANELS; i++) settle(of_queries[i]);

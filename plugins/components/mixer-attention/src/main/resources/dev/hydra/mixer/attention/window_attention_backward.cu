@@ -231,11 +231,38 @@ __device__ __forceinline__ void store_rows(
   }
 }
 
+// Where the warps of a block wait until all have come so far. A warp that comes goes on; phases are
+// counted from 0, and none may come twice before it has waited for the one before.
+struct Gate {
+  unsigned at;
+
+  __device__ __forceinline__ void open() const {
+    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(at), "r"(THREADS / 32) : "memory");
+  }
+
+  __device__ __forceinline__ void come(int lane) const {
+    __syncwarp();
+    if (lane == 0) asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(at) : "memory");
+  }
+
+  __device__ __forceinline__ void wait(int phase) const {
+    asm volatile(
+        "{\n"
+        ".reg .pred p;\n"
+        "again:\n"
+        "mbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1;\n"
+        "@!p bra again;\n"
+        "}" ::"r"(at),
+        "r"(phase & 1)
+        : "memory");
+  }
+};
+
 // Shared memory of a block: its own tiles, and stages of two tiles and of what is known of their queries.
 template <int STAGES>
 struct Memory {
   static constexpr int BYTES =
-      SLACK + (2 * GROUPS + 2 * STAGES) * TILE_BYTES + STAGES * STATISTICS_BYTES;
+      SLACK + (2 * GROUPS + 2 * STAGES) * TILE_BYTES + STAGES * STATISTICS_BYTES + 16;
   unsigned base;
 
   __device__ __forceinline__ Memory() {
@@ -254,6 +281,10 @@ struct Memory {
   __device__ __forceinline__ unsigned statistics(int stage, int which) const {
     return base + (2 * GROUPS + 2 * STAGES) * TILE_BYTES + stage * STATISTICS_BYTES + which * TILE * 4;
   }
+
+  __device__ __forceinline__ Gate gate(int which) const { return Gate{statistics(STAGES, 0) + which * 8}; }
+
+  static __device__ __forceinline__ int following(int stage) { return stage + 1 == STAGES ? 0 : stage + 1; }
 };
 
 // What the other two need of each query.
@@ -311,7 +342,11 @@ extern "C" __global__ void __launch_bounds__(THREADS) window_backward_rows(
   }
 }
 
-constexpr int KEY_STAGES = 4;  // summed, multiplied, ready, and on its way
+// Tiles are loaded so many ahead of the one whose scores are made. Two more are still read: by the
+// other warpgroup, which may be behind by almost a tile, and so that the two take turns on the tensor
+// cores, the last one but one.
+constexpr int KEYS_AHEAD = HEAD_DIM == 64 ? 3 : 2;
+constexpr int KEY_STAGES = KEYS_AHEAD + 2;
 
 // Launch: grid (kvHeads * batch, padded / OWN), THREADS. Blocks of old keys, which more queries see, first.
 extern "C" __device__ const int window_backward_keys_bytes = Memory<KEY_STAGES>::BYTES;
@@ -344,8 +379,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_keys(
                                         : (const void*)(level + (Long)head * padded + from + piece);
       copy_async(memory.statistics(stage, which) + piece * 4, source, true);
     }
-    copies_commit();
   };
+  Gate come = memory.gate(0), read = memory.gate(1);
+  if (worker == 0) come.open(), read.open();
 
 #pragma unroll
   for (int g = 0; g < GROUPS; g++) {
@@ -358,6 +394,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_keys(
     }
   }
   load_queries(0, 0, block);
+  copies_commit();
 
   // The tiles of queries that see any of the keys.
   int tiles = 0, found = THREADS;
@@ -367,16 +404,18 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_keys(
   }
   tiles = uniform(tiles);
   int count = tiles * shared;
-  int ahead = 1, ahead_head = 0;  // the tile and head to be loaded next
-  if (ahead == tiles) ahead = 0, ahead_head++;
-  if (count > 1) {
-    load_queries(1, ahead_head, block + ahead * TILE);
-  } else {
+  int ahead = 1, ahead_head = 0, ahead_stage = 1;  // what is loaded next
+  auto load_next = [&](int i) {
+    if (ahead == tiles) ahead = 0, ahead_head++;
+    if (i < count) load_queries(ahead_stage, ahead_head, block + ahead * TILE);
     copies_commit();
-  }
-  if (++ahead == tiles) ahead = 0, ahead_head++;
+    ahead++;
+    ahead_stage = memory.following(ahead_stage);
+  };
+#pragma unroll
+  for (int i = 1; i < KEYS_AHEAD; i++) load_next(i);
 
-  copies_wait<1>();
+  copies_wait<KEYS_AHEAD - 1>();
   publish();
   __syncthreads();
   Own keys, values;
@@ -400,8 +439,14 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_keys(
     products_commit();
   };
   float steep = scale * LOG2_E;
-  // Makes p and ds of scores that were begun. LATER groups of products were begun after them.
-  auto finish = [&](int stage, int query, auto later) {
+  // Says that this warp's part of tile i + 1 is there.
+  auto announce = [&] {
+    copies_wait<KEYS_AHEAD - 2>();
+    publish();
+    come.come(lane);
+  };
+  // Makes p and ds of tile i, whose products were begun before LATER other groups of them.
+  auto finish = [&](int i, int stage, int query, auto later) {
     constexpr int LATER = decltype(later)::value;
     unsigned levels = memory.statistics(stage, 0) + lane % 4 * 8, deltas = levels + TILE * 4;
     products_wait<LATER + 1>();
@@ -435,39 +480,35 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_keys(
         }
       }
     }
+    if (i > 0) read.wait(i - 1);
+    load_next(i + KEYS_AHEAD);
     if (LATER > 0) products_wait<LATER - 1>();  // p of the last tile has been read
     settle(score);
     round_to(p, score);
     products_wait<0>();
     settle(along);
     round_to(ds, along);
-  };
-
-  // Waits for tile i + 1, and begins to load the one after it where tile i - 2 was.
-  auto advance = [&](int i) {
-    copies_wait<0>();
-    publish();
-    __syncthreads();
-    if (i + 2 < count) load_queries((i + 2) % KEY_STAGES, ahead_head, block + ahead * TILE);
-    if (++ahead == tiles) ahead = 0, ahead_head++;
+    read.come(lane);
   };
 
   products_begin();
   begin_scores(0);
-  advance(0);
-  finish(0, block, Number<0>());
-  int tile = 0;
+  announce();
+  finish(0, 0, block, Number<0>());
+  int tile = 0, stage = 0;
   for (int i = 1; i < count; i++) {
-    int stage = i % KEY_STAGES;
+    int before = stage;
+    stage = memory.following(stage);
+    come.wait(i - 1);
     products_begin();
     begin_scores(stage);
-    begin_sums((i - 1) % KEY_STAGES);
-    advance(i);
+    begin_sums(before);
+    announce();
     if (++tile == tiles) tile = 0;
-    finish(stage, block + tile * TILE, Number<2>());
+    finish(i, stage, block + tile * TILE, Number<2>());
   }
   products_begin();
-  begin_sums((count - 1) % KEY_STAGES);
+  begin_sums(stage);
   products_wait<0>();
 #pragma unroll
   for (int i = 0; i < PANELS; i++) settle(of_keys[i]), settle(of_values[i]);
@@ -477,7 +518,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_keys(
       dv + batch * dv_batch + kv_head * dv_head + mine * dv_time, dv_time, time - mine, of_values, 1.f, warp, lane);
 }
 
-constexpr int QUERY_STAGES = 5;  // one more, whose scores are ahead
+constexpr int QUERIES_AHEAD = HEAD_DIM == 64 ? 4 : 3;  // one more: scores are made ahead, too
+constexpr int QUERY_STAGES = QUERIES_AHEAD + 2;
 
 // Launch: grid (heads * batch, padded / OWN), THREADS. Blocks of late queries, which see more keys, first.
 extern "C" __device__ const int window_backward_queries_bytes = Memory<QUERY_STAGES>::BYTES;
@@ -500,8 +542,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_queries
   auto load_keys = [&](int stage, int from) {
     load_tile<THREADS>(memory.stage(stage, 0), k + from * k_time, k_time, time - from, worker);
     load_tile<THREADS>(memory.stage(stage, 1), v + from * v_time, v_time, time - from, worker);
-    copies_commit();
   };
+  Gate come = memory.gate(0), read = memory.gate(1);
+  if (worker == 0) come.open(), read.open();
 
 #pragma unroll
   for (int g = 0; g < GROUPS; g++) {
@@ -516,9 +559,14 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_queries
   }
   int key = max(first[block], 0) / TILE * TILE;
   int count = (min(block + OWN, time) - key + TILE - 1) / TILE;
-  load_keys(0, key);
-  load_keys(1, key + TILE);
-  load_keys(2, key + 2 * TILE);
+  int ahead_stage = 0;
+  auto load_next = [&](int i) {
+    if (i < count) load_keys(ahead_stage, key + i * TILE);
+    copies_commit();
+    ahead_stage = memory.following(ahead_stage);
+  };
+#pragma unroll
+  for (int i = 0; i < QUERIES_AHEAD; i++) load_next(i);
 
   float levels[2], deltas[2];
   int firsts[2];
@@ -531,7 +579,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_queries
   }
   int first_whole = first[mine + TILE - 1];  // the oldest key that all of the warpgroup's queries see
 
-  copies_wait<1>();
+  copies_wait<QUERIES_AHEAD - 2>();
   publish();
   __syncthreads();
   Own queries, arriving;
@@ -555,14 +603,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_queries
     begin_sum(of_queries, ds, memory.stage(stage, 0));
     products_commit();
   };
-  int stage = 0;
-  auto following = [](int stage) { return stage + 1 == QUERY_STAGES ? 0 : stage + 1; };
-  // Waits for tile i + 2, and begins to load the one after it where tile i - 2 was.
-  auto advance = [&](int i, int stage) {
-    copies_wait<0>();
+  // Says that this warp's part of tile i + 2 is there.
+  auto announce = [&] {
+    copies_wait<QUERIES_AHEAD - 3>();
     publish();
-    __syncthreads();
-    if (i + 3 < count) load_keys(stage, key + (i + 3) * TILE);
+    come.come(lane);
   };
   // Makes ds of tile i, of which `along` was begun before LATER other groups of products.
   auto finish = [&](Sums& score, int i, auto later) {
@@ -581,21 +626,25 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_queries
         if (at > mine + warp * 16 + lane / 4 + 8 * r || at < firsts[r]) along[n] = 0.f;
       }
     }
+    if (i > 0) read.wait(i - 1);
+    load_next(i + QUERIES_AHEAD);
     if (LATER > 0) products_wait<LATER - 1>();  // ds of the last tile has been read
     settle(along);
     round_to(ds, along);
+    read.come(lane);
   };
-  // Tile i, in `stage`, of which scores are there, while those of the next are made and the last one
+  int stage = 0;
+  // Tile i of which scores are there, while those of the next are made and the last one
   // is summed.
   auto step = [&](Sums& score, Sums& next, int i) {
     int before = stage;
-    stage = following(stage);
-    int after = following(stage);
+    stage = memory.following(stage);
+    come.wait(i - 1);
     products_begin();
     begin_along(stage);
     begin_sums(before);
-    begin_scores(next, after);
-    advance(i, following(following(after)));
+    begin_scores(next, memory.following(stage));
+    announce();
     finish(score, i, Number<2>());
     products_wait<0>();
     settle(next);
@@ -605,7 +654,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) window_backward_queries
   begin_scores(even, 0);
   begin_along(0);
   begin_scores(odd, 1);
-  advance(0, 3);
+  announce();
   products_wait<2>();
   settle(even);
   finish(even, 0, Number<1>());

@@ -3,6 +3,7 @@
 //
 // Sums: 64 rows, 16 of them a warp. Element i of a thread is in row lane / 4 + i / 2 % 2 * 8 of its warp's
 // rows, column i / 4 * 8 + lane % 4 * 2 + i % 2.
+typedef long long Long;
 typedef unsigned SharedAddress;
 
 __device__ __forceinline__ SharedAddress shared_address(const void* at) {

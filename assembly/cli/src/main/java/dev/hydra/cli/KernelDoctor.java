@@ -28,7 +28,9 @@ final class KernelDoctor {
   /** What makes small inputs long: within a window there is nothing for strided kernels. */
   private static final Map<String, String> OPTIONS =
       Map.of(
-          "sparse-global", "window = 16, global-every = 8",
+          "full", "head-dim = 64",
+          "sliding-window", "window = 16, head-dim = 64",
+          "sparse-global", "window = 16, global-every = 8, head-dim = 64",
           "chunk-topk", "chunk = 16",
           "workspace", "chunk = 16",
           "pkm", "keys = 32");

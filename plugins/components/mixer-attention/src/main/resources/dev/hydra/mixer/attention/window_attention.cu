@@ -38,10 +38,10 @@
 #define PINGPONG 0
 #endif
 #ifndef CONSUMER_REGISTERS
-#define CONSUMER_REGISTERS (WARPGROUPS == 2 ? 240 : 160)
+#define CONSUMER_REGISTERS (WARPGROUPS == 2 ? 232 : 160)
 #endif
 #ifndef PRODUCER_REGISTERS
-#define PRODUCER_REGISTERS 32
+#define PRODUCER_REGISTERS (WARPGROUPS == 2 ? 40 : 32)
 #endif
 #define PRODUCER (OVERLAP == 2)
 
@@ -56,7 +56,7 @@ typedef Panels<KEYS, HEAD_DIM> KeyPanels;
 constexpr int SLACK = 1024;  // what it may take to begin at a multiple of that
 constexpr int STAGE_BYTES = 2 * KeyPanels::BYTES;
 extern "C" __device__ const int window_attention_bytes =
-    SLACK + QueryPanels::BYTES + STAGES * STAGE_BYTES + 3 * STAGES * 8 * PRODUCER;
+    (WARPGROUPS == 1 ? 0 : SLACK) + QueryPanels::BYTES + STAGES * STAGE_BYTES + 3 * STAGES * 8 * PRODUCER;
 
 // Scores grow by 2^SLACK_BITS at most before sums are scaled down.
 constexpr float HEADROOM = 8.f;
@@ -203,6 +203,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
     Long v_head, const Long* __restrict__ starts, bf16* __restrict__ out, float* __restrict__ lse,
     int time, int heads, int shared, int window, float scale) {
   SharedAddress begin = (shared_address(SHARED) + SLACK - 1) / SLACK * SLACK;
+  if (WARPGROUPS == 1 && begin != shared_address(SHARED)) __trap();
   QueryPanels queries = {begin};
   SharedAddress stages = begin + QueryPanels::BYTES;
   auto keys_of = [&](int slot) { return KeyPanels{stages + slot * STAGE_BYTES}; };

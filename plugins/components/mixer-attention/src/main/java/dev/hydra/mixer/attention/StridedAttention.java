@@ -6,8 +6,8 @@ import org.bytedeco.pytorch.Tensor;
 
 /**
  * A window, strided positions and the first one on CUDA: a fused {@link LocalAttention} for the
- * window, from which {@link StridedKernels} go on. Its twin is {@link MergedAttention} with {@link GlobalAttention},
- * which does everything else: packed documents, kept keys, heads of other sizes.
+ * window, from which {@link StridedKernels} go on. Its twin is {@link MergedAttention} with {@link
+ * GlobalAttention}, which does everything else: packed documents, kept keys, heads of other sizes.
  */
 final class StridedAttention extends CustomFunction {
   private final LocalAttention window;

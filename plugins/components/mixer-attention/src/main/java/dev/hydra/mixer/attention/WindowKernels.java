@@ -165,8 +165,7 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
   }
 
   private static Qkv fit(Qkv x) {
-    return new Qkv(
-        StridedKernels.fit(x.q()), StridedKernels.fit(x.k()), StridedKernels.fit(x.v()));
+    return new Qkv(StridedKernels.fit(x.q()), StridedKernels.fit(x.k()), StridedKernels.fit(x.v()));
   }
 
   /** The window, or the sequence if that is shorter. */

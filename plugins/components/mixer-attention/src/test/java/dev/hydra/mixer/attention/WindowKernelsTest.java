@@ -149,7 +149,8 @@ class WindowKernelsTest {
     near("result", expected.out(), actual.out());
     near("normaliser", expected.lse(), actual.lse());
 
-    Tensor direction = Trial.random(4, Tensors.sizes(given.q())).to(given.q().device(), ScalarType.BFloat16);
+    Tensor direction =
+        Trial.random(4, Tensors.sizes(given.q())).to(given.q().device(), ScalarType.BFloat16);
     Qkv whole =
         twin.backward(
             exact,
@@ -189,7 +190,9 @@ class WindowKernelsTest {
   private static Qkv moved(Qkv x, ScalarType type) {
     Device cuda = new Device("cuda");
     return new Qkv(
-        x.q().detach().to(cuda, type), x.k().detach().to(cuda, type), x.v().detach().to(cuda, type));
+        x.q().detach().to(cuda, type),
+        x.k().detach().to(cuda, type),
+        x.v().detach().to(cuda, type));
   }
 
   private static void near(String what, Tensor expected, Tensor actual) {

@@ -35,6 +35,7 @@ constexpr int TILE = 64;  // rows of a tile; a group of 4 warps has one of its o
 constexpr int STAGES = AHEAD + 2;  // a group may be almost a tile behind another
 constexpr int ROW_THREADS = 256;
 static_assert(HEAD_DIM == 64 || HEAD_DIM == 128, "see above");
+static_assert(AHEAD <= KEY_GROUPS, "tiles that are loaded before it is known which are seen");
 
 typedef Panels<TILE, HEAD_DIM> Tile;
 typedef float Scores[TILE / 2];      // 64 x 64 of a group
@@ -251,23 +252,8 @@ extern "C" __global__ void __launch_bounds__(128 * KEY_GROUPS, 1) window_backwar
   load_own(
       memory.own(group, 1), v + batch * v_batch + mine * v_time + kv_head * v_head, v_time, time - mine, worker);
 
-  // The tiles of queries that see any of the keys.
   first += batch * padded;
-  int tiles = 0, seen = 0, whole = 0;  // of the block, of the group, and all queries of which see all of its keys
-  for (int tile = block / TILE + threadIdx.x, found = WORKERS; found == WORKERS; tile += WORKERS) {
-    bool some = tile * TILE < time;
-    int oldest = some ? first[tile * TILE] : NEVER, newest = some ? first[tile * TILE + TILE - 1] : NEVER;
-#pragma unroll
-    for (int g = 0; g < KEY_GROUPS; g++) {
-      found = __syncthreads_count(oldest < block + (g + 1) * TILE);
-      int all = __syncthreads_count(newest <= block + g * TILE);
-      if (g == group) seen += found, whole += all;
-    }
-    tiles += found;
-  }
-  tiles = uniform(tiles), seen = uniform(seen), whole = uniform(whole);
-  int count = tiles * shared;
-
+  int tiles = (time - block + TILE - 1) / TILE, count = tiles * shared;  // if all queries see the keys
   Loader loader(
       group == 0 ? q + batch * q_batch + block * q_time + head * q_head
                  : dout + batch * dout_batch + block * dout_time + head * dout_head,
@@ -281,19 +267,37 @@ extern "C" __global__ void __launch_bounds__(128 * KEY_GROUPS, 1) window_backwar
   int ahead = 0, ahead_stage = 0;  // what is loaded next
   auto load_next = [&](int i) {
     if (i < count) {
-      if (group < 2) loader.load(ahead_stage, time - block - ahead * TILE);
-      if (counts) copy_async(memory.statistics(ahead_stage, which) + piece * 4, statistic, true);
-      statistic += TILE * 4;
-      if (++ahead == tiles) {
+      if (ahead == tiles) {
         ahead = 0;
         loader.next += (group == 0 ? q_head : dout_head) - tiles * TILE * loader.stride;
         statistic += ((which < 2 ? padded : 0) - tiles * TILE) * 4;
       }
+      if (group < 2) loader.load(ahead_stage, time - block - ahead * TILE);
+      if (counts) copy_async(memory.statistics(ahead_stage, which) + piece * 4, statistic, true);
+      statistic += TILE * 4;
+      ahead++;
       ahead_stage = following(ahead_stage);
     }
     copies_commit();
   };
   for (int i = 0; i < AHEAD; i++) load_next(i);
+
+  // The tiles of queries that see any of the keys: a first query sees itself.
+  tiles = 0;
+  int seen = 0, whole = 0;  // any of the group's keys; all of them, each query
+  for (int tile = block / TILE + threadIdx.x, found = WORKERS; found == WORKERS; tile += WORKERS) {
+    bool some = tile * TILE < time;
+    int oldest = some ? first[tile * TILE] : NEVER, newest = some ? first[tile * TILE + TILE - 1] : NEVER;
+#pragma unroll
+    for (int g = 0; g < KEY_GROUPS; g++) {
+      found = __syncthreads_count(oldest < block + (g + 1) * TILE);
+      int all = __syncthreads_count(newest <= block + g * TILE);
+      if (g == group) seen += found, whole += all;
+    }
+    tiles += found;
+  }
+  tiles = uniform(tiles), seen = uniform(seen), whole = uniform(whole);
+  count = tiles * shared;
   copies_wait<AHEAD - 1>();
   publish();
   __syncthreads();
@@ -359,7 +363,12 @@ extern "C" __global__ void __launch_bounds__(128 * KEY_GROUPS, 1) window_backwar
 #endif
       settle(ds);
 #pragma unroll
-      for (int n = 0; n < TILE / 2; n++) ds[n] *= p[n];
+      for (int n = 0; n < TILE / 2; n++)
+#if EARLY == 2
+        ds[n] *= __uint_as_float(n % 2 ? rounded_p[n / 8][n / 2 % 4] & 0xffff0000u : rounded_p[n / 8][n / 2 % 4] << 16);
+#else
+        ds[n] *= p[n];
+#endif
       round_to(rounded_ds, ds);
       products_begin();
 #if !EARLY

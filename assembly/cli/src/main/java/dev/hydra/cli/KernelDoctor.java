@@ -38,21 +38,9 @@ final class KernelDoctor {
   /** More than a chunk of the smallest ones, so that states are passed on. */
   private static final int TOKENS = 80;
 
-<<<<<<< HEAD
   private final Components components;
   private final PluginRegistry plugins;
   private final Device device;
-=======
-  /** What makes small inputs long: within a window there is nothing for strided kernels. */
-  private static final Map<String, String> OPTIONS =
-      Map.of(
-          "full", "head-dim = 64",
-          "sliding-window", "window = 16, head-dim = 64",
-          "sparse-global", "window = 16, global-every = 8, head-dim = 64",
-          "chunk-topk", "chunk = 16",
-          "workspace", "chunk = 16",
-          "pkm", "keys = 32");
->>>>>>> s9-attnb
 
   /**
    * Prepares checks.

@@ -54,7 +54,10 @@ class TrainingBatchesTest {
   private static Examples examples(Budget budget) {
     return new Examples(
         new StudyTask(
-            "lengths", ConfigFactory.empty(), PluginId.of("test", "1"), new Lengths(List.of(6, 24))),
+            "lengths",
+            ConfigFactory.empty(),
+            PluginId.of("test", "1"),
+            new Lengths(List.of(6, 24))),
         budget);
   }
 

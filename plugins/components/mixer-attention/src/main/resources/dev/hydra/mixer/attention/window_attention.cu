@@ -56,7 +56,7 @@ typedef Panels<KEYS, HEAD_DIM> KeyPanels;
 constexpr int SLACK = 1024;  // what it may take to begin at a multiple of that
 constexpr int STAGE_BYTES = 2 * KeyPanels::BYTES;
 extern "C" __device__ const int window_attention_bytes =
-    (WARPGROUPS == 1 ? 0 : SLACK) + QueryPanels::BYTES + STAGES * STAGE_BYTES + 3 * STAGES * 8 * PRODUCER;
+    (WARPGROUPS == 1 ? 0 : SLACK) + QueryPanels::BYTES + STAGES * STAGE_BYTES + 3 * STAGES * 8 * PRODUCER + (OVERLAP == 3) * 16;
 
 // Scores grow by 2^SLACK_BITS at most before sums are scaled down.
 constexpr float HEADROOM = 8.f;
@@ -159,7 +159,7 @@ __device__ __forceinline__ void as_operand(Weights& p, const Scores& s) {
   for (int i = 0; i < KEYS / 4; i++) p[i / 4][i % 4] = pack_bf16(s[2 * i], s[2 * i + 1]);
 }
 
-#if PRODUCER
+#if PRODUCER || OVERLAP == 3
 __device__ __forceinline__ void begin_barrier(SharedAddress barrier, int arrivals) {
   asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(barrier), "r"(arrivals) : "memory");
 }
@@ -361,6 +361,28 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
   }
 #elif OVERLAP
   // Each round has the scores of the tile before, and the values of this one.
+#if OVERLAP == 3
+  // Groups of warps may be a round apart: each waits for what all had done when they began the round before.
+  SharedAddress rounds = stages + STAGES * STAGE_BYTES;
+  if (threadIdx.x == 0) {
+    begin_barrier(rounds, 4 * WARPGROUPS);
+    begin_barrier(rounds + 8, 4 * WARPGROUPS);
+    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+  }
+  for (int i = 0; i < STAGES - 3; i++) request(top - i, i);
+  copies_wait<STAGES - 4>();
+  publish();
+  __syncthreads();
+  if (lane == 0) arrive(rounds + 8);
+  int next = 0, now = STAGES - 1, round = 0;
+  for (int tile = top + 1; tile >= bottom; tile--, round++) {
+    copies_wait<STAGES - 5>();
+    publish();
+    __syncwarp();
+    if (lane == 0) arrive(rounds + round % 2 * 8);
+    wait(rounds + (round + 1) % 2 * 8, round / 2 % 2);
+    request(tile - STAGES + 2, next >= 3 ? next - 3 : next + STAGES - 3);
+#else
   for (int i = 0; i < STAGES - 2; i++) request(top - i, i);
   int next = 0, now = STAGES - 1;
   for (int tile = top + 1; tile >= bottom; tile--) {
@@ -368,6 +390,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
     publish();
     __syncthreads();
     request(tile - STAGES + 1, next >= 2 ? next - 2 : next + STAGES - 2);
+#endif
     bool begun = tile <= my_top && tile >= my_bottom;
     if (tile - 1 <= my_top && tile - 1 >= my_bottom) {
       float shrink[2];

@@ -43,15 +43,17 @@ struct Panels {
 
   // Rows from `row` on, a multiple of 8; 16 columns from `column` on; depth along rows (K-major).
   __device__ __forceinline__ unsigned long long along_rows(int row, int column) const {
-    return describe(data + column / 64 * PANEL + row * 128 + (column & 63) * 2);
+    return describe(column / 64 * PANEL + row * 128 + (column & 63) * 2);
   }
 
   // The 16 rows from `row` on, all columns, depth across rows (MN-major).
-  __device__ __forceinline__ unsigned long long across_rows(int row) const { return describe(data + row * 128); }
+  __device__ __forceinline__ unsigned long long across_rows(int row) const { return describe(row * 128); }
 
-  static __device__ __forceinline__ unsigned long long describe(SharedAddress from) {
-    return (unsigned long long)((from & 0x3ffff) >> 4) | (unsigned long long)(PANEL >> 4) << 16 | 64ull << 32 |
-           1ull << 62;
+  // So written, a step from one description to the next is one addition.
+  __device__ __forceinline__ unsigned long long describe(unsigned offset) const {
+    constexpr unsigned PERMUTED = 1u << 30, EIGHT_ROWS = 1024 >> 4;
+    unsigned begin = (data >> 4) + ((PANEL >> 4) << 16) + (offset >> 4);
+    return (unsigned long long)(PERMUTED | EIGHT_ROWS) << 32 | begin;
   }
 };
 

@@ -12,6 +12,7 @@ import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
@@ -29,31 +30,29 @@ import org.jspecify.annotations.Nullable;
 record WindowKernels(Kernels kernels, float scale, long window) implements LocalAttention {
   private static final KernelSet KERNELS =
       KernelSet.of(
-          source("hopper_products.cu", "window_attention.cu"),
-          source("window_attention_backward.cu"));
+          source("window_attention.cu"),
+          source("window_backward_tiles.cu", "window_attention_backward.cu"));
 
   /** Their products of four warps are instructions of this major compute capability only. */
   private static final int HOPPER = 9;
 
   private static final Set<Long> HEAD_DIMS = Set.of(64L, 128L);
 
-  /** Queries of a block, and its threads, forward. */
-  private static final int QUERIES = 128;
+  /** Groups of four warps issue products together and have so many queries, or keys. */
+  private static final int GROUP_ROWS = 64;
 
-  private static final int THREADS = 256;
+  private static final int GROUP_THREADS = 128;
 
-  /** Queries, or keys, of a block, and its threads, backward. */
-  private static final int OWN = 128;
+  /** Statistics of the queries of a head are padded to multiples of what a block makes. */
+  private static final int PADDING = 128;
 
-  private static final int BACKWARD_THREADS = 256;
+  private static final int ROW_THREADS = 256;
 
   private static KernelSource source(String... files) {
-    String[] all = new String[files.length + 3];
-    all[0] = "primitives.cu";
-    all[1] = "vectors.cu";
-    all[2] = "tensor_cores.cu";
-    System.arraycopy(files, 0, all, 3, files.length);
-    return KernelSource.of(WindowKernels.class, all);
+    Stream<String> shared =
+        Stream.of("primitives.cu", "vectors.cu", "tensor_cores.cu", "hopper_products.cu");
+    return KernelSource.of(
+        WindowKernels.class, Stream.concat(shared, Stream.of(files)).toArray(String[]::new));
   }
 
   /**
@@ -70,7 +69,8 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
         || Tensors.type(q) != ScalarType.BFloat16
         || !HEAD_DIMS.contains(headDim)
         || x.time() != x.keys()
-        || ceil(x.time(), QUERIES) > Grid.MOST_ROWS
+        || q.size(0) > Grid.MOST_ROWS
+        || ceil(x.time(), GROUP_ROWS) > Grid.MOST_ROWS
         || Gpu.of(q).major() != HOPPER) {
       return Optional.empty();
     }
@@ -86,7 +86,7 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
     Tensor lse = perQuery(x, x.time());
     launch(
         "window_attention",
-        new Grid(sequences(x.q()), ceil(x.time(), QUERIES), 1, THREADS),
+        blocks(x.q(), 2, 3),
         strided(x.q()),
         strided(x.k()),
         strided(x.v()),
@@ -106,21 +106,19 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
     Qkv x = fit(given);
     Tensor out = StridedKernels.fit(upstream.out());
     Tensor gradient = StridedKernels.fit(upstream.gradient());
-    long blocks = ceil(x.time(), OWN);
-    Tensor level = perQuery(x, blocks * OWN);
-    Tensor delta = perQuery(x, blocks * OWN);
-    Tensor first = Tensors.empty(x.q(), ScalarType.Int, x.q().size(0), blocks * OWN);
-    Grid overQueries = new Grid(sequences(x.q()), blocks, 1, BACKWARD_THREADS);
+    long parts = ceil(x.time(), PADDING);
+    Tensor level = perQuery(x, parts * PADDING);
+    Tensor offset = perQuery(x, parts * PADDING);
+    Tensor first = Tensors.empty(x.q(), ScalarType.Int, x.q().size(0), parts * PADDING);
     launch(
         "window_backward_rows",
-        overQueries,
+        new Grid(parts * x.q().size(2), x.q().size(0), 1, ROW_THREADS),
         strided(out),
         strided(gradient),
         upstream.lse().contiguous(),
         starts.map(each -> perToken(each, x)).orElse(null),
-        1, // starts are int64
         level,
-        delta,
+        offset,
         first,
         (int) x.time(),
         (int) x.q().size(2),
@@ -128,13 +126,13 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
     Qkv gradients = new Qkv(like(x.q()), like(x.k()), like(x.v()));
     launch(
         "window_backward_keys",
-        new Grid(sequences(x.k()), blocks, 1, BACKWARD_THREADS),
+        blocks(x.k(), 3, 2),
         strided(x.q()),
         strided(x.k()),
         strided(x.v()),
         strided(gradient),
         level,
-        delta,
+        offset,
         first,
         strided(gradients.k()),
         strided(gradients.v()),
@@ -144,13 +142,13 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
         scale);
     launch(
         "window_backward_queries",
-        overQueries,
+        blocks(x.q(), 2, 3),
         strided(x.q()),
         strided(x.k()),
         strided(x.v()),
         strided(gradient),
         level,
-        delta,
+        offset,
         first,
         strided(gradients.q()),
         (int) x.time(),
@@ -173,9 +171,19 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
     return (int) Math.min(window, x.time());
   }
 
-  /** Heads, of all rows of the batch. */
-  private static long sequences(Tensor heads) {
-    return heads.size(0) * heads.size(2);
+  /**
+   * The blocks that have all rows of heads.
+   *
+   * @param groups of four warps in a block, if a head has 64 channels
+   * @param wideGroups the same if it has 128
+   */
+  private static Grid blocks(Tensor heads, int groups, int wideGroups) {
+    int count = heads.size(3) == 64 ? groups : wideGroups;
+    return new Grid(
+        heads.size(0) * heads.size(2),
+        ceil(heads.size(1), (long) count * GROUP_ROWS),
+        1,
+        count * GROUP_THREADS);
   }
 
   private static int shared(Qkv x) {

@@ -16,38 +16,13 @@
 //
 // Launch: grid (batch * heads; time / QUERIES, rounded up), THREADS threads, window_attention_bytes of
 // dynamic shared memory.
-#ifndef WARPGROUPS
-#define WARPGROUPS 2
-#endif
-#ifndef KEYS
-#define KEYS 128
-#endif
-#ifndef STAGES
-#define STAGES 3
-#endif
-#ifndef BLOCKS
-#define BLOCKS 1
-#endif
-#ifndef OVERLAP
-#define OVERLAP 1
-#endif
-#ifndef EMULATE
-#define EMULATE 0
-#endif
-#ifndef PINGPONG
-#define PINGPONG 0
-#endif
-#ifndef CONSUMER_REGISTERS
-#define CONSUMER_REGISTERS (WARPGROUPS == 2 ? 232 : 160)
-#endif
-#ifndef PRODUCER_REGISTERS
-#define PRODUCER_REGISTERS (WARPGROUPS == 2 ? 40 : 32)
-#endif
-#define PRODUCER (OVERLAP == 2)
-
-constexpr int ROWS = 64;  // queries of a group of 4 warps
-constexpr int QUERIES = ROWS * WARPGROUPS;
-constexpr int THREADS = 128 * (WARPGROUPS + PRODUCER);
+constexpr int ROWS = 64;                            // queries of a group of 4 warps
+constexpr int GROUPS = HEAD_DIM == 64 ? 2 : 3;      // of a block
+constexpr int BLOCKS = HEAD_DIM == 64 ? 2 : 1;      // of a multiprocessor
+constexpr int KEYS = 64;                            // of a tile
+constexpr int STAGES = HEAD_DIM == 64 ? 3 : 4;      // tiles in shared memory
+constexpr int QUERIES = ROWS * GROUPS;
+constexpr int THREADS = 128 * GROUPS;
 static_assert(HEAD_DIM == 64 || HEAD_DIM == 128, "see above");
 
 typedef Panels<QUERIES, HEAD_DIM> QueryPanels;
@@ -56,9 +31,9 @@ typedef Panels<KEYS, HEAD_DIM> KeyPanels;
 constexpr int SLACK = 1024;  // what it may take to begin at a multiple of that
 constexpr int STAGE_BYTES = 2 * KeyPanels::BYTES;
 extern "C" __device__ const int window_attention_bytes =
-    (WARPGROUPS == 1 ? 0 : SLACK) + QueryPanels::BYTES + STAGES * STAGE_BYTES + 3 * STAGES * 8 * PRODUCER;
+    SLACK + QueryPanels::BYTES + STAGES * STAGE_BYTES;
 
-// Scores grow by 2^SLACK_BITS at most before sums are scaled down.
+// The logarithm of what weights may grow to before sums are scaled down.
 constexpr float HEADROOM = 8.f;
 
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
@@ -93,15 +68,6 @@ __device__ __forceinline__ void hide(Scores& s, const Queries& query, int first)
   }
 }
 
-// 2^x for x up to 100 within 1.1e-4 of it, 0 for what is below the least float, without the unit that exp2_fast waits for.
-__device__ __forceinline__ float exp2_polynomial(float x) {
-  x = fmaxf(x, -127.f);
-  float whole = x + 12582912.f;  // 1.5 * 2^23: low bits are x, rounded
-  float rest = x - (whole - 12582912.f);
-  float power = fmaf(fmaf(fmaf(0.05500859f, rest, 0.24221038f), rest, 0.6932829f), rest, 1.f);
-  return __int_as_float(__float_as_int(power) + (__float_as_int(whole) << 23));
-}
-
 // Scores to exp(score - most); whether, and by what, sums are to be scaled down.
 __device__ __forceinline__ bool soften(Scores& s, Queries& query, float factor, float (&shrink)[2]) {
   float most[2];
@@ -130,14 +96,7 @@ __device__ __forceinline__ bool soften(Scores& s, Queries& query, float factor, 
     float offset = query.most[r] * factor;
 #pragma unroll
     for (int i = 0; i < KEYS / 2; i++)
-      if (i / 2 % 2 == r) {
-        float x = s[i] * factor - offset;
-#if EMULATE
-        s[i] = i / 4 % EMULATE == EMULATE - 1 ? exp2_polynomial(x) : exp2_fast(x);
-#else
-        s[i] = exp2_fast(x);
-#endif
-      }
+      if (i / 2 % 2 == r) s[i] = exp2_fast(s[i] * factor - offset);
     float even = 0.f, odd = 0.f;
 #pragma unroll
     for (int i = 2 * r; i < KEYS / 2; i += 4) {
@@ -159,51 +118,12 @@ __device__ __forceinline__ void as_operand(Weights& p, const Scores& s) {
   for (int i = 0; i < KEYS / 4; i++) p[i / 4][i % 4] = pack_bf16(s[2 * i], s[2 * i + 1]);
 }
 
-#if PRODUCER
-__device__ __forceinline__ void begin_barrier(SharedAddress barrier, int arrivals) {
-  asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(barrier), "r"(arrivals) : "memory");
-}
-__device__ __forceinline__ void arrive(SharedAddress barrier) {
-  asm volatile("mbarrier.arrive.shared.b64 _, [%0];" ::"r"(barrier) : "memory");
-}
-__device__ __forceinline__ void wait(SharedAddress barrier, int parity) {
-  asm volatile(
-      "{\n"
-      ".reg .pred p;\n"
-      "again:\n"
-      "mbarrier.try_wait.parity.shared.b64 p, [%0], %1;\n"
-      "@!p bra again;\n"
-      "}" ::"r"(barrier),
-      "r"(parity)
-      : "memory");
-}
-template <int COUNT>
-__device__ __forceinline__ void registers_up() {
-  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(COUNT));
-}
-template <int COUNT>
-__device__ __forceinline__ void registers_down() {
-  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(COUNT));
-}
-__device__ __forceinline__ void my_turn(int group) {
-#if PINGPONG
-  asm volatile("bar.sync %0, 256;" ::"r"(1 + group) : "memory");
-#endif
-}
-__device__ __forceinline__ void next_turn(int group) {
-#if PINGPONG
-  asm volatile("bar.arrive %0, 256;" ::"r"(1 + (group + 1) % WARPGROUPS) : "memory");
-#endif
-}
-#endif
-
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
     const bf16* __restrict__ q, Long q_batch, Long q_time, Long q_head, const bf16* __restrict__ k,
     Long k_batch, Long k_time, Long k_head, const bf16* __restrict__ v, Long v_batch, Long v_time,
     Long v_head, const Long* __restrict__ starts, bf16* __restrict__ out, float* __restrict__ lse,
     int time, int heads, int shared, int window, float scale) {
   SharedAddress begin = (shared_address(SHARED) + SLACK - 1) / SLACK * SLACK;
-  if (WARPGROUPS == 1 && begin != shared_address(SHARED)) __trap();
   QueryPanels queries = {begin};
   SharedAddress stages = begin + QueryPanels::BYTES;
   auto keys_of = [&](int slot) { return KeyPanels{stages + slot * STAGE_BYTES}; };
@@ -225,50 +145,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
   int top = min(from + QUERIES, time) - 1;
   top /= KEYS;
   int bottom = oldest(from) / KEYS;
-#if PRODUCER
-  SharedAddress barriers = stages + STAGES * STAGE_BYTES;
-  auto keys_there = [&](int slot) { return barriers + slot * 8; };
-  auto values_there = [&](int slot) { return barriers + (STAGES + slot) * 8; };
-  auto taken = [&](int slot) { return barriers + (2 * STAGES + slot) * 8; };
-  if (threadIdx.x == 0) {
-    for (int i = 0; i < STAGES; i++) {
-      begin_barrier(keys_there(i), 128);
-      begin_barrier(values_there(i), 128);
-      begin_barrier(taken(i), 4 * WARPGROUPS);
-    }
-    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
-  }
-  __syncthreads();
-  if (group == WARPGROUPS) {
-    registers_down<PRODUCER_REGISTERS>();
-    int worker = threadIdx.x % 128;
-    queries.load<128>(q, q_time, time - from, worker);
-    int slot = 0, parity = 1, before = -1;
-    for (int tile = top; tile >= bottom; tile--) {
-      Long key = (Long)tile * KEYS;
-      wait(taken(slot), parity);
-      keys_of(slot).load<128>(k + key * k_time, k_time, time - tile * KEYS, worker);
-      copies_commit();
-      if (before >= 0) {
-        copies_wait<1>();
-        publish();
-        arrive(values_there(before));
-      }
-      values_of(slot).load<128>(v + key * v_time, v_time, time - tile * KEYS, worker);
-      copies_commit();
-      copies_wait<1>();
-      publish();
-      arrive(keys_there(slot));
-      before = slot;
-      if (++slot == STAGES) slot = 0, parity ^= 1;
-    }
-    copies_wait<0>();
-    publish();
-    arrive(values_there(before));
-    return;
-  }
-  registers_up<CONSUMER_REGISTERS>();
-#endif
   Queries query;
 #pragma unroll
   for (int r = 0; r < 2; r++) {
@@ -280,7 +156,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
   int whole = oldest(last);  // from here to the first query a tile has no key to hide
   int my_top = last / KEYS, my_bottom = oldest(first) / KEYS;
 
-#if !PRODUCER
   auto request = [&](int tile, int slot) {
     if (tile >= bottom) {
       Long key = (Long)tile * KEYS;
@@ -289,7 +164,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
     }
     copies_commit();
   };
-#endif
   auto prepare = [&](Scores& s, int tile, float (&shrink)[2]) {
     if (tile * KEYS < whole || tile * KEYS + KEYS - 1 > first) hide(s, query, tile * KEYS);
     return soften(s, query, scale * LOG2_E, shrink);
@@ -300,67 +174,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
   Weights p;
 #pragma unroll
   for (int i = 0; i < HEAD_DIM / 2; i++) sums[i] = 0.f;
-#if !PRODUCER
   queries.load<THREADS>(q, q_time, time - from, threadIdx.x);
-#endif
 
-#if PRODUCER
-#if PINGPONG
-  if (group == WARPGROUPS - 1) next_turn(group);
-#endif
-  int next = 0, next_parity = 0, now = STAGES - 1, now_parity = 1;
-  for (int tile = top + 1; tile >= bottom; tile--) {
-    bool begun = tile <= my_top && tile >= my_bottom;
-    if (tile - 1 <= my_top && tile - 1 >= my_bottom) {
-      float shrink[2];
-      bool shrinks;
-      wait(keys_there(next), next_parity);
-      my_turn(group);
-      settle(s);
-      settle(sums);
-      products_begin();
-      score(s, queries, group * ROWS, keys_of(next));
-      products_commit();
-      if (begun) {
-        wait(values_there(now), now_parity);
-        add(sums, p, values_of(now));
-        products_commit();
-        next_turn(group);
-        products_wait<1>();
-        settle(s);
-        shrinks = prepare(s, tile - 1, shrink);
-        if (query.total[0] < 0.f || query.total[1] < 0.f) __trap();
-        products_wait<0>();
-        settle(sums);
-        if (shrinks) scale_down(sums, shrink);
-      } else {
-        next_turn(group);
-        products_wait<0>();
-        settle(s);
-        prepare(s, tile - 1, shrink);
-      }
-      as_operand(p, s);
-    } else if (begun) {
-      wait(values_there(now), now_parity);
-      my_turn(group);
-      settle(sums);
-      products_begin();
-      add(sums, p, values_of(now));
-      products_commit();
-      next_turn(group);
-      products_wait<0>();
-      settle(sums);
-    } else {
-      my_turn(group);
-      next_turn(group);
-    }
-    if (tile <= top && lane == 0) arrive(taken(now));
-    now = next;
-    now_parity = next_parity;
-    if (++next == STAGES) next = 0, next_parity ^= 1;
-  }
-#elif OVERLAP
-  // Each round has the scores of the tile before, and the values of this one.
+  // Each round makes the scores of the tile before, and sums with the values of this one.
   for (int i = 0; i < STAGES - 2; i++) request(top - i, i);
   int next = 0, now = STAGES - 1;
   for (int tile = top + 1; tile >= bottom; tile--) {
@@ -383,6 +199,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
         products_wait<1>();
         settle(s);
         shrinks = prepare(s, tile - 1, shrink);
+        // Never so; but the assembler would have the softmax after the wait.
         if (query.total[0] < 0.f || query.total[1] < 0.f) __trap();
         products_wait<0>();
         settle(sums);
@@ -404,34 +221,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
     now = next;
     next = next == STAGES - 1 ? 0 : next + 1;
   }
-#else
-  for (int i = 0; i < STAGES - 1; i++) request(top - i, i);
-  int slot = 0;
-  for (int tile = top; tile >= bottom; tile--) {
-    copies_wait<STAGES - 2>();
-    publish();
-    __syncthreads();
-    request(tile - STAGES + 1, slot == 0 ? STAGES - 1 : slot - 1);
-    if (tile <= my_top && tile >= my_bottom) {
-      float shrink[2];
-      settle(s);
-      products_begin();
-      score(s, queries, group * ROWS, keys_of(slot));
-      products_commit();
-      products_wait<0>();
-      settle(s);
-      if (prepare(s, tile, shrink)) scale_down(sums, shrink);
-      as_operand(p, s);
-      settle(sums);
-      products_begin();
-      add(sums, p, values_of(slot));
-      products_commit();
-      products_wait<0>();
-      settle(sums);
-    }
-    slot = slot == STAGES - 1 ? 0 : slot + 1;
-  }
-#endif
 
   // Through the shared memory of its own queries, when the group is done with them, each warp writes whole rows.
   asm volatile("bar.sync %0, 128;" ::"r"(8 + group) : "memory");

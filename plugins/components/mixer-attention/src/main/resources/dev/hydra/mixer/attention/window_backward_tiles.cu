@@ -1,0 +1,152 @@
+// What kernels of the gradients of windows are made of: see window_attention_backward.cu.
+constexpr int PADDING = 128;
+constexpr int TILE = 64;  // rows of a tile; a group of 4 warps has one of its own, while others pass by
+constexpr int KEY_GROUPS = HEAD_DIM == 64 ? 3 : 2;  // such groups of a block of keys
+constexpr int QUERY_GROUPS = HEAD_DIM == 64 ? 2 : 3;
+constexpr int QUERY_BLOCKS = HEAD_DIM == 64 ? 2 : 1;  // of queries, on a multiprocessor
+constexpr int AHEAD = 2;                              // tiles are loaded so many ahead
+constexpr int STAGES = AHEAD + 2;  // a group may be almost a tile behind another
+constexpr int ROW_THREADS = 256;
+static_assert(HEAD_DIM == 64 || HEAD_DIM == 128, "see above");
+static_assert(AHEAD <= KEY_GROUPS, "tiles that are loaded before it is known which are seen");
+
+typedef Panels<TILE, HEAD_DIM> Tile;
+typedef float Scores[TILE / 2];      // 64 x 64 of a group
+typedef float Sums[HEAD_DIM / 2];    // 64 x HEAD_DIM
+typedef unsigned Weights[TILE / 16][4];  // scores as left operands
+
+constexpr int STATISTICS = 3;  // of each query: level, offset, first
+constexpr int NEVER = 0x7fffffff;
+constexpr int SLACK = 1024;    // what it may take to begin at a multiple of that
+
+// Where the warps of a block wait until all of them have come. Phases are counted from 0; a warp that
+// comes goes on, but not to come again before it has waited.
+struct Gate {
+  SharedAddress at;
+
+  __device__ __forceinline__ void open(int warps) const {
+    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(at), "r"(warps) : "memory");
+  }
+
+  __device__ __forceinline__ void come(int lane) const {
+    __syncwarp();
+    if (lane == 0) asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(at) : "memory");
+  }
+
+  __device__ __forceinline__ void wait(int phase) const {
+    asm volatile(
+        "{\n"
+        ".reg .pred p;\n"
+        "again:\n"
+        "mbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1;\n"
+        "@!p bra again;\n"
+        "}" ::"r"(at),
+        "r"(phase & 1)
+        : "memory");
+  }
+};
+
+// A value that all threads of the warp have, for the registers that a warp has once.
+__device__ __forceinline__ int uniform(int value) { return __shfl_sync(0xffffffffu, value, 0); }
+
+// Shared memory of a block: two tiles of each group, and in each stage two that pass by, and what is
+// known of queries among them.
+template <int GROUPS, bool OF_QUERIES>
+struct Memory {
+  static constexpr int TILES = 2 * GROUPS + 2 * STAGES;
+  static constexpr int STATISTICS_BYTES = OF_QUERIES ? STATISTICS * TILE * 4 : 0;
+  static constexpr int BYTES = SLACK + TILES * Tile::BYTES + STAGES * STATISTICS_BYTES + 2 * 8;
+  SharedAddress base;
+
+  __device__ __forceinline__ Memory() {
+    base = uniform((shared_address(SHARED) + SLACK - 1) / SLACK * SLACK);
+  }
+
+  __device__ __forceinline__ Tile own(int group, int which) const {
+    return Tile{base + (group * 2 + which) * Tile::BYTES};
+  }
+
+  __device__ __forceinline__ Tile passing(int stage, int which) const {
+    return Tile{base + (2 * GROUPS + stage * 2 + which) * Tile::BYTES};
+  }
+
+  __device__ __forceinline__ SharedAddress statistics(int stage, int which) const {
+    return base + TILES * Tile::BYTES + stage * STATISTICS_BYTES + which * TILE * 4;
+  }
+
+  __device__ __forceinline__ Gate gate(int which) const { return Gate{statistics(STAGES, 0) + which * 8}; }
+};
+
+__device__ __forceinline__ int following(int stage) { return stage + 1 == STAGES ? 0 : stage + 1; }
+
+// A group's part in loading the tiles that pass by: the first two groups load one of two matrices each.
+struct Loader {
+  const bf16* next;
+  Long stride;
+  int row;
+  SharedAddress to;
+
+  static constexpr int PIECES = HEAD_DIM / 8, ROWS = 128 / PIECES;
+
+  __device__ __forceinline__ Loader(const bf16* from, Long stride, Tile first, int worker)
+      : stride(stride), row(worker / PIECES) {
+    int column = worker % PIECES * 8;
+    next = from + row * stride + column;
+    to = first.at(row, column);
+  }
+
+  // Begins to fill the tile of a stage with the next rows; those from `valid` on become zeros.
+  __device__ __forceinline__ void load(int stage, int valid) {
+#pragma unroll
+    for (int k = 0; k < TILE / ROWS; k++)
+      copy_async(
+          to + stage * 2 * Tile::BYTES + k * ROWS * 128, next + k * ROWS * stride, row + k * ROWS < valid);
+    next += TILE * stride;
+  }
+};
+
+__device__ __forceinline__ void load_own(Tile tile, const bf16* from, Long stride, int valid, int worker) {
+  if (valid > 0) tile.load<128>(from, stride, valid, worker);
+}
+
+// d (+)= own passing^T
+__device__ __forceinline__ void begin_scores(Scores& d, Tile own, Tile passing, int add) {
+#pragma unroll
+  for (int i = 0; i < HEAD_DIM; i += 16) multiply(d, own.along_rows(0, i), passing.along_rows(0, i), i + add);
+  products_commit();
+}
+
+__device__ __forceinline__ void begin_sums(Sums& d, const Weights& a, Tile passing) {
+#pragma unroll
+  for (int i = 0; i < TILE / 16; i++) multiply(d, a[i], passing.across_rows(i * 16));
+}
+
+// Scores as left operands of products: elements stay in their threads.
+__device__ __forceinline__ void round_to(Weights& a, const Scores& d) {
+#pragma unroll
+  for (int i = 0; i < TILE / 4; i++) a[i / 4][i % 4] = pack_bf16(d[i * 2], d[i * 2 + 1]);
+}
+
+__device__ __forceinline__ void floats_at(SharedAddress from, float& first, float& second) {
+  asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];" : "=f"(first), "=f"(second) : "r"(from) : "memory");
+}
+
+__device__ __forceinline__ void integers_at(SharedAddress from, int& first, int& second) {
+  asm volatile("ld.shared.v2.s32 {%0, %1}, [%2];" : "=r"(first), "=r"(second) : "r"(from) : "memory");
+}
+
+// Writes a group's rows, times a factor.
+__device__ __forceinline__ void store_rows(
+    bf16* to, Long stride, int valid, const Sums& d, float factor, int warp, int lane) {
+#pragma unroll
+  for (int r = 0; r < 2; r++) {
+    int row = warp * 16 + lane / 4 + 8 * r;
+    if (row < valid) {
+      bf16* at = to + row * stride + lane % 4 * 2;
+#pragma unroll
+      for (int i = 0; i < HEAD_DIM / 8; i++)
+        *reinterpret_cast<unsigned*>(at + i * 8) =
+            pack_bf16(d[i * 4 + r * 2] * factor, d[i * 4 + r * 2 + 1] * factor);
+    }
+  }
+}

@@ -18,7 +18,9 @@ final class SsdLaunch {
   private static final int HEADS_AT_ONCE = 32;
   private static final int STEP_THREADS = 1024;
   private static final int SUM_THREADS = 256;
-  private static final int PASS_THREADS = 256;
+
+  /** Few, as each walks over all chunks: a model of few heads has many blocks then. */
+  private static final int PASS_THREADS = 64;
 
   /** Blocks per multiprocessor that fill the device, where two share one and where they do not. */
   private static final double TWO = 1.9;

@@ -181,7 +181,7 @@ extern "C" __global__ void __launch_bounds__(chunk_states::WORKERS, 1) ssd_chunk
 }
 
 namespace pass_states {
-constexpr int WORKERS = 256;
+constexpr int WORKERS = 64;
 constexpr int AT_ONCE = 8;                     // chunks whose loads are under way
 constexpr int LENGTH = 16 / sizeof(Element);   // elements of a thread
 
@@ -209,7 +209,7 @@ __device__ __forceinline__ uint4 pack(const float (&v)[LENGTH]) {
 
 extern "C" __device__ const int ssd_pass_states_waits = 1;
 
-// Launch: grid (ceil(HEAD_DIM * STATE / (16 bytes of Element) / 256), heads, batch), 256 threads, no dynamic
+// Launch: grid (ceil(HEAD_DIM * STATE / (16 bytes of Element) / 64), heads, batch), 64 threads, no dynamic
 // shared memory.
 //
 //   states   in: what chunks add, out: as above
@@ -217,7 +217,7 @@ extern "C" __device__ const int ssd_pass_states_waits = 1;
 //   initial  [batch, heads, HEAD_DIM, STATE] fp32 or null: zeros
 //   last     [batch, heads, HEAD_DIM, STATE] fp32 or null
 //   backward 0 or 1
-extern "C" __global__ void __launch_bounds__(256) ssd_pass_states(
+extern "C" __global__ void __launch_bounds__(pass_states::WORKERS) ssd_pass_states(
     Element* states, const float* total, const float* initial, float* last, Long chunks, Long backward) {
   wait_for_prerequisites();
   using namespace pass_states;

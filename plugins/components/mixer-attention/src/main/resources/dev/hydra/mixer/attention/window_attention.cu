@@ -1,6 +1,6 @@
 // Causal attention to a window of keys, or to all before, with FlashAttention's running softmax (arXiv
-// 2205.14135) and, as FlashAttention-3 (arXiv 2407.08608) has it, the scores of the next keys and the
-// products with these values under way during the softmax.
+// 2205.14135); as in FlashAttention-3 (arXiv 2407.08608) the scores of the next keys and the products with
+// the values of these are issued together.
 //
 // Query t sees keys s with t - window < s <= t and s >= starts[t], which may not decrease with t.
 //

@@ -86,7 +86,7 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
     Tensor lse = perQuery(x, x.time());
     launch(
         "window_attention",
-        blocks(x.q(), 2, 3),
+        blocks(x.q(), 1, 3),
         strided(x.q()),
         strided(x.k()),
         strided(x.v()),

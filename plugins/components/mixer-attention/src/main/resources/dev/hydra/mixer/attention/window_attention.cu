@@ -1,6 +1,6 @@
 // Causal attention to a window of keys, or to all before, with FlashAttention's running softmax (arXiv
-// 2205.14135) and, as FlashAttention-3 (arXiv 2407.08608) has it, the scores of the next keys and the
-// products with these values under way during the softmax.
+// 2205.14135); as in FlashAttention-3 (arXiv 2407.08608) the scores of the next keys and the products with
+// the values of these are issued together.
 //
 // Query t sees keys s with t - window < s <= t and s >= starts[t], which may not decrease with t.
 //
@@ -17,8 +17,8 @@
 // Launch: grid (batch * heads; time / QUERIES, rounded up), THREADS threads, window_attention_bytes of
 // dynamic shared memory.
 constexpr int ROWS = 64;                            // queries of a group of 4 warps
-constexpr int GROUPS = HEAD_DIM == 64 ? 2 : 3;      // of a block
-constexpr int BLOCKS = HEAD_DIM == 64 ? 2 : 1;      // of a multiprocessor
+constexpr int GROUPS = HEAD_DIM == 64 ? 1 : 3;      // of a block
+constexpr int BLOCKS = HEAD_DIM == 64 ? 4 : 1;      // of a multiprocessor
 constexpr int KEYS = 64;                            // of a tile
 constexpr int STAGES = HEAD_DIM == 64 ? 3 : 4;      // tiles in shared memory
 constexpr int QUERIES = ROWS * GROUPS;
@@ -28,10 +28,10 @@ static_assert(HEAD_DIM == 64 || HEAD_DIM == 128, "see above");
 typedef Panels<QUERIES, HEAD_DIM> QueryPanels;
 typedef Panels<KEYS, HEAD_DIM> KeyPanels;
 
-constexpr int SLACK = 1024;  // what it may take to begin at a multiple of that
+constexpr int ALIGNMENT = 1024;  // of panels; shared memory that a kernel does not name begins so
 constexpr int STAGE_BYTES = 2 * KeyPanels::BYTES;
 extern "C" __device__ const int window_attention_bytes =
-    SLACK + QueryPanels::BYTES + STAGES * STAGE_BYTES;
+    QueryPanels::BYTES + STAGES * STAGE_BYTES;
 
 // The logarithm of what weights may grow to before sums are scaled down.
 constexpr float HEADROOM = 8.f;
@@ -123,7 +123,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
     Long k_batch, Long k_time, Long k_head, const bf16* __restrict__ v, Long v_batch, Long v_time,
     Long v_head, const Long* __restrict__ starts, bf16* __restrict__ out, float* __restrict__ lse,
     int time, int heads, int shared, int window, float scale) {
-  SharedAddress begin = (shared_address(SHARED) + SLACK - 1) / SLACK * SLACK;
+  SharedAddress begin = shared_address(SHARED);
+  if (begin % ALIGNMENT != 0) __trap();
   QueryPanels queries = {begin};
   SharedAddress stages = begin + QueryPanels::BYTES;
   auto keys_of = [&](int slot) { return KeyPanels{stages + slot * STAGE_BYTES}; };
@@ -142,8 +143,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
   int lane = threadIdx.x % 32;
   int first = min(from + group * ROWS, time - 1), last = min(first + ROWS, time) - 1;
   int row = group * ROWS + threadIdx.x / 32 % 4 * 16 + lane / 4;
-  int top = min(from + QUERIES, time) - 1;
-  top /= KEYS;
+  int top = (min(from + QUERIES, time) - 1) / KEYS;
   int bottom = oldest(from) / KEYS;
   Queries query;
 #pragma unroll
@@ -199,8 +199,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
         products_wait<1>();
         settle(s);
         shrinks = prepare(s, tile - 1, shrink);
-        // Never so; but the assembler would have the softmax after the wait.
-        if (query.total[0] < 0.f || query.total[1] < 0.f) __trap();
         products_wait<0>();
         settle(sums);
         if (shrinks) scale_down(sums, shrink);

@@ -94,7 +94,7 @@ extern "C" __global__ void __launch_bounds__(128 * KEY_GROUPS, 1) window_backwar
       memory.own(group, 1), v + batch * v_batch + mine * v_time + kv_head * v_head, v_time, time - mine, worker);
 
   first += batch * padded;
-  int tiles = (time - block + TILE - 1) / TILE, count = tiles * shared;  // if all queries see the keys
+  int tiles = (time - block + TILE - 1) / TILE, count = tiles * shared;  // if all later queries see the keys
   Loader loader(
       group == 0 ? q + batch * q_batch + block * q_time + head * q_head
                  : dout + batch * dout_batch + block * dout_time + head * dout_head,
@@ -123,9 +123,9 @@ extern "C" __global__ void __launch_bounds__(128 * KEY_GROUPS, 1) window_backwar
   };
   for (int i = 0; i < AHEAD; i++) load_next(i);
 
-  // The tiles of queries that see any of the keys: a first query sees itself.
+  // Tiles of queries that see any of the keys. The first ones do, as a query sees itself.
   tiles = 0;
-  int seen = 0, whole = 0;  // any of the group's keys; all of them, each query
+  int seen = 0, whole = 0;  // those that see any of the group's keys; those of which each query sees all of them
   for (int tile = block / TILE + threadIdx.x, found = WORKERS; found == WORKERS; tile += WORKERS) {
     bool some = tile * TILE < time;
     int oldest = some ? first[tile * TILE] : NEVER, newest = some ? first[tile * TILE + TILE - 1] : NEVER;

@@ -1,23 +1,27 @@
 // What kernels of the gradients of windows are made of: see window_attention_backward.cu.
 constexpr int PADDING = 128;
-constexpr int TILE = 64;  // rows of a tile; a group of 4 warps has one of its own, while others pass by
-constexpr int KEY_GROUPS = HEAD_DIM == 64 ? 3 : 2;  // such groups of a block of keys
+constexpr int TILE = 64;  // rows of a tile; a group of 4 warps has two of its own, while others pass by
+
+// As many groups as their registers let be on a multiprocessor: while some wait for products, others
+// reckon exponentials.
+constexpr int KEY_GROUPS = HEAD_DIM == 64 ? 3 : 2;
 constexpr int QUERY_GROUPS = HEAD_DIM == 64 ? 2 : 3;
-constexpr int QUERY_BLOCKS = HEAD_DIM == 64 ? 2 : 1;  // of queries, on a multiprocessor
-constexpr int AHEAD = 2;                              // tiles are loaded so many ahead
+constexpr int QUERY_BLOCKS = HEAD_DIM == 64 ? 2 : 1;
+
+constexpr int AHEAD = 2;           // tiles are loaded so many ahead
 constexpr int STAGES = AHEAD + 2;  // a group may be almost a tile behind another
 constexpr int ROW_THREADS = 256;
-static_assert(HEAD_DIM == 64 || HEAD_DIM == 128, "see above");
+static_assert(HEAD_DIM == 64 || HEAD_DIM == 128, "what groups and stages are reckoned for");
 static_assert(AHEAD <= KEY_GROUPS, "tiles that are loaded before it is known which are seen");
 
 typedef Panels<TILE, HEAD_DIM> Tile;
-typedef float Scores[TILE / 2];      // 64 x 64 of a group
-typedef float Sums[HEAD_DIM / 2];    // 64 x HEAD_DIM
+typedef float Scores[TILE / 2];          // 64 x 64 of a group
+typedef float Sums[HEAD_DIM / 2];        // 64 x HEAD_DIM
 typedef unsigned Weights[TILE / 16][4];  // scores as left operands
 
 constexpr int STATISTICS = 3;  // of each query: level, offset, first
 constexpr int NEVER = 0x7fffffff;
-constexpr int SLACK = 1024;    // what it may take to begin at a multiple of that
+constexpr int SLACK = 1024;  // what it may take to begin at a multiple of that
 
 // Where the warps of a block wait until all of them have come. Phases are counted from 0; a warp that
 // comes goes on, but not to come again before it has waited.
@@ -109,7 +113,8 @@ __device__ __forceinline__ void load_own(Tile tile, const bf16* from, Long strid
   if (valid > 0) tile.load<128>(from, stride, valid, worker);
 }
 
-// d (+)= own passing^T
+// d (+)= own passing^T. A group's own rows come from shared memory each time: ptxas (13.0) gives registers of
+// left operands away after the first round of a loop that keeps them.
 __device__ __forceinline__ void begin_scores(Scores& d, Tile own, Tile passing, int add) {
 #pragma unroll
   for (int i = 0; i < HEAD_DIM; i += 16) multiply(d, own.along_rows(0, i), passing.along_rows(0, i), i + add);

@@ -197,6 +197,7 @@ class EngineCudaTest {
   }
 
   @Test
+  @Tag("alone")
   void capturedAgainAndAgainItTakesNoMoreMemoryAndNoHandles() {
     long free = 0;
     long handles = 0;

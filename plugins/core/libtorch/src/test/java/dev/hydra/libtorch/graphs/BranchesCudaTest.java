@@ -214,6 +214,7 @@ class BranchesCudaTest {
   }
 
   @Test
+  @Tag("alone")
   void memoryAndHandlesAreGivenBack() {
     Stack stack = new Stack();
     Runnable round =

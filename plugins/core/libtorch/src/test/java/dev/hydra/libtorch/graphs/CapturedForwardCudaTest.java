@@ -125,6 +125,7 @@ class CapturedForwardCudaTest {
   }
 
   @Test
+  @Tag("alone")
   void memoryAndHandlesAreGivenBack() {
     Runnable round =
         () -> {

@@ -104,6 +104,7 @@ class DeterminismCudaTest {
   }
 
   @Test
+  @Tag("alone")
   @Tag("two-devices")
   @EnabledIf("twoDevices")
   void onTheSecondDeviceAndNothingOnTheFirst() throws IOException {

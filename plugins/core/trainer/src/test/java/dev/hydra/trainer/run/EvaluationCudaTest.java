@@ -195,6 +195,7 @@ class EvaluationCudaTest {
   }
 
   @Test
+  @Tag("alone")
   void theMemoryOfAGraphIsGivenBackAtTheEnd() throws IOException {
     Experiment experiment = Trials.experiment(MODEL);
     try (Model model = model(experiment, ScalarType.BFloat16)) {

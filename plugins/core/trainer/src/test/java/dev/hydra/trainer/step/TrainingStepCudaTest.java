@@ -258,6 +258,7 @@ class TrainingStepCudaTest {
   }
 
   @Test
+  @Tag("alone")
   void capturedAgainAndAgainItTakesNoMoreMemoryAndNoHandles() {
     try (Run run = new Run(DENSE, ScalarType.BFloat16, GraphMode.AUTO)) {
       long free = 0;

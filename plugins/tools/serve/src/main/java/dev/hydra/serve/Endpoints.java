@@ -19,9 +19,10 @@ final class Endpoints {
   private final Map<String, Map<String, Endpoint>> byPath = new LinkedHashMap<>();
   private final Models models;
 
-  Endpoints(Models models, Metrics metrics, Supplier<WebPage> page) {
+  Endpoints(Models models, Metrics metrics, Access access, Supplier<WebPage> page) {
     this.models = models;
     Tokenizing tokenizing = new Tokenizing(models);
+    Changing changing = new Changing(models, access);
     add("GET", "/", call -> call.answer(page.get()));
     add("GET", "/health", this::health);
     add(
@@ -35,6 +36,9 @@ final class Endpoints {
         "GET",
         "/composition",
         call -> call.answer(200, models.find(call.query("model")).composition().get()));
+    add("POST", "/swap", changing::swap);
+    add("POST", "/rollback", changing::rollback);
+    add("GET", "/journal", changing::journal);
     add("GET", "/v1/models", call -> call.answer(200, models.list()));
     add("POST", "/v1/completions", new Completions(models)::answer);
     add("POST", "/v1/chat/completions", new ChatCompletions(models)::answer);

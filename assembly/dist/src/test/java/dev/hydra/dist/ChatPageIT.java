@@ -151,6 +151,8 @@ class ChatPageIT {
       long now = Long.parseLong(browser.evaluate(length));
       browser.until(length + " > " + (now + 20));
       assertEquals("true", browser.evaluate("document.querySelector('#send').disabled"));
+      browser.shape(1300, 1150, "light");
+      browser.evaluate("document.querySelector('#change').scrollIntoView({behavior: 'instant'})");
       browser.picture(Path.of("target/chat-page-swap.png"));
 
       browser.evaluate("document.querySelector('#rollback').focus()");

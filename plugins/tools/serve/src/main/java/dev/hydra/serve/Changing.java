@@ -45,6 +45,7 @@ final class Changing {
                             + model.name()
                             + " cannot be changed while it is served; start the server with"
                             + " --swap-dir"));
+    model.requireEngine();
     try {
       return asking.of(changes);
     } catch (IllegalArgumentException e) {

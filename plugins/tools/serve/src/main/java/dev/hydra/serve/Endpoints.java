@@ -32,10 +32,7 @@ final class Endpoints {
             call.answer(
                 200, "text/plain; version=0.0.4; charset=utf-8", Call.utf8(metrics.text(models))));
     add("GET", "/observations", new Observing(models)::answer);
-    add(
-        "GET",
-        "/composition",
-        call -> call.answer(200, models.find(call.query("model")).composition().get()));
+    add("GET", "/composition", this::composition);
     add("POST", "/swap", changing::swap);
     add("POST", "/rollback", changing::rollback);
     add("GET", "/journal", changing::journal);
@@ -51,13 +48,14 @@ final class Endpoints {
     byPath.computeIfAbsent(path, key -> new TreeMap<>()).put(method, endpoint);
   }
 
+  private void composition(Call call) throws IOException {
+    ServedModel model = models.find(call.query("model"));
+    model.requireEngine(); // it may be asked between two steps
+    call.answer(200, model.composition().get());
+  }
+
   private void health(Call call) throws IOException {
-    Optional<ServedModel> dead =
-        models.all().stream().filter(model -> model.engine().failure() != null).findFirst();
-    if (dead.isPresent()) {
-      throw ApiException.server(
-          503, "the engine of " + dead.get().name() + " ended: " + dead.get().engine().failure());
-    }
+    models.all().forEach(ServedModel::requireEngine);
     call.answer(200, Map.of("status", "ok"));
   }
 

@@ -37,6 +37,14 @@ public record ServedModel(
     tokenizerInfo = Map.copyOf(tokenizerInfo);
   }
 
+  /** Throws an error for the client if the engine has ended: nothing that waits for it comes. */
+  void requireEngine() {
+    Throwable failure = engine.failure();
+    if (failure != null) {
+      throw ApiException.server(503, "the engine of " + name + " ended: " + failure);
+    }
+  }
+
   /** Returns the tokenizer; throws an error for the client if there is none. */
   Tokenizer requireTokenizer() {
     return tokenizer.orElseThrow(

@@ -3,15 +3,22 @@ package dev.hydra.serve;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import dev.hydra.inference.FinishReason;
+import dev.hydra.inference.Request;
+import dev.hydra.inference.Sampling;
+import dev.hydra.inference.TokenListener;
+import dev.hydra.inference.TokenScore;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** Who may change a model that is served, and what is said of it. */
 class ChangesTest {
@@ -95,6 +102,50 @@ class ChangesTest {
               .POST(HttpRequest.BodyPublishers.ofString("{}"))
               .build();
       assertEquals(401, open.send(request).statusCode());
+    }
+  }
+
+  /** Throws on the engine's thread, which ends. */
+  private static final class Broken implements TokenListener {
+    @Override
+    public boolean token(TokenScore token) {
+      return true;
+    }
+
+    @Override
+    public void finished(FinishReason reason) {
+      throw new IllegalStateException("broken");
+    }
+
+    @Override
+    public void failed(RuntimeException problem) {
+      throw problem;
+    }
+  }
+
+  /** Between two steps there is nothing any more: who asks is told, and does not wait for ever. */
+  @Test
+  @Timeout(60)
+  void nobodyWaitsForAnEngineThatHasEnded() throws Exception {
+    ServerSettings settings = ServerSettings.LOCAL.withPort(0).withOwnersKey("owners");
+    try (TestServer ended = new TestServer(TestServer.LIMITS, settings)) {
+      Request request = new Request(new int[] {65}, 1, new Sampling(0, 0, 1, 0), Set.of());
+      assertThat(ended.engine().engine().open(request, new Broken())).isNotNull();
+      while (ended.engine().failure() == null) {
+        Thread.sleep(5);
+      }
+      assertEquals(503, ended.get("/health").statusCode());
+      HttpResponse<String> composition = ended.get("/composition?model=tiny");
+      assertEquals(503, composition.statusCode());
+      assertThat(composition.body()).contains("the engine of tiny ended: ");
+      assertEquals(200, ended.get("/composition?model=ids").statusCode());
+      HttpRequest swap =
+          HttpRequest.newBuilder(URI.create(ended.address() + "/swap?model=tiny"))
+              .header("Authorization", "Bearer owners")
+              .POST(HttpRequest.BodyPublishers.ofString(FORM))
+              .build();
+      assertEquals(503, ended.send(swap).statusCode());
+      assertThat(ended.changes.asked).isEmpty();
     }
   }
 }

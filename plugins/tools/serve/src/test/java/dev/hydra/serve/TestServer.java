@@ -164,6 +164,11 @@ final class TestServer implements AutoCloseable {
     return server.address();
   }
 
+  /** The engine of the model that has a tokenizer. */
+  EngineThread engine() {
+    return engines.get(0);
+  }
+
   boolean idle() {
     return engines.stream().noneMatch(engine -> engine.engine().isBusy());
   }

@@ -1,5 +1,5 @@
 // Talks to `hydra serve` with the official client of OpenAI:
-//   npm install openai && BASE=http://127.0.0.1:8000/v1 node check.mjs
+//   npm ci && BASE=http://127.0.0.1:8000/v1 node check.mjs
 // The model must have a tokenizer and a chat template (--template gives one to any model).
 import assert from "node:assert/strict";
 import OpenAI from "openai";

@@ -11,6 +11,7 @@ import dev.hydra.inference.EngineLimits;
 import dev.hydra.inference.EngineThread;
 import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.libtorch.runtime.DeviceStart;
+import dev.hydra.serve.AccessRules;
 import dev.hydra.serve.ApiServer;
 import dev.hydra.serve.SendTimeout;
 import dev.hydra.serve.ServedModel;
@@ -27,6 +28,7 @@ import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -43,6 +45,8 @@ import picocli.CommandLine.Spec;
       "Serves models over HTTP in the protocol of OpenAI: /v1/models, /v1/completions,"
           + " /v1/chat/completions, and /tokenize, /detokenize, /tokenizer_info, /health,"
           + " /metrics. In a browser, / is a page to chat on, which shows what the model looks at.",
+      "With --swap-dir, components are swapped and configured there, and swaps rolled back, with"
+          + " the owner's key, which is told on standard error.",
       "The first line of the output is: listening on http://HOST:PORT",
       "Ctrl-C lets answers go on for --grace seconds, then ends."
     },
@@ -177,6 +181,7 @@ final class ServeCommand implements Callable<Integer>, LessMemory {
         loaded.endTokens(),
         ChatFiles.tokenizerInfo(loaded.checkpoint().folder()),
         composition(loaded.model(), swappable),
+        Optional.ofNullable(swappable).map(SwappableModel::changes),
         Files.getLastModifiedTime(weights).toInstant().getEpochSecond());
   }
 
@@ -196,6 +201,10 @@ final class ServeCommand implements Callable<Integer>, LessMemory {
     try (ApiServer server =
         new ApiServer(settings, models, page, spec.commandLine().getErr()::println)) {
       spec.commandLine().getOut().println("listening on " + server.address());
+      settings
+          .ownersKey()
+          .map(owners -> "to change the model there: " + server.address() + "/#key=" + owners)
+          .ifPresent(spec.commandLine().getErr()::println);
       while (!interrupt.requested()) {
         Thread.sleep(LOOK_AGAIN_MILLIS);
       }
@@ -233,6 +242,7 @@ final class ServeCommand implements Callable<Integer>, LessMemory {
         listen.host(),
         listen.port(),
         ListenArguments.key(key),
+        swaps.named() ? Optional.of(AccessRules.madeUpKey()) : Optional.empty(),
         body << 20,
         ServerSettings.LOCAL.slowest(),
         Duration.ofSeconds(grace),

@@ -1,7 +1,9 @@
 const LOOK_EVERY = 250; // milliseconds
+const READ_EVERY = 2000;
 let models = [];
 let messages = [];
 let answering = null;
+let journal = '';
 
 async function open() {
   try {
@@ -31,6 +33,11 @@ function choose() {
   $('mode').options[0].disabled = !model.chat_template;
   begin();
   compose();
+  changeable(!model.swappable ? 'needs hydra serve --swap-dir DIR'
+    : key ? '' : 'takes the owner\'s key: open the address that hydra serve named on standard error');
+  $('changed').hidden = !model.swappable;
+  journal = '';
+  readJournal();
 }
 
 function begin() {
@@ -250,21 +257,68 @@ async function compose() {
       + ' FLOPs per token forward at ' + whole(model.sequence_length) + ' tokens; width '
       + whole(model.width) + ', vocabulary ' + whole(model.vocab_size);
     const rows = model.blocks.flatMap(block => block.paths).flatMap(path =>
-      path.components.map((part, i) => [part.site, part.type, part.plugin,
+      path.components.map((part, i) => [site(part.site), type(part), part.plugin,
         ...(i > 0 ? ['', '', '', ''] : [path.gate, ...[path.parameters, path.active_parameters,
           path.forward_flops_per_token].map(whole)])]));
-    $('composed-parts').replaceChildren(...rows.map(cells => {
-      const row = document.createElement('tr');
-      row.append(...cells.map(cell => element('td', cell)));
-      return row;
-    }));
+    rewrite('composed-parts', rows);
   } catch (problem) {
     $('composed-sum').textContent = 'not known: ' + problem.message;
     $('composed-parts').replaceChildren();
   }
 }
 
-$('composed').addEventListener('toggle', compose);
+function site(name) {
+  const button = element('button', name);
+  button.type = 'button';
+  button.className = 'site';
+  button.dataset.sites = name;
+  return button;
+}
+
+// Options of a component itself; what is nested in it has a row of its own.
+function type(part) {
+  const named = document.createElement('span');
+  const options = Object.entries(part.config).filter(([name, value]) =>
+    name !== 'type' && (typeof value !== 'object' || Array.isArray(value)));
+  named.append(part.type + ' ', element('small', options.map(each => each.join(' ')).sort().join(', ')));
+  return named;
+}
+
+function rewrite(body, rows) {
+  $(body).replaceChildren(...rows.map(cells => {
+    const row = document.createElement('tr');
+    row.append(...cells.map(cell => {
+      const made = document.createElement('td');
+      made.append(cell);
+      return made;
+    }));
+    return row;
+  }));
+}
+
+// What was swapped, by whomever; the model is shown anew when something was.
+async function readJournal() {
+  const model = chosen();
+  if (!model?.swappable || !$('composed').open || document.hidden) {
+    return;
+  }
+  try {
+    const answer = await call('/journal?model=' + encodeURIComponent(model.id));
+    const text = await answer.text();
+    if (answer.ok && text !== journal && model === chosen()) {
+      journal = text;
+      rewrite('changed-events', JSON.parse(text).events.map(event =>
+        [event.event, event.step.toLocaleString('en'), event.what, event.time]));
+      compose();
+    }
+  } catch (problem) {
+    connection('not connected: ' + problem.message, true);
+  }
+}
+
+$('composed').addEventListener('toggle', () => { compose(); readJournal(); });
+setInterval(readJournal, READ_EVERY);
+changeAt(what => '/' + what + '?model=' + encodeURIComponent(chosen().id), readJournal);
 $('write').addEventListener('submit', event => { event.preventDefault(); send(); });
 $('stop').addEventListener('click', () => answering?.abort());
 $('clear').addEventListener('click', begin);

@@ -78,6 +78,20 @@ final class Hydra {
     return new Result(started.exitValue(), out(), err());
   }
 
+  /** Where the owner looks at what is served, who has the key; waits until that is told. */
+  String ownersAddress() throws IOException, InterruptedException {
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(LIMIT_SECONDS);
+    while (System.nanoTime() < end) {
+      for (String line : err()) {
+        if (line.contains("#key=")) {
+          return line.replaceFirst(".*(http:)", "$1");
+        }
+      }
+      Thread.sleep(50);
+    }
+    throw new AssertionError("it said " + err());
+  }
+
   List<String> out() throws IOException {
     return Files.readAllLines(logs.resolve("out.txt"));
   }

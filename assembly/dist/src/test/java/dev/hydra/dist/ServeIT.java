@@ -5,7 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.jr.ob.JSON;
+import java.io.File;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -14,8 +16,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The server of the distribution, as its users start and stop it. */
@@ -36,6 +42,10 @@ class ServeIT {
       trainer { steps = 3, batch-size = 2, evaluation { windows = 4 } }
       """;
 
+  /** The official client of OpenAI, and what it asks. */
+  private static final Path CLIENT =
+      Path.of("../../plugins/tools/serve/src/test/openai").toAbsolutePath().normalize();
+
   private static final long LIMIT_SECONDS = 120;
 
   @TempDir Path folder;
@@ -55,13 +65,62 @@ class ServeIT {
             HttpResponse.BodyHandlers.ofString());
   }
 
+  @BeforeEach
+  void train() throws Exception {
+    Files.writeString(folder.resolve("tiny.conf"), CONFIG);
+    Files.writeString(folder.resolve("corpus.txt"), "one two three four five\n".repeat(400));
+    assertEquals(0, hydra("train").run("train", "tiny.conf", "--run-dir", "run").exitCode());
+  }
+
+  /** Says whether the client and what runs it are there: {@code .ci/run} brings them. */
+  static boolean clientInstalled() {
+    String path = Optional.ofNullable(System.getenv("PATH")).orElse("");
+    return Files.exists(CLIENT.resolve("node_modules/openai"))
+        && Stream.of(path.split(File.pathSeparator))
+            .anyMatch(each -> Files.isExecutable(Path.of(each, "node")));
+  }
+
+  @Test
+  @EnabledIf("clientInstalled")
+  void answersTheClientOfOpenAi() throws Exception {
+    Files.writeString(
+        folder.resolve("chat.jinja"), "{% for m in messages %}{{ m.content }}\n{% endfor %}");
+    Hydra serving = hydra("serve");
+    Process server =
+        serving.start("serve", "--model", "run", "--template", "chat.jinja", "--port", "0");
+    Path said = folder.resolve("client.txt");
+    try {
+      ProcessBuilder builder =
+          new ProcessBuilder("node", CLIENT.resolve("check.mjs").toString())
+              .redirectErrorStream(true)
+              .redirectOutput(said.toFile());
+      builder.environment().put("BASE", address(serving, server) + "/v1");
+      builder.environment().remove("KEY");
+      Process client = builder.start();
+      boolean ended = client.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS);
+      client.destroyForcibly().waitFor();
+      assertTrue(ended, () -> "the client goes on: " + read(said));
+      assertEquals(0, client.exitValue(), () -> read(said));
+      assertThat(read(said)).endsWith("7 passed, 0 failed\n");
+    } finally {
+      server.destroy();
+      assertTrue(server.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS));
+    }
+    assertThat(serving.err()).isEmpty();
+  }
+
+  private static String read(Path file) {
+    try {
+      return Files.readString(file);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   @Test
   @SuppressWarnings("unchecked")
   void servesScoresAndStops() throws Exception {
-    Files.writeString(folder.resolve("tiny.conf"), CONFIG);
-    Files.writeString(folder.resolve("corpus.txt"), "one two three four five\n".repeat(400));
     Files.writeString(folder.resolve("tokens.json"), "[[1,2,3,4,5]]");
-    assertEquals(0, hydra("train").run("train", "tiny.conf", "--run-dir", "run").exitCode());
     Hydra.Result scored =
         hydra("score").run("score", "--model", "run", "--tokens", "tokens.json", "--json");
     List<Double> expected =

@@ -30,11 +30,7 @@ class WatchIT {
       arguments[runs.length + 1] = "--port";
       arguments[runs.length + 2] = "0";
       Watch watch = new Watch(hydra, hydra.start(arguments));
-      long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
-      while (hydra.err().stream().noneMatch(line -> line.contains("#key="))) {
-        assertThat(System.nanoTime()).as("it said " + hydra.err()).isLessThan(end);
-        Thread.sleep(50);
-      }
+      hydra.ownersAddress(); // told when it listens
       return watch;
     }
 
@@ -47,11 +43,7 @@ class WatchIT {
 
     /** Where the owner looks. */
     String ownersAddress() throws Exception {
-      return hydra.err().stream()
-          .filter(line -> line.contains("#key="))
-          .findFirst()
-          .orElseThrow()
-          .replaceFirst(".*(http:)", "$1");
+      return hydra.ownersAddress();
     }
 
     @Override

@@ -16,13 +16,15 @@ public final class LivePage {
    *
    * @param owner in whose package its parts are
    * @param name that of its parts: {@code name.html} has the places {@code {{style}}}, {@code
-   *     {{script}}} and {@code {{nonce}}}, {@code name.css} and {@code name.js} fill them
+   *     {{script}}} and {@code {{nonce}}}, {@code name.css} and {@code name.js} fill them; {@code
+   *     {{change}}} stands for the fields by which components are swapped
    */
   public static WebPage read(Class<?> owner, String name) {
     return WebPage.of(
         nonce ->
             resource(owner, name + ".html")
                 .replace("{{nonce}}", nonce)
+                .replace("{{change}}", resource(LivePage.class, "change.html"))
                 .replace(
                     "{{style}}",
                     Parts.style()
@@ -30,7 +32,9 @@ public final class LivePage {
                         + resource(owner, name + ".css"))
                 .replace(
                     "{{script}}",
-                    resource(LivePage.class, "live.js") + resource(owner, name + ".js")));
+                    resource(LivePage.class, "live.js")
+                        + resource(LivePage.class, "change.js")
+                        + resource(owner, name + ".js")));
   }
 
   private static String resource(Class<?> owner, String name) {

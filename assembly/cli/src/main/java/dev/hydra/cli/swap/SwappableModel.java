@@ -8,6 +8,7 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.composer.swap.SwapHost;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.Swapper;
+import dev.hydra.serve.ModelChanges;
 import dev.hydra.trainer.run.RunFolder;
 import dev.hydra.trainer.run.RunLock;
 import dev.hydra.trainer.run.SwapEvent;
@@ -17,6 +18,7 @@ import java.nio.file.Path;
 
 /** A model in use whose components can be swapped through a folder. */
 public final class SwappableModel implements AutoCloseable {
+  private final Path folder;
   private final RunLock lock;
   private final Swapper swapper;
   private final SwapChannel channel;
@@ -29,6 +31,7 @@ public final class SwappableModel implements AutoCloseable {
   public SwappableModel(
       Path folder, Model model, Config config, PluginJars plugins, Terminal screen)
       throws IOException {
+    this.folder = folder;
     RunPlugins store = RunPlugins.of(folder, config); // may refuse the configuration
     Files.createDirectories(folder);
     lock = RunLock.take(folder);
@@ -52,6 +55,11 @@ public final class SwappableModel implements AutoCloseable {
     public boolean canRollBack() {
       return true;
     }
+  }
+
+  /** Returns what changes it for those who do not have the swapper, such as a page. */
+  public ModelChanges changes() {
+    return new ChannelChanges(folder);
   }
 
   /** What exchanges the components. */

@@ -3,8 +3,6 @@ package dev.hydra.cli.watch;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.serve.AccessRules;
 import java.net.UnknownHostException;
-import java.security.SecureRandom;
-import java.util.HexFormat;
 
 /**
  * Who may look and who may change. On a loopback address without a key whoever is on this machine
@@ -12,8 +10,6 @@ import java.util.HexFormat;
  * and told to who started the server.
  */
 final class Access {
-  private static final int KEY_BYTES = 16;
-
   private final boolean open;
   private final AccessRules rules;
   private final String key;
@@ -30,13 +26,7 @@ final class Access {
       throw new UsageException(String.valueOf(e.getMessage()));
     }
     open = settings.key().isEmpty();
-    key = settings.key().orElseGet(Access::random);
-  }
-
-  private static String random() {
-    byte[] bytes = new byte[KEY_BYTES];
-    new SecureRandom().nextBytes(bytes);
-    return HexFormat.of().formatHex(bytes);
+    key = settings.key().orElseGet(AccessRules::madeUpKey);
   }
 
   /** Returns the key that changes take. */

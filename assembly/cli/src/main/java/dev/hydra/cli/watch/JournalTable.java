@@ -1,78 +1,28 @@
 package dev.hydra.cli.watch;
 
-import dev.hydra.cli.common.Json;
 import dev.hydra.cli.page.Table;
-import java.util.ArrayList;
+import dev.hydra.cli.swap.JournalEvent;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
-import java.util.StringJoiner;
 
 /** The table of what a run's journal tells of changes, the newest first. */
 final class JournalTable {
-  /** Events that say how training goes on, of which there are many. */
-  private static final Set<String> ROUTINE = Set.of("evaluation", "checkpoint", "swap-prepared");
-
-  /** What stands in columns of its own. */
-  private static final Set<String> OWN = Set.of("time", "event", "step", "sites");
-
-  private static final int MOST = 100;
-
   private JournalTable() {}
 
   static Table of(String title, List<Map<String, Object>> journal) {
-    List<List<String>> rows = new ArrayList<>();
-    for (int i = journal.size() - 1; i >= 0 && rows.size() < MOST; i--) {
-      Map<String, Object> event = journal.get(i);
-      String name = String.valueOf(event.get("event"));
-      if (!ROUTINE.contains(name)) {
-        rows.add(
-            List.of(
-                name,
-                String.format(Locale.ROOT, "%,.0f", Json.number(event, "step", 0)),
-                details(event),
-                String.valueOf(event.get("time")).replaceFirst("\\.\\d+Z$", "Z")));
-      }
-    }
     return new Table(
         title,
         "evaluations and checkpoints left out",
         List.of("event", "step", "what", "time"),
-        rows);
-  }
-
-  private static String details(Map<String, Object> event) {
-    StringJoiner text = new StringJoiner("; ");
-    for (Object each : Json.list(event, "sites")) {
-      if (each instanceof Map<?, ?> site) {
-        text.add(
-            site.get("site")
-                + ": "
-                + (String.valueOf(site.get("from")).equals(String.valueOf(site.get("to")))
-                    ? site.get("to")
-                    : site.get("from") + " -> " + site.get("to"))
-                + (site.get("changes") instanceof List<?> changes && !changes.isEmpty()
-                    ? " " + changes
-                    : ""));
-      }
-    }
-    event.forEach(
-        (name, value) -> {
-          boolean empty = value == null || value.equals("") || value.equals(List.of());
-          if (!OWN.contains(name) && !empty) {
-            text.add(name.replace('_', ' ') + " " + text(value));
-          }
-        });
-    return text.toString();
-  }
-
-  private static String text(Object value) {
-    if (value instanceof Double number) {
-      return String.format(Locale.ROOT, "%.4g", number);
-    }
-    return value instanceof List<?> list && list.size() > 4
-        ? list.size() + " of them"
-        : String.valueOf(value);
+        JournalEvent.newest(journal).stream()
+            .map(
+                event ->
+                    List.of(
+                        event.name(),
+                        String.format(Locale.ROOT, "%,d", event.step()),
+                        event.what(),
+                        event.time()))
+            .toList());
   }
 }

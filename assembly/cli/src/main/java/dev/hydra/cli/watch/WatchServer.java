@@ -5,6 +5,7 @@ import com.sun.net.httpserver.HttpServer;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.page.LivePage;
 import dev.hydra.serve.HttpListener;
+import dev.hydra.serve.ModelChanges;
 import dev.hydra.serve.SendTimeout;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -116,14 +117,30 @@ public final class WatchServer implements AutoCloseable {
     } else if (change.matches()) {
       only("POST", request);
       access.change(request);
-      WatchedRun run = run(change.group(1));
+      ModelChanges changes = run(change.group(1)).channel();
       request.answer(
-          200,
-          change.group(2).equals("swap")
-              ? Changes.swap(run, request.body())
-              : Changes.rollback(run));
+          200, change.group(2).equals("swap") ? swap(changes, request) : rollback(changes));
     } else {
       throw new HttpProblem(404, "there is nothing at " + path);
+    }
+  }
+
+  private static Map<String, Object> swap(ModelChanges changes, Request request) {
+    Map<String, Object> form = request.body();
+    try {
+      return changes.swap(form);
+    } catch (IllegalArgumentException e) {
+      throw new HttpProblem(400, String.valueOf(e.getMessage()));
+    } catch (IOException e) {
+      throw new HttpProblem(409, String.valueOf(e.getMessage()));
+    }
+  }
+
+  private static Map<String, Object> rollback(ModelChanges changes) {
+    try {
+      return changes.rollback();
+    } catch (IOException e) {
+      throw new HttpProblem(409, String.valueOf(e.getMessage()));
     }
   }
 

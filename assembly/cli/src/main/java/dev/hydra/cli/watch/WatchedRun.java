@@ -3,8 +3,10 @@ package dev.hydra.cli.watch;
 import com.typesafe.config.Config;
 import dev.hydra.cli.common.ModelDescription;
 import dev.hydra.cli.compare.Run;
+import dev.hydra.cli.swap.ChannelChanges;
 import dev.hydra.cli.swap.ControlClient;
 import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.serve.ModelChanges;
 import dev.hydra.trainer.metrics.JsonLines;
 import dev.hydra.trainer.metrics.MetricLine;
 import dev.hydra.trainer.metrics.MetricsTail;
@@ -139,9 +141,9 @@ final class WatchedRun {
     }
   }
 
-  /** Sends a request to the training; returns its answer, refusals too. */
-  Map<String, Object> ask(Map<String, ?> request) throws IOException {
-    return ControlClient.ask(folder, request);
+  /** Returns what changes the run while it trains. */
+  ModelChanges channel() {
+    return new ChannelChanges(folder);
   }
 
   /** Returns what a program needs to know of it. */

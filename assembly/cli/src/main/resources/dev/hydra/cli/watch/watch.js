@@ -44,9 +44,8 @@ function choose(runs) {
   if (options.map(o => o.value).join() !== [...$('run').options].map(o => o.value).join()) {
     $('run').replaceChildren(...options);
   }
-  $('fields').disabled = !key || live.length === 0;
-  $('change-note').textContent = live.length === 0 ? 'no run is training'
-    : key ? '' : 'takes the key: open the address that hydra watch named on standard error';
+  changeable(live.length === 0 ? 'no run is training'
+    : key ? '' : 'takes the key: open the address that hydra watch named on standard error');
 }
 
 async function follow() {
@@ -71,35 +70,6 @@ async function follow() {
   }
 }
 
-async function change(what, body) {
-  $('answer').hidden = false;
-  $('answer').textContent = 'asked; it is done between two steps';
-  try {
-    const answer = await call('/api/runs/' + $('run').value + '/' + what,
-      {method: 'POST', body: JSON.stringify(body)});
-    const said = await answer.json();
-    $('answer').textContent = said.error || said.lines.join('\n');
-  } catch (problem) {
-    $('answer').textContent = 'not connected: ' + problem.message;
-  }
-}
-
-function swap(tryOnly) {
-  const value = id => $(id).value.trim();
-  change('swap', {jar: value('jar'), sites: value('sites'), config: value('config'),
-    policy: value('policy'), dry_run: tryOnly});
-}
-
-$('swap').addEventListener('submit', event => { event.preventDefault(); swap(false); });
-$('try').addEventListener('click', () => swap(true));
-$('rollback').addEventListener('click', () => change('rollback', {}));
-$('model').addEventListener('click', event => {
-  const site = event.target.closest('button.site');
-  if (site) {
-    $('sites').value = site.dataset.sites;
-    $('change').scrollIntoView();
-    $('config').focus();
-  }
-});
+changeAt(what => '/api/runs/' + $('run').value + '/' + what);
 whenGiven(follow);
 follow();

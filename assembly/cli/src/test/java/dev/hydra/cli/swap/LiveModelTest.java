@@ -138,6 +138,29 @@ class LiveModelTest {
     assertThat(events()).containsSubsequence("swap", "rollback");
   }
 
+  /** What a page asks for goes the way of the commands, and is in the journal that it shows. */
+  @Test
+  void pagesChangeItOverTheSameChannel() throws Exception {
+    ChannelChanges changes = new ChannelChanges(live);
+    Map<String, Object> form =
+        Map.of("sites", "blocks.0.ffn, blocks.1.ffn", "config", "hidden = 24", "policy", "drop");
+    Map<String, Object> swapped = changes.swap(form);
+    assertThat(swapped).containsEntry("status", "switched");
+    assertThat(swapped.get("lines").toString()).contains("swapped after step ", "hidden 32 -> 24");
+    assertThat(changes.rollback()).containsEntry("status", "rolled_back");
+    Map<String, Object> refused = changes.rollback();
+    assertThat(refused).containsEntry("status", "refused");
+    assertThat(refused.get("lines").toString()).startsWith("[refused: ");
+    List<Map<String, Object>> journal = changes.journal();
+    assertThat(journal)
+        .extracting(event -> event.get("event"))
+        .containsSubsequence("rollback", "swap");
+    assertThat(journal.toString()).contains("blocks.1.ffn: swiglu", "[hidden 32 -> 24]");
+    assertThatThrownBy(() -> changes.swap(Map.of("sites", "blocks.0.ffn")))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("name a jar");
+  }
+
   /** Programs may ask what the model is composed of, as it is now. */
   @Test
   void theModelIsDescribedAsItIsNow() throws Exception {

@@ -3,9 +3,13 @@ package dev.hydra.serve;
 import java.net.UnknownHostException;
 import java.util.Optional;
 
-/** Who may ask: whoever has the key, or, where there is none, programs of this machine. */
+/**
+ * Who may ask: whoever has the key, or, where there is none, programs of this machine. To change a
+ * model takes the owner's key, which opens everything; clients have the other.
+ */
 final class Access {
   private final Optional<String> key;
+  private final Optional<String> ownersKey;
   private final AccessRules rules;
 
   /**
@@ -15,19 +19,15 @@ final class Access {
    */
   Access(ServerSettings settings) throws UnknownHostException {
     key = settings.key();
+    ownersKey = settings.ownersKey();
     rules = new AccessRules(settings.host(), key);
   }
 
   /** Throws what tells the client that it may not ask. */
   void check(Call call) {
     if (key.isPresent()) {
-      if (!AccessRules.shows(key.get(), call.header("Authorization"))) {
-        throw new ApiException(
-            401,
-            "invalid_request_error",
-            "this server wants its key: Authorization: Bearer KEY",
-            null,
-            "invalid_api_key");
+      if (!shows(key, call) && !shows(ownersKey, call)) {
+        throw unknown("this server wants its key: Authorization: Bearer KEY");
       }
     } else if (!rules.fromHere(call.header("Host"), call.header("Origin"))) {
       throw new ApiException(
@@ -37,5 +37,22 @@ final class Access {
           null,
           null);
     }
+  }
+
+  /** Throws what tells the client that it may not change anything. */
+  void checkOwner(Call call) {
+    if (!shows(ownersKey, call)) {
+      throw unknown(
+          "changes want the owner's key, which a server with --swap-dir tells on standard error:"
+              + " Authorization: Bearer KEY");
+    }
+  }
+
+  private static boolean shows(Optional<String> wanted, Call call) {
+    return wanted.isPresent() && AccessRules.shows(wanted.get(), call.header("Authorization"));
+  }
+
+  private static ApiException unknown(String problem) {
+    return new ApiException(401, "invalid_request_error", problem, null, "invalid_api_key");
   }
 }

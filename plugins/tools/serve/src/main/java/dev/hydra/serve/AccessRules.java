@@ -6,6 +6,8 @@ import java.net.URISyntaxException;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
+import java.security.SecureRandom;
+import java.util.HexFormat;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
@@ -18,6 +20,7 @@ import java.util.Set;
 public final class AccessRules {
   private static final Set<String> LOOPBACK = Set.of("localhost", "127.0.0.1", "[::1]", "::1");
   private static final String BEARER = "Bearer ";
+  private static final int KEY_BYTES = 16;
 
   private final String host;
 
@@ -41,6 +44,13 @@ public final class AccessRules {
     if (key.filter(String::isBlank).isPresent()) {
       throw new IllegalArgumentException("the key is blank");
     }
+  }
+
+  /** Returns a key that nobody guesses. */
+  public static String madeUpKey() {
+    byte[] bytes = new byte[KEY_BYTES];
+    new SecureRandom().nextBytes(bytes);
+    return HexFormat.of().formatHex(bytes);
   }
 
   /**

@@ -64,8 +64,8 @@ public final class ApiServer implements AutoCloseable {
       throws IOException {
     this.settings = settings;
     this.models = new Models(models);
-    this.endpoints = new Endpoints(this.models, metrics, page);
     this.access = new Access(settings);
+    this.endpoints = new Endpoints(this.models, metrics, access, page);
     this.log = log;
     server = HttpListener.bind(settings.host(), settings.port(), BACKLOG, settings.slowest());
     unread = new SendTimeout(settings.unread());

@@ -19,9 +19,10 @@ final class Endpoints {
   private final Map<String, Map<String, Endpoint>> byPath = new LinkedHashMap<>();
   private final Models models;
 
-  Endpoints(Models models, Metrics metrics, Supplier<WebPage> page) {
+  Endpoints(Models models, Metrics metrics, Access access, Supplier<WebPage> page) {
     this.models = models;
     Tokenizing tokenizing = new Tokenizing(models);
+    Changing changing = new Changing(models, access);
     add("GET", "/", call -> call.answer(page.get()));
     add("GET", "/health", this::health);
     add(
@@ -31,10 +32,10 @@ final class Endpoints {
             call.answer(
                 200, "text/plain; version=0.0.4; charset=utf-8", Call.utf8(metrics.text(models))));
     add("GET", "/observations", new Observing(models)::answer);
-    add(
-        "GET",
-        "/composition",
-        call -> call.answer(200, models.find(call.query("model")).composition().get()));
+    add("GET", "/composition", this::composition);
+    add("POST", "/swap", changing::swap);
+    add("POST", "/rollback", changing::rollback);
+    add("GET", "/journal", changing::journal);
     add("GET", "/v1/models", call -> call.answer(200, models.list()));
     add("POST", "/v1/completions", new Completions(models)::answer);
     add("POST", "/v1/chat/completions", new ChatCompletions(models)::answer);
@@ -47,13 +48,14 @@ final class Endpoints {
     byPath.computeIfAbsent(path, key -> new TreeMap<>()).put(method, endpoint);
   }
 
+  private void composition(Call call) throws IOException {
+    ServedModel model = models.find(call.query("model"));
+    model.requireEngine(); // it may be asked between two steps
+    call.answer(200, model.composition().get());
+  }
+
   private void health(Call call) throws IOException {
-    Optional<ServedModel> dead =
-        models.all().stream().filter(model -> model.engine().failure() != null).findFirst();
-    if (dead.isPresent()) {
-      throw ApiException.server(
-          503, "the engine of " + dead.get().name() + " ended: " + dead.get().engine().failure());
-    }
+    models.all().forEach(ServedModel::requireEngine);
     call.answer(200, Map.of("status", "ok"));
   }
 

@@ -72,6 +72,7 @@ final class Models {
     description.put("max_model_len", model.engine().engine().limits().context());
     description.put("tokenizer", model.tokenizer().isPresent());
     description.put("chat_template", model.template().isPresent());
+    description.put("swappable", model.changes().isPresent());
     return description;
   }
 }

@@ -18,6 +18,7 @@ import java.util.function.Supplier;
  * @param endTokens a text is over after any of these
  * @param tokenizerInfo what is told of the tokenizer, as its configuration file has it
  * @param composition tells what it is composed of now, as the values of a JSON object
+ * @param changes what changes that, if it can be changed
  * @param created when the model was made, in seconds since 1970
  */
 public record ServedModel(
@@ -28,11 +29,20 @@ public record ServedModel(
     Set<Integer> endTokens,
     Map<String, Object> tokenizerInfo,
     Supplier<Map<String, Object>> composition,
+    Optional<ModelChanges> changes,
     long created) {
   /** Copies what can change. */
   public ServedModel {
     endTokens = Set.copyOf(endTokens);
     tokenizerInfo = Map.copyOf(tokenizerInfo);
+  }
+
+  /** Throws an error for the client if the engine has ended: nothing that waits for it comes. */
+  void requireEngine() {
+    Throwable failure = engine.failure();
+    if (failure != null) {
+      throw ApiException.server(503, "the engine of " + name + " ended: " + failure);
+    }
   }
 
   /** Returns the tokenizer; throws an error for the client if there is none. */

@@ -32,6 +32,7 @@ class ErrorsTest {
           "127.0.0.1",
           0,
           Optional.empty(),
+          Optional.empty(),
           4096,
           Duration.ofSeconds(2),
           Duration.ofSeconds(1),
@@ -250,6 +251,7 @@ class ErrorsTest {
         new ServerSettings(
             "0.0.0.0",
             0,
+            Optional.empty(),
             Optional.empty(),
             4096,
             Duration.ofSeconds(2),

@@ -42,6 +42,7 @@ class SlowReadersTest {
                 "127.0.0.1",
                 0,
                 Optional.empty(),
+                Optional.empty(),
                 1 << 20,
                 Duration.ofSeconds(30),
                 Duration.ofSeconds(2),

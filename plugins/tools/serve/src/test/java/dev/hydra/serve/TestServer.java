@@ -59,6 +59,7 @@ final class TestServer implements AutoCloseable {
 
   final Model model;
   final List<String> log = new ArrayList<>();
+  final RecordedChanges changes = new RecordedChanges();
   final HttpClient client = HttpClient.newHttpClient();
   private final List<EngineThread> engines = new ArrayList<>();
   private final ApiServer server;
@@ -80,6 +81,30 @@ final class TestServer implements AutoCloseable {
     @Override
     public byte[] bytes(int token) {
       return new byte[] {(byte) token};
+    }
+  }
+
+  /** Takes note of what is asked. */
+  static final class RecordedChanges implements ModelChanges {
+    final List<Map<String, Object>> asked = new ArrayList<>();
+
+    @Override
+    public Map<String, Object> swap(Map<String, Object> form) {
+      if (!form.containsKey("jar")) {
+        throw new IllegalArgumentException("name a jar");
+      }
+      asked.add(form);
+      return Map.of("status", "switched", "lines", List.of("swapped after step 7"));
+    }
+
+    @Override
+    public Map<String, Object> rollback() throws IOException {
+      throw new IOException("nobody answers");
+    }
+
+    @Override
+    public List<Map<String, Object>> journal() {
+      return asked;
     }
   }
 
@@ -124,11 +149,24 @@ final class TestServer implements AutoCloseable {
     EngineThread engine = new EngineThread(new Engine(model, EngineSettings.of(limits)), name);
     engines.add(engine);
     return new ServedModel(
-        name, engine, tokenizer, template, Set.of(), Map.of(), () -> Map.of("width", 32), 1);
+        name,
+        engine,
+        tokenizer,
+        template,
+        Set.of(),
+        Map.of(),
+        () -> Map.of("width", 32),
+        tokenizer.map(swappable -> changes),
+        1);
   }
 
   String address() {
     return server.address();
+  }
+
+  /** The engine of the model that has a tokenizer. */
+  EngineThread engine() {
+    return engines.get(0);
   }
 
   boolean idle() {

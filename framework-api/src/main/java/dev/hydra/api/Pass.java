@@ -27,7 +27,9 @@ public interface Pass {
   /**
    * Returns what components share in one forward because it depends on nothing but the pass, such
    * as masks made of {@link #documents}: the first who asks makes it. It lives as long as the
-   * forward and has no gradient.
+   * forward and has no gradient. Components share nothing else that a forward makes: paths of a
+   * block may run beside each other, each on a CUDA stream of its own (the current one), and only
+   * what is shared here is ordered.
    *
    * @param name what it is; who uses the same name means the same
    */

@@ -6,12 +6,12 @@ import dev.hydra.inference.EngineLimits;
 import dev.hydra.inference.EngineThread;
 import dev.hydra.inference.Sampling;
 import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.DeviceStart;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.bytedeco.pytorch.Device;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -88,13 +88,10 @@ final class ChatCommand implements Callable<Integer>, LessMemory {
       throw new UsageException("--max-tokens and --max-context must be at least 1");
     }
     Sampling settings = sampling.sampling();
-    Device device = deviceArgument.device();
-    EngineLimits limits =
-        new EngineLimits(
-            1, 1, context, EngineLimits.prefillOn(device), EngineLimits.DEFAULT.prefixBytes());
-    try (LoadedModel loaded =
-        LoadedModel.read(
-            folder, overrides, template, averages, plugins, device, precision.on(device))) {
+    try (DeviceStart starting = deviceArgument.begin();
+        LoadedModel loaded =
+            LoadedModel.read(
+                folder, overrides, template, averages, plugins, deviceArgument, precision)) {
       if (loaded.tokenizer().isEmpty()) {
         throw new UsageException("this model has no tokenizer, so there is nothing to talk with");
       }
@@ -103,6 +100,9 @@ final class ChatCommand implements Callable<Integer>, LessMemory {
             "this model has no chat template; name one with --template, or continue texts with"
                 + " hydra generate");
       }
+      int prefill = EngineLimits.prefillOn(loaded.model().placement().device());
+      EngineLimits limits =
+          new EngineLimits(1, 1, context, prefill, EngineLimits.DEFAULT.prefixBytes());
       PrintWriter out = spec.commandLine().getOut();
       PrintWriter err = spec.commandLine().getErr();
       try (EngineThread engine =

@@ -19,6 +19,15 @@ record ComponentTrial(String options, List<String> training, List<String> decodi
   private static final List<String> DECODED_ATTENTION =
       List.of("decode_attention.cu", "rotary_angles.cu");
 
+  private static final String WINDOW = "window_attention.cu";
+  private static final String WINDOW_BACKWARD = "window_attention_backward.cu";
+
+  /** The major compute capability of the only devices that some programs are for. */
+  static final int HOPPER_MAJOR = 9;
+
+  /** These programs. */
+  static final Set<String> HOPPER = Set.of(WINDOW, WINDOW_BACKWARD);
+
   /** By type. Those of others are tried with default options, whatever programs these run. */
   private static final Map<String, List<ComponentTrial>> KNOWN =
       Map.ofEntries(
@@ -40,7 +49,11 @@ record ComponentTrial(String options, List<String> training, List<String> decodi
                       "head-dim = 16, state = 16, inner = 1536",
                       List.of("ssd_forward.cu"),
                       List.of()))),
-          one("mamba", "", List.of("scan_forward.cu", "scan_backward.cu"), List.of()),
+          one(
+              "mamba",
+              "",
+              List.of("scan_forward.cu", "scan_ends.cu", "scan_backward.cu"),
+              List.of()),
           one(
               "gated-deltanet",
               "",
@@ -57,13 +70,22 @@ record ComponentTrial(String options, List<String> training, List<String> decodi
                   .map(part -> "delta_" + part + ".cu")
                   .toList(),
               List.of()),
-          one("full", "heads = 2", List.of("rotary_angles.cu"), DECODED_ATTENTION),
+          one(
+              "full",
+              "heads = 2, head-dim = 64",
+              List.of("rotary_angles.cu", WINDOW, WINDOW_BACKWARD),
+              DECODED_ATTENTION),
           one(
               "sparse-global",
-              "heads = 2, window = 16, global-every = 8",
-              List.of("strided_attention.cu", "strided_attention_backward.cu"),
+              "heads = 2, window = 16, global-every = 8, head-dim = 64",
+              List.of(
+                  "strided_attention.cu", "strided_attention_backward.cu", WINDOW, WINDOW_BACKWARD),
               DECODED_ATTENTION),
-          one("sliding-window", "heads = 2, window = 16", List.of(), DECODED_ATTENTION),
+          one(
+              "sliding-window",
+              "heads = 2, window = 16, head-dim = 64",
+              List.of(WINDOW, WINDOW_BACKWARD),
+              DECODED_ATTENTION),
           one("moe", "", List.of("expert_rows.cu"), List.of("expert_tokens.cu")),
           one("swiglu", "", List.of("gated_activation.cu"), List.of("few_gated_rows.cu")),
           one("topk", "", List.of("expert_choice.cu"), List.of("expert_choice.cu")),

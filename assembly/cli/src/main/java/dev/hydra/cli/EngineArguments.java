@@ -43,14 +43,19 @@ final class EngineArguments {
               + " (default: ${DEFAULT-VALUE}).")
   private int prefixes = (int) (EngineLimits.DEFAULT.prefixBytes() >> 20);
 
-  /** The bounds of an engine on a device. */
-  EngineLimits limits(Device device) {
-    int read = prefill == null ? EngineLimits.prefillOn(device) : prefill;
-    if (sessions < 1 || waiting < 0 || context < 1 || read < 1 || prefixes < 0) {
+  /** Refuses what is no bound, before anything is read. */
+  void check() {
+    boolean reads = prefill == null || prefill >= 1;
+    if (sessions < 1 || waiting < 0 || context < 1 || !reads || prefixes < 0) {
       throw new UsageException(
           "--max-sessions, --max-context and --prefill must be at least 1, --max-waiting and"
               + " --prefix-cache at least 0");
     }
+  }
+
+  /** The bounds of an engine on a device. */
+  EngineLimits limits(Device device) {
+    int read = prefill == null ? EngineLimits.prefillOn(device) : prefill;
     return new EngineLimits(sessions, waiting, context, read, (long) prefixes << 20);
   }
 }

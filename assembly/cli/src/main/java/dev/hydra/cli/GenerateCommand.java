@@ -14,9 +14,11 @@ import dev.hydra.inference.Request;
 import dev.hydra.inference.Sampling;
 import dev.hydra.inference.TextGenerator;
 import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.DeviceStart;
 import dev.hydra.trainer.run.Checkpoint;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -92,6 +94,13 @@ final class GenerateCommand implements Callable<Integer>, LessMemory {
       throw new UsageException("--max-tokens must be at least 0");
     }
     Sampling sampling = samplingArguments.sampling();
+    try (DeviceStart starting = deviceArgument.begin()) {
+      return generate(sampling);
+    }
+  }
+
+  /** Reads all that needs no LibTorch first, as the device is being started. */
+  private int generate(Sampling sampling) throws IOException {
     Checkpoint checkpoint = folder.checkpoint();
     Config config = folder.config(checkpoint);
     Optional<Tokenizer> tokenizer = ModelFolder.tokenizer(checkpoint, config, plugins.registry());
@@ -149,7 +158,9 @@ final class GenerateCommand implements Callable<Integer>, LessMemory {
       if (echo && !json) {
         Arrays.stream(prompt).forEach(output::accept);
       }
-      this.speed = new GenerationSpeed(System::nanoTime);
+      this.speed =
+          new GenerationSpeed(
+              System::nanoTime, () -> ManagementFactory.getRuntimeMXBean().getUptime());
     }
 
     /** Takes a token; says whether anybody still reads. */

@@ -1,5 +1,8 @@
 package dev.hydra.cli;
 
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import picocli.AutoComplete.GenerateCompletion;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -20,30 +23,52 @@ import picocli.CommandLine.ScopeType;
       "1:failed",
       "2:wrong use or configuration",
       "130:interrupted (143: terminated), after writing a checkpoint"
-    },
-    subcommands = {
-      TrainCommand.class,
-      EvalCommand.class,
-      CompareCommand.class,
-      ReportCommand.class,
-      WatchCommand.class,
-      ExperimentCommand.class,
-      GenerateCommand.class,
-      ChatCommand.class,
-      ServeCommand.class,
-      ScoreCommand.class,
-      InspectCommand.class,
-      TokenizerCommand.class,
-      ImportCommand.class,
-      ExportCommand.class,
-      ConfigCommand.class,
-      PluginsCommand.class,
-      BenchCommand.class,
-      DoctorCommand.class,
-      GenerateCompletion.class,
-      HelpCommand.class
     })
 final class HydraCommand extends CommandGroup {
+  private static final List<Class<?>> ALL =
+      List.of(
+          TrainCommand.class,
+          EvalCommand.class,
+          CompareCommand.class,
+          ReportCommand.class,
+          WatchCommand.class,
+          ExperimentCommand.class,
+          GenerateCommand.class,
+          ChatCommand.class,
+          ServeCommand.class,
+          ScoreCommand.class,
+          InspectCommand.class,
+          TokenizerCommand.class,
+          ImportCommand.class,
+          ExportCommand.class,
+          ConfigCommand.class,
+          PluginsCommand.class,
+          BenchCommand.class,
+          DoctorCommand.class,
+          GenerateCompletion.class,
+          HelpCommand.class);
+
+  /** Those that print what they find in the others. */
+  private static final Set<Class<?>> LOOKING_AROUND =
+      Set.of(GenerateCompletion.class, HelpCommand.class);
+
+  /**
+   * Returns the commands that arguments can mean. To prepare one takes time, for its options are
+   * found by reflection, so it is the one that the first argument names, if there is such a one.
+   */
+  static List<Class<?>> meantBy(String... arguments) {
+    Optional<Class<?>> first =
+        ALL.stream()
+            .filter(each -> arguments.length > 0 && name(each).equals(arguments[0]))
+            .filter(each -> !LOOKING_AROUND.contains(each))
+            .findFirst();
+    return first.<List<Class<?>>>map(List::of).orElse(ALL);
+  }
+
+  private static String name(Class<?> command) {
+    return command.getAnnotation(Command.class).name();
+  }
+
   /** Set by bin/hydra, as LibTorch must know before it is loaded. */
   @Option(
       names = "--threads",

@@ -7,6 +7,7 @@ import dev.hydra.api.Registration;
 import dev.hydra.composer.model.Components;
 import dev.hydra.inference.GreedyTrial;
 import dev.hydra.libtorch.kernels.CompiledKernel;
+import dev.hydra.libtorch.kernels.Gpu;
 import dev.hydra.libtorch.kernels.KernelLaunches;
 import dev.hydra.libtorch.kernels.KernelTrial;
 import dev.hydra.libtorch.nn.FusedTrials;
@@ -21,6 +22,9 @@ import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Compiles and runs the CUDA kernels of all components that there are, and of what they share, and
@@ -128,11 +132,19 @@ final class KernelDoctor {
       return "not tried, as it needs options (" + e.getMessage() + "); plugins verify takes some";
     }
     return KernelLaunches.demand(
-        programs,
+        programs.stream().filter(this::runs).toList(),
         () -> {
           comparison.of(conformance).run();
           return "agree with float64 on the CPU";
         });
+  }
+
+  /** Says whether a program is for this device. */
+  private boolean runs(String program) {
+    try (Tensor there = torch.empty(1).to(device, ScalarType.Float)) {
+      return !ComponentTrial.HOPPER.contains(program)
+          || Gpu.of(there).major() == ComponentTrial.HOPPER_MAJOR;
+    }
   }
 
   /** The checks of a component, of a size that its kernels take. */

@@ -40,7 +40,7 @@ record LoadedModel(
     GenerationSettings settings)
     implements AutoCloseable {
   /**
-   * Reads a model.
+   * Reads a model; all that needs no LibTorch first, as the device may still be starting.
    *
    * @param template a file with its chat template, in place of its own
    * @param averages whether its weights are to be their averages
@@ -51,16 +51,18 @@ record LoadedModel(
       @Nullable Path template,
       AveragesOption averages,
       PluginJars plugins,
-      Device device,
-      ScalarType type)
+      DeviceArgument device,
+      PrecisionArgument precision)
       throws IOException {
     Checkpoint checkpoint = ModelFolder.checkpoint(folder);
     Config config = ModelFolder.config(checkpoint, overrides);
     Optional<Tokenizer> tokenizer = ModelFolder.tokenizer(checkpoint, config, plugins.registry());
     Optional<ChatTemplate> chat = ChatFiles.found(checkpoint.folder(), template);
     GenerationSettings settings = GenerationSettings.read(ConfigFiles.part(config, "generation"));
+    Device started = device.device();
+    ScalarType type = precision.on(started);
     Model model =
-        ModelFolder.load(checkpoint, averages.of(checkpoint), config, plugins, device, type);
+        ModelFolder.load(checkpoint, averages.of(checkpoint), config, plugins, started, type);
     try {
       NotFiniteException.checkWeights(model);
     } catch (RuntimeException e) {

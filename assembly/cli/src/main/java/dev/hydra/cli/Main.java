@@ -33,15 +33,18 @@ public final class Main {
         new OutputStreamWriter(
             new BufferedOutputStream(new FileOutputStream(FileDescriptor.out)),
             StandardCharsets.UTF_8);
-    CommandLine line = commandLine(commands, out);
+    CommandLine line = commandLine(commands, out, arguments);
     line.setErr(new PrintWriter(System.err, true, StandardCharsets.UTF_8));
     return line.execute(arguments);
   }
 
-  /** Makes the command line, which prints to {@code out}. */
-  static CommandLine commandLine(Commands commands, Writer out) {
+  /** Makes the command line for some arguments, which prints to {@code out}. */
+  static CommandLine commandLine(Commands commands, Writer out, String... arguments) {
     Locale.setDefault(Locale.ROOT); // the same figures and names everywhere
     CommandLine line = new CommandLine(new HydraCommand(), commands);
+    for (Class<?> each : HydraCommand.meantBy(arguments)) {
+      line.addSubcommand(each);
+    }
     line.setCaseInsensitiveEnumValuesAllowed(true);
     line.setExpandAtFiles(false); // a prompt may begin with @
     line.registerConverter(Path.class, Main::path);

@@ -12,6 +12,7 @@ import dev.hydra.inference.NotFiniteException;
 import dev.hydra.inference.SequenceScorer;
 import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.DeviceStart;
 import dev.hydra.trainer.run.Checkpoint;
 import dev.hydra.trainer.run.TrainerSettings;
 import java.io.IOException;
@@ -74,6 +75,13 @@ final class ScoreCommand implements Callable<Integer>, LessMemory {
   @Override
   public Integer call() throws IOException {
     int[][] sequences = sequences();
+    try (DeviceStart starting = deviceArgument.begin()) {
+      return score(sequences);
+    }
+  }
+
+  /** Reads all that needs no LibTorch first, as the device is being started. */
+  private int score(int[][] sequences) throws IOException {
     Checkpoint checkpoint = folder.checkpoint();
     Config config = folder.config(checkpoint);
     Device device = deviceArgument.device();

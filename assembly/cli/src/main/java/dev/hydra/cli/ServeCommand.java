@@ -10,6 +10,7 @@ import dev.hydra.composer.model.ModelComposition;
 import dev.hydra.inference.EngineLimits;
 import dev.hydra.inference.EngineThread;
 import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.DeviceStart;
 import dev.hydra.serve.ApiServer;
 import dev.hydra.serve.SendTimeout;
 import dev.hydra.serve.ServedModel;
@@ -28,7 +29,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
-import org.bytedeco.pytorch.Device;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -134,14 +134,14 @@ final class ServeCommand implements Callable<Integer>, LessMemory {
     if (swaps.named() && named.size() > 1) {
       throw new UsageException("--swap-dir is for one model; serve one only, or leave it out");
     }
-    Device device = deviceArgument.device();
-    EngineLimits limits = engine.limits(device);
+    engine.check();
     Deque<AutoCloseable> open = new ArrayDeque<>();
-    try (Interrupt interrupt = new Interrupt()) {
+    try (DeviceStart starting = deviceArgument.begin();
+        Interrupt interrupt = new Interrupt()) {
       try {
         List<ServedModel> models = new ArrayList<>();
         for (Map.Entry<String, Path> each : named.entrySet()) {
-          models.add(served(each.getKey(), each.getValue(), limits, device, open));
+          models.add(served(each.getKey(), each.getValue(), open));
         }
         serve(settings, models, interrupt);
         interrupt.safe();
@@ -152,13 +152,12 @@ final class ServeCommand implements Callable<Integer>, LessMemory {
     return 0;
   }
 
-  private ServedModel served(
-      String name, Path folder, EngineLimits limits, Device device, Deque<AutoCloseable> open)
+  private ServedModel served(String name, Path folder, Deque<AutoCloseable> open)
       throws IOException {
     LoadedModel loaded =
-        LoadedModel.read(
-            folder, overrides, template, averages, plugins, device, precision.on(device));
+        LoadedModel.read(folder, overrides, template, averages, plugins, deviceArgument, precision);
     open.push(loaded);
+    EngineLimits limits = engine.limits(loaded.model().placement().device());
     SwappableModel swappable = swaps.open(loaded.model(), loaded.config(), plugins, spec);
     if (swappable != null) {
       open.push(swappable);

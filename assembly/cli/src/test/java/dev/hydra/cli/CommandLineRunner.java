@@ -7,6 +7,7 @@ import dev.hydra.cli.plugins.FixedPlugins;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.io.Writer;
+import java.util.Arrays;
 import picocli.CommandLine;
 
 /** Runs commands as {@code bin/hydra} does, in this process and with the plugins of the tests. */
@@ -51,13 +52,11 @@ public final class CommandLineRunner {
             warning -> {
               throw new AssertionError(warning);
             });
+    String[] texts = Arrays.stream(arguments).map(Object::toString).toArray(String[]::new);
     CommandLine line =
-        Main.commandLine(new Commands(new FixedPlugins(plugins), NativeFiles.unchecked()), out);
+        Main.commandLine(
+            new Commands(new FixedPlugins(plugins), NativeFiles.unchecked()), out, texts);
     line.setErr(err);
-    String[] texts = new String[arguments.length];
-    for (int i = 0; i < texts.length; i++) {
-      texts[i] = arguments[i].toString();
-    }
     return line.execute(texts);
   }
 }

@@ -305,7 +305,9 @@ class TrainedModelTest {
     var outcome = run(generate).done();
     assertThat(outcome.out()).startsWith("one two");
     assertThat(outcome.err())
-        .matches("5 tokens, the first after [0-9.]+ s, then [0-9.,]+ tokens/s\n");
+        .matches(
+            "5 tokens, the first after [0-9.]+ s \\([0-9.]+ s after the program's start\\),"
+                + " then [0-9.,]+ tokens/s\n");
     assertThat(generated("", "-p", "one")).doesNotContainKey("prompt");
     assertThat(json("generate", "--model", run, "-p", "one", "-n", "1", "--json", "--echo"))
         .containsEntry("prompt", List.of(111, 110, 101));

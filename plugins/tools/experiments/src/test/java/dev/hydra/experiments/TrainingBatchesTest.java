@@ -20,7 +20,7 @@ class TrainingBatchesTest {
   private static final int SEED = 3;
 
   /** Reads as many random tokens as the condition has, and asks for the last. */
-  private record Lengths(int... lengths) implements Task {
+  private record Lengths(List<Integer> lengths) implements Task {
     @Override
     public List<String> vocabulary() {
       return List.of("0", "1", "2", "3", "4", "5", "6", "7");
@@ -39,7 +39,7 @@ class TrainingBatchesTest {
     public Example example(int condition, SplittableRandom random) {
       Example.Builder example = new Example.Builder();
       int token = 0;
-      for (int i = 0; i < lengths[condition]; i++) {
+      for (int i = 0; i < lengths.get(condition); i++) {
         token = random.nextInt(8);
         example.read(token);
       }
@@ -54,7 +54,10 @@ class TrainingBatchesTest {
   private static Examples examples(Budget budget) {
     return new Examples(
         new StudyTask(
-            "lengths", ConfigFactory.empty(), PluginId.of("test", "1"), new Lengths(6, 24)),
+            "lengths",
+            ConfigFactory.empty(),
+            PluginId.of("test", "1"),
+            new Lengths(List.of(6, 24))),
         budget);
   }
 
@@ -74,7 +77,7 @@ class TrainingBatchesTest {
                     .containsExactly(new ExampleBatch(rows, 24).labelled()));
       }
     }
-    assertEquals(STEPS * 4 * 24, TrainingBatches.tokens(examples, budget, STEPS));
+    assertEquals(STEPS * 4L * 24, TrainingBatches.tokens(examples, budget, STEPS));
   }
 
   @Test
@@ -88,6 +91,6 @@ class TrainingBatchesTest {
             () -> assertThat(Tensors.sizes(batches.next())).containsExactly(2L, 4L, length + 1L));
       }
     }
-    assertEquals((3 * 6 + 2 * 24) * 4, TrainingBatches.tokens(examples, budget, STEPS));
+    assertEquals((3 * 6 + 2 * 24) * 4L, TrainingBatches.tokens(examples, budget, STEPS));
   }
 }

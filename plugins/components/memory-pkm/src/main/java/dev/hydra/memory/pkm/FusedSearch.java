@@ -17,7 +17,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  */
 final class FusedSearch extends CustomFunction {
   private static final KernelSet KERNELS =
-      KernelSet.of(KernelSource.of(FusedSearch.class, "pkm_search.cu"));
+      KernelSet.of(KernelSource.of(FusedSearch.class, "dependent_launch.cu", "pkm_search.cu"));
 
   /** What a warp can hold. */
   private static final long MOST_KEYS = 1024;

@@ -47,9 +47,12 @@ __device__ __forceinline__ void add(float4& sum, float weight, float4 value) {
   sum.w += weight * value.w;
 }
 
+extern "C" __device__ const int pkm_read_waits = 1;
+
 // Launch: grid (tokens / TOGETHER, rounded up), THREADS threads.
 extern "C" __global__ void __launch_bounds__(THREADS) pkm_read(
     const float* table, const Long* rows, const float* weights, Element* out, Long tokens) {
+  wait_for_prerequisites();
   Long token = (Long)blockIdx.x * TOGETHER + threadIdx.x / VECTORS;
   if (token >= tokens) return;
   int column = threadIdx.x % VECTORS * 4;

@@ -72,8 +72,11 @@ __device__ __forceinline__ void best_keys(const float* scores, int lane, unsigne
   }
 }
 
+extern "C" __device__ const int pkm_search_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(32 * WARPS) pkm_search(
     const float* scores, Long* rows, float* weights, Long tokens, Long heads) {
+  wait_for_prerequisites();
   int lane = threadIdx.x & 31;
   Long query = (Long)blockIdx.x * WARPS + (threadIdx.x >> 5);
   if (query >= tokens * heads) return;

@@ -8,6 +8,7 @@ import dev.hydra.libtorch.nn.FusedTokenGate;
 import dev.hydra.libtorch.nn.Linear;
 import dev.hydra.libtorch.nn.Norms;
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.List;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
@@ -126,7 +127,7 @@ final class SlotReader {
   }
 
   private FusedTokenGate.Gated gated(Tensor x, Tensor read) {
-    return FusedTokenGate.compute(x, gate, gateBias, read, 1, null)
+    return FusedTokenGate.compute(x, gate, gateBias, read, 1, null, List.of())
         .orElseGet(
             () -> {
               Tensor open = Tensors.linear(x, gate, gateBias).sigmoid();

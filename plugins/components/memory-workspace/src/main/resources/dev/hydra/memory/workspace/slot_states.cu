@@ -29,10 +29,12 @@ struct Step {
   bool anew[COUNT];
 };
 
+extern "C" __device__ const int slot_states_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(THREADS) slot_states(
-    const float* __restrict__ content, const float* __restrict__ gate,
-    const float* __restrict__ initial, const unsigned char* __restrict__ first,
+    const float* content, const float* gate, const float* initial, const unsigned char* first,
     float* __restrict__ states, Long elements, int chunks, int slots) {
+  wait_for_prerequisites();
   constexpr int AHEAD = FORWARD_AHEAD;
   Long element = (Long)blockIdx.x * THREADS + threadIdx.x;
   if (element >= elements) return;

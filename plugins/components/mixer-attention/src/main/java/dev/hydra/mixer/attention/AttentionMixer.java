@@ -100,7 +100,8 @@ final class AttentionMixer implements Mixer {
       }
       if (starts.isEmpty()
           && pattern.isFull(kept.position(), x.time())
-          && !Attention.isUnordered(x.q())) {
+          && !Attention.isUnordered(x.q())
+          && WindowKernels.of(attention, pattern.window(), x).isEmpty()) {
         return Attention.causal(x, attention.scale());
       }
     }
@@ -109,7 +110,8 @@ final class AttentionMixer implements Mixer {
     if (fused.isPresent()) {
       return fused.get().run(x);
     }
-    LocalAttention local = LocalAttention.of(attention, pattern.window(), x.q(), starts);
+    LocalAttention local =
+        LocalAttention.of(attention, pattern.window(), x.fromKey(kept.globals()), starts);
     BlockPlan plan = BlockPlan.of(pattern, kept.position(), x.time());
     boolean granted = plan.globals() > 0;
     return MergedAttention.run(

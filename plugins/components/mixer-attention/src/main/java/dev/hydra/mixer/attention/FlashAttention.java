@@ -9,9 +9,10 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * A window by LibTorch's FlashAttention-2 kernels (arXiv 2307.08691) on CUDA. They skip what lies
- * outside the window; {@link BlockedAttention} is the plain twin. Their backward adds up the
- * gradients of queries by atomics, in no fixed order, but where {@link Determinism} is wanted.
+ * A window by LibTorch's FlashAttention-2 kernels (arXiv 2307.08691) on CUDA, where {@link
+ * WindowKernels} cannot be used. They skip what lies outside the window; {@link BlockedAttention}
+ * is the plain twin. Their backward adds up the gradients of queries by atomics, in no fixed order,
+ * but where {@link Determinism} is wanted.
  *
  * @param window positions that a query sees, its own included
  */

@@ -19,11 +19,18 @@ interface LocalAttention {
   /** The gradients that come through this part. */
   Qkv backward(Qkv x, Optional<Tensor> starts, Upstream upstream);
 
-  /** The fused kernel where it can do what is asked, else its plain twin. */
-  static LocalAttention of(
-      DenseAttention dense, long window, Tensor queries, Optional<Tensor> starts) {
-    return starts.isEmpty() && dense.softCap().isEmpty() && FlashAttention.takes(queries)
-        ? new FlashAttention(dense.scale(), window)
-        : new BlockedAttention(dense, window);
+  /**
+   * The fastest kernels that can do what is asked, else their plain twin.
+   *
+   * @param x what it is to attend to
+   */
+  static LocalAttention of(DenseAttention dense, long window, Qkv x, Optional<Tensor> starts) {
+    return WindowKernels.of(dense, window, x)
+        .<LocalAttention>map(kernels -> kernels)
+        .orElseGet(
+            () ->
+                starts.isEmpty() && dense.softCap().isEmpty() && FlashAttention.takes(x.q())
+                    ? new FlashAttention(dense.scale(), window)
+                    : new BlockedAttention(dense, window));
   }
 }

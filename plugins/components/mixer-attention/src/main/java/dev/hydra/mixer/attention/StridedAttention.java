@@ -5,15 +5,15 @@ import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * A window, strided positions and the first one on CUDA: FlashAttention for the window, from which
- * {@link StridedKernels} go on. Its twin is {@link MergedAttention} with {@link GlobalAttention},
- * which does everything else: packed documents, kept keys, heads of other sizes.
+ * A window, strided positions and the first one on CUDA: a fused {@link LocalAttention} for the
+ * window, from which {@link StridedKernels} go on. Its twin is {@link MergedAttention} with {@link
+ * GlobalAttention}, which does everything else: packed documents, kept keys, heads of other sizes.
  */
 final class StridedAttention extends CustomFunction {
-  private final FlashAttention window;
+  private final LocalAttention window;
   private final StridedKernels kernels;
 
-  private StridedAttention(FlashAttention window, StridedKernels kernels) {
+  private StridedAttention(LocalAttention window, StridedKernels kernels) {
     this.window = window;
     this.kernels = kernels;
   }
@@ -43,7 +43,7 @@ final class StridedAttention extends CustomFunction {
         .map(
             kernels ->
                 new StridedAttention(
-                    new FlashAttention(attention.scale(), pattern.window()), kernels));
+                    LocalAttention.of(attention, pattern.window(), x, starts), kernels));
   }
 
   /** Attends: [batch, time, heads, headDim]. */

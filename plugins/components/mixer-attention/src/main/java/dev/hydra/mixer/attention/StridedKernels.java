@@ -45,6 +45,7 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
     return KernelSource.of(
         StridedKernels.class,
         "primitives.cu",
+        "dependent_launch.cu",
         "vectors.cu",
         "tensor_cores.cu",
         "strided_tiles.cu",

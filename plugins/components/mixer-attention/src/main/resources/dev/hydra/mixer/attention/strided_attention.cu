@@ -3,11 +3,15 @@
 // Launch: grid ((time - window) / TILE, rounded up; heads; batch), 128 threads.
 //
 //   out, lse  first the window's, then the whole's
+
+extern "C" __device__ const int strided_attention_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(THREADS) strided_attention(
-    const bf16* __restrict__ q, Long q_batch, Long q_time, Long q_head, const bf16* __restrict__ k,
-    Long k_batch, Long k_time, Long k_head, const bf16* __restrict__ v, Long v_batch, Long v_time,
-    Long v_head, bf16* __restrict__ out, float* __restrict__ lse, int time, int heads, int shared,
-    int window, int every, int globals, float scale) {
+    const bf16* q, Long q_batch, Long q_time, Long q_head, const bf16* k, Long k_batch, Long k_time,
+    Long k_head, const bf16* v, Long v_batch, Long v_time, Long v_head, bf16* __restrict__ out,
+    float* __restrict__ lse, int time, int heads, int shared, int window, int every, int globals,
+    float scale) {
+  wait_for_prerequisites();
   __shared__ __align__(16) Tile key_tile;
   __shared__ __align__(16) Tile value_tile;
   Long head = blockIdx.y, batch = blockIdx.z;

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.libtorch.autograd.Backward;
+import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.Handles;
 import java.util.Optional;
@@ -13,6 +14,8 @@ import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
@@ -27,6 +30,19 @@ class FlashAttentionTest {
 
   /** bfloat16 keeps 8 bits; the kernels round probabilities and results. */
   private static final double TOLERANCE = 0.02;
+
+  private KernelMode.Setting plain = () -> {};
+
+  /** Else Hopper has kernels of this project. */
+  @BeforeEach
+  void setUp() {
+    plain = KernelMode.PLAIN.set();
+  }
+
+  @AfterEach
+  void tearDown() {
+    plain.close();
+  }
 
   private static Tensor moved(Tensor tensor, ScalarType type) {
     return tensor.detach().to(new Device("cuda"), type).set_requires_grad(true);
@@ -59,7 +75,7 @@ class FlashAttentionTest {
     try (PointerScope scope = new PointerScope()) {
       Qkv fused = inputs(time, before + time, heads, kvHeads, headDim);
       assertInstanceOf(
-          FlashAttention.class, LocalAttention.of(dense(), window, fused.q(), Optional.empty()));
+          FlashAttention.class, LocalAttention.of(dense(), window, fused, Optional.empty()));
       compare(SparsePattern.local(window), fused);
     }
   }

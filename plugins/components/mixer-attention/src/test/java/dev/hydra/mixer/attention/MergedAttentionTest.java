@@ -133,7 +133,7 @@ class MergedAttentionTest {
     return MergedAttention.run(
         x,
         0,
-        LocalAttention.of(dense, pattern.window(), x.q(), starts),
+        LocalAttention.of(dense, pattern.window(), x, starts),
         starts,
         granted ? Optional.of(new GlobalAttention(dense, plan)) : Optional.empty(),
         granted ? Optional.of(BlockIndex.of(plan, starts, x.q())) : Optional.empty());

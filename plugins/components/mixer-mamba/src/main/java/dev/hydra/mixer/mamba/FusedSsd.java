@@ -66,7 +66,12 @@ final class FusedSsd extends CustomFunction {
     return KernelSource.of(
         FusedSsd.class,
         Stream.concat(
-                Stream.of("primitives.cu", "tensor_cores.cu", "tiles.cu", "chunk_documents.cu"),
+                Stream.of(
+                    "primitives.cu",
+                    "dependent_launch.cu",
+                    "tensor_cores.cu",
+                    "tiles.cu",
+                    "chunk_documents.cu"),
                 Stream.concat(Stream.of("tiles", "wide"), Stream.of(parts))
                     .map(part -> "ssd_" + part + ".cu"))
             .toArray(String[]::new));

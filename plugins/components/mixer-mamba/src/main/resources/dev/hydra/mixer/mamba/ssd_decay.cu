@@ -31,10 +31,13 @@ __device__ __forceinline__ void put_all(float* to, const float (&v)[PER_LANE]) {
 #endif
 }
 
+extern "C" __device__ const int ssd_decay_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(STEP_WARPS * 32) ssd_decay(
     const StepElement* dt, Long dt_batch, Long dt_time, const float* decay_log,
     const float* bias, const Long* documents, float dt_min, float dt_max, float* step, float* logs,
     float* from_start, float* to_end, float* total, int* first, Long time, Long heads) {
+  wait_for_prerequisites();
   __shared__ float steps[GROUP][Q + 1];
 #if DOCUMENTS
   __shared__ int start[Q];

@@ -57,6 +57,8 @@ __device__ __forceinline__ void add_products(
 }  // namespace forward
 extern "C" __device__ const int ssd_scores_bytes = 2 * forward::Projection::BYTES;
 extern "C" __device__ const int ssd_forward_bytes = forward::BYTES;
+extern "C" __device__ const int ssd_scores_waits = 1;
+extern "C" __device__ const int ssd_forward_waits = 1;
 
 // C B^T of each chunk and group, in the layout of operands: lane l of block (i, j) at index
 // (i (i + 1) / 2 + j) * PARTS * 32 + part * 32 + l, 16 bytes each.
@@ -69,6 +71,7 @@ extern "C" __device__ const int ssd_forward_bytes = forward::BYTES;
 extern "C" __global__ void __launch_bounds__(THREADS) ssd_scores(
     const Element* b, Long b_batch, Long b_time, Long b_group, const Element* c, Long c_batch,
     Long c_time, Long c_group, uint4* scores, Long time) {
+  wait_for_prerequisites();
   using namespace forward;
   int thread = threadIdx.x;
   int lane = thread & 31;
@@ -127,6 +130,7 @@ extern "C" __global__ void __launch_bounds__(2 * THREADS, 1) ssd_forward(
     const int* first, const uint4* scores, const float* skip, const float* initial, Element* y,
     Long y_batch, Long y_time, Long y_head, float* last, Long time, Long chunks,
     Long shared) {
+  wait_for_prerequisites();
   using namespace forward;
   int lane = threadIdx.x & 31;
   int warp = strip_of(threadIdx.x / 32 % ROWS);

@@ -30,6 +30,7 @@ constexpr int STAGE = Values::BYTES + State::BYTES + 2 * Q * 4;
 constexpr int BYTES = SLACK + Projection::BYTES + larger(2 * STAGE, Projection::BYTES);
 }  // namespace output
 extern "C" __device__ const int ssd_output_bytes = output::BYTES;
+extern "C" __device__ const int ssd_output_waits = 1;
 
 extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_output(
     const Element* x, Long x_batch, Long x_time, Long x_head, const Element* b, Long b_batch,
@@ -37,6 +38,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_output(
     const float* step, const float* logs, const int* first, const Element* states,
     const float* skip, Element* y, Long y_batch, Long y_time, Long y_head, Long time, Long heads,
     Long shared, Long splits) {
+  wait_for_prerequisites();
   using namespace output;
   int thread = threadIdx.x;
   int lane = thread & 31;

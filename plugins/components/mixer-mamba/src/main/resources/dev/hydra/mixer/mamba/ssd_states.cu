@@ -40,6 +40,7 @@ __device__ __forceinline__ void weigh(Operand& a, float2 near, float2 far) {
 }
 }  // namespace chunk_states
 extern "C" __device__ const int ssd_chunk_states_bytes = chunk_states::BYTES;
+extern "C" __device__ const int ssd_chunk_states_waits = 1;
 
 // A block takes one chunk and, in turn, heads of one group: k stays where it is over all of them.
 //
@@ -55,6 +56,7 @@ extern "C" __global__ void __launch_bounds__(chunk_states::WORKERS, 1) ssd_chunk
     const Element* v, Long v_batch, Long v_time, Long v_head, const Element* k, Long k_batch,
     Long k_time, Long k_group, const float* weight, Element* states, Long time, Long heads,
     Long shared, Long splits) {
+  wait_for_prerequisites();
   using namespace chunk_states;
   int thread = threadIdx.x;
   int lane = thread & 31;
@@ -205,6 +207,8 @@ __device__ __forceinline__ uint4 pack(const float (&v)[LENGTH]) {
 }
 }  // namespace pass_states
 
+extern "C" __device__ const int ssd_pass_states_waits = 1;
+
 // Launch: grid (ceil(HEAD_DIM * STATE / (16 bytes of Element) / 256), heads, batch), 256 threads, no dynamic
 // shared memory.
 //
@@ -215,6 +219,7 @@ __device__ __forceinline__ uint4 pack(const float (&v)[LENGTH]) {
 //   backward 0 or 1
 extern "C" __global__ void __launch_bounds__(256) ssd_pass_states(
     Element* states, const float* total, const float* initial, float* last, Long chunks, Long backward) {
+  wait_for_prerequisites();
   using namespace pass_states;
   int own = (blockIdx.x * WORKERS + threadIdx.x) * LENGTH;
   if (own >= P * N) return;

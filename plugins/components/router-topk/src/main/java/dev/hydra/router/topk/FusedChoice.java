@@ -22,7 +22,12 @@ import org.jspecify.annotations.Nullable;
 final class FusedChoice extends CustomFunction {
   private static final KernelSet KERNELS =
       KernelSet.of(
-          KernelSource.of(FusedChoice.class, "primitives.cu", "expert_row.cu", "expert_choice.cu"));
+          KernelSource.of(
+              FusedChoice.class,
+              "primitives.cu",
+              "dependent_launch.cu",
+              "expert_row.cu",
+              "expert_choice.cu"));
 
   private static final int THREADS = 1024;
   private static final int WARP = 32;

@@ -26,7 +26,11 @@ final class FusedChunkLogits extends CustomFunction {
   private static final KernelSet KERNELS =
       KernelSet.of(
           KernelSource.of(
-              FusedChunkLogits.class, "primitives.cu", "vectors.cu", "chunk_logits.cu"));
+              FusedChunkLogits.class,
+              "primitives.cu",
+              "dependent_launch.cu",
+              "vectors.cu",
+              "chunk_logits.cu"));
 
   /** Threads of a block, and what its shared memory holds. */
   private static final int THREADS = 512;

@@ -18,11 +18,14 @@ constexpr int ACROSS = LANES * VECTOR;
 constexpr int BURST = 8;  // loads of a thread on their way at once
 static_assert(LANES * PARTS <= THREADS && ACROSS * ITEMS <= 8192, "see FusedChunkLogits");
 
+extern "C" __device__ const int chunk_logits_waits = 1;
+
 // Launch: batch * chunks blocks of 512 threads.
 extern "C" __global__ void __launch_bounds__(THREADS, 2) chunk_logits(
-    const Element* __restrict__ x, Long x_batch, Long x_time, const float* __restrict__ weight,
+    const Element* x, Long x_batch, Long x_time, const float* weight,
     float* __restrict__ summary, float* __restrict__ logits, int chunk, int chunks, int width,
     int experts, int own) {
+  wait_for_prerequisites();
   __shared__ __align__(16) float parts[PARTS * ACROSS];
   __shared__ __align__(16) float row[ITEMS * ACROSS];
   int lane = threadIdx.x % LANES, part = threadIdx.x / LANES;

@@ -36,13 +36,16 @@ __device__ __forceinline__ void leave(
   }
 }
 
+extern "C" __device__ const int expert_choice_waits = 1;
+
 // Launch: blocks of 1024 threads. One leaves the losses; of several each leaves its row of
 // partials [blocks, TOTALS], for expert_losses.
 extern "C" __global__ void __launch_bounds__(THREADS, 1) expert_choice(
-    const float* __restrict__ logits, const float* __restrict__ bias, Long rows, int k, int sigmoid,
+    const float* logits, const float* bias, Long rows, int k, int sigmoid,
     int normalize, float balance_factor, float z_factor, Long* __restrict__ experts,
     float* __restrict__ weights, float* __restrict__ partials, float* __restrict__ counts,
     float* __restrict__ balance, float* __restrict__ z, float* __restrict__ entropy) {
+  wait_for_prerequisites();
   __shared__ float of_warps[WARPS][TOTALS];
   __shared__ float totals[TOTALS];
   int lane = threadIdx.x % LANES;
@@ -112,11 +115,14 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) expert_choice(
     leave(totals, rows, k, balance_factor, z_factor, counts, balance, z, entropy);
 }
 
+extern "C" __device__ const int expert_losses_waits = 1;
+
 // Launch: one block of 1024 threads.
 extern "C" __global__ void __launch_bounds__(THREADS, 1) expert_losses(
-    const float* __restrict__ partials, int blocks, Long rows, int k, float balance_factor,
+    const float* partials, int blocks, Long rows, int k, float balance_factor,
     float z_factor, float* __restrict__ counts, float* __restrict__ balance, float* __restrict__ z,
     float* __restrict__ entropy) {
+  wait_for_prerequisites();
   __shared__ float totals[TOTALS];
   if (threadIdx.x < TOTALS) {
     float sum = 0.f;

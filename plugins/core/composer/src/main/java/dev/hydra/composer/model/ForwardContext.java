@@ -1,5 +1,6 @@
 package dev.hydra.composer.model;
 
+import dev.hydra.libtorch.graphs.Branches;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
@@ -230,7 +231,12 @@ public final class ForwardContext implements AutoCloseable {
   /** Returns what components share under a name, made by the first who asks; detached. */
   Tensor shared(String name, Supplier<Tensor> maker) {
     return shared.computeIfAbsent(
-        name, made -> Scopes.own(Scopes.keep(() -> maker.get().detach())));
+        name,
+        made -> {
+          Tensor value = Scopes.own(Scopes.keep(() -> maker.get().detach()));
+          Branches.publish(); // a path beside this one may be the next who asks
+          return value;
+        });
   }
 
   /** Adds an auxiliary loss, summed with those of its name, unless the forward is over. */

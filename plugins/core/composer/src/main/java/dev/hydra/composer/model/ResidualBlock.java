@@ -6,6 +6,7 @@ import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.composer.spec.PathSpec;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.spec.Topology;
+import dev.hydra.libtorch.graphs.Branches;
 import dev.hydra.libtorch.nn.FusedTokenGate;
 import dev.hydra.libtorch.nn.GatedAddend;
 import dev.hydra.libtorch.nn.Norms;
@@ -14,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -95,8 +97,13 @@ final class ResidualBlock {
   private ResidualStream parallel(ResidualStream before, ForwardContext forward) {
     Norms.Summed summed = paths.get(0).norm().apply(before, normed, compute);
     ResidualStream stream = before.summed(summed.sum());
+    List<Supplier<Tensor>> outputs = new ArrayList<>();
     for (Path path : paths) {
-      stream = added(path, stream, summed.normed(), summed.cast(), forward);
+      outputs.add(() -> output(path, summed.cast(), forward));
+    }
+    outputs = Branches.beside(outputs);
+    for (int i = 0; i < paths.size(); i++) {
+      stream = added(paths.get(i), stream, summed.normed(), outputs.get(i).get(), forward);
     }
     return stream;
   }
@@ -106,19 +113,23 @@ final class ResidualBlock {
     for (Path path : paths) {
       Norms.Summed summed = path.norm().apply(stream, normed, compute);
       ResidualStream sum = stream.summed(summed.sum());
-      stream = added(path, sum, summed.normed(), summed.cast(), forward);
+      Tensor out = output(path, summed.cast(), forward);
+      stream = added(path, sum, summed.normed(), out, forward);
     }
     return stream;
   }
 
+  /** What the component of a path computes. */
+  private static Tensor output(Path path, Tensor input, ForwardContext forward) {
+    Tensor scaled = Tensors.scaled(input, path.inputScale());
+    return path.recompute() && forward.isTraining()
+        ? Recomputation.run(forward, again -> path.slot().forward(again, forward), scaled)
+        : path.slot().forward(scaled, forward);
+  }
+
   /** The stream with what a path adds to it. */
   private static ResidualStream added(
-      Path path, ResidualStream before, Tensor normed, Tensor input, ForwardContext forward) {
-    Tensor scaled = Tensors.scaled(input, path.inputScale());
-    Tensor out =
-        path.recompute() && forward.isTraining()
-            ? Recomputation.run(forward, again -> path.slot().forward(again, forward), scaled)
-            : path.slot().forward(scaled, forward);
+      Path path, ResidualStream before, Tensor normed, Tensor out, ForwardContext forward) {
     if (path.plain()) {
       return ResidualStream.of(before.total(), out);
     }
@@ -131,18 +142,20 @@ final class ResidualBlock {
         return before.with(gated.get());
       }
     }
-    Tensor sum = before.total();
+    ResidualStream base = before.withoutAddend();
     if (path.gate() instanceof Gate.Learned gate) {
       gate.charge(normed, pass);
     }
     if (path.gate() instanceof Gate.Learned gate && !path.growth().growing()) {
       Optional<FusedTokenGate.Gated> fused =
-          FusedTokenGate.compute(normed, gate.weight(), gate.bias(), out, path.scale(), sum);
+          FusedTokenGate.compute(
+              normed, gate.weight(), gate.bias(), out, path.scale(), base.sum(), base.gated());
       if (fused.isPresent()) {
         Gate.observe(fused.get().gates(), pass);
         return ResidualStream.of(fused.get().values());
       }
     }
+    Tensor sum = base.total();
     Tensor y = Tensors.scaled(Tensors.upcast(out), path.scale());
     Tensor gated = path.gate().apply(y, normed, pass);
     return ResidualStream.of(sum, path.growth().scaled(gated));

@@ -39,6 +39,11 @@ record ResidualStream(Tensor sum, Optional<Tensor> addend, List<GatedAddend> gat
     return addend.map(y -> before.add(Tensors.upcast(y))).orElse(before);
   }
 
+  /** Returns the stream to which nothing is still to be added but what gates let through. */
+  ResidualStream withoutAddend() {
+    return addend.isEmpty() ? this : of(total());
+  }
+
   /** Returns the stream with what gates let through added. */
   ResidualStream ungated() {
     return gated.isEmpty() ? this : of(total());
@@ -47,7 +52,7 @@ record ResidualStream(Tensor sum, Optional<Tensor> addend, List<GatedAddend> gat
   /** Returns the stream with one more addition, which a gate lets through. */
   ResidualStream with(GatedAddend next) {
     if (addend.isPresent()) {
-      return of(total()).with(next);
+      return withoutAddend().with(next);
     }
     List<GatedAddend> all = new ArrayList<>(gated);
     all.add(next);

@@ -25,6 +25,10 @@ class ResidualStreamTest {
     assertTrue(stream.addend().isEmpty(), "what a gate lets through comes behind the addend");
     assertEquals(1, stream.gated().size());
     assertArrayEquals(EVERYTHING, Tensors.numbers(stream.total()), 1e-12);
+    ResidualStream added = ResidualStream.of(sum, addend).withoutAddend();
+    assertTrue(added.addend().isEmpty());
+    assertArrayEquals(new double[] {11, 22}, Tensors.numbers(added.sum()), 1e-12);
+    assertEquals(stream, stream.withoutAddend(), "what gates let through still waits");
     ResidualStream ungated = stream.ungated();
     assertTrue(ungated.gated().isEmpty());
     assertArrayEquals(EVERYTHING, Tensors.numbers(ungated.total()), 1e-12);

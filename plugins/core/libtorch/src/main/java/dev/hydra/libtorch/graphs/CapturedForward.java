@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A computation over tokens without gradients, which on CUDA is captured as a graph at the third
  * run of one shape in a row: short ones take the host longer to issue than the device to compute.
- * Nothing of the model may change but what its parameters hold, unless it is {@linkplain #changed
- * said}.
+ * Parts that do not need each other run {@linkplain Branches beside each other}. Nothing of the
+ * model may change but what its parameters hold, unless it is {@linkplain #changed said}.
  */
 public final class CapturedForward implements AutoCloseable {
   /** Runs before a capture: libraries set themselves up at first use, which cannot be captured. */
@@ -31,7 +31,7 @@ public final class CapturedForward implements AutoCloseable {
   private final UnaryOperator<Tensor> work;
   private final BooleanSupplier wanted;
   private final Consumer<String> warned;
-  private @Nullable SideStream stream;
+  private @Nullable Branches branches;
   private @Nullable Captured captured;
   private @Nullable Tensor tokens;
   private int runs;
@@ -81,11 +81,11 @@ public final class CapturedForward implements AutoCloseable {
       changed();
       return issued(given.to(device, ScalarType.Long));
     }
-    if (stream == null) {
-      stream = new SideStream(device);
+    if (branches == null) {
+      branches = new Branches(device);
     }
-    SideStream side = stream;
-    return side.call(() -> on(side, given));
+    Branches own = branches;
+    return own.call(() -> on(own.trunk(), given));
   }
 
   private Tensor on(SideStream side, Tensor given) {
@@ -153,7 +153,7 @@ public final class CapturedForward implements AutoCloseable {
   @Override
   public void close() {
     changed();
-    Optional.ofNullable(stream).ifPresent(SideStream::close);
-    stream = null;
+    Optional.ofNullable(branches).ifPresent(Branches::close);
+    branches = null;
   }
 }

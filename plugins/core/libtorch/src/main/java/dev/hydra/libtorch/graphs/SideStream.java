@@ -42,14 +42,36 @@ public final class SideStream implements AutoCloseable {
 
   /** Runs work whose operators go to this stream, backward on LibTorch's thread included. */
   public <T> T call(Supplier<T> work) {
+    follow();
+    try {
+      return run(work);
+    } finally {
+      lead();
+    }
+  }
+
+  /** Lets this stream go on after all that the calling thread's stream has been given. */
+  void follow() {
+    try (CUDAStream current = torch_cuda.getCurrentCUDAStream(device)) {
+      order(current, stream);
+    }
+  }
+
+  /** Lets the calling thread's stream go on after all that this stream has been given. */
+  void lead() {
+    try (CUDAStream current = torch_cuda.getCurrentCUDAStream(device)) {
+      order(stream, current);
+    }
+  }
+
+  /** Runs work whose operators go to this stream, in no order with those of other streams. */
+  <T> T run(Supplier<T> work) {
     try (CUDAStream before = torch_cuda.getCurrentCUDAStream(device)) {
-      order(before, stream);
       torch_cuda.setCurrentCUDAStream(stream);
       try {
         return work.get();
       } finally {
         torch_cuda.setCurrentCUDAStream(before);
-        order(stream, before);
       }
     }
   }
@@ -70,8 +92,13 @@ public final class SideStream implements AutoCloseable {
     return stream.stream();
   }
 
+  /**
+   * Gives the stream back. Memory that was taken on it, and freed, may still be read by what the
+   * calling thread's stream has been given: who takes the stream next writes there after that.
+   */
   @Override
   public void close() {
+    follow();
     reached.close();
     free().push(stream);
   }

@@ -59,7 +59,13 @@ final class FusedConv extends CustomFunction {
   }
 
   private static KernelSource program(String file) {
-    return KernelSource.of(FusedConv.class, "primitives.cu", "vectors.cu", "activations.cu", file);
+    return KernelSource.of(
+        FusedConv.class,
+        "primitives.cu",
+        "dependent_launch.cu",
+        "vectors.cu",
+        "activations.cu",
+        file);
   }
 
   /**

@@ -25,7 +25,12 @@ import org.jspecify.annotations.Nullable;
 record FusedDispatch(Kernels kernels, ScalarType type) {
   private static final KernelSet KERNELS =
       KernelSet.of(
-          KernelSource.of(FusedDispatch.class, "primitives.cu", "vectors.cu", "expert_rows.cu"));
+          KernelSource.of(
+              FusedDispatch.class,
+              "primitives.cu",
+              "dependent_launch.cu",
+              "vectors.cu",
+              "expert_rows.cu"));
 
   private static final int VECTOR_BYTES = 16;
   private static final int ROWS_OF_BLOCK = 8;

@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
@@ -49,11 +50,15 @@ public final class FusedTokenGate extends CustomFunction {
   private static final int VALUE = 3;
   private static final int STREAM = 4;
 
+  /** The most addends that are added to the stream in the same pass. */
+  private static final int MOST = 2;
+
   private final Kernels kernels;
   private final NormUnits units;
   private final float scale;
   private final int width;
   private final boolean summed;
+  private final List<GatedAddend> before;
 
   /**
    * What is let through.
@@ -64,12 +69,18 @@ public final class FusedTokenGate extends CustomFunction {
   public record Gated(Tensor values, Tensor gates) {}
 
   private FusedTokenGate(
-      Kernels kernels, NormUnits units, double scale, int width, boolean summed) {
+      Kernels kernels,
+      NormUnits units,
+      double scale,
+      int width,
+      boolean summed,
+      List<GatedAddend> before) {
     this.kernels = kernels;
     this.units = units;
     this.scale = (float) scale;
     this.width = width;
     this.summed = summed;
+    this.before = before;
   }
 
   /**
@@ -84,34 +95,62 @@ public final class FusedTokenGate extends CustomFunction {
    * @param scale a fixed factor
    * @param stream what it is added to, of the same shape, whose type the result has; without it the
    *     result has the type of the value
+   * @param before what other gates let through, added to the stream first, in this order: in the
+   *     same pass where no gradients are recorded, for which there are no kernels
    * @throws dev.hydra.libtorch.kernels.KernelException if they cannot be compiled and the mode
    *     insists on them
    */
   public static Optional<Gated> compute(
-      Tensor x, Tensor weight, Tensor bias, Tensor value, double scale, @Nullable Tensor stream) {
+      Tensor x,
+      Tensor weight,
+      Tensor bias,
+      Tensor value,
+      double scale,
+      @Nullable Tensor stream,
+      List<GatedAddend> before) {
     Tensor base = stream == null ? value : stream;
     if (!Rows.wanted(x)
         || !isPossible(x, weight, bias, value, base)
         || !Rows.possible(x, x.size(-1))) {
       return Optional.empty();
     }
+    if (stream != null && !isOnePass(before, value)) {
+      Tensor sum = stream;
+      for (GatedAddend each : before) {
+        sum = each.addTo(sum);
+      }
+      return compute(x, weight, bias, value, scale, sum, List.of());
+    }
     long width = x.size(-1);
-    int vector = VectorSize.of(Tensors.type(value), width, List.of(x, weight, value, base));
+    List<Tensor> accessed = new ArrayList<>(List.of(x, weight, value, base));
+    before.forEach(each -> accessed.add(each.y()));
+    int vector = VectorSize.of(Tensors.type(value), width, accessed);
     NormUnits units = NormUnits.of(width, vector, FLOATS, THREADS);
     Map<String, Integer> macros = new HashMap<>(units.macros());
     macros.put("ELEMENT_BF16", Rows.bf16(Tensors.type(value)));
     macros.put("INPUT_BF16", Rows.bf16(Tensors.type(x)));
     macros.put("STREAM_BF16", Rows.bf16(Tensors.type(base)));
     macros.put("WEIGHT_BF16", Rows.bf16(Tensors.type(weight)));
+    macros.put("ADDENDS", before.size());
     List<Tensor> inputs = new ArrayList<>(List.of(x, weight, bias, value));
     if (stream != null) {
       inputs.add(stream);
     }
     return KERNELS
         .usable(x, macros)
-        .map(kernels -> new FusedTokenGate(kernels, units, scale, (int) width, stream != null))
+        .map(
+            kernels ->
+                new FusedTokenGate(kernels, units, scale, (int) width, stream != null, before))
         .map(fused -> fused.apply(inputs.toArray(Tensor[]::new)))
         .map(outputs -> new Gated(outputs[0], outputs[1].detach()));
+  }
+
+  /** Whether what is added first can be added in the same pass. */
+  private static boolean isOnePass(List<GatedAddend> before, Tensor value) {
+    return before.isEmpty()
+        || (!GradMode.is_enabled()
+            && before.size() <= MOST
+            && before.stream().allMatch(each -> Tensors.type(each.y()) == Tensors.type(value)));
   }
 
   private static boolean isPossible(
@@ -135,19 +174,20 @@ public final class FusedTokenGate extends CustomFunction {
     sizes[sizes.length - 1] = 1;
     Tensor gates = Tensors.empty(x, ScalarType.Float, sizes);
     Kernel kernel = kernels.get("token_gate_forward");
-    kernel.launch(
-        units.grid(kernel, rows, 1, FORWARD_TIMES),
-        strided(x),
-        weight,
-        inputs[BIAS],
-        strided(value),
-        scale,
-        base,
-        Rows.stride(base),
-        out,
-        gates,
-        rows,
-        width);
+    List<@Nullable Object> arguments =
+        new ArrayList<>(List.of(strided(x), weight, inputs[BIAS], strided(value), scale));
+    arguments.add(base);
+    arguments.add(Rows.stride(base));
+    for (int i = 0; i < MOST; i++) {
+      boolean some = i < before.size();
+      @Nullable Tensor addend = some ? rows(before.get(i).y()) : null;
+      arguments.add(addend);
+      arguments.add(Rows.stride(addend));
+      arguments.add(some ? before.get(i).gate() : null);
+      arguments.add(some ? (float) before.get(i).scale() : 0f);
+    }
+    arguments.addAll(List.of(out, gates, rows, width));
+    kernel.launch(units.grid(kernel, rows, 1, FORWARD_TIMES), arguments.toArray());
     context.save(x, weight, value, gates);
     return new Tensor[] {out, gates};
   }

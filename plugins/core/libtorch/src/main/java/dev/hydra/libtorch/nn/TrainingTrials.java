@@ -137,7 +137,7 @@ final class TrainingTrials {
   private static Tensor gatedTokens(Tensor... in) {
     Tensor weight = Tensors.mul(numbers(in[2], 0, WIDTH), 1 / Math.sqrt(WIDTH)).view(1, -1);
     Tensor bias = numbers(in[2], WIDTH, 1);
-    return FusedTokenGate.compute(in[0], weight, bias, in[1], 0.5, in[0])
+    return FusedTokenGate.compute(in[0], weight, bias, in[1], 0.5, in[0], List.of())
         .map(FusedTokenGate.Gated::values)
         .orElseGet(
             () -> {

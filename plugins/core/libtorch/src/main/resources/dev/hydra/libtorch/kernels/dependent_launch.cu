@@ -9,6 +9,10 @@
 // them. It may reckon, and have fetch_ahead() bring to the L2 cache, which is coherent, what it will
 // load: weights, and whatever else is likely to be read.
 //
+// Kernels for whole sequences only wait first of all and never call launch_dependents(): blocks that only
+// wait would take room from the one before, and from kernels of other branches of a graph. What is
+// saved is the launch, behind the last blocks of the one before.
+//
 // What such a kernel reads has no __restrict__: the compiler would be free to load it before the
 // wait, and to load it through a cache for what no kernel that runs changes.
 

@@ -15,12 +15,14 @@
 #define STEPS 4      // inputs in flight
 #define WARPS (THREADS / 32)
 
+extern "C" __device__ const int causal_conv_forward_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) causal_conv_forward(
-    const Element* __restrict__ x, long long x_batch, long long x_row,
-    const Weight* __restrict__ weight, const Weight* __restrict__ bias,
-    const unsigned char* __restrict__ meets, const Element* __restrict__ past, long long past_batch,
-    long long past_step, long long past_channel, Element* __restrict__ y, long long y_batch,
-    long long y_row, int batch, int time, int channels, int strip) {
+    const Element* x, long long x_batch, long long x_row, const Weight* weight, const Weight* bias,
+    const unsigned char* meets, const Element* past, long long past_batch, long long past_step,
+    long long past_channel, Element* __restrict__ y, long long y_batch, long long y_row, int batch,
+    int time, int channels, int strip) {
+  wait_for_prerequisites();
   int channel = (blockIdx.x * 32 + threadIdx.x % 32) * VECTOR;
   int strips = (time + strip - 1) / strip;
   int number = blockIdx.y * WARPS + threadIdx.x / 32;

@@ -15,8 +15,11 @@ constexpr int WARPS = 32;
 constexpr int MOST = 256 + 1;
 constexpr unsigned ALL = 0xffffffffu;
 
+extern "C" __device__ const int expert_places_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(32 * WARPS) expert_places(
     const Long* chosen, Long* order, Long* places, int* ends, int pairs, int experts, int span) {
+  wait_for_prerequisites();
   __shared__ int begins[MOST + WARPS];
   int lane = threadIdx.x & 31;
   int warp = threadIdx.x >> 5;

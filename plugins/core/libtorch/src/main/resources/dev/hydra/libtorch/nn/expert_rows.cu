@@ -12,10 +12,13 @@ typedef long long Long;
 
 __device__ __forceinline__ Long own_row() { return (Long)blockIdx.x * 8 + threadIdx.x / 32; }
 
+extern "C" __device__ const int expert_spread_waits = 1;
+
 // rows = the tokens of each place.
 extern "C" __global__ void __launch_bounds__(256) expert_spread(
     const Element* tokens, const Long* order, Element* rows, Long count, int width, int choices,
     int span) {
+  wait_for_prerequisites();
   Long row = own_row();
   if (row >= count) return;
   const Element* from = tokens + (order[row / span] / choices * span + row % span) * width;
@@ -24,11 +27,14 @@ extern "C" __global__ void __launch_bounds__(256) expert_spread(
   }
 }
 
+extern "C" __device__ const int expert_combine_waits = 1;
+
 // tokens = the sum of what the rows of each hold, times weights unless these are null, plus `other`
 // [units * span, width] unless that is null.
 extern "C" __global__ void __launch_bounds__(256) expert_combine(
     const Element* rows, const Long* places, const float* weights, const Element* other,
     Element* tokens, Long count, int width, int choices, int span) {
+  wait_for_prerequisites();
   Long token = own_row();
   if (token >= count) return;
   Long pair = token / span * choices;

@@ -1,12 +1,14 @@
 // out = scale * g * value with one gate a row, g = sigmoid(w . x + b); with `base`, base + that.
 // Kept for backward: g. Gradients, with p = scale * (dout . value) * g * (1 - g):
 //   dvalue = scale * g * dout,   dx = p * w,   dw = sum over rows of p * x,   db = sum of p
-// (that of base is dout itself). A block leaves its sums over its rows in partials[blockIdx.x]
+// (that of base is dout itself). With ADDENDS, of which there are no gradients here, base is
+//   base + scale_1 gate_1 y_1 (+ scale_2 gate_2 y_2),
+// rounded to its type after each addition, where gate_1 and gate_2 are single numbers. A block leaves its sums over its rows in partials[blockIdx.x]
 // [width + VECTOR], b's after those of w, then zeros; column_sums adds them up.
 //
 // A unit is a row: LANES threads hold ITEMS vectors of VECTOR channels each; a block takes rows
 // gridDim.x * UNITS apart. Options: those of reductions.cu, RESIDENT, INPUT_BF16 (x, dx),
-// ELEMENT_BF16 (value, dvalue), STREAM_BF16 (base, out, dout), WEIGHT_BF16 (w, b, their gradients).
+// ELEMENT_BF16 (value, dvalue, y_1, y_2), ADDENDS (0 to 2), STREAM_BF16 (base, out, dout), WEIGHT_BF16 (w, b, their gradients).
 // Grid: any number of blocks up to ceil(rows / UNITS).
 
 __device__ __forceinline__ float sigmoid(float x) { return 1.f / (1.f + exp2f(-LOG2_E * x)); }
@@ -15,7 +17,9 @@ extern "C" __device__ const int token_gate_forward_waits = 1;
 
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) token_gate_forward(
     const Input* x, long long x_row, const Weight* weight, const Weight* bias, const Element* value,
-    long long value_row, float scale, const Stream* base, long long base_row,
+    long long value_row, float scale, const Stream* base, long long base_row, const Element* first,
+    long long first_row, const float* first_gate, float first_scale, const Element* second,
+    long long second_row, const float* second_gate, float second_scale,
     Stream* __restrict__ out, float* __restrict__ gates, long long rows, int width) {
   __shared__ float slots[2][WARPS];
   int lane = threadIdx.x % LANES, turn = 0;
@@ -26,6 +30,15 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) token_gate_forwa
   launch_dependents();
   wait_for_prerequisites();
   float w[ITEMS][VECTOR], b = to_float(*bias);
+#if ADDENDS
+  const Element* more[] = {first, second};
+  long long more_row[] = {first_row, second_row};
+  float factors[ADDENDS];
+  factors[0] = first_scale * *first_gate;
+#if ADDENDS == 2
+  factors[1] = second_scale * *second_gate;
+#endif
+#endif
 #pragma unroll
   for (int i = 0; i < ITEMS; i++) {
     int column = (i * LANES + lane) * VECTOR;
@@ -35,9 +48,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) token_gate_forwa
   }
   long long step = (long long)gridDim.x * UNITS;
   long long row = (long long)blockIdx.x * UNITS + threadIdx.x / LANES;
-  for (long long first = (long long)blockIdx.x * UNITS; first < rows; first += step, row += step) {
+  for (long long from = (long long)blockIdx.x * UNITS; from < rows; from += step, row += step) {
     Vector<Element, VECTOR> y[ITEMS];
     Vector<Stream, VECTOR> add[ITEMS];
+#if ADDENDS
+    Vector<Element, VECTOR> addends[ADDENDS][ITEMS];
+#endif
     float dot = 0.f;
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {
@@ -46,6 +62,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) token_gate_forwa
       y[i] = some ? load<VECTOR>(value + row * value_row + column) : zeros<Element, VECTOR>();
       add[i] = some && base ? load<VECTOR>(base + row * base_row + column)
                             : zeros<Stream, VECTOR>();
+#if ADDENDS
+#pragma unroll
+      for (int a = 0; a < ADDENDS; a++)
+        addends[a][i] = some ? load<VECTOR>(more[a] + row * more_row[a] + column)
+                             : zeros<Element, VECTOR>();
+#endif
       if (some) {
         float in[VECTOR];
         load_floats<VECTOR>(x + row * x_row + column, in);
@@ -64,6 +86,16 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) token_gate_forwa
           float values[VECTOR], sum[VECTOR];
           y[i].unpack(values);
           add[i].unpack(sum);
+#if ADDENDS
+#pragma unroll
+          for (int a = 0; a < ADDENDS; a++) {
+            float addend[VECTOR];
+            addends[a][i].unpack(addend);
+#pragma unroll
+            for (int v = 0; v < VECTOR; v++)
+              sum[v] = rounded<Stream>(sum[v] + factors[a] * addend[v]);
+          }
+#endif
 #pragma unroll
           for (int v = 0; v < VECTOR; v++) sum[v] += factor * values[v];
           store(out + row * width + column, sum);

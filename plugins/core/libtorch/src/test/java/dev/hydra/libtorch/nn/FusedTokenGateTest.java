@@ -3,10 +3,13 @@ package dev.hydra.libtorch.nn;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.RandomInput;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
@@ -96,9 +99,46 @@ class FusedTokenGateTest {
             in.get("the bias"),
             value,
             scale,
-            summed ? in.get("the stream") : null)
+            summed ? in.get("the stream") : null,
+            List.of())
         .orElseThrow()
         .values();
+  }
+
+  /** Without gradients, what other gates let through is added in the same pass. */
+  @ParameterizedTest
+  @CsvSource({"1, 1, 1", "7, 33, 2", "5, 64, 1", "3000, 384, 2", "1024, 2048, 2", "40, 384, 3"})
+  void otherGatesAreAddedFirstWithTheSameBits(int rows, int width, int others) {
+    for (ScalarType type : new ScalarType[] {ScalarType.Float, ScalarType.BFloat16}) {
+      Tensor x = values(ScalarType.Float, 2, rows, width);
+      Tensor weight = values(ScalarType.Float, 1, width);
+      Tensor bias = values(ScalarType.Float, 1);
+      Tensor value = values(type, 2, rows, width);
+      Tensor stream = values(ScalarType.Float, 2, rows, width);
+      List<GatedAddend> before = new ArrayList<>();
+      for (int i = 0; i < others; i++) {
+        Tensor y = values(type, 2, rows, width + 8 * i).narrow(2, 0, width);
+        before.add(new GatedAddend(y, values(ScalarType.Float, 1), 0.5 + i));
+      }
+      Tensor sum = stream;
+      for (GatedAddend each : before) {
+        sum = each.addTo(sum);
+      }
+      Tensor expected = sums(x, weight, bias, value, sum, List.of());
+      assertTrue(sums(x, weight, bias, value, stream, before).equal(expected), "recorded");
+      try (Grad off = Grad.off()) {
+        assertTrue(sums(x, weight, bias, value, stream, before).equal(expected), "in one pass");
+      }
+    }
+  }
+
+  private Tensor values(ScalarType type, long... sizes) {
+    return random.values(sizes).to(new Device("cuda"), type);
+  }
+
+  private static Tensor sums(
+      Tensor x, Tensor weight, Tensor bias, Tensor value, Tensor stream, List<GatedAddend> before) {
+    return FusedTokenGate.compute(x, weight, bias, value, 2, stream, before).orElseThrow().values();
   }
 
   @Test
@@ -106,15 +146,18 @@ class FusedTokenGateTest {
     Tensor x = torch.ones(2, 8).to(new Device("cuda"), ScalarType.Float);
     Tensor weight = x.narrow(0, 0, 1);
     Tensor bias = x.view(-1).narrow(0, 0, 1);
-    FusedTokenGate.Gated gated = FusedTokenGate.compute(x, weight, bias, x, 1, null).orElseThrow();
+    FusedTokenGate.Gated gated =
+        FusedTokenGate.compute(x, weight, bias, x, 1, null, List.of()).orElseThrow();
     assertEquals(2, gated.gates().size(0));
     assertEquals(1, gated.gates().size(1));
     Tensor wide = x.to(ScalarType.Double);
-    assertTrue(FusedTokenGate.compute(wide, weight, bias, x, 1, null).isEmpty(), "float64");
+    assertTrue(
+        FusedTokenGate.compute(wide, weight, bias, x, 1, null, List.of()).isEmpty(), "float64");
     Tensor half = bias.to(ScalarType.BFloat16);
-    assertTrue(FusedTokenGate.compute(x, weight, half, x, 1, null).isEmpty(), "types apart");
+    assertTrue(
+        FusedTokenGate.compute(x, weight, half, x, 1, null, List.of()).isEmpty(), "types apart");
     try (KernelMode.Setting plain = KernelMode.PLAIN.set()) {
-      assertTrue(FusedTokenGate.compute(x, weight, bias, x, 1, null).isEmpty(), "plain");
+      assertTrue(FusedTokenGate.compute(x, weight, bias, x, 1, null, List.of()).isEmpty(), "plain");
     }
   }
 }

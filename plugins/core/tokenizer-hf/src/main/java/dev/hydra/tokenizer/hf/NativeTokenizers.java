@@ -1,13 +1,14 @@
 package dev.hydra.tokenizer.hf;
 
-import dev.hydra.libtorch.io.Sha256;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.HexFormat;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.zip.CRC32C;
 import org.bytedeco.javacpp.Loader;
 
 /**
@@ -66,12 +67,11 @@ final class NativeTokenizers {
   }
 
   private static void load(String resource) throws IOException {
-    String hash = Sha256.of(out -> copy(resource, out));
-    Path folder =
-        Loader.getCacheDir().toPath().resolve("hydra-tokenizers").resolve(hash.substring(0, 16));
+    String checksum = checksum(open(resource));
+    Path folder = Loader.getCacheDir().toPath().resolve("hydra-tokenizers").resolve(checksum);
     Path library = folder.resolve(resource.substring(resource.lastIndexOf('/') + 1));
-    if (!Files.isRegularFile(library) || !Sha256.of(library).equals(hash)) {
-      unpack(resource, library, hash);
+    if (!Files.isRegularFile(library) || !checksum(library).equals(checksum)) {
+      unpack(resource, library, checksum);
     }
     try {
       System.load(library.toString());
@@ -99,13 +99,29 @@ final class NativeTokenizers {
     }
   }
 
-  private static void copy(String resource, java.io.OutputStream out) throws IOException {
-    try (InputStream in = open(resource)) {
-      in.transferTo(out);
-    }
+  private static String checksum(Path file) throws IOException {
+    return checksum(Files.newInputStream(file));
   }
 
-  private static void unpack(String resource, Path library, String hash) throws IOException {
+  /**
+   * Returns the CRC-32C and the length of what a stream has, which is closed. It tells damage and
+   * other versions, and is computed at every start: the Java machine does that in hardware at once,
+   * SHA-256 when it has compiled it.
+   */
+  private static String checksum(InputStream from) throws IOException {
+    CRC32C crc = new CRC32C();
+    byte[] buffer = new byte[1 << 16];
+    long length = 0;
+    try (from) {
+      for (int read = from.read(buffer); read >= 0; read = from.read(buffer)) {
+        crc.update(buffer, 0, read);
+        length += read;
+      }
+    }
+    return HexFormat.of().toHexDigits((int) crc.getValue()) + "-" + length;
+  }
+
+  private static void unpack(String resource, Path library, String checksum) throws IOException {
     Path folder = library.toAbsolutePath().getParent();
     Files.createDirectories(folder);
     Path side = Files.createTempFile(folder, ".unpacking-", "");
@@ -113,7 +129,7 @@ final class NativeTokenizers {
       try (InputStream in = open(resource)) {
         Files.copy(in, side, StandardCopyOption.REPLACE_EXISTING);
       }
-      if (!Sha256.of(side).equals(hash)) {
+      if (!checksum(side).equals(checksum)) {
         throw new IOException(side + " is not what was written to it; is the disk full?");
       }
       Files.move(side, library, StandardCopyOption.ATOMIC_MOVE);

@@ -10,9 +10,11 @@ import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.List;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
@@ -44,6 +46,11 @@ public final class ShiftFactory implements ComponentFactory<Mixer> {
   public Cost cost(Site site, Workload work) {
     double elements = (double) work.tokens() * site.width();
     return new Cost(4 * elements, 4 * elements, site.width(), 0);
+  }
+
+  @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(List.of(StateSpec.of(Shift.LAST, site.width())));
   }
 
   /**

@@ -29,8 +29,12 @@ public interface ComponentFactory<C> extends Factory<Site, C> {
   /**
    * Returns what a component keeps of a text between forwards; an empty list for one that keeps
    * nothing. Texts of different length are then decoded together, which asks of the component what
-   * {@link StateCache#decoding} says. Where nothing is declared, as by default, such texts go
-   * through the component one by one.
+   * {@link StateCache#decoding} says. A component that is swapped in goes on with a text if what
+   * was kept of that is what it declares.
+   *
+   * <p>Where nothing is declared, as by default, texts go through the component one by one, and
+   * none can be gone on with when it is swapped in: the swap waits for their end, or is told to
+   * forget what was kept.
    *
    * @param site a site for which {@link #create} has made a component
    */

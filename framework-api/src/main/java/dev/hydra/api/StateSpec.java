@@ -8,13 +8,30 @@ import java.util.stream.LongStream;
  * Describes a tensor that a component keeps of a text between forwards, see {@link StateCache}.
  *
  * @param name the name in the cache
+ * @param dtype the type of its elements
  * @param shape its sizes for one row, without the first dimension, which is the batch; {@link
  *     #GROWING} for the one that depends on the number of tokens
  * @param growth how many entries that one has; empty where all sizes are fixed
+ * @param required whether it is kept of every text as soon as it has elements
  */
-public record StateSpec(String name, List<Long> shape, Optional<Growth> growth) {
+public record StateSpec(
+    String name, Dtype dtype, List<Long> shape, Optional<Growth> growth, boolean required) {
   /** Stands for a size that depends on how many tokens there were. */
   public static final long GROWING = -1;
+
+  /** The type of a tensor's elements, where the model may compute in several. */
+  public enum Dtype {
+    /** What the model computes in, such as bfloat16: the type of hidden states. */
+    COMPUTE,
+    /** The compute type, but on a CPU float32 instead of bfloat16, in which it computes faster. */
+    FLOAT32_ON_CPU,
+    /** float32, whatever the model computes in; float64 where that is float64, as in checks. */
+    FLOAT32,
+    /** float64, whatever the model computes in. */
+    FLOAT64,
+    /** int64. */
+    INT64
+  }
 
   /**
    * How a size grows: by an entry at the first token after {@code after} tokens and at every {@code
@@ -62,20 +79,32 @@ public record StateSpec(String name, List<Long> shape, Optional<Growth> growth) 
   }
 
   /**
-   * Describes a tensor by its sizes for one row, one of which may be {@link #GROWING}: it has an
-   * entry for each token.
+   * Describes a tensor in the compute type by its sizes for one row, one of which may be {@link
+   * #GROWING}: it has an entry for each token.
    */
   public static StateSpec of(String name, long... shape) {
     boolean grows = LongStream.of(shape).anyMatch(size -> size == GROWING);
     return new StateSpec(
         name,
+        Dtype.COMPUTE,
         LongStream.of(shape).boxed().toList(),
-        grows ? Optional.of(Growth.EVERY_TOKEN) : Optional.empty());
+        grows ? Optional.of(Growth.EVERY_TOKEN) : Optional.empty(),
+        true);
+  }
+
+  /** Returns the same in another type. */
+  public StateSpec in(Dtype other) {
+    return new StateSpec(name, other, shape, growth, required);
   }
 
   /** Returns the same with another growth. */
   public StateSpec growing(Growth other) {
-    return new StateSpec(name, shape, Optional.of(other));
+    return new StateSpec(name, dtype, shape, Optional.of(other), required);
+  }
+
+  /** Returns the same for what is kept of some texts only. */
+  public StateSpec optional() {
+    return new StateSpec(name, dtype, shape, growth, false);
   }
 
   /** Says whether its size depends on the number of tokens. */

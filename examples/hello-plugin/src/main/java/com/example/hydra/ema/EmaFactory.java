@@ -9,8 +9,10 @@ import dev.hydra.api.Option;
 import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import java.util.List;
+import java.util.Optional;
 
 /** Creates mixers of type {@code ema}, exponential moving averages over time. */
 @HydraPlugin("ema")
@@ -36,6 +38,13 @@ public final class EmaFactory implements ComponentFactory<Mixer> {
     Init init = Init.constant(Math.log(site.get(HORIZON) - 1));
     ParameterSpec decayLogit = ParameterSpec.of("decay_logit", init, site.width()).inFp32();
     return new EmaMixer(site.parameter(decayLogit));
+  }
+
+  /** The last average: texts are decoded together, and go on when the component is swapped. */
+  @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    StateSpec last = StateSpec.of(EmaMixer.LAST, site.width()).in(StateSpec.Dtype.FLOAT32);
+    return Optional.of(List.of(last));
   }
 
   /** A shift, a product and a sum for each doubling of the span; the state is the last average. */

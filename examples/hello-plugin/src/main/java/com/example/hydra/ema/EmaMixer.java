@@ -15,7 +15,7 @@ import org.bytedeco.pytorch.global.torch;
  * @param decayLogit float32 [width]: the decay is its sigmoid
  */
 record EmaMixer(Tensor decayLogit) implements Mixer {
-  private static final String LAST = "last";
+  static final String LAST = "last";
 
   @Override
   public Tensor forward(Tensor x, Pass pass) {

@@ -56,11 +56,6 @@ final class Decoding implements AutoCloseable {
     return sessions.size();
   }
 
-  /** Returns the positions of the texts; what components keep of them stands in the batch. */
-  List<ModelState> states() {
-    return batch.rows();
-  }
-
   /** Returns how many steps were replayed from CUDA graphs. */
   long replayed() {
     return step.replayed();

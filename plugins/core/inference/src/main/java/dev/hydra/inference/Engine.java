@@ -169,7 +169,7 @@ public final class Engine implements AutoCloseable {
       return;
     }
     if (!swapper.pending() || decoding.isAhead()) {
-      swapper.between(statistics.snapshot().steps(), decoding.states());
+      swapper.between(statistics.snapshot().steps());
       return;
     }
     prefixes.clear();

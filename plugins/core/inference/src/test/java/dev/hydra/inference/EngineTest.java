@@ -288,7 +288,7 @@ class EngineTest {
     }
   }
 
-  /** So that candidates are tried on as much text, and nobody waits for a step that cannot come. */
+  /** So that nobody waits for a step that cannot come. */
   @Test
   @Timeout(60)
   void theSwapperKnowsWhoDecodesAndHowFar() {

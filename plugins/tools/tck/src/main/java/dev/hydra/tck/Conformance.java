@@ -121,6 +121,10 @@ public final class Conformance {
       CudaChecks plain = cuda(subject, KernelMode.PLAIN);
       checks.add(new Check("CUDA near float64", plain::training));
       checks.add(new Check("decoding on CUDA near float64", plain::decoding));
+      checks.add(
+          new Check(
+              "declared state is kept on CUDA",
+              () -> RaggedChecks.declared(subject, Devices.choose("cuda"))));
       checks.add(kernels());
       checks.add(decodingKernels());
     }
@@ -156,7 +160,7 @@ public final class Conformance {
         new Check("chunked = whole", () -> StateChecks.chunked(subject)),
         new Check("token by token = whole", () -> StateChecks.tokenByToken(subject)),
         new Check("rows of different length", () -> RaggedChecks.together(subject)),
-        new Check("declared state is kept", () -> RaggedChecks.declared(subject)),
+        new Check("declared state is kept", () -> RaggedChecks.declared(subject, Devices.cpu())),
         new Check("packed = separate documents", () -> StateChecks.packed(subject)),
         new Check("gradients", () -> GradientChecks.whole(subject)),
         new Check("gradients of packed documents", () -> GradientChecks.packed(subject)),

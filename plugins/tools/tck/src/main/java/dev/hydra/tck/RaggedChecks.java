@@ -1,21 +1,19 @@
 package dev.hydra.tck;
 
-import dev.hydra.api.StateSpec;
 import dev.hydra.composer.model.BatchState;
+import dev.hydra.composer.model.DeclaredState;
 import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.ModelState;
+import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.StandaloneComponent;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
+import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.jspecify.annotations.Nullable;
 
 /** Checks of texts of different length that are continued together, and of declared state. */
 final class RaggedChecks {
@@ -90,47 +88,37 @@ final class RaggedChecks {
     return Tensors.slice(Tensors.slice(x, 0, row, row + 1L), 1, from, to);
   }
 
-  /** After any number of tokens there is nothing else, and nothing of another shape. */
-  static void declared(Subject subject) {
-    subject.use(
-        ScalarType.Double,
-        component -> {
-          if (component.state().isEmpty()) {
-            return;
-          }
-          Map<String, StateSpec> specs = new TreeMap<>();
-          component.state().get().forEach(spec -> specs.put(spec.name(), spec));
-          Tensor x = subject.input(1, ScalarType.Double);
-          try (ModelState state = new ModelState();
-              Grad off = Grad.off()) {
-            for (int from = 0; from < subject.time(); from++) {
-              try (ForwardContext forward = ForwardContext.evaluation().with(state)) {
-                component.forward(Tensors.slice(x, 1, from, from + 1L), forward);
-              }
-              long tokens = from + 1L;
-              component
-                  .kept(state)
-                  .forEach((name, tensor) -> compare(specs.get(name), name, tensor, tokens));
-            }
-          }
-        });
+  /** Whatever number of tokens came at once, there is what is declared and nothing else. */
+  static void declared(Subject subject, Device device) {
+    for (ScalarType type : new ScalarType[] {ScalarType.Double, ScalarType.BFloat16}) {
+      for (int chunk : new int[] {1, 5}) {
+        Placement placement = new Placement(device, type);
+        subject.on(device, type, component -> declared(subject, component, placement, chunk));
+      }
+    }
   }
 
-  private static void compare(@Nullable StateSpec spec, String name, Tensor kept, long tokens) {
-    long[] found = Tensors.sizes(kept);
-    List<Long> row = Arrays.stream(found).skip(1).boxed().toList();
-    if (spec == null || !spec.sizes(tokens).equals(row)) {
-      throw new ContractViolation(
-          "state "
-              + name
-              + " is kept as "
-              + Arrays.toString(found)
-              + " after "
-              + tokens
-              + " tokens, batch first, but "
-              + (spec == null
-                  ? "it is not declared"
-                  : "declared for one row as " + spec.sizes(tokens)));
+  private static void declared(
+      Subject subject, StandaloneComponent component, Placement placement, int chunk) {
+    if (component.state().isEmpty()) {
+      return;
+    }
+    Tensor x = subject.input(1, placement.compute()).to(placement.device(), placement.compute());
+    try (ModelState state = new ModelState();
+        Grad off = Grad.off()) {
+      while (state.position() < subject.time()) {
+        long from = state.position();
+        long to = Math.min(subject.time(), from + chunk);
+        try (ForwardContext forward = ForwardContext.evaluation().with(state)) {
+          component.forward(Tensors.slice(x, 1, from, to), forward);
+        }
+        DeclaredState.difference(component.state().get(), component.kept(state), to, placement)
+            .ifPresent(
+                difference -> {
+                  throw new ContractViolation(
+                      difference + ", in a model in " + placement.compute());
+                });
+      }
     }
   }
 }

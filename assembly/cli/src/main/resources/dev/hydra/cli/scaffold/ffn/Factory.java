@@ -7,6 +7,7 @@ import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import dev.hydra.libtorch.nn.Linear;
 import java.util.List;
@@ -34,6 +35,12 @@ public final class {{Name}}Factory implements ComponentFactory<FeedForward> {
     return new {{Name}}FeedForward(
         Linear.inner(site, "up_proj", hidden, site.width(), false),
         Linear.outer(site, "down_proj", site.width(), hidden, false));
+  }
+
+  /** Nothing: texts are decoded together, and go on when the component is swapped. */
+  @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(List.of());
   }
 
   /** Two products; kept are their inputs, and the inner channels before and after ReLU. */

@@ -7,9 +7,11 @@ import dev.hydra.api.Memory;
 import dev.hydra.api.Option;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import dev.hydra.libtorch.nn.Linear;
 import java.util.List;
+import java.util.Optional;
 
 /** Creates memories of type {@code {{type}}}, tables of learned slots that every token reads. */
 @HydraPlugin("{{type}}")
@@ -33,6 +35,12 @@ public final class {{Name}}Factory implements ComponentFactory<Memory> {
     return new {{Name}}Memory(
         Linear.inner(site, "keys", slots, site.width(), false),
         Linear.outer(site, "values", site.width(), slots, false));
+  }
+
+  /** Nothing: texts are decoded together, and go on when the component is swapped. */
+  @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(List.of());
   }
 
   /** Two products and a softmax over the slots, whose scores are kept before and after it. */

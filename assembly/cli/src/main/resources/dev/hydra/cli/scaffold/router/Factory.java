@@ -9,8 +9,10 @@ import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Role;
 import dev.hydra.api.Router;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import java.util.List;
+import java.util.Optional;
 
 /** Creates routers of type {@code {{type}}}, which choose the experts of the highest scores. */
 @HydraPlugin("{{type}}")
@@ -43,6 +45,12 @@ public final class {{Name}}Factory implements ComponentFactory<Router> {
     ParameterSpec weight =
         ParameterSpec.of("weight", Init.normal(0.02), site.outputs(), site.width()).inFp32();
     return new {{Name}}Router(site.parameter(weight), topK, site.get(BALANCE_LOSS));
+  }
+
+  /** Nothing: texts are decoded together, and go on when the component is swapped. */
+  @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(List.of());
   }
 
   /** One product; its input, the logits and the scores are kept. */

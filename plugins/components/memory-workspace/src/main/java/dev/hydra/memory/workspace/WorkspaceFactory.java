@@ -57,7 +57,8 @@ public final class WorkspaceFactory implements ComponentFactory<Memory> {
   public Optional<List<StateSpec>> state(Site site) {
     return Optional.of(
         List.of(
-            StateSpec.of(Workspace.SLOTS, site.get(SLOTS), site.get(DIM)),
+            StateSpec.of(Workspace.SLOTS, site.get(SLOTS), site.get(DIM))
+                .in(StateSpec.Dtype.FLOAT32),
             StateSpec.of(
                 Workspace.PENDING,
                 site.get(CHUNK),

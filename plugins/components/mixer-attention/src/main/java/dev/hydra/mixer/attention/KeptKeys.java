@@ -29,14 +29,15 @@ record KeptKeys(SparsePattern pattern, long position) {
   /** Of a prompt with padding: the tokens at its start that nothing looks at, int64 [batch]. */
   static final String PADDING = "padding";
 
-  /** What attention with a pattern keeps of one row; not every tensor from the first token on. */
+  /** What attention with a pattern keeps of one row. */
   static List<StateSpec> state(Site site, SparsePattern pattern) {
     HeadShape shape = HeadShape.of(site);
     KeySlots slots = new KeySlots(pattern);
     Stream<StateSpec> kept =
         Stream.of(KEYS, VALUES).flatMap(name -> slots.state(name, shape).stream());
+    StateSpec padding = StateSpec.of(PADDING).in(StateSpec.Dtype.INT64).optional();
     boolean padded = pattern.equals(SparsePattern.full());
-    return Stream.concat(kept, padded ? Stream.of(StateSpec.of(PADDING)) : Stream.of()).toList();
+    return Stream.concat(kept, padded ? Stream.of(padding) : Stream.of()).toList();
   }
 
   /** How many keys of the window are kept. */

@@ -16,19 +16,22 @@ record KeySlots(SparsePattern pattern) {
     return "global_" + name;
   }
 
-  /** What is kept of keys, or values, of one row. */
+  /** What is kept of keys, or values, of one row, in the {@link Attention#type type} of those. */
   List<StateSpec> state(String name, HeadShape shape) {
     long window = pattern.window();
-    StateSpec recent =
-        StateSpec.of(name, StateSpec.GROWING, shape.kvHeads(), shape.headDim())
-            .growing(new StateSpec.Growth(0, 1, window));
+    StateSpec recent = spec(name, shape).growing(new StateSpec.Growth(0, 1, window));
     if (!pattern.hasGlobals()) {
       return List.of(recent);
     }
     StateSpec globals =
-        StateSpec.of(globalName(name), StateSpec.GROWING, shape.kvHeads(), shape.headDim())
+        spec(globalName(name), shape)
             .growing(new StateSpec.Growth(window, pattern.every(), 1L + pattern.globals()));
     return List.of(recent, globals);
+  }
+
+  private static StateSpec spec(String name, HeadShape shape) {
+    return StateSpec.of(name, StateSpec.GROWING, shape.kvHeads(), shape.headDim())
+        .in(StateSpec.Dtype.FLOAT32_ON_CPU);
   }
 
   /** How many slots are taken after so many tokens. */

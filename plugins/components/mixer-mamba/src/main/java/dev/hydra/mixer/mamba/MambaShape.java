@@ -36,6 +36,7 @@ record MambaShape(int inner, int state, int dtRank) {
   /** What a mixer of this shape keeps of one row. */
   List<StateSpec> kept(Site site) {
     return List.of(
-        StateSpaceOptions.convState(site, inner), StateSpec.of(Mamba.STATE, inner, state));
+        StateSpaceOptions.convState(site, inner),
+        StateSpec.of(Mamba.STATE, inner, state).in(StateSpec.Dtype.FLOAT32));
   }
 }

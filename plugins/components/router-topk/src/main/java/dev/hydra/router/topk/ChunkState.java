@@ -26,7 +26,9 @@ record ChunkState(Tensor decision, Tensor total, Tensor mark) {
 
   /** What is kept of one row. */
   static List<StateSpec> of(long experts) {
-    return Stream.of(DECISION, TOTAL, MARK).map(name -> StateSpec.of(name, experts)).toList();
+    return Stream.of(DECISION, TOTAL, MARK)
+        .map(name -> StateSpec.of(name, experts).in(StateSpec.Dtype.FLOAT64))
+        .toList();
   }
 
   /** The state before a forward with these logits [batch, time, experts]. */

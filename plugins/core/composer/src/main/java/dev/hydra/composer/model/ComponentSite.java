@@ -36,7 +36,7 @@ public final class ComponentSite implements Site {
   private final Map<String, ComponentSlot> children = new LinkedHashMap<>();
   private final Set<String> shared = new LinkedHashSet<>();
   private final Object component;
-  private final boolean decodesTogether;
+  private final Optional<List<StateSpec>> state;
 
   /** There while the component is created; later it would keep other plugins alive. */
   private @Nullable SiteContext context;
@@ -57,7 +57,7 @@ public final class ComponentSite implements Site {
     this.settings = Settings.read(configPath, config, factory().options(), "type");
     this.component = create();
     this.context = null;
-    this.decodesTogether = state().isPresent();
+    this.state = factory().state(this).map(List::copyOf);
   }
 
   private ComponentFactory<?> factory() {
@@ -140,12 +140,12 @@ public final class ComponentSite implements Site {
 
   /** Says whether the component decodes texts of different length together. */
   boolean decodesTogether() {
-    return decodesTogether;
+    return state.isPresent();
   }
 
   /** Returns what the component keeps between forwards, if that is declared. */
   public Optional<List<StateSpec>> state() {
-    return factory().state(this);
+    return state;
   }
 
   @Override

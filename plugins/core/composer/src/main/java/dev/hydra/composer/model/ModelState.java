@@ -17,14 +17,6 @@ public final class ModelState implements AutoCloseable {
   private final Map<SitePath, SiteState> sites = new TreeMap<>();
   private long position;
 
-  /**
-   * The extent of what has been read.
-   *
-   * @param batch sequences
-   * @param tokens tokens of each
-   */
-  public record Extent(long batch, long tokens) {}
-
   /** Returns the number of tokens seen. */
   public long position() {
     return position;
@@ -77,35 +69,6 @@ public final class ModelState implements AutoCloseable {
               return above == null ? begin(parent) : above.begin();
             })
         .orElse(0L);
-  }
-
-  /** Returns the extent of what has been read; a batch of 1 if no site remembers anything. */
-  public Extent extent() {
-    long batch =
-        sites.values().stream()
-            .flatMap(site -> site.tensors().values().stream())
-            .findFirst()
-            .map(tensor -> tensor.size(0))
-            .orElse(1L);
-    return new Extent(batch, position);
-  }
-
-  /** Returns the number of tokens that a site has seen. */
-  public long tokens(SitePath path) {
-    return sites.containsKey(path) ? site(path).position() : position;
-  }
-
-  /** Returns what a site and those below it remember, by {@code SITE/NAME} seen from that site. */
-  public Map<String, Tensor> below(SitePath path) {
-    Map<String, Tensor> below = new TreeMap<>();
-    sites.forEach(
-        (each, site) -> {
-          if (path.contains(each)) {
-            String way = path.relativize(each);
-            site.tensors().forEach((name, tensor) -> below.put(way + "/" + name, tensor));
-          }
-        });
-    return below;
   }
 
   /** Forgets what a site and those below it remember: for them, the text begins anew. */

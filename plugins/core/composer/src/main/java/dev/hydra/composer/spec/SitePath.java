@@ -81,16 +81,6 @@ public record SitePath(String text) implements Comparable<SitePath> {
     return equals(other) || owns(other.text);
   }
 
-  /**
-   * Returns the way from this site to one that it {@linkplain #contains contains}: nothing for the
-   * site itself.
-   *
-   * @throws IllegalArgumentException if it does not
-   */
-  public String relativize(SitePath other) {
-    return equals(other) ? "" : localName(other.text);
-  }
-
   /** Orders by text. */
   @Override
   public int compareTo(SitePath other) {

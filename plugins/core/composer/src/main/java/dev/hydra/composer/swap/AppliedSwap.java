@@ -42,13 +42,13 @@ record AppliedSwap(
    */
   List<Parameter> rollback(List<ModelState> states) {
     model.exchange(before);
-    try (StateLayouts layouts = new StateLayouts(model.placement())) {
+    try {
       Set<ComponentSlot> sites = before.sites().keySet();
       Runnable forget =
           StateAdaptation.of(
               states,
               sites,
-              layouts,
+              model.placement(),
               policy,
               "roll the swap back between texts, or swap back with --state reset");
       participant.rolledBack();

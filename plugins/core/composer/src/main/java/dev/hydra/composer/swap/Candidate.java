@@ -20,7 +20,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
-import java.util.function.Consumer;
 import java.util.function.Function;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -48,15 +47,9 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
    *
    * @param room the bytes that new parameters may take
    * @param givenUp whether nobody waits for it any more
-   * @param probed is given every component, on copies of all parameters, when it has been probed
    * @throws SwapRefusedException saying why the request cannot be met
    */
-  Candidate(
-      Model model,
-      SwapRequest request,
-      long room,
-      BooleanSupplier givenUp,
-      Consumer<ComponentSlot> probed) {
+  Candidate(Model model, SwapRequest request, long room, BooleanSupplier givenUp) {
     this.model = model;
     this.before = model.parameters().byName();
     SwapTargets chosen = new SwapTargets(model, request);
@@ -77,7 +70,7 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
           new CandidateParameters(model.parameters(), migrated, usedElsewhere, room, givenUp);
       try {
         for (ComponentSlot slot : sites) {
-          tryOut(slot, chosen, migrations.get(slot), probed);
+          tryOut(slot, chosen, migrations.get(slot));
         }
         parameters.complete();
         checkMigrated(migrated);
@@ -101,11 +94,7 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
   }
 
   /** Builds a component on copies of all parameters, and probes it: nothing of the run changes. */
-  private void tryOut(
-      ComponentSlot slot,
-      SwapTargets chosen,
-      @Nullable SiteMigration migration,
-      Consumer<ComponentSlot> probed) {
+  private void tryOut(ComponentSlot slot, SwapTargets chosen, @Nullable SiteMigration migration) {
     int known = parameters.made().size();
     try (ProbeParameters copies = new ProbeParameters(parameters)) {
       ComponentSlot trial = build(slot, chosen, copies);
@@ -115,7 +104,6 @@ final class Candidate implements SwapHost.Change, AutoCloseable {
           migration == null ? List.of() : List.of(migration));
       copies.refresh();
       new Probe(model, trial, copies).run();
-      probed.accept(trial);
       parameters.checkWanted();
     }
   }

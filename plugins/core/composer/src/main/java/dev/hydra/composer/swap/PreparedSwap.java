@@ -4,9 +4,7 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelRevision;
 import dev.hydra.composer.model.ModelState;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.BooleanSupplier;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A candidate and the host's participant, ready for the boundary; frees both unless they are in
@@ -15,36 +13,16 @@ import org.jspecify.annotations.Nullable;
 final class PreparedSwap implements AutoCloseable {
   private final Candidate candidate;
   private final SwapHost.Participant participant;
-  private final StateLayouts layouts;
   private boolean inUse;
 
   /** Builds and probes a candidate; see {@link Candidate}. */
   PreparedSwap(
-      Model model,
-      SwapRequest request,
-      long room,
-      SwapHost host,
-      BooleanSupplier givenUp,
-      ModelState.@Nullable Extent decoded) {
-    layouts = new StateLayouts(model.placement());
-    Optional<Candidate> built = Optional.empty();
+      Model model, SwapRequest request, long room, SwapHost host, BooleanSupplier givenUp) {
+    candidate = new Candidate(model, request, room, givenUp);
     try {
-      candidate =
-          new Candidate(
-              model,
-              request,
-              room,
-              givenUp,
-              trial -> {
-                if (decoded != null) {
-                  layouts.after(trial, decoded);
-                }
-              });
-      built = Optional.of(candidate);
       participant = host.prepare(candidate);
     } catch (RuntimeException | Error e) {
-      built.ifPresent(Candidate::close);
-      layouts.close();
+      candidate.close();
       throw e;
     }
   }
@@ -68,7 +46,7 @@ final class PreparedSwap implements AutoCloseable {
         StateAdaptation.of(
             states,
             candidate.components(),
-            layouts,
+            model.placement(),
             request.state(),
             "with --state reset the site forgets the tokens so far; or swap between texts");
     participant.begin();
@@ -87,7 +65,6 @@ final class PreparedSwap implements AutoCloseable {
 
   @Override
   public void close() {
-    layouts.close();
     if (!inUse) {
       participant.close();
       candidate.close();

@@ -1,14 +1,16 @@
 package dev.hydra.composer.swap;
 
 import dev.hydra.composer.model.ComponentSlot;
+import dev.hydra.composer.model.DeclaredState;
 import dev.hydra.composer.model.ModelState;
+import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.SitePath;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 
-/** Checks a decoding state against what other components would have left of the same tokens. */
+/** Checks a decoding state against what other components declare to keep. */
 final class StateAdaptation {
   private StateAdaptation() {}
 
@@ -18,7 +20,7 @@ final class StateAdaptation {
    *
    * @param states what is being decoded
    * @param components what is to go on with it, at their sites
-   * @param layouts what is known of what such components leave
+   * @param placement of the model
    * @param remedy what can be done if it does not fit, for the message
    * @return what makes it fit, to be done when they are in place
    * @throws SwapRefusedException if it does not fit and is not to be reset
@@ -26,34 +28,28 @@ final class StateAdaptation {
   static Runnable of(
       List<ModelState> states,
       Collection<ComponentSlot> components,
-      StateLayouts layouts,
+      Placement placement,
       SwapRequest.State policy,
       String remedy) {
-    // Shorter texts first: what is found out about them is gone on from.
-    List<ModelState> byLength =
-        states.stream().sorted(Comparator.comparingLong(ModelState::position)).toList();
     List<SitePath> unfit = new ArrayList<>();
     for (ComponentSlot component : components) {
-      if (!byLength.stream().allMatch(state -> fits(state, component, layouts))) {
+      Optional<String> difference =
+          states.stream()
+              .flatMap(state -> DeclaredState.difference(component, state, placement).stream())
+              .findFirst();
+      if (difference.isPresent() && policy == SwapRequest.State.REFUSE) {
+        throw new SwapRefusedException(
+            component.path()
+                + ": the decoding state is not such as the component leaves that is to go on with"
+                + " it ("
+                + difference.get()
+                + "); "
+                + remedy);
+      }
+      if (difference.isPresent()) {
         unfit.add(component.path());
       }
     }
-    if (!unfit.isEmpty() && policy == SwapRequest.State.REFUSE) {
-      throw new SwapRefusedException(
-          unfit.get(0)
-              + ": the decoding state is not such as the component leaves that is to go on with it;"
-              + " "
-              + remedy);
-    }
     return () -> states.forEach(state -> unfit.forEach(state::forget));
-  }
-
-  private static boolean fits(ModelState state, ComponentSlot component, StateLayouts layouts) {
-    SitePath path = component.path();
-    long tokens = state.tokens(path);
-    return tokens == 0
-        || StateLayouts.of(path, state)
-            .equals(
-                layouts.after(component, new ModelState.Extent(state.extent().batch(), tokens)));
   }
 }

@@ -8,7 +8,6 @@ import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.swap.SwapReport.Status;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -37,7 +36,6 @@ public final class Swapper implements AutoCloseable {
   private volatile CompletableFuture<SwapVerdict> verdict = new CompletableFuture<>();
   private volatile @Nullable Thread owner;
   private volatile long step;
-  private volatile ModelState.@Nullable Extent decoded;
   private volatile @Nullable Runnable whenReleased;
 
   @FunctionalInterface
@@ -77,8 +75,7 @@ public final class Swapper implements AutoCloseable {
     long bytes = room.getAsLong();
     try (PreparedSwap prepared =
         Worker.run(
-            givenUp -> new PreparedSwap(model, request, bytes, host, givenUp, decoded),
-            request.limit())) {
+            givenUp -> new PreparedSwap(model, request, bytes, host, givenUp), request.limit())) {
       SwapReport ready = prepared.report().at(Status.PREPARED, step, 0, System.nanoTime() - begin);
       host.reported(ready);
       return request.dryRun()
@@ -291,7 +288,7 @@ public final class Swapper implements AutoCloseable {
    * @return how what waited ended, if anything did
    */
   public Optional<SwapReport.Status> boundary(long now, List<ModelState> states) {
-    between(now, states);
+    between(now);
     Optional<SwapQueue.Ready> next = queue.take();
     if (next.isEmpty()) {
       return Optional.empty();
@@ -307,27 +304,17 @@ public final class Swapper implements AutoCloseable {
 
   /**
    * Hears, between two forwards, how far the owner is, where it need not be a boundary as nothing
-   * is {@link #pending}: candidates are tried on texts of that length.
+   * is {@link #pending}.
    *
    * @param now how many steps the owner has made
-   * @param states the decoding states that the owner goes on with; their positions will do
    */
-  public void between(long now, List<ModelState> states) {
+  public void between(long now) {
     owner = Thread.currentThread();
     step = now;
-    decoded = shortest(states);
     if (!retired.isEmpty() && queue.idle()) {
       retired.forEach(Parameter::close);
       retired.clear();
     }
-  }
-
-  /** The extent that a candidate is tried on: what it leaves of more tokens is gone on from. */
-  private static ModelState.@Nullable Extent shortest(List<ModelState> states) {
-    return states.stream()
-        .min(Comparator.comparingLong(ModelState::position))
-        .map(ModelState::extent)
-        .orElse(null);
   }
 
   private static SwapReport run(SwapQueue.Ready ready, long now, List<ModelState> states) {

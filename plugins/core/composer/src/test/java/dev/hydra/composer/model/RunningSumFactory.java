@@ -9,9 +9,11 @@ import dev.hydra.api.Option;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
+import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.List;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
 /** A mixer with state: {@code y[t] = W x[0] + ... + W x[t]}. */
@@ -42,6 +44,11 @@ public final class RunningSumFactory implements ComponentFactory<Mixer> {
   public Cost cost(Site site, Workload work) {
     return Cost.linear(work.tokens(), site.width(), site.width())
         .plus(new Cost(0, 0, site.width(), 0));
+  }
+
+  @Override
+  public Optional<List<StateSpec>> state(Site site) {
+    return Optional.of(List.of(StateSpec.of(RunningSum.SUM, site.width())));
   }
 
   private record RunningSum(Tensor weight) implements Mixer {

@@ -316,7 +316,11 @@ class SwapperTest {
       SwapRequest request = SwapRequest.to(other);
       SwapReport refused = owner.swap(Optional.of(state), request).get(0);
       assertEquals(SwapReport.Status.REFUSED, refused.status());
-      assertThat(refused.reason()).contains("the decoding state");
+      assertEquals(
+          "blocks.0.mixer: the decoding state is not such as the component leaves that is to go on"
+              + " with it (the component at blocks.0.mixer does not declare what it keeps); with"
+              + " --state reset the site forgets the tokens so far; or swap between texts",
+          refused.reason());
       SwapReport reset =
           owner.swap(Optional.of(state), request.state(SwapRequest.State.RESET)).get(0);
       assertEquals(SwapReport.Status.SWITCHED, reset.status(), reset.reason());

@@ -104,8 +104,8 @@ public record TrainerSettings(
   private static final Option<Boolean> DETERMINISTIC =
       Option.flag(
               "deterministic",
-              "on CUDA: the same run gives the same bits, at the price of attention that is slower in"
-                  + " float32 and with heads of other sizes than 64 and 128; on a CPU it always does")
+              "the same run gives the same bits; on CUDA attention is slower for it in float32, with"
+                  + " heads of other sizes than 64 and 128, and on other devices than Hopper")
           .orElse(true);
   private static final Option<Integer> SEED =
       Option.integer("seed", "what parameters are drawn from").orElse(0);

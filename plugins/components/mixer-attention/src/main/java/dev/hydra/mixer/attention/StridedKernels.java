@@ -170,16 +170,12 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
   }
 
   private Grid overQueries(Qkv x) {
-    long tiles = ceil(x.time() - pattern.window(), TILE);
+    long tiles = Grid.count(x.time() - pattern.window(), TILE);
     return new Grid(tiles, x.q().size(2), x.q().size(0), THREADS);
   }
 
   private static int shared(Qkv x) {
     return (int) (x.q().size(2) / x.k().size(2));
-  }
-
-  private static long ceil(long number, long divisor) {
-    return (number + divisor - 1) / divisor;
   }
 
   /**
@@ -200,7 +196,7 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
      */
     static Tasks of(SparsePattern pattern, long time, long sequences) {
       long queries = time - pattern.window();
-      long blocks = ceil(queries, pattern.every());
+      long blocks = Grid.count(queries, pattern.every());
       long keys = pattern.globals() == 0 ? 1 : blocks;
       long seeing =
           Math.min(
@@ -216,13 +212,13 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
     }
 
     private static Tasks of(long keys, long queries, long seeing, int span) {
-      int ofOther = (int) Math.max(1, ceil(seeing, span));
-      return new Tasks((int) keys, (int) ceil(queries, span), ofOther, span);
+      int ofOther = (int) Math.max(1, Grid.count(seeing, span));
+      return new Tasks((int) keys, (int) Grid.count(queries, span), ofOther, span);
     }
 
     /** All of them. */
     int count() {
-      return ofFirst + (int) (ceil(keys, TILE) - 1) * ofOther;
+      return ofFirst + (int) (Grid.count(keys, TILE) - 1) * ofOther;
     }
   }
 }

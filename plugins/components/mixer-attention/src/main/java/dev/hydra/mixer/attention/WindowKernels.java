@@ -70,7 +70,7 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
         || !HEAD_DIMS.contains(headDim)
         || x.time() != x.keys()
         || q.size(0) > Grid.MOST_ROWS
-        || ceil(x.time(), GROUP_ROWS) > Grid.MOST_ROWS
+        || Grid.count(x.time(), GROUP_ROWS) > Grid.MOST_ROWS
         || Gpu.of(q).major() != HOPPER) {
       return Optional.empty();
     }
@@ -106,7 +106,7 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
     Qkv x = fit(given);
     Tensor out = StridedKernels.fit(upstream.out());
     Tensor gradient = StridedKernels.fit(upstream.gradient());
-    long parts = ceil(x.time(), PADDING);
+    long parts = Grid.count(x.time(), PADDING);
     Tensor level = perQuery(x, parts * PADDING);
     Tensor offset = perQuery(x, parts * PADDING);
     Tensor first = Tensors.empty(x.q(), ScalarType.Int, x.q().size(0), parts * PADDING);
@@ -181,7 +181,7 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
     int count = heads.size(3) == 64 ? groups : wideGroups;
     return new Grid(
         heads.size(0) * heads.size(2),
-        ceil(heads.size(1), (long) count * GROUP_ROWS),
+        Grid.count(heads.size(1), (long) count * GROUP_ROWS),
         1,
         count * GROUP_THREADS);
   }
@@ -200,9 +200,5 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
 
   private static Tensor like(Tensor heads) {
     return Tensors.empty(heads, Tensors.type(heads), Tensors.sizes(heads));
-  }
-
-  private static long ceil(long number, long divisor) {
-    return (number + divisor - 1) / divisor;
   }
 }

@@ -129,9 +129,9 @@ final class FusedChoice extends CustomFunction {
     Tensor entropy = number(logits);
     Kernel kernel = kernels.get("expert_choice");
     int atOnce = THREADS / lanes;
-    long rounds = ceil(rows, atOnce);
+    long rounds = Grid.count(rows, atOnce);
     long blocks =
-        rounds <= ALONE ? 1 : Math.min(ceil(rounds, TOGETHER), kernel.blocksAtOnce(THREADS));
+        rounds <= ALONE ? 1 : Math.min(Grid.count(rounds, TOGETHER), kernel.blocksAtOnce(THREADS));
     @Nullable Tensor partials = blocks == 1 ? null : number(logits, blocks, 2L * padded + 2);
     float balanceFactor = (float) choice.balance().balanceLoss();
     float zFactor = (float) choice.balance().zLoss();
@@ -180,7 +180,7 @@ final class FusedChoice extends CustomFunction {
     kernels
         .get("expert_choice_backward")
         .launch(
-            Grid.of(ceil(rows, THREADS / lanes), THREADS),
+            Grid.of(Grid.count(rows, THREADS / lanes), THREADS),
             logits,
             context.saved(1),
             context.saved(2),
@@ -203,9 +203,5 @@ final class FusedChoice extends CustomFunction {
 
   private static Tensor number(Tensor like, long... sizes) {
     return Tensors.empty(like, ScalarType.Float, sizes);
-  }
-
-  private static long ceil(long number, long divisor) {
-    return (number + divisor - 1) / divisor;
   }
 }

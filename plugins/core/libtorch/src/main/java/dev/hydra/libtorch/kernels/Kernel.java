@@ -50,6 +50,11 @@ public final class Kernel {
       }
     }
 
+    /** Counts the blocks that hold all items, the last of them perhaps not full. */
+    public static long count(long items, long each) {
+      return (items + each - 1) / each;
+    }
+
     /** Blocks along x only. */
     public static Grid of(long blocks, int threads) {
       return new Grid(blocks, 1, 1, threads);

@@ -27,12 +27,12 @@ record ConvStrips(int tokens, Grid grid) {
    */
   static ConvStrips of(
       long batch, long time, long channels, int vector, int threads, int atOnce, int halo) {
-    long across = ceil(channels, (long) WARP * vector);
+    long across = Grid.count(channels, (long) WARP * vector);
     int warps = threads / WARP;
     int best = 0;
     long least = Long.MAX_VALUE;
     for (int strip = (int) Math.min(time, SHORTEST); strip <= Math.min(time, LONGEST); strip++) {
-      long rounds = ceil(across * ceil(batch * ceil(time, strip), warps), atOnce);
+      long rounds = Grid.count(across * Grid.count(batch * Grid.count(time, strip), warps), atOnce);
       long cost = rounds * (strip + halo + START);
       if (cost < least) {
         least = cost;
@@ -40,15 +40,11 @@ record ConvStrips(int tokens, Grid grid) {
       }
     }
     return new ConvStrips(
-        best, new Grid(across, ceil(batch * ceil(time, best), warps), 1, threads));
+        best, new Grid(across, Grid.count(batch * Grid.count(time, best), warps), 1, threads));
   }
 
   /** Says whether CUDA can count the blocks, whatever strips are chosen. */
   static boolean possible(long batch, long time, int threads) {
-    return ceil(batch * ceil(time, SHORTEST), threads / WARP) <= Grid.MOST_ROWS;
-  }
-
-  private static long ceil(long number, long divisor) {
-    return (number + divisor - 1) / divisor;
+    return Grid.count(batch * Grid.count(time, SHORTEST), threads / WARP) <= Grid.MOST_ROWS;
   }
 }

@@ -27,18 +27,18 @@ record NormUnits(int vector, int lanes, int items, int units, int resident) {
    * @param threads threads that a multiprocessor is to hold
    */
   static NormUnits of(long width, int vector, int floats, int threads) {
-    int vectors = (int) ceil(width, vector);
-    int wanted = (int) ceil(vectors, Math.max(1, floats / vector));
+    int vectors = (int) Grid.count(width, vector);
+    int wanted = (int) Grid.count(vectors, Math.max(1, floats / vector));
     int lanes =
         wanted >= WARP
-            ? (int) Math.min(MOST_LANES, ceil(wanted, WARP) * WARP)
+            ? (int) Math.min(MOST_LANES, Grid.count(wanted, WARP) * WARP)
             : Math.max(1, 2 * Integer.highestOneBit(wanted - 1));
     int units = Math.max(1, THREADS / lanes);
     while (lanes * units % WARP != 0) {
       units++;
     }
     int resident = Math.max(1, threads / (lanes * units));
-    return new NormUnits(vector, lanes, (int) ceil(vectors, lanes), units, resident);
+    return new NormUnits(vector, lanes, (int) Grid.count(vectors, lanes), units, resident);
   }
 
   /** Threads of a block. */
@@ -68,12 +68,8 @@ record NormUnits(int vector, int lanes, int items, int units, int resident) {
 
   /** The same for a device that runs so many blocks at once. */
   Grid grid(long atOnce, long rows, long groups, int times) {
-    long all = ceil(rows, units);
+    long all = Grid.count(rows, units);
     long most = Math.min(all, Math.max(1, times * atOnce / groups));
-    return new Grid(ceil(all, ceil(all, most)), groups, 1, threads());
-  }
-
-  private static long ceil(long number, long divisor) {
-    return (number + divisor - 1) / divisor;
+    return new Grid(Grid.count(all, Grid.count(all, most)), groups, 1, threads());
   }
 }

@@ -54,7 +54,8 @@ record RowParts(Kernels kernels) {
    * @param multiprocessors of the device
    */
   static int count(long groups, long rows, long out, long in, int multiprocessors) {
-    return count(groups, rows, ceil(out, TILE_ROWS) * ceil(in, TILE_COLUMNS), multiprocessors);
+    return count(
+        groups, rows, Grid.count(out, TILE_ROWS) * Grid.count(in, TILE_COLUMNS), multiprocessors);
   }
 
   /**
@@ -67,9 +68,9 @@ record RowParts(Kernels kernels) {
   static int count(long groups, long rows, long tilesOfGroup, int atOnce) {
     long tiles = groups * tilesOfGroup;
     int best = 1;
-    double least = WORTH * ceil(tiles, atOnce);
+    double least = WORTH * Grid.count(tiles, atOnce);
     for (int parts = 2; parts <= MOST && groups * parts <= MOST_GROUPS; parts++) {
-      double time = (double) ceil(tiles * parts, atOnce) / parts + COST * parts;
+      double time = (double) Grid.count(tiles * parts, atOnce) / parts + COST * parts;
       if (rows / (groups * parts) >= FEWEST_ROWS && time < least) {
         least = time;
         best = parts;
@@ -85,15 +86,11 @@ record RowParts(Kernels kernels) {
     kernels
         .get("row_parts")
         .launch(
-            Grid.of(ceil(groups * parts, THREADS), THREADS),
+            Grid.of(Grid.count(groups * parts, THREADS), THREADS),
             ends.contiguous(),
             cut,
             (int) groups,
             parts);
     return cut;
-  }
-
-  private static long ceil(long number, long divisor) {
-    return (number + divisor - 1) / divisor;
   }
 }

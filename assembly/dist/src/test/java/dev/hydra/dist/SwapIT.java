@@ -127,7 +127,9 @@ class SwapIT {
     byte[] bytes = Files.readAllBytes(whole);
     Path half = Files.write(folder.resolve("half.jar"), Arrays.copyOf(bytes, bytes.length / 2));
     byte[] bent = bytes.clone();
-    bent[bytes.length / 3] ^= 1;
+    for (int i = bytes.length / 3; i < bytes.length / 2; i++) { // a time alone would be believed
+      bent[i] ^= 1;
+    }
     Path damaged = Files.write(folder.resolve("damaged.jar"), bent);
     Path other =
         EmaVersion.write(

@@ -299,7 +299,9 @@ public final class SwapBench {
     Path half = folder.resolve("half.jar");
     Files.write(half, Arrays.copyOf(bytes, bytes.length / 2));
     unfit.add(new Unfit("half-copied", "is not an intact jar", SwapOrder.of(half)));
-    bytes[bytes.length / 3] ^= 1;
+    for (int i = bytes.length / 3; i < bytes.length / 2; i++) { // a time alone would be believed
+      bytes[i] ^= 1;
+    }
     Path damaged = Files.write(folder.resolve("damaged.jar"), bytes);
     unfit.add(new Unfit("damaged", "is not an intact jar", SwapOrder.of(damaged)));
     Path same = plugins.jar(swapped.get(0));

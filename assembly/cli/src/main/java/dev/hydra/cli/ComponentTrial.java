@@ -22,10 +22,7 @@ record ComponentTrial(String options, List<String> training, List<String> decodi
   private static final String WINDOW = "window_attention.cu";
   private static final String WINDOW_BACKWARD = "window_attention_backward.cu";
 
-  /** The major compute capability of the only devices that some programs are for. */
-  static final int HOPPER_MAJOR = 9;
-
-  /** These programs. */
+  /** Programs for devices of the Hopper generation only. */
   static final Set<String> HOPPER = Set.of(WINDOW, WINDOW_BACKWARD);
 
   /** By type. Those of others are tried with default options, whatever programs these run. */

@@ -3,31 +3,15 @@ package dev.hydra.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.typesafe.config.ConfigFactory;
-import dev.hydra.api.PluginRegistry;
-import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.Recompute;
 import dev.hydra.composer.spec.ModelSpec;
-import dev.hydra.ffn.dense.SwigluFactory;
-import dev.hydra.ffn.moe.MoeFactory;
 import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.kernels.CompiledKernel;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.Tensors;
-import dev.hydra.memory.pkm.ProductKeyMemoryFactory;
-import dev.hydra.memory.workspace.WorkspaceFactory;
-import dev.hydra.mixer.attention.FullFactory;
-import dev.hydra.mixer.attention.SparseGlobalFactory;
-import dev.hydra.mixer.deltanet.GatedDeltaNetFactory;
-import dev.hydra.mixer.mamba.Mamba2Factory;
-import dev.hydra.mixer.mamba.MambaFactory;
-import dev.hydra.optim.AdamWFactory;
-import dev.hydra.optim.ConstantScheduleFactory;
-import dev.hydra.optim.CosineScheduleFactory;
 import dev.hydra.optim.OptimizerSettings;
-import dev.hydra.router.topk.ChunkTopKRouterFactory;
-import dev.hydra.router.topk.TopKRouterFactory;
 import dev.hydra.testing.InScope;
 import dev.hydra.trainer.step.TrainingStep;
 import java.util.ArrayList;
@@ -49,24 +33,6 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @Tag("cuda")
 @EnabledIf("dev.hydra.libtorch.runtime.Devices#cudaAvailable")
 class CompilationsCudaTest {
-  private static final Components COMPONENTS =
-      Components.of(
-          new MambaFactory(),
-          new Mamba2Factory(),
-          new GatedDeltaNetFactory(),
-          new FullFactory(),
-          new SparseGlobalFactory(),
-          new SwigluFactory(),
-          new MoeFactory(),
-          new TopKRouterFactory(),
-          new ChunkTopKRouterFactory(),
-          new WorkspaceFactory(),
-          new ProductKeyMemoryFactory());
-
-  private static final PluginRegistry PLUGINS =
-      PluginRegistry.of(
-          new AdamWFactory(), new ConstantScheduleFactory(), new CosineScheduleFactory());
-
   /** Every component with kernels, at sizes that these take; a width that vectors do not divide. */
   private static final String MODEL =
       """
@@ -110,11 +76,12 @@ class CompilationsCudaTest {
       model =
           Model.build(
               ModelSpec.read(ConfigFactory.parseString(MODEL)),
-              COMPONENTS,
+              KernelDoctorTest.COMPONENTS,
               new Placement(CUDA, ScalarType.BFloat16),
               1);
       OptimizerSettings optimizer =
-          OptimizerSettings.read(ConfigFactory.parseString("learning-rate = 1e-3"), PLUGINS);
+          OptimizerSettings.read(
+              ConfigFactory.parseString("learning-rate = 1e-3"), KernelDoctorTest.PLUGINS);
       step = new TrainingStep(model, optimizer, Recompute.NONE, graph, warnings::add);
     }
 

@@ -34,7 +34,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class KernelDoctorTest {
-  private static final Components COMPONENTS =
+  /** All of ours that have kernels. */
+  static final Components COMPONENTS =
       Components.of(
           new MambaFactory(),
           new Mamba2Factory(),
@@ -50,7 +51,8 @@ class KernelDoctorTest {
           new WorkspaceFactory(),
           new ProductKeyMemoryFactory());
 
-  private static final PluginRegistry PLUGINS =
+  /** What a step is tried with. */
+  static final PluginRegistry PLUGINS =
       PluginRegistry.of(
           new AdamWFactory(), new ConstantScheduleFactory(), new CosineScheduleFactory());
 

@@ -33,9 +33,6 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
           source("window_attention.cu"),
           source("window_backward_tiles.cu", "window_attention_backward.cu"));
 
-  /** Their products of four warps are instructions of this major compute capability only. */
-  private static final int HOPPER = 9;
-
   private static final Set<Long> HEAD_DIMS = Set.of(64L, 128L);
 
   /** Groups of four warps issue products together and have so many queries, or keys. */
@@ -71,7 +68,7 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
         || x.time() != x.keys()
         || q.size(0) > Grid.MOST_ROWS
         || Grid.count(x.time(), GROUP_ROWS) > Grid.MOST_ROWS
-        || Gpu.of(q).major() != HOPPER) {
+        || !Gpu.of(q).isHopper()) {
       return Optional.empty();
     }
     return KERNELS

@@ -65,7 +65,7 @@ final class ScanLaunch {
     time = in.x().size(1);
     channels = in.x().size(2);
     states = in.a().size(1);
-    tiles = (time + TOKENS - 1) / TOKENS;
+    tiles = Grid.count(time, TOKENS);
   }
 
   /** Room for a state [batch, channels, states]. */
@@ -140,7 +140,7 @@ final class ScanLaunch {
     Tensor channelSums = floats(batch * spans.count, 2 * channels);
     @Nullable Tensor inputSums = sums();
     @Nullable Tensor stepSums = sums();
-    Tensor[] shared = new Tensor[(int) ((states + SLICE - 1) / SLICE)];
+    Tensor[] shared = new Tensor[(int) Grid.count(states, SLICE)];
     for (int i = 0; i < shared.length; i++) {
       launch(
           "scan_backward",
@@ -218,7 +218,7 @@ final class ScanLaunch {
     }
     launch(
         "scan_carry",
-        new Grid((channels * states + THREADS - 1) / THREADS, batch, 1, THREADS),
+        new Grid(Grid.count(channels * states, THREADS), batch, 1, THREADS),
         given,
         in.a(),
         steps,
@@ -233,12 +233,12 @@ final class ScanLaunch {
   /** So many spans that the device is full, or one if that would take fewer than pay. */
   private Spans spans(String kernel, long least) {
     long most = kernels.get(kernel).blocksAtOnce(THREADS) / (blocks() * batch);
-    long each = most < least ? tiles : (tiles + most - 1) / most;
-    return new Spans((tiles + each - 1) / each, each);
+    long each = most < least ? tiles : Grid.count(tiles, most);
+    return new Spans(Grid.count(tiles, each), each);
   }
 
   private long blocks() {
-    return (channels + CHANNELS - 1) / CHANNELS;
+    return Grid.count(channels, CHANNELS);
   }
 
   private Grid grid(Spans spans) {

@@ -28,10 +28,17 @@ public record Gpu(int index, int major, int minor, int multiprocessors, long sha
    */
   private static final int SPECIFIC = 9;
 
+  private static final int HOPPER = 9;
+
   private static final boolean OVERLAP =
       Boolean.parseBoolean(System.getProperty("hydra.kernels.overlap", "true"));
 
   private static final Map<Integer, Gpu> KNOWN = new ConcurrentHashMap<>();
+
+  /** Says whether it multiplies by four warps at once (wgmma), which this generation alone does. */
+  public boolean isHopper() {
+    return major == HOPPER;
+  }
 
   /** Describes the CUDA device that holds a tensor. */
   public static Gpu of(Tensor tensor) {

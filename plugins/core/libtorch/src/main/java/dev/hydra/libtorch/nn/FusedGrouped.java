@@ -81,7 +81,7 @@ record FusedGrouped(Kernels kernels) implements GroupedProduct.Products {
   private Tensor map(String name, Tensor rows, Tensor weights, Tensor ends, long width) {
     long groups = weights.size(0);
     Tensor mapped = Tensors.empty(rows, Tensors.type(rows), rows.size(0), width);
-    Grid grid = new Grid(rows.size(0) / TILE + groups + 1, ceil(width), 1, THREADS);
+    Grid grid = new Grid(rows.size(0) / TILE + groups + 1, Grid.count(width, TILE), 1, THREADS);
     kernels
         .get(name)
         .launch(
@@ -116,10 +116,6 @@ record FusedGrouped(Kernels kernels) implements GroupedProduct.Products {
 
   /** The tiles of one of matrices [groups, out, in]. */
   private static long tiles(Tensor matrices) {
-    return ceil(matrices.size(1)) * ceil(matrices.size(2));
-  }
-
-  private static long ceil(long side) {
-    return (side + TILE - 1) / TILE;
+    return Grid.count(matrices.size(1), TILE) * Grid.count(matrices.size(2), TILE);
   }
 }

@@ -104,6 +104,17 @@ public final class Example {
       return this;
     }
 
+    /** Adds tokens that are predicted, trained on but not measured, and then read. */
+    public Builder follow(int... text) {
+      for (int token : text) {
+        if (open) {
+          predict(token);
+        }
+        add(token);
+      }
+      return this;
+    }
+
     /** Asks for an answer of several tokens: each is read when the next is to be predicted. */
     public Builder answer(int... target) {
       if (target.length == 0) {

@@ -50,6 +50,11 @@ public final class NeedleFactory implements TaskFactory {
       Option.integer("names", "names that there are, letters").between(1, 26).orElse(26);
   static final Option<Integer> DIGITS =
       Option.integer("digits", "digits of a number").between(1, 9).orElse(2);
+  static final Option<Boolean> LANGUAGE_MODEL =
+      Option.flag(
+              "language-model",
+              "whether every byte that is read is predicted, too, and trained on, not measured")
+          .orElse(false);
 
   /** Creates the factory, for the registry. */
   public NeedleFactory() {}
@@ -60,7 +65,7 @@ public final class NeedleFactory implements TaskFactory {
 
   @Override
   public List<Option<?>> options() {
-    return List.of(FILE, LENGTHS, LONGER, NEEDLES, QUESTIONS, NAMES, DIGITS);
+    return List.of(FILE, LENGTHS, LONGER, NEEDLES, QUESTIONS, NAMES, DIGITS, LANGUAGE_MODEL);
   }
 
   @Override
@@ -86,7 +91,8 @@ public final class NeedleFactory implements TaskFactory {
             settings.get(NEEDLES),
             settings.get(QUESTIONS),
             settings.get(NAMES),
-            settings.get(DIGITS));
+            settings.get(DIGITS),
+            settings.get(LANGUAGE_MODEL));
     for (Option<List<Integer>> option : List.of(LENGTHS, LONGER)) {
       for (int length : settings.get(option)) {
         if (needle.hay(length) < 0 || needle.hay(length) >= text.longest()) {
@@ -110,7 +116,8 @@ public final class NeedleFactory implements TaskFactory {
       int needles,
       int questions,
       int names,
-      int digits)
+      int digits,
+      boolean languageModel)
       implements Task {
     @Override
     public List<String> vocabulary() {
@@ -168,22 +175,31 @@ public final class NeedleFactory implements TaskFactory {
       int next = 0;
       for (int i = 0; i <= hay.length; i++) {
         while (next < needles && place[next] == i) {
-          example.read(sentence(name[next], number[next]));
+          read(example, sentence(name[next], number[next]));
           next++;
         }
         if (i < hay.length) {
-          example.read(hay[i]);
+          read(example, hay[i]);
         }
       }
       int[] asked = Draw.distinct(questions, needles, random);
-      example.read(Bytes.of(question(name[asked[0]])));
+      read(example, Bytes.of(question(name[asked[0]])));
       example.answer(Bytes.of(number(number[asked[0]])));
       for (int i = 1; i < questions; i++) {
         String before = number(number[asked[i - 1]]);
-        example.read(Bytes.of(before.substring(digits - 1) + "." + question(name[asked[i]])));
+        example.read(Bytes.of(before.substring(digits - 1)));
+        read(example, Bytes.of("." + question(name[asked[i]])));
         train(example, Bytes.of(number(number[asked[i]])));
       }
       return example.build();
+    }
+
+    private void read(Example.Builder example, int... text) {
+      if (languageModel) {
+        example.follow(text);
+      } else {
+        example.read(text);
+      }
     }
 
     private static void train(Example.Builder example, int[] answer) {

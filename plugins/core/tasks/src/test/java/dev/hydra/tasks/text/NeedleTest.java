@@ -1,6 +1,7 @@
 package dev.hydra.tasks.text;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
@@ -110,6 +111,23 @@ class NeedleTest {
       }
       assertEquals(String.join("", asked.stream().map(numbers::get).toList()), "" + predicted);
       assertEquals(numbers.get(asked.get(0)), "" + measured);
+    }
+  }
+
+  @Test
+  void aLanguageModelPredictsEveryByte() {
+    String options = OPTIONS + ", lengths = [200], needles = 4, questions = 3";
+    for (int seed = 0; seed < 20; seed++) {
+      Example asked = Tasks.example(task(options), 0, seed);
+      Example read = Tasks.example(task(options + ", language-model = true"), 0, seed);
+      assertEquals(asked, read);
+      assertArrayEquals(asked.answers(), read.answers());
+      int[] tokens = read.tokens();
+      for (int i = 0; i < tokens.length - 1; i++) {
+        assertEquals(tokens[i + 1], read.targets()[i]);
+      }
+      int last = tokens.length - 1;
+      assertEquals(asked.targets()[last], read.targets()[last]);
     }
   }
 

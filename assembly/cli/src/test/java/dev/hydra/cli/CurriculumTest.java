@@ -19,7 +19,7 @@ class CurriculumTest {
   private static final Path CONFIGS = Path.of("../../configs");
 
   @ParameterizedTest
-  @ValueSource(strings = {"hydra-29m", "hydra-tiny"})
+  @ValueSource(strings = {"hydra-1.6b", "hydra-29m", "hydra-tiny"})
   void theCurriculumEndsWithTheWholeModel(String model) {
     PluginRegistry plugins = PluginRegistry.load(getClass().getClassLoader(), warning -> {});
     Config curriculum =

@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
@@ -42,7 +43,9 @@ final class StudyPage {
       page =
           page.section(
               task.name(),
-              "computed on " + report.device() + "; thick: the first seed, thin: the others",
+              "computed on "
+                  + report.device()
+                  + "; thin: each seed, thick: the first on the way, the mean in the test",
               plots);
       for (Table table : report.tables(task)) {
         page = page.table(table);
@@ -112,18 +115,34 @@ final class StudyPage {
     return plots;
   }
 
+  /** Returns the accuracies of conditions, those of short texts first: few lie evenly. */
   private Plot conditions(StudyTask task) {
-    Plot plot = new Plot("accuracy in the test by length", "tokens of an example");
-    List<Condition> conditions =
-        task.task().conditions().stream().sorted(Comparator.comparing(Condition::length)).toList();
+    List<String> conditions =
+        task.task().conditions().stream()
+            .sorted(Comparator.comparing(Condition::length))
+            .map(Condition::name)
+            .toList();
+    Plot plot = Plot.over("accuracy in the test", conditions);
     List<ModelOutcome> outcomes = report.of(task);
     for (int colour = 0; conditions.size() > 1 && colour < outcomes.size(); colour++) {
       ModelOutcome outcome = outcomes.get(colour);
-      Curve.Builder curve = new Curve.Builder();
-      conditions.forEach(each -> curve.add(each.length(), outcome.test(each.name()).mean()));
-      plot = plot.dots(outcome.model().name(), colour, curve.build());
+      String name = outcome.model().name();
+      plot = plot.dots(name, colour, over(conditions, each -> outcome.test(each).mean()));
+      for (int seed = 0; outcome.seeds().size() > 1 && seed < outcome.seeds().size(); seed++) {
+        TrialResult result = outcome.seeds().get(seed);
+        Curve curve = over(conditions, each -> result.test().getOrDefault(each, Double.NaN));
+        plot = plot.faint(name + ", seed " + seed, colour, curve);
+      }
     }
     return plot;
+  }
+
+  private static Curve over(List<String> conditions, ToDoubleFunction<String> accuracy) {
+    Curve.Builder curve = new Curve.Builder();
+    for (int i = 0; i < conditions.size(); i++) {
+      curve.add(i, accuracy.applyAsDouble(conditions.get(i)));
+    }
+    return curve.build();
   }
 
   /** An example of each condition, with what is to be predicted in brackets. */

@@ -16,6 +16,9 @@ public final class Plot {
   private static final int RIGHT = 14;
   private static final int TOP = 20;
   private static final int BOTTOM = 42;
+  private static final int FIRST_ROW = 17; // below the axis
+  private static final int SECOND_ROW = 36;
+  private static final int MOST_IN_A_ROW = 4; // names; more stand in two rows by turns
   private static final int MOST_POINTS = 500;
   private static final double SPIKES = 0.02; // of values that may lie above the plot
   private static final double MARGIN = 0.06;
@@ -32,6 +35,10 @@ public final class Plot {
 
   private final String title;
   private final String xTitle;
+
+  /** What stands along the axis in the place of numbers; none if x is a number. */
+  private final List<String> names;
+
   private final List<Series> series = new ArrayList<>();
   private final List<Mark> marks = new ArrayList<>();
   private double least;
@@ -40,8 +47,18 @@ public final class Plot {
 
   /** Begins an empty plot. */
   public Plot(String title, String xTitle) {
+    this(title, xTitle, List.of());
+  }
+
+  private Plot(String title, String xTitle, List<String> names) {
     this.title = title;
     this.xTitle = xTitle;
+    this.names = names;
+  }
+
+  /** Begins an empty plot over things that have names, the first of which is at 0. */
+  public static Plot over(String title, List<String> names) {
+    return new Plot(title, "", List.copyOf(names));
   }
 
   /** Adds a line. */
@@ -119,17 +136,18 @@ public final class Plot {
     double room = high > low ? MARGIN * (high - low) : flat;
     least = low >= 0 && low - room < 0 ? 0 : low - room;
     most = high + room;
-    end =
-        Math.max(
-            series.stream().mapToDouble(each -> each.curve().last().x()).max().orElse(1), 1e-9);
+    double last = series.stream().mapToDouble(each -> each.curve().last().x()).max().orElse(1);
+    end = names.isEmpty() ? Math.max(last, 1e-9) : names.size();
   }
 
   private static DoubleStream values(Curve curve) {
     return curve.points().stream().mapToDouble(Curve.Point::y);
   }
 
+  /** Returns where a value is; that of a name in the middle of its part of the axis. */
   private double x(double value) {
-    return LEFT + value / end * (WIDTH - LEFT - RIGHT);
+    double part = names.isEmpty() ? value / end : (value + 0.5) / end;
+    return LEFT + part * (WIDTH - LEFT - RIGHT);
   }
 
   /** Returns where a value is; those out of range at the edge. */
@@ -143,12 +161,22 @@ public final class Plot {
       line(svg, "grid", LEFT, y(tick), WIDTH - RIGHT, y(tick));
       text(svg, "tick end", LEFT - 7, y(tick) + 4, Numbers.shorter(tick));
     }
-    for (double tick : Ticks.between(0, end, 5)) {
-      line(svg, "axis", x(tick), HEIGHT - BOTTOM, x(tick), HEIGHT - BOTTOM + 4);
-      text(svg, "tick middle", x(tick), HEIGHT - BOTTOM + 17, Numbers.shorter(tick));
+    if (names.isEmpty()) {
+      for (double value : Ticks.between(0, end, 5)) {
+        tick(svg, value, FIRST_ROW, Numbers.shorter(value));
+      }
+      text(svg, "title middle", (LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - BOTTOM + SECOND_ROW, xTitle);
+    }
+    for (int i = 0; i < names.size(); i++) {
+      boolean many = names.size() > MOST_IN_A_ROW;
+      tick(svg, i, many && i % 2 == 1 ? SECOND_ROW : FIRST_ROW, names.get(i));
     }
     line(svg, "axis", LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM);
-    text(svg, "title middle", (LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 6, xTitle);
+  }
+
+  private void tick(StringBuilder svg, double value, int below, String label) {
+    line(svg, "axis", x(value), HEIGHT - BOTTOM, x(value), HEIGHT - BOTTOM + 4);
+    text(svg, "tick middle", x(value), HEIGHT - BOTTOM + below, label);
   }
 
   private static void line(
@@ -216,6 +244,8 @@ public final class Plot {
             y(point.y()),
             Html.escape(drawn.name()),
             Numbers.fine(point.y()),
-            Numbers.shorter(point.x())));
+            names.isEmpty()
+                ? Numbers.shorter(point.x())
+                : Html.escape(names.get((int) point.x()))));
   }
 }

@@ -1,6 +1,7 @@
 package dev.hydra.experiments;
 
 import dev.hydra.composer.model.Components;
+import dev.hydra.libtorch.runtime.Determinism;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -17,7 +18,8 @@ import org.bytedeco.pytorch.Device;
 /**
  * Carries out a study: for each model and task all learning rates with the first seed, then the
  * other seeds at the rate that did best in validation. What the cache knows is not trained again;
- * what another process is training is waited for, so that several share the work.
+ * what another process is training is waited for, so that several share the work. A training that
+ * is repeated on a device of the same kind gives the same bits.
  */
 public final class StudyRun {
   /** How long to wait where other processes have all that is left. */
@@ -64,6 +66,12 @@ public final class StudyRun {
    *     before anything is trained
    */
   public Optional<List<ModelOutcome>> run(BooleanSupplier stop) throws IOException {
+    try (Determinism.Setting sameBits = Determinism.ON.set()) {
+      return outcomes(stop);
+    }
+  }
+
+  private Optional<List<ModelOutcome>> outcomes(BooleanSupplier stop) throws IOException {
     List<ModelSize> sizes = study.sizes().check(study, components);
     List<Trial> sweep = new ArrayList<>();
     each(

@@ -9,6 +9,7 @@ import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.libtorch.runtime.ComputeType;
+import dev.hydra.libtorch.runtime.Determinism;
 import dev.hydra.libtorch.runtime.Devices;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -52,6 +53,7 @@ final class TrialKey {
     content.put("measures", study.measuresConfig().root().render(ConfigRenderOptions.concise()));
     content.put("device", device.is_cuda() ? "cuda" : "cpu");
     content.put("compute", ComputeType.choose(study.budget().precision(), device).name());
+    content.put("deterministic", Determinism.wanted());
     content.put("plugins", plugins(study, trial, components));
   }
 

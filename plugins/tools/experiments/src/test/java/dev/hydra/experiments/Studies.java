@@ -61,10 +61,9 @@ final class Studies {
 
   /** Asks for the token after the last that was read: what stands before matters for nothing. */
   @HydraPlugin("next")
-  public static final class Next implements TaskFactory, Task {
+  public static final class Next implements TaskFactory {
     private static final Option<Integer> LENGTH =
-        Option.integer("length", "tokens").atLeast(1).orElse(6);
-    private static final int TOKENS = 8;
+        Option.integer("length", "tokens that examples to train on read").atLeast(1).orElse(6);
 
     @Override
     public List<Option<?>> options() {
@@ -73,8 +72,12 @@ final class Studies {
 
     @Override
     public Task create(TaskContext from) {
-      return this;
+      return new Asking(from.settings().get(LENGTH));
     }
+  }
+
+  private record Asking(int length) implements Task {
+    private static final int TOKENS = 8;
 
     @Override
     public List<String> vocabulary() {
@@ -84,8 +87,8 @@ final class Studies {
     @Override
     public List<Condition> conditions() {
       return List.of(
-          new Condition("six", 6, true, 1.0 / TOKENS),
-          new Condition("nine", 9, false, 1.0 / TOKENS));
+          new Condition("trained", length, true, 1.0 / TOKENS),
+          new Condition("longer", length * 3 / 2, false, 1.0 / TOKENS));
     }
 
     @Override

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import dev.hydra.libtorch.runtime.Determinism;
 import dev.hydra.libtorch.runtime.Devices;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -11,8 +12,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.FutureTask;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
@@ -65,8 +68,8 @@ class StudyRunTest {
       assertEquals(List.of(1e-4, 1e-3, 1e-2, 3e-2), List.copyOf(outcome.sweep().keySet()));
       assertThat(outcome.rate()).isGreaterThan(1e-3);
       assertEquals(2, outcome.seeds().size());
-      assertThat(outcome.test("six").mean()).isGreaterThan(0.9);
-      assertThat(outcome.test("nine").mean()).isGreaterThan(0.5);
+      assertThat(outcome.test("trained").mean()).isGreaterThan(0.9);
+      assertThat(outcome.test("longer").mean()).isGreaterThan(0.5);
       assertThat(outcome.sweep().get(1e-4).validation()).isLessThan(0.6);
     }
     assertEquals(10, trained.size());
@@ -116,6 +119,20 @@ class StudyRunTest {
     assertEquals(first.get(0).seeds().get(1).test(), again.get(0).seeds().get(1).test());
     assertEquals(
         first.get(0).seeds().get(1).validationLoss(), again.get(0).seeds().get(1).validationLoss());
+  }
+
+  @Test
+  void theSameBitsAreAskedForAsLongAsItRuns() throws IOException {
+    Determinism before = Determinism.current();
+    Set<Determinism> seen = EnumSet.noneOf(Determinism.class);
+    BooleanSupplier afterEveryStep =
+        () -> {
+          seen.add(Determinism.current());
+          return false;
+        };
+    assertThat(run(Studies.read("", true), afterEveryStep)).isPresent();
+    assertEquals(Set.of(Determinism.ON), seen);
+    assertEquals(before, Determinism.current());
   }
 
   /** Two runs at once, as two processes would be: each result is made by one of them. */

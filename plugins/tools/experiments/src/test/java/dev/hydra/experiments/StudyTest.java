@@ -61,7 +61,7 @@ class StudyTest {
   @Test
   void aModelForShorterTextsThanATaskHasIsRefused() {
     assertThat(problem("experiment.models.narrow.longest = 8"))
-        .contains("experiment.models.narrow.longest", "reads 9 in its condition nine");
+        .contains("experiment.models.narrow.longest", "reads 9 in its condition longer");
   }
 
   @Test

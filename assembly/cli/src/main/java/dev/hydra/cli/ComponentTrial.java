@@ -16,8 +16,7 @@ import java.util.stream.Stream;
  * @param training programs that whole sequences run
  * @param decoding programs that single tokens of several texts run
  */
-record ComponentTrial(
-    String options, int tokens, List<String> training, List<String> decoding) {
+record ComponentTrial(String options, int tokens, List<String> training, List<String> decoding) {
   /** More than a chunk of the smallest ones, so that states are passed on. */
   private static final int TOKENS = 80;
 

@@ -8,8 +8,8 @@ import org.bytedeco.pytorch.Tensor;
 /**
  * A window, strided positions and the first one on CUDA: a fused {@link LocalAttention} for the
  * window, from which {@link StridedKernels} go on. Its twin is {@link MergedAttention} with {@link
- * GlobalAttention}, which does everything else: kept keys, documents with windows shorter than a block
- * of queries, heads of other sizes.
+ * GlobalAttention}, which does everything else: kept keys, documents with windows shorter than a
+ * block of queries, heads of other sizes.
  */
 final class StridedAttention extends CustomFunction {
   private final LocalAttention window;
@@ -54,8 +54,7 @@ final class StridedAttention extends CustomFunction {
    * @return [batch, time, heads, headDim]
    */
   Tensor run(Qkv x, Optional<Tensor> starts) {
-    return starts
-        .map(each -> apply(x.q(), x.k(), x.v(), StridedKernels.perToken(each, x.q())))
+    return starts.map(each -> apply(x.q(), x.k(), x.v(), StridedKernels.perToken(each, x.q())))
         .orElseGet(() -> apply(x.q(), x.k(), x.v()))[0];
   }
 

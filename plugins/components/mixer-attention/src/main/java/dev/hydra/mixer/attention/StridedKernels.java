@@ -139,8 +139,7 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
             pattern.every(),
             pattern.globals(),
             scale);
-    StridedTasks tasks =
-        StridedTasks.of(pattern, x.time(), batch * heads, starts.isPresent());
+    StridedTasks tasks = StridedTasks.of(pattern, x.time(), batch * heads, starts.isPresent());
     Tensor partials =
         Tensors.empty(
             x.q(), ScalarType.Float, batch, heads, tasks.count(), 2, (long) TILE * x.q().size(3));

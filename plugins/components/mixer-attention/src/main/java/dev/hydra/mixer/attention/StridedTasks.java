@@ -8,8 +8,8 @@ import dev.hydra.libtorch.kernels.Kernel.Grid;
  * task has a tile of places, and so many queries: of all where the tile has a first key, which a
  * whole document sees, else of those that can see one of its keys.
  *
- * <p>Documents with queries that see their first key have more tokens than the window, so that there
- * is one place for each so many tokens; another key has one for each {@code every} tokens.
+ * <p>Documents with queries that see their first key have more tokens than the window, so that
+ * there is one place for each so many tokens; another key has one for each {@code every} tokens.
  *
  * @param keys places of keys
  * @param firsts of these, those of first keys

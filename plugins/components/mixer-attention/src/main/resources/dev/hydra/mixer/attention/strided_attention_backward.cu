@@ -120,13 +120,14 @@ extern "C" __global__ void __launch_bounds__(THREADS) strided_backward_queries(
   }
 }
 
-// A key in a list whose length does not depend on where documents begin: places for their first keys,
-// then for others. Of window + 1 tokens at most one begins a document in which a query sees it, and that
-// goes on to the last of them: a place for each so many tokens, or one if there is one document. Of
-// `every` tokens at most one is another key, as those of the next document come after its first one, and
-// the first of them is of that document: a place for each so many tokens, but for the first ones.
+// A key in a list whose length does not depend on where documents begin: places for their first keys, then
+// for others. Only documents of more tokens than the window have queries that see keys, so of window + 1
+// tokens at most one begins such a document, which the last of them then belongs to: that is a place, and
+// one is enough without documents. Of `every` tokens at most one is another key, as those of the next
+// document come after its first one, and the first of these tokens belongs to its document: that is a
+// place, but for the first `every` tokens, which have none.
 struct Key {
-  int document, index;  // where its document begins, -1 if nobody sees a key of this place
+  int document, index;  // where its document begins, -1 if no query sees a key of this place
 
   __device__ __forceinline__ Key(
       const Long* starts, int place, int firsts, int time, int window, int every)

@@ -82,6 +82,7 @@ __device__ __forceinline__ float over_row(float value) {
   return value + exchange(value, 2);
 }
 
+// Without documents all is one.
 __device__ __forceinline__ int start_of(const Long* starts, int token) {
   return starts ? (int)starts[token] : 0;
 }

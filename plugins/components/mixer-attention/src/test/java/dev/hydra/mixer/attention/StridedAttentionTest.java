@@ -111,7 +111,8 @@ class StridedAttentionTest {
             whole.narrow(2, before + 4 * 32, 2 * 32).unflatten(2, 2, 32),
             whole.narrow(2, before + 6 * 32, 2 * 32).unflatten(2, 2, 32));
     Qkv apart = copy(parts, ScalarType.BFloat16);
-    assertTrue(fused(apart, pattern, Optional.empty()).equal(fused(parts, pattern, Optional.empty())));
+    assertTrue(
+        fused(apart, pattern, Optional.empty()).equal(fused(parts, pattern, Optional.empty())));
   }
 
   @Test

@@ -12,10 +12,14 @@ import java.util.stream.Stream;
  *
  * @param options its options, as HOCON without the type: sizes that kernels take, and options that
  *     make small inputs long, as within a window there is nothing for strided kernels
+ * @param tokens how long its inputs are; packed documents have half as many at most
  * @param training programs that whole sequences run
  * @param decoding programs that single tokens of several texts run
  */
-record ComponentTrial(String options, List<String> training, List<String> decoding) {
+record ComponentTrial(String options, int tokens, List<String> training, List<String> decoding) {
+  /** More than a chunk of the smallest ones, so that states are passed on. */
+  private static final int TOKENS = 80;
+
   private static final List<String> DECODED_ATTENTION =
       List.of("decode_attention.cu", "rotary_angles.cu");
 
@@ -72,12 +76,19 @@ record ComponentTrial(String options, List<String> training, List<String> decodi
               "heads = 2, head-dim = 64",
               List.of("rotary_angles.cu", WINDOW, WINDOW_BACKWARD),
               DECODED_ATTENTION),
-          one(
+          Map.entry(
               "sparse-global",
-              "heads = 2, window = 16, global-every = 8, head-dim = 64",
+              // A window that kernels take with documents, and documents that are longer.
               List.of(
-                  "strided_attention.cu", "strided_attention_backward.cu", WINDOW, WINDOW_BACKWARD),
-              DECODED_ATTENTION),
+                  new ComponentTrial(
+                      "heads = 2, window = 64, global-every = 8, head-dim = 64",
+                      240,
+                      List.of(
+                          "strided_attention.cu",
+                          "strided_attention_backward.cu",
+                          WINDOW,
+                          WINDOW_BACKWARD),
+                      DECODED_ATTENTION))),
           one(
               "sliding-window",
               "heads = 2, window = 16, head-dim = 64",
@@ -97,6 +108,10 @@ record ComponentTrial(String options, List<String> training, List<String> decodi
               "keys = 32",
               List.of("pkm_search.cu", "pkm_read.cu"),
               List.of("pkm_search.cu", "pkm_read.cu")));
+
+  private ComponentTrial(String options, List<String> training, List<String> decoding) {
+    this(options, TOKENS, training, decoding);
+  }
 
   private static Map.Entry<String, List<ComponentTrial>> one(
       String type, String options, List<String> training, List<String> decoding) {

@@ -35,9 +35,6 @@ final class KernelDoctor {
   /** Of heads and states that kernels take; others are for components that refuse these. */
   private static final List<Integer> WIDTHS = List.of(64, 128, 32, 16);
 
-  /** More than a chunk of the smallest ones, so that states are passed on. */
-  private static final int TOKENS = 80;
-
   private final Components components;
   private final PluginRegistry plugins;
   private final Device device;
@@ -159,7 +156,7 @@ final class KernelDoctor {
     return Conformance.of(type.as(ComponentFactory.class))
         .with(others)
         .options(trial.options())
-        .time(TOKENS)
+        .time(trial.tokens())
         .firstWidth(WIDTHS);
   }
 

@@ -43,7 +43,7 @@ class CompilationsCudaTest {
           { mixer { type = mamba } }
           { mixer { type = gated-deltanet } }
           { mixer { type = full, heads = 2, head-dim = 32, qk-norm = true } }
-          { mixer { type = sparse-global, heads = 2, head-dim = 32, window = 16, global-every = 8 } }
+          { mixer { type = sparse-global, heads = 2, head-dim = 32, window = 64, global-every = 8 } }
           { ffn { type = moe, hidden = 64, router { type = chunk-topk, chunk = 16 } } }
           { ffn { type = moe, hidden = 64, router { type = topk } } }
           { ffn { type = swiglu, hidden = 64 }, gate = learned }

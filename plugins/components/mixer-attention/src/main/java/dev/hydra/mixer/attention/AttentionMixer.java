@@ -108,7 +108,7 @@ final class AttentionMixer implements Mixer {
     Optional<StridedAttention> fused =
         StridedAttention.of(attention, pattern, x, kept.position(), starts);
     if (fused.isPresent()) {
-      return fused.get().run(x);
+      return fused.get().run(x, starts);
     }
     LocalAttention local =
         LocalAttention.of(attention, pattern.window(), x.fromKey(kept.globals()), starts);

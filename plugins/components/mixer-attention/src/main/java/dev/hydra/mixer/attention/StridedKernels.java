@@ -32,14 +32,9 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
   private static final int LARGEST_HEAD = 128;
 
   /** Queries, or keys, of a block. */
-  private static final int TILE = 64;
+  static final int TILE = 64;
 
   private static final int THREADS = 128;
-
-  /** The gradients of keys are cut into so many tasks or more, unless those were too short. */
-  private static final long MANY_TASKS = 1024;
-
-  private static final int SHORTEST_SPAN = 256;
 
   private static KernelSource source(String file) {
     return KernelSource.of(
@@ -52,10 +47,17 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
         file);
   }
 
-  /** Gives the kernels if they can be used for such queries, and are to be. */
-  static Optional<StridedKernels> of(Tensor queries, double scale, SparsePattern pattern) {
+  /**
+   * Gives the kernels if they can be used for such queries, and are to be.
+   *
+   * @param packed whether there are documents: of the queries of a block, those of one only may see
+   *     keys before their window
+   */
+  static Optional<StridedKernels> of(
+      Tensor queries, double scale, SparsePattern pattern, boolean packed) {
     long headDim = queries.size(3);
     if (Tensors.type(queries) != ScalarType.BFloat16
+        || (packed && pattern.window() < TILE - 1)
         || headDim % HEAD_STEP != 0
         || headDim > LARGEST_HEAD
         || queries.size(0) > Grid.MOST_ROWS) {
@@ -75,12 +77,18 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
     return fits ? heads : heads.contiguous();
   }
 
+  /** Starts of documents as kernels read them, those of all sequences: [batch, time]. */
+  static Tensor perToken(Tensor starts, Tensor queries) {
+    return starts.expand(queries.size(0), queries.size(1)).contiguous();
+  }
+
   /**
    * Attends to the strided keys and the first one.
    *
+   * @param starts {@link #perToken} if there are documents
    * @param near the window's part, contiguous, changed in place to the whole
    */
-  void attend(Qkv x, Partial near) {
+  void attend(Qkv x, Optional<Tensor> starts, Partial near) {
     kernels
         .get("strided_attention")
         .launch(
@@ -88,6 +96,7 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
             strided(x.q()),
             strided(x.k()),
             strided(x.v()),
+            starts.orElse(null),
             near.out(),
             near.lse(),
             (int) x.time(),
@@ -102,10 +111,11 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
   /**
    * Adds the gradients that come through these keys.
    *
+   * @param starts {@link #perToken} if there are documents
    * @param whole of the whole attention, contiguous
    * @param near the gradients through the window, contiguous, changed in place
    */
-  void backward(Qkv x, Upstream whole, Qkv near) {
+  void backward(Qkv x, Optional<Tensor> starts, Upstream whole, Qkv near) {
     long batch = x.q().size(0);
     long heads = x.q().size(2);
     Tensor change = Tensors.empty(x.q(), ScalarType.Float, batch, heads, x.time());
@@ -116,6 +126,7 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
             strided(x.q()),
             strided(x.k()),
             strided(x.v()),
+            starts.orElse(null),
             whole.out(),
             whole.gradient(),
             whole.lse(),
@@ -128,7 +139,7 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
             pattern.every(),
             pattern.globals(),
             scale);
-    Tasks tasks = Tasks.of(pattern, x.time(), batch * heads);
+    StridedTasks tasks = StridedTasks.of(pattern, x.time(), batch * heads, starts.isPresent());
     Tensor partials =
         Tensors.empty(
             x.q(), ScalarType.Float, batch, heads, tasks.count(), 2, (long) TILE * x.q().size(3));
@@ -139,6 +150,7 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
             strided(x.q()),
             strided(x.k()),
             strided(x.v()),
+            starts.orElse(null),
             whole.gradient(),
             whole.lse(),
             change,
@@ -150,6 +162,7 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
             pattern.every(),
             pattern.globals(),
             scale,
+            tasks.firsts(),
             tasks.ofFirst(),
             tasks.ofOther(),
             tasks.span());
@@ -158,12 +171,15 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
         .launch(
             new Grid(tasks.keys(), x.k().size(2), batch, 2 * (int) x.q().size(3)),
             partials,
+            starts.orElse(null),
             near.k(),
             near.v(),
             (int) x.time(),
             (int) heads,
             shared(x),
+            pattern.window(),
             pattern.every(),
+            tasks.firsts(),
             tasks.ofFirst(),
             tasks.ofOther(),
             tasks.count());
@@ -176,49 +192,5 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
 
   private static int shared(Qkv x) {
     return (int) (x.q().size(2) / x.k().size(2));
-  }
-
-  /**
-   * How the gradients of keys and values are cut: a task has a tile of keys, and so many queries of
-   * those that can see one of them. Key 0 is seen by all.
-   *
-   * @param keys strided ones that are seen
-   * @param ofFirst tasks of the first tile
-   * @param ofOther tasks of each other tile
-   * @param span queries of a task
-   */
-  record Tasks(int keys, int ofFirst, int ofOther, int span) {
-    /**
-     * Cuts.
-     *
-     * @param time longer than the window
-     * @param sequences as many times there are these tasks
-     */
-    static Tasks of(SparsePattern pattern, long time, long sequences) {
-      long queries = time - pattern.window();
-      long blocks = Grid.count(queries, pattern.every());
-      long keys = pattern.globals() == 0 ? 1 : blocks;
-      long seeing =
-          Math.min(
-              (TILE - 1L + pattern.globals()) * pattern.every(),
-              queries - (long) TILE * pattern.every());
-      int span = SHORTEST_SPAN;
-      Tasks tasks = of(keys, queries, seeing, span);
-      while (tasks.count() * sequences > MANY_TASKS && span < queries) {
-        span *= 2;
-        tasks = of(keys, queries, seeing, span);
-      }
-      return tasks;
-    }
-
-    private static Tasks of(long keys, long queries, long seeing, int span) {
-      int ofOther = (int) Math.max(1, Grid.count(seeing, span));
-      return new Tasks((int) keys, (int) Grid.count(queries, span), ofOther, span);
-    }
-
-    /** All of them. */
-    int count() {
-      return ofFirst + (int) (Grid.count(keys, TILE) - 1) * ofOther;
-    }
   }
 }

@@ -87,7 +87,7 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
         strided(x.q()),
         strided(x.k()),
         strided(x.v()),
-        starts.map(each -> perToken(each, x)).orElse(null),
+        starts.map(each -> StridedKernels.perToken(each, x.q())).orElse(null),
         out,
         lse,
         (int) x.time(),
@@ -113,7 +113,7 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
         strided(out),
         strided(gradient),
         upstream.lse().contiguous(),
-        starts.map(each -> perToken(each, x)).orElse(null),
+        starts.map(each -> StridedKernels.perToken(each, x.q())).orElse(null),
         level,
         offset,
         first,
@@ -185,10 +185,6 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
 
   private static int shared(Qkv x) {
     return (int) (x.q().size(2) / x.k().size(2));
-  }
-
-  private static Tensor perToken(Tensor starts, Qkv x) {
-    return starts.expand(x.q().size(0), x.time()).contiguous();
   }
 
   private static Tensor perQuery(Qkv x, long time) {

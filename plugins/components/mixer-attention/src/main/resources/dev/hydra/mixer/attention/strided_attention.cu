@@ -8,18 +8,21 @@ extern "C" __device__ const int strided_attention_waits = 1;
 
 extern "C" __global__ void __launch_bounds__(THREADS) strided_attention(
     const bf16* q, Long q_batch, Long q_time, Long q_head, const bf16* k, Long k_batch, Long k_time,
-    Long k_head, const bf16* v, Long v_batch, Long v_time, Long v_head, bf16* __restrict__ out,
-    float* __restrict__ lse, int time, int heads, int shared, int window, int every, int globals,
-    float scale) {
+    Long k_head, const bf16* v, Long v_batch, Long v_time, Long v_head, const Long* starts,
+    bf16* __restrict__ out, float* __restrict__ lse, int time, int heads, int shared, int window,
+    int every, int globals, float scale) {
   wait_for_prerequisites();
   __shared__ __align__(16) Tile key_tile;
   __shared__ __align__(16) Tile value_tile;
   Long head = blockIdx.y, batch = blockIdx.z;
-  k += batch * k_batch + head / shared * k_head;
-  v += batch * v_batch + head / shared * v_head;
+  if (starts) starts += batch * time;
   int lane = threadIdx.x % 32, column = lane % 4 * 2;
-  int first = window + blockIdx.x * TILE;
-  Keys keys(first, min(first + TILE, time) - 1, window, every, globals);
+  int first = window + blockIdx.x * TILE, last = min(first + TILE, time) - 1;
+  int document = start_of(starts, first);
+  Keys keys(first - document, last - document, window, every, globals);
+  if (keys.newest < 0) return;
+  k += batch * k_batch + document * k_time + head / shared * k_head;
+  v += batch * v_batch + document * v_time + head / shared * v_head;
 
   unsigned query[STEPS][4];
   float sum[PIECES][4], most[2], total[2];
@@ -31,7 +34,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) strided_attention(
   for (int r = 0; r < 2; r++) {
     int t = first + threadIdx.x / 32 * 16 + lane / 4 + 8 * r;
     bool some = t < time;
-    block[r] = some ? (t - window) / every : -1;
+    block[r] = some ? block_of(starts, document, t, window, every) : -1;
     from[r] = some ? q + batch * q_batch + t * q_time + head * q_head : nullptr;
     to[r] = some ? out + ((batch * time + t) * heads + head) * HEAD_DIM : nullptr;
     lse_at[r] = lse + (batch * heads + head) * time + t;

@@ -1,23 +1,28 @@
 // With the probabilities P of the whole and `change` = rowsum(dout out), the gradient of the scores is
 // dS = P (dout v - change) scale (FlashAttention, arXiv 2205.14135, appendix B.2).
 
-// Adds to the gradient of q what comes through the keys, and leaves `change` [batch, heads, time].
+// Adds to the gradient of q what comes through the keys, and leaves `change` [batch, heads, time] of
+// those that see some.
 //
 // Launch: grid ((time - window) / TILE, rounded up; heads; batch), 128 threads.
 extern "C" __global__ void __launch_bounds__(THREADS) strided_backward_queries(
     const bf16* __restrict__ q, Long q_batch, Long q_time, Long q_head, const bf16* __restrict__ k,
     Long k_batch, Long k_time, Long k_head, const bf16* __restrict__ v, Long v_batch, Long v_time,
-    Long v_head, const bf16* __restrict__ out, const bf16* __restrict__ dout,
-    const float* __restrict__ lse, bf16* __restrict__ dq, float* __restrict__ change, int time,
-    int heads, int shared, int window, int every, int globals, float scale) {
+    Long v_head, const Long* __restrict__ starts, const bf16* __restrict__ out,
+    const bf16* __restrict__ dout, const float* __restrict__ lse, bf16* __restrict__ dq,
+    float* __restrict__ change, int time, int heads, int shared, int window, int every, int globals,
+    float scale) {
   __shared__ __align__(16) Tile key_tile;
   __shared__ __align__(16) Tile value_tile;
   Long head = blockIdx.y, batch = blockIdx.z;
-  k += batch * k_batch + head / shared * k_head;
-  v += batch * v_batch + head / shared * v_head;
+  if (starts) starts += batch * time;
   int lane = threadIdx.x % 32, column = lane % 4 * 2;
-  int first = window + blockIdx.x * TILE;
-  Keys keys(first, min(first + TILE, time) - 1, window, every, globals);
+  int first = window + blockIdx.x * TILE, last = min(first + TILE, time) - 1;
+  int document = start_of(starts, first);
+  Keys keys(first - document, last - document, window, every, globals);
+  if (keys.newest < 0) return;
+  k += batch * k_batch + document * k_time + head / shared * k_head;
+  v += batch * v_batch + document * v_time + head / shared * v_head;
 
   unsigned query[STEPS][4], arriving[STEPS][4];
   float sum[PIECES][4], size[2], own[2];
@@ -29,7 +34,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) strided_backward_queries(
   for (int r = 0; r < 2; r++) {
     int t = first + threadIdx.x / 32 * 16 + lane / 4 + 8 * r;
     bool some = t < time;
-    block[r] = some ? (t - window) / every : -1;
+    block[r] = some ? block_of(starts, document, t, window, every) : -1;
     from[r] = some ? q + batch * q_batch + t * q_time + head * q_head : nullptr;
     at[r] = ((batch * time + t) * heads + head) * HEAD_DIM + column;
     arrived[r] = some ? dout + at[r] - column : nullptr;
@@ -115,17 +120,68 @@ extern "C" __global__ void __launch_bounds__(THREADS) strided_backward_queries(
   }
 }
 
-// Tasks of the gradients of keys and values: TILE keys each and `span` queries, counted from the first
-// one that sees the first of the keys. The first tile has tasks for all queries, as they all see key 0,
-// the others for those that can see any of theirs.
-struct Task {
-  int tile, first;  // key tile, first query
+// A key in a list whose length does not depend on where documents begin: places for their first keys, then
+// for others. Only documents of more tokens than the window have queries that see keys, so of window + 1
+// tokens at most one begins such a document, which the last of them then belongs to: that is a place, and
+// one is enough without documents. Of `every` tokens at most one is another key, as those of the next
+// document come after its first one, and the first of these tokens belongs to its document: that is a
+// place, but for the first `every` tokens, which have none.
+struct Key {
+  int document, index;  // where its document begins, -1 if no query sees a key of this place
 
-  __device__ __forceinline__ Task(
-      int number, int first_tasks, int other_tasks, int span, int window, int every) {
-    tile = number < first_tasks ? 0 : 1 + (number - first_tasks) / other_tasks;
-    int part = number < first_tasks ? number : (number - first_tasks) % other_tasks;
-    first = window + tile * TILE * every + part * span;
+  __device__ __forceinline__ Key(
+      const Long* starts, int place, int firsts, int time, int window, int every)
+      : document(-1), index(0) {
+    Long begin = place < firsts ? place * (window + 1) : (Long)(place - firsts + 1) * every;
+    if (begin >= time) return;
+    int start = start_of(starts, (int)begin + (place < firsts ? window : 0));
+    if (place < firsts ? start < begin : start == begin) return;
+    if (place >= firsts) index = ((int)begin - start + every - 1) / every;
+    Long seen = start + (Long)index * every + window;
+    if (seen < time && start_of(starts, (int)seen) == start) document = start;
+  }
+
+  __device__ __forceinline__ bool exists() const { return document >= 0; }
+
+  __device__ __forceinline__ Long position(int every) const {
+    return document + (Long)index * every;
+  }
+};
+
+constexpr int NEVER = 0x7fffffff;  // a key that no query sees
+
+// Tasks of the gradients of keys and values: TILE places of keys each and `span` queries. Tiles with
+// places of first keys have tasks for all queries, as a whole document sees its first one; the others for
+// those that can see any of theirs, counted from the first one that sees the first of them.
+struct Tasks {
+  int firsts, of_first, of_other;  // first keys, tasks of a tile with some, of another
+
+  __device__ __forceinline__ int tiles_of_first() const { return (firsts + TILE - 1) / TILE; }
+
+  __device__ __forceinline__ bool has_first(int tile) const { return tile < tiles_of_first(); }
+
+  __device__ __forceinline__ int of(int tile) const { return has_first(tile) ? of_first : of_other; }
+
+  // The first task of a tile.
+  __device__ __forceinline__ int begin(int tile) const {
+    int whole = min(tile, tiles_of_first());
+    return whole * of_first + (tile - whole) * of_other;
+  }
+
+  __device__ __forceinline__ int tile(int task) const {
+    int others = task - tiles_of_first() * of_first;
+    return others < 0 ? task / of_first : tiles_of_first() + others / of_other;
+  }
+
+  __device__ __forceinline__ int first_query(int task, int span, int window, int every) const {
+    int of_tile = tile(task);
+    int seen = has_first(of_tile) ? 0 : (of_tile * TILE - firsts + 1) * every;
+    return window + seen + (task - begin(of_tile)) * span;
+  }
+
+  // Whether all keys of a tile are before the tokens from oldest * every on, which alone are seen.
+  __device__ __forceinline__ bool beyond(int tile, int oldest) const {
+    return !has_first(tile) && oldest > (tile + 1) * TILE - firsts;
   }
 };
 
@@ -139,23 +195,25 @@ __device__ __forceinline__ void load_queries(
   }
 }
 
-// Launch: grid (first_tasks + other_tasks * further tiles of keys; heads; batch), 128 threads.
+// Launch: grid (tasks, heads, batch), 128 threads.
 //
 //   partials  fp32 [batch, heads, tasks, 2, TILE, HEAD_DIM]: of keys, of values
 extern "C" __global__ void __launch_bounds__(THREADS) strided_backward_keys(
     const bf16* __restrict__ q, Long q_batch, Long q_time, Long q_head, const bf16* __restrict__ k,
     Long k_batch, Long k_time, Long k_head, const bf16* __restrict__ v, Long v_batch, Long v_time,
-    Long v_head, const bf16* __restrict__ dout, const float* __restrict__ lse,
-    const float* __restrict__ change, float* __restrict__ partials, int time, int heads, int shared,
-    int window, int every, int globals, float scale, int first_tasks, int other_tasks, int span) {
+    Long v_head, const Long* __restrict__ starts, const bf16* __restrict__ dout,
+    const float* __restrict__ lse, const float* __restrict__ change, float* __restrict__ partials,
+    int time, int heads, int shared, int window, int every, int globals, float scale, int firsts,
+    int first_tasks, int other_tasks, int span) {
   __shared__ __align__(16) Tile query_tile;
   __shared__ __align__(16) Tile arriving_tile;
   __shared__ float sizes[TILE], changes[TILE];
   __shared__ int blocks[TILE];
   Long head = blockIdx.y, batch = blockIdx.z;
-  Task task(blockIdx.x, first_tasks, other_tasks, span, window, every);
+  if (starts) starts += batch * time;
+  Tasks tasks = {firsts, first_tasks, other_tasks};
+  int tile = tasks.tile(blockIdx.x);
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32, column = lane % 4 * 2;
-  int lowest = task.tile * TILE + warp * 16;
   q += batch * q_batch + head * q_head;
   dout += (batch * time * heads + head) * HEAD_DIM;
   lse += (batch * heads + head) * time;
@@ -165,11 +223,17 @@ extern "C" __global__ void __launch_bounds__(THREADS) strided_backward_keys(
   float of_key[PIECES][4], of_value[PIECES][4];
   const bf16* k_at[2];
   const bf16* v_at[2];
+  int document_of[2], index_of[2];
 #pragma unroll
   for (int r = 0; r < 2; r++) {
-    Long t = (Long)(lowest + lane / 4 + 8 * r) * every;
-    k_at[r] = t < time ? k + batch * k_batch + t * k_time + head / shared * k_head : nullptr;
-    v_at[r] = t < time ? v + batch * v_batch + t * v_time + head / shared * v_head : nullptr;
+    int place = tile * TILE + warp * 16 + lane / 4 + 8 * r;
+    Key own(starts, place, firsts, time, window, every);
+    Long t = own.position(every);
+    bool some = own.exists();
+    k_at[r] = some ? k + batch * k_batch + t * k_time + head / shared * k_head : nullptr;
+    v_at[r] = some ? v + batch * v_batch + t * v_time + head / shared * v_head : nullptr;
+    document_of[r] = own.document;
+    index_of[r] = own.index;
   }
   first_operand(key, k_at[0], k_at[1]);
   first_operand(value, v_at[0], v_at[1]);
@@ -178,26 +242,33 @@ extern "C" __global__ void __launch_bounds__(THREADS) strided_backward_keys(
 #pragma unroll
     for (int e = 0; e < 4; e++) of_key[n][e] = of_value[n][e] = 0.f;
 
-  int end = min(time, task.first + span);
-  for (int first = task.first; first < end; first += TILE) {
-    // Whether a query of the tile sees one of the block's keys, and of this warp's.
-    int oldest = (first - window) / every - globals + 1;
-    int newest = globals == 0 ? 0 : (min(first + TILE, end) - 1 - window) / every;
-    if (task.tile > 0 && oldest >= (task.tile + 1) * TILE) break;
-    __syncthreads();
+  int begin = tasks.first_query(blockIdx.x, span, window, every), end = min(time, begin + span);
+  for (int first = begin; first < end; first += TILE) {
+    if (tasks.beyond(tile, (first - window) / every - globals)) break;
+    // Whether a query of these sees one of this thread's keys.
+    int last = min(first + TILE, end) - 1, document = start_of(starts, first);
+    Keys keys(first - document, last - document, window, every, globals);
+    int index[2];
+    bool seen = false;
+#pragma unroll
+    for (int r = 0; r < 2; r++) {
+      index[r] = document_of[r] == document ? index_of[r] : NEVER;
+      seen |= keys.have(index[r]);
+    }
+    if (!__syncthreads_or(seen)) continue;
     load_queries(query_tile, q, q_time, first, end);
     load_queries(arriving_tile, dout, (Long)heads * HEAD_DIM, first, end);
     copies_commit();
     if (threadIdx.x < TILE) {
       int t = first + threadIdx.x;
-      bool some = t < end;
-      sizes[threadIdx.x] = some ? lse[t] * LOG2_E : 0.f;
-      changes[threadIdx.x] = some ? change[t] : 0.f;
-      blocks[threadIdx.x] = some ? (t - window) / every : -1;
+      int block = t < end ? block_of(starts, document, t, window, every) : -1;
+      sizes[threadIdx.x] = block >= 0 ? lse[t] * LOG2_E : 0.f;
+      changes[threadIdx.x] = block >= 0 ? change[t] : 0.f;
+      blocks[threadIdx.x] = block;
     }
     copies_wait<0>();
     __syncthreads();
-    if (lowest > 0 && (lowest > newest || lowest + 15 < oldest)) continue;
+    if (!__any_sync(0xffffffffu, seen)) continue;
 #pragma unroll 1
     for (int part = 0; part < TILE; part += 16) {
       float score[2][4], along[2][4];
@@ -220,7 +291,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) strided_backward_keys(
 #pragma unroll
         for (int e = 0; e < 4; e++) {
           int i = part + n * 8 + column + e % 2;
-          bool sees = visible(lowest + lane / 4 + e / 2 * 8, blocks[i], globals);
+          bool sees = visible(index[e / 2], blocks[i], globals);
           float p = sees ? exp2_fast(score[n][e] * scale * LOG2_E - sizes[i]) : 0.f;
           score[n][e] = p;
           along[n][e] = p * (along[n][e] - changes[i]) * scale;
@@ -259,24 +330,28 @@ extern "C" __global__ void __launch_bounds__(THREADS) strided_backward_keys(
 // Adds the sums over tasks, and over the heads that share a key, to the gradients of keys and values
 // [batch, time, kvHeads, HEAD_DIM], contiguous, in a fixed order.
 //
-// Launch: grid (keys, kvHeads, batch), 2 * HEAD_DIM threads.
+// Launch: grid (places of keys, kvHeads, batch), 2 * HEAD_DIM threads.
 extern "C" __global__ void __launch_bounds__(2 * HEAD_DIM) strided_backward_sums(
-    const float* __restrict__ partials, bf16* __restrict__ dk, bf16* __restrict__ dv, int time,
-    int heads, int shared, int every, int first_tasks, int other_tasks, int tasks) {
-  int key = blockIdx.x, tile = key / TILE, element = threadIdx.x % HEAD_DIM;
-  int which = threadIdx.x / HEAD_DIM;
-  int begin = tile == 0 ? 0 : first_tasks + (tile - 1) * other_tasks;
-  int count = tile == 0 ? first_tasks : other_tasks;
+    const float* __restrict__ partials, const Long* __restrict__ starts, bf16* __restrict__ dk,
+    bf16* __restrict__ dv, int time, int heads, int shared, int window, int every, int firsts,
+    int first_tasks, int other_tasks, int tasks) {
+  int tile = blockIdx.x / TILE, row = blockIdx.x % TILE;
+  int element = threadIdx.x % HEAD_DIM, which = threadIdx.x / HEAD_DIM;
+  Tasks cut = {firsts, first_tasks, other_tasks};
+  int begin = cut.begin(tile), count = cut.of(tile);
   Long batch = blockIdx.z;
+  if (starts) starts += batch * time;
+  Key key(starts, blockIdx.x, firsts, time, window, every);
+  if (!key.exists()) return;
   float sum = 0.f;
   for (int h = 0; h < shared; h++) {
     Long head = batch * heads + blockIdx.y * shared + h;
     const float* from = partials + (head * tasks + begin) * 2 * TILE * HEAD_DIM +
-                        (which * TILE + key % TILE) * HEAD_DIM + element;
+                        (which * TILE + row) * HEAD_DIM + element;
 #pragma unroll 8
     for (int i = 0; i < count; i++) sum += from[(Long)i * 2 * TILE * HEAD_DIM];
   }
   bf16* to = which ? dv : dk;
-  to += ((batch * time + (Long)key * every) * gridDim.y + blockIdx.y) * HEAD_DIM + element;
+  to += ((batch * time + key.position(every)) * gridDim.y + blockIdx.y) * HEAD_DIM + element;
   from_float(to_float(*to) + sum, *to);
 }

@@ -26,6 +26,9 @@ record Int4Copy(Product product, IValue packed, IValue scales, long outputs, boo
   /** The product computes {@code s (n - 8) + z} with n of 0 to 15; z is zero here. */
   private static final double MIDDLE = 8;
 
+  /** The outputs of a product are a multiple of this: rows of zeros stand for those that lack. */
+  private static final long OUTPUTS = 16;
+
   /** In CUDA's layout a thread finds the numbers of up to so many tiles of 16 inputs together. */
   private static final long MOST_TILES = 8;
 
@@ -37,29 +40,31 @@ record Int4Copy(Product product, IValue packed, IValue scales, long outputs, boo
   /** So many integers are laid out at once on the CPU, which takes four bytes for each. */
   private static final long AT_A_TIME = 1 << 22;
 
-  /** LibTorch's product on a device. */
-  private enum Product {
-    CPU("aten::_convert_weight_to_int4pack_for_cpu", "aten::_weight_int4pack_mm_for_cpu", 4),
-    CUDA("aten::_convert_weight_to_int4pack", "aten::_weight_int4pack_mm", 16);
+  /**
+   * LibTorch's product on a device.
+   *
+   * @param pack makes the layout
+   * @param mostRows it reads the weights once for so many rows; more are faster in bfloat16
+   */
+  private record Product(Operator pack, Operator multiply, long mostRows) {
+    static final Product CPU =
+        of("aten::_convert_weight_to_int4pack_for_cpu", "aten::_weight_int4pack_mm_for_cpu", 4);
 
-    final Operator pack;
-    final Operator multiply;
+    static final Product CUDA =
+        of("aten::_convert_weight_to_int4pack", "aten::_weight_int4pack_mm", 16);
 
-    /** It reads the weights once for so many rows; more are faster in bfloat16. */
-    final long mostRows;
-
-    Product(String pack, String multiply, long mostRows) {
-      this.pack = Operators.find(pack, "");
-      this.multiply = Operators.find(multiply, "");
-      this.mostRows = mostRows;
+    private static Product of(String pack, String multiply, long mostRows) {
+      return new Product(Operators.find(pack, ""), Operators.find(multiply, ""), mostRows);
     }
   }
 
   static Int4Copy of(Rounding rounded) {
     try (PointerScope scope = new PointerScope()) {
-      Tensor numbers = rounded.numbers();
+      long outputs = rounded.numbers().size(0);
+      long more = Math.floorMod(-outputs, OUTPUTS);
+      Tensor numbers = Tensors.pad(rounded.numbers(), 0, 0, more);
       boolean cuda = numbers.is_cuda();
-      Tensor scales = rounded.scales().t();
+      Tensor scales = Tensors.pad(rounded.scales(), 0, 0, more).t();
       IValue matrix = new IValue(cuda ? packedOnCuda(numbers) : packedOnCpu(numbers));
       IValue pairs = new IValue(Tensors.stack(2, scales, Tensors.mul(scales, 0)).contiguous());
       matrix.retainReference();
@@ -68,7 +73,7 @@ record Int4Copy(Product product, IValue packed, IValue scales, long outputs, boo
           cuda ? Product.CUDA : Product.CPU,
           matrix,
           pairs,
-          numbers.size(0),
+          outputs,
           !cuda && WeightCopies.isLarge(numbers));
     }
   }
@@ -111,9 +116,8 @@ record Int4Copy(Product product, IValue packed, IValue scales, long outputs, boo
     long[] sizes = Tensors.sizes(x);
     Tensor rows = x.reshape(-1, x.size(-1)).contiguous();
     sizes[sizes.length - 1] = outputs;
-    Tensor result =
-        CpuThreads.all(large, () -> product.multiply.call(rows, packed, GROUP, scales)[0])
-            .view(sizes);
+    Tensor all = CpuThreads.all(large, () -> product.multiply.call(rows, packed, GROUP, scales)[0]);
+    Tensor result = all.narrow(1, 0, outputs).contiguous().view(sizes);
     return bias == null ? result : result.add_(bias);
   }
 

@@ -5,7 +5,6 @@ import java.util.Collection;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.bytedeco.javacpp.PointerScope;
@@ -23,7 +22,7 @@ public final class QuantizedWeights extends WeightCopies {
 
   /** Notes the matrices by which a pass multiplies. */
   private static final class Noted extends WeightCopies {
-    private final Map<Tensor, Boolean> seen = new IdentityHashMap<>();
+    private final IdentityHashMap<Tensor, Boolean> seen = new IdentityHashMap<>();
 
     Noted(Collection<Tensor> tensors) {
       tensors.stream().filter(Noted::isCandidate).forEach(each -> seen.put(each, false));

@@ -9,7 +9,7 @@ import org.bytedeco.pytorch.global.torch_cuda;
 /** Integers that weights of linear maps are rounded to, and by which LibTorch multiplies. */
 public enum WeightFormat {
   /** -127 to 127 with a scale for each output row, on the CPU. */
-  INT8(new Integers(-127, 127), 1, 16, 0.5) {
+  INT8(-127, 127, 16, 0.5) {
     @Override
     public void check(Device device) {
       if (!device.is_cpu()) {
@@ -31,7 +31,7 @@ public enum WeightFormat {
   },
 
   /** -8 to 7 with a scale for each 32 weights of a row, on the CPU and on CUDA. */
-  INT4(new Integers(-8, 7), 16, 32, 5.0 / 16) {
+  INT4(-8, 7, 32, 5.0 / 16) {
     @Override
     public void check(Device device) {
       if (device.is_cuda() && major(device) < Int4Copy.OLDEST) {
@@ -53,21 +53,22 @@ public enum WeightFormat {
     }
   };
 
-  private final Integers integers;
-  private final long outputs;
+  private final int least;
+  private final int most;
   private final long inputs;
   private final double share;
 
   /**
    * Describes a format.
    *
-   * @param outputs what the rows of a matrix must be a multiple of
-   * @param inputs what its columns must be a multiple of
+   * @param least the smallest integer
+   * @param most the largest
+   * @param inputs what the columns of a matrix must be a multiple of
    * @param share the memory of a copy, of that of the weights in bfloat16
    */
-  WeightFormat(Integers integers, long outputs, long inputs, double share) {
-    this.integers = integers;
-    this.outputs = outputs;
+  WeightFormat(int least, int most, long inputs, double share) {
+    this.least = least;
+    this.most = most;
     this.inputs = inputs;
     this.share = share;
   }
@@ -96,12 +97,12 @@ public enum WeightFormat {
 
   /** Says whether LibTorch's product takes matrices of such a shape. */
   boolean fits(Tensor weights) {
-    return weights.size(-1) % inputs == 0 && weights.size(-2) % outputs == 0;
+    return weights.size(-1) % inputs == 0;
   }
 
   /** Rounds weights [..., in] in place, see {@link Rounding#of}. */
   Rounding round(Tensor weights) {
-    return Rounding.of(weights, group(weights), integers);
+    return Rounding.of(weights, group(weights), new Integers(least, most));
   }
 
   /** Makes the copy of a matrix that was rounded. */

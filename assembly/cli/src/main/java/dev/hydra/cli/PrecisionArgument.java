@@ -20,11 +20,11 @@ final class PrecisionArgument {
 
   @Option(
       names = "--quantization",
-      paramLabel = "none|int8",
+      paramLabel = "none|int8|int4",
       description =
-          "int8: weights of linear maps as 8-bit integers with a scale for each output row"
-              + " (weight-only), which the CPU reads faster where few texts are continued; see"
-              + " docs/serving.md (default: none).")
+          "Weights of linear maps as integers (weight-only), which are read faster where few texts"
+              + " are continued. int8: with a scale for each output row, on the CPU; int4: with one"
+              + " for each 32 weights. See docs/serving.md (default: none).")
   private Quantization quantization = Quantization.NONE;
 
   /** One token at a time gains nothing from bfloat16 on a CPU, so auto is float32 there. */

@@ -26,6 +26,7 @@ class PrecisionArgumentTest {
     PrecisionArgument int8 = parsed("--quantization", "int8");
     assertEquals(ScalarType.BFloat16, int8.on(Devices.cpu()));
     assertEquals(Quantization.INT8, int8.quantization());
+    assertEquals(Quantization.INT4, parsed("--quantization", "int4").quantization());
   }
 
   @Test

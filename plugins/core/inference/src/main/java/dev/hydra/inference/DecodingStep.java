@@ -44,7 +44,7 @@ class DecodingStep implements AutoCloseable {
    * @param batch the texts, whoever joins and leaves
    * @param mode whether steps are captured, if the device is a CUDA device
    * @param quantization what weights are rounded to
-   * @param warned is told why they cannot be
+   * @param warned is told why they cannot be captured, and what is not rounded
    */
   DecodingStep(
       Model model,
@@ -59,7 +59,7 @@ class DecodingStep implements AutoCloseable {
     this.warned = warned;
     Device device = model.placement().device();
     this.stream = device.is_cuda() && mode == GraphMode.AUTO ? new SideStream(device) : null;
-    this.weights = new DecodingWeights(model, quantization);
+    this.weights = new DecodingWeights(model, quantization, warned);
   }
 
   /** Returns how many steps were replayed. */
@@ -158,11 +158,9 @@ class DecodingStep implements AutoCloseable {
   private LaunchedStep computed(List<Session> by, long[] last, ForwardContext forward) {
     newest = null;
     Tensor ids = Tensor.create(last).view(-1, 1).to(device(), ScalarType.Long);
-    try (WeightCopies.Use use = weights.use()) {
-      Tensor logits = logits(ids, forward);
-      int[] tokens = Sampler.draw(logits, rows(by));
-      return new LaunchedStep(by, logits, () -> tokens);
-    }
+    Tensor logits = logits(ids, forward);
+    int[] tokens = Sampler.draw(logits, rows(by));
+    return new LaunchedStep(by, logits, () -> tokens);
   }
 
   private static long[] last(List<Session> by) {
@@ -179,8 +177,10 @@ class DecodingStep implements AutoCloseable {
 
   /** The logits [rows, vocabulary] after one more token of each row, ids [rows, 1]. */
   Tensor logits(Tensor ids, ForwardContext forward) {
-    Tensor hidden = model.hidden(ids, forward);
-    return Tensors.slice(model.logits(hidden).squeeze(1), 1, 0, vocabulary);
+    try (WeightCopies.Use use = weights.use()) {
+      Tensor hidden = model.hidden(ids, forward);
+      return Tensors.slice(model.logits(hidden).squeeze(1), 1, 0, vocabulary);
+    }
   }
 
   private LaunchedStep onStream(SideStream of, List<Session> by) {

@@ -6,18 +6,35 @@ import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.libtorch.autograd.Grad;
-import dev.hydra.libtorch.runtime.Int8Weights;
+import dev.hydra.libtorch.runtime.QuantizedWeights;
 import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.runtime.WeightFormat;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /** What the weights of linear maps are rounded to where texts are continued. */
 public enum Quantization {
   /** They stay as they are. */
-  NONE,
+  NONE(null),
   /** Symmetric int8 with a scale for each output row; what they multiply stays in bfloat16. */
-  INT8;
+  INT8(WeightFormat.INT8),
+  /** int4 with a scale for each 32 weights of a row; what they multiply stays in bfloat16. */
+  INT4(WeightFormat.INT4);
+
+  private final @Nullable WeightFormat format;
+
+  Quantization(@Nullable WeightFormat format) {
+    this.format = format;
+  }
+
+  /** Returns the integers; empty if weights stay as they are. */
+  Optional<WeightFormat> format() {
+    return Optional.ofNullable(format);
+  }
 
   /**
    * Checks that a model can be quantized where it lives.
@@ -25,19 +42,17 @@ public enum Quantization {
    * @throws IllegalArgumentException if it cannot
    */
   public void check(Placement placement) {
-    if (this == NONE) {
+    if (format == null) {
       return;
     }
-    if (!placement.device().is_cpu()) {
-      throw new IllegalArgumentException(
-          "int8 weights are for the CPU: LibTorch's product by them on CUDA takes one thread for"
-              + " each result, which is slower than bfloat16; decode without quantization there");
-    }
+    format.check(placement.device());
     if (placement.compute() != ScalarType.BFloat16) {
       throw new IllegalArgumentException(
-          "int8 weights are multiplied in bfloat16, not in "
+          name().toLowerCase(Locale.ROOT)
+              + " weights are multiplied in bfloat16, not in "
               + placement.compute()
-              + ": LibTorch's product in other types is many times slower; compute in bfloat16");
+              + ": LibTorch's products in other types are slower, or there are none; compute in"
+              + " bfloat16");
     }
   }
 
@@ -49,8 +64,8 @@ public enum Quantization {
    */
   public void round(Model model) {
     check(model.placement());
-    if (this == INT8) {
-      Int8Weights.round(weights(model), () -> decode(model));
+    if (format != null) {
+      QuantizedWeights.round(format, weights(model), () -> decode(model));
     }
   }
 

@@ -25,12 +25,15 @@ import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
 import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.EnumSource.Mode;
 
 class QuantizationTest {
   private static final Sampling GREEDY = new Sampling(0, 0, 1, 0);
@@ -51,8 +54,11 @@ class QuantizationTest {
       """;
 
   private static Model model(boolean tied) {
-    Model model =
-        Trial.model(new Placement(Devices.cpu(), ScalarType.BFloat16), WIDE.formatted(tied));
+    return model(Devices.cpu(), tied);
+  }
+
+  static Model model(Device device, boolean tied) {
+    Model model = Trial.model(new Placement(device, ScalarType.BFloat16), WIDE.formatted(tied));
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
       // One large number in each row makes the others coarse, so that rounding shows.
@@ -66,19 +72,20 @@ class QuantizationTest {
     return model;
   }
 
-  private static Engine engine(Model model, int sessions, @Nullable Swapper swapper) {
+  static Engine engine(
+      Model model, int sessions, @Nullable Swapper swapper, Quantization quantization) {
     return new Engine(
         model,
         EngineSettings.of(new EngineLimits(sessions, 100, 1000, 7, 0))
             .withSwapper(swapper)
-            .withQuantization(Quantization.INT8));
+            .withQuantization(quantization));
   }
 
   private static Request request(int[] prompt) {
     return new Request(prompt, 8, GREEDY, Set.of(), new Request.ScoreRequest(true, true, 0));
   }
 
-  private static List<Trial.Heard> heard(Engine engine, List<int[]> prompts) {
+  static List<Trial.Heard> heard(Engine engine, List<int[]> prompts) {
     List<Trial.Heard> all = new ArrayList<>();
     for (int[] prompt : prompts) {
       all.add(new Trial.Heard());
@@ -107,26 +114,32 @@ class QuantizationTest {
     return most;
   }
 
-  private static double off(Model model, List<int[]> prompts, List<Trial.Heard> heard) {
+  /** The mean of that over texts. */
+  static double off(Model model, List<int[]> prompts, List<Trial.Heard> heard) {
     return IntStream.range(0, heard.size())
         .mapToDouble(i -> off(model, prompts.get(i), heard.get(i)))
         .average()
         .orElseThrow();
   }
 
-  /** Prompts, few texts and many are computed in different ways, by the same rounded weights. */
-  @ParameterizedTest
-  @ValueSource(booleans = {true, false})
-  void aTextIsOfTheSameWeightsWhateverIsBesideIt(boolean tied) {
+  static List<int[]> prompts() {
     SplittableRandom random = new SplittableRandom(5);
     List<int[]> prompts = new ArrayList<>();
     for (int i = 0; i < 9; i++) {
       prompts.add(random.ints(2 + random.nextInt(20), 0, Trial.VOCABULARY).toArray());
     }
+    return prompts;
+  }
+
+  /** Prompts, few texts and many are computed in different ways, by the same rounded weights. */
+  @ParameterizedTest
+  @CsvSource({"true, INT8", "false, INT8", "false, INT4"})
+  void aTextIsOfTheSameWeightsWhateverIsBesideIt(boolean tied, Quantization quantization) {
+    List<int[]> prompts = prompts();
     try (Model rounded = model(tied);
         Model whole = model(tied)) {
       for (int together : new int[] {1, 3, 9}) {
-        try (Engine engine = engine(rounded, together, null)) {
+        try (Engine engine = engine(rounded, together, null, quantization)) {
           List<Trial.Heard> heard = heard(engine, prompts);
           double fromRounded = off(rounded, prompts, heard);
           double fromWhole = off(whole, prompts, heard);
@@ -136,13 +149,15 @@ class QuantizationTest {
     }
   }
 
-  @Test
-  void whatIsSwappedInIsRoundedAndMultipliedInInt8() throws InterruptedException {
+  @ParameterizedTest
+  @EnumSource(names = "NONE", mode = Mode.EXCLUDE)
+  void whatIsSwappedInIsRoundedAndMultipliedByIntegers(Quantization quantization)
+      throws InterruptedException {
     try (Model model = model(false);
         Swapper swapper = new Swapper(model, SwapHost.none());
-        Engine engine = engine(model, 2, swapper)) {
+        Engine engine = engine(model, 2, swapper, quantization)) {
       Map<String, Tensor> opened = values(model);
-      Quantization.INT8.round(model);
+      quantization.round(model);
       assertThat(changed(opened, model)).as("an engine rounds when it is opened").isEmpty();
       Trial.Heard heard = new Trial.Heard();
       int[] prompt = {3, 1, 4, 1, 5};
@@ -162,7 +177,7 @@ class QuantizationTest {
       assertThat(heard.tokens).hasSize(30);
       Map<String, Tensor> swapped = values(model);
       assertThat(changed(opened, model)).isNotEmpty().allMatch(name -> name.contains("ffn2"));
-      Quantization.INT8.round(model);
+      quantization.round(model);
       assertThat(changed(swapped, model)).as("and what is swapped in").isEmpty();
       close(opened);
       close(swapped);
@@ -191,12 +206,27 @@ class QuantizationTest {
     values.values().forEach(Tensor::close);
   }
 
-  @Test
-  void otherTypesAreRefused() {
+  @ParameterizedTest
+  @EnumSource(names = "NONE", mode = Mode.EXCLUDE)
+  void otherTypesAreRefused(Quantization quantization) {
     try (Model model = Trial.model()) {
-      assertThatThrownBy(() -> engine(model, 1, null))
+      assertThatThrownBy(() -> engine(model, 1, null, quantization))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("compute in bfloat16");
+    }
+  }
+
+  /** Rows of 264 are no multiple of 32: it is said once, not after each swap. */
+  @Test
+  void whatDoesNotFitIsSaidOnce() {
+    List<String> said = new ArrayList<>();
+    try (Model model =
+            Trial.model(
+                new Placement(Devices.cpu(), ScalarType.BFloat16),
+                WIDE.formatted(false).replace("256", "264"));
+        DecodingWeights weights = new DecodingWeights(model, Quantization.INT4, said::add)) {
+      weights.changed();
+      assertThat(said).singleElement().asString().contains("int4").contains("128 x 264");
     }
   }
 
@@ -206,7 +236,7 @@ class QuantizationTest {
       Handles.assertFreesItself(
           20,
           () -> {
-            try (Engine engine = engine(model, 2, null)) {
+            try (Engine engine = engine(model, 2, null, Quantization.INT8)) {
               heard(engine, List.of(new int[] {1, 2, 3}, new int[] {4, 5}));
             }
           });

@@ -5,6 +5,7 @@ import dev.hydra.libtorch.kernels.KernelSet;
 import dev.hydra.libtorch.kernels.KernelSource;
 import dev.hydra.libtorch.kernels.Kernels;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.libtorch.runtime.WeightCopies;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -78,25 +79,26 @@ record FewRows(Kernels kernels, int warps) {
         || in % VECTOR != 0
         || in > LONGEST
         || Tensors.type(x) != ScalarType.BFloat16
-        || !Arrays.stream(maps).allMatch(map -> isTaken(map, in))) {
+        || !Arrays.stream(maps).allMatch(map -> isTaken(map, x))) {
       return Optional.empty();
     }
     return Optional.of(in < LONG ? WARPS : 2 * WARPS);
   }
 
-  private static boolean isTaken(Linear map, long in) {
+  private static boolean isTaken(Linear map, Tensor x) {
     Tensor weight = map.weight();
     return weight.is_cuda()
         && Tensors.type(weight) == ScalarType.BFloat16
         && weight.dim() == 2
         && weight.size(0) > 0
         && weight.size(0) <= LONGEST
-        && weight.size(1) == in
+        && weight.size(1) == x.size(-1)
         && weight.is_contiguous()
         && VectorSize.fits(VECTOR, weight)
         && map.bias()
             .map(b -> Tensors.type(b) == ScalarType.BFloat16 && b.is_contiguous())
-            .orElse(true);
+            .orElse(true)
+        && !WeightCopies.isTaken(x, weight);
   }
 
   /**

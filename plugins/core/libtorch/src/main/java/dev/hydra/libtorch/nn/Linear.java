@@ -3,6 +3,7 @@ package dev.hydra.libtorch.nn;
 import dev.hydra.api.Init;
 import dev.hydra.api.Site;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.libtorch.runtime.WeightCopies;
 import java.util.Arrays;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
@@ -91,6 +92,9 @@ public record Linear(Tensor weight, Optional<Tensor> bias) {
   private Tensor applyPlainPadded(Tensor x, long padding) {
     if (padding == 0) {
       return applyPlain(x);
+    }
+    if (WeightCopies.isTaken(x, weight)) {
+      return Tensors.pad(applyPlain(x), (int) x.dim() - 1, 0, padding);
     }
     return new Linear(
             Tensors.pad(weight, 0, 0, padding), bias.map(b -> Tensors.pad(b, 0, 0, padding)))

@@ -89,7 +89,7 @@ public final class PackedWeights extends WeightCopies {
    */
   public PackedWeights(Collection<Tensor> tensors) {
     if (ComputeType.cpuHasBf16()) {
-      tensors.stream().filter(WeightCopies::gains).forEach(matrices::add);
+      tensors.stream().filter(Tensor::is_cpu).filter(WeightCopies::gains).forEach(matrices::add);
     }
   }
 

@@ -7,8 +7,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Copies of matrices in a form by which a CPU multiplies few rows faster. While they are {@link
- * #use used}, products of the thread go by them. The matrices must not change meanwhile.
+ * Copies of matrices in a form by which few rows are multiplied faster. While they are {@link #use
+ * used}, products of the thread go by them. The matrices must not change meanwhile.
  */
 public abstract class WeightCopies implements AutoCloseable {
   /** Of fewer numbers than this, a product is faster without the host's work for a copy. */
@@ -51,8 +51,7 @@ public abstract class WeightCopies implements AutoCloseable {
 
   /** Says whether products by a matrix or a stack of them [n, out, in] gain from copies. */
   static boolean gains(Tensor tensor) {
-    return tensor.is_cpu()
-        && Tensors.type(tensor) == ScalarType.BFloat16
+    return Tensors.type(tensor) == ScalarType.BFloat16
         && (tensor.dim() == 2 || tensor.dim() == 3)
         && tensor.size(-1) * tensor.size(-2) >= LEAST;
   }
@@ -73,6 +72,11 @@ public abstract class WeightCopies implements AutoCloseable {
    * Returns the copy of a matrix, or those of the matrices of a stack; nothing if there are none.
    */
   abstract Optional<List<Copy>> copies(Tensor weight);
+
+  /** Says whether x [..., in] is multiplied by a copy of a matrix, not by the matrix itself. */
+  public static boolean isTaken(Tensor x, Tensor weight) {
+    return used(weight).filter(copies -> copies.get(0).takes(rows(x))).isPresent();
+  }
 
   /**
    * Computes {@code x W^T (+ b)}, if there is a copy of W that is to be used.

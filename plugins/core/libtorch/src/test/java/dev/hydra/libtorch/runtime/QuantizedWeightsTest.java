@@ -14,21 +14,15 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
-class Int8WeightsTest {
+class QuantizedWeightsTest {
   /** Half of the distance of two bfloat16 between 1 and 2, the rounding of a result. */
   private static final double HALF_UNIT = 1.0 / 256;
 
   private static Tensor random(long... sizes) {
     return torch.randn(sizes).to(ScalarType.BFloat16);
-  }
-
-  /** Rows of very different size, one of them zero. */
-  private static Tensor rows(long count, long in) {
-    Tensor sizes = Tensors.mul(torch.randn(count, 1), 8.0).exp();
-    sizes.select(0, 0).zero_();
-    return torch.randn(count, in).mul(sizes).to(ScalarType.BFloat16);
   }
 
   private static double most(Tensor tensor) {
@@ -39,9 +33,10 @@ class Int8WeightsTest {
     return tensor.to(ScalarType.Double);
   }
 
-  private static Int8Weights of(Tensor weight) {
+  private static QuantizedWeights of(WeightFormat format, Tensor weight) {
     Tensor x = random(1, weight.size(-1));
-    return Int8Weights.of(
+    return QuantizedWeights.of(
+        format,
         List.of(weight),
         () -> {
           if (weight.dim() == 2) {
@@ -52,68 +47,25 @@ class Int8WeightsTest {
         });
   }
 
-  @Test
-  void aWeightIsOffByHalfAScaleAtMost() {
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      Tensor weight = rows(300, 256);
-      Tensor before = exact(weight);
-      Int8Rounding rounded = Int8Rounding.of(weight);
-      Tensor scales = exact(rounded.scales()).unsqueeze(1);
-      Tensor values = exact(rounded.numbers()).mul(scales);
-      assertEquals(127, most(rounded.numbers().abs()));
-      assertTrue(most(values.sub(before).abs().sub(Tensors.mul(scales, 0.5))) <= 0);
-      assertEquals(0, most(exact(weight).sub(exact(values.to(ScalarType.BFloat16))).abs()));
-    }
-  }
-
-  /** A model is rounded by each engine that is opened with it, and after each swap. */
-  @Test
-  void everyScaleIsFoundAgain() {
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      Tensor largest = Tensors.range(128, 256, torch.zeros(1)).to(ScalarType.BFloat16);
-      Tensor shares = Tensors.range(-127, 128, torch.zeros(1)).to(ScalarType.Double);
-      Tensor weight =
-          Tensors.mul(largest.to(ScalarType.Double).unsqueeze(1).mul(shares), 1 / 127.0)
-              .to(ScalarType.BFloat16);
-      Int8Rounding first = Int8Rounding.of(weight);
-      Tensor once = weight.clone();
-      Int8Rounding second = Int8Rounding.of(weight);
-      assertTrue(weight.equal(once));
-      assertTrue(first.scales().equal(second.scales()));
-      assertTrue(first.numbers().equal(second.numbers()));
-    }
-  }
-
-  @Test
-  void whatIsRoundedStaysAsItIs() {
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      Tensor weight = rows(2000, 128);
-      Int8Rounding first = Int8Rounding.of(weight);
-      Tensor once = weight.clone();
-      Int8Rounding second = Int8Rounding.of(weight);
-      assertTrue(weight.equal(once));
-      Tensor values = Tensors.slice(first.numbers(), 0, 1, 2000);
-      assertTrue(values.equal(Tensors.slice(second.numbers(), 0, 1, 2000)));
-      assertTrue(first.scales().equal(second.scales()));
-    }
-  }
-
   @ParameterizedTest
-  @ValueSource(ints = {1, 3, 4, 5, 40})
-  void productsAreThoseOfTheRoundedWeights(int count) {
+  @CsvSource({
+    "1, INT8",
+    "3, INT8",
+    "4, INT8",
+    "5, INT8",
+    "40, INT8",
+    "1, INT4",
+    "4, INT4",
+    "5, INT4"
+  })
+  void productsAreThoseOfTheRoundedWeights(int count, WeightFormat format) {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
-      Tensor x = random(count, 1, 144);
-      Tensor weight = random(200, 144);
-      Tensor bias = random(200);
-      Tensor copy = weight.clone();
-      Int8Rounding rounded = Int8Rounding.of(copy);
-      Tensor values = exact(rounded.numbers()).mul(exact(rounded.scales()).unsqueeze(1));
-      Tensor plain = exact(x).matmul(values.t());
-      try (Int8Weights weights = of(weight);
+      Tensor x = random(count, 1, 160);
+      Tensor weight = random(208, 160);
+      Tensor bias = random(208);
+      Tensor plain = exact(x).matmul(RoundingTest.values(format.round(weight.clone())).t());
+      try (QuantizedWeights weights = of(format, weight);
           WeightCopies.Use use = weights.use()) {
         assertEquals(count <= 4, WeightCopies.product(x, weight, null).isPresent());
         // Of few rows only the result is rounded; of many the weights are bfloat16, too.
@@ -133,12 +85,13 @@ class Int8WeightsTest {
   }
 
   /** The kernel reads x by instructions that want addresses of a multiple of 32. */
-  @Test
-  void xMayLieAnywhere() {
+  @ParameterizedTest
+  @EnumSource
+  void xMayLieAnywhere(WeightFormat format) {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
       Tensor weight = random(256, 128);
-      try (Int8Weights weights = of(weight);
+      try (QuantizedWeights weights = of(format, weight);
           WeightCopies.Use use = weights.use()) {
         for (long at = 0; at < 33; at++) {
           Tensor x = random(1000).narrow(0, at, 128).view(1, 128);
@@ -151,14 +104,15 @@ class Int8WeightsTest {
     }
   }
 
-  @Test
-  void matricesOfStacksAreRoundedToo() {
+  @ParameterizedTest
+  @EnumSource
+  void matricesOfStacksAreRoundedToo(WeightFormat format) {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
       Tensor stack = random(3, 144, 128);
       Tensor few = random(2, 128);
       Tensor many = random(9, 128);
-      try (Int8Weights weights = of(stack);
+      try (QuantizedWeights weights = of(format, stack);
           WeightCopies.Use use = weights.use()) {
         for (int i = 0; i < 3; i++) {
           Tensor expected = exact(stack.select(0, i)).t();
@@ -187,39 +141,75 @@ class Int8WeightsTest {
             Tensors.linear(random(1, 136), odd);
             Tensors.linear(torch.randn(1, 128), wide);
           };
-      try (Int8Weights weights = Int8Weights.of(all, pass);
+      try (QuantizedWeights weights = QuantizedWeights.of(WeightFormat.INT8, all, pass);
           WeightCopies.Use use = weights.use()) {
         for (int i = 0; i < all.size(); i++) {
           assertTrue(all.get(i).equal(before.get(i)));
           assertFalse(WeightCopies.product(random(1, 128), all.get(i), null).isPresent());
         }
+        assertEquals(List.of("144 x 136"), weights.kept());
       }
     }
   }
 
+  /** A matrix is laid out in parts, and the last one is smaller. */
   @Test
-  void roundingWithoutCopiesIsTheSame() {
+  void largeMatricesInFourBitsAreWholeOnes() {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      Tensor weight = random(1104, 8192);
+      Tensor x = random(2, 8192);
+      try (QuantizedWeights weights = of(WeightFormat.INT4, weight);
+          WeightCopies.Use use = weights.use()) {
+        assertOff(Tensors.linear(x, weight), exact(x).matmul(exact(weight).t()), 0.02);
+      }
+    }
+  }
+
+  /** Products in 4 bits are of multiples of 16 outputs. */
+  @Test
+  void outputsOfAnyNumberAreTaken() {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      Tensor weight = random(150, 128);
+      Tensor bias = random(150);
+      try (QuantizedWeights weights = of(WeightFormat.INT4, weight);
+          WeightCopies.Use use = weights.use()) {
+        for (int rows = 1; rows <= 4; rows++) {
+          Tensor x = random(rows, 128);
+          Tensor found = Tensors.linear(x, weight, bias);
+          assertTrue(found.is_contiguous());
+          assertOff(found, exact(x).matmul(exact(weight).t()).add(exact(bias)), 0.02);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void roundingWithoutCopiesIsTheSame(WeightFormat format) {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
       Tensor weight = random(144, 128);
       Tensor other = weight.clone();
-      of(weight).close();
+      of(format, weight).close();
       Tensor x = random(1, 128);
-      Int8Weights.round(List.of(other), () -> Tensors.linear(x, other));
+      QuantizedWeights.round(format, List.of(other), () -> Tensors.linear(x, other));
       assertTrue(weight.equal(other));
       assertEquals(Optional.empty(), WeightCopies.product(x, other, null));
     }
   }
 
-  @Test
-  void nothingIsLeftOfThem() {
+  @ParameterizedTest
+  @EnumSource
+  void nothingIsLeftOfThem(WeightFormat format) {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
       Tensor stack = random(3, 144, 128);
-      of(stack).close(); // what is made once for the process
+      of(format, stack).close(); // what is made once for the process
       long before = Scopes.liveHandles();
       try (PointerScope inner = new PointerScope()) {
-        of(stack).close();
+        of(format, stack).close();
       }
       assertEquals(before, Scopes.liveHandles());
     }

@@ -1,0 +1,55 @@
+package dev.hydra.libtorch.runtime;
+
+import dev.hydra.libtorch.runtime.Operators.Operator;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/** A matrix in int8 [out, in] and its scales [out], on the CPU. */
+record Int8Copy(IValue numbers, IValue scales, long outputs, boolean large)
+    implements WeightCopies.Copy {
+  /** LibTorch's product reads the weights once for four rows; more are faster in bfloat16. */
+  private static final long MOST_ROWS = 4;
+
+  /** Its instructions read 16 numbers of x at a time, from addresses like that. */
+  private static final long ALIGNMENT = 64;
+
+  private static final Operator MULTIPLY = Operators.find("aten::_weight_int8pack_mm", "");
+
+  static Int8Copy of(Rounding rounded) {
+    Tensor matrix = rounded.numbers();
+    IValue numbers = new IValue(matrix);
+    IValue scales = new IValue(rounded.scales().view(-1));
+    numbers.retainReference();
+    scales.retainReference();
+    return new Int8Copy(numbers, scales, matrix.size(0), WeightCopies.isLarge(matrix));
+  }
+
+  @Override
+  public boolean takes(long rows) {
+    return rows <= MOST_ROWS;
+  }
+
+  @Override
+  public Tensor product(Tensor x, @Nullable Tensor bias) {
+    long[] sizes = Tensors.sizes(x);
+    Tensor rows = aligned(x.reshape(-1, x.size(-1)).contiguous());
+    sizes[sizes.length - 1] = outputs;
+    Tensor product =
+        CpuThreads.all(large, () -> MULTIPLY.call(rows, numbers, scales)[0]).view(sizes);
+    return bias == null ? product : product.add_(bias);
+  }
+
+  private static Tensor aligned(Tensor rows) {
+    try (Pointer data = rows.data_ptr()) {
+      return data.address() % ALIGNMENT == 0 ? rows : rows.clone();
+    }
+  }
+
+  @Override
+  public void close() {
+    numbers.close();
+    scales.close();
+  }
+}

@@ -6,6 +6,7 @@
 // One block sums over many heads in registers: per head these would be as large as the states. Then
 // ssd_backward_projections adds what goes within the chunk, d(C B^T) B and d(C B^T)^T C, once per group.
 
+#if !WIDE
 namespace backward_states {
 typedef Tile<Q, NT> Projection;
 typedef Tile<Q, PT> Values;
@@ -169,6 +170,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_backward_states(
     *(float2*)(at + 8 * N) = make_float2(s[2], s[3]);
   }
 }
+#endif
 
 namespace backward_projections {
 typedef Tile<Q, NT> Projection;

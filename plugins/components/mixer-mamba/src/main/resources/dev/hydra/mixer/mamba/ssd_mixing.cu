@@ -37,6 +37,17 @@ __device__ __forceinline__ void mix(
   }
 }
 
+// The sums over the eight rows that lanes of equal lane % 4 hold, of 4 columns each: two of them meet in
+// each step, so 4 exchanges do instead of 12. Lane bits 2 and 3 say which column a lane ends up with.
+__device__ __forceinline__ float sum_rows(const float (&v)[4], int lane) {
+  bool upper = lane & 4;
+  float a = (upper ? v[2] : v[0]) + exchange(upper ? v[0] : v[2], 4);
+  float b = (upper ? v[3] : v[1]) + exchange(upper ? v[1] : v[3], 4);
+  upper = lane & 8;
+  float sum = (upper ? b : a) + exchange(upper ? a : b, 8);
+  return sum + exchange(sum, 16);
+}
+
 // sum += a strip of 16 tokens' C (or B) times a state's transpose. The operands of the next step are under
 // way while the tensor cores do this one.
 template <int COUNT, class AnyQueries, class AnyState>

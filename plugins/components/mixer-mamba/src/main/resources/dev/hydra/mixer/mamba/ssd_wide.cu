@@ -70,14 +70,21 @@ struct Panels {
   template <int WORKERS, class Place>
   __device__ __forceinline__ void load(
       const Element* from, Long stride, int valid, int worker, const Place& place) const {
-    constexpr int PIECES = WIDTH / 8;
-    static_assert(WORKERS % PIECES == 0 && HEIGHT * PIECES % WORKERS == 0, "whole rounds");
+    constexpr int PIECES = 8;  // of a row of a panel
+    static_assert(HEIGHT * PIECES % WORKERS == 0 && WORKERS % (8 * PIECES) == 0, "whole rounds of whole permutations");
+    constexpr int STEP = WORKERS / PIECES;  // rows
+    int first = worker / PIECES;
     int column = worker % PIECES * 8;
+    SharedAddress to = at(first, column);
+    const char* begin = (const char*)(from + column);
+    int pitch = (int)stride * 2;  // rows are less than 2 GiB apart
 #pragma unroll
-    for (int k = 0; k < HEIGHT * PIECES / WORKERS; k++) {
-      int row = worker / PIECES + k * (WORKERS / PIECES);
-      int source = place(row);
-      copy_async(at(row, column), from + source * stride + column, source < valid);
+    for (int k = 0; k < HEIGHT / STEP; k++) {
+      int row = place(first + k * STEP);
+#pragma unroll
+      for (int panel = 0; panel < WIDTH / 64; panel++) {
+        copy_async(to + k * STEP * 128 + panel * PANEL, begin + (Long)row * pitch + panel * 128, row < valid);
+      }
     }
   }
 
@@ -88,31 +95,45 @@ struct Panels {
 
   // The 64 or more rows from `row` on, 16 columns from `column` on, depth along rows (K-major).
   __device__ __forceinline__ unsigned long long along_rows(int row, int column) const {
-    return describe(data + column / 64 * PANEL + row * 128 + (column & 63) * 2);
+    return describe(column / 64 * PANEL + row * 128 + (column & 63) * 2);
   }
 
   // The 16 rows from `row` on, 64 columns from `column` on, depth across rows (MN-major).
   __device__ __forceinline__ unsigned long long across_rows(int row, int column) const {
-    return describe(data + column / 64 * PANEL + row * 128);
+    return describe(column / 64 * PANEL + row * 128);
   }
 
-  static __device__ __forceinline__ unsigned long long describe(SharedAddress from) {
-    return (unsigned long long)((from & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62;
+  // So written, a step from one description to the next is one addition.
+  __device__ __forceinline__ unsigned long long describe(unsigned offset) const {
+    constexpr unsigned PERMUTED = 1u << 30, EIGHT_ROWS = 1024 >> 4;
+    return (unsigned long long)(PERMUTED | EIGHT_ROWS) << 32 | ((data >> 4) + (1u << 16) + (offset >> 4));
   }
 };
 
 
 __device__ __forceinline__ void wide_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 
+__device__ __forceinline__ void wide_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+
+__device__ __forceinline__ void wide_wait() { asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory"); }
+
 __device__ __forceinline__ void wide_end() {
-  asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
-  asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
+  wide_commit();
+  wide_wait();
+}
+
+// Keeps the compiler from moving accesses of these sums to the other side of it.
+template <int COUNT>
+__device__ __forceinline__ void wide_settle(Sums (&d)[COUNT]) {
+#pragma unroll
+  for (int i = 0; i < 8 * COUNT; i++) asm volatile("" : "+f"(d[i / 8][i / 4 % 2][i % 4])::"memory");
 }
 
 // What this thread wrote to shared memory is there for these products after the next barrier.
 __device__ __forceinline__ void wide_publish() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
-// d (+)= a b, both in shared memory along their rows; `add` 0 to begin with zeros.
+// d (+)= a b, both in shared memory, a along its rows, b along its rows or ACROSS; `add` 0 to begin with zeros.
+template <bool ACROSS = false>
 __device__ __forceinline__ void wide_multiply(Sums (&d)[4], unsigned long long a, unsigned long long b, int add) {
   asm volatile(
       "{\n"
@@ -121,7 +142,7 @@ __device__ __forceinline__ void wide_multiply(Sums (&d)[4], unsigned long long a
       "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {"
       "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
       "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
-      "}, %32, %33, p, 1, 1, 0, 0;\n"
+      "}, %32, %33, p, 1, 1, 0, %35;\n"
       "}"
       : "+f"(d[0][0][0]), "+f"(d[0][0][1]), "+f"(d[0][0][2]), "+f"(d[0][0][3]),
         "+f"(d[0][1][0]), "+f"(d[0][1][1]), "+f"(d[0][1][2]), "+f"(d[0][1][3]),
@@ -131,7 +152,7 @@ __device__ __forceinline__ void wide_multiply(Sums (&d)[4], unsigned long long a
         "+f"(d[2][1][0]), "+f"(d[2][1][1]), "+f"(d[2][1][2]), "+f"(d[2][1][3]),
         "+f"(d[3][0][0]), "+f"(d[3][0][1]), "+f"(d[3][0][2]), "+f"(d[3][0][3]),
         "+f"(d[3][1][0]), "+f"(d[3][1][1]), "+f"(d[3][1][2]), "+f"(d[3][1][3])
-      : "l"(a), "l"(b), "r"(add));
+      : "l"(a), "l"(b), "r"(add), "n"(ACROSS ? 1 : 0));
 }
 
 // d (+)= a b, a in registers, b in shared memory, its depth across rows.

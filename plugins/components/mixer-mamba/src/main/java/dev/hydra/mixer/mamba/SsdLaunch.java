@@ -205,7 +205,7 @@ final class SsdLaunch {
     Tensor dc = Split.room(in.c());
     launch(
         "ssd_backward_projections",
-        grid(groups * stateTiles),
+        new Grid(chunks, groups * stateTiles, 2 * batch, tiles.threads()),
         strided(in.b()),
         strided(in.c()),
         dScores,

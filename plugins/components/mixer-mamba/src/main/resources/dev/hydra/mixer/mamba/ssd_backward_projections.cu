@@ -17,6 +17,7 @@ constexpr int FIRST = larger(Projection::BYTES, 2 * State::BYTES);  // C for dC,
 constexpr int BYTES = FIRST + 2 * STAGE + SUMS;
 }  // namespace backward_states
 extern "C" __device__ const int ssd_backward_states_bytes = backward_states::BYTES;
+extern "C" __device__ const int ssd_backward_states_waits = 1;
 
 // Launch: grid (chunks, groups * splits * N_TILES, batch * 2), THREADS = CHUNK * 2 threads, dynamic shared
 // memory backward_states::BYTES. Blocks of even z make dC, of odd z dB.
@@ -33,6 +34,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_backward_states(
     Long dy_time, Long dy_head, const Element* c, Long c_batch, Long c_time, Long c_group,
     const float* from_start, const float* to_end, const Element* before, const Element* after,
     float* sums, float* carried, float* through, Long time, Long heads, Long shared, Long splits) {
+  wait_for_prerequisites();
   using namespace backward_states;
   int thread = threadIdx.x;
   int lane = thread & 31;
@@ -178,6 +180,7 @@ typedef Tile<Q, Q> Scores;
 constexpr int BYTES = Projection::BYTES + Scores::BYTES;
 }  // namespace backward_projections
 extern "C" __device__ const int ssd_backward_projections_bytes = backward_projections::BYTES;
+extern "C" __device__ const int ssd_backward_projections_waits = 1;
 
 // Launch: grid (chunks, groups * N_TILES, batch * 2), THREADS = CHUNK * 2 threads, dynamic shared memory
 // backward_projections::BYTES. Blocks of even z make dC, of odd z dB.
@@ -191,6 +194,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_projection
     Long c_time, Long c_group, const float* d_scores, Long score_splits, const float* sums,
     Long sum_splits, Element* db, Long db_batch, Long db_time, Long db_group, Element* dc,
     Long dc_batch, Long dc_time, Long dc_group, Long time) {
+  wait_for_prerequisites();
   using namespace backward_projections;
   int thread = threadIdx.x;
   int lane = thread & 31;

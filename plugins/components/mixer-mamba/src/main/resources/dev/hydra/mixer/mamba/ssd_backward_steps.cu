@@ -1,3 +1,5 @@
+extern "C" __device__ const int ssd_backward_steps_waits = 1;
+
 // The gradients of dt, A_log, dt_bias and D from what the other kernels found out per token and head.
 //
 // dlog[t], the gradient of the log decay at t (see ssd_backward_x), is a sum over the tokens of the
@@ -19,6 +21,7 @@ extern "C" __global__ void __launch_bounds__(STEP_WARPS * 32) ssd_backward_steps
     const float* kept, const float* direct, const float* skipped, const float* carried,
     const float* through, StepElement* ddt, Long ddt_batch, Long ddt_time, float* per_head,
     Long time, Long heads) {
+  wait_for_prerequisites();
   __shared__ float raw[GROUP][Q + 1];
   int thread = threadIdx.x;
   int lane = thread & 31;
@@ -125,6 +128,8 @@ extern "C" __global__ void __launch_bounds__(STEP_WARPS * 32) ssd_backward_steps
   }
 }
 
+extern "C" __device__ const int ssd_backward_heads_waits = 1;
+
 // Sums per_head over batch and chunks, in an order that does not change.
 //
 // Launch: grid (ceil(heads / 32), 3), 256 threads, no dynamic shared memory.
@@ -133,6 +138,7 @@ extern "C" __global__ void __launch_bounds__(STEP_WARPS * 32) ssd_backward_steps
 //   gradients [3, heads] fp32: of A_log, dt_bias and D
 extern "C" __global__ void __launch_bounds__(256) ssd_backward_heads(
     const float* per_head, float* gradients, Long rows, Long heads) {
+  wait_for_prerequisites();
   __shared__ float sums[8][32];
   int lane = threadIdx.x & 31;
   int warp = threadIdx.x >> 5;

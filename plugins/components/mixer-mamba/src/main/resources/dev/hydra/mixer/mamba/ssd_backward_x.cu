@@ -42,6 +42,7 @@ constexpr int SUMS = (ROWS + 2) * Q * 4;
 constexpr int BYTES = Projection::BYTES + SUMS + larger(STAGES * STAGE, Projection::BYTES);
 }  // namespace backward_x
 extern "C" __device__ const int ssd_backward_x_bytes = backward_x::BYTES;
+extern "C" __device__ const int ssd_backward_x_waits = 1;
 
 extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
     const Element* x, Long x_batch, Long x_time, Long x_head, const Element* dy, Long dy_batch,
@@ -50,6 +51,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
     const float* logs, const int* first, const Element* after, const float* skip, Element* dx,
     Long dx_batch, Long dx_time, Long dx_head, float* d_scores, float* flow, float* kept,
     float* direct, float* skipped, Long time, Long heads, Long shared, Long splits) {
+  wait_for_prerequisites();
   using namespace backward_x;
   int thread = threadIdx.x;
   int lane = thread & 31;

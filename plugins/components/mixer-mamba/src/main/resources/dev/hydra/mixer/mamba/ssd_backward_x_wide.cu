@@ -41,6 +41,7 @@ struct Own {
 __device__ __forceinline__ int block_of(int to, int strip) { return (to * (to + 1) / 2 + strip) * 32; }
 }  // namespace backward_x
 extern "C" __device__ const int ssd_backward_x_bytes = backward_x::BYTES;
+extern "C" __device__ const int ssd_backward_x_waits = 1;
 
 extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
     const Element* x, Long x_batch, Long x_time, Long x_head, const Element* dy, Long dy_batch,
@@ -49,6 +50,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
     const float* logs, const int* first, const Element* after, const float* skip, Element* dx,
     Long dx_batch, Long dx_time, Long dx_head, float* d_scores, float* flow, float* kept,
     float* direct, float* skipped, Long time, Long heads, Long shared, Long splits) {
+  wait_for_prerequisites();
   using namespace backward_x;
   int lane = threadIdx.x & 31;
   int thread = threadIdx.x % TEAM;

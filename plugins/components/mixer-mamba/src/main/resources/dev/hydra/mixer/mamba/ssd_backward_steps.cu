@@ -1,5 +1,3 @@
-extern "C" __device__ const int ssd_backward_steps_waits = 1;
-
 // The gradients of dt, A_log, dt_bias and D from what the other kernels found out per token and head.
 //
 // dlog[t], the gradient of the log decay at t (see ssd_backward_x), is a sum over the tokens of the
@@ -15,6 +13,8 @@ extern "C" __device__ const int ssd_backward_steps_waits = 1;
 //   carried, through             from ssd_backward_states
 //   ddt       [batch, time, heads] StepElement, strides ddt_batch, ddt_time, 1
 //   per_head  [3, batch * chunks, heads] fp32: what this chunk adds to the gradients of A_log, dt_bias and D
+extern "C" __device__ const int ssd_backward_steps_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(STEP_WARPS * 32) ssd_backward_steps(
     const StepElement* dt, Long dt_batch, Long dt_time, const float* decay_log, const float* bias,
     float dt_min, float dt_max, const float* step, const float* total, const float* flow,
@@ -128,14 +128,14 @@ extern "C" __global__ void __launch_bounds__(STEP_WARPS * 32) ssd_backward_steps
   }
 }
 
-extern "C" __device__ const int ssd_backward_heads_waits = 1;
-
 // Sums per_head over batch and chunks, in an order that does not change.
 //
 // Launch: grid (ceil(heads / 32), 3), 256 threads, no dynamic shared memory.
 //
 //   per_head  [3, rows, heads]
 //   gradients [3, heads] fp32: of A_log, dt_bias and D
+extern "C" __device__ const int ssd_backward_heads_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(256) ssd_backward_heads(
     const float* per_head, float* gradients, Long rows, Long heads) {
   wait_for_prerequisites();

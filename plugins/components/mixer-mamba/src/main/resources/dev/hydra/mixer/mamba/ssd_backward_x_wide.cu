@@ -28,17 +28,13 @@ static_assert(TEAMS * TEAM == THREADS && ROWS == 8, "a warp a strip of each half
 
 // The tokens j of a thread in a half: here and here + 8.
 struct Own {
-  int strip;
-  int here;
-  int row;          // where `here` lies in panels
-  float log[2];
-  float step[2];
-  float entered[2]; // what the state after the chunk adds to the gradient of step
-  float columns[2]; // what the outputs of the chunk add to it
+  int strip, here;
+  int row;           // where `here` lies in panels
+  float log[2], step[2];
+  float left[2];     // of an early token after the last early one
+  float entered[2];  // what the state after the chunk adds to the gradient of step
+  float columns[2];  // what the outputs of the chunk add to it
 };
-
-// Where the 16 x 16 of C B^T with the tokens i of strip `to` and j of `strip` begins, in 16 bytes.
-__device__ __forceinline__ int block_of(int to, int strip) { return (to * (to + 1) / 2 + strip) * 32; }
 }  // namespace backward_x
 extern "C" __device__ const int ssd_backward_x_bytes = backward_x::BYTES;
 extern "C" __device__ const int ssd_backward_x_waits = 1;
@@ -148,7 +144,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
         Operand packed;
         to_operand(packed, sum[each]);
         const unsigned* r = packed.r[0];
-        scores[block_of(to, strip) + lane] = make_uint4(r[0], r[1], r[2], r[3]);
+        scores[pair_index(to, strip) * 32 + lane] = make_uint4(r[0], r[1], r[2], r[3]);
       }
     }
   }
@@ -198,7 +194,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
       }
     };
     auto take = [&](int half) {
-      Own own;
+      Own own = {};
       own.strip = half ? ROWS - 1 - warp : warp;
       own.here = 16 * own.strip + g;
       own.row = half * HALF + 16 * warp + g;
@@ -206,7 +202,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
       for (int second = 0; second < 2; second++) {
         own.log[second] = log[own.here + 8 * second];
         own.step[second] = steps[own.here + 8 * second];
-        own.columns[second] = 0.0f;
+        own.left[second] = exp2_fast(log[HALF - 1] - own.log[second]);
       }
       return own;
     };
@@ -233,16 +229,15 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
       }
     };
     // Of the tokens i of strip `to`, whose x dy^T is `block`: what multiplies dy, and its share of sums.
-    auto mix_block = [&](Operand& mixed, const Sums& block, Sums& sum_score, Own& own, int to, bool beside,
-                         const float (&since)[2]) {
-      uint4 four = scores[block_of(to, own.strip) + lane];
+    auto mix_block = [&](Operand& mixed, const Sums& block, Sums& sum_score, Own& own, int to, bool beside) {
+      uint4 four = scores[pair_index(to, own.strip) * 32 + lane];
       Operand score = {{{four.x, four.y, four.z, four.w}}};
       float decay[4][2];
 #pragma unroll
       for (int r = 0; r < 4; r++) {  // register r: row g + 8 (r % 2), columns t2 + 8 (r / 2) and on
         float2 other = *(const float2*)((beside ? from_middle - HALF : log) + 16 * to + 8 * (r / 2) + t2);
-        decay[r][0] = beside ? other.x * since[r % 2] : exp2_fast(other.x - own.log[r % 2]);
-        decay[r][1] = beside ? other.y * since[r % 2] : exp2_fast(other.y - own.log[r % 2]);
+        decay[r][0] = beside ? other.x * own.left[r % 2] : exp2_fast(other.x - own.log[r % 2]);
+        decay[r][1] = beside ? other.y * own.left[r % 2] : exp2_fast(other.y - own.log[r % 2]);
       }
       if (!beside && to == own.strip) {  // the diagonal, below which there is nothing, and on which i is j
         decay[1][0] = decay[1][1] = 0.0f;
@@ -284,19 +279,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
       if (lane < 16) row_sums[own.strip * Q + 16 * to + (lane & 4) * 2 + t2 + (lane >> 3)] = over;
     };
     auto mix_half = [&](Sums (&sum_score)[4], Own& own, int other, bool beside) {
-      float since[2];
-#pragma unroll
-      for (int second = 0; second < 2; second++) {
-        since[second] = beside ? exp2_fast(log[HALF - 1] - own.log[second]) : 0.0f;
-      }
 #pragma unroll
       for (int each = 0; each < 4; each++) {
         int to = 4 * other + each;
         if (beside || to >= own.strip) {
-          mix_block(mixing[each], d[each], sum_score[each], own, to, beside, since);
+          mix_block(mixing[each], d[each], sum_score[each], own, to, beside);
         } else {
-#pragma unroll
-          for (int r = 0; r < 4; r++) mixing[each].r[0][r] = 0;
+          mixing[each] = Operand();
         }
       }
     };
@@ -321,7 +310,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
         store_row<PT / 16>(to, sum, second, here < valid, lane);
       }
     };
-
     wide_begin();
     begin_from_state(1);
     begin_pairs(1, 1);
@@ -402,10 +390,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
 #pragma unroll
     for (int r = 0; r < 4; r++) {
       float* at = d_scores + (16 * strip + g + 8 * (r % 2)) * Q + 16 * to + 8 * (r / 2) + t2;
-      int e = r / 2 * 4 + 2 * (r % 2);
-      *(float2*)at = make_float2(
-          s[r / 2][2 * (r % 2)] + handed[(index * 8 + e) * TEAM],
-          s[r / 2][2 * (r % 2) + 1] + handed[(index * 8 + e + 1) * TEAM]);
+      const float* mine = s[r / 2] + 2 * (r % 2);
+      const float* theirs = handed + (index * 8 + r / 2 * 4 + 2 * (r % 2)) * TEAM;
+      *(float2*)at = make_float2(mine[0] + theirs[0], mine[1] + theirs[TEAM]);
     }
   });
 }

@@ -6,6 +6,9 @@ __device__ __forceinline__ int strip_of(int warp) {
   return warp < ROWS / 2 ? warp : ROWS + ROWS / 2 - 1 - warp;
 }
 
+// The number of the 16 x 16 block of C B^T with tokens i and j in these strips, j at or before i.
+__device__ __forceinline__ int pair_index(int i, int j) { return i * (i + 1) / 2 + j; }
+
 // exp2(own log - log of another token) * step of that, for the elements of a 16 x 16 block: the decay
 // between its rows (here, here + 8) and its columns (token on), times C B^T. On the diagonal what
 // is later does not count; the difference is kept at 0 there, so that nothing overflows.

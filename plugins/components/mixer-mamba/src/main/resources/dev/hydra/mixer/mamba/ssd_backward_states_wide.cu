@@ -6,7 +6,7 @@
 #if WIDE
 namespace backward_states {
 constexpr int WORKERS = 512;
-constexpr int STAGES = 3;
+constexpr int STAGES = 2;
 typedef Panels<Q, NT> Projection;
 typedef Panels<Q, PT> Values;
 typedef Panels<PT, NT> State;

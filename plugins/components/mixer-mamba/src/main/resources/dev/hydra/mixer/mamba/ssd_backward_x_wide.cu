@@ -74,9 +74,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
   float* row_sums = (float*)(numbers + BUFFERS * TOKENS);  // [strip of j][i]
   float* column_sums = row_sums + ROWS * Q;                // [j]
   float* from_middle = column_sums + Q;                    // what is left at i, late, of the last early token
-#if DOCUMENTS
-  int* starts = (int*)((char*)scores + SCORES + TEAMS * NUMBERS);  // first, of the chunk
-#endif
+  int* starts = (int*)((char*)scores + SCORES + TEAMS * NUMBERS);  // first, of the chunk, where there are DOCUMENTS
   Projection keys(base);
   State state(panels + BUFFERS * BUFFER);
 
@@ -111,9 +109,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
   Projection queries(BUFFERS == 2 ? all_panels + PANELS + BUFFER : all_panels);
   keys.load<THREADS>(b + row * b_batch + from * b_time + group * b_group, b_time, valid, threadIdx.x, place);
   queries.load<THREADS>(c + row * c_batch + from * c_time + group * c_group, c_time, valid, threadIdx.x);
-#if DOCUMENTS
-  if (threadIdx.x < Q) starts[threadIdx.x] = first[row * chunks * Q + from + threadIdx.x];
-#endif
+  if (DOCUMENTS && threadIdx.x < Q) starts[threadIdx.x] = first[row * chunks * Q + from + threadIdx.x];
   copies_commit();
   if (BUFFERS == 2) {
     fetch_values(team);
@@ -170,7 +166,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
     wide_publish();
     team_sync();
     if (BUFFERS == 2) fetch_values(i + TEAMS);
-    if (thread < HALF) from_middle[thread] = exp2_fast(log[HALF + thread] - log[HALF - 1]);
+    if (thread < HALF) {
+      bool anew = DOCUMENTS && starts[HALF + thread] >= HALF;
+      from_middle[thread] = anew ? 0.0f : exp2_fast(log[HALF + thread] - log[HALF - 1]);
+    }
 
     Sums sum[4];
     Sums d[4];
@@ -203,6 +202,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
         own.log[second] = log[own.here + 8 * second];
         own.step[second] = steps[own.here + 8 * second];
         own.left[second] = exp2_fast(log[HALF - 1] - own.log[second]);
+        if (DOCUMENTS && own.here + 8 * second < starts[HALF - 1]) own.left[second] = 0.0f;
       }
       return own;
     };
@@ -211,9 +211,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
 #pragma unroll
       for (int second = 0; second < 2; second++) {
         float leaving = exp2_fast(fminf(log[Q - 1] - own.log[second], 0.0f));
-#if DOCUMENTS
-        if (own.here + 8 * second < starts[Q - 1]) leaving = 0.0f;
-#endif
+        if (DOCUMENTS && own.here + 8 * second < starts[Q - 1]) leaving = 0.0f;
         float dot = 0.0f;
 #pragma unroll
         for (int p = 0; p < PT / 8; p++) {
@@ -238,6 +236,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
         float2 other = *(const float2*)((beside ? from_middle - HALF : log) + 16 * to + 8 * (r / 2) + t2);
         decay[r][0] = beside ? other.x * own.left[r % 2] : exp2_fast(other.x - own.log[r % 2]);
         decay[r][1] = beside ? other.y * own.left[r % 2] : exp2_fast(other.y - own.log[r % 2]);
+        if (DOCUMENTS && !beside) {  // else factors are zero
+          int2 start = *(const int2*)(starts + 16 * to + 8 * (r / 2) + t2);
+          if (own.here + 8 * (r % 2) < start.x) decay[r][0] = 0.0f;
+          if (own.here + 8 * (r % 2) < start.y) decay[r][1] = 0.0f;
+        }
       }
       if (!beside && to == own.strip) {  // the diagonal, below which there is nothing, and on which i is j
         decay[1][0] = decay[1][1] = 0.0f;
@@ -257,11 +260,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
         int second = r % 2;
         float a = decay[r][0];
         float z = decay[r][1];
-#if DOCUMENTS
-        int2 start = *(const int2*)(starts + 16 * to + 8 * (r / 2) + t2);
-        if (own.here + 8 * second < start.x) a = 0.0f;
-        if (own.here + 8 * second < start.y) z = 0.0f;
-#endif
         const float* of = block[r / 2] + 2 * second;
         float mixed_a = a * low(score, r);
         float mixed_z = z * high(score, r);

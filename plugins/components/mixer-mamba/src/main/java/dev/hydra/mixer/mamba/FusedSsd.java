@@ -71,6 +71,7 @@ final class FusedSsd extends CustomFunction {
                     "dependent_launch.cu",
                     "tensor_cores.cu",
                     "tiles.cu",
+                    "hopper_products.cu",
                     "chunk_documents.cu"),
                 Stream.concat(Stream.of("tiles", "wide"), Stream.of(parts))
                     .map(part -> "ssd_" + part + ".cu"))

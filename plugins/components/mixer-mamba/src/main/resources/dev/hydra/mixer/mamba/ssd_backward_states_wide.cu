@@ -7,9 +7,9 @@
 namespace backward_states {
 constexpr int WORKERS = 512;
 constexpr int STAGES = 2;
-typedef Panels<Q, NT> Projection;
-typedef Panels<Q, PT> Values;
-typedef Panels<PT, NT> State;
+typedef WideTile<Q, NT> Projection;
+typedef WideTile<Q, PT> Values;
+typedef WideTile<PT, NT> State;
 constexpr int SIDE = Values::BYTES + State::BYTES;  // dy and the states before, or x and the gradients of those after
 constexpr int STAGE = 2 * SIDE;
 constexpr int B_WARPS = WORKERS / 64;
@@ -120,13 +120,13 @@ extern "C" __global__ void __launch_bounds__(backward_states::WORKERS, 1) ssd_ba
 #pragma unroll
     for (int panel = 0; panel < NT / 64; panel++) {
       Sums part[4];
-      wide_begin();
+      products_begin();
 #pragma unroll
       for (int p = 0; p < PT; p += 16) {
-        wide_multiply<true>(part, values.along_rows(half, p), state.across_rows(p, 64 * panel), p > 0);
+        multiply<true>(flat(part), values.along_rows(half, p), state.across_rows(p, 64 * panel), p > 0);
       }
-      wide_end();
-      wide_settle(part);
+      products_end();
+      settle(flat(part));
       if (!to_b) {
 #pragma unroll
         for (int n = 0; n < 8; n++) {

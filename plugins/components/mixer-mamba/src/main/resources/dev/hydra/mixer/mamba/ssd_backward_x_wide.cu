@@ -13,9 +13,9 @@ namespace backward_x {
 constexpr int TEAMS = 2;
 constexpr int TEAM = 128;  // threads
 constexpr int HALF = Q / 2;
-typedef Panels<Q, N> Projection;
-typedef Panels<Q, PT> Values;
-typedef Panels<PT, N> State;
+typedef WideTile<Q, N> Projection;
+typedef WideTile<Q, PT> Values;
+typedef WideTile<PT, N> State;
 constexpr int BUFFERS = N <= 128 ? 2 : 1;            // of x and dy: the next ones come while these are used
 constexpr int BUFFER = 2 * Values::BYTES;
 constexpr int PANELS = BUFFERS * BUFFER + State::BYTES;
@@ -126,13 +126,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
     if (half == 0 && team == 1) continue;
     int strip = team == 0 ? warp : ROWS - 1 - warp;
     Sums sum[4];
-    wide_begin();
+    products_begin();
 #pragma unroll
     for (int n = 0; n < N; n += 16) {
-      wide_multiply(sum, keys.along_rows(team * HALF, n), queries.along_rows(half * HALF, n), n > 0);
+      multiply(flat(sum), keys.along_rows(team * HALF, n), queries.along_rows(half * HALF, n), n > 0);
     }
-    wide_end();
-    wide_settle(sum);
+    products_end();
+    settle(flat(sum));
 #pragma unroll
     for (int each = 0; each < 4; each++) {
       int to = half * 4 + each;
@@ -177,19 +177,19 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
     auto begin_from_state = [&](int half) {
 #pragma unroll
       for (int n = 0; n < N; n += 16) {
-        wide_multiply(sum, keys.along_rows(half * HALF, n), state.along_rows(0, n), n > 0);
+        multiply(flat(sum), keys.along_rows(half * HALF, n), state.along_rows(0, n), n > 0);
       }
     };
     auto begin_pairs = [&](int half, int other) {  // x dy^T
 #pragma unroll
       for (int p = 0; p < PT; p += 16) {
-        wide_multiply(d, values.along_rows(half * HALF, p), gradients.along_rows(other * HALF, p), p > 0);
+        multiply(flat(d), values.along_rows(half * HALF, p), gradients.along_rows(other * HALF, p), p > 0);
       }
     };
     auto begin_outputs = [&](int other) {
 #pragma unroll
       for (int each = 0; each < 4; each++) {
-        wide_multiply(sum, mixing[each], gradients.across_rows(other * HALF + 16 * each, 0), 1);
+        multiply(flat(sum), mixing[each].r[0], gradients.across_rows(other * HALF + 16 * each, 0));
       }
     };
     auto take = [&](int half) {
@@ -308,45 +308,45 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
         store_row<PT / 16>(to, sum, second, here < valid, lane);
       }
     };
-    wide_begin();
+    products_begin();
     begin_from_state(1);
     begin_pairs(1, 1);
-    wide_end();
-    wide_settle(sum);
-    wide_settle(d);
+    products_end();
+    settle(flat(sum));
+    settle(flat(d));
     {
       Own own = take(1);
       leave(own);
       mix_half(late_late, own, 1, false);
-      wide_begin();
+      products_begin();
       begin_outputs(1);
       begin_pairs(0, 0);
-      wide_end();
-      wide_settle(sum);
-      wide_settle(d);
+      products_end();
+      settle(flat(sum));
+      settle(flat(d));
       finish(own);
     }
     Own own = take(0);
-    wide_begin();
+    products_begin();
     begin_from_state(0);
-    wide_commit();
+    products_commit();
     mix_half(early_early, own, 0, false);
-    wide_wait();
-    wide_settle(sum);
+    products_wait<0>();
+    settle(flat(sum));
     team_sync();
     if (BUFFERS == 2) fetch_state(i + TEAMS);
     leave(own);
-    wide_begin();
+    products_begin();
     begin_outputs(0);
     begin_pairs(0, 1);
-    wide_end();
-    wide_settle(sum);
-    wide_settle(d);
+    products_end();
+    settle(flat(sum));
+    settle(flat(d));
     mix_half(early_late, own, 1, true);
-    wide_begin();
+    products_begin();
     begin_outputs(1);
-    wide_end();
-    wide_settle(sum);
+    products_end();
+    settle(flat(sum));
     finish(own);
 
     team_sync();

@@ -78,11 +78,11 @@ __device__ __forceinline__ void from_state(
 template <class AnyQueries, class AnyState>
 __device__ __forceinline__ void from_state(
     Sums (&sum)[4], const AnyQueries& queries, const AnyState& state, int rows) {
-  wide_begin();
+  products_begin();
 #pragma unroll
   for (int n = 0; n < N; n += 16) {
-    wide_multiply(sum, queries.along_rows(rows, n), state.along_rows(0, n), n > 0);
+    multiply(flat(sum), queries.along_rows(rows, n), state.along_rows(0, n), n > 0);
   }
-  wide_end();
+  products_end();
 }
 #endif

@@ -29,8 +29,8 @@ final class FusedSsd extends CustomFunction {
           program("states"),
           program("mixing", "output"),
           program("mixing", "forward"),
-          program("mixing", "backward_x"),
-          program("backward_projections"),
+          program("mixing", "backward_x_wide", "backward_x"),
+          program("backward_states_wide", "backward_projections"),
           program("decay", "backward_steps"));
 
   /** Those that there is no way without; there is one without ssd_scores and ssd_forward. */
@@ -71,6 +71,7 @@ final class FusedSsd extends CustomFunction {
                     "dependent_launch.cu",
                     "tensor_cores.cu",
                     "tiles.cu",
+                    "hopper_products.cu",
                     "chunk_documents.cu"),
                 Stream.concat(Stream.of("tiles", "wide"), Stream.of(parts))
                     .map(part -> "ssd_" + part + ".cu"))

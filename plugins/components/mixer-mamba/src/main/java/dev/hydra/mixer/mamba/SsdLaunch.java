@@ -19,6 +19,9 @@ final class SsdLaunch {
   private static final int STEP_THREADS = 1024;
   private static final int SUM_THREADS = 256;
 
+  /** Of a block that makes the gradients of B and of C, where others make one of them. */
+  private static final int WIDE_SUM_THREADS = 512;
+
   /** Few, as each walks over all chunks: a model of few heads has many blocks then. */
   private static final int PASS_THREADS = 64;
 
@@ -170,13 +173,19 @@ final class SsdLaunch {
         scoreSplits);
 
     long stateTiles = tiles.stateTiles();
-    long sumSplits = splits(2 * chunks * groups * stateTiles * batch, TWO);
+    boolean wide = tiles.wide(kernels.gpu());
+    long kinds = wide ? 1 : 2;
+    long sumSplits = splits(kinds * chunks * groups * stateTiles * batch, wide ? ONE : TWO);
     Tensor sums = floats(2, sumSplits, batch, groups, padded, tiles.state());
     Tensor carried = floats(batch, heads, tiles.channelTiles(), stateTiles, padded);
     Tensor through = floats(batch, heads, tiles.channelTiles(), stateTiles, chunks);
     launch(
         "ssd_backward_states",
-        new Grid(chunks, groups * sumSplits * stateTiles, 2 * batch, tiles.threads()),
+        new Grid(
+            chunks,
+            groups * sumSplits * stateTiles,
+            kinds * batch,
+            wide ? WIDE_SUM_THREADS : tiles.threads()),
         strided(in.x()),
         strided(dy),
         strided(in.c()),
@@ -196,7 +205,7 @@ final class SsdLaunch {
     Tensor dc = Split.room(in.c());
     launch(
         "ssd_backward_projections",
-        grid(groups * stateTiles),
+        new Grid(chunks, groups * stateTiles, 2 * batch, tiles.threads()),
         strided(in.b()),
         strided(in.c()),
         dScores,

@@ -1,5 +1,6 @@
 package dev.hydra.mixer.mamba;
 
+import dev.hydra.libtorch.kernels.Gpu;
 import java.util.Map;
 
 /**
@@ -16,6 +17,9 @@ import java.util.Map;
 record SsdTiles(boolean fp32, int headDim, int state, boolean onePass) {
   private static final int STRIP = 16;
   private static final int LARGEST = 256;
+
+  /** What the four warps take at once of heads and states. */
+  private static final int WIDE = 64;
 
   /** The share of the multiprocessors that must have a block for the device to count as full. */
   private static final double FULL = 0.9;
@@ -56,6 +60,11 @@ record SsdTiles(boolean fp32, int headDim, int state, boolean onePass) {
   /** Tokens of a chunk. */
   int chunk() {
     return fp32 ? 64 : 128;
+  }
+
+  /** Whether four warps issue products together ({@code WIDE} in {@code ssd_wide.cu}). */
+  boolean wide(Gpu gpu) {
+    return gpu.isHopper() && !fp32 && headDim % WIDE == 0 && state % WIDE == 0;
   }
 
   /** Parts in which the channels of a head are taken. */

@@ -6,6 +6,7 @@
 // One block sums over many heads in registers: per head these would be as large as the states. Then
 // ssd_backward_projections adds what goes within the chunk, d(C B^T) B and d(C B^T)^T C, once per group.
 
+#if !WIDE
 namespace backward_states {
 typedef Tile<Q, NT> Projection;
 typedef Tile<Q, PT> Values;
@@ -16,6 +17,7 @@ constexpr int FIRST = larger(Projection::BYTES, 2 * State::BYTES);  // C for dC,
 constexpr int BYTES = FIRST + 2 * STAGE + SUMS;
 }  // namespace backward_states
 extern "C" __device__ const int ssd_backward_states_bytes = backward_states::BYTES;
+extern "C" __device__ const int ssd_backward_states_waits = 1;
 
 // Launch: grid (chunks, groups * splits * N_TILES, batch * 2), THREADS = CHUNK * 2 threads, dynamic shared
 // memory backward_states::BYTES. Blocks of even z make dC, of odd z dB.
@@ -32,6 +34,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_backward_states(
     Long dy_time, Long dy_head, const Element* c, Long c_batch, Long c_time, Long c_group,
     const float* from_start, const float* to_end, const Element* before, const Element* after,
     float* sums, float* carried, float* through, Long time, Long heads, Long shared, Long splits) {
+  wait_for_prerequisites();
   using namespace backward_states;
   int thread = threadIdx.x;
   int lane = thread & 31;
@@ -169,16 +172,18 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_backward_states(
     *(float2*)(at + 8 * N) = make_float2(s[2], s[3]);
   }
 }
+#endif
 
 namespace backward_projections {
 typedef Tile<Q, NT> Projection;
 typedef Tile<Q, Q> Scores;
-constexpr int BYTES = 2 * Projection::BYTES + Scores::BYTES;
+constexpr int BYTES = Projection::BYTES + Scores::BYTES;
 }  // namespace backward_projections
 extern "C" __device__ const int ssd_backward_projections_bytes = backward_projections::BYTES;
+extern "C" __device__ const int ssd_backward_projections_waits = 1;
 
-// Launch: grid (chunks, groups * N_TILES, batch), THREADS = CHUNK * 2 threads, dynamic shared memory
-// backward_projections::BYTES.
+// Launch: grid (chunks, groups * N_TILES, batch * 2), THREADS = CHUNK * 2 threads, dynamic shared memory
+// backward_projections::BYTES. Blocks of even z make dC, of odd z dB.
 //
 //   b, c       [batch, time, groups, STATE], strides each
 //   d_scores   from ssd_backward_x, which had score_splits
@@ -189,6 +194,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_projection
     Long c_time, Long c_group, const float* d_scores, Long score_splits, const float* sums,
     Long sum_splits, Element* db, Long db_batch, Long db_time, Long db_group, Element* dc,
     Long dc_batch, Long dc_time, Long dc_group, Long time) {
+  wait_for_prerequisites();
   using namespace backward_projections;
   int thread = threadIdx.x;
   int lane = thread & 31;
@@ -198,19 +204,20 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_projection
   int strip = 16 * warp;
   Long chunks = gridDim.x;
   Long chunk = blockIdx.x;
-  Long batch = gridDim.z;
-  Long row = blockIdx.z;
+  Long batch = gridDim.z / 2;
+  Long row = blockIdx.z / 2;
+  bool to_b = blockIdx.z % 2;
   int n0 = blockIdx.y % N_TILES * NT;
   Long group = blockIdx.y / N_TILES;
   Long groups = gridDim.y / N_TILES;
   Long from = chunk * Q;
   int valid = time - from < Q ? (int)(time - from) : Q;
 
-  Projection keys(SHARED);
-  Projection queries(SHARED + Projection::BYTES);
-  Scores scores(SHARED + 2 * Projection::BYTES);
-  keys.load<THREADS>(b + row * b_batch + from * b_time + group * b_group + n0, b_time, valid, thread);
-  queries.load<THREADS>(c + row * c_batch + from * c_time + group * c_group + n0, c_time, valid, thread);
+  Projection other_side(SHARED);  // C for dB, B for dC
+  Scores scores(SHARED + Projection::BYTES);
+  const Element* side_from =
+      to_b ? c + row * c_batch + from * c_time + group * c_group : b + row * b_batch + from * b_time + group * b_group;
+  other_side.load<THREADS>(side_from + n0, to_b ? c_time : b_time, valid, thread);
   copies_commit();
   constexpr int ROUNDS = Q * Q / 4 / THREADS;
   constexpr int AT_ONCE = 8;  // loads under way
@@ -240,41 +247,39 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_projection
   }
   copies_wait<0>();
   __syncthreads();
-  for (int to_b = 0; to_b < 2; to_b++) {
-    Sums sum[NT / 16] = {};
-    for (Long split = 0; split < sum_splits; split++) {
-      const float* at = sums
-          + ((((to_b * sum_splits + split) * batch + row) * groups + group) * chunks * Q + from + strip + g) * N
-          + n0 + t2;
+  Sums sum[NT / 16] = {};
+  for (Long split = 0; split < sum_splits; split++) {
+    const float* at = sums
+        + ((((to_b * sum_splits + split) * batch + row) * groups + group) * chunks * Q + from + strip + g) * N
+        + n0 + t2;
 #pragma unroll
-      for (int n = 0; n < NT / 8; n++) {
-        float* s = sum[n / 2][n % 2];
-        float2 near = *(const float2*)(at + 8 * n);
-        float2 far = *(const float2*)(at + 8 * n + 8 * N);
-        s[0] += near.x;
-        s[1] += near.y;
-        s[2] += far.x;
-        s[3] += far.y;
-      }
+    for (int n = 0; n < NT / 8; n++) {
+      float* s = sum[n / 2][n % 2];
+      float2 near = *(const float2*)(at + 8 * n);
+      float2 far = *(const float2*)(at + 8 * n + 8 * N);
+      s[0] += near.x;
+      s[1] += near.y;
+      s[2] += far.x;
+      s[3] += far.y;
     }
-    for (int other = to_b ? warp : 0; other < (to_b ? ROWS : warp + 1); other++) {
-      Operand left;
-      if (to_b) {
-        scores.a(left, strip, 16 * other, lane);
-      } else {
-        scores.a_transposed(left, 16 * other, strip, lane);
-      }
-#pragma unroll
-      for (int n = 0; n < NT / 16; n++) {
-        Operand right;
-        (to_b ? queries : keys).b_transposed(right, 16 * other, 16 * n, lane);
-        multiply(sum[n], left, right);
-      }
-    }
-    Element* to = to_b ? db + row * db_batch + group * db_group : dc + row * dc_batch + group * dc_group;
-    Long to_time = to_b ? db_time : dc_time;
-    to += (from + strip + g) * to_time + n0;
-    store_row<NT / 16>(to, sum, 0, strip + g < valid, lane);
-    store_row<NT / 16>(to + 8 * to_time, sum, 1, strip + g + 8 < valid, lane);
   }
+  for (int other = to_b ? warp : 0; other < (to_b ? ROWS : warp + 1); other++) {
+    Operand left;
+    if (to_b) {
+      scores.a(left, strip, 16 * other, lane);
+    } else {
+      scores.a_transposed(left, 16 * other, strip, lane);
+    }
+#pragma unroll
+    for (int n = 0; n < NT / 16; n++) {
+      Operand right;
+      other_side.b_transposed(right, 16 * other, 16 * n, lane);
+      multiply(sum[n], left, right);
+    }
+  }
+  Element* to = to_b ? db + row * db_batch + group * db_group : dc + row * dc_batch + group * dc_group;
+  Long to_time = to_b ? db_time : dc_time;
+  to += (from + strip + g) * to_time + n0;
+  store_row<NT / 16>(to, sum, 0, strip + g < valid, lane);
+  store_row<NT / 16>(to + 8 * to_time, sum, 1, strip + g + 8 < valid, lane);
 }

@@ -13,12 +13,15 @@
 //   carried, through             from ssd_backward_states
 //   ddt       [batch, time, heads] StepElement, strides ddt_batch, ddt_time, 1
 //   per_head  [3, batch * chunks, heads] fp32: what this chunk adds to the gradients of A_log, dt_bias and D
+extern "C" __device__ const int ssd_backward_steps_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(STEP_WARPS * 32) ssd_backward_steps(
     const StepElement* dt, Long dt_batch, Long dt_time, const float* decay_log, const float* bias,
     float dt_min, float dt_max, const float* step, const float* total, const float* flow,
     const float* kept, const float* direct, const float* skipped, const float* carried,
     const float* through, StepElement* ddt, Long ddt_batch, Long ddt_time, float* per_head,
     Long time, Long heads) {
+  wait_for_prerequisites();
   __shared__ float raw[GROUP][Q + 1];
   int thread = threadIdx.x;
   int lane = thread & 31;
@@ -131,8 +134,11 @@ extern "C" __global__ void __launch_bounds__(STEP_WARPS * 32) ssd_backward_steps
 //
 //   per_head  [3, rows, heads]
 //   gradients [3, heads] fp32: of A_log, dt_bias and D
+extern "C" __device__ const int ssd_backward_heads_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(256) ssd_backward_heads(
     const float* per_head, float* gradients, Long rows, Long heads) {
+  wait_for_prerequisites();
   __shared__ float sums[8][32];
   int lane = threadIdx.x & 31;
   int warp = threadIdx.x >> 5;

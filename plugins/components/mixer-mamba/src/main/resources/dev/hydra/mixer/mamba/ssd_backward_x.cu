@@ -28,34 +28,21 @@
 //   d_scores   [splits, batch, chunks, groups, CHUNK j, CHUNK i] fp32; 16 x 16 blocks with all i < j are not written
 //   flow, kept, direct, skipped  [batch, heads, P_TILES, padded time] fp32, per t:
 //     sum of W[t][j] less sum of W[i][t]; kept[t]; du[t] . x[t]; dy[t] . x[t]
-#define WIDE_X (WIDE && STATE >= 128)  // with smaller states it is not faster
+//
+// This one is for devices and shapes whose warps multiply each for itself; that of WIDE is in
+// ssd_backward_x_wide.cu.
+#if !WIDE
 namespace backward_x {
-#if WIDE_X
-typedef Panels<Q, N> Projection;
-typedef Panels<Q, PT> Values;
-typedef Panels<PT, N> State;
-#else
 typedef Tile<Q, N> Projection;
 typedef Tile<Q, PT> Values;
 typedef Tile<PT, N> State;
-#endif
-constexpr int STAGES = WIDE_X && N <= 128 ? 3 : 2;
+constexpr int STAGES = 2;
 constexpr int STAGE = 2 * Values::BYTES + State::BYTES + 2 * Q * 4;
 constexpr int SUMS = (ROWS + 2) * Q * 4;
-constexpr int BYTES = SLACK + Projection::BYTES + SUMS + larger(STAGES * STAGE, Projection::BYTES);
-
-// The sums over the eight rows that lanes of equal lane % 4 hold, of 4 columns each: two of them meet in
-// each step, so 4 exchanges do instead of 12. Lane bits 2 and 3 say which column a lane ends up with.
-__device__ __forceinline__ float sum_rows(const float (&v)[4], int lane) {
-  bool upper = lane & 4;
-  float a = (upper ? v[2] : v[0]) + exchange(upper ? v[0] : v[2], 4);
-  float b = (upper ? v[3] : v[1]) + exchange(upper ? v[1] : v[3], 4);
-  upper = lane & 8;
-  float sum = (upper ? b : a) + exchange(upper ? a : b, 8);
-  return sum + exchange(sum, 16);
-}
+constexpr int BYTES = Projection::BYTES + SUMS + larger(STAGES * STAGE, Projection::BYTES);
 }  // namespace backward_x
 extern "C" __device__ const int ssd_backward_x_bytes = backward_x::BYTES;
+extern "C" __device__ const int ssd_backward_x_waits = 1;
 
 extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
     const Element* x, Long x_batch, Long x_time, Long x_head, const Element* dy, Long dy_batch,
@@ -64,17 +51,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
     const float* logs, const int* first, const Element* after, const float* skip, Element* dx,
     Long dx_batch, Long dx_time, Long dx_head, float* d_scores, float* flow, float* kept,
     float* direct, float* skipped, Long time, Long heads, Long shared, Long splits) {
+  wait_for_prerequisites();
   using namespace backward_x;
   int thread = threadIdx.x;
   int lane = thread & 31;
-#if WIDE_X
-  int own_warp = __shfl_sync(0xffffffffu, thread >> 5, 0);
-  int warp = strip_of(own_warp);
-  int own = 16 * own_warp;  // where this warp's strip lies in panels
-  bool late = own_warp >= ROWS / 2;
-#else
   int warp = strip_of(thread >> 5);
-#endif
   int g = lane >> 2;
   int t2 = 2 * (lane & 3);
   int strip = 16 * warp;
@@ -89,15 +70,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
   Long end = begin + per_split < shared ? begin + per_split : shared;
   Long from = chunk * Q;
   int valid = time - from < Q ? (int)(time - from) : Q;
-  char* base = begin_panels(SHARED);
-  char* stages = base + Projection::BYTES;
+  char* stages = SHARED + Projection::BYTES;
   float* row_sums = (float*)(stages + larger(STAGES * STAGE, Projection::BYTES));  // [warp][i]
   float* column_sums = row_sums + ROWS * Q;                                   // [j]
 #if DOCUMENTS
   int* starts = (int*)(column_sums + Q);                   // first, of the chunk
-#endif
-#if !WIDE_X
-  int own = strip;
 #endif
 
   int count = (int)(end - begin) * P_TILES;
@@ -107,11 +84,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
       Long head = group * shared + begin + i / P_TILES;
       int p = i % P_TILES * PT;
       const Element* x_from = x + row * x_batch + from * x_time + head * x_head + p;
-#if WIDE_X
-      Values(stage).load<THREADS>(x_from, x_time, valid, thread, place);
-#else
       Values(stage).load<THREADS>(x_from, x_time, valid, thread);
-#endif
       Values(stage + Values::BYTES)
           .load<THREADS>(
               dy + row * dy_batch + from * dy_time + head * dy_head + p, dy_time, valid, thread);
@@ -126,40 +99,30 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
     copies_commit();
   };
 
-  Projection keys(base);
+  Projection keys(SHARED);
   Projection queries(stages);
   const Element* keys_from = b + row * b_batch + from * b_time + group * b_group;
-#if WIDE_X
-  keys.load<THREADS>(keys_from, b_time, valid, thread, place);
-#else
   keys.load<THREADS>(keys_from, b_time, valid, thread);
-#endif
   queries.load<THREADS>(c + row * c_batch + from * c_time + group * c_group, c_time, valid, thread);
 #if DOCUMENTS
   if (thread < Q) starts[thread] = first[row * chunks * Q + from + thread];
 #endif
   copies_commit();
   copies_wait<0>();
-  wide_publish();
   __syncthreads();
-  // Blocks of 16 tokens i that see this strip: the diagonal and those after it. Without WIDE the diagonal
-  // is at index 0, where none of those after it can be, so that indices are constants.
+  // Blocks of 16 tokens i that see this strip: the diagonal and those after it. The diagonal is at
+  // index 0, where none of those after it can be, so that indices are constants.
   Operand scores[ROWS];
   Sums sum_scores[ROWS] = {};
 #pragma unroll
   for (int to = 0; to < ROWS; to++) {
-#if WIDE_X
-    if (to >= warp) {
-      int token = 16 * to;
-#else
     if (to > warp || to == 0) {
       int token = to == 0 ? strip : 16 * to;
-#endif
       Sums sum = {};
 #pragma unroll
       for (int n = 0; n < N; n += 16) {
         Operand left, right;
-        keys.a(left, own, n, lane);
+        keys.a(left, strip, n, lane);
         queries.b(right, token, n, lane);
         multiply(sum, left, right);
       }
@@ -172,7 +135,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
   for (int i = 0; i < STAGES - 1; i++) fetch(i);
   for (int i = 0; i < count; i++) {
     copies_wait<STAGES - 2>();
-    wide_publish();
     __syncthreads();
     fetch(i + STAGES - 1);
     char* stage = stages + i % STAGES * STAGE;
@@ -188,11 +150,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
 
     // From the state after the chunk.
     Sums sum[PT / 16] = {};
-#if WIDE_X
-    from_state(sum, keys, state, late ? Q / 2 : 0);
-#else
     from_state(sum, keys, state, strip, lane);
-#endif
     float dots[2] = {0.0f, 0.0f};
 #pragma unroll
     for (int second = 0; second < 2; second++) {
@@ -204,7 +162,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
       for (int p = 0; p < PT / 8; p++) {
         float* s = sum[p / 2][p % 2] + 2 * second;
         float x0, x1;
-        values.pair(own + g + 8 * second, 8 * p + t2, x0, x1);
+        values.pair(strip + g + 8 * second, 8 * p + t2, x0, x1);
         s[0] *= leaving;
         s[1] *= leaving;
         dots[second] += s[0] * x0 + s[1] * x1;
@@ -259,31 +217,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
         row_sums[warp * Q + token + (lane & 4) * 2 + t2 + (lane >> 3)] = over;
       }
     };
-#if WIDE_X
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-      if (half == 0 && late) continue;
-      Sums d[ROWS / 2];
-      wide_begin();
-#pragma unroll
-      for (int p = 0; p < PT; p += 16) {
-        wide_multiply(d, values.along_rows(late ? Q / 2 : 0, p), gradients.along_rows(half * (Q / 2), p), p > 0);
-      }
-      wide_end();
-      Operand mixing[ROWS / 2] = {};
-#pragma unroll
-      for (int each = 0; each < ROWS / 2; each++) {
-        int to = half * (ROWS / 2) + each;
-        if (to >= warp) mix_block(mixing[each], d[each], scores[to], sum_scores[to], 16 * to, to == warp);
-      }
-      wide_begin();
-#pragma unroll
-      for (int each = 0; each < ROWS / 2; each++) {
-        wide_multiply(sum, mixing[each], gradients.across_rows(16 * (half * (ROWS / 2) + each), 0), 1);
-      }
-      wide_end();
-    }
-#else
     Operand own_values[PT / 16];
 #pragma unroll
     for (int p = 0; p < PT / 16; p++) values.a(own_values[p], strip, 16 * p, lane);
@@ -305,7 +238,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
         for (int p = 0; p < PT / 16; p++) multiply(sum[p], mixing, right[p]);
       }
     }
-#endif
 
     float d = skip == nullptr ? 0.0f : skip[head];
 #pragma unroll
@@ -317,7 +249,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
       for (int p = 0; p < PT / 8; p++) {
         float* s = sum[p / 2][p % 2] + 2 * second;
         float x0, x1, dy0, dy1;
-        values.pair(own + g + 8 * second, 8 * p + t2, x0, x1);
+        values.pair(strip + g + 8 * second, 8 * p + t2, x0, x1);
         gradients.pair(here, 8 * p + t2, dy0, dy1);
         to_step += s[0] * x0 + s[1] * x1;
         to_skip += dy0 * x0 + dy1 * x1;
@@ -348,13 +280,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
   d_scores += (((split * gridDim.z + row) * chunks + chunk) * groups + group) * Q * Q;
 #pragma unroll
   for (int to = 0; to < ROWS; to++) {
-#if WIDE_X
-    if (to >= warp) {
-      int token = 16 * to;
-#else
     if (to > warp || to == 0) {
       int token = to == 0 ? strip : 16 * to;
-#endif
 #pragma unroll
       for (int r = 0; r < 4; r++) {
         float* at = d_scores + (strip + g + 8 * (r % 2)) * Q + token + 8 * (r / 2) + t2;
@@ -364,3 +291,4 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
     }
   }
 }
+#endif

@@ -18,8 +18,6 @@ constexpr int STAGE = Values::BYTES + 2 * Projection::BYTES + 3 * Q * 4;
 constexpr int BYTES = 2 * STAGE + 2 * State::BYTES;
 constexpr int PAIRS = ROWS * (ROWS + 1) / 2;  // 16 x 16 blocks of C B^T at or below the diagonal
 
-__device__ __forceinline__ int pair_index(int i, int j) { return i * (i + 1) / 2 + j; }
-
 // Each token (depth) of an operand a times its weight.
 __device__ __forceinline__ void weigh(Operand& a, const Operand& plain, const float* weight, int lane) {
   float2 near = *(const float2*)(weight + 2 * (lane & 3));

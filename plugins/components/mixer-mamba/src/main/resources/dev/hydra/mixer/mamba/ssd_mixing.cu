@@ -6,6 +6,9 @@ __device__ __forceinline__ int strip_of(int warp) {
   return warp < ROWS / 2 ? warp : ROWS + ROWS / 2 - 1 - warp;
 }
 
+// The number of the 16 x 16 block of C B^T with tokens i and j in these strips, j at or before i.
+__device__ __forceinline__ int pair_index(int i, int j) { return i * (i + 1) / 2 + j; }
+
 // exp2(own log - log of another token) * step of that, for the elements of a 16 x 16 block: the decay
 // between its rows (here, here + 8) and its columns (token on), times C B^T. On the diagonal what
 // is later does not count; the difference is kept at 0 there, so that nothing overflows.
@@ -37,6 +40,17 @@ __device__ __forceinline__ void mix(
   }
 }
 
+// The sums over the eight rows that lanes of equal lane % 4 hold, of 4 columns each: two of them meet in
+// each step, so 4 exchanges do instead of 12. Lane bits 2 and 3 say which column a lane ends up with.
+__device__ __forceinline__ float sum_rows(const float (&v)[4], int lane) {
+  bool upper = lane & 4;
+  float a = (upper ? v[2] : v[0]) + exchange(upper ? v[0] : v[2], 4);
+  float b = (upper ? v[3] : v[1]) + exchange(upper ? v[1] : v[3], 4);
+  upper = lane & 8;
+  float sum = (upper ? b : a) + exchange(upper ? a : b, 8);
+  return sum + exchange(sum, 16);
+}
+
 // sum += a strip of 16 tokens' C (or B) times a state's transpose. The operands of the next step are under
 // way while the tensor cores do this one.
 template <int COUNT, class AnyQueries, class AnyState>
@@ -64,11 +78,11 @@ __device__ __forceinline__ void from_state(
 template <class AnyQueries, class AnyState>
 __device__ __forceinline__ void from_state(
     Sums (&sum)[4], const AnyQueries& queries, const AnyState& state, int rows) {
-  wide_begin();
+  products_begin();
 #pragma unroll
   for (int n = 0; n < N; n += 16) {
-    wide_multiply(sum, queries.along_rows(rows, n), state.along_rows(0, n), n > 0);
+    multiply(flat(sum), queries.along_rows(rows, n), state.along_rows(0, n), n > 0);
   }
-  wide_end();
+  products_end();
 }
 #endif

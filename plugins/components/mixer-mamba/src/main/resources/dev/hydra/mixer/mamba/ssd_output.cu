@@ -18,9 +18,9 @@
 //   shared   heads per group
 namespace output {
 #if WIDE
-typedef Panels<Q, N> Projection;
-typedef Panels<Q, PT> Values;
-typedef Panels<PT, N> State;
+typedef WideTile<Q, N> Projection;
+typedef WideTile<Q, PT> Values;
+typedef WideTile<PT, N> State;
 #else
 typedef Tile<Q, N> Projection;
 typedef Tile<Q, PT> Values;
@@ -171,10 +171,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_output(
             mix<true>(mixing[each], scores[j], log, steps, own_log, start, strip + g, token);
           }
         }
-        wide_begin();
-        wide_multiply(sum, mixing[0], values.across_rows(32 * pass, 0), 1);
-        wide_multiply(sum, mixing[1], values.across_rows(32 * pass + 16, 0), 1);
-        wide_end();
+        products_begin();
+        multiply(flat(sum), mixing[0].r[0], values.across_rows(32 * pass, 0));
+        multiply(flat(sum), mixing[1].r[0], values.across_rows(32 * pass + 16, 0));
+        products_end();
       }
     }
 #else

@@ -14,8 +14,8 @@ namespace chunk_states {
 constexpr int STAGES = 3;
 constexpr int AT_ONCE = 2;     // heads, each by four warps
 constexpr int WORKERS = AT_ONCE * 128;
-typedef Panels<Q, PT> Values;
-typedef Panels<Q, NT> Keys;
+typedef WideTile<Q, PT> Values;
+typedef WideTile<Q, NT> Keys;
 constexpr int HEAD = Values::BYTES + 1024;
 #else
 constexpr int STAGES = 4;
@@ -122,15 +122,15 @@ extern "C" __global__ void __launch_bounds__(chunk_states::WORKERS, 1) ssd_chunk
         weigh(left[step], *(const float2*)(weights + 16 * step), *(const float2*)(weights + 16 * step + 8));
       }
       Sums sum[NT / 64][4] = {};
-      wide_begin();
+      products_begin();
 #pragma unroll
       for (int panel = 0; panel < NT / 64; panel++) {
 #pragma unroll
         for (int step = 0; step < Q / 16; step++) {
-          wide_multiply(sum[panel], left[step], keys.across_rows(16 * step, 64 * panel), step > 0);
+          multiply(flat(sum[panel]), left[step].r[0], keys.across_rows(16 * step, 64 * panel), step > 0);
         }
       }
-      wide_end();
+      products_end();
 #pragma unroll
       for (int panel = 0; panel < NT / 64; panel++) {
         store_row<4>(to + 64 * panel, sum[panel], 0, true, lane);

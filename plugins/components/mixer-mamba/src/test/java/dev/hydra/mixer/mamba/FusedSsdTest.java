@@ -78,6 +78,7 @@ class FusedSsdTest {
     "1, 1800, 2, 2, 64, 128, 8, true, true, true",
     "1, 400, 4, 2, 128, 128, 0, false, true, false",
     "1, 300, 2, 1, 128, 256, 0, true, false, false",
+    "1, 300, 3, 1, 64, 192, 8, true, true, false",
     "1, 200, 7, 1, 48, 80, 8, false, true, true",
     "1, 150, 2, 1, 80, 144, 0, false, true, false",
     "1, 131, 3, 1, 256, 240, 0, false, false, false"

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.hydra.libtorch.kernels.Gpu;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
@@ -60,6 +61,17 @@ class SsdTilesTest {
         assertTrue(splits >= 1 && (splits - 1) * each < heads, heads + " heads, " + blocks);
       }
     }
+  }
+
+  @Test
+  void hopperMultipliesByFourWarpsWhatIsWholeInThem() {
+    Gpu hopper = new Gpu(0, 9, 0, H100, 232_448);
+    Gpu ampere = new Gpu(0, 8, 0, 108, 166_912);
+    assertTrue(SsdTiles.of(false, 64, 192, 64, H100).wide(hopper));
+    assertFalse(SsdTiles.of(false, 64, 192, 64, H100).wide(ampere));
+    assertFalse(SsdTiles.of(true, 64, 192, 64, H100).wide(hopper));
+    assertFalse(SsdTiles.of(false, 64, 80, 64, H100).wide(hopper));
+    assertFalse(SsdTiles.of(false, 96, 64, 64, H100).wide(hopper));
   }
 
   @Test

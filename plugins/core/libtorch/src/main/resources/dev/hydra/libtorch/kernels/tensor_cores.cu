@@ -2,6 +2,12 @@
 // shared memory. Needs sm_80 or later. In the fragments of a warp lane l holds, two by two, elements
 // 2 (l % 4) and on of row l / 4, and of row l / 4 + 8.
 
+typedef unsigned SharedAddress;
+
+__device__ __forceinline__ SharedAddress shared_address(const void* at) {
+  return (SharedAddress)__cvta_generic_to_shared(at);
+}
+
 // c += a b for a 16 x 16 (row), b 16 x 8 (column), c 16 x 8.
 __device__ __forceinline__ void mma_bf16(
     float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
@@ -13,31 +19,37 @@ __device__ __forceinline__ void mma_bf16(
 }
 
 // Four 8 x 8 matrices of bf16; lane l gives the address of row l % 8 of matrix l / 8.
-__device__ __forceinline__ void load_matrices(unsigned (&r)[4], const void* row) {
-  unsigned address = (unsigned)__cvta_generic_to_shared(row);
+__device__ __forceinline__ void load_matrices(unsigned (&r)[4], SharedAddress row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
                : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(address)
+               : "r"(row)
+               : "memory");
+}
+
+__device__ __forceinline__ void load_matrices(unsigned (&r)[4], const void* row) {
+  load_matrices(r, shared_address(row));
+}
+
+__device__ __forceinline__ void load_matrices_transposed(unsigned (&r)[4], SharedAddress row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(row)
                : "memory");
 }
 
 __device__ __forceinline__ void load_matrices_transposed(unsigned (&r)[4], const void* row) {
-  unsigned address = (unsigned)__cvta_generic_to_shared(row);
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(address)
-               : "memory");
+  load_matrices_transposed(r, shared_address(row));
 }
 
 // 16 bytes from global to shared memory beside other work; zeros, and nothing read, if not `some`.
-__device__ __forceinline__ void copy_async(unsigned to, const void* from, bool some) {
+__device__ __forceinline__ void copy_async(SharedAddress to, const void* from, bool some) {
   int bytes = some ? 16 : 0;
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes)
                : "memory");
 }
 
 __device__ __forceinline__ void copy_async(void* to, const void* from, bool some) {
-  copy_async((unsigned)__cvta_generic_to_shared(to), from, some);
+  copy_async(shared_address(to), from, some);
 }
 
 __device__ __forceinline__ void copies_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }

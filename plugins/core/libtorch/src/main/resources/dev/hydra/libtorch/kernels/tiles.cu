@@ -26,12 +26,6 @@ __device__ __forceinline__ float high_bf16(unsigned packed) {
   return __uint_as_float(packed & 0xffff0000u);
 }
 
-typedef unsigned SharedAddress;
-
-__device__ __forceinline__ SharedAddress shared_address(const void* at) {
-  return (unsigned)__cvta_generic_to_shared(at);
-}
-
 __device__ __forceinline__ unsigned exchange(unsigned value, int lane_mask) {
   return __shfl_xor_sync(0xffffffffu, value, lane_mask);
 }

@@ -1,14 +1,10 @@
 // Products of bf16 with sums in float32 that the four warps of a group issue together (wgmma), and the
-// matrices in shared memory that they read. Only compute capability 9.0 has them.
+// matrices in shared memory that they read. After tensor_cores.cu. Only compute capability 9.0 has them; for
+// others nothing here may be called.
 //
 // Sums: 64 rows, 16 of them a warp. Element i of a thread is in row lane / 4 + i / 2 % 2 * 8 of its warp's
 // rows, column i / 4 * 8 + lane % 4 * 2 + i % 2.
 typedef long long Long;
-typedef unsigned SharedAddress;
-
-__device__ __forceinline__ SharedAddress shared_address(const void* at) {
-  return (SharedAddress)__cvta_generic_to_shared(at);
-}
 
 // A matrix of HEIGHT rows of WIDTH bf16 in panels of 64 columns: 128 bytes a row, whose pieces of 16
 // bytes are permuted by the row (the "128-byte swizzle"), so that neither rows nor columns meet in a
@@ -25,8 +21,9 @@ struct Panels {
   }
 
   // Begins to fill rows `worker / (WIDTH / 8)` and on with those of `from`; from `valid` on they are zeros.
-  template <int WORKERS>
-  __device__ __forceinline__ void load(const bf16* from, Long stride, int valid, int worker) const {
+  template <int WORKERS, class T>
+  __device__ __forceinline__ void load(const T* from, Long stride, int valid, int worker) const {
+    static_assert(sizeof(T) == 2, "bf16");
     constexpr int PIECES = WIDTH / 8;
     static_assert(WORKERS % (8 * PIECES) == 0, "rounds of whole permutations");
     int row = worker / PIECES, column = worker % PIECES * 8;
@@ -46,8 +43,10 @@ struct Panels {
     return describe(column / 64 * PANEL + row * 128 + (column & 63) * 2);
   }
 
-  // The 16 rows from `row` on, all columns, depth across rows (MN-major).
-  __device__ __forceinline__ unsigned long long across_rows(int row) const { return describe(row * 128); }
+  // The 16 rows from `row` on, columns from `column`, a multiple of 64, on; depth across rows (MN-major).
+  __device__ __forceinline__ unsigned long long across_rows(int row, int column = 0) const {
+    return describe(column / 64 * PANEL + row * 128);
+  }
 
   // So written, a step from one description to the next is one addition.
   __device__ __forceinline__ unsigned long long describe(unsigned offset) const {
@@ -70,6 +69,11 @@ __device__ __forceinline__ void products_wait() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(PENDING) : "memory");
 }
 
+__device__ __forceinline__ void products_end() {
+  products_commit();
+  products_wait<0>();
+}
+
 // Keeps the compiler from moving accesses of these registers to the other side of it.
 template <int N>
 __device__ __forceinline__ void settle(float (&d)[N]) {
@@ -80,7 +84,9 @@ __device__ __forceinline__ void settle(float (&d)[N]) {
 // What this thread wrote to shared memory is there for products after the next barrier.
 __device__ __forceinline__ void publish() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
-// d (+)= a b for 64 columns, both in shared memory along their rows; begins with zeros if not `add`.
+// d (+)= a b for 64 columns, both in shared memory, a along its rows, b along its rows or ACROSS; begins with
+// zeros if not `add`.
+template <bool ACROSS = false>
 __device__ __forceinline__ void multiply(float (&d)[32], unsigned long long a, unsigned long long b, int add) {
   asm volatile(
       "{\n"
@@ -89,27 +95,33 @@ __device__ __forceinline__ void multiply(float (&d)[32], unsigned long long a, u
       "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {"
       "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
       "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
-      "}, %32, %33, p, 1, 1, 0, 0;\n"
+      "}, %32, %33, p, 1, 1, 0, %35;\n"
       "}"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]),
         "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), "+f"(d[15]),
         "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]), "+f"(d[22]), "+f"(d[23]),
         "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31])
-      : "l"(a), "l"(b), "r"(add));
+      : "l"(a), "l"(b), "r"(add), "n"(ACROSS ? 1 : 0));
 }
 
-// d += a b for 64 columns, a in registers, b in shared memory, its depth across rows.
-__device__ __forceinline__ void multiply(float (&d)[32], const unsigned (&a)[4], unsigned long long b) {
+// d (+)= a b for 64 columns, a in registers, b in shared memory, its depth across rows; begins with zeros if not
+// `add`.
+__device__ __forceinline__ void multiply(
+    float (&d)[32], const unsigned (&a)[4], unsigned long long b, int add = 1) {
   asm volatile(
+      "{\n"
+      ".reg .pred p;\n"
+      "setp.ne.b32 p, %37, 0;\n"
       "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {"
       "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
       "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
-      "}, {%32, %33, %34, %35}, %36, 1, 1, 1, 1;\n"
+      "}, {%32, %33, %34, %35}, %36, p, 1, 1, 1;\n"
+      "}"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]),
         "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), "+f"(d[15]),
         "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]), "+f"(d[22]), "+f"(d[23]),
         "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(add));
 }
 
 // d (+)= a b for 128 columns, both in shared memory along their rows; begins with zeros if not `add`.

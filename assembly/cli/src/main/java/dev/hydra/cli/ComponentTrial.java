@@ -90,12 +90,18 @@ record ComponentTrial(String options, List<String> training, List<String> decodi
           one(
               "workspace",
               "chunk = 32",
-              List.of("slot_states.cu", "slot_writes.cu", "slot_writes_backward.cu"),
+              List.of(
+                  "slot_states.cu",
+                  "slot_writes.cu",
+                  "slot_writes_backward.cu",
+                  "slot_writes_tiles.cu",
+                  "slot_writes_tiles_backward.cu",
+                  "slot_attention.cu"),
               List.of("slot_writes.cu", "slot_read.cu")),
           one(
               "pkm",
               "keys = 32",
-              List.of("pkm_search.cu", "pkm_read.cu"),
+              List.of("pkm_products.cu", "pkm_gradients.cu", "pkm_read.cu"),
               List.of("pkm_search.cu", "pkm_read.cu")));
 
   private static Map.Entry<String, List<ComponentTrial>> one(

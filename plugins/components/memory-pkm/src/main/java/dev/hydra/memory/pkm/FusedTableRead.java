@@ -31,6 +31,8 @@ final class FusedTableRead extends CustomFunction {
   private static final int MOST_COLUMNS = 4096;
   private static final int READ_THREADS = 128;
   private static final int SUM_THREADS = 256;
+  private static final int SLOTS_OF_BLOCK = 8;
+  private static final int COLUMNS_OF_WARP = 512;
 
   private final Kernels kernels;
   private final ScalarType type;
@@ -119,14 +121,16 @@ final class FusedTableRead extends CustomFunction {
     Tensor begins = Tensors.empty(rows, ScalarType.Long, slots + 1);
     kernels.get("pkm_begins").launch(perRead, first, counts, begins, reads);
 
-    int vectors = (int) table.size(1) / VECTOR;
-    int copies = Math.max(1, SUM_THREADS / vectors);
     Tensor indices = Tensors.empty(rows, ScalarType.Long, 1, slots);
     Tensor values = Tensors.empty(table, ScalarType.Float, slots, table.size(1));
     kernels
         .get("pkm_rows")
         .launch(
-            Grid.of(slots, copies * vectors),
+            new Grid(
+                Grid.count(slots, SLOTS_OF_BLOCK),
+                Grid.count(table.size(1), COLUMNS_OF_WARP),
+                1,
+                SUM_THREADS),
             sorted,
             order,
             counts,
@@ -135,7 +139,8 @@ final class FusedTableRead extends CustomFunction {
             gradient,
             indices,
             values,
-            reads);
+            reads,
+            slots);
     return torch.torch__sparse_coo_tensor_unsafe(indices, values, Tensors.sizes(table));
   }
 

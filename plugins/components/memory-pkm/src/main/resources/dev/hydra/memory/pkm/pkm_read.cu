@@ -119,37 +119,62 @@ extern "C" __global__ void __launch_bounds__(256) pkm_begins(
 }
 
 // The gradient of the table: of the slots each that a row was numbered for has its sum, the others
-// repeat rows with zeros, so that how many there are need not be known by the host.
+// repeat rows with zeros, so that how many there are need not be known by the host. A warp has a slot,
+// or 512 columns of it.
 //
-// Launch: grid (slots), COPIES * VECTORS threads.
+// Launch: grid (slots / 8, rounded up, DIM / 512, rounded up), 256 threads.
 //
 //   order     int64 [reads]: token * READS + r of each sorted read
 //   gradient  Element [tokens, DIM], of out
 //   indices   int64 [slots], values fp32 [slots, DIM]
-constexpr int COPIES = VECTORS >= 256 ? 1 : 256 / VECTORS;
-extern "C" __global__ void __launch_bounds__(COPIES * VECTORS) pkm_rows(
-    const int* sorted, const Long* order, const Long* counts, const Long* begins, const float* weights,
-    const Element* gradient, Long* indices, float* values, Long reads) {
-  __shared__ float4 sums[COPIES * VECTORS];
-  Long slot = blockIdx.x;
+constexpr int SPAN = 512;
+constexpr int PIECES = ((DIM < SPAN ? DIM : SPAN) + 127) / 128;  // of 4 columns, of a lane
+constexpr int AHEAD = 4;                                         // reads on their way
+extern "C" __global__ void __launch_bounds__(256) pkm_rows(
+    const int* __restrict__ sorted, const Long* __restrict__ order, const Long* __restrict__ counts,
+    const Long* __restrict__ begins, const float* __restrict__ weights,
+    const Element* __restrict__ gradient, Long* __restrict__ indices, float* __restrict__ values,
+    Long reads, Long slots) {
+  Long slot = (Long)blockIdx.x * 8 + (threadIdx.x >> 5);
+  if (slot >= slots) return;
+  int lane = threadIdx.x & 31;
+  int column = blockIdx.y * SPAN + 4 * lane;
   Long used = counts[reads - 1];
-  int copy = threadIdx.x / VECTORS;
-  int vector = threadIdx.x % VECTORS;
-  float4 sum = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-  if (slot < used) {
-    Long end = begins[slot + 1];
-#pragma unroll 4
-    for (Long at = begins[slot] + copy; at < end; at += COPIES) {
-      Long read = order[at];
-      add(sum, weights[read], load(gradient + read / READS * DIM + 4 * vector));
+  Long begin = begins[slot < used ? slot : slot % used];
+  Long end = slot < used ? begins[slot + 1] : begin;
+  float4 sums[PIECES];
+#pragma unroll
+  for (int k = 0; k < PIECES; k++) sums[k] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+  for (Long at = begin; at < end; at += 32) {
+    int count = end - at < 32 ? (int)(end - at) : 32;
+    Long read = lane < count ? order[at + lane] : 0;
+    float weight = lane < count ? weights[read] : 0.0f;
+    int token = (int)(read / READS);
+    for (int from = 0; from < count; from += AHEAD) {
+      float4 found[AHEAD][PIECES];
+      float times[AHEAD];
+#pragma unroll
+      for (int r = 0; r < AHEAD; r++) {
+        bool some = from + r < count;
+        times[r] = __shfl_sync(0xffffffffu, weight, from + r & 31);
+        const Element* row = gradient + __shfl_sync(0xffffffffu, token, from + r & 31) * (Long)DIM;
+#pragma unroll
+        for (int k = 0; k < PIECES; k++) {
+          int at = column + 128 * k;
+          found[r][k] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+          if (some && (DIM % 128 == 0 || at < DIM)) found[r][k] = load(row + at);
+        }
+      }
+#pragma unroll
+      for (int r = 0; r < AHEAD; r++) {
+#pragma unroll
+        for (int k = 0; k < PIECES; k++) add(sums[k], times[r], found[r][k]);
+      }
     }
   }
-  sums[threadIdx.x] = sum;
-  __syncthreads();
-  if (copy == 0) {
 #pragma unroll
-    for (int other = 1; other < COPIES; other++) add(sum, 1.0f, sums[other * VECTORS + vector]);
-    store(values + slot * DIM + 4 * vector, sum);
+  for (int k = 0; k < PIECES; k++) {
+    if (DIM % 128 == 0 || column + 128 * k < DIM) store(values + slot * DIM + column + 128 * k, sums[k]);
   }
-  if (threadIdx.x == 0) indices[slot] = sorted[begins[slot % used]];
+  if (lane == 0 && blockIdx.y == 0) indices[slot] = sorted[begin];
 }

@@ -51,8 +51,7 @@ class KernelSourcesTest {
           Map.entry("pkm_read.cu", Map.of("DIM", 512, "READS", 32, "OUT_BF16", 1)),
           Map.entry("pkm_search.cu", Map.of("KEYS", 512, "TOP_K", 32)),
           Map.entry("pkm_products.cu", Map.of("KEYS", 512, "TOP_K", 32, "HALF", 128)),
-          Map.entry(
-              "pkm_gradients.cu", Map.of("KEYS", 512, "TOP_K", 32, "HALF", 128, "SLICE", 64)),
+          Map.entry("pkm_gradients.cu", Map.of("KEYS", 512, "TOP_K", 32, "HALF", 128, "SLICE", 64)),
           Map.entry("expert_choice.cu", Map.of("EXPERTS", 8, "LANES", 8, "ITEMS", 1)),
           Map.entry(
               "decode_attention.cu", Map.of("HEAD_DIM", 64, "GROUP", 4, "HEADS", 4, "GLOBALS", 1)),

@@ -153,8 +153,7 @@ final class FusedKeySearch extends CustomFunction {
     if (context.needsGrad(SUB_KEYS)) {
       Tensor partials = Tensors.empty(subKeys, ScalarType.Float, parts, subKeys.numel());
       kernels.get("pkm_key_gradients").launch(grid, listed, queries, partials, tokens);
-      gradients.give(
-          SUB_KEYS, ColumnSums.of(kernels, partials, ScalarType.Float).view_as(subKeys));
+      gradients.give(SUB_KEYS, ColumnSums.of(kernels, partials, ScalarType.Float).view_as(subKeys));
     }
   }
 }

@@ -17,7 +17,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  */
 final class FusedSearch extends CustomFunction {
   private static final KernelSet KERNELS =
-      KernelSet.of(KernelSource.of(
+      KernelSet.of(
+          KernelSource.of(
               FusedSearch.class, "dependent_launch.cu", "pkm_choice.cu", "pkm_search.cu"));
 
   /** What a warp can hold. */

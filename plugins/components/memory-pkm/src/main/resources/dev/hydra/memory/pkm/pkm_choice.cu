@@ -184,12 +184,12 @@ __device__ __forceinline__ Ranked best_pairs(float first, float second, int lane
 // Writes the rows and weights of a query, by the best keys of both halves.
 __device__ __forceinline__ void choose(
     Ranked first, Ranked second, int lane, Long query, Long* rows, float* weights) {
-  Ranked best =
-      best_pairs(unordered(rank_of(first)), unordered(rank_of(second)), lane);
+  Ranked best = best_pairs(unordered(rank_of(first)), unordered(rank_of(second)), lane);
   int i = __shfl_sync(ALL, of(first), of(best) / 32 & 31);
   int j = __shfl_sync(ALL, of(second), of(best) & 31);
   float score = unordered(rank_of(best));
-  float part = lane < TOP_K ? expf(score - __shfl_sync(ALL, score, 0)) : 0.0f;
+  float top = __shfl_sync(ALL, score, 0);
+  float part = lane < TOP_K ? expf(score - top) : 0.0f;
   float total = sum_of_warp(part);
   if (lane < TOP_K) {
     rows[query * TOP_K + lane] = (Long)i * KEYS + j;

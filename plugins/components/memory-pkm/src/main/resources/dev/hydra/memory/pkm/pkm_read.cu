@@ -130,6 +130,7 @@ extern "C" __global__ void __launch_bounds__(256) pkm_begins(
 constexpr int SPAN = 512;
 constexpr int PIECES = ((DIM < SPAN ? DIM : SPAN) + 127) / 128;  // of 4 columns, of a lane
 constexpr int AHEAD = 4;                                         // reads on their way
+constexpr bool WHOLE = DIM % 128 == 0 && (DIM < SPAN || DIM % SPAN == 0);
 extern "C" __global__ void __launch_bounds__(256) pkm_rows(
     const int* __restrict__ sorted, const Long* __restrict__ order, const Long* __restrict__ counts,
     const Long* __restrict__ begins, const float* __restrict__ weights,
@@ -162,7 +163,7 @@ extern "C" __global__ void __launch_bounds__(256) pkm_rows(
         for (int k = 0; k < PIECES; k++) {
           int at = column + 128 * k;
           found[r][k] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-          if (some && (DIM % 128 == 0 || at < DIM)) found[r][k] = load(row + at);
+          if (some && (WHOLE || at < DIM)) found[r][k] = load(row + at);
         }
       }
 #pragma unroll
@@ -174,7 +175,7 @@ extern "C" __global__ void __launch_bounds__(256) pkm_rows(
   }
 #pragma unroll
   for (int k = 0; k < PIECES; k++) {
-    if (DIM % 128 == 0 || column + 128 * k < DIM) store(values + slot * DIM + column + 128 * k, sums[k]);
+    if (WHOLE || column + 128 * k < DIM) store(values + slot * DIM + column + 128 * k, sums[k]);
   }
   if (lane == 0 && blockIdx.y == 0) indices[slot] = sorted[begin];
 }

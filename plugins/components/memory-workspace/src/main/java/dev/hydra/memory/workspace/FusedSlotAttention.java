@@ -13,8 +13,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * Attention of the tokens of chunks over slots by one CUDA kernel each way. A block has all slots of
- * a head in sight, so that every gradient has one block to write it. Its twin is {@link
+ * Attention of the tokens of chunks over slots by one CUDA kernel each way. A block has all slots
+ * of a head in sight, so that every gradient has one block to write it. Its twin is {@link
  * SlotAttention}.
  */
 final class FusedSlotAttention extends CustomFunction {

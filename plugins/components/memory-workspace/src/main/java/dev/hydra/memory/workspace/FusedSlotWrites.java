@@ -16,8 +16,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * What chunks write, by one CUDA kernel from the projections on, and one for backward, which keeps
- * these and computes the weights of tokens again: in bfloat16 by tensor cores where 16 divides slots
- * and heads. Its twin is in {@link SlotWriter}.
+ * these and computes the weights of tokens again: in bfloat16 by tensor cores where 16 divides
+ * slots and heads. Its twin is in {@link SlotWriter}.
  */
 final class FusedSlotWrites extends CustomFunction {
   private static final KernelSet KERNELS =
@@ -26,9 +26,7 @@ final class FusedSlotWrites extends CustomFunction {
 
   private static final KernelSet TILES =
       KernelSet.of(
-          tiles("slot_writes_tiles.cu"),
-          tiles("slot_writes_tiles_backward.cu"),
-          ColumnSums.SOURCE);
+          tiles("slot_writes_tiles.cu"), tiles("slot_writes_tiles_backward.cu"), ColumnSums.SOURCE);
 
   /** Threads of a block, as the programs say. */
   static final int THREADS = 256;

@@ -30,6 +30,9 @@ final class FusedKeySearch extends CustomFunction {
   /** Of so few a matrix product per text is as fast. */
   private static final long FEW_TOKENS = 128;
 
+  /** Of fewer, warps of a block have none to multiply, and LibTorch's products are faster. */
+  private static final long FEWEST_KEYS = 256;
+
   /** What the products are cut into. */
   private static final int DEPTH = 16;
 
@@ -38,7 +41,8 @@ final class FusedKeySearch extends CustomFunction {
   private static final int FIND_THREADS = 256;
   private static final int LISTS_OF_BLOCK = 4;
   private static final int LIST_THREADS = 128;
-  private static final int SUM_THREADS = 512;
+  private static final int QUERY_THREADS = 1024;
+  private static final int KEY_THREADS = 512;
 
   /** Of each key a block has so many channels in shared memory, fewer where there are more keys. */
   private static final int SLICE = 64;
@@ -63,7 +67,8 @@ final class FusedKeySearch extends CustomFunction {
 
   /**
    * Chooses: gives the fused path where queries and keys are float32 on a CUDA device, within the
-   * limits of the kernels, with gradients or for many tokens, and kernels are to be used there.
+   * limits of the kernels, of at least 256 keys, with gradients or for many tokens, and kernels are
+   * to be used there.
    *
    * @param queries [tokens, heads, keyDim]
    * @param subKeys [heads, 2, keys, keyDim / 2]
@@ -79,6 +84,7 @@ final class FusedKeySearch extends CustomFunction {
         || (queries.size(0) < FEW_TOKENS && !GradMode.is_enabled())
         || queries.size(1) > Grid.MOST_ROWS / 2
         || half % DEPTH != 0
+        || keys < FEWEST_KEYS
         || keys > FusedSearch.MOST_KEYS
         || topK > FusedSearch.MOST_ROWS) {
       return Optional.empty();
@@ -144,15 +150,19 @@ final class FusedKeySearch extends CustomFunction {
             heads);
     long slices = Grid.count(subKeys.size(3), slice);
     long parts = Math.max(1, kernels.gpu().multiprocessors() / (2 * heads * slices));
-    Grid grid = new Grid(parts, slices, 2 * heads, SUM_THREADS);
     if (context.needsGrad(QUERIES)) {
       Tensor own = Tensors.empty(queries, ScalarType.Float, Tensors.sizes(queries));
-      kernels.get("pkm_query_gradients").launch(grid, listed, subKeys, own, tokens);
+      kernels
+          .get("pkm_query_gradients")
+          .launch(new Grid(parts, slices, 2 * heads, QUERY_THREADS), listed, subKeys, own, tokens);
       gradients.give(QUERIES, own);
     }
     if (context.needsGrad(SUB_KEYS)) {
       Tensor partials = Tensors.empty(subKeys, ScalarType.Float, parts, subKeys.numel());
-      kernels.get("pkm_key_gradients").launch(grid, listed, queries, partials, tokens);
+      kernels
+          .get("pkm_key_gradients")
+          .launch(
+              new Grid(parts, slices, 2 * heads, KEY_THREADS), listed, queries, partials, tokens);
       gradients.give(SUB_KEYS, ColumnSums.of(kernels, partials, ScalarType.Float).view_as(subKeys));
     }
   }

@@ -11,6 +11,8 @@ typedef long long Long;
 
 constexpr int PER_LANE = (KEYS + 31) / 32;
 constexpr unsigned ALL = 0xffffffffu;
+// So few are sooner found one by one than by sorting.
+constexpr bool FEW = TOP_K < 16;
 static_assert(KEYS <= 1024 && TOP_K <= 32 && TOP_K <= KEYS, "see above");
 
 // Maps floats to unsigned numbers of the same order, all above 0; NaN is above all.
@@ -84,8 +86,9 @@ __device__ __forceinline__ Ranked larger(Ranked a, Ranked b) { return a > b ? a 
 // Scores that may be among the best, where these are not too many.
 constexpr int ROOM = 64;
 
-// Lane r gets the r-th best one by one, which takes longer.
-__device__ __noinline__ Ranked best_one_by_one(const float* scores, int lane) {
+// Lane r gets the r-th best score and its key, lanes from TOP_K on 0 (below all): one by one, by what each
+// lane has left.
+__device__ __forceinline__ Ranked best_one_by_one(const float* scores, int lane) {
   unsigned ranks[PER_LANE];
 #pragma unroll
   for (int c = 0; c < PER_LANE; c++) {
@@ -114,9 +117,15 @@ __device__ __noinline__ Ranked best_one_by_one(const float* scores, int lane) {
   return best;
 }
 
+// The same where it is seldom needed: no registers are kept for it.
+__device__ __noinline__ Ranked best_of_crowd(const float* scores, int lane) {
+  return best_one_by_one(scores, lane);
+}
+
 // Lane r gets the r-th best score and its key; lanes from TOP_K on get anything. The two best of each
 // lane are 64 scores: no key below the 32nd of them is among the best 32, and few are above it.
 __device__ __forceinline__ Ranked best_keys(const float* scores, int lane, Ranked* room) {
+  if (FEW) return best_one_by_one(scores, lane);
   unsigned ranks[PER_LANE];
   unsigned first = 0u;
   unsigned second = 0u;
@@ -142,7 +151,7 @@ __device__ __forceinline__ Ranked best_keys(const float* scores, int lane, Ranke
     if (some && at < ROOM) room[at] = ranked(ranks[c], 32 * c + lane);
     count += __popc(all);
   }
-  if (count > ROOM) return best_one_by_one(scores, lane);
+  if (count > ROOM) return best_of_crowd(scores, lane);
   __syncwarp();
   Ranked best = sort(lane < count ? room[lane] : 0u, lane, true);
   if (count > 32) {
@@ -167,8 +176,26 @@ __device__ __forceinline__ Ranked pair(float first, float second, int i, int j) 
   return i < TOP_K && j < TOP_K ? ranked(ordered(sum), 32 * i + j) : 0u;
 }
 
+// Lane r gets the r-th best sum of two: one by one, where lane i offers the i-th key of the first half with
+// the best one of the second that it has not been taken with yet.
+__device__ __forceinline__ Ranked best_pairs_one_by_one(float first, float second, int lane) {
+  int next = 0;
+  Ranked best = 0u;
+  for (int r = 0; r < TOP_K; r++) {
+    float partner = __shfl_sync(ALL, second, next & 31);
+    unsigned offer = lane < TOP_K && next < TOP_K ? ordered(first + partner) : 0u;
+    unsigned most = largest_of_warp(offer);
+    int winner = __ffs(__ballot_sync(ALL, offer == most)) - 1;
+    int at = __shfl_sync(ALL, next, winner);
+    if (lane == r) best = ranked(most, 32 * winner + at);
+    if (lane == winner) next++;
+  }
+  return best;
+}
+
 // Lane r gets the r-th best sum of two in order: those with the best of one half are in order too.
 __device__ __forceinline__ Ranked best_pairs(float first, float second, int lane) {
+  if (FEW) return best_pairs_one_by_one(first, second, lane);
   Ranked row = pair(first, second, 0, lane);
   Ranked column = pair(first, second, (32 - lane) & 31, 0);
   Ranked best = merge(larger(row, lane == 0 ? 0u : column), lane, true);

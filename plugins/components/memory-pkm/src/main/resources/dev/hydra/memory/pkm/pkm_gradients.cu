@@ -14,9 +14,9 @@ typedef long long Long;
 
 constexpr unsigned ALL = 0xffffffffu;
 constexpr int OWN = SLICE / 32;  // channels of a lane
-constexpr int CREW = 512;
-constexpr int WARPS = CREW / 32;
-constexpr int AHEAD = 4;  // tokens on their way
+constexpr int QUERY_WARPS = 32;
+constexpr int KEY_WARPS = 16;
+constexpr int AHEAD = 8;  // tokens on their way
 static_assert(KEYS <= 1024 && TOP_K <= 32 && TOP_K <= KEYS, "see above");
 
 struct Listed {
@@ -108,19 +108,19 @@ __device__ __forceinline__ void write(float* to, Own value) {
   }
 }
 
-// Launch: grid (parts of the tokens, HALF / SLICE, rounded up, 2 heads), 512 threads. The keys of a block are in
+// Launch: grid (parts of the tokens, HALF / SLICE, rounded up, 2 heads), 1,024 threads. The keys of a block are in
 // shared memory; a warp has a token. dqueries: as queries.
-extern "C" __global__ void __launch_bounds__(CREW) pkm_query_gradients(
+extern "C" __global__ void __launch_bounds__(32 * QUERY_WARPS) pkm_query_gradients(
     const Listed* __restrict__ listed, const float* __restrict__ keys, float* __restrict__ dqueries,
     Long tokens) {
   int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
   Part part(tokens);
   float* own = shared_floats + lane * OWN;
   keys += part.half * KEYS * HALF;
-  for (int key = warp; key < KEYS; key += WARPS)
+  for (int key = warp; key < KEYS; key += QUERY_WARPS)
     write(own + key * SLICE, read(keys + key * HALF + part.channel, part.some));
   __syncthreads();
-  for (Long token = part.begin + warp; token < part.end; token += WARPS) {
+  for (Long token = part.begin + warp; token < part.end; token += QUERY_WARPS) {
     Listed entry = {-1, 0.0f};
     if (lane < TOP_K) entry = listed[(part.half * tokens + token) * TOP_K + lane];
     int count = __popc(__ballot_sync(ALL, entry.key >= 0));
@@ -136,15 +136,15 @@ extern "C" __global__ void __launch_bounds__(CREW) pkm_query_gradients(
   }
 }
 
-// Launch: likewise; a warp has every WARPS-th key and walks over the tokens of the block.
+// Launch: likewise, with 512 threads; a warp has every KEY_WARPS-th key and walks over the tokens of the block.
 // partials: fp32 [parts, heads, 2, KEYS, HALF], the keys' gradients by each part.
-extern "C" __global__ void __launch_bounds__(CREW) pkm_key_gradients(
+extern "C" __global__ void __launch_bounds__(32 * KEY_WARPS) pkm_key_gradients(
     const Listed* __restrict__ listed, const float* __restrict__ queries, float* __restrict__ partials,
     Long tokens) {
   int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
   Part part(tokens);
   float* own = shared_floats + lane * OWN;
-  for (int key = warp; key < KEYS; key += WARPS) write(own + key * SLICE, read(nullptr, false));
+  for (int key = warp; key < KEYS; key += KEY_WARPS) write(own + key * SLICE, read(nullptr, false));
   for (Long token = part.begin; token < part.end; token += AHEAD) {
     Listed entries[AHEAD];
     Own asking[AHEAD];
@@ -158,7 +158,7 @@ extern "C" __global__ void __launch_bounds__(CREW) pkm_key_gradients(
     }
 #pragma unroll
     for (int t = 0; t < AHEAD; t++) {
-      unsigned mine = __ballot_sync(ALL, entries[t].key >= 0 && entries[t].key % WARPS == warp);
+      unsigned mine = __ballot_sync(ALL, entries[t].key >= 0 && entries[t].key % KEY_WARPS == warp);
       while (mine) {
         int r = __ffs(mine) - 1;
         mine &= mine - 1;
@@ -173,7 +173,7 @@ extern "C" __global__ void __launch_bounds__(CREW) pkm_key_gradients(
   }
   partials += ((Long)blockIdx.x * gridDim.z + part.half) * KEYS * HALF + part.channel;
   if (part.some) {
-    for (int key = warp; key < KEYS; key += WARPS)
+    for (int key = warp; key < KEYS; key += KEY_WARPS)
       write(partials + (Long)key * HALF, read(own + key * SLICE, true));
   }
 }

@@ -38,6 +38,8 @@ class FusedProductKeysTest {
     "2, 77, 512, 32",
     "1, 5, 9, 9",
     "3, 33, 40, 7",
+    "2, 50, 64, 15",
+    "2, 50, 64, 16",
     "1, 9, 1000, 32",
     "2, 3, 1, 1"
   })
@@ -82,10 +84,10 @@ class FusedProductKeysTest {
   @CsvSource({
     // heads, tokens, keys, channels of half a key, topK
     "4, 300, 512, 128, 32",
-    "2, 77, 128, 32, 4",
-    "3, 33, 100, 48, 7",
+    "2, 77, 256, 32, 4",
+    "3, 33, 300, 48, 7",
     "1, 5, 1000, 16, 31",
-    "2, 3, 9, 16, 9"
+    "2, 3, 256, 16, 15"
   })
   void searchFromQueriesAgreesWithFloat64(int heads, int tokens, int keys, int half, int topK) {
     Tensor queries = rounded(random.values(tokens, heads, 2L * half), ScalarType.Float);
@@ -135,6 +137,9 @@ class FusedProductKeysTest {
     "100, 100, 36, 7, 3",
     "9, 1, 4, 1, 1",
     "300, 200, 640, 40, 5",
+    "50, 3, 640, 100, 12",
+    "20, 4, 36, 300, 7",
+    "9, 1, 16, 64, 2",
     "70000, 70000, 12, 1000, 8"
   })
   void readsAgreeWithFloat64AndThePlainPath(int rows, int read, int dim, int tokens, int reads) {
@@ -200,9 +205,10 @@ class FusedProductKeysTest {
     try (KernelMode.Setting kernels = KernelMode.FUSED.set()) {
       assertTrue(FusedSearch.of(scores, 33).isEmpty());
       Tensor queries = torch.ones(3, 1, 32).to(new Device("cuda"), ScalarType.Float);
-      Tensor subKeys = torch.ones(1, 2, 40, 16).to(new Device("cuda"), ScalarType.Float);
+      Tensor subKeys = torch.ones(1, 2, 256, 16).to(new Device("cuda"), ScalarType.Float);
       assertTrue(FusedKeySearch.of(queries, subKeys, 3).isPresent());
       assertTrue(FusedKeySearch.of(queries, subKeys, 33).isEmpty());
+      assertTrue(FusedKeySearch.of(queries, subKeys.narrow(2, 0, 255), 3).isEmpty());
       assertTrue(FusedKeySearch.of(queries, subKeys.narrow(3, 0, 8), 3).isEmpty());
       assertTrue(FusedSearch.of(scores.to(ScalarType.Double), 3).isEmpty());
       assertTrue(FusedTableRead.of(table.narrow(1, 0, 6), rows, ScalarType.Float).isEmpty());

@@ -23,6 +23,8 @@ record ComponentTrial(String options, int tokens, List<String> training, List<St
   private static final List<String> DECODED_ATTENTION =
       List.of("decode_attention.cu", "rotary_angles.cu");
 
+  private static final List<String> PKM_BY_SCORES = List.of("pkm_search.cu", "pkm_read.cu");
+
   private static final String WINDOW = "window_attention.cu";
   private static final String WINDOW_BACKWARD = "window_attention_backward.cu";
 
@@ -101,13 +103,22 @@ record ComponentTrial(String options, int tokens, List<String> training, List<St
           one(
               "workspace",
               "chunk = 32",
-              List.of("slot_states.cu", "slot_writes.cu", "slot_writes_backward.cu"),
+              List.of(
+                  "slot_states.cu",
+                  "slot_writes.cu",
+                  "slot_writes_backward.cu",
+                  "slot_writes_tiles.cu",
+                  "slot_writes_tiles_backward.cu",
+                  "slot_attention.cu"),
               List.of("slot_writes.cu", "slot_read.cu")),
-          one(
+          Map.entry(
               "pkm",
-              "keys = 32",
-              List.of("pkm_search.cu", "pkm_read.cu"),
-              List.of("pkm_search.cu", "pkm_read.cu")));
+              List.of(
+                  new ComponentTrial("keys = 32", PKM_BY_SCORES, PKM_BY_SCORES),
+                  new ComponentTrial(
+                      "keys = 256",
+                      List.of("pkm_products.cu", "pkm_gradients.cu", "pkm_read.cu"),
+                      PKM_BY_SCORES))));
 
   private ComponentTrial(String options, List<String> training, List<String> decoding) {
     this(options, TOKENS, training, decoding);

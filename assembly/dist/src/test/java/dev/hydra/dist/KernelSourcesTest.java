@@ -50,6 +50,8 @@ class KernelSourcesTest {
       Map.ofEntries(
           Map.entry("pkm_read.cu", Map.of("DIM", 512, "READS", 32, "OUT_BF16", 1)),
           Map.entry("pkm_search.cu", Map.of("KEYS", 512, "TOP_K", 32)),
+          Map.entry("pkm_products.cu", Map.of("KEYS", 512, "TOP_K", 32, "HALF", 128)),
+          Map.entry("pkm_gradients.cu", Map.of("KEYS", 512, "TOP_K", 32, "HALF", 128, "SLICE", 64)),
           Map.entry("expert_choice.cu", Map.of("EXPERTS", 8, "LANES", 8, "ITEMS", 1)),
           Map.entry(
               "decode_attention.cu", Map.of("HEAD_DIM", 64, "GROUP", 4, "HEADS", 4, "GLOBALS", 1)),
@@ -60,13 +62,20 @@ class KernelSourcesTest {
           Map.entry("slot_read.cu", slots()),
           Map.entry("slot_writes.cu", slots()),
           Map.entry("slot_writes_backward.cu", slots()),
+          Map.entry("slot_writes_tiles.cu", slotTiles()),
+          Map.entry("slot_writes_tiles_backward.cu", slotTiles()),
+          Map.entry("slot_attention.cu", slotTiles()),
           Map.entry("cross_entropy.cu", Map.of("THREADS", 1024, "CACHED", 32_768)),
-          Map.entry("table_adamw.cu", Map.of("THREADS", 128)),
           Map.entry("adamw.cu", Map.of("THREADS", 512)),
           Map.entry("gradient_norm.cu", Map.of("THREADS", 512)));
 
   private static Map<String, Integer> slots() {
     return Map.of("CHUNK", 64, "SLOTS", 16, "HEADS", 4, "HEAD", 32, "DECODING", 1);
+  }
+
+  /** For bfloat16 only. */
+  private static Map<String, Integer> slotTiles() {
+    return Map.of("CHUNK", 64, "SLOTS", 64, "HEADS", 8, "HEAD", 64, "IN_FP32", 0);
   }
 
   private static final Map<String, Integer> COMMON = common();

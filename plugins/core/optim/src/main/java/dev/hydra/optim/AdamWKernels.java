@@ -21,14 +21,16 @@ final class AdamWKernels {
   private static final int THREADS = 512;
   private static final int RATE_THREADS = 128;
 
-  /** A block has a row, and rows are short. */
-  private static final int TABLE_THREADS = 128;
+  /** The rows of a table that a block has, and its threads. */
+  private static final int TABLE_ROWS = 8;
+
+  private static final int TABLE_THREADS = 256;
 
   private static final KernelSet KERNELS =
       KernelSet.of(
           program("block_sum.cu", "gradient_norm.cu"), program("adamw_element.cu", "adamw.cu"));
   private static final KernelSet TABLE_KERNELS =
-      KernelSet.of(program("block_sum.cu", "adamw_element.cu", "table_adamw.cu"));
+      KernelSet.of(program("adamw_element.cu", "table_adamw.cu"));
 
   private final Kernel gradientSquares;
   private final Kernel gradientVerdict;
@@ -58,7 +60,7 @@ final class AdamWKernels {
     if (Tensors.type(master) != ScalarType.Float) {
       return Optional.empty();
     }
-    Optional<Kernels> tables = TABLE_KERNELS.usable(master, Map.of("THREADS", TABLE_THREADS));
+    Optional<Kernels> tables = TABLE_KERNELS.usable(master, Map.of());
     return KERNELS
         .usable(master, Map.of("THREADS", THREADS))
         .flatMap(kernels -> tables.map(more -> new AdamWKernels(kernels, more)));
@@ -128,7 +130,7 @@ final class AdamWKernels {
   /** Sums the squares of every row of a table's gradient: partials float64 [entries]. */
   void squares(TableRows rows, Tensor partials) {
     tableSquares.launch(
-        Grid.of(rows.count(), TABLE_THREADS),
+        grid(rows),
         rows.sorted(),
         rows.order(),
         rows.values(),
@@ -151,7 +153,7 @@ final class AdamWKernels {
       AdamW.Constants constants,
       Tensor rates) {
     tableUpdate.launch(
-        Grid.of(rows.count(), TABLE_THREADS),
+        grid(rows),
         on.records(),
         which,
         rows.sorted(),
@@ -167,5 +169,9 @@ final class AdamWKernels {
         (float) constants.beta2(),
         (float) (1 - constants.beta2()),
         (float) constants.epsilon());
+  }
+
+  private static Grid grid(TableRows rows) {
+    return Grid.of(Grid.count(rows.count(), TABLE_ROWS), TABLE_THREADS);
   }
 }

@@ -17,12 +17,14 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  */
 final class FusedSearch extends CustomFunction {
   private static final KernelSet KERNELS =
-      KernelSet.of(KernelSource.of(FusedSearch.class, "dependent_launch.cu", "pkm_search.cu"));
+      KernelSet.of(
+          KernelSource.of(
+              FusedSearch.class, "dependent_launch.cu", "pkm_choice.cu", "pkm_search.cu"));
 
   /** What a warp can hold. */
-  private static final long MOST_KEYS = 1024;
+  static final long MOST_KEYS = 1024;
 
-  private static final int MOST_ROWS = 32;
+  static final int MOST_ROWS = 32;
   private static final int QUERIES_OF_BLOCK = 4;
   private static final int THREADS = 128;
 

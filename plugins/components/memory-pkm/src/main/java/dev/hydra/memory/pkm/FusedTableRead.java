@@ -17,9 +17,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /**
  * The weighted sums of rows by CUDA kernels. Its twin is {@link TableRead#plain}.
  *
- * <p>The table's gradient has a sum for each row, added up in the order of the tokens, and not one
- * entry for each read. How many rows were read the host is not told, so that it need not wait: the
- * gradient has as many entries as there could be, and those left over repeat rows with zeros.
+ * <p>The table's gradient has a sum for each row, added up in a fixed order, and not one entry for
+ * each read. How many rows were read the host is not told, so that it need not wait: the gradient
+ * has as many entries as there could be, and those left over repeat rows with zeros.
  */
 final class FusedTableRead extends CustomFunction {
   private static final KernelSet KERNELS =
@@ -31,6 +31,12 @@ final class FusedTableRead extends CustomFunction {
   private static final int MOST_COLUMNS = 4096;
   private static final int READ_THREADS = 128;
   private static final int SUM_THREADS = 256;
+  private static final int WARPS_OF_BLOCK = 8;
+
+  /** Reads that are added up together where all are of the same row. */
+  private static final int PIECE = 128;
+
+  private static final int COLUMNS_OF_WARP = 512;
 
   private final Kernels kernels;
   private final ScalarType type;
@@ -119,24 +125,38 @@ final class FusedTableRead extends CustomFunction {
     Tensor begins = Tensors.empty(rows, ScalarType.Long, slots + 1);
     kernels.get("pkm_begins").launch(perRead, first, counts, begins, reads);
 
-    int vectors = (int) table.size(1) / VECTOR;
-    int copies = Math.max(1, SUM_THREADS / vectors);
+    long columns = table.size(1);
+    Tensor pieces = Tensors.empty(table, ScalarType.Float, Grid.count(reads, PIECE), columns);
+    kernels
+        .get("pkm_pieces")
+        .launch(warps(pieces), sorted, order, weights, gradient, pieces, reads);
     Tensor indices = Tensors.empty(rows, ScalarType.Long, 1, slots);
-    Tensor values = Tensors.empty(table, ScalarType.Float, slots, table.size(1));
+    Tensor values = Tensors.empty(table, ScalarType.Float, slots, columns);
     kernels
         .get("pkm_rows")
         .launch(
-            Grid.of(slots, copies * vectors),
+            warps(values),
             sorted,
             order,
             counts,
             begins,
             weights,
             gradient,
+            pieces,
             indices,
             values,
-            reads);
+            reads,
+            slots);
     return torch.torch__sparse_coo_tensor_unsafe(indices, values, Tensors.sizes(table));
+  }
+
+  /** A warp has up to 512 columns of a row of {@code sums}. */
+  private static Grid warps(Tensor sums) {
+    return new Grid(
+        Grid.count(sums.size(0), WARPS_OF_BLOCK),
+        Grid.count(sums.size(1), COLUMNS_OF_WARP),
+        1,
+        SUM_THREADS);
   }
 
   private static Grid blocks(long items, int each, int threads) {

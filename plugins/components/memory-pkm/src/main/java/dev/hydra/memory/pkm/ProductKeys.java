@@ -38,11 +38,17 @@ final class ProductKeys {
   }
 
   /**
-   * Searches for each token and head.
+   * Searches for each token and head, by CUDA kernels where they can be used.
    *
    * @param queries [tokens, heads, keyDim] in the type of the sub-keys
    */
   Hits search(Tensor queries) {
+    return FusedKeySearch.of(queries, subKeys, topK)
+        .map(fused -> fused.search(queries, subKeys))
+        .orElseGet(() -> byProducts(queries));
+  }
+
+  private Hits byProducts(Tensor queries) {
     long tokens = queries.size(0);
     long heads = subKeys.size(0);
     long keys = subKeys.size(2);

@@ -118,38 +118,125 @@ extern "C" __global__ void __launch_bounds__(256) pkm_begins(
   if (at == reads - 1) begins[counts[at]] = reads;
 }
 
-// The gradient of the table: of the slots each that a row was numbered for has its sum, the others
-// repeat rows with zeros, so that how many there are need not be known by the host.
+// The gradient of the table, in two steps. A warp has so many columns of what it adds up.
+constexpr int SPAN = 512;
+constexpr int FOURS = ((DIM < SPAN ? DIM : SPAN) + 127) / 128;  // of columns, of a lane
+constexpr int AHEAD = FOURS > 2 ? 2 : 4;                        // reads on their way
+constexpr bool WHOLE = DIM % 128 == 0 && (DIM < SPAN || DIM % SPAN == 0);
+
+// What a lane has of a warp's columns.
+struct Sums {
+  float4 at[FOURS];
+  int column;
+
+  __device__ __forceinline__ Sums() : column(blockIdx.y * SPAN + 4 * (threadIdx.x & 31)) {
+#pragma unroll
+    for (int k = 0; k < FOURS; k++) at[k] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+  }
+
+  __device__ __forceinline__ bool has(int k) const { return WHOLE || column + 128 * k < DIM; }
+
+  // Adds up rows from `begin` to `end`.
+  __device__ __forceinline__ void add_rows(const float* __restrict__ rows, Long begin, Long end) {
+#pragma unroll 2
+    for (Long row = begin; row < end; row++) {
+#pragma unroll
+      for (int k = 0; k < FOURS; k++) {
+        if (has(k)) add(at[k], 1.0f, load(rows + row * DIM + column + 128 * k));
+      }
+    }
+  }
+
+  // Adds up sorted reads from `begin` to `end`.
+  __device__ __forceinline__ void add_reads(
+      const Long* __restrict__ order, const float* __restrict__ weights,
+      const Element* __restrict__ gradient, Long begin, Long end) {
+    int lane = threadIdx.x & 31;
+    for (Long from = begin; from < end; from += 32) {
+      int count = end - from < 32 ? (int)(end - from) : 32;
+      Long read = lane < count ? order[from + lane] : 0;
+      float weight = lane < count ? weights[read] : 0.0f;
+      int token = (int)(read / READS);
+      for (int r = 0; r < count; r += AHEAD) {
+        float4 found[AHEAD][FOURS];
+        float times[AHEAD];
+#pragma unroll
+        for (int a = 0; a < AHEAD; a++) {
+          times[a] = __shfl_sync(0xffffffffu, weight, r + a & 31);
+          const Element* row = gradient + __shfl_sync(0xffffffffu, token, r + a & 31) * (Long)DIM + column;
+#pragma unroll
+          for (int k = 0; k < FOURS; k++) {
+            found[a][k] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+            if (r + a < count && has(k)) found[a][k] = load(row + 128 * k);
+          }
+        }
+#pragma unroll
+        for (int a = 0; a < AHEAD; a++) {
+#pragma unroll
+          for (int k = 0; k < FOURS; k++) add(at[k], times[a], found[a][k]);
+        }
+      }
+    }
+  }
+
+  __device__ __forceinline__ void write(float* to) const {
+#pragma unroll
+    for (int k = 0; k < FOURS; k++) {
+      if (has(k)) store(to + column + 128 * k, at[k]);
+    }
+  }
+};
+
+// Sorted reads that are added up together where all are of the same row: a row that very many tokens
+// read is the work of many warps.
+constexpr int PIECE = 128;
+
+// First step: the sums of pieces that are of one row; of others nothing is written.
 //
-// Launch: grid (slots), COPIES * VECTORS threads.
+// Launch: grid (reads / PIECE / 8, rounded up, DIM / 512, rounded up), 256 threads; a warp has a piece.
 //
 //   order     int64 [reads]: token * READS + r of each sorted read
 //   gradient  Element [tokens, DIM], of out
+//   pieces    fp32 [reads / PIECE, DIM]
+extern "C" __global__ void __launch_bounds__(256) pkm_pieces(
+    const int* __restrict__ sorted, const Long* __restrict__ order, const float* __restrict__ weights,
+    const Element* __restrict__ gradient, float* __restrict__ pieces, Long reads) {
+  Long piece = (Long)blockIdx.x * 8 + (threadIdx.x >> 5);
+  Long begin = piece * PIECE;
+  Long end = begin + PIECE;
+  if (end > reads || sorted[begin] != sorted[end - 1]) return;
+  Sums sums;
+  sums.add_reads(order, weights, gradient, begin, end);
+  sums.write(pieces + piece * DIM);
+}
+
+// Second step: of the slots each that a row was numbered for has its sum, the others repeat rows with zeros,
+// so that how many there are need not be known by the host. A warp has a slot.
+//
+// Launch: grid (slots / 8, rounded up, DIM / 512, rounded up), 256 threads.
+//
 //   indices   int64 [slots], values fp32 [slots, DIM]
-constexpr int COPIES = VECTORS >= 256 ? 1 : 256 / VECTORS;
-extern "C" __global__ void __launch_bounds__(COPIES * VECTORS) pkm_rows(
-    const int* sorted, const Long* order, const Long* counts, const Long* begins, const float* weights,
-    const Element* gradient, Long* indices, float* values, Long reads) {
-  __shared__ float4 sums[COPIES * VECTORS];
-  Long slot = blockIdx.x;
+extern "C" __global__ void __launch_bounds__(256) pkm_rows(
+    const int* __restrict__ sorted, const Long* __restrict__ order, const Long* __restrict__ counts,
+    const Long* __restrict__ begins, const float* __restrict__ weights,
+    const Element* __restrict__ gradient, const float* __restrict__ pieces, Long* __restrict__ indices,
+    float* __restrict__ values, Long reads, Long slots) {
+  Long slot = (Long)blockIdx.x * 8 + (threadIdx.x >> 5);
+  if (slot >= slots) return;
   Long used = counts[reads - 1];
-  int copy = threadIdx.x / VECTORS;
-  int vector = threadIdx.x % VECTORS;
-  float4 sum = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+  Long begin = begins[slot < used ? slot : slot % used];
+  if ((threadIdx.x & 31) == 0 && blockIdx.y == 0) indices[slot] = sorted[begin];
+  Sums sums;
   if (slot < used) {
     Long end = begins[slot + 1];
-#pragma unroll 4
-    for (Long at = begins[slot] + copy; at < end; at += COPIES) {
-      Long read = order[at];
-      add(sum, weights[read], load(gradient + read / READS * DIM + 4 * vector));
+    Long first = (begin + PIECE - 1) / PIECE;
+    Long last = end / PIECE;
+    if (first < last) {
+      sums.add_reads(order, weights, gradient, begin, first * PIECE);
+      sums.add_rows(pieces, first, last);
+      begin = last * PIECE;
     }
+    sums.add_reads(order, weights, gradient, begin, end);
   }
-  sums[threadIdx.x] = sum;
-  __syncthreads();
-  if (copy == 0) {
-#pragma unroll
-    for (int other = 1; other < COPIES; other++) add(sum, 1.0f, sums[other * VECTORS + vector]);
-    store(values + slot * DIM + 4 * vector, sum);
-  }
-  if (threadIdx.x == 0) indices[slot] = sorted[begins[slot % used]];
+  sums.write(values + slot * DIM);
 }

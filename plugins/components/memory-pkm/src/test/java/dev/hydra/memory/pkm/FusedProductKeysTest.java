@@ -38,6 +38,8 @@ class FusedProductKeysTest {
     "2, 77, 512, 32",
     "1, 5, 9, 9",
     "3, 33, 40, 7",
+    "2, 50, 64, 15",
+    "2, 50, 64, 16",
     "1, 9, 1000, 32",
     "2, 3, 1, 1"
   })
@@ -77,6 +79,56 @@ class FusedProductKeysTest {
     }
   }
 
+  /** Queries are unlike the others, so that few scores are as good as equal. */
+  @ParameterizedTest
+  @CsvSource({
+    // heads, tokens, keys, channels of half a key, topK
+    "4, 300, 512, 128, 32",
+    "2, 77, 256, 32, 4",
+    "3, 33, 300, 48, 7",
+    "1, 5, 1000, 16, 31",
+    "2, 3, 256, 16, 15"
+  })
+  void searchFromQueriesAgreesWithFloat64(int heads, int tokens, int keys, int half, int topK) {
+    Tensor queries = rounded(random.values(tokens, heads, 2L * half), ScalarType.Float);
+    Tensor subKeys = rounded(random.values(heads, 2, keys, half), ScalarType.Float);
+    Tensor direction = random.values(heads, tokens, topK);
+    Map<String, Tensor> exact =
+        find(KernelMode.PLAIN, queries, subKeys, direction, "cpu", ScalarType.Double, topK);
+    Map<String, Tensor> fused =
+        find(KernelMode.FUSED, queries, subKeys, direction, "cuda", ScalarType.Float, topK);
+    double others = Tensors.number(exact.get("rows").ne(fused.get("rows")).sum());
+    assertTrue(others <= 1e-3 * heads * tokens * topK, others + " rows are others");
+    exact.remove("rows");
+    near(fused, exact, others == 0 ? 1e-5 : 1e-2);
+    find(KernelMode.FUSED, queries, subKeys, direction, "cuda", ScalarType.Float, topK)
+        .forEach((what, again) -> assertTrue(again.equal(fused.get(what)), what + " changed"));
+  }
+
+  private static Map<String, Tensor> find(
+      KernelMode mode,
+      Tensor queries,
+      Tensor subKeys,
+      Tensor direction,
+      String device,
+      ScalarType type,
+      int topK) {
+    try (KernelMode.Setting kernels = mode.set()) {
+      Tensor asking = leaf(queries, device, type);
+      Tensor keys = leaf(subKeys, device, type);
+      assertEquals(mode == KernelMode.FUSED, FusedKeySearch.of(asking, keys, topK).isPresent());
+      ProductKeys.Hits hits = new ProductKeys(keys, topK).search(asking);
+      Backward.run(hits.weights().mul(direction.to(new Device(device), type)).sum());
+      return new LinkedHashMap<>(
+          host(
+              Map.of(
+                  "rows", hits.rows(),
+                  "weights", hits.weights(),
+                  "gradient of queries", asking.grad(),
+                  "gradient of keys", keys.grad())));
+    }
+  }
+
   @ParameterizedTest
   @CsvSource({
     // rows of the table, of which so many are read, columns, tokens, reads of each
@@ -84,6 +136,10 @@ class FusedProductKeysTest {
     "1024, 40, 512, 90, 128",
     "100, 100, 36, 7, 3",
     "9, 1, 4, 1, 1",
+    "300, 200, 640, 40, 5",
+    "50, 3, 640, 100, 12",
+    "20, 4, 36, 300, 7",
+    "9, 1, 16, 64, 2",
     "70000, 70000, 12, 1000, 8"
   })
   void readsAgreeWithFloat64AndThePlainPath(int rows, int read, int dim, int tokens, int reads) {
@@ -148,12 +204,19 @@ class FusedProductKeysTest {
     Tensor rows = torch.zeros(3, 2).to(new Device("cuda"), ScalarType.Long);
     try (KernelMode.Setting kernels = KernelMode.FUSED.set()) {
       assertTrue(FusedSearch.of(scores, 33).isEmpty());
+      Tensor queries = torch.ones(3, 1, 32).to(new Device("cuda"), ScalarType.Float);
+      Tensor subKeys = torch.ones(1, 2, 256, 16).to(new Device("cuda"), ScalarType.Float);
+      assertTrue(FusedKeySearch.of(queries, subKeys, 3).isPresent());
+      assertTrue(FusedKeySearch.of(queries, subKeys, 33).isEmpty());
+      assertTrue(FusedKeySearch.of(queries, subKeys.narrow(2, 0, 255), 3).isEmpty());
+      assertTrue(FusedKeySearch.of(queries, subKeys.narrow(3, 0, 8), 3).isEmpty());
       assertTrue(FusedSearch.of(scores.to(ScalarType.Double), 3).isEmpty());
       assertTrue(FusedTableRead.of(table.narrow(1, 0, 6), rows, ScalarType.Float).isEmpty());
       assertTrue(FusedTableRead.of(table, rows, ScalarType.Half).isEmpty());
       CustomFunction.inlined(
           () -> {
             assertTrue(FusedSearch.of(scores, 3).isEmpty());
+            assertTrue(FusedKeySearch.of(queries, subKeys, 3).isEmpty());
             assertTrue(FusedTableRead.of(table, rows, ScalarType.Float).isEmpty());
           });
     }

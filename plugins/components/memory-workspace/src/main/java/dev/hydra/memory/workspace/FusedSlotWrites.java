@@ -16,12 +16,17 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * What chunks write, by one CUDA kernel from the projections on, and one for backward, which keeps
- * these and computes the weights of tokens again. Its twin is in {@link SlotWriter}.
+ * these and computes the weights of tokens again: in bfloat16 by tensor cores where 16 divides
+ * slots and heads. Its twin is in {@link SlotWriter}.
  */
 final class FusedSlotWrites extends CustomFunction {
   private static final KernelSet KERNELS =
       KernelSet.of(
           program("slot_writes.cu"), program("slot_writes_backward.cu"), ColumnSums.SOURCE);
+
+  private static final KernelSet TILES =
+      KernelSet.of(
+          tiles("slot_writes_tiles.cu"), tiles("slot_writes_tiles_backward.cu"), ColumnSums.SOURCE);
 
   /** Threads of a block, as the programs say. */
   static final int THREADS = 256;
@@ -38,6 +43,13 @@ final class FusedSlotWrites extends CustomFunction {
   private static final int LEAST_HEAD = 8;
   private static final int MOST = 128;
 
+  /** The sides of what tensor cores multiply, and how many warps a block has at most. */
+  private static final int TILE = 16;
+
+  private static final int MOST_WARPS = 16;
+  private static final int WARP = 32;
+  private static final int TILE_THREADS = 128;
+
   /** Blocks of a multiprocessor, each of which leaves sums of the gate's gradient. */
   private static final int BACKWARD_BLOCKS = 4;
 
@@ -49,12 +61,14 @@ final class FusedSlotWrites extends CustomFunction {
   private final Kernels kernels;
   private final SlotShape shape;
   private final int vector;
+  private final boolean tiles;
   private final long chunks;
 
-  private FusedSlotWrites(Kernels kernels, SlotShape shape, int vector, long chunks) {
-    this.kernels = kernels;
-    this.shape = shape;
-    this.vector = vector;
+  private FusedSlotWrites(Choice choice, long chunks) {
+    kernels = choice.kernels;
+    shape = choice.shape;
+    vector = choice.vector;
+    tiles = choice.tiles;
     this.chunks = chunks;
   }
 
@@ -69,8 +83,24 @@ final class FusedSlotWrites extends CustomFunction {
         file);
   }
 
-  /** What has been found to be possible. */
-  record Choice(Kernels kernels, SlotShape shape, int vector) {
+  /** The same for tensor cores. */
+  private static KernelSource tiles(String file) {
+    return KernelSource.of(
+        FusedSlotWrites.class,
+        "primitives.cu",
+        "dependent_launch.cu",
+        "tensor_cores.cu",
+        "tiles.cu",
+        "slot_tiles.cu",
+        file);
+  }
+
+  /**
+   * What has been found to be possible.
+   *
+   * @param tiles whether the kernels are those for tensor cores
+   */
+  record Choice(Kernels kernels, SlotShape shape, int vector, boolean tiles) {
     /**
      * Computes what chunks write.
      *
@@ -80,8 +110,7 @@ final class FusedSlotWrites extends CustomFunction {
      * @param bias float32 [slots]
      */
     SlotWriter.Writes compute(Tensor keys, Tensor values, Tensor weight, Tensor bias, long chunks) {
-      Tensor[] found =
-          new FusedSlotWrites(kernels, shape, vector, chunks).apply(keys, values, weight, bias);
+      Tensor[] found = new FusedSlotWrites(this, chunks).apply(keys, values, weight, bias);
       return new SlotWriter.Writes(found[1], found[0]);
     }
   }
@@ -97,10 +126,24 @@ final class FusedSlotWrites extends CustomFunction {
     if (!takes(x, gate, shape)) {
       return Optional.empty();
     }
-    return KERNELS
+    Optional<Choice> byTiles =
+        Tensors.type(x) == ScalarType.BFloat16 && inTiles(shape)
+            ? choose(TILES, "slot_writes_tiles", x, shape)
+            : Optional.empty();
+    return byTiles.or(() -> choose(KERNELS, "slot_writes", x, shape));
+  }
+
+  private static Optional<Choice> choose(
+      KernelSet programs, String name, Tensor x, SlotShape shape) {
+    return programs
         .usable(x, macros(x, shape))
-        .filter(found -> found.get("slot_writes_backward").fits())
-        .map(found -> new Choice(found, shape, vector(x)));
+        .filter(found -> found.get(name).fits() && found.get(name + "_backward").fits())
+        .map(found -> new Choice(found, shape, vector(x), programs == TILES));
+  }
+
+  /** Whether tensor cores can have it; a chunk of possible size is made of tiles anyway. */
+  private static boolean inTiles(SlotShape shape) {
+    return shape.slots() % TILE == 0 && shape.head() % TILE == 0;
   }
 
   /** Whether the kernels can compute what these tokens write. */
@@ -150,20 +193,37 @@ final class FusedSlotWrites extends CustomFunction {
     Tensor content =
         Tensors.empty(keys, ScalarType.Float, batch, chunks, shape.slots(), shape.dim());
     Tensor gate = Tensors.empty(keys, ScalarType.Float, batch, chunks, shape.slots());
-    kernels
-        .get("slot_writes")
-        .launch(
-            new Grid(chunks, batch, 1, THREADS),
-            Kernel.strided(keys),
-            Kernel.strided(values),
-            weight,
-            inputs[BIAS].contiguous(),
-            content,
-            gate,
-            null,
-            null,
-            null,
-            null);
+    Kernel.Strided stridedKeys = Kernel.strided(keys);
+    Kernel.Strided stridedValues = Kernel.strided(values);
+    Tensor bias = inputs[BIAS].contiguous();
+    if (tiles) {
+      int warps = Math.min(MOST_WARPS, shape.heads() * shape.slots() / TILE);
+      kernels
+          .get("slot_writes_tiles")
+          .launch(
+              new Grid(chunks, batch, 1, WARP * warps),
+              stridedKeys,
+              stridedValues,
+              weight,
+              bias,
+              content,
+              gate);
+    } else {
+      kernels
+          .get("slot_writes")
+          .launch(
+              new Grid(chunks, batch, 1, THREADS),
+              stridedKeys,
+              stridedValues,
+              weight,
+              bias,
+              content,
+              gate,
+              null,
+              null,
+              null,
+              null);
+    }
     context.save(keys, values, weight, gate);
     return new Tensor[] {content, gate};
   }
@@ -183,9 +243,9 @@ final class FusedSlotWrites extends CustomFunction {
     long elements = (long) shape.slots() * shape.dim();
     Tensor partials = Tensors.empty(keys, ScalarType.Float, blocks, elements + shape.slots());
     kernels
-        .get("slot_writes_backward")
+        .get(tiles ? "slot_writes_tiles_backward" : "slot_writes_backward")
         .launch(
-            Grid.of(blocks, THREADS),
+            tiles ? new Grid(blocks, shape.heads(), 1, TILE_THREADS) : Grid.of(blocks, THREADS),
             Kernel.strided(keys),
             Kernel.strided(values),
             weight,

@@ -110,11 +110,21 @@ final class SlotReader {
     Tensor queries = before + after == 0 ? asking : Tensors.pad(asking, 1, before, after);
     Tensor content = Norms.rms(states, norm, EPSILON, Tensors.type(asking));
     Tensor keys = Tensors.linear(content, key).add(address);
-    Tensor values = byHead(content, batch * chunks);
     Tensor read =
-        SlotAttention.attend(byHead(queries, batch * chunks), byHead(keys, batch * chunks), values);
-    Tensor tokens = read.transpose(1, 2).reshape(batch, chunks * length, -1);
+        attend(
+            queries.reshape(batch * chunks, length, -1), keys.flatten(0, 1), content.flatten(0, 1));
+    Tensor tokens = read.reshape(batch, chunks * length, -1);
     return Tensors.slice(tokens, 1, before, before + time);
+  }
+
+  /** Lets the tokens of each row read its slots: [rows, tokens or slots, dim] each. */
+  private Tensor attend(Tensor queries, Tensor keys, Tensor values) {
+    return FusedSlotAttention.compute(queries, keys, values, heads, chunk)
+        .orElseGet(
+            () ->
+                SlotAttention.attend(byHead(queries), byHead(keys), byHead(values))
+                    .transpose(1, 2)
+                    .flatten(2, 3));
   }
 
   /** Equation (7). */
@@ -135,8 +145,8 @@ final class SlotReader {
             });
   }
 
-  /** [batch, chunks * n, dim] to [batch * chunks, heads, n, dim / heads]. */
-  private Tensor byHead(Tensor x, long rows) {
-    return x.reshape(rows, -1, heads, x.size(-1) / heads).transpose(1, 2);
+  /** [rows, n, dim] to [rows, heads, n, dim / heads]. */
+  private Tensor byHead(Tensor x) {
+    return x.unflatten(2, heads, -1).transpose(1, 2);
   }
 }

@@ -95,7 +95,7 @@ final class ResidualBlock {
   }
 
   private ResidualStream parallel(ResidualStream before, ForwardContext forward) {
-    Norms.Summed summed = paths.get(0).norm().apply(before, normed, compute);
+    Norms.Summed summed = paths.get(0).norm().apply(before, normed, compute).shared();
     ResidualStream stream = before.summed(summed.sum());
     List<Supplier<Tensor>> outputs = new ArrayList<>();
     for (Path path : paths) {
@@ -111,7 +111,7 @@ final class ResidualBlock {
   private ResidualStream sequential(ResidualStream before, ForwardContext forward) {
     ResidualStream stream = before;
     for (Path path : paths) {
-      Norms.Summed summed = path.norm().apply(stream, normed, compute);
+      Norms.Summed summed = path.norm().apply(stream, normed, compute).shared();
       ResidualStream sum = stream.summed(summed.sum());
       Tensor out = output(path, summed.cast(), forward);
       stream = added(path, sum, summed.normed(), out, forward);

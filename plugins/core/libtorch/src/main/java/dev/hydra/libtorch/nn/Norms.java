@@ -21,7 +21,13 @@ public final class Norms {
    * @param cast the norm in the second type that was asked for; the same tensor if that is the
    *     first
    */
-  public record Summed(Tensor sum, Tensor normed, Tensor cast) {}
+  public record Summed(Tensor sum, Tensor normed, Tensor cast) {
+    /** Returns it with norms whose readers add their gradients up, see {@link GradientSum}. */
+    public Summed shared() {
+      Tensor first = GradientSum.of(normed);
+      return new Summed(sum, first, cast.is_same(normed) ? first : GradientSum.of(cast));
+    }
+  }
 
   /**
    * Normalises every group of as many channels as there are weights.

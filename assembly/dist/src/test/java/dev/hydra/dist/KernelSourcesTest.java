@@ -98,6 +98,7 @@ class KernelSourcesTest {
     macros.put("COPY", 1);
     macros.put("DOCUMENTS", 1);
     macros.put("SLICED", 1);
+    macros.put("RING", 4);
     return macros;
   }
 

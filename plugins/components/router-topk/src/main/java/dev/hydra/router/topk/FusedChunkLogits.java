@@ -89,11 +89,7 @@ final class FusedChunkLogits extends CustomFunction {
         .map(
             found ->
                 new FusedChunkLogits(
-                    found,
-                    type,
-                    chunk,
-                    summary == Summary.FIRST_TOKEN,
-                    GradientSum.behind(rows)))
+                    found, type, chunk, summary == Summary.FIRST_TOKEN, GradientSum.behind(rows)))
         .map(fused -> fused.apply(rows, matrix)[0]);
   }
 

@@ -147,8 +147,7 @@ record FusedDispatch(Kernels kernels, ScalarType type) {
     @Override
     protected void backward(Context context, Gradients gradients) {
       Tensor rows = fit(gradients.of(0));
-      GradientSum.Room dTokens =
-          GradientSum.room(shared, rows, fused.type, gradients.sizes(0));
+      GradientSum.Room dTokens = GradientSum.room(shared, rows, fused.type, gradients.sizes(0));
       @Nullable Tensor before = dTokens.adds() ? dTokens.tensor() : null;
       fused.sum(rows, context.saved(0), null, before, dTokens.tensor(), choices, span);
       dTokens.give(gradients, 0);

@@ -19,6 +19,12 @@ record NormUnits(int vector, int lanes, int items, int units, int resident) {
   private static final int MOST_LANES = 1024;
   private static final int THREADS = 256;
 
+  /** Rows that are on their way in shared memory, and that of a multiprocessor and of a block. */
+  private static final int MOST_STAGES = 4;
+
+  private static final long SHARED_BYTES = 200 << 10;
+  private static final long BLOCK_BYTES = 96 << 10;
+
   /**
    * Cuts.
    *
@@ -54,6 +60,18 @@ record NormUnits(int vector, int lanes, int items, int units, int resident) {
         "ITEMS", items,
         "THREADS", threads(),
         "RESIDENT", resident);
+  }
+
+  /**
+   * Returns how many rows a block has on their way in shared memory, the RING of row_ring.cu; none
+   * where there is no room for two.
+   *
+   * @param bytes what is fetched of a channel
+   */
+  int stages(int bytes) {
+    long row = (long) items * threads() * vector * bytes;
+    long stages = Math.min(MOST_STAGES, Math.min(BLOCK_BYTES, SHARED_BYTES / resident) / row);
+    return stages < 2 ? 0 : (int) stages;
   }
 
   /**

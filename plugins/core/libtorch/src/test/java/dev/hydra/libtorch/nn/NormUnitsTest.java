@@ -42,6 +42,14 @@ class NormUnitsTest {
     assertEquals(new Grid(1, 700, 1, 256), units.grid(528, 50, 700, 1));
   }
 
+  @Test
+  void rowsAreOnTheirWayWhereThereIsRoom() {
+    assertEquals(4, NormUnits.of(4096, 8, 8, 1024).stages(6));
+    assertEquals(2, NormUnits.of(4096, 4, 8, 1024).stages(12));
+    assertEquals(4, NormUnits.of(768, 8, 8, 1024).stages(6));
+    assertEquals(0, NormUnits.of(32_768, 8, 8, 1024).stages(6), "not for two");
+  }
+
   /** It is compiled with the macros of the operator that it serves, which replace such names. */
   @Test
   void sumsOfColumnsHaveNoNameThatMacrosReplace() throws IOException {

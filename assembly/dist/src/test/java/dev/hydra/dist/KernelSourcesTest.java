@@ -95,16 +95,14 @@ class KernelSourcesTest {
     macros.put("ACTIVATION", 0);
     macros.put("NORM_FIRST", 0);
     macros.put("RESIDUAL", 1);
-    macros.put("COPY", 1);
     macros.put("DOCUMENTS", 1);
     macros.put("SLICED", 1);
-    macros.put("RING", 4);
     return macros;
   }
 
   /** The types that programs are written for: 1 means bfloat16, and IN_FP32 the contrary. */
   private static final List<String> TYPES =
-      List.of("ELEMENT_BF16", "INPUT_BF16", "STREAM_BF16", "WEIGHT_BF16", "COPY_BF16", "OUT_BF16");
+      List.of("ELEMENT_BF16", "INPUT_BF16", "STREAM_BF16", "WEIGHT_BF16", "OUT_BF16");
 
   private static final Pattern FILE = Pattern.compile("#line 1 \"([^\"]+)\"");
 

@@ -8,7 +8,6 @@ import dev.hydra.libtorch.kernels.KernelSet;
 import dev.hydra.libtorch.kernels.KernelSource;
 import dev.hydra.libtorch.kernels.Kernels;
 import dev.hydra.libtorch.runtime.Tensors;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,18 +23,13 @@ import org.jspecify.annotations.Nullable;
 final class FusedGatedNorm extends RecomputedFunction {
   private static final KernelSet FORWARD = KernelSet.of(program("gated_norm.cu"));
   private static final KernelSet BACKWARD =
-      KernelSet.of(program("row_ring.cu", "gated_norm_backward.cu"), ColumnSums.SOURCE);
+      KernelSet.of(program("gated_norm_backward.cu"), ColumnSums.SOURCE);
 
-  /** Floats a thread, threads a multiprocessor and rounds of blocks that were fastest. */
+  /** Floats a thread and threads a multiprocessor that were fastest. */
   private static final int FLOATS = 8;
 
   private static final int FORWARD_THREADS = 1024;
-  private static final int FORWARD_TIMES = 8;
-  private static final int BACKWARD_THREADS = 1024;
-  private static final int BACKWARD_TIMES = 1;
-
-  /** What backward reads of a channel: the gradient, x and z. */
-  private static final int STREAMS = 3;
+  private static final int BACKWARD_THREADS = 512;
 
   private static final int X = 0;
   private static final int Z = 1;
@@ -61,17 +55,15 @@ final class FusedGatedNorm extends RecomputedFunction {
     own = in.ownWeights();
   }
 
-  private static KernelSource program(String... files) {
-    List<String> all =
-        new ArrayList<>(
-            List.of(
-                "primitives.cu",
-                "dependent_launch.cu",
-                "vectors.cu",
-                "activations.cu",
-                "reductions.cu"));
-    all.addAll(List.of(files));
-    return KernelSource.of(FusedGatedNorm.class, all.toArray(String[]::new));
+  private static KernelSource program(String file) {
+    return KernelSource.of(
+        FusedGatedNorm.class,
+        "primitives.cu",
+        "dependent_launch.cu",
+        "vectors.cu",
+        "activations.cu",
+        "reductions.cu",
+        file);
   }
 
   private static NormUnits forwardUnits(NormInput in, int vector) {
@@ -99,7 +91,7 @@ final class FusedGatedNorm extends RecomputedFunction {
     int vector =
         VectorSize.of(norm.type(), norm.width(), List.of(x, in.z(), norm.weight().orElseThrow()));
     Optional<Kernels> found = FORWARD.usable(x, macros(in, forwardUnits(norm, vector)));
-    Optional<Kernels> back = BACKWARD.usable(x, backwardMacros(in, backwardUnits(norm, vector)));
+    Optional<Kernels> back = BACKWARD.usable(x, macros(in, backwardUnits(norm, vector)));
     return found.isEmpty() || back.isEmpty()
         ? Optional.empty()
         : Optional.of(new FusedGatedNorm(found.get(), back.get(), vector, norm));
@@ -122,12 +114,6 @@ final class FusedGatedNorm extends RecomputedFunction {
     return macros;
   }
 
-  private static Map<String, Integer> backwardMacros(GatedNormInput in, NormUnits units) {
-    Map<String, Integer> macros = macros(in, units);
-    macros.put("RING", units.stages(STREAMS * (int) in.z().element_size()));
-    return macros;
-  }
-
   @Override
   protected Tensor[] forward(Context context, Tensor... inputs) {
     Tensor x = Rows.of(inputs[X]);
@@ -138,7 +124,7 @@ final class FusedGatedNorm extends RecomputedFunction {
     Tensor inverse = Tensors.empty(x, ScalarType.Float, rows, groups);
     Kernel kernel = forward.get("gated_norm_forward");
     kernel.launch(
-        forwardUnits.grid(kernel, rows, groups, FORWARD_TIMES),
+        forwardUnits.grid(kernel, rows, groups),
         strided(x),
         strided(z),
         weight,
@@ -166,7 +152,7 @@ final class FusedGatedNorm extends RecomputedFunction {
     Tensor dx = Split.room(x);
     Tensor dz = Split.room(z);
     Kernel kernel = backward.get("gated_norm_backward");
-    Grid grid = backwardUnits.grid(kernel, rows, groups, BACKWARD_TIMES);
+    Grid grid = backwardUnits.grid(kernel, rows, groups);
     @Nullable Tensor partials =
         context.needsGrad(WEIGHT) ? Tensors.empty(x, ScalarType.Float, grid.x(), channels) : null;
     kernel.launch(

@@ -37,12 +37,10 @@ public final class FusedTokenGate extends CustomFunction {
               "token_gate.cu"),
           ColumnSums.SOURCE);
 
-  /** Floats a thread and threads a multiprocessor, and rounds of blocks. */
+  /** Floats a thread and threads a multiprocessor. */
   private static final int FLOATS = 8;
 
   private static final int THREADS = 1024;
-  private static final int FORWARD_TIMES = 16;
-  private static final int BACKWARD_TIMES = 1;
 
   private static final int X = 0;
   private static final int WEIGHT = 1;
@@ -197,7 +195,7 @@ public final class FusedTokenGate extends CustomFunction {
       arguments.add(some ? (float) before.get(i).scale() : 0f);
     }
     arguments.addAll(List.of(out, gates, rows, width));
-    kernel.launch(units.grid(kernel, rows, 1, FORWARD_TIMES), arguments.toArray());
+    kernel.launch(units.grid(kernel, rows, 1), arguments.toArray());
     context.save(x, weight, value, gates);
     return new Tensor[] {out, gates};
   }
@@ -214,7 +212,7 @@ public final class FusedTokenGate extends CustomFunction {
     GradientSum.Room dx = GradientSum.room(shared, x);
     Tensor dValue = Tensors.empty(x, Tensors.type(value), sizes);
     Kernel kernel = kernels.get("token_gate_backward");
-    Grid grid = units.grid(kernel, rows, 1, BACKWARD_TIMES);
+    Grid grid = units.grid(kernel, rows, 1);
     Tensor partials = Tensors.empty(x, ScalarType.Float, grid.x(), width + units.vector());
     kernel.launch(
         grid,

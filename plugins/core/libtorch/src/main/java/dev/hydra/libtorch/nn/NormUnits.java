@@ -19,12 +19,6 @@ record NormUnits(int vector, int lanes, int items, int units, int resident) {
   private static final int MOST_LANES = 1024;
   private static final int THREADS = 256;
 
-  /** Rows that are on their way in shared memory, and that of a multiprocessor and of a block. */
-  private static final int MOST_STAGES = 4;
-
-  private static final long SHARED_BYTES = 200 << 10;
-  private static final long BLOCK_BYTES = 96 << 10;
-
   /**
    * Cuts.
    *
@@ -63,31 +57,17 @@ record NormUnits(int vector, int lanes, int items, int units, int resident) {
   }
 
   /**
-   * Returns how many rows a block has on their way in shared memory, the RING of row_ring.cu; none
-   * where there is no room for two.
-   *
-   * @param bytes what is fetched of a channel
+   * Lays out a grid: blocks along rows, groups across. There are at most as many as run at once, so
+   * that each has its next row on its way, evened out so that all have as many rows.
    */
-  int stages(int bytes) {
-    long row = (long) items * threads() * vector * bytes;
-    long stages = Math.min(MOST_STAGES, Math.min(BLOCK_BYTES, SHARED_BYTES / resident) / row);
-    return stages < 2 ? 0 : (int) stages;
-  }
-
-  /**
-   * Lays out a grid: blocks along rows, groups across.
-   *
-   * @param times as many times the blocks that run at once, evened out so that all have as many
-   *     rows
-   */
-  Grid grid(Kernel kernel, long rows, long groups, int times) {
-    return grid(kernel.blocksAtOnce(threads()), rows, groups, times);
+  Grid grid(Kernel kernel, long rows, long groups) {
+    return grid(kernel.blocksAtOnce(threads()), rows, groups);
   }
 
   /** The same for a device that runs so many blocks at once. */
-  Grid grid(long atOnce, long rows, long groups, int times) {
+  Grid grid(long atOnce, long rows, long groups) {
     long all = Grid.count(rows, units);
-    long most = Math.min(all, Math.max(1, times * atOnce / groups));
+    long most = Math.min(all, Math.max(1, atOnce / groups));
     return new Grid(Grid.count(all, Grid.count(all, most)), groups, 1, threads());
   }
 }

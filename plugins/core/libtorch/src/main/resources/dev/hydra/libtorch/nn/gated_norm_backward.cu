@@ -7,9 +7,14 @@
 // Where y is given, what forward wrote is written again, by the same products in the same order.
 // dweight goes through partials[gridDim.x][groups * width] as in rms_norm_backward.cu.
 //
-// Options, grid and strides as in gated_norm.cu, and RING, see row_ring.cu.
+// Options, grid and strides as in gated_norm.cu.
 
-extern "C" __device__ const int gated_norm_backward_bytes = 3 * Rows<Element>::BYTES;
+#define AHEAD (ITEMS * VECTOR <= 8 ? 2 : 1)  // rows on their way; there are no registers for more
+
+struct Row {
+  Vector<Element, VECTOR> dy[ITEMS], x[ITEMS], z[ITEMS];
+  float inverse;
+};
 
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) gated_norm_backward(
     const Element* __restrict__ dy, long long dy_row, const Element* __restrict__ x,
@@ -33,75 +38,76 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) gated_norm_backw
       load_floats<VECTOR>(weight + group * weight_group + columns[i], scale[i]);
   }
   long long base = (long long)group * width;
+  dy += base;
+  x += base;
+  z += base;
   dx += base;
   dz += base;
   if (y) y += base;
-  Rows<Element> dys(dy + base, dy_row, SHARED);
-  Rows<Element> xs(x + base, x_row, SHARED + Rows<Element>::BYTES);
-  Rows<Element> zs(z + base, z_row, SHARED + 2 * Rows<Element>::BYTES);
 
-  auto fetch = [&](int stage, long long row) {
+  auto fetch = [&](long long row) {
+    Row fetched;
+    fetched.inverse = row < rows ? rstd[row * groups + group] : 0.f;
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {
       bool some = row < rows && columns[i] < width;
-      dys.fetch(stage, i, row, columns[i], some);
-      xs.fetch(stage, i, row, columns[i], some);
-      zs.fetch(stage, i, row, columns[i], some);
+      fetched.dy[i] = some ? load<VECTOR>(dy + row * dy_row + columns[i]) : zeros<Element, VECTOR>();
+      fetched.x[i] = some ? load<VECTOR>(x + row * x_row + columns[i]) : zeros<Element, VECTOR>();
+      fetched.z[i] = some ? load<VECTOR>(z + row * z_row + columns[i]) : zeros<Element, VECTOR>();
     }
-    fetched();
+    return fetched;
   };
-  auto inverse_of = [&](long long row) { return row < rows ? rstd[row * groups + group] : 0.f; };
 
   long long step = (long long)gridDim.x * UNITS;
   long long row = (long long)blockIdx.x * UNITS + threadIdx.x / LANES;
+  Row ahead[AHEAD];
 #pragma unroll
-  for (int s = 0; s + 1 < RING; s++) fetch(s, row + s * step);
-  float ahead = inverse_of(row);
-  int stage = 0;
+  for (int a = 0; a < AHEAD; a++) ahead[a] = fetch(row + a * step);
   for (long long first = (long long)blockIdx.x * UNITS; first < rows; first += step, row += step) {
-    if (RING) fetch(stage == 0 ? RING - 1 : stage - 1, row + (RING - 1) * step);
-    float inverse = ahead;
-    ahead = inverse_of(row + step);
-    arrived();
-    float dot = 0.f, logistic[ITEMS][VECTOR];
+    Row now = ahead[0];
+#pragma unroll
+    for (int a = 0; a + 1 < AHEAD; a++) ahead[a] = ahead[a + 1];
+    ahead[AHEAD - 1] = fetch(row + AHEAD * step);
+    float inverse = now.inverse;
+    float dot = 0.f;
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {
-      bool some = row < rows && columns[i] < width;
-      float d[VECTOR], in[VECTOR], gate[VECTOR];
-      dys.get(stage, i, row, columns[i], some, d);
-      xs.get(stage, i, row, columns[i], some, in);
-      zs.get(stage, i, row, columns[i], some, gate);
+      float d[VECTOR], xs[VECTOR], zs[VECTOR];
+      now.dy[i].unpack(d);
+      now.x[i].unpack(xs);
+      now.z[i].unpack(zs);
 #pragma unroll
       for (int v = 0; v < VECTOR; v++) {
-        logistic[i][v] = sigmoid(gate[v]);
-        float product = d[v] * (in[v] * (gate[v] * logistic[i][v]));
-        sums[i][v] += product * inverse;
+        float product = d[v] * (xs[v] * silu(zs[v]) * inverse);
+        sums[i][v] += product;
         dot += product * scale[i][v];
       }
     }
-    float mean = unit_sum(dot, slots[turn]) * inverse / width;
+    float mean = unit_sum(dot, slots[turn]) / width;
     turn ^= 1;
     if (row < rows) {
-      float share = inverse * inverse * mean;
 #pragma unroll
       for (int i = 0; i < ITEMS; i++) {
         if (columns[i] < width) {
-          float d[VECTOR], in[VECTOR], at[VECTOR], to_x[VECTOR], to_z[VECTOR], again[VECTOR];
-          dys.get(stage, i, row, columns[i], true, d);
-          xs.get(stage, i, row, columns[i], true, in);
-          zs.get(stage, i, row, columns[i], true, at);
+          float d[VECTOR], xs[VECTOR], zs[VECTOR], to_x[VECTOR], to_z[VECTOR], again[VECTOR];
+          now.dy[i].unpack(d);
+          now.x[i].unpack(xs);
+          now.z[i].unpack(zs);
 #pragma unroll
           for (int v = 0; v < VECTOR; v++) {
-            float gate = at[v] * logistic[i][v], slope = silu_slope(at[v], logistic[i][v]);
-            float flow = d[v] * scale[i][v], gated = in[v] * gate;
-            again[v] = gated * (inverse * scale[i][v]);
+            // Computed twice: keeping it would cost registers, and so rows in flight
+            float logistic = sigmoid(zs[v]);
+            float gate = zs[v] * logistic, slope = silu_slope(zs[v], logistic);
+            float flow = d[v] * scale[i][v];
+            again[v] = xs[v] * gate * (inverse * scale[i][v]);
             if (NORM_FIRST) {
-              to_x[v] = inverse * flow * gate - share * in[v];
-              to_z[v] = flow * (in[v] * inverse) * slope;
+              float n = xs[v] * inverse;
+              to_x[v] = inverse * (flow * gate - n * mean);
+              to_z[v] = flow * n * slope;
             } else {
-              float dv = inverse * flow - share * gated;
+              float dv = inverse * (flow - xs[v] * gate * inverse * mean);
               to_x[v] = dv * gate;
-              to_z[v] = dv * in[v] * slope;
+              to_z[v] = dv * xs[v] * slope;
             }
           }
           store(dx + row * dx_row + columns[i], to_x);
@@ -110,7 +116,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) gated_norm_backw
         }
       }
     }
-    if (++stage >= RING) stage = 0;
   }
   if (partials) leave_sums(sums, partials + ((long long)blockIdx.x * groups + group) * width, width);
 }

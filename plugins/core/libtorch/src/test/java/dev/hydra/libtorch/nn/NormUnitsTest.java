@@ -37,17 +37,9 @@ class NormUnitsTest {
   @Test
   void blocksHaveAsManyRowsEach() {
     NormUnits units = NormUnits.of(2048, 8, 8, 1024);
-    assertEquals(new Grid(2048, 1, 1, 256), units.grid(132 * 4, 16_384, 1, 4));
-    assertEquals(new Grid(3, 1, 1, 256), units.grid(528, 3, 1, 16));
-    assertEquals(new Grid(1, 700, 1, 256), units.grid(528, 50, 700, 1));
-  }
-
-  @Test
-  void rowsAreOnTheirWayWhereThereIsRoom() {
-    assertEquals(4, NormUnits.of(4096, 8, 8, 1024).stages(6));
-    assertEquals(2, NormUnits.of(4096, 4, 8, 1024).stages(12));
-    assertEquals(4, NormUnits.of(768, 8, 8, 1024).stages(6));
-    assertEquals(0, NormUnits.of(32_768, 8, 8, 1024).stages(6), "not for two");
+    assertEquals(new Grid(2048, 1, 1, 256), units.grid(132 * 4 * 4, 16_384, 1));
+    assertEquals(new Grid(3, 1, 1, 256), units.grid(528, 3, 1));
+    assertEquals(new Grid(1, 700, 1, 256), units.grid(528, 50, 700));
   }
 
   /** It is compiled with the macros of the operator that it serves, which replace such names. */

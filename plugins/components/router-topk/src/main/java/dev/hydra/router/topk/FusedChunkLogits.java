@@ -8,6 +8,7 @@ import dev.hydra.libtorch.kernels.Kernel.Grid;
 import dev.hydra.libtorch.kernels.KernelSet;
 import dev.hydra.libtorch.kernels.KernelSource;
 import dev.hydra.libtorch.kernels.Kernels;
+import dev.hydra.libtorch.nn.GradientSum;
 import dev.hydra.libtorch.nn.VectorSize;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.List;
@@ -49,12 +50,15 @@ final class FusedChunkLogits extends CustomFunction {
   private final ScalarType type;
   private final int chunk;
   private final boolean own;
+  private final Optional<GradientSum> shared;
 
-  private FusedChunkLogits(Kernels kernels, ScalarType type, int chunk, boolean own) {
+  private FusedChunkLogits(
+      Kernels kernels, ScalarType type, int chunk, boolean own, Optional<GradientSum> shared) {
     this.kernels = kernels;
     this.type = type;
     this.chunk = chunk;
     this.own = own;
+    this.shared = shared;
   }
 
   /**
@@ -82,7 +86,10 @@ final class FusedChunkLogits extends CustomFunction {
     int vector = VectorSize.of(type, x.size(2), List.of(rows, matrix));
     return KERNELS
         .usable(x, macros(x, vector))
-        .map(found -> new FusedChunkLogits(found, type, chunk, summary == Summary.FIRST_TOKEN))
+        .map(
+            found ->
+                new FusedChunkLogits(
+                    found, type, chunk, summary == Summary.FIRST_TOKEN, GradientSum.behind(rows)))
         .map(fused -> fused.apply(rows, matrix)[0]);
   }
 
@@ -146,8 +153,10 @@ final class FusedChunkLogits extends CustomFunction {
     long chunks = dLogits.size(1);
     int experts = (int) weight.size(0);
     int width = (int) weight.size(1);
-    @Nullable Tensor dx =
-        context.needsGrad(X) ? Tensors.empty(dLogits, type, batch, chunks * chunk, width) : null;
+    GradientSum.@Nullable Room dx =
+        context.needsGrad(X)
+            ? GradientSum.room(shared, dLogits, type, batch, chunks * chunk, width)
+            : null;
     @Nullable Tensor dWeight =
         context.needsGrad(WEIGHT) ? Tensors.empty(dLogits, ScalarType.Float, experts, width) : null;
     int ofWeight = dWeight == null ? 0 : ceil(width, COLUMNS) * ceil(experts, EXPERTS);
@@ -159,7 +168,8 @@ final class FusedChunkLogits extends CustomFunction {
             dLogits,
             dWeight == null ? null : context.saved(1),
             weight,
-            dx,
+            dx == null ? null : dx.tensor(),
+            dx != null && dx.adds() ? 1 : 0,
             dWeight,
             ofWeight,
             batch * chunks,
@@ -169,7 +179,7 @@ final class FusedChunkLogits extends CustomFunction {
             experts,
             own ? 1 : 0);
     if (dx != null) {
-      gradients.give(X, dx);
+      dx.give(gradients, X);
     }
     if (dWeight != null) {
       gradients.give(WEIGHT, dWeight);

@@ -105,10 +105,10 @@ __device__ __forceinline__ void mapped_back(
 }
 
 // The gradient of the tokens of one chunk: they are in the summary of the next, the first is that of
-// its own if it stands alone.
+// its own if it stands alone. It is written, or added to what is there.
 __device__ __forceinline__ void chunk_backward(
     Long block, const float* __restrict__ dlogits, const float* __restrict__ weight,
-    Element* __restrict__ dx, int chunk, int chunks, int width, int experts, int own) {
+    Element* __restrict__ dx, int adds, int chunk, int chunks, int width, int experts, int own) {
   int lane = threadIdx.x % LANES, part = threadIdx.x / LANES;
   if (part >= PARTS) return;
   int decision = (int)(block % chunks);
@@ -126,11 +126,23 @@ __device__ __forceinline__ void chunk_backward(
     mapped_back(dlogits, weight + column, 1.f, width, single && part == 0 ? experts : 0, first);
 #pragma unroll
     for (int v = 0; v < VECTOR; v++) first[v] += each[v];
-    for (int t = part; t < chunk; t += PARTS) {
-      if (t == 0) {
-        store(dx + column, first);
-      } else {
-        store(dx + (Long)t * width + column, each);
+    for (int from = part; from < chunk; from += BURST * PARTS) {
+      Vector<Element, VECTOR> before[BURST];
+#pragma unroll
+      for (int b = 0; b < BURST; b++) {
+        int t = from + b * PARTS;
+        before[b] = adds && t < chunk ? load<VECTOR>(dx + (Long)t * width + column)
+                                      : zeros<Element, VECTOR>();
+      }
+#pragma unroll
+      for (int b = 0; b < BURST; b++) {
+        int t = from + b * PARTS;
+        if (t >= chunk) break;
+        float sum[VECTOR];
+        before[b].unpack(sum);
+#pragma unroll
+        for (int v = 0; v < VECTOR; v++) sum[v] += t == 0 ? first[v] : each[v];
+        store(dx + (Long)t * width + column, sum);
       }
     }
   }
@@ -172,12 +184,13 @@ __device__ __forceinline__ void weight_backward(
 // they are the first.
 extern "C" __global__ void __launch_bounds__(THREADS, 2) chunk_logits_backward(
     const float* __restrict__ dlogits, const float* __restrict__ summary,
-    const float* __restrict__ weight, Element* __restrict__ dx, float* __restrict__ dweight,
-    int weight_blocks, Long rows, int chunk, int chunks, int width, int experts, int own) {
+    const float* __restrict__ weight, Element* __restrict__ dx, int adds,
+    float* __restrict__ dweight, int weight_blocks, Long rows, int chunk, int chunks, int width, int experts, int own) {
   if ((int)blockIdx.x < weight_blocks) {
     weight_backward(blockIdx.x, dlogits, summary, dweight, rows, width, experts);
   } else {
     chunk_backward(
-        (Long)blockIdx.x - weight_blocks, dlogits, weight, dx, chunk, chunks, width, experts, own);
+        (Long)blockIdx.x - weight_blocks, dlogits, weight, dx, adds, chunk, chunks, width, experts,
+        own);
   }
 }

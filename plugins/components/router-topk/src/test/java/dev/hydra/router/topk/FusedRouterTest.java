@@ -13,6 +13,7 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.StandaloneComponent;
 import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.kernels.KernelMode;
+import dev.hydra.libtorch.nn.GradientSum;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.RandomInput;
@@ -20,6 +21,7 @@ import dev.hydra.testing.Samples;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -140,6 +142,33 @@ class FusedRouterTest {
       found.replaceAll(
           (what, value) -> value.detach().to(new Device("cpu"), ScalarType.Double).clone());
       return found;
+    }
+  }
+
+  @Test
+  void itsGradientIsAddedToThatOfOtherReaders() {
+    Given given = given(2, 256, 384, 4, "type = chunk-topk, chunk = 32", false);
+    for (ScalarType type : new ScalarType[] {ScalarType.Float, ScalarType.BFloat16}) {
+      double bound = type == ScalarType.Float ? 1e-6 : 6e-3;
+      Tensor expected = gradientOfTwoReaders(type, given, UnaryOperator.identity());
+      Tensor found = gradientOfTwoReaders(type, given, GradientSum::of);
+      Samples.assertNear(type + "", expected, found, bound);
+    }
+  }
+
+  /** The gradient of hidden states that are routed twice. */
+  private static Tensor gradientOfTwoReaders(
+      ScalarType type, Given given, UnaryOperator<Tensor> sharing) {
+    Device on = new Device("cuda");
+    try (KernelMode.Setting kernels = KernelMode.FUSED.set();
+        StandaloneComponent router = router(on, type, given);
+        ForwardContext first = ForwardContext.training();
+        ForwardContext second = ForwardContext.training()) {
+      Tensor leaf = Samples.leaf(given.x().narrow(2, 8, given.width()).contiguous(), on, type);
+      Tensor x = sharing.apply(leaf);
+      Tensor twice = router.forward(x, first).sub(Tensors.mul(router.forward(x, second), 3));
+      Backward.run(twice.mul(given.direction().to(on, Tensors.type(twice))).sum());
+      return leaf.grad().to(new Device("cpu"), ScalarType.Double);
     }
   }
 

@@ -55,7 +55,7 @@ interface Gate {
     }
 
     private Tensor beta(Tensor normed) {
-      return Tensors.linear(normed, weight, bias).sigmoid();
+      return Tensors.linear(Tensors.cast(normed, Tensors.type(weight)), weight, bias).sigmoid();
     }
   }
 
@@ -70,7 +70,7 @@ interface Gate {
    * Scales the output of a path.
    *
    * @param y the path's output [batch, time, width] in the master type
-   * @param normed the path's input; in the master type where a gate of the block is learned
+   * @param normed the path's input, in the compute type
    */
   Tensor apply(Tensor y, Tensor normed, SitePass pass);
 

@@ -16,7 +16,6 @@ import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * A language model composed of components. Not safe for use by several threads at once.
@@ -113,8 +112,7 @@ public final class Model implements AutoCloseable {
           }
           forward.state().ifPresent(state -> state.advance(tokens.size(1)));
           forward.batch().ifPresent(BatchState::advance);
-          ScalarType compute = precision.compute();
-          return structure.norm().apply(stream, compute, compute).normed();
+          return structure.norm().apply(stream, precision.compute()).normed();
         });
   }
 

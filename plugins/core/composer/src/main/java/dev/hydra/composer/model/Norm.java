@@ -34,21 +34,18 @@ final class Norm {
     return ParameterSpec.of(name, init, width).inFp32();
   }
 
-  /**
-   * Adds to the stream [..., width] what is to be added, and normalises it into a type and a second
-   * one.
-   */
-  Norms.Summed apply(ResidualStream given, ScalarType type, ScalarType second) {
+  /** Adds to the stream [..., width] what is to be added, and normalises it into a type. */
+  Norms.Summed apply(ResidualStream given, ScalarType type) {
     if (kind == NormKind.RMSNORM && !given.gated().isEmpty()) {
       Optional<Norms.Summed> fused =
-          Norms.rmsOfGated(given.sum(), given.gated(), weight, epsilon, type, second);
+          Norms.rmsOfGated(given.sum(), given.gated(), weight, epsilon, type);
       if (fused.isPresent()) {
         return fused.get();
       }
     }
     ResidualStream stream = given.ungated();
     if (kind == NormKind.RMSNORM) {
-      return Norms.rmsOfStream(stream.sum(), stream.addend(), weight, epsilon, type, second);
+      return Norms.rmsOfStream(stream.sum(), stream.addend(), weight, epsilon, type);
     }
     Tensor x = stream.total();
     Tensor normed =
@@ -59,7 +56,6 @@ final class Norm {
             new TensorOptional(bias),
             epsilon,
             true);
-    Tensor cast = Tensors.cast(normed, type);
-    return new Norms.Summed(x, cast, Tensors.cast(cast, second));
+    return new Norms.Summed(x, Tensors.cast(normed, type));
   }
 }

@@ -1,7 +1,6 @@
 package dev.hydra.composer.model;
 
 import dev.hydra.composer.spec.BlockSpec;
-import dev.hydra.composer.spec.GateSpec;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.composer.spec.PathSpec;
 import dev.hydra.composer.spec.SitePath;
@@ -38,7 +37,6 @@ final class ResidualBlock {
 
   private final Topology topology;
   private final ScalarType compute;
-  private final ScalarType normed;
   private final List<Path> paths = new ArrayList<>();
 
   /** Builds the paths of a block. */
@@ -51,8 +49,6 @@ final class ResidualBlock {
       SitePath block) {
     this.topology = spec.topology();
     compute = precision.compute();
-    boolean gatesRead = spec.paths().stream().anyMatch(p -> p.gate() instanceof GateSpec.Learned);
-    normed = gatesRead ? precision.master() : compute;
     ParameterSource norms = own.of(ModelPart.NORM);
     ParameterSource gates = own.of(ModelPart.GATE);
     Optional<Norm> shared =
@@ -95,11 +91,11 @@ final class ResidualBlock {
   }
 
   private ResidualStream parallel(ResidualStream before, ForwardContext forward) {
-    Norms.Summed summed = paths.get(0).norm().apply(before, normed, compute);
+    Norms.Summed summed = paths.get(0).norm().apply(before, compute).shared();
     ResidualStream stream = before.summed(summed.sum());
     List<Supplier<Tensor>> outputs = new ArrayList<>();
     for (Path path : paths) {
-      outputs.add(() -> output(path, summed.cast(), forward));
+      outputs.add(() -> output(path, summed.normed(), forward));
     }
     outputs = Branches.beside(outputs);
     for (int i = 0; i < paths.size(); i++) {
@@ -111,9 +107,9 @@ final class ResidualBlock {
   private ResidualStream sequential(ResidualStream before, ForwardContext forward) {
     ResidualStream stream = before;
     for (Path path : paths) {
-      Norms.Summed summed = path.norm().apply(stream, normed, compute);
+      Norms.Summed summed = path.norm().apply(stream, compute).shared();
       ResidualStream sum = stream.summed(summed.sum());
-      Tensor out = output(path, summed.cast(), forward);
+      Tensor out = output(path, summed.normed(), forward);
       stream = added(path, sum, summed.normed(), out, forward);
     }
     return stream;

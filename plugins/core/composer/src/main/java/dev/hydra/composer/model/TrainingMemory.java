@@ -142,9 +142,6 @@ public record TrainingMemory(double state, double peak) {
       boolean parallel = spec.topology() == Topology.PARALLEL;
       // Each norm keeps the stream, and gives components their input, which is there once.
       double kept = (parallel ? 1 : slots.size()) * (hidden(MASTER_BYTES) + input);
-      if (readByGates(spec)) { // in the master type, too
-        kept += (parallel ? 1 : slots.size()) * (hidden(MASTER_BYTES) - (sameType() ? input : 0));
-      }
       double again = 0;
       for (int path = 0; path < slots.size(); path++) {
         PathSpec of = spec.paths().get(path);
@@ -160,14 +157,6 @@ public record TrainingMemory(double state, double peak) {
       return step.recompute.covers(index)
           ? new BlockBytes(hidden(MASTER_BYTES), kept + again, gradients)
           : new BlockBytes(kept, again, gradients);
-    }
-
-    private static boolean readByGates(BlockSpec spec) {
-      return spec.paths().stream().anyMatch(path -> path.gate() instanceof GateSpec.Learned);
-    }
-
-    private boolean sameType() {
-      return computeBytes() == MASTER_BYTES;
     }
 
     private double activations(ComponentSlot slot) {

@@ -63,6 +63,14 @@ public abstract class CustomFunction {
   protected abstract void backward(Context context, Gradients gradients);
 
   /**
+   * Says whether {@link #backward} runs even if no gradient arrives, once all that read the outputs
+   * have run; if not, nothing is to be done then.
+   */
+  protected boolean runsWithoutGradients() {
+    return false;
+  }
+
+  /**
    * Computes the outputs and, if recording is on and an input needs a gradient, puts this function
    * into the graph.
    */

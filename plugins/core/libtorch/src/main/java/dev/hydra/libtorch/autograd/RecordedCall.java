@@ -77,7 +77,7 @@ final class RecordedCall {
             function.name() + " can be differentiated once; create_graph is not supported");
       }
       CustomFunction.Gradients exchange = new CustomFunction.Gradients(this, taken);
-      if (exchange.anyArrived()) {
+      if (exchange.anyArrived() || function.runsWithoutGradients()) {
         function.backward(context, exchange);
       }
       for (int i = 0; i < inputs.size(); i++) {

@@ -12,7 +12,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 public final class ColumnSums {
   /** The program; its macro WEIGHT_BF16 says the type of the sums, 0 (float32) unless set. */
   public static final KernelSource SOURCE =
-      KernelSource.of(ColumnSums.class, "primitives.cu", "vectors.cu", "column_sums.cu");
+      KernelSource.of(
+          ColumnSums.class, "primitives.cu", "dependent_launch.cu", "vectors.cu", "column_sums.cu");
 
   private static final int THREADS = 256;
 

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
@@ -25,13 +26,12 @@ final class FusedConv extends CustomFunction {
       KernelSet.of(
           KernelSource.of(FusedConv.class, "document_masks.cu"),
           program("causal_conv.cu"),
-          program("causal_conv_backward.cu"),
+          program("tensor_cores.cu", "causal_conv_backward.cu"),
           ColumnSums.SOURCE);
 
   /** Threads of a block, as the programs say. */
-  private static final int FORWARD_THREADS = 128;
+  private static final int THREADS = 128;
 
-  private static final int BACKWARD_THREADS = 256;
   private static final int MASK_THREADS = 256;
 
   private static final int LEAST_TAPS = 2;
@@ -58,14 +58,11 @@ final class FusedConv extends CustomFunction {
     continued = in.past().isPresent();
   }
 
-  private static KernelSource program(String file) {
+  private static KernelSource program(String... files) {
+    Stream<String> shared =
+        Stream.of("primitives.cu", "dependent_launch.cu", "vectors.cu", "activations.cu");
     return KernelSource.of(
-        FusedConv.class,
-        "primitives.cu",
-        "dependent_launch.cu",
-        "vectors.cu",
-        "activations.cu",
-        file);
+        FusedConv.class, Stream.concat(shared, Stream.of(files)).toArray(String[]::new));
   }
 
   /**
@@ -99,7 +96,7 @@ final class FusedConv extends CustomFunction {
         && taps >= LEAST_TAPS
         && taps <= MOST_TAPS
         && in.x().numel() > 0
-        && ConvStrips.possible(in.x().size(0), in.x().size(1), FORWARD_THREADS);
+        && ConvStrips.possible(in.x().size(0), in.x().size(1), THREADS);
   }
 
   private static Map<String, Integer> macros(ConvInput in, int vector) {
@@ -165,7 +162,7 @@ final class FusedConv extends CustomFunction {
     Tensor y = Tensors.empty(x, Tensors.type(x), Tensors.sizes(x));
     Kernel kernel = kernels.get("causal_conv_forward");
     int taps = (int) fit[WEIGHT].size(2);
-    ConvStrips strips = strips(x, kernel, FORWARD_THREADS, taps - 1);
+    ConvStrips strips = strips(x, kernel, taps - 1);
     @Nullable Tensor past = past(fit);
     kernel.launch(
         strips.grid(),
@@ -197,7 +194,7 @@ final class FusedConv extends CustomFunction {
     Tensor dx = Split.room(x);
     Kernel kernel = kernels.get("causal_conv_backward");
     int taps = (int) weight.size(2);
-    ConvStrips strips = strips(x, kernel, BACKWARD_THREADS, 2 * taps - 2);
+    ConvStrips strips = strips(x, kernel, 2 * taps - 2);
     long ofWeight = x.size(2) * taps;
     long ofBias = biased ? x.size(2) : 0;
     Tensor partials = Tensors.empty(x, ScalarType.Float, strips.grid().y(), ofWeight + ofBias);
@@ -227,9 +224,9 @@ final class FusedConv extends CustomFunction {
     }
   }
 
-  private ConvStrips strips(Tensor x, Kernel kernel, int threads, int halo) {
+  private ConvStrips strips(Tensor x, Kernel kernel, int halo) {
     return ConvStrips.of(
-        x.size(0), x.size(1), x.size(2), vector, threads, kernel.blocksAtOnce(threads), halo);
+        x.size(0), x.size(1), x.size(2), vector, THREADS, kernel.blocksAtOnce(THREADS), halo);
   }
 
   private @Nullable Tensor bias(Tensor[] inputs) {

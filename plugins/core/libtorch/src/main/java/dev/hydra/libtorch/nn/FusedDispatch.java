@@ -65,7 +65,7 @@ record FusedDispatch(Kernels kernels, ScalarType type) {
 
   /** Computes {@link ExpertDispatch#spread}. */
   Tensor spread(Tensor tokens, ExpertDispatch dispatch) {
-    return new Spread(this, dispatch.topK(), dispatch.span())
+    return new Spread(this, dispatch.topK(), dispatch.span(), GradientSum.behind(tokens))
         .apply(tokens, dispatch.order(), dispatch.places())[0];
   }
 
@@ -78,15 +78,16 @@ record FusedDispatch(Kernels kernels, ScalarType type) {
         .apply(inputs.toArray(Tensor[]::new))[0];
   }
 
-  private Tensor sum(
+  /** Writes to tokens [rows / choices, width] the sums of their rows; they may be {@code other}. */
+  private void sum(
       Tensor rows,
       Tensor places,
       @Nullable Tensor weights,
       @Nullable Tensor other,
+      Tensor tokens,
       int choices,
       int span) {
     long count = rows.size(0) / choices;
-    Tensor tokens = Tensors.empty(rows, type, count, rows.size(1));
     launch(
         "expert_combine",
         count,
@@ -99,7 +100,6 @@ record FusedDispatch(Kernels kernels, ScalarType type) {
         (int) rows.size(1),
         choices,
         span);
-    return tokens;
   }
 
   private void launch(String kernel, long rows, @Nullable Object... arguments) {
@@ -116,11 +116,13 @@ record FusedDispatch(Kernels kernels, ScalarType type) {
     private final FusedDispatch fused;
     private final int choices;
     private final int span;
+    private final Optional<GradientSum> shared;
 
-    Spread(FusedDispatch fused, int choices, int span) {
+    Spread(FusedDispatch fused, int choices, int span, Optional<GradientSum> shared) {
       this.fused = fused;
       this.choices = choices;
       this.span = span;
+      this.shared = shared;
     }
 
     @Override
@@ -145,7 +147,10 @@ record FusedDispatch(Kernels kernels, ScalarType type) {
     @Override
     protected void backward(Context context, Gradients gradients) {
       Tensor rows = fit(gradients.of(0));
-      gradients.give(0, fused.sum(rows, context.saved(0), null, null, choices, span));
+      GradientSum.Room dTokens = GradientSum.room(shared, rows, fused.type, gradients.sizes(0));
+      @Nullable Tensor before = dTokens.adds() ? dTokens.tensor() : null;
+      fused.sum(rows, context.saved(0), null, before, dTokens.tensor(), choices, span);
+      dTokens.give(gradients, 0);
     }
   }
 
@@ -171,7 +176,9 @@ record FusedDispatch(Kernels kernels, ScalarType type) {
       Tensor weights = inputs[1].contiguous();
       @Nullable Tensor other = added ? fit(inputs[OTHER]) : null;
       context.save(rows, weights, inputs[2]);
-      return new Tensor[] {fused.sum(rows, inputs[3], weights, other, choices, span)};
+      Tensor tokens = Tensors.empty(rows, fused.type, rows.size(0) / choices, rows.size(1));
+      fused.sum(rows, inputs[3], weights, other, tokens, choices, span);
+      return new Tensor[] {tokens};
     }
 
     @Override

@@ -25,13 +25,11 @@ final class FusedGatedNorm extends RecomputedFunction {
   private static final KernelSet BACKWARD =
       KernelSet.of(program("gated_norm_backward.cu"), ColumnSums.SOURCE);
 
-  /** Floats a thread, threads a multiprocessor and rounds of blocks that were fastest. */
+  /** Floats a thread and threads a multiprocessor that were fastest. */
   private static final int FLOATS = 8;
 
   private static final int FORWARD_THREADS = 1024;
-  private static final int FORWARD_TIMES = 8;
   private static final int BACKWARD_THREADS = 512;
-  private static final int BACKWARD_TIMES = 1;
 
   private static final int X = 0;
   private static final int Z = 1;
@@ -126,7 +124,7 @@ final class FusedGatedNorm extends RecomputedFunction {
     Tensor inverse = Tensors.empty(x, ScalarType.Float, rows, groups);
     Kernel kernel = forward.get("gated_norm_forward");
     kernel.launch(
-        forwardUnits.grid(kernel, rows, groups, FORWARD_TIMES),
+        forwardUnits.grid(kernel, rows, groups),
         strided(x),
         strided(z),
         weight,
@@ -154,7 +152,7 @@ final class FusedGatedNorm extends RecomputedFunction {
     Tensor dx = Split.room(x);
     Tensor dz = Split.room(z);
     Kernel kernel = backward.get("gated_norm_backward");
-    Grid grid = backwardUnits.grid(kernel, rows, groups, BACKWARD_TIMES);
+    Grid grid = backwardUnits.grid(kernel, rows, groups);
     @Nullable Tensor partials =
         context.needsGrad(WEIGHT) ? Tensors.empty(x, ScalarType.Float, grid.x(), channels) : null;
     kernel.launch(

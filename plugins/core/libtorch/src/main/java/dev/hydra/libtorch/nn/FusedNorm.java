@@ -21,21 +21,19 @@ import org.jspecify.annotations.Nullable;
 /**
  * The root mean square norm, of x or of its sum with the residual stream, by CUDA kernels. Its twin
  * is in {@link NormInput}. Backward keeps the sum and one number a unit, and adds on its way what
- * comes back to the sum, and to the norm in either of two types.
+ * comes back to the sum.
  */
 final class FusedNorm extends CustomFunction {
   private static final KernelSet FORWARD = KernelSet.of(program("rms_norm.cu"));
   private static final KernelSet BACKWARD =
       KernelSet.of(program("rms_norm_backward.cu"), ColumnSums.SOURCE);
 
-  /** Floats a thread and threads a multiprocessor that were fastest, and rounds of blocks. */
+  /** Floats a thread and threads a multiprocessor that were fastest. */
   private static final int FORWARD_FLOATS = 8;
 
   private static final int FORWARD_THREADS = 1024;
-  private static final int FORWARD_TIMES = 16;
   private static final int BACKWARD_FLOATS = 16;
   private static final int BACKWARD_THREADS = 512;
-  private static final int BACKWARD_TIMES = 1;
 
   private final Kernels forward;
   private final Kernels backward;
@@ -51,7 +49,6 @@ final class FusedNorm extends CustomFunction {
   private final boolean summed;
   private final boolean streamed;
   private final boolean weighted;
-  private final Optional<ScalarType> copy;
 
   private FusedNorm(
       Kernels forward,
@@ -59,8 +56,7 @@ final class FusedNorm extends CustomFunction {
       NormUnits forwardUnits,
       NormUnits backwardUnits,
       NormInput in,
-      boolean streamed,
-      Optional<ScalarType> copy) {
+      boolean streamed) {
     this.forward = forward;
     this.backward = backward;
     this.forwardUnits = forwardUnits;
@@ -75,7 +71,6 @@ final class FusedNorm extends CustomFunction {
     summed = in.residual().isPresent();
     this.streamed = streamed;
     weighted = in.weight().isPresent();
-    this.copy = copy;
   }
 
   private static KernelSource program(String file) {
@@ -97,20 +92,16 @@ final class FusedNorm extends CustomFunction {
    *     insists on them
    */
   static Optional<FusedNorm> of(NormInput in) {
-    return of(in, false, Optional.empty());
+    return of(in, false);
   }
 
-  /**
-   * Chooses likewise, of what is in the residual stream and goes on there.
-   *
-   * @param copy a second type to write the norm in
-   */
-  static Optional<FusedNorm> ofStream(NormInput in, Optional<ScalarType> copy) {
-    return of(in, true, copy);
+  /** Chooses likewise, of what is in the residual stream and goes on there. */
+  static Optional<FusedNorm> ofStream(NormInput in) {
+    return of(in, true);
   }
 
-  private static Optional<FusedNorm> of(NormInput in, boolean streamed, Optional<ScalarType> copy) {
-    if (!Rows.wanted(in.x()) || !possible(in) || !copy.map(Rows::isKernelType).orElse(true)) {
+  private static Optional<FusedNorm> of(NormInput in, boolean streamed) {
+    if (!Rows.wanted(in.x()) || !possible(in)) {
       return Optional.empty();
     }
     List<Tensor> accessed = new ArrayList<>(List.of(in.x()));
@@ -120,21 +111,15 @@ final class FusedNorm extends CustomFunction {
     NormUnits forwardUnits = NormUnits.of(in.width(), vector, FORWARD_FLOATS, FORWARD_THREADS);
     NormUnits backwardUnits = NormUnits.of(in.width(), vector, BACKWARD_FLOATS, BACKWARD_THREADS);
     return FORWARD
-        .usable(in.x(), macros(in, forwardUnits, copy))
+        .usable(in.x(), macros(in, forwardUnits))
         .flatMap(
             forward ->
                 BACKWARD
-                    .usable(in.x(), macros(in, backwardUnits, copy))
+                    .usable(in.x(), macros(in, backwardUnits))
                     .map(
                         backward ->
                             new FusedNorm(
-                                forward,
-                                backward,
-                                forwardUnits,
-                                backwardUnits,
-                                in,
-                                streamed,
-                                copy)));
+                                forward, backward, forwardUnits, backwardUnits, in, streamed)));
   }
 
   private static boolean possible(NormInput in) {
@@ -145,22 +130,18 @@ final class FusedNorm extends CustomFunction {
         && Rows.possible(in.x(), in.width());
   }
 
-  private static Map<String, Integer> macros(
-      NormInput in, NormUnits units, Optional<ScalarType> copy) {
+  private static Map<String, Integer> macros(NormInput in, NormUnits units) {
     Map<String, Integer> macros = new HashMap<>(units.macros());
     macros.put("ELEMENT_BF16", Rows.bf16(in.type()));
     macros.put("INPUT_BF16", Rows.bf16(Tensors.type(in.x())));
     macros.put("STREAM_BF16", Rows.bf16(Tensors.type(in.residual().orElse(in.x()))));
     macros.put("WEIGHT_BF16", in.weight().map(w -> Rows.bf16(Tensors.type(w))).orElse(0));
     macros.put("RESIDUAL", in.residual().isPresent() ? 1 : 0);
-    macros.put("COPY", copy.isPresent() ? 1 : 0);
-    macros.put("COPY_BF16", copy.map(Rows::bf16).orElse(0));
     return macros;
   }
 
   /**
-   * Computes the norm; before it, of the stream, the sum, which is x if that is added to nothing;
-   * behind it the norm in a second type, if there is one.
+   * Computes the norm; before it, of the stream, the sum, which is x if that is added to nothing.
    *
    * @param in the input that it was chosen for
    */
@@ -182,11 +163,10 @@ final class FusedNorm extends CustomFunction {
     @Nullable Tensor sum =
         residual == null ? null : Tensors.empty(x, Tensors.type(residual), sizes);
     Tensor y = Tensors.empty(x, type, sizes);
-    @Nullable Tensor second = copy.map(other -> Tensors.empty(x, other, sizes)).orElse(null);
     Tensor inverse = Tensors.empty(x, ScalarType.Float, rows, groups);
     Kernel kernel = forward.get("rms_norm_forward");
     kernel.launch(
-        forwardUnits.grid(kernel, rows, groups, FORWARD_TIMES),
+        forwardUnits.grid(kernel, rows, groups),
         strided(x),
         residual,
         Rows.stride(residual),
@@ -197,8 +177,6 @@ final class FusedNorm extends CustomFunction {
         sum,
         channels,
         y,
-        channels,
-        second,
         channels,
         inverse,
         rows,
@@ -213,9 +191,6 @@ final class FusedNorm extends CustomFunction {
       outputs.add(sum == null ? inputs[0] : sum);
     }
     outputs.add(y);
-    if (second != null) {
-      outputs.add(second);
-    }
     return outputs.toArray(Tensor[]::new);
   }
 
@@ -224,20 +199,17 @@ final class FusedNorm extends CustomFunction {
     Tensor sum = Rows.of(context.saved(0));
     @Nullable Tensor weight = weighted ? context.saved(2) : null;
     int ofNorm = streamed ? 1 : 0;
-    @Nullable Tensor after = streamed ? arrived(gradients, 0) : null;
-    @Nullable Tensor second = copy.isPresent() ? arrived(gradients, ofNorm + 1) : null;
-    @Nullable Tensor dy =
-        copy.isPresent()
-            ? arrived(gradients, ofNorm)
-            : Rows.fit(backwardUnits.vector(), gradients.of(ofNorm));
+    @Nullable Tensor after =
+        streamed && gradients.arrived(0) ? Rows.fit(backwardUnits.vector(), gradients.of(0)) : null;
+    Tensor dy = Rows.fit(backwardUnits.vector(), gradients.of(ofNorm));
     long rows = sum.size(0);
     long channels = sum.size(1);
-    long[] sizes = Tensors.sizes(gradients.of(firstArrived(gradients)));
+    long[] sizes = gradients.sizes(0);
     Tensor dSum = Split.room(sum);
     boolean apart = inputType != Tensors.type(sum);
     @Nullable Tensor dx = apart ? Tensors.empty(sum, inputType, sizes) : null;
     Kernel kernel = backward.get("rms_norm_backward");
-    Grid grid = backwardUnits.grid(kernel, rows, groups, BACKWARD_TIMES);
+    Grid grid = backwardUnits.grid(kernel, rows, groups);
     int weightIndex = summed ? 2 : 1;
     @Nullable Tensor partials =
         weight == null || !context.needsGrad(weightIndex)
@@ -245,10 +217,7 @@ final class FusedNorm extends CustomFunction {
             : Tensors.empty(sum, ScalarType.Float, grid.x(), channels);
     kernel.launch(
         grid,
-        dy,
-        Rows.stride(dy),
-        second,
-        Rows.stride(second),
+        strided(dy),
         strided(sum),
         context.saved(1),
         after,
@@ -271,20 +240,5 @@ final class FusedNorm extends CustomFunction {
       Tensor perWeight = own ? partials : partials.view(-1, width);
       gradients.give(weightIndex, ColumnSums.of(backward, perWeight, Tensors.type(weight)));
     }
-  }
-
-  /** The gradient of an output in rows fit for the kernel; null if none arrived. */
-  private @Nullable Tensor arrived(Gradients gradients, int output) {
-    return gradients.arrived(output)
-        ? Rows.fit(backwardUnits.vector(), gradients.of(output))
-        : null;
-  }
-
-  private static int firstArrived(Gradients gradients) {
-    int output = 0;
-    while (!gradients.arrived(output)) {
-      output++;
-    }
-    return output;
   }
 }

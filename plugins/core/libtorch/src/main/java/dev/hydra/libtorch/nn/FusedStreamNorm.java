@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The residual stream plus what one or two gates let through, and its root mean square norm, by one
  * CUDA kernel each way. Backward keeps the sum, the addends and one number a row, and adds on its
- * way what comes back to the sum, and to the norm in either of two types.
+ * way what comes back to the sum.
  */
 final class FusedStreamNorm extends CustomFunction {
   /** The most addends that it takes. */
@@ -31,14 +31,12 @@ final class FusedStreamNorm extends CustomFunction {
   private static final KernelSet BACKWARD =
       KernelSet.of(program("stream_norm_backward.cu"), ColumnSums.SOURCE);
 
-  /** Floats a thread and threads a multiprocessor, and rounds of blocks, see {@link FusedNorm}. */
+  /** Floats a thread and threads a multiprocessor, see {@link FusedNorm}. */
   private static final int FORWARD_FLOATS = 8;
 
   private static final int FORWARD_THREADS = 1024;
-  private static final int FORWARD_TIMES = 16;
   private static final int BACKWARD_FLOATS = 16;
   private static final int BACKWARD_THREADS = 512;
-  private static final int BACKWARD_TIMES = 1;
 
   private static final int STREAM = 0;
   private static final int WEIGHT = 1;
@@ -55,7 +53,6 @@ final class FusedStreamNorm extends CustomFunction {
   private final float epsilon;
   private final int width;
   private final ScalarType type;
-  private final Optional<ScalarType> copy;
 
   private FusedStreamNorm(
       Kernels forward,
@@ -65,8 +62,7 @@ final class FusedStreamNorm extends CustomFunction {
       List<GatedAddend> addends,
       double epsilon,
       int width,
-      ScalarType type,
-      Optional<ScalarType> copy) {
+      ScalarType type) {
     this.forward = forward;
     this.backward = backward;
     this.forwardUnits = forwardUnits;
@@ -78,7 +74,6 @@ final class FusedStreamNorm extends CustomFunction {
     this.epsilon = (float) epsilon;
     this.width = width;
     this.type = type;
-    this.copy = copy;
   }
 
   private static KernelSource program(String file) {
@@ -92,22 +87,16 @@ final class FusedStreamNorm extends CustomFunction {
   }
 
   /**
-   * Computes sum, norm and, if it is another type, the norm in the second one, if the inputs are on
-   * a CUDA device, of the types and within the limits of the kernels, and they are to be used
-   * there; else nothing.
+   * Computes sum and norm if the inputs are on a CUDA device, of the types and within the limits of
+   * the kernels, and they are to be used there; else nothing.
    *
    * @param stream [..., width]
    * @param addends one or two, of one type
    * @param weight float32 [width]
    */
   static Optional<Tensor[]> compute(
-      Tensor stream,
-      List<GatedAddend> addends,
-      Tensor weight,
-      double epsilon,
-      ScalarType type,
-      Optional<ScalarType> copy) {
-    if (!possible(stream, addends, weight, type, copy)) {
+      Tensor stream, List<GatedAddend> addends, Tensor weight, double epsilon, ScalarType type) {
+    if (!possible(stream, addends, weight, type)) {
       return Optional.empty();
     }
     int width = (int) weight.size(0);
@@ -116,7 +105,7 @@ final class FusedStreamNorm extends CustomFunction {
     int vector = VectorSize.of(type, width, accessed);
     NormUnits forwardUnits = NormUnits.of(width, vector, FORWARD_FLOATS, FORWARD_THREADS);
     NormUnits backwardUnits = NormUnits.of(width, vector, BACKWARD_FLOATS, BACKWARD_THREADS);
-    Map<String, Integer> types = types(stream, addends, type, copy);
+    Map<String, Integer> types = types(stream, addends, type);
     List<Tensor> inputs = new ArrayList<>(List.of(stream, weight));
     addends.forEach(each -> inputs.addAll(List.of(each.y(), each.gate())));
     return FORWARD
@@ -135,17 +124,12 @@ final class FusedStreamNorm extends CustomFunction {
                                 addends,
                                 epsilon,
                                 width,
-                                type,
-                                copy)))
+                                type)))
         .map(fused -> fused.apply(inputs.toArray(Tensor[]::new)));
   }
 
   private static boolean possible(
-      Tensor stream,
-      List<GatedAddend> addends,
-      Tensor weight,
-      ScalarType type,
-      Optional<ScalarType> copy) {
+      Tensor stream, List<GatedAddend> addends, Tensor weight, ScalarType type) {
     ScalarType first = addends.isEmpty() ? type : Tensors.type(addends.get(0).y());
     return Rows.wanted(stream)
         && !addends.isEmpty()
@@ -153,7 +137,6 @@ final class FusedStreamNorm extends CustomFunction {
         && Rows.isKernelType(Tensors.type(stream))
         && Tensors.type(weight) == ScalarType.Float
         && Rows.isKernelType(type)
-        && copy.map(Rows::isKernelType).orElse(true)
         && Rows.isKernelType(first)
         && addends.stream().allMatch(each -> Tensors.type(each.y()) == first)
         && addends.stream().allMatch(each -> Tensors.type(each.gate()) == ScalarType.Float)
@@ -162,14 +145,12 @@ final class FusedStreamNorm extends CustomFunction {
   }
 
   private static Map<String, Integer> types(
-      Tensor stream, List<GatedAddend> addends, ScalarType type, Optional<ScalarType> copy) {
+      Tensor stream, List<GatedAddend> addends, ScalarType type) {
     Map<String, Integer> macros = new HashMap<>();
     macros.put("ADDENDS", addends.size());
     macros.put("ELEMENT_BF16", Rows.bf16(type));
     macros.put("INPUT_BF16", Rows.bf16(Tensors.type(addends.get(0).y())));
     macros.put("STREAM_BF16", Rows.bf16(Tensors.type(stream)));
-    macros.put("COPY", copy.isPresent() ? 1 : 0);
-    macros.put("COPY_BF16", copy.map(Rows::bf16).orElse(0));
     return macros;
   }
 
@@ -197,7 +178,6 @@ final class FusedStreamNorm extends CustomFunction {
     long[] sizes = Tensors.sizes(inputs[STREAM]);
     Tensor sum = Tensors.empty(stream, Tensors.type(stream), sizes);
     Tensor y = Tensors.empty(stream, type, sizes);
-    @Nullable Tensor second = copy.map(other -> Tensors.empty(stream, other, sizes)).orElse(null);
     Tensor inverse = Tensors.empty(stream, ScalarType.Float, rows);
     context.save(sum, inverse, weight);
     List<@Nullable Object> arguments = new ArrayList<>(List.of(strided(stream)));
@@ -214,13 +194,12 @@ final class FusedStreamNorm extends CustomFunction {
     arguments.add(epsilon);
     arguments.add(sum);
     arguments.add(y);
-    arguments.add(second);
     arguments.add(inverse);
     arguments.add(rows);
     arguments.add(width);
     Kernel kernel = forward.get("stream_norm_forward");
-    kernel.launch(forwardUnits.grid(kernel, rows, 1, FORWARD_TIMES), arguments.toArray());
-    return second == null ? new Tensor[] {sum, y} : new Tensor[] {sum, y, second};
+    kernel.launch(forwardUnits.grid(kernel, rows, 1), arguments.toArray());
+    return new Tensor[] {sum, y};
   }
 
   @Override
@@ -231,18 +210,15 @@ final class FusedStreamNorm extends CustomFunction {
     long rows = sum.numel() / width;
     @Nullable Tensor after = arrived(gradients, 0);
     @Nullable Tensor dy = arrived(gradients, 1);
-    @Nullable Tensor second = copy.isPresent() ? arrived(gradients, 2) : null;
     Tensor dSum = Tensors.empty(sum, Tensors.type(sum), sizes);
     Kernel kernel = backward.get("stream_norm_backward");
-    Grid grid = backwardUnits.grid(kernel, rows, 1, BACKWARD_TIMES);
+    Grid grid = backwardUnits.grid(kernel, rows, 1);
     int gates = (width + APART - 1) / APART * APART;
     int pitch = gates + APART * scales.length;
     Tensor partials = Tensors.empty(sum, ScalarType.Float, grid.x(), pitch);
     List<@Nullable Object> arguments = new ArrayList<>();
     arguments.add(dy);
     arguments.add(Rows.stride(dy));
-    arguments.add(second);
-    arguments.add(Rows.stride(second));
     arguments.add(sum);
     arguments.add(context.saved(1));
     arguments.add(after);

@@ -37,12 +37,10 @@ public final class FusedTokenGate extends CustomFunction {
               "token_gate.cu"),
           ColumnSums.SOURCE);
 
-  /** Floats a thread and threads a multiprocessor, and rounds of blocks. */
+  /** Floats a thread and threads a multiprocessor. */
   private static final int FLOATS = 8;
 
   private static final int THREADS = 1024;
-  private static final int FORWARD_TIMES = 16;
-  private static final int BACKWARD_TIMES = 1;
 
   private static final int X = 0;
   private static final int WEIGHT = 1;
@@ -59,6 +57,7 @@ public final class FusedTokenGate extends CustomFunction {
   private final int width;
   private final boolean summed;
   private final List<GatedAddend> before;
+  private final Optional<GradientSum> shared;
 
   /**
    * What is let through.
@@ -74,13 +73,15 @@ public final class FusedTokenGate extends CustomFunction {
       double scale,
       int width,
       boolean summed,
-      List<GatedAddend> before) {
+      List<GatedAddend> before,
+      Optional<GradientSum> shared) {
     this.kernels = kernels;
     this.units = units;
     this.scale = (float) scale;
     this.width = width;
     this.summed = summed;
     this.before = before;
+    this.shared = shared;
   }
 
   /**
@@ -140,7 +141,14 @@ public final class FusedTokenGate extends CustomFunction {
         .usable(x, macros)
         .map(
             kernels ->
-                new FusedTokenGate(kernels, units, scale, (int) width, stream != null, before))
+                new FusedTokenGate(
+                    kernels,
+                    units,
+                    scale,
+                    (int) width,
+                    stream != null,
+                    before,
+                    GradientSum.behind(x)))
         .map(fused -> fused.apply(inputs.toArray(Tensor[]::new)))
         .map(outputs -> new Gated(outputs[0], outputs[1].detach()));
   }
@@ -187,7 +195,7 @@ public final class FusedTokenGate extends CustomFunction {
       arguments.add(some ? (float) before.get(i).scale() : 0f);
     }
     arguments.addAll(List.of(out, gates, rows, width));
-    kernel.launch(units.grid(kernel, rows, 1, FORWARD_TIMES), arguments.toArray());
+    kernel.launch(units.grid(kernel, rows, 1), arguments.toArray());
     context.save(x, weight, value, gates);
     return new Tensor[] {out, gates};
   }
@@ -201,10 +209,10 @@ public final class FusedTokenGate extends CustomFunction {
     Tensor value = context.saved(2);
     long rows = x.size(0);
     long[] sizes = Tensors.sizes(arrived);
-    Tensor dx = Tensors.empty(x, Tensors.type(x), sizes);
+    GradientSum.Room dx = GradientSum.room(shared, x);
     Tensor dValue = Tensors.empty(x, Tensors.type(value), sizes);
     Kernel kernel = kernels.get("token_gate_backward");
-    Grid grid = units.grid(kernel, rows, 1, BACKWARD_TIMES);
+    Grid grid = units.grid(kernel, rows, 1);
     Tensor partials = Tensors.empty(x, ScalarType.Float, grid.x(), width + units.vector());
     kernel.launch(
         grid,
@@ -214,12 +222,13 @@ public final class FusedTokenGate extends CustomFunction {
         strided(value),
         scale,
         context.saved(3),
-        dx,
+        dx.tensor(),
+        dx.adds() ? 1 : 0,
         dValue,
         partials,
         rows,
         width);
-    gradients.give(X, dx);
+    dx.give(gradients, X);
     gradients.give(VALUE, dValue);
     Tensor sums = ColumnSums.of(kernels, partials, Tensors.type(weight));
     gradients.give(WEIGHT, sums.narrow(0, 0, width).view(1, -1));

@@ -55,7 +55,8 @@ public record Linear(Tensor weight, Optional<Tensor> bias) {
 
   /**
    * Applies maps to the same x: a few rows by one kernel; with a gradient of x on CUDA, so that
-   * their products add it up.
+   * their products add it up, to that of others who read x where it is shared ({@link
+   * GradientSum}).
    */
   public static Tensor[] applyAll(Tensor x, Linear... maps) {
     if (SharedInput.pays(x, maps)) {
@@ -67,6 +68,9 @@ public record Linear(Tensor weight, Optional<Tensor> bias) {
   }
 
   private Tensor applyPlain(Tensor x) {
+    if (SharedInput.pays(x, this)) {
+      return SharedInput.applyAll(x, this)[0];
+    }
     return bias.isPresent() ? Tensors.linear(x, weight, bias.get()) : Tensors.linear(x, weight);
   }
 

@@ -57,19 +57,17 @@ record NormUnits(int vector, int lanes, int items, int units, int resident) {
   }
 
   /**
-   * Lays out a grid: blocks along rows, groups across.
-   *
-   * @param times as many times the blocks that run at once, evened out so that all have as many
-   *     rows
+   * Lays out a grid: blocks along rows, groups across. There are at most as many as run at once, so
+   * that each has its next row on its way, evened out so that all have as many rows.
    */
-  Grid grid(Kernel kernel, long rows, long groups, int times) {
-    return grid(kernel.blocksAtOnce(threads()), rows, groups, times);
+  Grid grid(Kernel kernel, long rows, long groups) {
+    return grid(kernel.blocksAtOnce(threads()), rows, groups);
   }
 
   /** The same for a device that runs so many blocks at once. */
-  Grid grid(long atOnce, long rows, long groups, int times) {
+  Grid grid(long atOnce, long rows, long groups) {
     long all = Grid.count(rows, units);
-    long most = Math.min(all, Math.max(1, times * atOnce / groups));
+    long most = Math.min(all, Math.max(1, atOnce / groups));
     return new Grid(Grid.count(all, Grid.count(all, most)), groups, 1, threads());
   }
 }

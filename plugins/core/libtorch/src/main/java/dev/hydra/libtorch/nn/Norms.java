@@ -18,10 +18,13 @@ public final class Norms {
    *
    * @param sum in the type of the residual stream
    * @param normed in the type that was asked for
-   * @param cast the norm in the second type that was asked for; the same tensor if that is the
-   *     first
    */
-  public record Summed(Tensor sum, Tensor normed, Tensor cast) {}
+  public record Summed(Tensor sum, Tensor normed) {
+    /** Returns it with a norm whose readers add their gradients up, see {@link GradientSum}. */
+    public Summed shared() {
+      return new Summed(sum, GradientSum.of(normed));
+    }
+  }
 
   /**
    * Normalises every group of as many channels as there are weights.
@@ -72,15 +75,9 @@ public final class Norms {
    * @param weight [width]
    * @param epsilon added to the mean square
    * @param type of the norm; computed in the wider of it and that of the stream
-   * @param second the type that the norm is given in, too
    */
   public static Summed rmsOfStream(
-      Tensor stream,
-      Optional<Tensor> addend,
-      Tensor weight,
-      double epsilon,
-      ScalarType type,
-      ScalarType second) {
+      Tensor stream, Optional<Tensor> addend, Tensor weight, double epsilon, ScalarType type) {
     NormInput in =
         new NormInput(
             addend.orElse(stream),
@@ -90,15 +87,13 @@ public final class Norms {
             1,
             epsilon,
             type);
-    Optional<ScalarType> copy = type == second ? Optional.empty() : Optional.of(second);
-    Optional<FusedNorm> fused = FusedNorm.ofStream(in, copy);
+    Optional<FusedNorm> fused = FusedNorm.ofStream(in);
     if (fused.isPresent()) {
       Tensor[] found = fused.get().compute(in);
-      return new Summed(found[0], found[1], found[found.length - 1]);
+      return new Summed(found[0], found[1]);
     }
     Tensor sum = in.plainSum();
-    Tensor normed = in.plainNorm(sum);
-    return new Summed(sum, normed, Tensors.cast(normed, second));
+    return new Summed(sum, in.plainNorm(sum));
   }
 
   /**
@@ -109,15 +104,9 @@ public final class Norms {
    *     before
    */
   public static Optional<Summed> rmsOfGated(
-      Tensor stream,
-      List<GatedAddend> addends,
-      Tensor weight,
-      double epsilon,
-      ScalarType type,
-      ScalarType second) {
-    Optional<ScalarType> copy = type == second ? Optional.empty() : Optional.of(second);
-    return FusedStreamNorm.compute(stream, addends, weight, epsilon, type, copy)
-        .map(found -> new Summed(found[0], found[1], found[found.length - 1]));
+      Tensor stream, List<GatedAddend> addends, Tensor weight, double epsilon, ScalarType type) {
+    return FusedStreamNorm.compute(stream, addends, weight, epsilon, type)
+        .map(found -> new Summed(found[0], found[1]));
   }
 
   /** Computes the norm of what is added to nothing. */

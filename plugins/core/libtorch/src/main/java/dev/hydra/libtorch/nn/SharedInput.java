@@ -3,23 +3,26 @@ package dev.hydra.libtorch.nn;
 import dev.hydra.libtorch.autograd.CustomFunction;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
+import java.util.Optional;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Linear maps of the same x without bias. In backward each product adds its gradient of x to that
- * of the ones before: LibTorch's autograd would write them apart and add them in passes of their
- * own, with a rounding each.
+ * Linear maps of the same x without bias, or one of an x that others read, too. In backward each
+ * product adds its gradient of x to that of the ones before: LibTorch's autograd would write them
+ * apart and add them in passes of their own, with a rounding each.
  */
 final class SharedInput extends CustomFunction {
-  private static final SharedInput INSTANCE = new SharedInput();
+  private final Optional<GradientSum> shared;
 
-  private SharedInput() {}
+  private SharedInput(Optional<GradientSum> shared) {
+    this.shared = shared;
+  }
 
   /** Says whether these maps should be computed so: on CUDA, with a gradient of x. */
   static boolean pays(Tensor x, Linear... maps) {
-    return maps.length > 1
+    return (maps.length > 1 || GradientSum.behind(x).isPresent())
         && x.is_cuda()
         && GradMode.is_enabled()
         && x.requires_grad()
@@ -31,7 +34,7 @@ final class SharedInput extends CustomFunction {
     Tensor[] all = new Tensor[maps.length + 1];
     all[0] = x;
     Arrays.setAll(all, i -> i == 0 ? x : maps[i - 1].weight());
-    return INSTANCE.apply(all);
+    return new SharedInput(GradientSum.behind(x)).apply(all);
   }
 
   @Override
@@ -44,29 +47,32 @@ final class SharedInput extends CustomFunction {
 
   @Override
   protected void backward(Context context, Gradients gradients) {
-    Tensor rows = rows(context.saved(0));
-    Tensor sum = null;
+    Tensor x = context.saved(0);
+    Tensor rows = rows(x);
     for (int i = 1; i < gradients.count(); i++) {
-      if (!gradients.arrived(i - 1)) {
-        continue;
-      }
-      Tensor arrived = rows(gradients.of(i - 1));
-      if (context.needsGrad(i)) {
-        gradients.give(i, arrived.t().mm(rows));
-      }
-      if (context.needsGrad(0)) {
-        Tensor weight = context.saved(i);
-        sum = sum == null ? arrived.mm(weight) : added(sum, arrived, weight);
+      if (gradients.arrived(i - 1) && context.needsGrad(i)) {
+        gradients.give(i, rows(gradients.of(i - 1)).t().mm(rows));
       }
     }
-    if (sum != null) {
-      gradients.give(0, sum.view(gradients.sizes(0)));
+    if (context.needsGrad(0)) {
+      GradientSum.Room room = GradientSum.room(shared, x);
+      Tensor sum = rows(room.tensor());
+      boolean adds = room.adds();
+      for (int i = 1; i < gradients.count(); i++) {
+        if (gradients.arrived(i - 1)) {
+          multiply(rows(gradients.of(i - 1)), context.saved(i), sum, adds);
+          adds = true;
+        }
+      }
+      room.give(gradients, 0);
     }
   }
 
-  private static Tensor added(Tensor sum, Tensor arrived, Tensor weight) {
-    try (Scalar one = new Scalar(1.0)) {
-      return sum.addmm_(arrived, weight, one, one);
+  /** Writes a product, or adds it to what is there. */
+  private static void multiply(Tensor arrived, Tensor weight, Tensor to, boolean adds) {
+    try (Scalar before = new Scalar(adds ? 1.0 : 0.0);
+        Scalar one = new Scalar(1.0)) {
+      to.addmm_(arrived, weight, before, one);
     }
   }
 

@@ -110,7 +110,7 @@ final class TrainingTrials {
   }
 
   private static Norms.Summed summed(Tensor stream, Optional<Tensor> addend, Tensor weight) {
-    return Norms.rmsOfStream(stream, addend, weight, EPSILON, ScalarType.Float, ScalarType.Float);
+    return Norms.rmsOfStream(stream, addend, weight, EPSILON, ScalarType.Float);
   }
 
   private static Tensor both(Norms.Summed summed) {
@@ -123,7 +123,7 @@ final class TrainingTrials {
         List.of(
             new GatedAddend(in[1], numbers(in[2], 0, 1), 0.5),
             new GatedAddend(in[1].flip(1), numbers(in[2], 1, 1), 2));
-    return Norms.rmsOfGated(in[0], addends, weight, EPSILON, ScalarType.Float, ScalarType.Float)
+    return Norms.rmsOfGated(in[0], addends, weight, EPSILON, ScalarType.Float)
         .orElseGet(
             () -> {
               Tensor sum = in[0];

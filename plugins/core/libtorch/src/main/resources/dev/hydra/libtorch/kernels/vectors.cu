@@ -2,7 +2,7 @@
 // a thread reads and writes. Arithmetic is float32 throughout.
 //
 // Chosen by the host when it compiles, each 0 or 1: ELEMENT_BF16, WEIGHT_BF16, STREAM_BF16,
-// INPUT_BF16, COPY_BF16.
+// INPUT_BF16.
 
 struct bf16 {
   unsigned short bits;
@@ -29,14 +29,10 @@ struct Choose<1> {
 #ifndef INPUT_BF16
 #define INPUT_BF16 ELEMENT_BF16
 #endif
-#ifndef COPY_BF16
-#define COPY_BF16 ELEMENT_BF16
-#endif
 typedef Choose<ELEMENT_BF16>::type Element;  // activations and their gradients
 typedef Choose<WEIGHT_BF16>::type Weight;    // weights and their gradients
 typedef Choose<STREAM_BF16>::type Stream;    // the residual stream and its gradient
 typedef Choose<INPUT_BF16>::type Input;      // inputs of another type than what is made of them
-typedef Choose<COPY_BF16>::type Copy;        // results that are written in a second type
 
 __device__ __forceinline__ float to_float(float x) { return x; }
 __device__ __forceinline__ float to_float(bf16 x) { return __uint_as_float((unsigned)x.bits << 16); }

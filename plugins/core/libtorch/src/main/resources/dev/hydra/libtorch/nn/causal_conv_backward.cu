@@ -9,29 +9,34 @@
 // shared memory (a block is THREADS / 32 strips), and a row of `partials` a block is left for
 // column_sums: [gridDim.y][channels * TAPS, then channels if BIAS], dweight as [channels, TAPS].
 //
-// Options and grid as in causal_conv.cu, with its own THREADS.
+// Options and grid as in causal_conv.cu. Needs sm_80 or later, as copies of vectors do.
 
-#define THREADS 256                 // FusedConv launches so many
-#define RESIDENT 2                  // blocks a multiprocessor, which caps registers
-#define STEPS (DOCUMENTS ? 2 : 4)   // inputs in flight; with documents there are no registers for more
+#define THREADS 128   // FusedConv launches so many
+#define RESIDENT 4    // blocks a multiprocessor, which caps registers
+#define STEPS 4       // tokens that are fetched together
 #define WARPS (THREADS / 32)
 #define SUMS (TAPS + BIAS)
 
-struct Inputs {
-  Vector<Element, VECTOR> x, dy;
-  int meets;
-};
+typedef Vector<Element, VECTOR> Packed;
 
-// Beyond the last token dy is zero, so that nothing flows back from there.
-__device__ __forceinline__ Inputs inputs_at(
-    const Element* x, long long x_row, const Element* dy, long long dy_row,
-    const unsigned char* meets, int t, int time) {
-  Inputs in;
-  bool inside = t < time;
-  in.x = inside ? load<VECTOR>(x + t * x_row) : zeros<Element, VECTOR>();
-  in.dy = inside ? load<VECTOR>(dy + t * dy_row) : zeros<Element, VECTOR>();
-  in.meets = DOCUMENTS && inside ? meets[t] : 0;
-  return in;
+// Fetched tokens, computed with or on their way: a ring in shared memory, which takes no registers.
+// A thread reads what it has fetched itself, so there are no barriers.
+constexpr int BURSTS = sizeof(Packed) > 8 ? 2 : 4;
+
+extern "C" __device__ const int causal_conv_backward_bytes =
+    BURSTS * STEPS * 2 * THREADS * sizeof(Packed);
+
+// Starts a copy of a vector, or of zeros. Less than 4 bytes are copied at once.
+__device__ __forceinline__ void copy_vector(Packed* to, const Element* from, bool some) {
+  constexpr int BYTES = sizeof(Packed);
+  if constexpr (BYTES < 4) {
+    *to = some ? load<VECTOR>(from) : zeros<Element, VECTOR>();
+  } else {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(
+                     (unsigned)__cvta_generic_to_shared(to)),
+                 "l"(from), "n"(BYTES), "r"(some ? BYTES : 0)
+                 : "memory");
+  }
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) causal_conv_backward(
@@ -91,19 +96,34 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) causal_conv_back
     }
 
     int last = end + TAPS - 1;
-    Inputs ahead[STEPS];
-#pragma unroll
-    for (int i = 0; i < STEPS; i++)
-      ahead[i] = inputs_at(x, x_row, dy, dy_row, meets, start + i, time);
-
-    for (int first = start; first < last; first += STEPS) {
-      Inputs inputs[STEPS];
+    Packed(*ring)[STEPS][2][THREADS] = reinterpret_cast<Packed(*)[STEPS][2][THREADS]>(SHARED);
+    // Beyond the last token dy is zero, so that nothing flows back from there.
+    auto fetch = [&](int burst, int first) {
 #pragma unroll
       for (int i = 0; i < STEPS; i++) {
-        inputs[i] = ahead[i];
-        if (first + STEPS < last)
-          ahead[i] = inputs_at(x, x_row, dy, dy_row, meets, first + STEPS + i, time);
+        int t = first + i;
+        bool some = t < time && t < last;
+        copy_vector(&ring[burst][i][0][threadIdx.x], some ? x + t * x_row : x, some);
+        copy_vector(&ring[burst][i][1][threadIdx.x], some ? dy + t * dy_row : dy, some);
       }
+      copies_commit();
+    };
+#pragma unroll
+    for (int b = 0; b + 1 < BURSTS; b++) fetch(b, start + b * STEPS);
+
+    int burst = 0;
+    for (int first = start; first < last; first += STEPS) {
+      fetch(burst == 0 ? BURSTS - 1 : burst - 1, first + (BURSTS - 1) * STEPS);
+      copies_wait<BURSTS - 1>();
+      Packed inputs[STEPS][2];
+      int masks[STEPS];
+#pragma unroll
+      for (int i = 0; i < STEPS; i++) {
+        inputs[i][0] = ring[burst][i][0][threadIdx.x];
+        inputs[i][1] = ring[burst][i][1][threadIdx.x];
+        masks[i] = DOCUMENTS && first + i < time ? meets[first + i] : 0;
+      }
+      burst = burst + 1 == BURSTS ? 0 : burst + 1;
 #pragma unroll
       for (int i = 0; i < STEPS; i++) {
         int t = first + i;
@@ -117,9 +137,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) causal_conv_back
             }
           }
           float d[VECTOR];
-          inputs[i].x.unpack(window[0]);
-          inputs[i].dy.unpack(d);
-          int same = inputs[i].meets;
+          inputs[i][0].unpack(window[0]);
+          inputs[i][1].unpack(d);
+          int same = masks[i];
           float seen[VECTOR];
 #pragma unroll
           for (int v = 0; v < VECTOR; v++) seen[v] = offset[v];

@@ -7,10 +7,13 @@
 
 constexpr int SUMMERS = 256;
 
+extern "C" __device__ const int column_sums_waits = 1;
+
 extern "C" __global__ void __launch_bounds__(SUMMERS) column_sums(
-    const float* __restrict__ partials, int rows, long long columns, int across,
+    const float* partials, int rows, long long columns, int across,
     Weight* __restrict__ out) {
   __shared__ float parts[SUMMERS];
+  wait_for_prerequisites();
   int lane = threadIdx.x % across, part = threadIdx.x / across, count = SUMMERS / across;
   long long column = (long long)blockIdx.x * across + lane;
   float sum = 0.f;

@@ -1,7 +1,6 @@
 // y = h / rms(h) * weight (or a fixed factor where there are no weights) with h = x + residual, per
 // row and group of channels; h is stored too, rounded to its type, and the norm is of what is stored, so that backward sees
-// the same. Without RESIDUAL h is x and is not stored. With COPY y is written in a second type, too,
-// rounded from what it is in the first. Kept for backward: 1 / rms, one a unit.
+// the same. Without RESIDUAL h is x and is not stored. Kept for backward: 1 / rms, one a unit.
 //
 // A unit is one group of one row: LANES threads hold ITEMS vectors of VECTOR channels each. A block
 // takes rows gridDim.x * UNITS apart; the weights stay in registers, and the next row is on its way
@@ -9,11 +8,10 @@
 //
 // Options: VECTOR, LANES, ITEMS (LANES * ITEMS * VECTOR >= width), THREADS (a multiple of LANES and
 // of 32), RESIDENT (blocks a multiprocessor, which caps registers), RESIDUAL, STREAM_BF16 (type of
-// residual and h; without RESIDUAL unused), INPUT_BF16 (type of x), ELEMENT_BF16 (type of y), COPY,
-// COPY_BF16 (the second type of y).
+// residual and h; without RESIDUAL unused), INPUT_BF16 (type of x), ELEMENT_BF16 (type of y).
 // Grid: (any number of blocks up to ceil(rows / UNITS), groups).
 //
-// Group g of row r begins at x + r * x_row + g * width, likewise y, copy, residual and h; its weights
+// Group g of row r begins at x + r * x_row + g * width, likewise y, residual and h; its weights
 // begin at weight + g * weight_group (width: own ones; 0: shared, as by the heads of a q/k norm).
 
 struct Row {
@@ -29,7 +27,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) rms_norm_forward
     const Input* x, long long x_row, const Stream* residual, long long residual_row,
     const Weight* weight, long long weight_group,
     float factor, float epsilon, Stream* __restrict__ h, long long h_row,
-    Element* __restrict__ y, long long y_row, Copy* __restrict__ copy, long long copy_row,
+    Element* __restrict__ y, long long y_row,
     float* __restrict__ rstd, long long rows, int groups, int width) {
   __shared__ float slots[2][WARPS];
   int lane = threadIdx.x % LANES, group = blockIdx.y, turn = 0;
@@ -49,9 +47,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) rms_norm_forward
   long long base = (long long)group * width;
   x += base;
   y += base;
-#if COPY
-  copy += base;
-#endif
 #if RESIDUAL
   residual += base;
   h += base;
@@ -101,11 +96,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) rms_norm_forward
 #pragma unroll
           for (int v = 0; v < VECTOR; v++) values[i][v] *= inverse * scale[i][v];
           store(y + row * y_row + columns[i], values[i]);
-#if COPY
-#pragma unroll
-          for (int v = 0; v < VECTOR; v++) values[i][v] = rounded<Element>(values[i][v]);
-          store(copy + row * copy_row + columns[i], values[i]);
-#endif
         }
       }
     }

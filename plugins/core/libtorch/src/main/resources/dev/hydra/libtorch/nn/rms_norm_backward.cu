@@ -4,8 +4,6 @@
 // is x + residual, dh is the gradient of both: it is written as `dh` in the stream's type and as
 // `dx` in the type of x, each unless null (one of them is enough where the types agree).
 //
-// With COPY dy is the sum of dy and dcopy, the gradient of y in its second type; each may be null.
-//
 // dweight: a block leaves its sum over its rows in partials[blockIdx.x][groups * width] (null if
 // there is no weight to learn); column_sums adds them up. Where the groups share one weight
 // (weight_group 0) the host calls column_sums with gridDim.x * groups rows of width columns.
@@ -14,26 +12,12 @@
 
 struct Row {
   Vector<Element, VECTOR> dy[ITEMS];
-#if COPY
-  Vector<Copy, VECTOR> dcopy[ITEMS];
-#endif
   Vector<Stream, VECTOR> h[ITEMS];
   float inverse;
-
-  __device__ __forceinline__ void gradient(int i, float (&to)[VECTOR]) const {
-    dy[i].unpack(to);
-#if COPY
-    float more[VECTOR];
-    dcopy[i].unpack(more);
-#pragma unroll
-    for (int v = 0; v < VECTOR; v++) to[v] += more[v];
-#endif
-  }
 };
 
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) rms_norm_backward(
-    const Element* __restrict__ dy, long long dy_row, const Copy* __restrict__ dcopy,
-    long long dcopy_row, const Stream* __restrict__ h, long long h_row,
+    const Element* __restrict__ dy, long long dy_row, const Stream* __restrict__ h, long long h_row,
     const float* __restrict__ rstd, const Stream* __restrict__ dh_after, long long dh_after_row,
     const Weight* __restrict__ weight, long long weight_group, float factor,
     Stream* __restrict__ dh, long long dh_row, Input* __restrict__ dx, long long dx_row,
@@ -54,8 +38,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) rms_norm_backwar
       load_floats<VECTOR>(weight + group * weight_group + columns[i], scale[i]);
   }
   long long base = (long long)group * width;
-  if (dy) dy += base;
-  if (dcopy) dcopy += base;
+  dy += base;
   h += base;
   if (dh_after) dh_after += base;
   if (dh) dh += base;
@@ -67,12 +50,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) rms_norm_backwar
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {
       bool some = row < rows && columns[i] < width;
-      fetched.dy[i] = some && (!COPY || dy) ? load<VECTOR>(dy + row * dy_row + columns[i])
-                                            : zeros<Element, VECTOR>();
-#if COPY
-      fetched.dcopy[i] = some && dcopy ? load<VECTOR>(dcopy + row * dcopy_row + columns[i])
-                                       : zeros<Copy, VECTOR>();
-#endif
+      fetched.dy[i] = some ? load<VECTOR>(dy + row * dy_row + columns[i]) : zeros<Element, VECTOR>();
       fetched.h[i] = some ? load<VECTOR>(h + row * h_row + columns[i]) : zeros<Stream, VECTOR>();
     }
     return fetched;
@@ -96,7 +74,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) rms_norm_backwar
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {
       float d[VECTOR], n[VECTOR];
-      now.gradient(i, d);
+      now.dy[i].unpack(d);
       now.h[i].unpack(n);
 #pragma unroll
       for (int v = 0; v < VECTOR; v++) {
@@ -112,7 +90,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) rms_norm_backwar
       for (int i = 0; i < ITEMS; i++) {
         if (columns[i] < width) {
           float d[VECTOR], n[VECTOR], result[VECTOR];
-          now.gradient(i, d);
+          now.dy[i].unpack(d);
           now.h[i].unpack(n);
           after[i].unpack(result);
 #pragma unroll

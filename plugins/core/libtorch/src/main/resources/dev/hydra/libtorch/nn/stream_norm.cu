@@ -3,15 +3,14 @@
 //
 //   h = stream + scale_1 gate_1 y_1 (+ scale_2 gate_2 y_2),   y = h / rms(h) * weight
 //
-// h is stored too, rounded to its type after each addition, and the norm is of what is stored. With
-// COPY y is written in a second type, too, rounded from what it is in the first. Kept for backward:
-// 1 / rms, one a row.
+// h is stored too, rounded to its type after each addition, and the norm is of what is stored. Kept
+// for backward: 1 / rms, one a row.
 //
 // A unit is a row: LANES threads hold ITEMS vectors of VECTOR channels each; a block takes rows
 // gridDim.x * UNITS apart, and the next row is on its way while this one is reduced.
 //
 // Options: those of reductions.cu, VECTOR, ITEMS, RESIDENT, ADDENDS (1 or 2), STREAM_BF16 (stream,
-// h), INPUT_BF16 (y_1, y_2), ELEMENT_BF16 (y), COPY, COPY_BF16 (the second type of y), WEIGHT_BF16.
+// h), INPUT_BF16 (y_1, y_2), ELEMENT_BF16 (y), WEIGHT_BF16.
 // Grid: any number of blocks up to ceil(rows / UNITS). What is written is contiguous.
 
 struct Row {
@@ -25,9 +24,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) stream_norm_forw
     const Stream* stream, long long stream_row, const Input* first, long long first_row,
     const float* first_gate, float first_scale, const Input* second, long long second_row,
     const float* second_gate, float second_scale, const Weight* weight, float epsilon,
-    Stream* __restrict__ h,
-    Element* __restrict__ y, Copy* __restrict__ copy, float* __restrict__ rstd, long long rows,
-    int width) {
+    Stream* __restrict__ h, Element* __restrict__ y, float* __restrict__ rstd, long long rows, int width) {
   __shared__ float slots[2][WARPS];
   int lane = threadIdx.x % LANES, turn = 0;
   if (threadIdx.x == 0) {
@@ -99,11 +96,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) stream_norm_forw
 #pragma unroll
           for (int v = 0; v < VECTOR; v++) values[i][v] *= inverse * scale[i][v];
           store(y + row * width + columns[i], values[i]);
-#if COPY
-#pragma unroll
-          for (int v = 0; v < VECTOR; v++) values[i][v] = rounded<Element>(values[i][v]);
-          store(copy + row * width + columns[i], values[i]);
-#endif
         }
       }
     }

@@ -1,9 +1,9 @@
-// The gradients of stream_norm.cu, with n = h / rms(h), w = weight and g = dy (+ dcopy):
+// The gradients of stream_norm.cu, with n = h / rms(h) and w = weight:
 //
-//   dh = (g * w - n * mean(g * w * n)) / rms(h) + dh_after,   dweight = sum over rows of g * n
+//   dh = (dy * w - n * mean(dy * w * n)) / rms(h) + dh_after,   dweight = sum over rows of dy * n
 //   dy_i = scale_i gate_i dh,   dgate_i = scale_i * the sum over all elements of dh * y_i
 //
-// dh is the gradient of the stream, dh_after what came back to h from later layers. dy, dcopy and
+// dh is the gradient of the stream, dh_after what came back to h from later layers. dy and
 // dh_after may each be null. A block leaves its sums in partials[blockIdx.x][pitch]: those of dweight
 // first, and those of the gates in the last 4 * ADDENDS places, four apart; column_sums adds them up.
 //
@@ -11,21 +11,8 @@
 
 struct Row {
   Vector<Element, VECTOR> dy[ITEMS];
-#if COPY
-  Vector<Copy, VECTOR> dcopy[ITEMS];
-#endif
   Vector<Stream, VECTOR> h[ITEMS];
   float inverse;
-
-  __device__ __forceinline__ void gradient(int i, float (&to)[VECTOR]) const {
-    dy[i].unpack(to);
-#if COPY
-    float more[VECTOR];
-    dcopy[i].unpack(more);
-#pragma unroll
-    for (int v = 0; v < VECTOR; v++) to[v] += more[v];
-#endif
-  }
 };
 
 // An addend and its gradient.
@@ -65,8 +52,7 @@ struct Addend {
 };
 
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) stream_norm_backward(
-    const Element* __restrict__ dy, long long dy_row, const Copy* __restrict__ dcopy,
-    long long dcopy_row, const Stream* __restrict__ h, const float* __restrict__ rstd,
+    const Element* __restrict__ dy, long long dy_row, const Stream* __restrict__ h, const float* __restrict__ rstd,
     const Stream* __restrict__ dh_after, long long dh_after_row, const Weight* __restrict__ weight,
     const Input* first, long long first_row, const float* __restrict__ first_gate,
     float first_scale, const Input* second, long long second_row,
@@ -97,10 +83,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) stream_norm_back
       bool some = row < rows && columns[i] < width;
       fetched.dy[i] = some && dy ? load<VECTOR>(dy + row * dy_row + columns[i])
                                  : zeros<Element, VECTOR>();
-#if COPY
-      fetched.dcopy[i] = some && dcopy ? load<VECTOR>(dcopy + row * dcopy_row + columns[i])
-                                       : zeros<Copy, VECTOR>();
-#endif
       fetched.h[i] = some ? load<VECTOR>(h + row * width + columns[i]) : zeros<Stream, VECTOR>();
     }
     return fetched;
@@ -123,7 +105,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) stream_norm_back
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {
       float d[VECTOR], n[VECTOR];
-      now.gradient(i, d);
+      now.dy[i].unpack(d);
       now.h[i].unpack(n);
 #pragma unroll
       for (int v = 0; v < VECTOR; v++) {
@@ -139,7 +121,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) stream_norm_back
       for (int i = 0; i < ITEMS; i++) {
         if (columns[i] < width) {
           float d[VECTOR], n[VECTOR], result[VECTOR];
-          now.gradient(i, d);
+          now.dy[i].unpack(d);
           now.h[i].unpack(n);
           after[i].unpack(result);
 #pragma unroll

@@ -1,6 +1,6 @@
 // out = scale * g * value with one gate a row, g = sigmoid(w . x + b); with `base`, base + that.
 // Kept for backward: g. Gradients, with p = scale * (dout . value) * g * (1 - g):
-//   dvalue = scale * g * dout,   dx = p * w,   dw = sum over rows of p * x,   db = sum of p
+//   dvalue = scale * g * dout,   dx (+)= p * w,   dw = sum over rows of p * x,   db = sum of p
 // (that of base is dout itself). With ADDENDS, of which there are no gradients here, base is
 //   base + scale_1 gate_1 y_1 (+ scale_2 gate_2 y_2),
 // rounded to its type after each addition, where gate_1 and gate_2 are single numbers. A block leaves its sums over its rows in partials[blockIdx.x]
@@ -109,7 +109,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) token_gate_backw
     const Stream* __restrict__ dout, long long dout_row, const Input* __restrict__ x,
     long long x_row, const Weight* __restrict__ weight, const Element* __restrict__ value,
     long long value_row, float scale, const float* __restrict__ gates, Input* __restrict__ dx,
-    Element* __restrict__ dvalue, float* __restrict__ partials, long long rows, int width) {
+    int adds, Element* __restrict__ dvalue, float* __restrict__ partials, long long rows, int width) {
   __shared__ float slots[2][WARPS];
   __shared__ float biases[UNITS];
   int lane = threadIdx.x % LANES, turn = 0;
@@ -149,14 +149,18 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) token_gate_backw
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {
       int column = (i * LANES + lane) * VECTOR;
+      bool some = row < rows && column < width;
       float values[VECTOR], d[VECTOR];
+#pragma unroll
+      for (int v = 0; v < VECTOR; v++) d[v] = 0.f;
+      if (adds && some) load_floats<VECTOR>(dx + row * width + column, d);
       in[i].unpack(values);
 #pragma unroll
       for (int v = 0; v < VECTOR; v++) {
         sums[i][v] += p * values[v];
-        d[v] = p * w[i][v];
+        d[v] += p * w[i][v];
       }
-      if (row < rows && column < width) store(dx + row * width + column, d);
+      if (some) store(dx + row * width + column, d);
     }
   }
   float* left = partials + (long long)blockIdx.x * (width + VECTOR);

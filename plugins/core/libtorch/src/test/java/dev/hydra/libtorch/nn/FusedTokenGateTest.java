@@ -41,7 +41,9 @@ class FusedTokenGateTest {
   }
 
   private static Tensor gate(Map<String, Tensor> in) {
-    return Tensors.linear(in.get("x"), in.get("the weight"), in.get("the bias")).sigmoid();
+    Tensor weight = in.get("the weight");
+    Tensor x = Tensors.cast(in.get("x"), Tensors.type(weight));
+    return Tensors.linear(x, weight, in.get("the bias")).sigmoid();
   }
 
   @ParameterizedTest
@@ -74,10 +76,10 @@ class FusedTokenGateTest {
   @ParameterizedTest
   @CsvSource({"1, 1, 0, 1", "7, 33, 0, 0.5", "5, 64, 3, 1", "3000, 768, 0, 1", "1024, 2048, 8, 2"})
   void addsToTheStream(int rows, int width, int before, double scale) {
-    // x, the stream and the gate's weights are kept in float32 beside bfloat16.
+    // The stream and the gate's weights are kept in float32 beside bfloat16.
     Twins twins =
         twins(rows, width, before)
-            .weight("x", random.values(2, rows, width))
+            .element("x", random.values(2, rows, width))
             .weight("the stream", random.values(2, rows, width));
     for (ScalarType type : new ScalarType[] {ScalarType.Float, ScalarType.BFloat16}) {
       twins.check(
@@ -110,7 +112,7 @@ class FusedTokenGateTest {
   @CsvSource({"1, 1, 1", "7, 33, 2", "5, 64, 1", "3000, 384, 2", "1024, 2048, 2", "40, 384, 3"})
   void otherGatesAreAddedFirstWithTheSameBits(int rows, int width, int others) {
     for (ScalarType type : new ScalarType[] {ScalarType.Float, ScalarType.BFloat16}) {
-      Tensor x = values(ScalarType.Float, 2, rows, width);
+      Tensor x = values(type, 2, rows, width);
       Tensor weight = values(ScalarType.Float, 1, width);
       Tensor bias = values(ScalarType.Float, 1);
       Tensor value = values(type, 2, rows, width);

@@ -37,9 +37,9 @@ class NormUnitsTest {
   @Test
   void blocksHaveAsManyRowsEach() {
     NormUnits units = NormUnits.of(2048, 8, 8, 1024);
-    assertEquals(new Grid(2048, 1, 1, 256), units.grid(132 * 4, 16_384, 1, 4));
-    assertEquals(new Grid(3, 1, 1, 256), units.grid(528, 3, 1, 16));
-    assertEquals(new Grid(1, 700, 1, 256), units.grid(528, 50, 700, 1));
+    assertEquals(new Grid(2048, 1, 1, 256), units.grid(132 * 4 * 4, 16_384, 1));
+    assertEquals(new Grid(3, 1, 1, 256), units.grid(528, 3, 1));
+    assertEquals(new Grid(1, 700, 1, 256), units.grid(528, 50, 700));
   }
 
   /** It is compiled with the macros of the operator that it serves, which replace such names. */

@@ -100,6 +100,7 @@ class SharedInputTest {
     Linear map = new Linear(Samples.leaf(weights[0], cuda, ScalarType.BFloat16), Optional.empty());
     assertTrue(SharedInput.pays(leaf, map, map));
     assertFalse(SharedInput.pays(leaf, map), "one map has nothing to share");
+    assertTrue(SharedInput.pays(GradientSum.of(leaf), map), "others may read it");
     try (Grad off = Grad.off()) {
       assertFalse(SharedInput.pays(leaf, map, map));
     }

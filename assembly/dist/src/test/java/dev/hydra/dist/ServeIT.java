@@ -5,9 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.jr.ob.JSON;
-import java.io.File;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -16,9 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
@@ -42,9 +38,12 @@ class ServeIT {
       trainer { steps = 3, batch-size = 2, evaluation { windows = 4 } }
       """;
 
-  /** The official client of OpenAI, and what it asks. */
-  private static final Path CLIENT =
-      Path.of("../../plugins/tools/serve/src/test/openai").toAbsolutePath().normalize();
+  /** What the official client of OpenAI asks. */
+  private static final NodeScript CLIENT =
+      new NodeScript(
+          Path.of("../../plugins/tools/serve/src/test/openai/check.mjs")
+              .toAbsolutePath()
+              .normalize());
 
   private static final long LIMIT_SECONDS = 120;
 
@@ -74,10 +73,7 @@ class ServeIT {
 
   /** Says whether the client and what runs it are there: {@code .ci/run} brings them. */
   static boolean clientInstalled() {
-    String path = Optional.ofNullable(System.getenv("PATH")).orElse("");
-    return Files.exists(CLIENT.resolve("node_modules/openai"))
-        && Stream.of(path.split(File.pathSeparator))
-            .anyMatch(each -> Files.isExecutable(Path.of(each, "node")));
+    return CLIENT.has("openai");
   }
 
   @Test
@@ -88,33 +84,14 @@ class ServeIT {
     Hydra serving = hydra("serve");
     Process server =
         serving.start("serve", "--model", "run", "--template", "chat.jinja", "--port", "0");
-    Path said = folder.resolve("client.txt");
     try {
-      ProcessBuilder builder =
-          new ProcessBuilder("node", CLIENT.resolve("check.mjs").toString())
-              .redirectErrorStream(true)
-              .redirectOutput(said.toFile());
-      builder.environment().put("BASE", address(serving, server) + "/v1");
-      builder.environment().remove("KEY");
-      Process client = builder.start();
-      boolean ended = client.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS);
-      client.destroyForcibly().waitFor();
-      assertTrue(ended, () -> "the client goes on: " + read(said));
-      assertEquals(0, client.exitValue(), () -> read(said));
-      assertThat(read(said)).endsWith("7 passed, 0 failed\n");
+      String said = CLIENT.passes(folder, Map.of("BASE", address(serving, server) + "/v1"));
+      assertThat(said).endsWith("7 passed, 0 failed\n");
     } finally {
       server.destroy();
       assertTrue(server.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS));
     }
     assertThat(serving.err()).isEmpty();
-  }
-
-  private static String read(Path file) {
-    try {
-      return Files.readString(file);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 
   @Test

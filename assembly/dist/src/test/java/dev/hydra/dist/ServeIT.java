@@ -12,9 +12,13 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
@@ -143,6 +147,51 @@ class ServeIT {
     }
     assertEquals(143, server.exitValue());
     assertThat(serving.err()).isEmpty();
+  }
+
+  /** Each reads the model and writes nothing there; what is written has one process. */
+  @Test
+  void serversShareAModelButNotAFolderToSwap() throws Exception {
+    Map<Path, String> before = files("run");
+    Hydra first = hydra("first");
+    Hydra second = hydra("second");
+    Process one = first.start("serve", "--model", "run", "--swap-dir", "live", "--port", "0");
+    Process other = second.start("serve", "--model", "run", "--port", "0");
+    try {
+      Map<String, Object> request =
+          Map.of("prompt", "one two", "max_tokens", 5, "temperature", 0, "return_token_ids", true);
+      List<Object> said = new ArrayList<>();
+      for (String address : List.of(address(first, one), address(second, other))) {
+        HttpResponse<String> answer = post(address, "/v1/completions", request);
+        assertEquals(200, answer.statusCode(), answer.body());
+        said.add(JSON.std.mapFrom(answer.body()).get("choices"));
+      }
+      assertEquals(said.get(0), said.get(1));
+      Hydra.Result third =
+          hydra("third").run("serve", "--model", "run", "--swap-dir", "live", "--port", "0");
+      assertEquals(1, third.exitCode(), third.toString());
+      assertThat(third.out()).isEmpty();
+      assertThat(third.err())
+          .singleElement(InstanceOfAssertFactories.STRING)
+          .contains("another process is using live");
+      assertEquals(before, files("run"));
+    } finally {
+      one.destroy();
+      other.destroy();
+      assertTrue(one.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS));
+      assertTrue(other.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS));
+    }
+  }
+
+  /** The files below a folder, with what is in them. */
+  private Map<Path, String> files(String name) throws Exception {
+    Map<Path, String> all = new TreeMap<>();
+    try (Stream<Path> below = Files.walk(folder.resolve(name))) {
+      for (Path file : below.filter(Files::isRegularFile).toList()) {
+        all.put(file, Hashes.sha256(file) + " " + Files.getLastModifiedTime(file));
+      }
+    }
+    return all;
   }
 
   /** Where a server says that it listens. */

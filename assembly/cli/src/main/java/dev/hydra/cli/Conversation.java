@@ -109,9 +109,21 @@ final class Conversation {
     Speaking speaking = new Speaking(tokenizer, sink);
     try {
       int[] prompt = tokenizer.encode(template.render(messages, List.of(), true));
-      int room = Math.min(maxTokens, Math.max(1, engine.limits().context() - prompt.length));
+      int room = engine.limits().context() - prompt.length;
+      if (room < 1) {
+        throw new IllegalArgumentException(
+            "the conversation would have "
+                + prompt.length
+                + " tokens, and --max-context is "
+                + engine.limits().context()
+                + ", so there is no room for an answer; /undo or /clear makes some");
+      }
       Request request =
-          new Request(prompt, room, sampling.withSeed(sampling.seed() + turn), model.endTokens());
+          new Request(
+              prompt,
+              Math.min(maxTokens, room),
+              sampling.withSeed(sampling.seed() + turn),
+              model.endTokens());
       session = engine.open(request, speaking);
       turn++;
       String answer = speaking.said.get();

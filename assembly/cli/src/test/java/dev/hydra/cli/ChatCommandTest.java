@@ -79,6 +79,16 @@ class ChatCommandTest {
   }
 
   @Test
+  void aConversationThatIsTooLongIsToldWhatMakesRoom() throws IOException {
+    Object[] chat = {"chat", run, "--template", template, "--max-context", 20, "-n", 6};
+    String input = "hello\nthere\n/clear\nhello\n";
+    var outcome = withInput(input, () -> run(with(chat, "--temperature", 0)));
+    outcome.refused(1, " tokens, and --max-context is 20, so there is no room for an answer");
+    String answer = withInput("hello\n", () -> run(with(chat, "--temperature", 0)).done().out());
+    assertThat(outcome.out()).isEqualTo(answer + answer);
+  }
+
+  @Test
   void aTemplateIsNeeded() throws IOException {
     run("chat", run).refused(2, "this model has no chat template; name one with --template");
     Path malformed = Files.writeString(folder.resolve("malformed.jinja"), "{% for");

@@ -271,6 +271,9 @@ class TrainedModelTest {
     run("serve", "--model", run, "--model", run).refused(2, "two models are named run");
     run("serve", "--model", run, "--max-sessions", "0").refused(2, "--max-sessions");
     run("serve", "--model", folder.resolve("nothing")).refused(2, "there is no folder");
+    run("serve", "--model", "name=").refused(2, "the name of the model's folder is empty");
+    run("serve", "--model", run, "--port", "0", "--swap-dir", run.resolve("config.conf"))
+        .refused(2, "--swap-dir names a folder, but");
   }
 
   @Test

@@ -35,7 +35,9 @@ public record StateSpec(
 
   /**
    * How a size grows: by an entry at the first token after {@code after} tokens and at every {@code
-   * every}-th from there, up to {@code limit} entries.
+   * every}-th from there, up to {@code limit} entries. From there on new ones take the place of old
+   * ones; until then an entry stays as it was written, so that the text can be taken back by
+   * cutting off the newest.
    *
    * @param after tokens without an entry, at least 0
    * @param every tokens for each entry, at least 1

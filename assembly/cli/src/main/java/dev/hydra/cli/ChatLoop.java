@@ -4,15 +4,20 @@ import dev.hydra.chat.ChatTemplateException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
 
 /** Reads lines, answers them, and carries out commands that begin with a slash. */
 final class ChatLoop {
   /** The commands, for those who complete them. */
-  static final List<String> COMMANDS = List.of("/help", "/system", "/clear", "/quit");
+  static final List<String> COMMANDS =
+      List.of("/help", "/retry", "/undo", "/system", "/clear", "/quit");
 
   private static final String HELP =
       """
       /help           this
+      /retry          has the last message answered again
+      /undo           takes the last message and its answer back
       /system TEXT    says what the model is to be, and begins anew
       /clear          begins anew
       /quit           ends; so does the end of the input
@@ -39,7 +44,8 @@ final class ChatLoop {
         continue;
       }
       if (!line.startsWith("/")) {
-        say(line);
+        String message = line;
+        answer(sink -> Optional.of(conversation.say(message, sink)));
       } else if (!command(line.strip())) {
         break;
       }
@@ -47,15 +53,20 @@ final class ChatLoop {
     return !failed;
   }
 
-  private void say(String line) {
+  /** What makes an answer, unless there is nothing to answer. */
+  private interface Answering {
+    Optional<String> answer(Consumer<String> sink) throws InterruptedException;
+  }
+
+  private void answer(Answering answering) {
     try {
-      conversation.say(
-          line,
-          piece -> {
-            out.print(piece);
-            out.flush();
-          });
-      out.println();
+      Optional<String> answer =
+          answering.answer(
+              piece -> {
+                out.print(piece);
+                out.flush();
+              });
+      answer.ifPresentOrElse(said -> out.println(), this::nothingSaid);
     } catch (ChatTemplateException e) {
       refused("the chat template: " + e.getMessage());
     } catch (IllegalArgumentException e) {
@@ -70,11 +81,20 @@ final class ChatLoop {
     err.println("hydra: " + problem);
   }
 
+  private void nothingSaid() {
+    err.println("nothing has been said that could be taken back");
+  }
+
   /** Carries out a command; returns whether to go on. */
   private boolean command(String line) {
     String[] words = line.split("\\s+", 2);
     switch (words[0]) {
       case "/help" -> out.println(HELP);
+      case "/retry" -> answer(conversation::retry);
+      case "/undo" ->
+          conversation
+              .undo()
+              .ifPresentOrElse(said -> err.println("taken back: " + said), this::nothingSaid);
       case "/clear" -> conversation.clear();
       case "/system" -> conversation.system(words.length > 1 ? words[1] : null);
       case "/quit", "/exit" -> {

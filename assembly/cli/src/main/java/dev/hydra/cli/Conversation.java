@@ -13,6 +13,7 @@ import dev.hydra.inference.TokenScore;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Consumer;
@@ -103,26 +104,75 @@ final class Conversation {
    * @throws dev.hydra.chat.ChatTemplateException if the template refuses it
    */
   String say(String text, Consumer<String> sink) throws InterruptedException {
+    int said = messages.size();
     messages.add(message("user", text));
     Speaking speaking = new Speaking(tokenizer, sink);
     try {
       int[] prompt = tokenizer.encode(template.render(messages, List.of(), true));
-      int room = Math.min(maxTokens, Math.max(1, engine.limits().context() - prompt.length));
+      int room = engine.limits().context() - prompt.length;
+      if (room < 1) {
+        throw new IllegalArgumentException(
+            "the conversation would have "
+                + prompt.length
+                + " tokens, and --max-context is "
+                + engine.limits().context()
+                + ", so there is no room for an answer; /undo or /clear makes some");
+      }
       Request request =
-          new Request(prompt, room, sampling.withSeed(sampling.seed() + turn), model.endTokens());
+          new Request(
+              prompt,
+              Math.min(maxTokens, room),
+              sampling.withSeed(sampling.seed() + turn),
+              model.endTokens());
       session = engine.open(request, speaking);
       turn++;
       String answer = speaking.said.get();
       messages.add(message("assistant", answer));
       return answer;
     } catch (ExecutionException e) {
-      messages.remove(messages.size() - 1);
       throw e.getCause() instanceof RuntimeException cause ? cause : new IllegalStateException(e);
-    } catch (RuntimeException e) {
-      messages.remove(messages.size() - 1);
-      throw e;
     } finally {
       session = null;
+      if (messages.size() == said + 1) {
+        messages.remove(said); // it was not answered
+      }
+    }
+  }
+
+  /**
+   * Takes the last exchange back, as if nothing of it had been said. The model goes on from a state
+   * that the engine kept.
+   *
+   * @return what the person had said; empty if there is nothing to take back
+   */
+  Optional<String> undo() {
+    int last = messages.size() - 2;
+    if (last < 0) {
+      return Optional.empty();
+    }
+    String said = messages.get(last).get("content");
+    messages.subList(last, last + 2).clear();
+    return Optional.ofNullable(said);
+  }
+
+  /**
+   * Takes the last exchange back, says the same again and hears another answer, as {@link #say}
+   * does. If there is none, the exchange stays.
+   *
+   * @return empty if nothing has been said
+   */
+  Optional<String> retry(Consumer<String> sink) throws InterruptedException {
+    List<Map<String, String>> before = List.copyOf(messages);
+    Optional<String> said = undo();
+    if (said.isEmpty()) {
+      return said;
+    }
+    try {
+      return Optional.of(say(said.get(), sink));
+    } finally {
+      if (messages.size() < before.size()) {
+        messages.addAll(before.subList(messages.size(), before.size())); // no other answer came
+      }
     }
   }
 

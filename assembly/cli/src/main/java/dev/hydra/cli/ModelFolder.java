@@ -63,6 +63,9 @@ final class ModelFolder {
 
   /** The checkpoint that a folder means. */
   static Checkpoint checkpoint(Path folder) throws IOException {
+    if (folder.toString().isEmpty()) {
+      throw new UsageException("the name of the model's folder is empty");
+    }
     if (!Files.isDirectory(folder)) {
       throw new UsageException(
           Files.exists(folder) ? folder + " is not a folder" : "there is no folder " + folder);

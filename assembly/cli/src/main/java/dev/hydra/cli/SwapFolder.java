@@ -2,11 +2,13 @@ package dev.hydra.cli;
 
 import com.typesafe.config.Config;
 import dev.hydra.cli.common.Terminal;
+import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.cli.swap.SwappableModel;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.swap.Swapper;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.function.Function;
@@ -34,6 +36,9 @@ final class SwapFolder {
       throws IOException {
     if (folder == null) {
       return null;
+    }
+    if (Files.exists(folder) && !Files.isDirectory(folder)) {
+      throw new UsageException("--swap-dir names a folder, but " + folder + " is none");
     }
     Terminal screen = spec.commandLine().getErr()::println;
     return new SwappableModel(folder, model, config, plugins, screen);

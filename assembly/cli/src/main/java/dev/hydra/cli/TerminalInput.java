@@ -9,6 +9,7 @@ import org.jline.reader.LineReader;
 import org.jline.reader.LineReaderBuilder;
 import org.jline.reader.UserInterruptException;
 import org.jline.reader.impl.completer.StringsCompleter;
+import org.jline.terminal.Size;
 import org.jline.terminal.Terminal;
 import org.jline.terminal.TerminalBuilder;
 import org.jspecify.annotations.Nullable;
@@ -19,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class TerminalInput implements ChatInput {
   private static final String PROMPT = "> ";
+  private static final int USUAL_ROWS = 24;
 
   // JLine logs that a terminal is not one; nothing is to be done about it.
   private static final Logger JLINE = Logger.getLogger("org.jline");
@@ -28,6 +30,9 @@ final class TerminalInput implements ChatInput {
 
   TerminalInput(Terminal terminal) {
     this.terminal = terminal;
+    if (terminal.getWidth() == 0) { // one that does not say, as in a container: nothing would show
+      terminal.setSize(new Size(TerminalWidth.USUAL, USUAL_ROWS));
+    }
     reader =
         LineReaderBuilder.builder()
             .terminal(terminal)

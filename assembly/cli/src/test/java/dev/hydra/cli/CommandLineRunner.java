@@ -4,9 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.cli.plugins.FixedPlugins;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.io.Writer;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import picocli.CommandLine;
 
@@ -27,6 +31,23 @@ public final class CommandLineRunner {
       assertThat(code).as(toString()).isEqualTo(expected);
       assertThat(err).contains(message).doesNotContain("Where it happened", "\tat ");
       return this;
+    }
+  }
+
+  /** What is run with a standard input of its own. */
+  @FunctionalInterface
+  interface Action<T> {
+    T run() throws IOException;
+  }
+
+  /** Runs an action that finds a text on standard input. */
+  static <T> T withInput(String text, Action<T> action) throws IOException {
+    InputStream before = System.in;
+    System.setIn(new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)));
+    try {
+      return action.run();
+    } finally {
+      System.setIn(before);
     }
   }
 

@@ -1,14 +1,12 @@
 package dev.hydra.cli;
 
 import static dev.hydra.cli.CommandLineRunner.run;
+import static dev.hydra.cli.CommandLineRunner.withInput;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.jr.ob.JSON;
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -266,30 +264,6 @@ class TrainedModelTest {
   }
 
   @Test
-  void chatsWithLinesOfStandardInput() throws IOException {
-    Path template =
-        Files.writeString(
-            folder.resolve("chat.jinja"),
-            "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}");
-    Object[] chat = {
-      "chat", run, "--template", template, "-n", "6", "--temperature", "0", "--system", "be"
-    };
-    String answer =
-        run("generate", "--model", run, "-p", "<system>be<user>one", "-n", "6", "--temperature", 0)
-            .done()
-            .out();
-    var one = withInput("one\n", () -> run(chat).done());
-    assertThat(one.out()).isEqualTo(answer);
-    var more = withInput("\none\n/nothing\n/clear\none\n/quit\nlost\n", () -> run(chat).done());
-    assertThat(more.out()).isEqualTo(answer + answer);
-    assertThat(more.err()).contains("there is no command /nothing; /help lists them");
-    run("chat", run).refused(2, "this model has no chat template; name one with --template");
-    Path malformed = Files.writeString(folder.resolve("malformed.jinja"), "{% for");
-    run("chat", run, "--template", malformed)
-        .refused(2, malformed + " cannot be read: a tag is not closed by %}");
-  }
-
-  @Test
   void serveRefusesWhatCannotBe() {
     run("serve", "--model", run, "--port", "70000").refused(2, "--port is 70000");
     run("serve", "--model", run, "--host", "0.0.0.0", "--port", "0")
@@ -297,6 +271,9 @@ class TrainedModelTest {
     run("serve", "--model", run, "--model", run).refused(2, "two models are named run");
     run("serve", "--model", run, "--max-sessions", "0").refused(2, "--max-sessions");
     run("serve", "--model", folder.resolve("nothing")).refused(2, "there is no folder");
+    run("serve", "--model", "name=").refused(2, "the name of the model's folder is empty");
+    run("serve", "--model", run, "--port", "0", "--swap-dir", run.resolve("config.conf"))
+        .refused(2, "--swap-dir names a folder, but");
   }
 
   @Test
@@ -317,21 +294,6 @@ class TrainedModelTest {
       throws IOException {
     Object[] generate = {"generate", "--model", run, "-n", "5", "--json", option, value};
     return withInput(input, () -> json(generate));
-  }
-
-  @FunctionalInterface
-  private interface Action<T> {
-    T run() throws IOException;
-  }
-
-  private static <T> T withInput(String text, Action<T> action) throws IOException {
-    InputStream before = System.in;
-    System.setIn(new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)));
-    try {
-      return action.run();
-    } finally {
-      System.setIn(before);
-    }
   }
 
   @Test

@@ -5,20 +5,20 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.jr.ob.JSON;
-import java.io.File;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
@@ -42,9 +42,12 @@ class ServeIT {
       trainer { steps = 3, batch-size = 2, evaluation { windows = 4 } }
       """;
 
-  /** The official client of OpenAI, and what it asks. */
-  private static final Path CLIENT =
-      Path.of("../../plugins/tools/serve/src/test/openai").toAbsolutePath().normalize();
+  /** What the official client of OpenAI asks. */
+  private static final NodeScript CLIENT =
+      new NodeScript(
+          Path.of("../../plugins/tools/serve/src/test/openai/check.mjs")
+              .toAbsolutePath()
+              .normalize());
 
   private static final long LIMIT_SECONDS = 120;
 
@@ -74,10 +77,7 @@ class ServeIT {
 
   /** Says whether the client and what runs it are there: {@code .ci/run} brings them. */
   static boolean clientInstalled() {
-    String path = Optional.ofNullable(System.getenv("PATH")).orElse("");
-    return Files.exists(CLIENT.resolve("node_modules/openai"))
-        && Stream.of(path.split(File.pathSeparator))
-            .anyMatch(each -> Files.isExecutable(Path.of(each, "node")));
+    return CLIENT.has("openai");
   }
 
   @Test
@@ -88,33 +88,14 @@ class ServeIT {
     Hydra serving = hydra("serve");
     Process server =
         serving.start("serve", "--model", "run", "--template", "chat.jinja", "--port", "0");
-    Path said = folder.resolve("client.txt");
     try {
-      ProcessBuilder builder =
-          new ProcessBuilder("node", CLIENT.resolve("check.mjs").toString())
-              .redirectErrorStream(true)
-              .redirectOutput(said.toFile());
-      builder.environment().put("BASE", address(serving, server) + "/v1");
-      builder.environment().remove("KEY");
-      Process client = builder.start();
-      boolean ended = client.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS);
-      client.destroyForcibly().waitFor();
-      assertTrue(ended, () -> "the client goes on: " + read(said));
-      assertEquals(0, client.exitValue(), () -> read(said));
-      assertThat(read(said)).endsWith("7 passed, 0 failed\n");
+      String said = CLIENT.passes(folder, Map.of("BASE", address(serving, server) + "/v1"));
+      assertThat(said).endsWith("7 passed, 0 failed\n");
     } finally {
       server.destroy();
       assertTrue(server.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS));
     }
     assertThat(serving.err()).isEmpty();
-  }
-
-  private static String read(Path file) {
-    try {
-      return Files.readString(file);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 
   @Test
@@ -166,6 +147,51 @@ class ServeIT {
     }
     assertEquals(143, server.exitValue());
     assertThat(serving.err()).isEmpty();
+  }
+
+  /** Each reads the model and writes nothing there; what is written has one process. */
+  @Test
+  void serversShareAModelButNotAFolderToSwap() throws Exception {
+    Map<Path, String> before = files("run");
+    Hydra first = hydra("first");
+    Hydra second = hydra("second");
+    Process one = first.start("serve", "--model", "run", "--swap-dir", "live", "--port", "0");
+    Process other = second.start("serve", "--model", "run", "--port", "0");
+    try {
+      Map<String, Object> request =
+          Map.of("prompt", "one two", "max_tokens", 5, "temperature", 0, "return_token_ids", true);
+      List<Object> said = new ArrayList<>();
+      for (String address : List.of(address(first, one), address(second, other))) {
+        HttpResponse<String> answer = post(address, "/v1/completions", request);
+        assertEquals(200, answer.statusCode(), answer.body());
+        said.add(JSON.std.mapFrom(answer.body()).get("choices"));
+      }
+      assertEquals(said.get(0), said.get(1));
+      Hydra.Result third =
+          hydra("third").run("serve", "--model", "run", "--swap-dir", "live", "--port", "0");
+      assertEquals(1, third.exitCode(), third.toString());
+      assertThat(third.out()).isEmpty();
+      assertThat(third.err())
+          .singleElement(InstanceOfAssertFactories.STRING)
+          .contains("another process is using live");
+      assertEquals(before, files("run"));
+    } finally {
+      one.destroy();
+      other.destroy();
+      assertTrue(one.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS));
+      assertTrue(other.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS));
+    }
+  }
+
+  /** The files below a folder, with what is in them. */
+  private Map<Path, String> files(String name) throws Exception {
+    Map<Path, String> all = new TreeMap<>();
+    try (Stream<Path> below = Files.walk(folder.resolve(name))) {
+      for (Path file : below.filter(Files::isRegularFile).toList()) {
+        all.put(file, Hashes.sha256(file) + " " + Files.getLastModifiedTime(file));
+      }
+    }
+    return all;
   }
 
   /** Where a server says that it listens. */

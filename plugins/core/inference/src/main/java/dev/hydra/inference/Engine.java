@@ -62,7 +62,7 @@ public final class Engine implements AutoCloseable {
     this.vocabulary = vocabulary(model, settings);
     this.limits = settings.limits();
     this.memory = new MemoryForText(model);
-    this.prefixes = new PrefixCache(limits.prefixBytes());
+    this.prefixes = new PrefixCache(limits.prefixBytes(), model.rewinding());
     this.reader = new PromptReader(model, settings.generation(), prefixes, statistics);
     this.waiting = new WaitingRoom(limits.waiting());
     this.open = new OpenSessions(statistics, prefixes);
@@ -174,11 +174,9 @@ public final class Engine implements AutoCloseable {
     }
     prefixes.clear();
     List<Session> decoded = decoding.suspend();
-    List<ModelState> states =
-        Stream.concat(decoded.stream(), reading.stream())
-            .map(Session::state)
-            .filter(Objects::nonNull)
-            .toList();
+    List<Session> all = Stream.concat(decoded.stream(), reading.stream()).toList();
+    all.forEach(Session::swap);
+    List<ModelState> states = all.stream().map(Session::state).filter(Objects::nonNull).toList();
     swapper.boundary(statistics.snapshot().steps(), states);
     decoding.resume(decoded);
   }

@@ -1,33 +1,51 @@
 package dev.hydra.inference;
 
 import dev.hydra.composer.model.ModelState;
+import dev.hydra.composer.model.Rewinding;
 import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.Deque;
-import java.util.Iterator;
 import java.util.Optional;
+import java.util.function.Predicate;
 
 /**
  * Keeps the decoding states that texts were left in, for later texts that begin with the same
- * tokens. A state cannot be cut shorter, as that of a state space holds no earlier one: what was
- * kept must be a prefix as a whole. The one that was not used for the longest time goes first.
+ * tokens. One that can be taken back serves as far as the texts are the same, see {@link
+ * Rewinding}; any other must be of a prefix as a whole. The one that was not used for the longest
+ * time goes first.
  */
 final class PrefixCache implements AutoCloseable {
   private final long budget;
+  private final Rewinding rewinding;
   private final Deque<Entry> entries = new ArrayDeque<>();
   private long bytes;
 
+  /**
+   * A state that is kept.
+   *
+   * @param tokens those that it has seen
+   * @param rewinds whether it can be taken back
+   */
   @SuppressWarnings("ArrayRecordComponent") // compared by its elements where it is compared
-  private record Entry(int[] tokens, ModelState state, long bytes) {
-    boolean begins(int[] text) {
-      return tokens.length <= text.length
-          && Arrays.equals(tokens, 0, tokens.length, text, 0, tokens.length);
+  private record Entry(int[] tokens, ModelState state, boolean rewinds, long bytes) {
+    /** How many tokens of a text it spares reading. */
+    int serves(int[] text) {
+      int mismatch = Arrays.mismatch(tokens, text);
+      int common = mismatch < 0 ? text.length : mismatch;
+      return rewinds || common == tokens.length ? common : 0;
+    }
+
+    /** Whether it can do whatever one of such tokens can. */
+    boolean covers(int[] text) {
+      return serves(text) == text.length;
     }
   }
 
   /** Creates a cache that holds states of so many bytes; 0 for none. */
-  PrefixCache(long budget) {
+  PrefixCache(long budget, Rewinding rewinding) {
     this.budget = budget;
+    this.rewinding = rewinding;
   }
 
   /** Says whether anything would be kept. */
@@ -35,18 +53,24 @@ final class PrefixCache implements AutoCloseable {
     return budget > 0;
   }
 
-  /** Returns a copy of the state of the longest prefix of a text that is kept. */
+  /** Returns a copy of the state after the longest prefix of a text that is known. */
   Optional<ModelState> longest(int[] text) {
     Optional<Entry> best =
         entries.stream()
-            .filter(entry -> entry.begins(text))
-            .max((one, other) -> Integer.compare(one.tokens.length, other.tokens.length));
+            .filter(entry -> entry.serves(text) > 0)
+            .max(Comparator.comparingInt(entry -> entry.serves(text)));
     best.ifPresent(
         entry -> {
           entries.remove(entry);
           entries.addLast(entry);
         });
-    return best.map(entry -> entry.state.fork());
+    return best.map(
+        entry -> {
+          int tokens = entry.serves(text);
+          return tokens == entry.tokens.length
+              ? entry.state.fork()
+              : rewinding.fork(entry.state, tokens);
+        });
   }
 
   /**
@@ -57,19 +81,30 @@ final class PrefixCache implements AutoCloseable {
    */
   void put(int[] tokens, ModelState state) {
     long size = state.bytes();
-    boolean known = entries.stream().anyMatch(entry -> Arrays.equals(entry.tokens, tokens));
-    if (known || size > budget) {
+    if (size > budget || entries.stream().anyMatch(entry -> entry.covers(tokens))) {
       state.close();
       return;
     }
-    entries.addLast(new Entry(tokens, state, size));
+    Entry added = new Entry(tokens, state, rewinding.isPossible(state), size);
+    forget(entry -> added.covers(entry.tokens));
+    entries.addLast(added);
     bytes += size;
-    for (Iterator<Entry> oldest = entries.iterator(); bytes > budget; ) {
-      Entry entry = oldest.next();
-      oldest.remove();
-      bytes -= entry.bytes;
-      entry.state.close();
+    while (bytes > budget) {
+      Entry oldest = entries.getFirst();
+      forget(oldest::equals);
     }
+  }
+
+  private void forget(Predicate<Entry> which) {
+    entries.removeIf(
+        entry -> {
+          boolean goes = which.test(entry);
+          if (goes) {
+            bytes -= entry.bytes;
+            entry.state.close();
+          }
+          return goes;
+        });
   }
 
   /** Returns the bytes of all states. */
@@ -79,9 +114,7 @@ final class PrefixCache implements AutoCloseable {
 
   /** Forgets all. */
   void clear() {
-    entries.forEach(entry -> entry.state.close());
-    entries.clear();
-    bytes = 0;
+    forget(entry -> true);
   }
 
   @Override

@@ -33,9 +33,12 @@ final class PromptReader {
     this.statistics = statistics;
   }
 
-  /** Says whether states of a session are kept, which those of a prompt with padding are not. */
+  /**
+   * Says whether states of a session are kept, which those of a prompt with padding are not, nor
+   * those of which components have gone.
+   */
   boolean keeps(Session session) {
-    return prefixes.enabled() && !padded(session.request().prompt());
+    return prefixes.enabled() && !session.swapped() && !padded(session.request().prompt());
   }
 
   /**

@@ -20,6 +20,7 @@ public final class Session {
   private volatile boolean cancelled;
   private volatile boolean over;
   private boolean failed;
+  private boolean swapped;
 
   Session(Request request, TokenListener listener) {
     this.request = request;
@@ -92,6 +93,16 @@ public final class Session {
 
   void state(@Nullable ModelState newState) {
     state = newState;
+  }
+
+  /** Says whether components were exchanged meanwhile: its state is that of no one model. */
+  boolean swapped() {
+    return swapped;
+  }
+
+  /** Components are exchanged now. */
+  void swap() {
+    swapped |= state != null;
   }
 
   /** Says whether it has ended as something went wrong: its state may hold anything. */

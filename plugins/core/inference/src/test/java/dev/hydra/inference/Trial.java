@@ -1,5 +1,6 @@
 package dev.hydra.inference;
 
+import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
@@ -62,9 +63,15 @@ final class Trial {
 
   /** The model with some of its configuration in other words. */
   static Model model(Placement placement, String overrides) {
+    return model(
+        placement,
+        ConfigFactory.parseString(overrides).withFallback(ConfigFactory.parseString(MODEL)));
+  }
+
+  /** A model of the components that the small one has. */
+  static Model model(Placement placement, Config config) {
     return Model.build(
-        ModelSpec.read(
-            ConfigFactory.parseString(overrides).withFallback(ConfigFactory.parseString(MODEL))),
+        ModelSpec.read(config),
         Components.of(
             new Mamba2Factory(),
             new SparseGlobalFactory(),

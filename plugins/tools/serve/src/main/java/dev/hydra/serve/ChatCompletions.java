@@ -53,8 +53,8 @@ final class ChatCompletions {
     int context = model.engine().engine().limits().context();
     int tokens =
         fields
-            .integer("max_completion_tokens", 1, context)
-            .or(() -> fields.integer("max_tokens", 1, context))
+            .integer("max_completion_tokens", 1, Integer.MAX_VALUE) // the engine knows its context
+            .or(() -> fields.integer("max_tokens", 1, Integer.MAX_VALUE))
             .orElse(Math.max(1, context - prompt.length));
     int copies = fields.integer("n", 1, MOST_CHOICES).orElse(1);
     boolean logprobs = fields.flag("logprobs", false);
@@ -114,16 +114,7 @@ final class ChatCompletions {
       throw ApiException.field("messages", "must be an array of at least one message");
     }
     for (int i = 0; i < messages.size(); i++) {
-      if (!(messages.get(i) instanceof Map<?, ?> message)
-          || !(message.get("role") instanceof String)) {
-        throw ApiException.field(
-            "messages[" + i + "]", "must be an object with a role, which is a string");
-      }
-      Object content = message.get("content");
-      if (content != null && !(content instanceof String) && !(content instanceof List)) {
-        throw ApiException.field(
-            "messages[" + i + "].content", "must be a string, but is " + Fields.shown(content));
-      }
+      check("messages[" + i + "]", messages.get(i));
     }
     List<?> tools = "none".equals(fields.any("tool_choice")) ? List.of() : fields.list("tools");
     try {
@@ -136,6 +127,21 @@ final class ChatCompletions {
       return tokens;
     } catch (ChatTemplateException e) {
       throw ApiException.field("messages", "do not suit the model's template: " + e.getMessage());
+    }
+  }
+
+  /** An assistant may have called tools and said nothing; whoever else speaks says something. */
+  private static void check(String name, Object each) {
+    if (!(each instanceof Map<?, ?> message) || !(message.get("role") instanceof String role)) {
+      throw ApiException.field(name, "must be an object with a role, which is a string");
+    }
+    Object content = message.get("content");
+    if (content == null && !role.equals("assistant")) {
+      throw ApiException.field(name + ".content", "is missing");
+    }
+    if (content != null && !(content instanceof String) && !(content instanceof List)) {
+      throw ApiException.field(
+          name + ".content", "must be a string, but is " + Fields.shown(content));
     }
   }
 

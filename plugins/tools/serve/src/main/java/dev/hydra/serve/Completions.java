@@ -36,8 +36,7 @@ final class Completions {
     if (fields.integer("best_of", 1, MOST_CHOICES).orElse(copies) != copies) {
       throw ApiException.field("best_of", "must be n where it is given");
     }
-    int context = model.engine().engine().limits().context();
-    int tokens = fields.integer("max_tokens", 0, context).orElse(USUAL_TOKENS);
+    int tokens = fields.integer("max_tokens", 0, Integer.MAX_VALUE).orElse(USUAL_TOKENS);
     boolean echo = fields.flag("echo", false);
     int top = fields.integer("logprobs", 0, MOST_LOGPROBS).orElse(-1);
     Sampling sampling = SamplingFields.sampling(fields, model.engine().engine().vocabulary());

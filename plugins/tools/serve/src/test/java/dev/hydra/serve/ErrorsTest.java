@@ -80,6 +80,7 @@ class ErrorsTest {
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":\"8\"} | max_tokens must be a whole",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":-1} | max_tokens must be between 0",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":512} | of the context; shorten one",
+        "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":99999} | context_length_exceeded",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"temperature\":-1} | temperature must be between",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"temperature\":1e999} | temperature must be between",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"temprature\":1} | did you mean temperature?",
@@ -112,11 +113,16 @@ class ErrorsTest {
         "{\"model\":\"tiny\"} | messages must be an array of at least one message",
         "{\"model\":\"tiny\",\"messages\":[5]} | messages[0] must be an object with a role",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"user\",\"content\":5}]} | .content must be",
-        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"refused\"}]} | do not suit the model's"
-            + " templ",
-        "{\"model\":\"ids\",\"messages\":[{\"role\":\"user\"}]} | has no chat template",
+        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"refused\",\"content\":\"a\"}]} | do not suit"
+            + " the model's templ",
+        "{\"model\":\"ids\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]} | has no chat"
+            + " template",
+        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"user\"}]} | messages[0].content is missing",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"user\",\"content\":[{}]}]} | parts of text",
-        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\"}],\"top_logprobs\":2} | no effect",
+        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\",\"content\":\"\"}],\"top_logprobs\":2} | no"
+            + " effect",
+        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\",\"content\":\"\"}],\"max_tokens\":99999} | of"
+            + " the context; shorten one",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\"}],\"functions\":[]} | is not supported",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\"}],\"tool_choice\":\"required\"} | may be"
       })

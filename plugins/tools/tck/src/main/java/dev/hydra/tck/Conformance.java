@@ -161,6 +161,7 @@ public final class Conformance {
         new Check("token by token = whole", () -> StateChecks.tokenByToken(subject)),
         new Check("rows of different length", () -> RaggedChecks.together(subject)),
         new Check("declared state is kept", () -> RaggedChecks.declared(subject, Devices.cpu())),
+        new Check("taken back = never further", () -> StateChecks.takenBack(subject)),
         new Check("packed = separate documents", () -> StateChecks.packed(subject)),
         new Check("gradients", () -> GradientChecks.whole(subject)),
         new Check("gradients of packed documents", () -> GradientChecks.packed(subject)),

@@ -41,10 +41,7 @@ final class StateChecks {
           try (ModelState state = new ModelState()) {
             int from = 0;
             for (int length : split) {
-              try (ForwardContext forward = ForwardContext.evaluation().with(state);
-                  Grad off = Grad.off()) {
-                parts.add(component.forward(Tensors.slice(x, 1, from, from + length), forward));
-              }
+              parts.add(forward(component, Tensors.slice(x, 1, from, from + length), state));
               from += length;
             }
           }
@@ -53,6 +50,44 @@ final class StateChecks {
               whole,
               "in chunks of " + Arrays.toString(split));
         });
+  }
+
+  /** Where all that is kept grows with the text, it is cut shorter, and the text goes on anew. */
+  static void takenBack(Subject subject) {
+    subject.use(
+        ScalarType.Double,
+        component -> {
+          Tensor x = subject.input(1, ScalarType.Double);
+          Tensor whole = ForwardChecks.run(component, x);
+          for (int end : new int[] {subject.time() / 2, subject.time()}) {
+            for (int to : new int[] {1, end / 2, end - 1}) {
+              takenBack(component, x, whole, end, to);
+            }
+          }
+        });
+  }
+
+  private static void takenBack(
+      StandaloneComponent component, Tensor x, Tensor whole, int end, int to) {
+    try (ModelState state = new ModelState()) {
+      forward(component, Tensors.slice(x, 1, 0, end), state);
+      if (to < 1 || !component.rewinding().isPossible(state)) {
+        return;
+      }
+      try (ModelState back = component.rewinding().fork(state, to)) {
+        Compare.same(
+            forward(component, Tensors.slice(x, 1, to, x.size(1)), back),
+            Tensors.slice(whole, 1, to, x.size(1)),
+            "after " + end + " tokens, taken back to " + to);
+      }
+    }
+  }
+
+  private static Tensor forward(StandaloneComponent component, Tensor x, ModelState state) {
+    try (ForwardContext forward = ForwardContext.evaluation().with(state);
+        Grad off = Grad.off()) {
+      return component.forward(x, forward);
+    }
   }
 
   static void packed(Subject subject) {

@@ -1,5 +1,6 @@
 package dev.hydra.tck;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
@@ -13,8 +14,11 @@ import dev.hydra.api.Role;
 import dev.hydra.api.Site;
 import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
+import dev.hydra.libtorch.runtime.Tensors;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 
 /** Mixers that keep the last token and declare something else. */
@@ -49,9 +53,55 @@ class PlantedStateTest {
     }
   }
 
+  /** Keeps all tokens, but lets those before decay at each new one. */
+  @HydraPlugin("planted")
+  private record Decaying() implements ComponentFactory<Mixer> {
+    @Override
+    public Role role() {
+      return Role.MIXER;
+    }
+
+    @Override
+    public List<Option<?>> options() {
+      return List.of();
+    }
+
+    @Override
+    public Mixer create(Site site) {
+      return (x, pass) -> {
+        Optional<Tensor> kept = pass.cache().flatMap(cache -> cache.get("seen"));
+        List<Tensor> sums = new ArrayList<>();
+        for (long t = 0; t < x.size(1); t++) {
+          Tensor token = x.narrow(1, t, 1);
+          kept =
+              kept.map(seen -> Tensors.cat(1, Tensors.mul(seen, 0.5), token))
+                  .or(() -> Optional.of(token));
+          sums.add(kept.get().sum(1).unsqueeze(1));
+        }
+        Tensor all = kept.orElseThrow();
+        pass.cache().ifPresent(cache -> cache.put("seen", all.clone()));
+        return Tensors.cat(1, sums.toArray(Tensor[]::new));
+      };
+    }
+
+    @Override
+    public Cost cost(Site site, Workload work) {
+      return Cost.NONE;
+    }
+
+    @Override
+    public Optional<List<StateSpec>> state(Site site) {
+      return Optional.of(List.of(StateSpec.of("seen", StateSpec.GROWING, site.width())));
+    }
+  }
+
   private static Check check(StateSpec... declared) {
-    return Conformance.of(new Declaring(List.of(declared))).width(4).time(12).tests().stream()
-        .filter(check -> check.name().equals("declared state is kept"))
+    return check(new Declaring(List.of(declared)), "declared state is kept");
+  }
+
+  private static Check check(ComponentFactory<?> factory, String name) {
+    return Conformance.of(factory).width(4).time(12).tests().stream()
+        .filter(check -> check.name().equals(name))
         .findFirst()
         .orElseThrow();
   }
@@ -65,6 +115,14 @@ class PlantedStateTest {
   void whatIsKeptPasses() {
     check(LAST).run();
     check(LAST, StateSpec.of("sometimes").optional()).run();
+  }
+
+  @Test
+  void changesEntriesLater() {
+    check(new Decaying(), "chunked = whole").run();
+    Check check = check(new Decaying(), "taken back = never further");
+    assertThat(assertThrows(ContractViolation.class, check::run))
+        .hasMessageContaining("after 6 tokens, taken back to 1");
   }
 
   @Test

@@ -194,9 +194,7 @@ final class DecodingState implements StateCache, AutoCloseable {
           Tensor buffer = buffers.get(name);
           if (buffer != null) {
             Tensor part = buffer.narrow(0, row, 1);
-            int dim = spec.growingDimension();
-            long entries = dim < 0 ? 0 : spec.growth().orElseThrow().entries(to.position());
-            to.put(name, (dim < 0 ? part : part.narrow(dim, 0, entries)).clone());
+            to.put(name, Rewinding.part(spec, part, to.position()).clone());
           }
         });
   }

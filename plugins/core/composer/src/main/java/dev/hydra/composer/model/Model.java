@@ -244,6 +244,11 @@ public final class Model implements AutoCloseable {
     return new BatchState(this::slots, precision.device());
   }
 
+  /** Returns what takes decoding states of this model back to fewer tokens. */
+  public Rewinding rewinding() {
+    return new Rewinding(this::slots);
+  }
+
   /** Returns the blocks, bottom to top. */
   List<ResidualBlock> blocks() {
     return structure.blocks();

@@ -2,6 +2,7 @@ package dev.hydra.composer.model;
 
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.runtime.Scopes;
+import java.util.Collections;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -100,16 +101,33 @@ public final class ModelState implements AutoCloseable {
    * @return what the caller closes
    */
   public ModelState fork() {
+    return fork(position, (site, name, whole) -> whole);
+  }
+
+  /** Which part of a tensor a fork is given. */
+  interface Part {
+    Tensor of(SitePath site, String name, Tensor whole);
+  }
+
+  /** Returns a state of its own that has seen so many tokens, with a part of each tensor. */
+  ModelState fork(long tokens, Part part) {
     ModelState fork = new ModelState();
-    fork.position = position;
+    fork.position = tokens;
     sites.forEach(
         (path, site) -> {
           SiteState copy = new SiteState(fork::position, site.begin());
           fork.sites.put(path, copy);
           site.tensors()
-              .forEach((name, tensor) -> Scopes.run(() -> copy.put(name, tensor.clone())));
+              .forEach(
+                  (name, whole) ->
+                      Scopes.run(() -> copy.put(name, part.of(path, name, whole).clone())));
         });
     return fork;
+  }
+
+  /** Returns the sites by their paths. */
+  Map<SitePath, SiteState> sites() {
+    return Collections.unmodifiableMap(sites);
   }
 
   /** Moves the position on by the tokens of a forward. */

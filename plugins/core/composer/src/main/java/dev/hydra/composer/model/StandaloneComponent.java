@@ -124,6 +124,11 @@ public final class StandaloneComponent implements AutoCloseable {
     return new BatchState(this::slots, device);
   }
 
+  /** Returns what takes states back to fewer tokens. */
+  public Rewinding rewinding() {
+    return new Rewinding(this::slots);
+  }
+
   private List<ComponentSlot> slots() {
     List<ComponentSlot> all = new ArrayList<>();
     slot.visit(all::add);

@@ -69,20 +69,13 @@ class FusedSlotStepTest {
       Decoded all = decoded(workspace, x, Way.ALL_WRITE);
       Decoded known = decoded(workspace, x, Way.KNOWN);
       Decoded captured = decoded(workspace, x, Way.CAPTURED);
-      same(all, known);
-      same(all, captured);
-      for (int step = 0; step < STEPS; step++) {
-        Samples.assertNear(
-            "step " + step, plain.outputs.get(step), captured.outputs.get(step), bound);
+      same(known, captured);
+      if (type == ScalarType.Float) {
+        same(all, known);
+      } else {
+        near(all, known, bound); // tensor cores add up all chunks in another order
       }
-      for (int row = 0; row < BEFORE.length; row++) {
-        Map<String, Tensor> expected = plain.kept.get(row);
-        Map<String, Tensor> found = captured.kept.get(row);
-        Samples.assertNear(
-            "slots of text " + row, expected.get("slots"), found.get("slots"), bound);
-        Samples.assertNear(
-            "the chunk of text " + row, expected.get("pending"), found.get("pending"), bound);
-      }
+      near(plain, captured, bound);
     }
   }
 
@@ -103,6 +96,22 @@ class FusedSlotStepTest {
       workspace.parameters().load(parameter.name(), values.add(Tensors.mul(noise, 0.1)));
     }
     return workspace;
+  }
+
+  private static void near(Decoded expected, Decoded found, double bound) {
+    for (int step = 0; step < STEPS; step++) {
+      Samples.assertNear(
+          "step " + step, expected.outputs.get(step), found.outputs.get(step), bound);
+    }
+    for (int row = 0; row < BEFORE.length; row++) {
+      for (String name : List.of("slots", "pending")) {
+        Samples.assertNear(
+            name + " of text " + row,
+            expected.kept.get(row).get(name),
+            found.kept.get(row).get(name),
+            bound);
+      }
+    }
   }
 
   private static void same(Decoded expected, Decoded found) {

@@ -9,7 +9,6 @@ import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.libtorch.runtime.ComputeType;
-import dev.hydra.libtorch.runtime.Determinism;
 import dev.hydra.libtorch.runtime.Devices;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -53,7 +52,7 @@ final class TrialKey {
     content.put("measures", study.measuresConfig().root().render(ConfigRenderOptions.concise()));
     content.put("device", device.is_cuda() ? "cuda" : "cpu");
     content.put("compute", ComputeType.choose(study.budget().precision(), device).name());
-    content.put("deterministic", Determinism.wanted());
+    content.put("deterministic", true); // as every StudyRun is; results from before that are not
     content.put("plugins", plugins(study, trial, components));
   }
 

@@ -28,18 +28,6 @@ extern "C" __device__ const int slot_attention_waits = 1;
 extern "C" __device__ const int slot_attention_backward_bytes =
     2 * (Tokens::BYTES + Slots::BYTES + Shares::BYTES);
 
-template <int TILES>
-__device__ __forceinline__ void clear(Sums (&sums)[TILES]) {
-#pragma unroll
-  for (int n = 0; n < TILES; n++) {
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-#pragma unroll
-      for (int i = 0; i < 4; i++) sums[n][half][i] = 0.f;
-    }
-  }
-}
-
 // Products of 16 tokens and all slots.
 __device__ __forceinline__ void meet(
     const Tokens& tokens, int token, const Slots& slots, int lane, Sums (&products)[SLOT_TILES]) {

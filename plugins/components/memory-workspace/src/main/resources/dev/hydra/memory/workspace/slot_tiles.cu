@@ -65,14 +65,7 @@ __device__ __forceinline__ void weigh(const Keys& keys, int slot, int lane, Weig
 // What 16 slots find: weights times values.
 __device__ __forceinline__ void find(
     const Weights& weights, const Values& values, int lane, Sums (&found)[HEAD_TILES]) {
-#pragma unroll
-  for (int n = 0; n < HEAD_TILES; n++) {
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-#pragma unroll
-      for (int i = 0; i < 4; i++) found[n][half][i] = 0.f;
-    }
-  }
+  clear(found);
 #pragma unroll
   for (int t = 0; t < TOKEN_TILES; t++) {
     Operand a, b;

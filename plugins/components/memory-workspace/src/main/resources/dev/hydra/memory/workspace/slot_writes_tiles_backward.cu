@@ -44,14 +44,7 @@ __device__ __forceinline__ void key_gradients(
     int lane) {
   Sums products[TOKEN_TILES];
   float mean[2] = {0.f, 0.f};
-#pragma unroll
-  for (int t = 0; t < TOKEN_TILES; t++) {
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-#pragma unroll
-      for (int i = 0; i < 4; i++) products[t][half][i] = 0.f;
-    }
-  }
+  clear(products);
 #pragma unroll
   for (int n = 0; n < HEAD_TILES; n++) {
     Operand a, b;
@@ -165,14 +158,7 @@ extern "C" __global__ void __launch_bounds__(CREW) slot_writes_tiles_backward(
     put_keys(own, dkeys + token * HEADS * SLOTS + head * SLOTS);
     for (int from = 16 * warp; from < CHUNK; from += 16 * WARPS) {
       Sums sums[HEAD_TILES];
-#pragma unroll
-      for (int n = 0; n < HEAD_TILES; n++) {
-#pragma unroll
-        for (int half = 0; half < 2; half++) {
-#pragma unroll
-          for (int i = 0; i < 4; i++) sums[n][half][i] = 0.f;
-        }
-      }
+      clear(sums);
 #pragma unroll
       for (int s = 0; s < SLOT_TILES; s++) {
         Operand a, b;

@@ -89,6 +89,18 @@ __device__ __forceinline__ float high(const Operand& operand, int i) {
 // 16 x 16 sums: [columns 0-7 or 8-15][rows g: 2; rows g + 8: 2], g = lane / 4, columns 2 (lane % 4).
 typedef float Sums[2][4];
 
+template <int TILES>
+__device__ __forceinline__ void clear(Sums (&sums)[TILES]) {
+#pragma unroll
+  for (int n = 0; n < TILES; n++) {
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+#pragma unroll
+      for (int i = 0; i < 4; i++) sums[n][half][i] = 0.f;
+    }
+  }
+}
+
 template <int COUNT>
 __device__ __forceinline__ void multiply(Sums& c, const Parts<COUNT>& a, const Parts<COUNT>& b) {
 #pragma unroll

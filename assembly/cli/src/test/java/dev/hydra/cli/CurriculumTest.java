@@ -23,9 +23,8 @@ class CurriculumTest {
   void theCurriculumEndsWithTheWholeModel(String model) {
     PluginRegistry plugins = PluginRegistry.load(getClass().getClassLoader(), warning -> {});
     Config curriculum =
-        ConfigFiles.load(
-            CONFIGS.resolve("experiments/" + model + "-curriculum.conf"),
-            List.of("data.tokenizer={type=byte}")); // the others are plugins that are not here
+        ConfigFiles.load(CONFIGS.resolve("experiments/" + model + "-curriculum.conf"), List.of())
+            .withoutPath("data.tokenizer"); // that of text files is a plugin that is not here
     List<Stage> stages = Stages.read(curriculum, plugins);
     ModelSpec whole =
         ModelSpec.read(ConfigFiles.load(CONFIGS.resolve("models/" + model + ".conf"), List.of()));

@@ -52,6 +52,13 @@ final class ConfigCommand extends CommandGroup {
       mixinStandardHelpOptions = true)
   int check(@Mixin ConfigArguments arguments) throws IOException {
     Config config = withInitialModel(arguments);
+    if (config.hasPath("experiment")) {
+      throw new UsageException(
+          arguments.file()
+              + " compares models; hydra experiment run "
+              + Messages.argument(arguments.file())
+              + " --dry-run checks it");
+    }
     boolean experiment =
         config.hasPath("trainer") || config.hasPath("data") || config.hasPath("optimizer");
     ModelSpec model;

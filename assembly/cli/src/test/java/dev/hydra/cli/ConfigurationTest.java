@@ -102,6 +102,12 @@ class ConfigurationTest {
   }
 
   @Test
+  void whatComparesModelsIsCheckedByItsOwnCommand() throws IOException {
+    Path file = Files.writeString(folder.resolve("study.conf"), "experiment { }\nquick { }\n");
+    run("config", "check", file).refused(2, "hydra experiment run " + file + " --dry-run");
+  }
+
+  @Test
   void inspectsAsATable() {
     String out =
         run("inspect", conf, "--set", "model.vocab-size=256", "--compute", "fp32").done().out();

@@ -1,0 +1,22 @@
+package dev.hydra.cli.swap;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class SwapOrderTest {
+  @Test
+  void limitsAreNumbersOfSeconds() {
+    assertThat(SwapOrder.read(Map.of("limit_seconds", 2.5)).limit())
+        .isEqualTo(Duration.ofMillis(2500));
+    for (Object wrong : List.of("x", 0, -1, List.of())) {
+      assertThatThrownBy(() -> SwapOrder.read(Map.of("limit_seconds", wrong)))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("limit_seconds must be a number above 0");
+    }
+  }
+}

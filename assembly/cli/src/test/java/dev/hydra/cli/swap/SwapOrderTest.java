@@ -3,6 +3,7 @@ package dev.hydra.cli.swap;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -17,6 +18,16 @@ class SwapOrderTest {
       assertThatThrownBy(() -> SwapOrder.read(Map.of("limit_seconds", wrong)))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("limit_seconds must be a number above 0");
+    }
+  }
+
+  @Test
+  void formsDoNotWait() {
+    ChannelChanges changes = new ChannelChanges(Path.of("nowhere"));
+    for (String key : List.of("do", "wait")) {
+      assertThatThrownBy(() -> changes.swap(Map.of(key, true, "config", "a = 1", "sites", "x")))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage(key + " is not a key of a form");
     }
   }
 }

@@ -264,8 +264,7 @@ class ErrorsTest {
 
   @Test
   void aHostThatIsNotKnownIsNamed() {
-    assertThatThrownBy(
-            () -> HttpListener.bind("host.invalid", 0, 0, Duration.ofSeconds(1)).stop(0))
+    assertThatThrownBy(() -> HttpListener.bind("host.invalid", 0, 0, Duration.ofSeconds(1)).stop(0))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("cannot serve at host.invalid");
   }

@@ -31,9 +31,9 @@ public enum WeightFormat {
   },
 
   /**
-   * -8 to 7 with a scale for each 32 weights of a row, on the CPU and on CUDA. The odd integers have
-   * 3 bits and the scale 5, so that their product is a bfloat16: the copy and the matrix are the
-   * same numbers.
+   * -8 to 7 with a scale for each 32 weights of a row, on the CPU and on CUDA. The odd integers
+   * have 3 bits and the scale 5, so that their product is a bfloat16: the copy and the matrix are
+   * the same numbers.
    */
   INT4(-8, 7, 5, 32, 5.0 / 16) {
     @Override

@@ -66,7 +66,9 @@ final class ChatLoop {
                 out.print(piece);
                 out.flush();
               });
-      answer.ifPresentOrElse(said -> out.println(), this::nothingSaid);
+      answer.ifPresentOrElse(
+          said -> out.println(),
+          () -> err.println("nothing has been said that could be answered again"));
     } catch (ChatTemplateException e) {
       refused("the chat template: " + e.getMessage());
     } catch (IllegalArgumentException e) {
@@ -81,10 +83,6 @@ final class ChatLoop {
     err.println("hydra: " + problem);
   }
 
-  private void nothingSaid() {
-    err.println("nothing has been said that could be taken back");
-  }
-
   /** Carries out a command; returns whether to go on. */
   private boolean command(String line) {
     String[] words = line.split("\\s+", 2);
@@ -94,7 +92,9 @@ final class ChatLoop {
       case "/undo" ->
           conversation
               .undo()
-              .ifPresentOrElse(said -> err.println("taken back: " + said), this::nothingSaid);
+              .ifPresentOrElse(
+                  said -> err.println("taken back: " + said),
+                  () -> err.println("nothing has been said that could be taken back"));
       case "/clear" -> conversation.clear();
       case "/system" -> conversation.system(words.length > 1 ? words[1] : null);
       case "/quit", "/exit" -> {

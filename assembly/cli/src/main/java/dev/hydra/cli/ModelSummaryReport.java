@@ -8,6 +8,7 @@ import dev.hydra.composer.model.ModelSummary.Count;
 import dev.hydra.composer.model.TrainingMemory.Step;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.composer.spec.SitePath;
+import dev.hydra.libtorch.runtime.ComputeType;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -60,7 +61,7 @@ final class ModelSummaryReport {
         "%nMemory in %s: decoding of one sequence; a training step of %s on CUDA at its%n"
             + "fullest moment: masters, working copies, AdamW's moments, gradients%s and%n"
             + "activations%s as fused kernels keep them; plain operators keep more.%n",
-        type == ScalarType.BFloat16 ? "bf16" : "fp32",
+        ComputeType.name(type),
         Messages.count(step.rows(), "sequence"),
         step.accumulated() ? " added up over several forwards" : "",
         switch (step.recompute()) {

@@ -62,7 +62,7 @@ class ChatCommandTest {
     assertThat(talk.err()).contains("taken back: one");
     assertThat(chat(0, "one\ntwo\n/undo\n/undo\ntwo\n").out())
         .isEqualTo(chat(0, "one\ntwo\n").out() + answer("two"));
-    assertThat(chat(0, "/undo\n").err()).contains("nothing has been said");
+    assertThat(chat(0, "/undo\n").err()).contains("could be taken back");
   }
 
   @Test
@@ -75,7 +75,7 @@ class ChatCommandTest {
         .startsWith(first)
         .as("another answer")
         .isNotEqualTo(first + first);
-    assertThat(chat(0, "/retry\n").err()).contains("nothing has been said");
+    assertThat(chat(0, "/retry\n").err()).contains("could be answered again");
   }
 
   @Test

@@ -17,8 +17,16 @@ import java.util.Map;
  * @param folder the run's, or that through which a served model is swapped
  */
 public record ChannelChanges(Path folder) implements ModelChanges {
+  /** What only commands say: a form asks for a swap, and does not wait until it is confirmed. */
+  private static final List<String> OF_THE_CHANNEL = List.of("do", "wait");
+
   @Override
   public Map<String, Object> swap(Map<String, Object> form) throws IOException {
+    for (String key : OF_THE_CHANNEL) {
+      if (form.containsKey(key)) {
+        throw new IllegalArgumentException(key + " is not a key of a form");
+      }
+    }
     Map<String, Object> read = new LinkedHashMap<>(form);
     if (!(form.getOrDefault("sites", "") instanceof String patterns)) {
       throw new IllegalArgumentException("sites must be a text: patterns with commas between them");

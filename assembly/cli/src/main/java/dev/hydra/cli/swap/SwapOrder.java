@@ -5,7 +5,6 @@ import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigParseOptions;
 import dev.hydra.api.Names;
 import dev.hydra.api.Registration;
-import dev.hydra.cli.common.Json;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.composer.swap.SwapRequest;
 import java.nio.file.Files;
@@ -78,8 +77,7 @@ public record SwapOrder(
         text(json, "config", ""),
         constant(json, "policy", SwapRequest.UnexpectedKeys.ERROR),
         constant(json, "state", SwapRequest.State.REFUSE),
-        Duration.ofMillis(
-            (long) (1000 * Json.number(json, "limit_seconds", SwapRequest.LIMIT.toSeconds()))),
+        limit(json),
         flag(json, "dry_run"),
         flag(json, "wait"));
   }
@@ -96,6 +94,14 @@ public record SwapOrder(
       return flag;
     }
     throw new IllegalArgumentException(key + " must be true or false, but is " + json.get(key));
+  }
+
+  private static Duration limit(Map<String, Object> json) {
+    Object given = json.getOrDefault("limit_seconds", SwapRequest.LIMIT.toSeconds());
+    if (given instanceof Number seconds && seconds.doubleValue() > 0) {
+      return Duration.ofMillis((long) (1000 * seconds.doubleValue()));
+    }
+    throw new IllegalArgumentException("limit_seconds must be a number above 0, but is " + given);
   }
 
   private static <T extends Enum<T>> T constant(Map<String, Object> json, String key, T otherwise) {

@@ -6,6 +6,7 @@ import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.QuantizedWeights;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.WeightFormat;
@@ -50,7 +51,7 @@ public enum Quantization {
       throw new IllegalArgumentException(
           name().toLowerCase(Locale.ROOT)
               + " weights are multiplied in bfloat16, not in "
-              + placement.compute()
+              + ComputeType.name(placement.compute())
               + ": LibTorch's products in other types are slower, or there are none; compute in"
               + " bfloat16");
     }

@@ -212,6 +212,7 @@ class QuantizationTest {
     try (Model model = Trial.model()) {
       assertThatThrownBy(() -> engine(model, 1, null, quantization))
           .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("not in fp32: ")
           .hasMessageContaining("compute in bfloat16");
     }
   }

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
 import java.util.Optional;
 
 /** One request and its answer. */
@@ -61,6 +62,20 @@ final class Call {
    * @throws ApiException if it is too long, takes too long or breaks off
    */
   Fields body() throws IOException {
+    return new Fields(Json.object(bytes()));
+  }
+
+  /**
+   * Reads the body; without one there are no fields.
+   *
+   * @throws ApiException as {@link #body} does
+   */
+  Fields bodyIfAny() throws IOException {
+    byte[] body = bytes();
+    return new Fields(body.length == 0 ? Map.of() : Json.object(body));
+  }
+
+  private byte[] bytes() {
     long end = System.nanoTime() + settings.slowest().toNanos();
     ByteArrayOutputStream body = new ByteArrayOutputStream();
     byte[] buffer = new byte[BUFFER];
@@ -84,7 +99,7 @@ final class Call {
             "too_slow");
       }
     }
-    return new Fields(Json.object(body.toByteArray()));
+    return body.toByteArray();
   }
 
   private static int read(InputStream in, byte[] buffer) {

@@ -2,6 +2,7 @@ package dev.hydra.serve;
 
 import java.io.IOException;
 import java.util.Map;
+import java.util.Set;
 
 /** Answers {@code POST /swap}, {@code POST /rollback} and {@code GET /journal}. */
 final class Changing {
@@ -26,6 +27,7 @@ final class Changing {
 
   void rollback(Call call) throws IOException {
     access.checkOwner(call);
+    call.bodyIfAny().known(Set.of());
     call.answer(200, ask(call, ModelChanges::rollback));
   }
 

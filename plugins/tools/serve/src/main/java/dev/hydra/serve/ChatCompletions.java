@@ -71,8 +71,7 @@ final class ChatCompletions {
           new Request(prompt, tokens, sampling.withSeed(sampling.seed() + i), end, scores));
     }
     boolean stream = fields.flag("stream", false);
-    boolean usage =
-        fields.object("stream_options").map(o -> o.flag("include_usage", false)).orElse(false);
+    boolean usage = SamplingFields.usage(fields);
     try (Answer answer = new Answer(model, requests, SamplingFields.stops(fields))) {
       if (stream) {
         Delivery.stream(
@@ -95,11 +94,11 @@ final class ChatCompletions {
     }
     fields
         .object("response_format")
-        .flatMap(format -> format.text("type"))
-        .filter(type -> !type.equals("text"))
         .ifPresent(
-            type -> {
-              throw ApiException.field("response_format", "may be {\"type\": \"text\"} only");
+            format -> {
+              if (!format.values().equals(Map.of("type", "text"))) {
+                throw ApiException.field("response_format", "may be {\"type\": \"text\"} only");
+              }
             });
     Object choice = fields.any("tool_choice");
     if (choice != null && !choice.equals("auto") && !choice.equals("none")) {

@@ -13,6 +13,7 @@ final class Completions {
   private static final int USUAL_TOKENS = 16;
   private static final int MOST_CHOICES = 128;
   private static final int MOST_LOGPROBS = 20;
+  private static final String OF_CHATS = "max_completion_tokens";
   private static final Set<String> NAMES = names();
 
   private final Models models;
@@ -29,6 +30,9 @@ final class Completions {
 
   void answer(Call call) throws IOException, InterruptedException {
     Fields fields = call.body();
+    if (fields.any(OF_CHATS) != null) {
+      throw ApiException.field(OF_CHATS, "is a field of chats; did you mean max_tokens?");
+    }
     fields.known(NAMES);
     fields.unsupported("suffix");
     ServedModel model = models.find(fields.text("model"));
@@ -54,8 +58,7 @@ final class Completions {
     }
     List<String> stops = SamplingFields.stops(fields);
     boolean stream = fields.flag("stream", false);
-    boolean usage =
-        fields.object("stream_options").map(o -> o.flag("include_usage", false)).orElse(false);
+    boolean usage = SamplingFields.usage(fields);
     boolean ids = fields.flag("return_token_ids", model.tokenizer().isEmpty());
     try (Answer answer = new Answer(model, requests, stops)) {
       CompletionForm form =

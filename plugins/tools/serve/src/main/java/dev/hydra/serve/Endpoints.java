@@ -54,6 +54,11 @@ final class Endpoints {
     call.answer(200, model.composition().get());
   }
 
+  private void model(Call call) throws IOException {
+    ServedModel model = models.find(Optional.of(call.path().substring(MODEL.length())));
+    call.answer(200, Models.describe(model));
+  }
+
   private void health(Call call) throws IOException {
     models.all().forEach(ServedModel::requireEngine);
     call.answer(200, Map.of("status", "ok"));
@@ -67,11 +72,8 @@ final class Endpoints {
   /** Finds the endpoint; throws what tells the client that there is none. */
   Endpoint find(Call call) {
     String path = call.path();
-    if (path.startsWith(MODEL) && call.method().equals("GET")) {
-      ServedModel model = models.find(Optional.of(path.substring(MODEL.length())));
-      return answering -> answering.answer(200, Models.describe(model));
-    }
-    Map<String, Endpoint> methods = byPath.get(path);
+    Map<String, Endpoint> methods =
+        path.startsWith(MODEL) ? Map.of("GET", this::model) : byPath.get(path);
     if (methods == null) {
       throw new ApiException(
           404,

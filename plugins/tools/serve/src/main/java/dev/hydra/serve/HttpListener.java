@@ -27,8 +27,12 @@ public final class HttpListener {
     usual(SLOWEST, String.valueOf(2 * slowest.toSeconds())); // read once
     // Else the end of an answer waits until its beginning is acknowledged, 40 ms.
     usual(NO_DELAY, "true");
+    InetSocketAddress address = new InetSocketAddress(host, port);
+    if (address.isUnresolved()) {
+      throw new IOException("cannot serve at " + host + ": no address is known for that name");
+    }
     try {
-      return HttpServer.create(new InetSocketAddress(host, port), backlog);
+      return HttpServer.create(address, backlog);
     } catch (BindException e) {
       throw new IOException(
           "cannot serve at "

@@ -4,6 +4,7 @@ import dev.hydra.inference.Sampling;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
@@ -77,6 +78,16 @@ final class SamplingFields {
           token, fields.object("logit_bias").orElseThrow().number(name, -MOST_BIAS, MOST_BIAS, 0));
     }
     return bias;
+  }
+
+  /** Says whether a stream is to tell at its end how many tokens there were. */
+  static boolean usage(Fields fields) {
+    Optional<Fields> options = fields.object("stream_options");
+    options.ifPresent(given -> given.known(Set.of("include_usage")));
+    if (options.isPresent() && !fields.flag("stream", false)) {
+      throw ApiException.field("stream_options", "has no effect without stream = true");
+    }
+    return options.map(given -> given.flag("include_usage", false)).orElse(false);
   }
 
   /** Reads the stop strings. */

@@ -79,6 +79,10 @@ class ChangesTest {
     HttpResponse<String> empty = post("owners", "/swap?model=tiny", "{}");
     assertEquals(400, empty.statusCode());
     assertThat(empty.body()).contains("name a jar");
+    for (String body : List.of("[]", "{\"foo\":1}")) {
+      assertEquals(400, post("owners", "/rollback?model=tiny", body).statusCode(), body);
+    }
+    assertEquals(409, post("owners", "/rollback?model=tiny", "").statusCode());
     HttpResponse<String> silent = post("owners", "/rollback?model=tiny", "{}");
     assertEquals(409, silent.statusCode());
     assertThat(silent.body()).contains("nobody answers");

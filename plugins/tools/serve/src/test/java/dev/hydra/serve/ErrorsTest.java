@@ -90,6 +90,11 @@ class ErrorsTest {
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"stop\":[\"\"]} | stop must be a string that is not",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"stop\":5} | stop must be a string that is not",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"stream\":1} | stream must be true or false",
+        "{\"model\":\"tiny\",\"prompt\":\"a\",\"stream\":true,\"stream_options\":{\"x\":1}} |"
+            + " stream_options.x is not a field",
+        "{\"model\":\"tiny\",\"prompt\":\"a\",\"stream_options\":{\"include_usage\":true}} |"
+            + " no effect without stream",
+        "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_completion_tokens\":8} | mean max_tokens?",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"logprobs\":99} | logprobs must be between 0 and 20",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"seed\":1.5} | seed must be a whole number",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"suffix\":\"b\"} | suffix is not supported",
@@ -123,6 +128,9 @@ class ErrorsTest {
             + " effect",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\",\"content\":\"\"}],\"max_tokens\":99999} | of"
             + " the context; shorten one",
+        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\",\"content\":\"\"}],\"stream_options\":{}} |"
+            + " no effect without stream",
+        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\"}],\"response_format\":{\"x\":1}} | may be",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\"}],\"functions\":[]} | is not supported",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\"}],\"tool_choice\":\"required\"} | may be"
       })
@@ -138,6 +146,9 @@ class ErrorsTest {
     HttpResponse<String> response = server.get("/v1/completions");
     assertEquals(405, response.statusCode());
     assertThat(response.headers().firstValue("Allow")).contains("POST");
+    HttpResponse<String> model = server.post("/v1/models/tiny", "{}");
+    assertEquals(405, model.statusCode());
+    assertThat(model.headers().firstValue("Allow")).contains("GET");
   }
 
   @Test
@@ -249,6 +260,13 @@ class ErrorsTest {
     assertThatThrownBy(() -> new TestServer(TestServer.LIMITS, SMALL.withPort(port)).close())
         .isInstanceOf(IOException.class)
         .hasMessageContaining("another program may have the port");
+  }
+
+  @Test
+  void aHostThatIsNotKnownIsNamed() {
+    assertThatThrownBy(() -> HttpListener.bind("host.invalid", 0, 0, Duration.ofSeconds(1)).stop(0))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("cannot serve at host.invalid");
   }
 
   @Test

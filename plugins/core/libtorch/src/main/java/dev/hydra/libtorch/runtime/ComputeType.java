@@ -36,6 +36,15 @@ public final class ComputeType {
     };
   }
 
+  /** Returns the name by which a user asks for a type, such as {@code fp32}. */
+  public static String name(ScalarType type) {
+    return switch (type) {
+      case Float -> "fp32";
+      case BFloat16 -> "bf16";
+      default -> type.name();
+    };
+  }
+
   /** Says whether the CPU multiplies bfloat16 in hardware. */
   static boolean cpuHasBf16() {
     try {

@@ -17,19 +17,25 @@ record Rounding(Tensor numbers, Tensor scales) {
   /** So many numbers stay in a core's cache while they are rounded. */
   private static final long AT_A_TIME = 1 << 17;
 
+  /** A float has so many significant bits. */
+  private static final int FLOAT_BITS = 24;
+
   /**
    * The integers there are. Where there is one more on the side of the least, the largest weight of
    * a group becomes that, whatever its sign: the scale has the sign that makes it so.
+   *
+   * @param scaleBits the significant bits of a scale, 8 at most, those of bfloat16
    */
-  record Integers(int least, int most) {
+  record Integers(int least, int most, int scaleBits) {
     boolean areSymmetric() {
       return least == -most;
     }
   }
 
   /**
-   * Rounds weights in place: afterwards they are {@code s q} as bfloat16. Those that were rounded
-   * before stay as they are.
+   * Rounds weights in place: afterwards they are {@code s q} as bfloat16, which is exact where the
+   * bits of scales and integers are no more than 8 together. Those that were rounded before stay as
+   * they are.
    *
    * @param weights bfloat16 [..., in]
    * @param group how many share a scale, a divisor of {@code in}
@@ -59,19 +65,26 @@ record Rounding(Tensor numbers, Tensor scales) {
   }
 
   /**
-   * The bfloat16 by which the largest weight of a group is the largest integer: [groups, 1]; 1 for
-   * a group of zeros. A group that was rounded before has the scale that it was rounded by. With 8
-   * both are exact. With 127, 127 times the scale, as bfloat16, divided by 127 lies nearest to it;
-   * only at 1.5 times a power of two it would not, and that no bfloat16 divided by 127 comes to.
+   * The number of few bits by which the largest weight of a group is nearest to the largest
+   * integer: [groups, 1]; 1 for a group of zeros. A group that was rounded before has the scale
+   * that it was rounded by. With 8 the largest weight, then 8 times the scale, tells it exactly.
+   * With 127, 127 times the scale, as bfloat16, divided by 127 lies nearest to it; only at 1.5
+   * times a power of two it would not, and that no bfloat16 divided by 127 comes to.
    */
   private static Tensor scale(Tensor exact, Integers integers) {
     Tensor largest = integers.areSymmetric() ? most(exact.abs()).neg() : largest(exact);
-    Tensor scale = Tensors.mul(largest, 1.0 / integers.least).to(ScalarType.BFloat16);
-    Tensor wide = scale.to(ScalarType.Float);
+    Tensor scale = shortened(Tensors.mul(largest, 1.0 / integers.least), integers.scaleBits);
+    Tensor wide = scale.to(ScalarType.BFloat16).to(ScalarType.Float);
     try (Scalar zero = new Scalar(0.0);
         Scalar any = new Scalar(1.0)) {
       return wide.masked_fill(wide.eq(zero), any);
     }
+  }
+
+  /** Rounds float32 to so many significant bits (Veltkamp 1968; Dekker 1971). */
+  private static Tensor shortened(Tensor exact, int bits) {
+    Tensor high = Tensors.mul(exact, (1 << (FLOAT_BITS - bits)) + 1.0);
+    return high.sub(high.sub(exact));
   }
 
   /** The number of largest magnitude of each group, with its sign. */

@@ -9,7 +9,7 @@ import org.bytedeco.pytorch.global.torch_cuda;
 /** Integers that weights of linear maps are rounded to, and by which LibTorch multiplies. */
 public enum WeightFormat {
   /** -127 to 127 with a scale for each output row, on the CPU. */
-  INT8(-127, 127, 16, 0.5) {
+  INT8(-127, 127, 8, 16, 0.5) {
     @Override
     public void check(Device device) {
       if (!device.is_cpu()) {
@@ -30,8 +30,12 @@ public enum WeightFormat {
     }
   },
 
-  /** -8 to 7 with a scale for each 32 weights of a row, on the CPU and on CUDA. */
-  INT4(-8, 7, 32, 5.0 / 16) {
+  /**
+   * -8 to 7 with a scale for each 32 weights of a row, on the CPU and on CUDA. The odd integers
+   * have 3 bits and the scale 5, so that their product is a bfloat16: the copy and the matrix are
+   * the same numbers.
+   */
+  INT4(-8, 7, 5, 32, 5.0 / 16) {
     @Override
     public void check(Device device) {
       if (device.is_cuda() && major(device) < Int4Copy.OLDEST) {
@@ -55,6 +59,7 @@ public enum WeightFormat {
 
   private final int least;
   private final int most;
+  private final int scaleBits;
   private final long inputs;
   private final double share;
 
@@ -63,12 +68,14 @@ public enum WeightFormat {
    *
    * @param least the smallest integer
    * @param most the largest
+   * @param scaleBits the significant bits of a scale
    * @param inputs what the columns of a matrix must be a multiple of
    * @param share the memory of a copy, of that of the weights in bfloat16
    */
-  WeightFormat(int least, int most, long inputs, double share) {
+  WeightFormat(int least, int most, int scaleBits, long inputs, double share) {
     this.least = least;
     this.most = most;
+    this.scaleBits = scaleBits;
     this.inputs = inputs;
     this.share = share;
   }
@@ -102,7 +109,7 @@ public enum WeightFormat {
 
   /** Rounds weights [..., in] in place, see {@link Rounding#of}. */
   Rounding round(Tensor weights) {
-    return Rounding.of(weights, group(weights), new Integers(least, most));
+    return Rounding.of(weights, group(weights), new Integers(least, most, scaleBits));
   }
 
   /** Makes the copy of a matrix that was rounded. */

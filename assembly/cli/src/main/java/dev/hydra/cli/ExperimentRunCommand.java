@@ -192,7 +192,8 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
           file + " times models, one after the other: leave --parallel and --seeds out");
     }
     ThroughputExperiment experiment =
-        new ThroughputExperiment(config, components, plugins, quick, spec.commandLine().getErr());
+        new ThroughputExperiment(
+            config, overrides, components, plugins, quick, spec.commandLine().getErr());
     Device device = deviceArgument.device();
     if (dryRun) {
       return sizes(experiment.sizes(shown(file), device));

@@ -29,11 +29,12 @@ final class ThroughputExperiment {
   /** Reads and checks it; all mistakes but those of machines come out here. */
   ThroughputExperiment(
       Config config,
+      List<String> overrides,
       Components components,
       PluginRegistry plugins,
       boolean quick,
       PrintWriter err) {
-    this.experiment = Throughput.read(config, plugins, quick);
+    this.experiment = Throughput.read(config, overrides, plugins, quick);
     this.sizes = experiment.sizes(components);
     this.components = components;
     this.err = err;

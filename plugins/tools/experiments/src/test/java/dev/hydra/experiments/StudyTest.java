@@ -84,6 +84,14 @@ class StudyTest {
   }
 
   @Test
+  void anExperimentWithoutTasksOrModelsIsRefused() {
+    assertThat(problem("experiment.tasks.copy = null")).contains("experiment.tasks: is required");
+    assertThat(problem("experiment.models { wide = null, narrow = null }"))
+        .contains("experiment.models: is required");
+    assertThat(problem("experiment.tasks.copy = 3")).contains("tasks.copy: must be an object");
+  }
+
+  @Test
   void unknownKeysAreRefusedWithTheNearestOne() {
     assertThat(problem("experiment.seed = 3")).contains("seeds");
     assertThat(problem("optimizer.weight-deca = 0.1")).contains("weight-decay");

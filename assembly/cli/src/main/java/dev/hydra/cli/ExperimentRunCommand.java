@@ -32,6 +32,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -219,6 +220,7 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
             .orElseThrow(
                 () -> new UsageException("--parallel needs an installation, with its bin/hydra"));
     List<String> arguments = spec.root().commandLine().getParseResult().originalArgs();
+    torch.set_num_threads(Workers.threads(parallel)); // what is known on a CPU depends on it
     try (Workers workers = new Workers(script, arguments, parallel)) {
       return workers.await(interrupt::requested);
     }

@@ -134,6 +134,7 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
     if (parallel < 1) {
       throw new UsageException("--parallel must be at least 1");
     }
+    output.check();
     Path file = file();
     Config config = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
     if (Throughput.is(config)) {

@@ -55,9 +55,11 @@ class ThroughputCommandTest {
         experiment("--html", page, "--set", "experiment.peers=\"" + peers + "\"").done();
     assertThat(outcome.out())
         .contains("forward: tokens/s", "training: peak GiB", "Crossovers", "1,000,000,000,000")
+        .doesNotContain("forward: peak GiB") // of a CPU it is not known
         .containsPattern("training +another +attention +from 8 tokens on");
     assertThat(outcome.err()).contains("dense train, 16 tokens:");
     assertThat(Files.readString(page)).contains("<svg", "Which is faster?").doesNotContain("NaN");
+    assertThat(experiment("--json").done().out()).doesNotContain("peak_bytes");
     assertEquals(
         8, ((List<?>) JSON.std.mapFrom(experiment("--json").done().out()).get("rows")).size());
   }

@@ -70,7 +70,13 @@ class ThroughputCommandTest {
     experiment("--set", "experiment.models.dense.model.width=16")
         .refused(2, "experiment.parameters");
     Path peers = Files.writeString(folder.resolve("peers.json"), "[{}]");
-    experiment("--set", "experiment.peers=\"" + peers + "\"").refused(1, "is not a JSON list");
+    experiment("--set", "experiment.peers=\"" + peers + "\"").refused(1, "element 0: name is null");
+    Files.writeString(peers, "{\"x\": 1}");
+    experiment("--set", "experiment.peers=\"" + peers + "\"")
+        .refused(1, "is not a JSON list of objects { name, pass, tokens, tokens_per_second }");
+    Path missing = folder.resolve("missing.json");
+    experiment("--set", "experiment.peers=\"" + missing + "\"").refused(2, "there is no file");
+    experiment("--set", "experiment.type=nix").refused(2, "unknown type \"nix\"");
   }
 
   @Test

@@ -3,6 +3,7 @@ package dev.hydra.bench;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigValue;
 import dev.hydra.api.ConfigException;
+import dev.hydra.api.Names;
 import dev.hydra.api.Option;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.api.Settings;
@@ -114,9 +115,25 @@ public record Throughput(
         OPTIONS);
   }
 
-  /** Says whether a file is one of such an experiment. */
+  /**
+   * Says whether a file is one of such an experiment.
+   *
+   * @throws ConfigException if it names a type that there is not
+   */
   public static boolean is(Config file) {
-    return file.hasPath(PATH + ".type") && file.getString(PATH + ".type").equals(TYPE);
+    Config given = ConfigFiles.part(file, PATH);
+    if (!given.hasPath(KIND.name())) {
+      return false;
+    }
+    ConfigValue type = given.getValue(KIND.name());
+    if (type.unwrapped().equals(TYPE)) {
+      return true;
+    }
+    throw new ConfigException(
+        type.origin(),
+        PATH + "." + KIND.name(),
+        Names.unknown("type", String.valueOf(type.unwrapped()), List.of(TYPE))
+            + "; without a type, models are trained on tasks");
   }
 
   /**

@@ -84,6 +84,9 @@ class ThroughputTest {
   void itIsToldFromAnExperimentWithTasks() {
     assertTrue(Throughput.is(file("")));
     assertFalse(Throughput.is(ConfigFactory.parseString("experiment.tasks {}")));
+    Config other = ConfigFactory.parseString("experiment.type = nix");
+    assertThat(assertThrows(ConfigException.class, () -> Throughput.is(other)))
+        .hasMessageContaining("experiment.type: unknown type \"nix\". Known: throughput");
   }
 
   @Test

@@ -162,8 +162,8 @@ public record Study(
                       choice.create(
                           factory -> factory.create(new TaskContext(choice.settings(), roots))));
                 }),
-            each(config, given, settings, MODELS, StudyModel::read),
-            EqualSizes.read(ConfigFiles.part(config, EQUAL.name())),
+            each(NamedObjects.read(config, given, settings, MODELS), StudyModel::read),
+            EqualSizes.read(config),
             settings.get(RATES),
             settings.get(SEEDS),
             Budget.of(settings),

@@ -71,6 +71,8 @@ class StudyTest {
     assertThat(problem("experiment.equal.flops = 0.1"))
         .contains("experiment.equal.flops", "FLOPs", "flops-by-steps");
     assertThat(problem("experiment.equal.to = wid")).contains("wide");
+    assertThat(problem("experiment.equal = null"))
+        .matches("(?s)String: \\d.*experiment.equal.parameters: allows a difference of 0.0500.*");
   }
 
   @Test

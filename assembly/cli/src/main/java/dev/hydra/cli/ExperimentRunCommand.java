@@ -32,6 +32,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -133,6 +134,7 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
     if (parallel < 1) {
       throw new UsageException("--parallel must be at least 1");
     }
+    output.check();
     Path file = file();
     Config config = Installation.withAbsoluteData(ConfigFiles.load(file, overrides), file);
     if (Throughput.is(config)) {
@@ -192,7 +194,8 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
           file + " times models, one after the other: leave --parallel and --seeds out");
     }
     ThroughputExperiment experiment =
-        new ThroughputExperiment(config, components, plugins, quick, spec.commandLine().getErr());
+        new ThroughputExperiment(
+            config, overrides, components, plugins, quick, spec.commandLine().getErr());
     Device device = deviceArgument.device();
     if (dryRun) {
       return sizes(experiment.sizes(shown(file), device));
@@ -218,6 +221,7 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
             .orElseThrow(
                 () -> new UsageException("--parallel needs an installation, with its bin/hydra"));
     List<String> arguments = spec.root().commandLine().getParseResult().originalArgs();
+    torch.set_num_threads(Workers.threads(parallel)); // what is known on a CPU depends on it
     try (Workers workers = new Workers(script, arguments, parallel)) {
       return workers.await(interrupt::requested);
     }

@@ -25,8 +25,9 @@ final class ReportOutput {
 
   /** Writes results as it was asked for. */
   void write(Report report, PrintWriter out) throws IOException {
+    check();
     if (page != null) {
-      write(report, page);
+      Files.writeString(page, report.html());
     }
     if (json) {
       out.println(Json.line(report.json()));
@@ -46,14 +47,21 @@ final class ReportOutput {
     out.flush();
   }
 
-  private static void write(Report report, Path file) throws IOException {
-    Path folder = file.toAbsolutePath().normalize().getParent();
+  /**
+   * Checks that what was asked for can be written, before the work whose results it is to hold.
+   *
+   * @throws UsageException if the page cannot be
+   */
+  void check() {
+    if (page == null) {
+      return;
+    }
+    Path folder = page.toAbsolutePath().normalize().getParent();
     if (folder == null || !Files.isDirectory(folder)) {
-      throw new UsageException("--html " + file + ": there is no folder " + folder);
+      throw new UsageException("--html " + page + ": there is no folder " + folder);
     }
-    if (Files.isDirectory(file)) {
-      throw new UsageException("--html " + file + " is a folder; name a file in it");
+    if (Files.isDirectory(page)) {
+      throw new UsageException("--html " + page + " is a folder; name a file in it");
     }
-    Files.writeString(file, report.html());
   }
 }

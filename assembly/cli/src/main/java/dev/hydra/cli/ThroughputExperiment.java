@@ -29,11 +29,12 @@ final class ThroughputExperiment {
   /** Reads and checks it; all mistakes but those of machines come out here. */
   ThroughputExperiment(
       Config config,
+      List<String> overrides,
       Components components,
       PluginRegistry plugins,
       boolean quick,
       PrintWriter err) {
-    this.experiment = Throughput.read(config, plugins, quick);
+    this.experiment = Throughput.read(config, overrides, plugins, quick);
     this.sizes = experiment.sizes(components);
     this.components = components;
     this.err = err;
@@ -54,7 +55,9 @@ final class ThroughputExperiment {
     ThroughputRun run =
         new ThroughputRun(
             experiment, components, device, warning -> err.println("warning: " + warning));
-    rows.addAll(run.run(interrupt::requested, this::timed));
+    List<ThroughputRow> timed = run.run(interrupt::requested, this::timed);
+    // On a CPU it is what became resident in a row, which is less after a larger one.
+    rows.addAll(device.is_cuda() ? timed : timed.stream().map(ThroughputRow::withoutPeak).toList());
     return interrupt.requested()
         ? Optional.empty()
         : Optional.of(

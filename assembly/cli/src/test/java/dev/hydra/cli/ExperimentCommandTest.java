@@ -116,6 +116,9 @@ class ExperimentCommandTest {
         .refused(2, "experiment.equal.parameters");
     experiment("--set", "experiment.models.dense.longest=10").refused(2, "longest");
     experiment("--set", "experiment.learning-rates=[1]").refused(2, "at least 4");
+    experiment("--set", "experiment.tasks.bits=null").refused(2, "experiment.tasks: is required");
+    experiment("--html", folder.resolve("missing").resolve("page.html"))
+        .refused(2, "there is no folder");
     run("experiment", "run", "no-such").refused(2, "there is no configuration no-such");
     assertThat(folder.resolve("results")).doesNotExist();
   }

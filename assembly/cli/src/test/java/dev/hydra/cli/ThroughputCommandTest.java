@@ -55,9 +55,11 @@ class ThroughputCommandTest {
         experiment("--html", page, "--set", "experiment.peers=\"" + peers + "\"").done();
     assertThat(outcome.out())
         .contains("forward: tokens/s", "training: peak GiB", "Crossovers", "1,000,000,000,000")
+        .doesNotContain("forward: peak GiB") // of a CPU it is not known
         .containsPattern("training +another +attention +from 8 tokens on");
     assertThat(outcome.err()).contains("dense train, 16 tokens:");
     assertThat(Files.readString(page)).contains("<svg", "Which is faster?").doesNotContain("NaN");
+    assertThat(experiment("--json").done().out()).doesNotContain("peak_bytes");
     assertEquals(
         8, ((List<?>) JSON.std.mapFrom(experiment("--json").done().out()).get("rows")).size());
   }
@@ -68,7 +70,13 @@ class ThroughputCommandTest {
     experiment("--set", "experiment.models.dense.model.width=16")
         .refused(2, "experiment.parameters");
     Path peers = Files.writeString(folder.resolve("peers.json"), "[{}]");
-    experiment("--set", "experiment.peers=\"" + peers + "\"").refused(1, "is not a JSON list");
+    experiment("--set", "experiment.peers=\"" + peers + "\"").refused(1, "element 0: name is null");
+    Files.writeString(peers, "{\"x\": 1}");
+    experiment("--set", "experiment.peers=\"" + peers + "\"")
+        .refused(1, "is not a JSON list of objects { name, pass, tokens, tokens_per_second }");
+    Path missing = folder.resolve("missing.json");
+    experiment("--set", "experiment.peers=\"" + missing + "\"").refused(2, "there is no file");
+    experiment("--set", "experiment.type=nix").refused(2, "unknown type \"nix\"");
   }
 
   @Test

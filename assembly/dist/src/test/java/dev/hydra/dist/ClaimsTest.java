@@ -42,7 +42,7 @@ class ClaimsTest {
   private static void check(Path file, boolean quick) {
     Config config = ConfigFiles.load(file, List.of());
     if (Throughput.is(config)) {
-      Throughput throughput = Throughput.read(config, PLUGINS, quick);
+      Throughput throughput = Throughput.read(config, List.of(), PLUGINS, quick);
       assertThat(throughput.sizes(Components.of(PLUGINS))).hasSize(throughput.models().size());
       return;
     }

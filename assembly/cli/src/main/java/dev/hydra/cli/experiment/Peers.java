@@ -1,10 +1,11 @@
 package dev.hydra.cli.experiment;
 
-import com.fasterxml.jackson.jr.ob.JSON;
 import dev.hydra.bench.Throughput;
 import dev.hydra.bench.ThroughputRow;
+import dev.hydra.cli.common.UsageException;
+import dev.hydra.libtorch.io.JsonText;
+import dev.hydra.libtorch.io.NotJsonException;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,41 +13,70 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 
 /** Figures that others measured, on the same machine one hopes. */
 public final class Peers {
+  private static final String NOT_PEERS =
+      " is not a JSON list of objects { name, pass, tokens, tokens_per_second }, where pass is"
+          + " forward or train";
+
   private Peers() {}
 
   /**
    * Reads a list of objects with name, pass, tokens, tokens_per_second and, if known, peak_bytes.
    *
-   * @throws IOException if the file cannot be read, or is something else
+   * @throws UsageException if there is no such file
+   * @throws IOException if it cannot be read, or is something else
    */
   public static List<ThroughputRow> read(Path file) throws IOException {
-    try {
-      List<ThroughputRow> rows = new ArrayList<>();
-      for (Object each : JSON.std.listFrom(Files.readString(file, StandardCharsets.UTF_8))) {
-        Map<?, ?> row = (Map<?, ?>) each;
-        rows.add(
-            new ThroughputRow(
-                String.valueOf(row.get("name")),
-                Throughput.Pass.valueOf(String.valueOf(row.get("pass")).toUpperCase(Locale.ROOT)),
-                number(row, "tokens").intValue(),
-                number(row, "tokens_per_second").doubleValue(),
-                row.containsKey("peak_bytes")
-                    ? OptionalLong.of(number(row, "peak_bytes").longValue())
-                    : OptionalLong.empty()));
-      }
-      return rows;
-    } catch (IOException | RuntimeException e) {
-      throw new IOException(
-          file
-              + " is not a JSON list of objects { name, pass, tokens, tokens_per_second }, where"
-              + " pass is forward or train ("
-              + e.getMessage()
-              + ")",
-          e);
+    if (!Files.isRegularFile(file)) {
+      throw new UsageException("experiment.peers: there is no file " + file.toAbsolutePath());
     }
+    @Nullable Object content;
+    try {
+      content = JsonText.parse(Files.readAllBytes(file));
+    } catch (NotJsonException e) {
+      throw new IOException(file + " is " + e.getMessage(), e);
+    }
+    if (!(content instanceof List<?> list)) {
+      throw new IOException(file + NOT_PEERS);
+    }
+    List<ThroughputRow> rows = new ArrayList<>();
+    for (int i = 0; i < list.size(); i++) {
+      try {
+        rows.add(row(list.get(i)));
+      } catch (IllegalArgumentException e) {
+        throw new IOException(file + NOT_PEERS + " (element " + i + ": " + e.getMessage() + ")", e);
+      }
+    }
+    return rows;
+  }
+
+  private static ThroughputRow row(@Nullable Object each) {
+    if (!(each instanceof Map<?, ?> row)) {
+      throw new IllegalArgumentException("it is no object");
+    }
+    if (!(row.get("name") instanceof String name)) {
+      throw new IllegalArgumentException("name is " + row.get("name"));
+    }
+    return new ThroughputRow(
+        name,
+        pass(String.valueOf(row.get("pass"))),
+        number(row, "tokens").intValue(),
+        number(row, "tokens_per_second").doubleValue(),
+        row.containsKey("peak_bytes")
+            ? OptionalLong.of(number(row, "peak_bytes").longValue())
+            : OptionalLong.empty());
+  }
+
+  private static Throughput.Pass pass(String name) {
+    for (Throughput.Pass pass : Throughput.Pass.values()) {
+      if (pass.name().toLowerCase(Locale.ROOT).equals(name)) {
+        return pass;
+      }
+    }
+    throw new IllegalArgumentException("pass is " + name);
   }
 
   private static Number number(Map<?, ?> row, String key) {

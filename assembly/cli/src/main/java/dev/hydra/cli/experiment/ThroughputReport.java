@@ -53,19 +53,25 @@ public record ThroughputReport(
               "batch 1, on " + device,
               pass,
               row -> row.fits() ? Numbers.whole(row.tokensPerSecond()) : "out of memory"));
-      all.add(
-          table(
-              word(pass) + ": peak GiB",
-              "",
-              pass,
-              row ->
-                  row.peakBytes().isPresent()
-                      ? Numbers.fine(row.peakBytes().getAsLong() / GIB)
-                      : "-"));
+      if (memoryIsKnown(pass)) {
+        all.add(
+            table(
+                word(pass) + ": peak GiB",
+                "",
+                pass,
+                row ->
+                    row.peakBytes().isPresent()
+                        ? Numbers.fine(row.peakBytes().getAsLong() / GIB)
+                        : "-"));
+      }
     }
     all.add(crossovers());
     all.add(SizesReport.parametersTable(sizes));
     return all;
+  }
+
+  private boolean memoryIsKnown(Throughput.Pass pass) {
+    return rows.stream().anyMatch(row -> row.pass() == pass && row.peakBytes().isPresent());
   }
 
   private static String word(Throughput.Pass pass) {
@@ -169,11 +175,14 @@ public record ThroughputReport(
     List<Plot> plots = new ArrayList<>();
     for (Throughput.Pass pass : experiment.passes()) {
       plots.add(plot(pass, "tokens/s", row -> row.fits() ? row.tokensPerSecond() : Double.NaN));
-      plots.add(
-          plot(
-              pass,
-              "peak GiB",
-              row -> row.peakBytes().isPresent() ? row.peakBytes().getAsLong() / GIB : Double.NaN));
+      if (memoryIsKnown(pass)) {
+        plots.add(
+            plot(
+                pass,
+                "peak GiB",
+                row ->
+                    row.peakBytes().isPresent() ? row.peakBytes().getAsLong() / GIB : Double.NaN));
+      }
     }
     page = page.section("By length", "batch 1, on " + device, plots);
     for (Table table : tables()) {

@@ -27,6 +27,10 @@ public final class Workers implements AutoCloseable {
   private static final String PAGE = "--html";
   private static final String JSON_OUTPUT = "--json";
   private static final String THREADS = "OMP_NUM_THREADS";
+
+  /** The property in which bin/hydra passes on --threads. */
+  private static final String CHOSEN_THREADS = "hydra.threads";
+
   private static final long POLL_MILLIS = 100;
 
   private final List<Process> processes = new ArrayList<>();
@@ -44,8 +48,7 @@ public final class Workers implements AutoCloseable {
     command.add(OPTION);
     ProcessBuilder builder =
         new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
-    int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / count);
-    builder.environment().put(THREADS, String.valueOf(threads));
+    builder.environment().put(THREADS, String.valueOf(threads(count)));
     try {
       for (int i = 0; i < count; i++) {
         processes.add(builder.start());
@@ -54,6 +57,15 @@ public final class Workers implements AutoCloseable {
       close();
       throw e;
     }
+  }
+
+  /**
+   * Returns how many threads each of so many workers computes with on a CPU: what --threads says,
+   * or its share of the processors.
+   */
+  public static int threads(int count) {
+    int share = Math.max(1, Runtime.getRuntime().availableProcessors() / count);
+    return Integer.getInteger(CHOSEN_THREADS, share);
   }
 
   /** Returns the arguments without those that concern all workers together. */

@@ -58,7 +58,7 @@ class WorkersTest {
     }
     assertThat(Files.readAllLines(folder.resolve("log")))
         .hasSize(3)
-        .allMatch(line -> line.matches("experiment run logic --worker \\d+"));
+        .allMatch(line -> line.equals("experiment run logic --worker " + Workers.threads(3)));
   }
 
   @Test

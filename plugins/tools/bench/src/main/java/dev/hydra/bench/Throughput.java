@@ -1,14 +1,16 @@
 package dev.hydra.bench;
 
 import com.typesafe.config.Config;
-import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigValue;
 import dev.hydra.api.ConfigException;
+import dev.hydra.api.Names;
 import dev.hydra.api.Option;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.api.Settings;
 import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.composer.config.NamedObjects;
 import dev.hydra.composer.config.OptionGroup;
+import dev.hydra.composer.config.QuickPart;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Placement;
@@ -16,7 +18,6 @@ import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.optim.OptimizerSettings;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -114,21 +115,40 @@ public record Throughput(
         OPTIONS);
   }
 
-  /** Says whether a file is one of such an experiment. */
+  /**
+   * Says whether a file is one of such an experiment.
+   *
+   * @throws ConfigException if it names a type that there is not
+   */
   public static boolean is(Config file) {
-    return file.hasPath(PATH + ".type") && file.getString(PATH + ".type").equals(TYPE);
+    Config given = ConfigFiles.part(file, PATH);
+    if (!given.hasPath(KIND.name())) {
+      return false;
+    }
+    ConfigValue type = given.getValue(KIND.name());
+    if (type.unwrapped().equals(TYPE)) {
+      return true;
+    }
+    throw new ConfigException(
+        type.origin(),
+        PATH + "." + KIND.name(),
+        Names.unknown("type", String.valueOf(type.unwrapped()), List.of(TYPE))
+            + "; without a type, models are trained on tasks");
   }
 
   /**
    * Reads an experiment.
    *
+   * @param overrides what the file was read with, see {@link ConfigFiles#load}; it is stronger than
+   *     {@code quick}, too
    * @param quick whether what stands in {@code quick} counts
    * @throws ConfigException for the first mistake, with file, line and path
    */
-  public static Throughput read(Config file, PluginRegistry plugins, boolean quick) {
-    ConfigFiles.allow(file, List.of(PATH, "optimizer", "quick"));
+  public static Throughput read(
+      Config file, List<String> overrides, PluginRegistry plugins, boolean quick) {
+    ConfigFiles.allow(file, List.of(PATH, "optimizer", QuickPart.NAME));
     Config given = ConfigFiles.part(file, PATH);
-    Config config = quick ? ConfigFiles.part(file, "quick").withFallback(given) : given;
+    Config config = quick ? QuickPart.over(file, PATH, overrides) : given;
     Settings settings = Settings.read(PATH, config, OPTIONS);
     return new Throughput(
         settings.get(QUESTION),
@@ -147,26 +167,8 @@ public record Throughput(
 
   private static Map<String, ModelSpec> models(Config config, Config given, Settings settings) {
     Map<String, ModelSpec> all = new LinkedHashMap<>();
-    Config part = ConfigFiles.part(config, MODELS.name());
-    Config written = ConfigFiles.part(given, MODELS.name());
-    // As they stand in the file: a HOCON object has no order.
-    part.root().entrySet().stream()
-        .filter(entry -> entry.getValue() instanceof ConfigObject)
-        .sorted(
-            Comparator.comparing(
-                (Map.Entry<String, ConfigValue> entry) ->
-                    written
-                        .root()
-                        .getOrDefault(entry.getKey(), entry.getValue())
-                        .origin()
-                        .lineNumber()))
-        .forEach(
-            entry ->
-                all.put(
-                    entry.getKey(), ModelSpec.read(((ConfigObject) entry.getValue()).toConfig())));
-    if (all.isEmpty()) {
-      throw settings.invalid(MODELS, "is required: an object of objects, by their names");
-    }
+    NamedObjects.read(config, given, settings, MODELS)
+        .forEach((name, object) -> all.put(name, ModelSpec.read(object)));
     return all;
   }
 

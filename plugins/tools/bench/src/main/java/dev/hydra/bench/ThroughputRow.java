@@ -17,6 +17,11 @@ public record ThroughputRow(
     int tokens,
     double tokensPerSecond,
     OptionalLong peakBytes) {
+  /** Returns this row without its memory. */
+  public ThroughputRow withoutPeak() {
+    return new ThroughputRow(model, pass, tokens, tokensPerSecond, OptionalLong.empty());
+  }
+
   /** Says whether the memory was enough. */
   public boolean fits() {
     return tokensPerSecond > 0;

@@ -11,6 +11,7 @@ import com.typesafe.config.ConfigFactory;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.bench.Throughput.Pass;
+import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Components;
 import dev.hydra.ffn.dense.SwigluFactory;
 import dev.hydra.libtorch.runtime.Devices;
@@ -44,8 +45,9 @@ class ThroughputTest {
     return ConfigFactory.parseString(more).withFallback(ConfigFactory.parseString(FILE)).resolve();
   }
 
-  private static Throughput read(String more, boolean quick) {
-    return Throughput.read(file(more), PLUGINS, quick);
+  private static Throughput read(String more, boolean quick, String... overrides) {
+    List<String> all = List.of(overrides);
+    return Throughput.read(ConfigFiles.override(file(more), all), all, PLUGINS, quick);
   }
 
   @Test
@@ -73,12 +75,18 @@ class ThroughputTest {
     assertEquals(List.of(4), quick.lengths());
     assertEquals(List.of(Pass.TRAIN), quick.passes());
     assertEquals(List.of("wide", "also"), List.copyOf(quick.models().keySet()));
+    Throughput said = read("", true, "experiment.lengths=[64]");
+    assertEquals(List.of(64), said.lengths(), "the command line is stronger");
+    assertEquals(List.of(Pass.TRAIN), said.passes());
   }
 
   @Test
   void itIsToldFromAnExperimentWithTasks() {
     assertTrue(Throughput.is(file("")));
     assertFalse(Throughput.is(ConfigFactory.parseString("experiment.tasks {}")));
+    Config other = ConfigFactory.parseString("experiment.type = nix");
+    assertThat(assertThrows(ConfigException.class, () -> Throughput.is(other)))
+        .hasMessageContaining("experiment.type: unknown type \"nix\". Known: throughput");
   }
 
   @Test
@@ -91,5 +99,7 @@ class ThroughputTest {
         .hasMessageContaining("lengths");
     assertThat(assertThrows(ConfigException.class, () -> read("experiment.passes = [fly]", false)))
         .hasMessageContaining("forward, train or both");
+    assertThat(assertThrows(ConfigException.class, () -> read("experiment.models.also=3", false)))
+        .hasMessageContaining("experiment.models.also: must be an object");
   }
 }

@@ -33,6 +33,7 @@ class TrainingBenchTest {
                     ConfigFactory.parseString(
                         "experiment.models.one.model { vocab-size = %d, width = %d }"
                             .formatted(vocabulary, WIDTH))),
+            List.of(),
             PluginRegistry.of(new AdamWFactory(), new CosineScheduleFactory()),
             false);
     Components components = Components.of(new SwigluFactory());

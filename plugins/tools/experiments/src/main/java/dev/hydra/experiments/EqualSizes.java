@@ -5,6 +5,7 @@ import dev.hydra.api.ConfigException;
 import dev.hydra.api.Names;
 import dev.hydra.api.Option;
 import dev.hydra.api.Settings;
+import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Components;
 import java.util.ArrayList;
 import java.util.List;
@@ -43,7 +44,10 @@ public record EqualSizes(
     return List.of(TO, PARAMETERS, FLOPS, BY_STEPS);
   }
 
-  static EqualSizes read(Config config) {
+  /** Reads them from an experiment, whose place messages name where it says nothing of them. */
+  static EqualSizes read(Config experiment) {
+    Config part = ConfigFiles.part(experiment, "equal");
+    Config config = part.isEmpty() ? part.root().withOrigin(experiment.origin()).toConfig() : part;
     Settings settings = Settings.read("experiment.equal", config, options());
     return new EqualSizes(
         settings.get(TO),

@@ -1,10 +1,8 @@
 package dev.hydra.experiments;
 
 import com.typesafe.config.Config;
-import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueFactory;
-import com.typesafe.config.ConfigValueType;
 import dev.hydra.api.Choice;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.Names;
@@ -12,15 +10,15 @@ import dev.hydra.api.Option;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.api.Settings;
 import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.composer.config.NamedObjects;
 import dev.hydra.composer.config.OptionGroup;
+import dev.hydra.composer.config.QuickPart;
 import dev.hydra.experiments.measure.Measure;
 import dev.hydra.optim.OptimizerSettings;
 import dev.hydra.tasks.Condition;
 import dev.hydra.tasks.TaskContext;
 import dev.hydra.tasks.TaskFactory;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -56,8 +54,7 @@ public record Study(
     Config optimizer,
     PluginRegistry plugins) {
   private static final String PATH = "experiment";
-  private static final String QUICK = "quick";
-  private static final List<String> PARTS = List.of(PATH, "optimizer", QUICK);
+  private static final List<String> PARTS = List.of(PATH, "optimizer", QuickPart.NAME);
   private static final int FEWEST_RATES = 4;
 
   private static final Option<String> QUESTION =
@@ -147,17 +144,14 @@ public record Study(
       boolean quick) {
     ConfigFiles.allow(file, PARTS);
     Config given = ConfigFiles.part(file, PATH);
-    Config config = quick ? quick(file, overrides) : given;
+    Config config = quick ? QuickPart.over(file, PATH, overrides) : given;
     Settings settings = Settings.read(PATH, config, options());
     Config optimizer = ConfigFiles.part(file, "optimizer");
     Study study =
         new Study(
             settings.get(QUESTION),
             each(
-                config,
-                given,
-                settings,
-                TASKS,
+                NamedObjects.read(config, given, settings, TASKS),
                 (name, object) -> {
                   String path = PATH + ".tasks." + name;
                   Choice<TaskFactory> choice = Choice.of(plugins, TaskFactory.class, path, object);
@@ -168,8 +162,8 @@ public record Study(
                       choice.create(
                           factory -> factory.create(new TaskContext(choice.settings(), roots))));
                 }),
-            each(config, given, settings, MODELS, StudyModel::read),
-            EqualSizes.read(ConfigFiles.part(config, EQUAL.name())),
+            each(NamedObjects.read(config, given, settings, MODELS), StudyModel::read),
+            EqualSizes.read(config),
             settings.get(RATES),
             settings.get(SEEDS),
             Budget.of(settings),
@@ -180,11 +174,6 @@ public record Study(
     study.checkMeasures(settings);
     var unused = study.optimizer(study.rates.get(0)).learningRate(study.budget.steps()); // checks
     return study;
-  }
-
-  private static Config quick(Config file, List<String> overrides) {
-    Config config = ConfigFiles.part(file, QUICK).atPath(PATH).withFallback(file);
-    return ConfigFiles.part(ConfigFiles.override(config, overrides), PATH);
   }
 
   private static Map<String, Measure> measures(Config config) {
@@ -215,37 +204,10 @@ public record Study(
   }
 
   private static <T> List<T> each(
-      Config config,
-      Config given,
-      Settings settings,
-      Option<Optional<ConfigValue>> option,
-      BiFunction<String, Config, T> reader) {
-    Config part = ConfigFiles.part(config, option.name());
-    if (part.isEmpty()) {
-      throw settings.invalid(option, "is required: an object of objects, by their names");
-    }
-    List<T> all = new ArrayList<>();
-    // As they stand in the file, without what overrides it: a HOCON object has no order.
-    Config written = ConfigFiles.part(given, option.name());
-    Map<String, ConfigValue> sorted = new TreeMap<>(part.root());
-    sorted.entrySet().stream()
-        .filter(entry -> entry.getValue().valueType() != ConfigValueType.NULL)
-        .sorted(Comparator.comparing(entry -> line(written, entry)))
-        .forEach(
-            entry -> {
-              if (!(entry.getValue() instanceof ConfigObject object)) {
-                throw new ConfigException(
-                    entry.getValue().origin(),
-                    settings.at(option.name()) + "." + entry.getKey(),
-                    "must be an object");
-              }
-              all.add(reader.apply(entry.getKey(), object.toConfig()));
-            });
-    return all;
-  }
-
-  private static int line(Config written, Map.Entry<String, ConfigValue> entry) {
-    return written.root().getOrDefault(entry.getKey(), entry.getValue()).origin().lineNumber();
+      Map<String, Config> objects, BiFunction<String, Config, T> reader) {
+    return objects.entrySet().stream()
+        .map(each -> reader.apply(each.getKey(), each.getValue()))
+        .toList();
   }
 
   /** Returns the optimizer with a learning rate. */

@@ -19,7 +19,8 @@ import org.bytedeco.pytorch.Device;
  * Carries out a study: for each model and task all learning rates with the first seed, then the
  * other seeds at the rate that did best in validation. What the cache knows is not trained again;
  * what another process is training is waited for, so that several share the work. A training that
- * is repeated on a device of the same kind gives the same bits.
+ * is repeated on a device of the same kind, on a CPU with the same number of threads, gives the
+ * same bits.
  */
 public final class StudyRun {
   /** How long to wait where other processes have all that is left. */

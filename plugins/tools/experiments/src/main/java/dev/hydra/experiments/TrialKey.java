@@ -21,6 +21,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
@@ -51,6 +52,9 @@ final class TrialKey {
     content.put("choose_by", study.budget().selection().name());
     content.put("measures", study.measuresConfig().root().render(ConfigRenderOptions.concise()));
     content.put("device", device.is_cuda() ? "cuda" : "cpu");
+    if (!device.is_cuda()) {
+      content.put("threads", torch.get_num_threads()); // sums are divided among them
+    }
     content.put("compute", ComputeType.choose(study.budget().precision(), device).name());
     content.put("deterministic", true); // as every StudyRun is; results from before that are not
     content.put("plugins", plugins(study, trial, components));

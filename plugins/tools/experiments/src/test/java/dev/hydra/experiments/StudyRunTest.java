@@ -19,6 +19,7 @@ import java.util.Set;
 import java.util.concurrent.FutureTask;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
+import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -94,6 +95,23 @@ class StudyRunTest {
     unused = run(Studies.read("quick.models.wide.model.depth = 2", true), () -> false);
     assertEquals(5, trained.size());
     assertEquals(5, known.size());
+  }
+
+  /** Sums on a CPU depend on how they are divided among threads. */
+  @Test
+  void anotherNumberOfThreadsIsTrainedAgain() throws IOException {
+    Study study = Studies.read("", true);
+    int usual = torch.get_num_threads();
+    var unused = run(study, () -> false);
+    torch.set_num_threads(usual + 1);
+    try {
+      unused = run(study, () -> false);
+    } finally {
+      torch.set_num_threads(usual);
+    }
+    assertEquals(10, trained.size());
+    unused = run(study, () -> false);
+    assertEquals(10, known.size());
   }
 
   @Test

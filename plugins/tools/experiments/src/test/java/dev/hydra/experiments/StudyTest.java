@@ -71,6 +71,8 @@ class StudyTest {
     assertThat(problem("experiment.equal.flops = 0.1"))
         .contains("experiment.equal.flops", "FLOPs", "flops-by-steps");
     assertThat(problem("experiment.equal.to = wid")).contains("wide");
+    assertThat(problem("experiment.equal = null"))
+        .matches("(?s)String: \\d.*experiment.equal.parameters: allows a difference of 0.0500.*");
   }
 
   @Test
@@ -81,6 +83,14 @@ class StudyTest {
     assertThat(sizes.get(1).steps()).isGreaterThan(100);
     assertEquals(
         sizes.get(0).wholeFlops(), sizes.get(1).wholeFlops(), 0.02 * sizes.get(0).wholeFlops());
+  }
+
+  @Test
+  void anExperimentWithoutTasksOrModelsIsRefused() {
+    assertThat(problem("experiment.tasks.copy = null")).contains("experiment.tasks: is required");
+    assertThat(problem("experiment.models { wide = null, narrow = null }"))
+        .contains("experiment.models: is required");
+    assertThat(problem("experiment.tasks.copy = 3")).contains("tasks.copy: must be an object");
   }
 
   @Test

@@ -80,6 +80,7 @@ class VerifyIT {
             "chunked = whole",
             "token by token = whole",
             "rows of different length",
+            "taken back = never further",
             "packed = separate documents"),
         failed);
   }

@@ -5,12 +5,14 @@ import dev.hydra.api.PluginRegistry;
 import dev.hydra.bench.Throughput;
 import dev.hydra.bench.ThroughputRow;
 import dev.hydra.bench.ThroughputRun;
+import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.experiment.Peers;
 import dev.hydra.cli.experiment.SizesReport;
 import dev.hydra.cli.experiment.ThroughputReport;
 import dev.hydra.composer.model.Components;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -50,7 +52,11 @@ final class ThroughputExperiment {
       throws IOException {
     List<ThroughputRow> rows = new ArrayList<>();
     if (experiment.peers().isPresent()) {
-      rows.addAll(Peers.read(Path.of(experiment.peers().get())));
+      Path peers = Path.of(experiment.peers().get());
+      if (!Files.isRegularFile(peers)) {
+        throw new UsageException("experiment.peers: there is no file " + peers.toAbsolutePath());
+      }
+      rows.addAll(Peers.read(peers));
     }
     ThroughputRun run =
         new ThroughputRun(

@@ -2,7 +2,6 @@ package dev.hydra.cli.experiment;
 
 import dev.hydra.bench.Throughput;
 import dev.hydra.bench.ThroughputRow;
-import dev.hydra.cli.common.UsageException;
 import dev.hydra.libtorch.io.JsonText;
 import dev.hydra.libtorch.io.NotJsonException;
 import java.io.IOException;
@@ -26,13 +25,9 @@ public final class Peers {
   /**
    * Reads a list of objects with name, pass, tokens, tokens_per_second and, if known, peak_bytes.
    *
-   * @throws UsageException if there is no such file
    * @throws IOException if it cannot be read, or is something else
    */
   public static List<ThroughputRow> read(Path file) throws IOException {
-    if (!Files.isRegularFile(file)) {
-      throw new UsageException("experiment.peers: there is no file " + file.toAbsolutePath());
-    }
     @Nullable Object content;
     try {
       content = JsonText.parse(Files.readAllBytes(file));

@@ -29,7 +29,9 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeSet;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -66,24 +68,38 @@ class KernelDoctorTest {
     assertThat(KernelDoctor.programs()).isEqualTo(programs());
   }
 
-  /** The files with kernels; the others are parts of them. */
+  private static final Pattern KERNEL =
+      Pattern.compile("__global__[^;{]*?(?:__launch_bounds__\\([^)]*\\))?\\s+(\\w+)\\(");
+
+  /** The files with kernels; the others are parts of them, as are other forms of their kernels. */
   private static Set<String> programs() throws IOException {
-    Set<String> programs = new TreeSet<>();
+    Map<String, Set<String>> kernels = new TreeMap<>();
     try (Stream<Path> files = Files.walk(SOURCES)) {
       for (Path file : files.filter(KernelDoctorTest::isSource).toList()) {
-        if (Files.readString(file).contains("__global__")) {
-          programs.add(file.getFileName().toString());
+        Set<String> names =
+            KERNEL
+                .matcher(Files.readString(file))
+                .results()
+                .map(found -> found.group(1))
+                .collect(Collectors.toSet());
+        if (!names.isEmpty()) {
+          kernels.put(file.getFileName().toString(), names);
         }
       }
     }
-    return programs;
+    Set<String> plain =
+        kernels.entrySet().stream()
+            .filter(each -> !each.getKey().endsWith("_wide.cu"))
+            .flatMap(each -> each.getValue().stream())
+            .collect(Collectors.toSet());
+    kernels
+        .entrySet()
+        .removeIf(each -> each.getKey().endsWith("_wide.cu") && plain.containsAll(each.getValue()));
+    return kernels.keySet();
   }
 
-  /** A kernel by wgmma in a file of its own is a part of the program that has the other form. */
   private static boolean isSource(Path file) {
-    return file.toString().endsWith(".cu")
-        && !file.toString().endsWith("_wide.cu")
-        && file.toString().contains("/src/main/resources/");
+    return file.toString().endsWith(".cu") && file.toString().contains("/src/main/resources/");
   }
 
   /** A type of another name would be tried with options and programs of no component. */

@@ -25,6 +25,7 @@ record ComponentTrial(String options, int tokens, List<String> training, List<St
 
   private static final List<String> PKM_BY_SCORES = List.of("pkm_search.cu", "pkm_read.cu");
 
+  private static final String STRIDED_SUMS = "strided_sums.cu";
   private static final String WINDOW = "window_attention.cu";
   private static final String WINDOW_BACKWARD = "window_attention_backward.cu";
 
@@ -88,8 +89,15 @@ record ComponentTrial(String options, int tokens, List<String> training, List<St
                       List.of(
                           "strided_attention.cu",
                           "strided_attention_backward.cu",
+                          STRIDED_SUMS,
                           WINDOW,
                           WINDOW_BACKWARD),
+                      DECODED_ATTENTION),
+                  new ComponentTrial(
+                      "heads = 2, window = 16, global-every = 4",
+                      TOKENS,
+                      List.of(
+                          "pattern_attention.cu", "pattern_attention_backward.cu", STRIDED_SUMS),
                       DECODED_ATTENTION))),
           one(
               "sliding-window",

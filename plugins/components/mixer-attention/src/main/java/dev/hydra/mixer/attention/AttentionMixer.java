@@ -110,6 +110,12 @@ final class AttentionMixer implements Mixer {
     if (fused.isPresent()) {
       return fused.get().run(x, starts);
     }
+    if (pattern.exceedsWindow(x.time())) {
+      Optional<PatternAttention> whole = PatternAttention.of(attention, pattern, x);
+      if (whole.isPresent()) {
+        return MergedAttention.run(x, 0, whole.get(), starts, Optional.empty(), Optional.empty());
+      }
+    }
     LocalAttention local =
         LocalAttention.of(attention, pattern.window(), x.fromKey(kept.globals()), starts);
     BlockPlan plan = BlockPlan.of(pattern, kept.position(), x.time());

@@ -43,17 +43,12 @@ record DenseAttention(double scale, Optional<Double> softCap) {
         : new PlainKernel(scale, softCap);
   }
 
-  /** How many query heads share a key head. */
-  private static long group(Qkv x) {
-    return x.q().size(2) / x.k().size(2);
-  }
-
   /** [1 or batch, 1, group time, keys]. */
   private static Tensor visible(Tensor visible, Qkv x) {
     return visible
         .unsqueeze(1)
-        .expand(-1, group(x), -1, -1)
-        .reshape(-1, 1, group(x) * x.time(), x.keys());
+        .expand(-1, x.shared(), -1, -1)
+        .reshape(-1, 1, x.shared() * x.time(), x.keys());
   }
 
   /** [batch, time, heads, headDim] to [batch, kvHeads, group time, headDim]. */
@@ -61,7 +56,7 @@ record DenseAttention(double scale, Optional<Double> softCap) {
     long kvHeads = x.k().size(2);
     long dim = heads.size(3);
     return Tensors.upcast(heads)
-        .reshape(-1, x.time(), kvHeads, group(x), dim)
+        .reshape(-1, x.time(), kvHeads, x.shared(), dim)
         .permute(0, 2, 3, 1, 4)
         .reshape(heads.size(0), kvHeads, -1, dim);
   }
@@ -70,7 +65,7 @@ record DenseAttention(double scale, Optional<Double> softCap) {
   private static Tensor ungrouped(Tensor grouped, Qkv x) {
     long dim = grouped.size(3);
     return grouped
-        .reshape(-1, x.k().size(2), group(x), x.time(), dim)
+        .reshape(-1, x.k().size(2), x.shared(), x.time(), dim)
         .permute(0, 3, 1, 2, 4)
         .reshape(-1, x.time(), x.q().size(2), dim);
   }

@@ -25,12 +25,20 @@ interface LocalAttention {
    * @param x what it is to attend to
    */
   static LocalAttention of(DenseAttention dense, long window, Qkv x, Optional<Tensor> starts) {
+    return fastest(dense, window, x, starts)
+        .or(() -> PatternAttention.of(dense, SparsePattern.local(Math.toIntExact(window)), x))
+        .orElseGet(() -> new BlockedAttention(dense, window));
+  }
+
+  /** Kernels that are for windows alone, if they can do what is asked. */
+  static Optional<LocalAttention> fastest(
+      DenseAttention dense, long window, Qkv x, Optional<Tensor> starts) {
     return WindowKernels.of(dense, window, x)
         .<LocalAttention>map(kernels -> kernels)
-        .orElseGet(
+        .or(
             () ->
                 starts.isEmpty() && dense.softCap().isEmpty() && FlashAttention.takes(x.q())
-                    ? new FlashAttention(dense.scale(), window)
-                    : new BlockedAttention(dense, window));
+                    ? Optional.of(new FlashAttention(dense.scale(), window))
+                    : Optional.empty());
   }
 }

@@ -3,6 +3,7 @@ package dev.hydra.mixer.attention;
 import dev.hydra.libtorch.nn.Rotation;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Queries, keys and values, or the gradients of these.
@@ -19,6 +20,30 @@ record Qkv(Tensor q, Tensor k, Tensor v) {
 
   long keys() {
     return k.size(1);
+  }
+
+  /** How many query heads share a key head. */
+  int shared() {
+    return (int) (q.size(2) / k.size(2));
+  }
+
+  /** The same, copied where kernels cannot read the rows as they lie. */
+  Qkv readable() {
+    return new Qkv(StridedKernels.fit(q), StridedKernels.fit(k), StridedKernels.fit(v));
+  }
+
+  /** Tensors of these shapes and types, contiguous, that kernels will fill. */
+  Qkv room() {
+    return new Qkv(room(q), room(k), room(v));
+  }
+
+  private static Tensor room(Tensor like) {
+    return Tensors.empty(like, Tensors.type(like), Tensors.sizes(like));
+  }
+
+  /** Float32 [batch, heads, time] for a number of each query, which kernels will fill. */
+  Tensor perQuery(long time) {
+    return Tensors.empty(q, ScalarType.Float, q.size(0), q.size(2), time);
   }
 
   /** The same with queries and keys turned. */

@@ -98,6 +98,11 @@ record SparsePattern(int window, int every, int globals) {
     return every * whole * (whole - 1) / 2 + Math.floorMod(end, (long) every) * whole;
   }
 
+  /** Whether some token of a sequence of so many sees anything before its window. */
+  boolean exceedsWindow(long time) {
+    return hasGlobals() && time > window;
+  }
+
   /** Whether tokens see all before them, so that plain causal attention will do. */
   boolean isFull(long before, long time) {
     return before == 0 && time <= window;

@@ -1,15 +1,14 @@
 package dev.hydra.mixer.attention;
 
 import dev.hydra.libtorch.autograd.CustomFunction;
-import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * A window, strided positions and the first one on CUDA: a fused {@link LocalAttention} for the
- * window, from which {@link StridedKernels} go on. Its twin is {@link MergedAttention} with {@link
- * GlobalAttention}, which does everything else: kept keys, documents with windows shorter than a
- * block of queries, heads of other sizes.
+ * A window, strided positions and the first one on CUDA: the fastest {@link LocalAttention} for the
+ * window, from which {@link StridedKernels} go on. {@link PatternAttention} does it for other
+ * types, sizes of heads and windows; the twin of both, {@link MergedAttention} with {@link
+ * GlobalAttention}, for kept keys and bounded scores.
  */
 final class StridedAttention extends CustomFunction {
   private final LocalAttention window;
@@ -35,16 +34,14 @@ final class StridedAttention extends CustomFunction {
     if (before > 0
         || isInlined()
         || attention.softCap().isPresent()
-        || !FlashAttention.takes(x.q())
-        || !pattern.hasGlobals()
-        || x.time() <= pattern.window()) {
+        || !pattern.exceedsWindow(x.time())) {
       return Optional.empty();
     }
-    return StridedKernels.of(x.q(), attention.scale(), pattern, starts.isPresent())
-        .map(
-            kernels ->
-                new StridedAttention(
-                    LocalAttention.of(attention, pattern.window(), x, starts), kernels));
+    return LocalAttention.fastest(attention, pattern.window(), x, starts)
+        .flatMap(
+            window ->
+                StridedKernels.of(x.q(), attention.scale(), pattern, starts.isPresent())
+                    .map(kernels -> new StridedAttention(window, kernels)));
   }
 
   /**
@@ -60,14 +57,10 @@ final class StridedAttention extends CustomFunction {
 
   @Override
   protected Tensor[] forward(Context context, Tensor... inputs) {
-    Qkv x =
-        new Qkv(
-            StridedKernels.fit(inputs[0]),
-            StridedKernels.fit(inputs[1]),
-            StridedKernels.fit(inputs[2]));
+    Qkv x = new Qkv(inputs[0], inputs[1], inputs[2]).readable();
     Optional<Tensor> starts = inputs.length > 3 ? Optional.of(inputs[3]) : Optional.empty();
     Partial near = window.forward(x, starts);
-    Partial whole = new Partial(like(x.q(), near.out()), near.lse().contiguous());
+    Partial whole = new Partial(near.out().contiguous(), near.lse().contiguous());
     kernels.attend(x, starts, whole);
     context.save(x.q(), x.k(), x.v(), whole.out(), whole.lse());
     starts.ifPresent(context::save);
@@ -82,15 +75,10 @@ final class StridedAttention extends CustomFunction {
     Tensor arriving = StridedKernels.fit(gradients.of(0).contiguous());
     Upstream whole = new Upstream(context.saved(3), context.saved(4), arriving);
     Qkv near = window.backward(x, starts, whole);
-    Qkv sums = new Qkv(like(x.q(), near.q()), like(x.k(), near.k()), like(x.v(), near.v()));
+    Qkv sums = new Qkv(near.q().contiguous(), near.k().contiguous(), near.v().contiguous());
     kernels.backward(x, starts, whole, sums);
     gradients.give(0, sums.q());
     gradients.give(1, sums.k());
     gradients.give(2, sums.v());
-  }
-
-  /** Contiguous and in the given type, in which plain windows do not compute. */
-  private static Tensor like(Tensor given, Tensor computed) {
-    return Tensors.cast(computed, Tensors.type(given)).contiguous();
   }
 }

@@ -23,7 +23,10 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  */
 record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
   private static final KernelSet KERNELS =
-      KernelSet.of(source("strided_attention.cu"), source("strided_attention_backward.cu"));
+      KernelSet.of(
+          source("strided_attention.cu"),
+          source("strided_attention_backward.cu"),
+          StridedSums.SOURCE);
 
   /** Elements of 16 bytes, in which memory is read. */
   private static final int VECTOR = 8;
@@ -43,6 +46,7 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
         "dependent_launch.cu",
         "vectors.cu",
         "tensor_cores.cu",
+        "strided_keys.cu",
         "strided_tiles.cu",
         file);
   }
@@ -101,7 +105,7 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
             near.lse(),
             (int) x.time(),
             (int) x.q().size(2),
-            shared(x),
+            x.shared(),
             pattern.window(),
             pattern.every(),
             pattern.globals(),
@@ -134,15 +138,13 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
             change,
             (int) x.time(),
             (int) heads,
-            shared(x),
+            x.shared(),
             pattern.window(),
             pattern.every(),
             pattern.globals(),
             scale);
-    StridedTasks tasks = StridedTasks.of(pattern, x.time(), batch * heads, starts.isPresent());
-    Tensor partials =
-        Tensors.empty(
-            x.q(), ScalarType.Float, batch, heads, tasks.count(), 2, (long) TILE * x.q().size(3));
+    StridedSums sums = StridedSums.of(pattern, x, starts.isPresent());
+    StridedTasks tasks = sums.tasks();
     kernels
         .get("strided_backward_keys")
         .launch(
@@ -154,10 +156,10 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
             whole.gradient(),
             whole.lse(),
             change,
-            partials,
+            sums.partials(),
             (int) x.time(),
             (int) heads,
-            shared(x),
+            x.shared(),
             pattern.window(),
             pattern.every(),
             pattern.globals(),
@@ -166,31 +168,11 @@ record StridedKernels(Kernels kernels, SparsePattern pattern, float scale) {
             tasks.ofFirst(),
             tasks.ofOther(),
             tasks.span());
-    kernels
-        .get("strided_backward_sums")
-        .launch(
-            new Grid(tasks.keys(), x.k().size(2), batch, 2 * (int) x.q().size(3)),
-            partials,
-            starts.orElse(null),
-            near.k(),
-            near.v(),
-            (int) x.time(),
-            (int) heads,
-            shared(x),
-            pattern.window(),
-            pattern.every(),
-            tasks.firsts(),
-            tasks.ofFirst(),
-            tasks.ofOther(),
-            tasks.count());
+    sums.addTo(kernels, x, starts.orElse(null), near);
   }
 
   private Grid overQueries(Qkv x) {
     long tiles = Grid.count(x.time() - pattern.window(), TILE);
     return new Grid(tiles, x.q().size(2), x.q().size(0), THREADS);
-  }
-
-  private static int shared(Qkv x) {
-    return (int) (x.q().size(2) / x.k().size(2));
   }
 }

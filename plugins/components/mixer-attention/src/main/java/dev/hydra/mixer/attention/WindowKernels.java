@@ -78,9 +78,9 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
 
   @Override
   public Partial forward(Qkv given, Optional<Tensor> starts) {
-    Qkv x = fit(given);
+    Qkv x = given.readable();
     Tensor out = Tensors.empty(x.q(), ScalarType.BFloat16, Tensors.sizes(x.q()));
-    Tensor lse = perQuery(x, x.time());
+    Tensor lse = x.perQuery(x.time());
     launch(
         "window_attention",
         blocks(x.q(), 1, 3),
@@ -92,7 +92,7 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
         lse,
         (int) x.time(),
         (int) x.q().size(2),
-        shared(x),
+        x.shared(),
         inSight(x),
         scale);
     return new Partial(out, lse);
@@ -100,12 +100,12 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
 
   @Override
   public Qkv backward(Qkv given, Optional<Tensor> starts, Upstream upstream) {
-    Qkv x = fit(given);
+    Qkv x = given.readable();
     Tensor out = StridedKernels.fit(upstream.out());
     Tensor gradient = StridedKernels.fit(upstream.gradient());
     long parts = Grid.count(x.time(), PADDING);
-    Tensor level = perQuery(x, parts * PADDING);
-    Tensor offset = perQuery(x, parts * PADDING);
+    Tensor level = x.perQuery(parts * PADDING);
+    Tensor offset = x.perQuery(parts * PADDING);
     Tensor first = Tensors.empty(x.q(), ScalarType.Int, x.q().size(0), parts * PADDING);
     launch(
         "window_backward_rows",
@@ -120,7 +120,7 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
         (int) x.time(),
         (int) x.q().size(2),
         inSight(x));
-    Qkv gradients = new Qkv(like(x.q()), like(x.k()), like(x.v()));
+    Qkv gradients = x.room();
     launch(
         "window_backward_keys",
         blocks(x.k(), 3, 2),
@@ -135,7 +135,7 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
         strided(gradients.v()),
         (int) x.time(),
         (int) x.q().size(2),
-        shared(x),
+        x.shared(),
         scale);
     launch(
         "window_backward_queries",
@@ -150,17 +150,13 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
         strided(gradients.q()),
         (int) x.time(),
         (int) x.q().size(2),
-        shared(x),
+        x.shared(),
         scale);
     return gradients;
   }
 
   private void launch(String kernel, Grid grid, @Nullable Object... arguments) {
     kernels.get(kernel).launch(grid, arguments);
-  }
-
-  private static Qkv fit(Qkv x) {
-    return new Qkv(StridedKernels.fit(x.q()), StridedKernels.fit(x.k()), StridedKernels.fit(x.v()));
   }
 
   /** The window, or the sequence if that is shorter. */
@@ -181,17 +177,5 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
         Grid.count(heads.size(1), (long) count * GROUP_ROWS),
         1,
         count * GROUP_THREADS);
-  }
-
-  private static int shared(Qkv x) {
-    return (int) (x.q().size(2) / x.k().size(2));
-  }
-
-  private static Tensor perQuery(Qkv x, long time) {
-    return Tensors.empty(x.q(), ScalarType.Float, x.q().size(0), x.q().size(2), time);
-  }
-
-  private static Tensor like(Tensor heads) {
-    return Tensors.empty(heads, Tensors.type(heads), Tensors.sizes(heads));
   }
 }

@@ -120,71 +120,6 @@ extern "C" __global__ void __launch_bounds__(THREADS) strided_backward_queries(
   }
 }
 
-// A key in a list whose length does not depend on where documents begin: places for their first keys, then
-// for others. Only documents of more tokens than the window have queries that see keys, so of window + 1
-// tokens at most one begins such a document, which the last of them then belongs to: that is a place, and
-// one is enough without documents. Of `every` tokens at most one is another key, as those of the next
-// document come after its first one, and the first of these tokens belongs to its document: that is a
-// place, but for the first `every` tokens, which have none.
-struct Key {
-  int document, index;  // where its document begins, -1 if no query sees a key of this place
-
-  __device__ __forceinline__ Key(
-      const Long* starts, int place, int firsts, int time, int window, int every)
-      : document(-1), index(0) {
-    Long begin = place < firsts ? place * (window + 1) : (Long)(place - firsts + 1) * every;
-    if (begin >= time) return;
-    int start = start_of(starts, (int)begin + (place < firsts ? window : 0));
-    if (place < firsts ? start < begin : start == begin) return;
-    if (place >= firsts) index = ((int)begin - start + every - 1) / every;
-    Long seen = start + (Long)index * every + window;
-    if (seen < time && start_of(starts, (int)seen) == start) document = start;
-  }
-
-  __device__ __forceinline__ bool exists() const { return document >= 0; }
-
-  __device__ __forceinline__ Long position(int every) const {
-    return document + (Long)index * every;
-  }
-};
-
-constexpr int NEVER = 0x7fffffff;  // a key that no query sees
-
-// Tasks of the gradients of keys and values: TILE places of keys each and `span` queries. Tiles with
-// places of first keys have tasks for all queries, as a whole document sees its first one; the others for
-// those that can see any of theirs, counted from the first one that sees the first of them.
-struct Tasks {
-  int firsts, of_first, of_other;  // first keys, tasks of a tile with some, of another
-
-  __device__ __forceinline__ int tiles_of_first() const { return (firsts + TILE - 1) / TILE; }
-
-  __device__ __forceinline__ bool has_first(int tile) const { return tile < tiles_of_first(); }
-
-  __device__ __forceinline__ int of(int tile) const { return has_first(tile) ? of_first : of_other; }
-
-  // The first task of a tile.
-  __device__ __forceinline__ int begin(int tile) const {
-    int whole = min(tile, tiles_of_first());
-    return whole * of_first + (tile - whole) * of_other;
-  }
-
-  __device__ __forceinline__ int tile(int task) const {
-    int others = task - tiles_of_first() * of_first;
-    return others < 0 ? task / of_first : tiles_of_first() + others / of_other;
-  }
-
-  __device__ __forceinline__ int first_query(int task, int span, int window, int every) const {
-    int of_tile = tile(task);
-    int seen = has_first(of_tile) ? 0 : (of_tile * TILE - firsts + 1) * every;
-    return window + seen + (task - begin(of_tile)) * span;
-  }
-
-  // Whether all keys of a tile are before the tokens from oldest * every on, which alone are seen.
-  __device__ __forceinline__ bool beyond(int tile, int oldest) const {
-    return !has_first(tile) && oldest > (tile + 1) * TILE - firsts;
-  }
-};
-
 __device__ __forceinline__ void load_queries(
     Tile& tile, const bf16* from, Long time_stride, int first, int end) {
   for (int i = threadIdx.x; i < TILE * PIECES; i += THREADS) {
@@ -325,33 +260,4 @@ extern "C" __global__ void __launch_bounds__(THREADS) strided_backward_keys(
       }
     }
   }
-}
-
-// Adds the sums over tasks, and over the heads that share a key, to the gradients of keys and values
-// [batch, time, kvHeads, HEAD_DIM], contiguous, in a fixed order.
-//
-// Launch: grid (places of keys, kvHeads, batch), 2 * HEAD_DIM threads.
-extern "C" __global__ void __launch_bounds__(2 * HEAD_DIM) strided_backward_sums(
-    const float* __restrict__ partials, const Long* __restrict__ starts, bf16* __restrict__ dk,
-    bf16* __restrict__ dv, int time, int heads, int shared, int window, int every, int firsts,
-    int first_tasks, int other_tasks, int tasks) {
-  int tile = blockIdx.x / TILE, row = blockIdx.x % TILE;
-  int element = threadIdx.x % HEAD_DIM, which = threadIdx.x / HEAD_DIM;
-  Tasks cut = {firsts, first_tasks, other_tasks};
-  int begin = cut.begin(tile), count = cut.of(tile);
-  Long batch = blockIdx.z;
-  if (starts) starts += batch * time;
-  Key key(starts, blockIdx.x, firsts, time, window, every);
-  if (!key.exists()) return;
-  float sum = 0.f;
-  for (int h = 0; h < shared; h++) {
-    Long head = batch * heads + blockIdx.y * shared + h;
-    const float* from = partials + (head * tasks + begin) * 2 * TILE * HEAD_DIM +
-                        (which * TILE + row) * HEAD_DIM + element;
-#pragma unroll 8
-    for (int i = 0; i < count; i++) sum += from[(Long)i * 2 * TILE * HEAD_DIM];
-  }
-  bf16* to = which ? dv : dk;
-  to += ((batch * time + key.position(every)) * gridDim.y + blockIdx.y) * HEAD_DIM + element;
-  from_float(to_float(*to) + sum, *to);
 }

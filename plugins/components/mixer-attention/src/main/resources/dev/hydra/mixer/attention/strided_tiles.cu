@@ -1,7 +1,4 @@
-// Attention to strided positions before a window, and to the first one. Query t of a document that
-// begins at s sees, if t - s >= window, of the keys j = 0, 1, ... that stand at s + j * every the
-// `globals` newest up to its block, (t - s - window) / every, and key 0. Queries before see their
-// window only.
+// Attention to strided positions before a window, and to the first one: strided_keys.cu.
 //
 // If documents are packed, window >= TILE - 1: all queries of a tile that see keys are then of the
 // document of its first query, as those of others are nearer to where theirs begins.
@@ -10,23 +7,15 @@
 //
 //   q            bf16 [batch, time, heads, HEAD_DIM] with strides
 //   k, v         bf16 [batch, time, kvHeads, HEAD_DIM] with strides
-//   starts       int64 [batch, time], or null: the first token of each token's document
 //   out          bf16 [batch, time, heads, HEAD_DIM], contiguous; gradients of it and of q likewise
 //   lse          fp32 [batch, heads, time]
-typedef long long Long;
-
-constexpr int TILE = 64;  // queries, or keys, of a block of 4 warps with 16 each
-constexpr int THREADS = 128;
+constexpr int THREADS = 128;  // 4 warps with 16 rows each
 constexpr int STEPS = HEAD_DIM / 16;      // of products along the head
 constexpr int PIECES = HEAD_DIM / 8;      // of 16 bytes in a row; tiles of products across the head
 constexpr int PITCH = HEAD_DIM + 8;       // of rows in shared memory: no bank twice
 static_assert(HEAD_DIM % 16 == 0 && HEAD_DIM <= 128, "see above");
 
 typedef bf16 Tile[TILE][PITCH];
-
-__device__ __forceinline__ bool visible(int key, int block, int globals) {
-  return block >= 0 && (key == 0 || (key <= block && key > block - globals));
-}
 
 // Rows of a tile as the second operand, which they are columns of: 16 of them, 16 elements of each.
 // r[0..1] are for the first eight rows, r[2..3] for the others.
@@ -81,40 +70,6 @@ __device__ __forceinline__ float over_row(float value) {
   value += exchange(value, 1);
   return value + exchange(value, 2);
 }
-
-// Without documents all is one.
-__device__ __forceinline__ int start_of(const Long* starts, int token) {
-  return starts ? (int)starts[token] : 0;
-}
-
-// The newest key before the window of a query; -1 if it sees no key of the document.
-__device__ __forceinline__ int block_of(
-    const Long* starts, int document, int query, int window, int every) {
-  int before = query - document - window;
-  return before >= 0 && start_of(starts, query) == document ? before / every : -1;
-}
-
-// The keys that a tile of queries sees some of: key 0, then those from `lowest` to `newest`, which is
-// -1 if it sees none. First and last query are counted from where the document begins.
-struct Keys {
-  int lowest, newest;
-
-  __device__ __forceinline__ Keys(int first, int last, int window, int every, int globals) {
-    lowest = (first - window) / every - globals + 1;
-    if (lowest < 1) lowest = 1;
-    newest = last < window ? -1 : globals == 0 ? 0 : (last - window) / every;
-  }
-
-  __device__ __forceinline__ int count() const {
-    return newest < lowest ? 1 : newest - lowest + 2;
-  }
-
-  __device__ __forceinline__ int at(int index) const { return index == 0 ? 0 : lowest + index - 1; }
-
-  __device__ __forceinline__ bool have(int key) const {
-    return key <= newest && (key == 0 || key >= lowest);
-  }
-};
 
 // Fills a tile with the keys, or values, from an index on; zeros after the last.
 __device__ __forceinline__ void load_tile(

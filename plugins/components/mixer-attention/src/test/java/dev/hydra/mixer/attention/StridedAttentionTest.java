@@ -1,5 +1,6 @@
 package dev.hydra.mixer.attention;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -52,10 +53,10 @@ class StridedAttentionTest {
     // window, every, globals, time, heads, kvHeads, headDim
     "256, 64, 64, 2000, 6, 6, 64",
     "64, 16, 8, 901, 6, 2, 64",
-    "63, 1, 90, 700, 4, 4, 16",
-    "128, 64, 0, 1001, 4, 4, 32",
+    "63, 1, 90, 700, 4, 4, 64",
+    "128, 64, 0, 1001, 4, 4, 128",
     "64, 200, 3, 1501, 2, 1, 64",
-    "100, 48, 5, 1177, 4, 2, 80",
+    "100, 48, 5, 1177, 4, 2, 128",
     "128, 128, 64, 1700, 2, 2, 128",
     "64, 2, 40, 6007, 2, 1, 64"
   })
@@ -83,9 +84,7 @@ class StridedAttentionTest {
     Qkv one = copy(given, ScalarType.BFloat16);
     Qkv none = copy(given, ScalarType.BFloat16);
     Tensor starts = cuda(Tensors.stack(0, starts(700, 700), starts(700, 700)));
-    assumeTrue(
-        WindowKernels.of(new DenseAttention(SCALE, Optional.empty()), 64, one).isPresent(),
-        "elsewhere windows of documents are plain");
+    assumeTrue(hasWindow(pattern, one), "elsewhere PatternAttention does it with documents");
     Tensor expected = fused(none, pattern, Optional.empty());
     Tensor actual = fused(one, pattern, Optional.of(starts));
     assertTrue(expected.equal(actual), "result");
@@ -126,8 +125,11 @@ class StridedAttentionTest {
       assertTrue(of(pattern, x, 8, Optional.empty()).isEmpty());
       Optional<Tensor> starts = Optional.of(cuda(starts(80, 80).unsqueeze(0)));
       assertTrue(of(pattern, x, 0, starts).isEmpty());
-      assertTrue(of(new SparsePattern(62, 8, 4), x, 0, starts).isEmpty());
-      assertTrue(of(new SparsePattern(63, 8, 4), x, 0, starts).isPresent());
+      assertTrue(of(new SparsePattern(63, 8, 4), x, 0, starts).isEmpty());
+      Qkv wide = copy(Formula.inputs(1, 80, 80, 2, 2, 64), ScalarType.BFloat16);
+      assertTrue(of(new SparsePattern(62, 8, 4), wide, 0, starts).isEmpty());
+      SparsePattern least = new SparsePattern(63, 8, 4);
+      assertEquals(hasWindow(least, wide), of(least, wide, 0, starts).isPresent());
       assertTrue(of(SparsePattern.local(16), x, 0, Optional.empty()).isEmpty());
       assertTrue(of(new SparsePattern(80, 8, 4), x, 0, Optional.empty()).isEmpty());
       assertTrue(of(pattern, copy(x, ScalarType.Float), 0, Optional.empty()).isEmpty());
@@ -142,9 +144,18 @@ class StridedAttentionTest {
     return StridedAttention.of(dense, pattern, x, before, starts);
   }
 
+  /** Whether there are kernels for windows of documents. */
+  private static boolean hasWindow(SparsePattern pattern, Qkv x) {
+    DenseAttention dense = new DenseAttention(SCALE, Optional.empty());
+    return WindowKernels.of(dense, pattern.window(), x).isPresent();
+  }
+
   private static void compare(SparsePattern pattern, Qkv given, Optional<Tensor> documents) {
     Optional<Tensor> starts = documents.map(StridedAttentionTest::cuda);
     Qkv fused = copy(given, ScalarType.BFloat16);
+    assumeTrue(
+        starts.isEmpty() || hasWindow(pattern, fused),
+        "elsewhere PatternAttention does it with documents");
     Qkv exact = copy(fused, ScalarType.Double);
     Tensor expected = MergedAttentionTest.attend(exact, pattern, SCALE, Optional.empty(), starts);
     Tensor direction =
@@ -167,7 +178,7 @@ class StridedAttentionTest {
   }
 
   /** Documents of such lengths after each other, int64 [time]; a last one fills up. */
-  private static Tensor starts(int time, int... lengths) {
+  static Tensor starts(int time, int... lengths) {
     long[] starts = new long[time];
     int begin = 0;
     for (int length : lengths) {
@@ -179,7 +190,7 @@ class StridedAttentionTest {
     return Tensor.create(starts);
   }
 
-  private static Tensor cuda(Tensor starts) {
+  static Tensor cuda(Tensor starts) {
     return starts.to(new Device("cuda"), ScalarType.Long);
   }
 
@@ -189,7 +200,7 @@ class StridedAttentionTest {
     }
   }
 
-  private static Qkv copy(Qkv x, ScalarType type) {
+  static Qkv copy(Qkv x, ScalarType type) {
     return new Qkv(moved(x.q(), type), moved(x.k(), type), moved(x.v(), type));
   }
 

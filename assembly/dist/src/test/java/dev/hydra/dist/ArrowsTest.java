@@ -68,11 +68,7 @@ class ArrowsTest {
     rules.put(
         "libtorch.nn",
         new String[] {
-          "api",
-          "libtorch.runtime",
-          "libtorch.autograd",
-          "libtorch.kernels",
-          "libtorch.products"
+          "api", "libtorch.runtime", "libtorch.autograd", "libtorch.kernels", "libtorch.products"
         });
     rules.put(
         "libtorch.products",

@@ -29,7 +29,8 @@ record Choices(UserCache files, String platform) {
             content ->
                 Arrays.equals(content, LIBTORCH)
                     ? Optional.of(Choice.LIBTORCH)
-                    : Algorithm.parse(content).map(algorithm -> new Choice(Optional.of(algorithm))));
+                    : Algorithm.parse(content)
+                        .map(algorithm -> new Choice(Optional.of(algorithm))));
   }
 
   /** Keeps what was chosen. */

@@ -60,8 +60,7 @@ final class LtProduct implements AutoCloseable {
             "cublasLtMatmulDescCreate",
             cublasLtMatmulDescOpaque_t.class,
             to ->
-                cublas.cublasLtMatmulDescCreate(
-                    to, cublas.CUBLAS_COMPUTE_32F, cudart.CUDA_R_32F));
+                cublas.cublasLtMatmulDescCreate(to, cublas.CUBLAS_COMPUTE_32F, cudart.CUDA_R_32F));
     transpose(cublas.CUBLASLT_MATMUL_DESC_TRANSA, shape.transposedA());
     transpose(cublas.CUBLASLT_MATMUL_DESC_TRANSB, shape.transposedB());
     a = layout(shape.m(), shape.k(), shape.transposedA(), shape.lda());
@@ -86,7 +85,8 @@ final class LtProduct implements AutoCloseable {
     }
   }
 
-  private cublasLtMatrixLayoutOpaque_t layout(long rows, long columns, boolean transposed, long ld) {
+  private cublasLtMatrixLayoutOpaque_t layout(
+      long rows, long columns, boolean transposed, long ld) {
     return made(
         "cublasLtMatrixLayoutCreate",
         cublasLtMatrixLayoutOpaque_t.class,
@@ -155,31 +155,20 @@ final class LtProduct implements AutoCloseable {
       if (result.state() == cublas.CUBLAS_STATUS_SUCCESS) {
         cublasLtMatmulAlgo_t each = result.algo();
         found.add(
-            new Algorithm(IntStream.range(0, Algorithm.WORDS).mapToObj(each::data).toList()));
+            new Algorithm(
+                IntStream.range(0, Algorithm.WORDS).mapToObj(each::data).toList(),
+                result.workspaceSize()));
       }
     }
     return found;
   }
 
-  /**
-   * Multiplies by an algorithm from now on.
-   *
-   * @return whether cublasLt can; if not, the product is not to be run
-   */
-  boolean use(Algorithm wanted) {
+  /** Multiplies by an algorithm from now on. */
+  void use(Algorithm wanted) {
     for (int i = 0; i < Algorithm.WORDS; i++) {
       algorithm.data(i, wanted.words().get(i));
     }
-    try (cublasLtMatmulHeuristicResult_t needs = new cublasLtMatmulHeuristicResult_t()) {
-      int status =
-          lt.gpu()
-              .run(
-                  () ->
-                      cublas.cublasLtMatmulAlgoCheck(
-                          lt.handle(), description, a, b, c, c, algorithm, needs));
-      workspaceBytes = needs.workspaceSize();
-      return status == cublas.CUBLAS_STATUS_SUCCESS && workspaceBytes <= MOST_WORKSPACE;
-    }
+    workspaceBytes = wanted.workspaceBytes();
   }
 
   /**

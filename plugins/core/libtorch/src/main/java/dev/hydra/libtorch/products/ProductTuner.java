@@ -6,6 +6,7 @@ import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Scalar;
@@ -112,9 +113,15 @@ final class ProductTuner {
         System.Logger.Level.DEBUG,
         () ->
             String.format(
+                Locale.ROOT,
                 "product %s: %.1f us, LibTorch %.1f us; %d of %d algorithms have its bits;"
                     + " tuned in %d ms",
-                shape, now, before, equal, candidates, (System.nanoTime() - begin) / 1_000_000));
+                shape,
+                now,
+                before,
+                equal,
+                candidates,
+                (System.nanoTime() - begin) / 1_000_000));
   }
 
   /** Those of some algorithms that give the bits that the target holds now. */
@@ -124,9 +131,8 @@ final class ProductTuner {
         .filter(
             candidate -> {
               reset();
-              return product.use(candidate)
-                  && product.computes(left, right, target)
-                  && sums(target).equal(expected);
+              product.use(candidate);
+              return product.computes(left, right, target) && sums(target).equal(expected);
             })
         .toList();
   }

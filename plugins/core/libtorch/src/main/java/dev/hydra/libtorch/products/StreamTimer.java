@@ -84,8 +84,7 @@ final class StreamTimer implements AutoCloseable {
 
   private static void check(String call, int result) {
     if (result != cudart.cudaSuccess) {
-      throw new CublasException(
-          call + " fails: " + cudart.cudaGetErrorString(result).getString());
+      throw new CublasException(call + " fails: " + cudart.cudaGetErrorString(result).getString());
     }
   }
 

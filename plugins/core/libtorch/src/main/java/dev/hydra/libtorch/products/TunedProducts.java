@@ -70,8 +70,7 @@ final class TunedProducts {
     return true;
   }
 
-  private synchronized Ready prepare(
-      ProductShape shape, Tensor left, Tensor right, Tensor to) {
+  private synchronized Ready prepare(ProductShape shape, Tensor left, Tensor right, Tensor to) {
     Ready known = ready.get(shape);
     if (known != null) {
       return known;
@@ -79,32 +78,27 @@ final class TunedProducts {
     if (ready.size() >= MOST_SHAPES || isCaptured()) {
       return LIBTORCH;
     }
-    Optional<Ready> prepared = choices.read(shape).flatMap(choice -> ready(shape, choice));
-    if (prepared.isEmpty()) {
-      Optional<Choice> chosen = ProductTuner.choose(lt, shape, left, right, to);
-      chosen.ifPresent(choice -> choices.write(shape, choice));
-      prepared = chosen.flatMap(choice -> ready(shape, choice));
+    Optional<Choice> choice = choices.read(shape);
+    if (choice.isEmpty()) {
+      choice = ProductTuner.choose(lt, shape, left, right, to);
+      choice.ifPresent(chosen -> choices.write(shape, chosen));
     }
-    if (prepared.isEmpty() && vain.merge(shape, 1, Integer::sum) < MOST_VAIN) {
+    if (choice.isEmpty() && vain.merge(shape, 1, Integer::sum) < MOST_VAIN) {
       return LIBTORCH;
     }
     vain.remove(shape);
-    Ready found = prepared.orElse(LIBTORCH);
+    Ready found = ready(shape, choice.orElse(Choice.LIBTORCH));
     ready.put(shape, found);
     return found;
   }
 
-  /** Makes a choice ready; nothing if the library does not know the algorithm. */
-  private Optional<Ready> ready(ProductShape shape, Choice choice) {
+  private Ready ready(ProductShape shape, Choice choice) {
     if (choice.algorithm().isEmpty()) {
-      return Optional.of(LIBTORCH);
+      return LIBTORCH;
     }
     LtProduct product = new LtProduct(lt, shape);
-    if (product.use(choice.algorithm().get())) {
-      return Optional.of(new Ready(product));
-    }
-    product.close();
-    return Optional.empty();
+    product.use(choice.algorithm().get());
+    return new Ready(product);
   }
 
   private boolean isCaptured() {

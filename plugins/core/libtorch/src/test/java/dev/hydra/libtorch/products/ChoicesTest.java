@@ -22,7 +22,9 @@ class ChoicesTest {
       new ProductShape(8512, 8192, 2048, true, false, 2048, 2048, 8512, false, 256);
 
   private static final Choice CHOICE =
-      new Choice(Optional.of(new Algorithm(List.of(66L, -1L, 0L, 4L, 5L, 6L, 7L, Long.MIN_VALUE))));
+      new Choice(
+          Optional.of(
+              new Algorithm(List.of(66L, -1L, 0L, 4L, 5L, 6L, 7L, Long.MIN_VALUE), 1 << 20)));
 
   @TempDir private Path folder;
 
@@ -74,12 +76,12 @@ class ChoicesTest {
 
   @Test
   void algorithmsAreReadAsTheyWereWritten() {
-    Algorithm counted = new Algorithm(LongStream.range(-4, 4).boxed().toList());
+    Algorithm counted = new Algorithm(LongStream.range(-4, 4).boxed().toList(), 4096);
     assertThat(Algorithm.parse(counted.text())).contains(counted);
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "libtorch", "0 1 2 3 4 5 6 7", "000000000000004z"})
+  @ValueSource(strings = {"", "libtorch", "0 1 2 3 4 5 6 7 8", "000000000000004z"})
   void whatIsNoAlgorithmIsNotTakenForOne(String text) {
     assertThat(Algorithm.parse(text.getBytes(StandardCharsets.US_ASCII))).isEmpty();
   }

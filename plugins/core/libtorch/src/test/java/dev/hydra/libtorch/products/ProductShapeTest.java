@@ -36,8 +36,7 @@ class ProductShapeTest {
     ProductShape forward = shape(rows, weight.t(), arrived, false);
     int alignment = forward.alignment();
     assertThat(forward)
-        .isEqualTo(
-            new ProductShape(OUT, ROWS, IN, true, false, IN, IN, OUT, false, alignment));
+        .isEqualTo(new ProductShape(OUT, ROWS, IN, true, false, IN, IN, OUT, false, alignment));
     assertThat(shape(arrived, weight, rows, true))
         .isEqualTo(new ProductShape(IN, ROWS, OUT, false, false, IN, OUT, IN, true, alignment));
     assertThat(shape(arrived.t(), rows, weight, false))
@@ -71,7 +70,8 @@ class ProductShapeTest {
         to);
     assertRefused("every second number", rows, Tensors.every(matrix(OUT, 2 * IN), 1, 0, 2).t(), to);
     assertRefused("one row for all", matrix(1, IN).expand(ROWS, IN), weight.t(), to);
-    assertRefused("a result in columns", rows, weight.t(), matrix(OUT, ROWS + 5).t().narrow(0, 0, ROWS));
+    assertRefused(
+        "a result in columns", rows, weight.t(), matrix(OUT, ROWS + 5).t().narrow(0, 0, ROWS));
   }
 
   private static void assertRefused(String what, Tensor left, Tensor right, Tensor to) {

@@ -1,5 +1,6 @@
 package dev.hydra.libtorch.kernels;
 
+import dev.hydra.libtorch.io.UserCache;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -57,7 +58,7 @@ final class KernelProgram {
    */
   static List<KernelProgram> load(
       Gpu gpu, List<KernelSource> sources, Map<String, Integer> macros) {
-    CubinCache cache = CubinCache.ofUser();
+    CubinCache cache = new CubinCache(UserCache.ofKernels());
     List<Build> builds =
         sources.parallelStream().map(source -> build(gpu, source, macros, cache)).toList();
     List<KernelProgram> programs = new ArrayList<>();
@@ -73,7 +74,7 @@ final class KernelProgram {
     List<String> parts = new ArrayList<>(options);
     parts.add(source.text());
     parts.add(Nvrtc.version());
-    Key key = new Key(gpu.index(), CubinCache.key(parts));
+    Key key = new Key(gpu.index(), UserCache.key(parts));
     KernelException failed = FAILED.get(key);
     if (failed != null) {
       throw failed;

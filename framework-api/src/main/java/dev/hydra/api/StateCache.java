@@ -58,6 +58,10 @@ public interface StateCache {
    */
   Optional<Tensor> get(String name);
 
-  /** Stores a tensor for the next forward; the one of that name before is freed or overwritten. */
+  /**
+   * Stores a tensor for the next forward; the one of that name before is freed or overwritten. What
+   * is declared as {@link StateSpec.Dtype#RECURRENT} may be in a more precise type than it is kept
+   * in.
+   */
   void put(String name, Tensor value);
 }

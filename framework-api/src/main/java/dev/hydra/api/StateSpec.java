@@ -27,6 +27,13 @@ public record StateSpec(
     FLOAT32_ON_CPU,
     /** float32, whatever the model computes in; float64 where that is float64, as in checks. */
     FLOAT32,
+    /**
+     * float32, or a smaller type that whoever decodes has chosen for the states of recurrences: of
+     * state spaces and delta rules. The component computes in float32 all the same and may leave
+     * the state in that, which is rounded for it; where it writes in place, it rounds to nearest,
+     * ties to even. float64 where the model computes in that.
+     */
+    RECURRENT,
     /** float64, whatever the model computes in. */
     FLOAT64,
     /** int64. */

@@ -9,7 +9,6 @@ import dev.hydra.cli.common.Json;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Components;
-import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.inference.EngineLimits;
 import dev.hydra.libtorch.graphs.GraphMode;
@@ -53,7 +52,7 @@ final class BenchGenerateCommand implements Callable<Integer>, LessMemory {
   @Spec private CommandSpec spec;
   @Mixin private ConfigArguments config;
   @Mixin private DeviceArgument deviceArgument;
-  @Mixin private PrecisionArgument precision;
+  @Mixin private DecodingPrecision precision;
 
   @Option(
       names = "--batch",
@@ -113,7 +112,7 @@ final class BenchGenerateCommand implements Callable<Integer>, LessMemory {
         new GenerationBench(
             ModelSpec.read(loaded),
             components,
-            new Placement(device, precision.on(device)),
+            precision.on(device),
             graph,
             precision.quantization());
     PrintWriter out = spec.commandLine().getOut();

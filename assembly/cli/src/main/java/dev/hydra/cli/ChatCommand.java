@@ -36,7 +36,7 @@ final class ChatCommand implements Callable<Integer>, LessMemory {
 
   @Spec private CommandSpec spec;
   @Mixin private DeviceArgument deviceArgument;
-  @Mixin private PrecisionArgument precision;
+  @Mixin private DecodingPrecision precision;
   @Mixin private AveragesOption averages;
 
   @Parameters(

@@ -7,6 +7,7 @@ import dev.hydra.cli.common.Json;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.Placement;
 import dev.hydra.data.Tokenizer;
 import dev.hydra.data.ValidationSet;
 import dev.hydra.inference.NotFiniteException;
@@ -96,7 +97,8 @@ final class EvalCommand implements Callable<Integer>, LessMemory {
                 Installation.dataRoots(), new TokenizingProgress(spec.commandLine().getErr()));
     Tokenizer tokenizer = experiment.data().tokenizer(Installation.dataRoots());
     Device device = deviceArgument.device();
-    try (Model model = folder.load(checkpoint, config, plugins, device, precision.on(device))) {
+    Placement placement = new Placement(device, precision.on(device));
+    try (Model model = folder.load(checkpoint, config, plugins, placement)) {
       NotFiniteException.checkWeights(model);
       precision.quantization().round(model);
       Evaluator plain = new Evaluator(model, tokenizer, sets, experiment.trainer().batchSize());

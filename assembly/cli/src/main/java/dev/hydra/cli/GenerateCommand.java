@@ -54,7 +54,7 @@ final class GenerateCommand implements Callable<Integer>, LessMemory {
   @Spec private CommandSpec spec;
   @Mixin private ModelFolder folder;
   @Mixin private DeviceArgument deviceArgument;
-  @Mixin private PrecisionArgument precision;
+  @Mixin private DecodingPrecision precision;
   @Mixin private SwapFolder swaps;
 
   @Mixin private PromptArguments promptArguments;
@@ -109,7 +109,7 @@ final class GenerateCommand implements Callable<Integer>, LessMemory {
     Set<Integer> end = ignoreEos ? Set.of() : LoadedModel.endTokens(settings, tokenizer);
     Request request = new Request(start, maxTokens, sampling, end);
     Device device = deviceArgument.device();
-    try (Model model = folder.load(checkpoint, config, plugins, device, precision.on(device))) {
+    try (Model model = folder.load(checkpoint, config, plugins, precision.on(device))) {
       NotFiniteException.checkWeights(model);
       int vocabulary = tokenizer.map(Tokenizer::vocabSize).orElse(model.spec().vocabSize());
       TextGenerator generator =

@@ -69,6 +69,8 @@ final class InspectCommand implements Callable<Integer> {
   @Option(names = "--compute", paramLabel = "fp32|bf16", description = "Type for memory figures.")
   private ComputeType.Choice compute = ComputeType.Choice.BF16;
 
+  @Mixin private StateTypeArgument states;
+
   @Option(names = "--json", description = "One JSON object.")
   private boolean json;
 
@@ -100,9 +102,9 @@ final class InspectCommand implements Callable<Integer> {
             ConfigFiles.part(loaded.withFallback(ConfigFactory.parseString(STEPS)), "trainer"));
     Step step = new Step(batch, 1, trainer.recompute(), trainer.accumulate() > 1);
     ScalarType type = ComputeType.choose(compute, Devices.cpu());
+    Placement placement = new Placement(Devices.meta(), ScalarType.Float, states.type());
     try (PointerScope scope = new PointerScope();
-        Model built =
-            Model.build(model, components, new Placement(Devices.meta(), ScalarType.Float), 0)) {
+        Model built = Model.build(model, components, placement, 0)) {
       ModelSummary account = ModelSummary.of(built, type, lengths, step);
       PrintWriter out = spec.commandLine().getOut();
       if (json) {

@@ -6,6 +6,7 @@ import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.swap.Swapper;
 import dev.hydra.data.Tokenizer;
 import dev.hydra.inference.Engine;
@@ -21,8 +22,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import org.bytedeco.pytorch.Device;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -52,17 +51,16 @@ record LoadedModel(
       AveragesOption averages,
       PluginJars plugins,
       DeviceArgument device,
-      PrecisionArgument precision)
+      DecodingPrecision precision)
       throws IOException {
     Checkpoint checkpoint = ModelFolder.checkpoint(folder);
     Config config = ModelFolder.config(checkpoint, overrides);
     Optional<Tokenizer> tokenizer = ModelFolder.tokenizer(checkpoint, config, plugins.registry());
     Optional<ChatTemplate> chat = ChatFiles.found(checkpoint.folder(), template);
     GenerationSettings settings = GenerationSettings.read(ConfigFiles.part(config, "generation"));
-    Device started = device.device();
-    ScalarType type = precision.on(started);
+    Placement placement = precision.on(device.device());
     Model model =
-        ModelFolder.load(checkpoint, averages.of(checkpoint), config, plugins, started, type);
+        ModelFolder.load(checkpoint, averages.of(checkpoint), config, plugins, placement);
     try {
       NotFiniteException.checkWeights(model);
     } catch (RuntimeException e) {

@@ -26,8 +26,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.bytedeco.pytorch.Device;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -128,10 +126,9 @@ final class ModelFolder {
   }
 
   /** Builds the model of a checkpoint, with the weights that are asked for. */
-  Model load(
-      Checkpoint checkpoint, Config config, PluginJars plugins, Device device, ScalarType type)
+  Model load(Checkpoint checkpoint, Config config, PluginJars plugins, Placement placement)
       throws IOException {
-    return load(checkpoint, averages.of(checkpoint), config, plugins, device, type);
+    return load(checkpoint, averages.of(checkpoint), config, plugins, placement);
   }
 
   /**
@@ -144,11 +141,10 @@ final class ModelFolder {
       Optional<TensorReplacements> averages,
       Config config,
       PluginJars plugins,
-      Device device,
-      ScalarType type)
+      Placement placement)
       throws IOException {
     Components components = components(checkpoint, config, plugins);
-    Model model = Model.toRead(ModelSpec.read(config), components, new Placement(device, type));
+    Model model = Model.toRead(ModelSpec.read(config), components, placement);
     try {
       load(model, checkpoint, averages, config);
       checkpoint.growing().into(model);

@@ -8,6 +8,7 @@ import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.Placement;
 import dev.hydra.inference.NotFiniteException;
 import dev.hydra.inference.SequenceScorer;
 import dev.hydra.libtorch.graphs.GraphMode;
@@ -24,6 +25,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -59,6 +62,15 @@ final class ScoreCommand implements Callable<Integer>, LessMemory {
   private String tokens;
 
   @Option(
+      names = StateTypeArgument.NAME,
+      paramLabel = StateTypeArgument.LABEL,
+      description =
+          "Decodes the sequences token by token, as texts are continued, with states of state"
+              + " spaces and of the delta rule kept in this type in between (default: sequences are"
+              + " computed as a whole, in which no state is kept).")
+  private StateTypeArgument.@Nullable StateType states;
+
+  @Option(
       names = "--json",
       description = "One JSON object: loss, and logprobs, an array for each sequence.")
   private boolean json;
@@ -87,7 +99,7 @@ final class ScoreCommand implements Callable<Integer>, LessMemory {
     Device device = deviceArgument.device();
     GraphMode graph = graph(config);
     PrintWriter out = spec.commandLine().getOut();
-    try (Model model = folder.load(checkpoint, config, plugins, device, precision.on(device))) {
+    try (Model model = folder.load(checkpoint, config, plugins, placement(device))) {
       NotFiniteException.checkWeights(model);
       precision.quantization().round(model);
       List<double[]> scores = scores(model, graph, sequences);
@@ -109,6 +121,13 @@ final class ScoreCommand implements Callable<Integer>, LessMemory {
     return 0;
   }
 
+  private Placement placement(Device device) {
+    ScalarType compute = precision.on(device);
+    return states == null
+        ? new Placement(device, compute)
+        : new Placement(device, compute, states.type());
+  }
+
   private static GraphMode graph(Config config) {
     Config all = config.withFallback(ConfigFactory.parseString(STEPS));
     return TrainerSettings.read(ConfigFiles.part(all, "trainer")).graph();
@@ -117,7 +136,10 @@ final class ScoreCommand implements Callable<Integer>, LessMemory {
   private List<double[]> scores(Model model, GraphMode graph, int[][] sequences) {
     Terminal screen = spec.commandLine().getErr()::println;
     List<double[]> scores = new ArrayList<>();
-    try (SequenceScorer scorer = new SequenceScorer(model, graph, screen::warned)) {
+    try (SequenceScorer scorer =
+        states == null
+            ? new SequenceScorer(model, graph, screen::warned)
+            : SequenceScorer.decoding(model)) {
       for (int i = 0; i < sequences.length; i++) {
         scores.add(score(scorer, sequences[i], i));
       }

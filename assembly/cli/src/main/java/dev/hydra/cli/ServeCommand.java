@@ -64,7 +64,7 @@ final class ServeCommand implements Callable<Integer>, LessMemory {
 
   @Spec private CommandSpec spec;
   @Mixin private DeviceArgument deviceArgument;
-  @Mixin private PrecisionArgument precision;
+  @Mixin private DecodingPrecision precision;
   @Mixin private AveragesOption averages;
   @Mixin private EngineArguments engine;
   @Mixin private ListenArguments listen = new ListenArguments(8000);

@@ -106,12 +106,13 @@ class KernelSourcesTest {
     macros.put("RESIDUAL", 1);
     macros.put("DOCUMENTS", 1);
     macros.put("SLICED", 1);
+    macros.put("KEPT_FP16", 0);
     return macros;
   }
 
   /** The types that programs are written for: 1 means bfloat16, and IN_FP32 the contrary. */
   private static final List<String> TYPES =
-      List.of("ELEMENT_BF16", "INPUT_BF16", "STREAM_BF16", "WEIGHT_BF16", "OUT_BF16");
+      List.of("ELEMENT_BF16", "INPUT_BF16", "STREAM_BF16", "WEIGHT_BF16", "OUT_BF16", "KEPT_BF16");
 
   private static final Pattern FILE = Pattern.compile("#line 1 \"([^\"]+)\"");
 

@@ -1,13 +1,16 @@
 package dev.hydra.inference;
 
+import dev.hydra.composer.model.BatchState;
 import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.ModelState;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.graphs.CapturedForward;
 import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -35,17 +38,49 @@ public final class SequenceScorer implements AutoCloseable {
    * @param warned is told why its forward cannot be captured
    */
   public SequenceScorer(Model model, GraphMode graph, Consumer<String> warned) {
+    this(model, graph, warned, ids -> whole(model, ids));
+  }
+
+  private SequenceScorer(
+      Model model, GraphMode graph, Consumer<String> warned, UnaryOperator<Tensor> hidden) {
     this.model = model;
     this.forward =
         new CapturedForward(
-            model.placement().device(), this::hidden, () -> graph == GraphMode.AUTO, warned);
+            model.placement().device(), hidden::apply, () -> graph == GraphMode.AUTO, warned);
   }
 
-  private Tensor hidden(Tensor ids) {
+  /**
+   * Creates a scorer that decodes token by token with state, as texts are continued: for those who
+   * measure what the type of states costs in quality.
+   */
+  public static SequenceScorer decoding(Model model) {
+    return new SequenceScorer(model, GraphMode.OFF, why -> {}, ids -> decoded(model, ids));
+  }
+
+  private static Tensor whole(Model model, Tensor ids) {
+    return hidden(model, ids, ForwardContext.evaluation());
+  }
+
+  private static Tensor hidden(Model model, Tensor ids, ForwardContext forward) {
     try (Grad off = Grad.off();
-        ForwardContext context = ForwardContext.evaluation()) {
+        ForwardContext context = forward) {
       return model.hidden(ids, context);
     }
+  }
+
+  private static Tensor decoded(Model model, Tensor ids) {
+    Tensor[] each = new Tensor[(int) ids.size(1)];
+    try (BatchState batch = model.batch()) {
+      ModelState state = new ModelState();
+      ForwardContext first = ForwardContext.evaluation().with(state);
+      each[0] = hidden(model, Tensors.slice(ids, 1, 0, 1), first);
+      batch.add(state);
+      for (int i = 1; i < each.length; i++) {
+        ForwardContext next = ForwardContext.evaluation().with(batch);
+        each[i] = hidden(model, Tensors.slice(ids, 1, i, i + 1L), next);
+      }
+    }
+    return Tensors.cat(1, each);
   }
 
   /**

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class MemoryForTextTest {
   private static Model model;
@@ -54,10 +54,12 @@ class MemoryForTextTest {
 
   /** In bfloat16, too, where much of it is float32 or float64 all the same. */
   @ParameterizedTest
-  @EnumSource(names = {"Float", "BFloat16", "Double"})
-  void whatIsPredictedIsKept(ScalarType compute) {
+  @CsvSource({
+    "Float, Float", "BFloat16, Float", "Double, Double", "Float, Half", "BFloat16, BFloat16"
+  })
+  void whatIsPredictedIsKept(ScalarType compute, ScalarType recurrent) {
     int[] text = new int[400];
-    try (Model other = Trial.model(new Placement(Devices.cpu(), compute), "");
+    try (Model other = Trial.model(new Placement(Devices.cpu(), compute, recurrent), "");
         PointerScope scope = new PointerScope();
         Grad off = Grad.off();
         ModelState state = new ModelState();

@@ -125,6 +125,10 @@ public final class Conformance {
           new Check(
               "declared state is kept on CUDA",
               () -> RaggedChecks.declared(subject, Devices.choose("cuda"))));
+      checks.add(
+          new Check(
+              "state in 16 bits on CUDA",
+              () -> RecurrentChecks.rounded(subject, Devices.choose("cuda"))));
       checks.add(kernels());
       checks.add(decodingKernels());
     }
@@ -161,6 +165,7 @@ public final class Conformance {
         new Check("token by token = whole", () -> StateChecks.tokenByToken(subject)),
         new Check("rows of different length", () -> RaggedChecks.together(subject)),
         new Check("declared state is kept", () -> RaggedChecks.declared(subject, Devices.cpu())),
+        new Check("state in 16 bits", () -> RecurrentChecks.rounded(subject, Devices.cpu())),
         new Check("taken back = never further", () -> StateChecks.takenBack(subject)),
         new Check("packed = separate documents", () -> StateChecks.packed(subject)),
         new Check("gradients", () -> GradientChecks.whole(subject)),

@@ -56,8 +56,13 @@ record Subject(
 
   /** Runs an action with a fresh component on a device, in a scope. */
   void on(Device device, ScalarType type, Consumer<StandaloneComponent> action) {
+    at(new Placement(device, type), action);
+  }
+
+  /** Runs an action with a fresh component of a placement, in a scope. */
+  void at(Placement placement, Consumer<StandaloneComponent> action) {
     try (PointerScope scope = new PointerScope();
-        StandaloneComponent component = build(new Placement(device, type))) {
+        StandaloneComponent component = build(placement)) {
       action.accept(component);
     }
   }

@@ -18,7 +18,9 @@ import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 
 /** Mixers that keep the last token and declare something else. */
@@ -95,6 +97,56 @@ class PlantedStateTest {
     }
   }
 
+  /**
+   * Keeps a running mean.
+   *
+   * @param converting whether it converts what it has kept before it computes with it
+   * @param scale what it multiplies with what it keeps
+   */
+  @HydraPlugin("planted")
+  private record RunningMean(boolean converting, double scale) implements ComponentFactory<Mixer> {
+    @Override
+    public Role role() {
+      return Role.MIXER;
+    }
+
+    @Override
+    public List<Option<?>> options() {
+      return List.of();
+    }
+
+    @Override
+    public Mixer create(Site site) {
+      return (x, pass) -> {
+        Optional<Tensor> kept = pass.cache().flatMap(cache -> cache.get("mean"));
+        Tensor mean = kept.map(this::read).orElseGet(() -> torch.zeros_like(x.select(1, 0)));
+        List<Tensor> means = new ArrayList<>();
+        for (long t = 0; t < x.size(1); t++) {
+          mean = mean.lerp(x.select(1, t), torch.full_like(mean, new Scalar(0.5)));
+          means.add(mean.unsqueeze(1));
+        }
+        Tensor last = Tensors.mul(mean, scale);
+        pass.cache().ifPresent(cache -> cache.put("mean", last));
+        return Tensors.cat(1, means.toArray(Tensor[]::new));
+      };
+    }
+
+    private Tensor read(Tensor kept) {
+      return Tensors.mul(converting ? Tensors.upcast(kept) : kept, 1 / scale);
+    }
+
+    @Override
+    public Cost cost(Site site, Workload work) {
+      return Cost.NONE;
+    }
+
+    @Override
+    public Optional<List<StateSpec>> state(Site site) {
+      StateSpec mean = StateSpec.of("mean", site.width());
+      return Optional.of(List.of(mean.in(StateSpec.Dtype.RECURRENT)));
+    }
+  }
+
   private static Check check(StateSpec... declared) {
     return check(new Declaring(List.of(declared)), "declared state is kept");
   }
@@ -123,6 +175,19 @@ class PlantedStateTest {
     Check check = check(new Decaying(), "taken back = never further");
     assertThat(assertThrows(ContractViolation.class, check::run))
         .hasMessageContaining("after 6 tokens, taken back to 1");
+  }
+
+  @Test
+  void keepsARecurrentStateInSixteenBits() {
+    String name = "state in 16 bits";
+    check(new RunningMean(true, 1), name).run();
+    check(new RunningMean(true, 1e4), name).run();
+    assertThat(
+            assertThrows(RuntimeException.class, check(new RunningMean(false, 1), name)::run))
+        .hasMessageContaining("dtype");
+    assertThat(
+            assertThrows(ContractViolation.class, check(new RunningMean(true, 1e6), name)::run))
+        .hasMessageContaining("with its recurrent state in Half decoding is off by Infinity");
   }
 
   @Test

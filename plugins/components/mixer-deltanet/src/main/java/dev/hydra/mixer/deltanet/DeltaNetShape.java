@@ -39,7 +39,7 @@ record DeltaNetShape(int heads, int headDim, int valueHeads, int valueDim) {
   /** The state of one row. */
   StateSpec kept() {
     return StateSpec.of(GatedDeltaNet.STATE, valueHeads, headDim, valueDim)
-        .in(StateSpec.Dtype.FLOAT32);
+        .in(StateSpec.Dtype.RECURRENT);
   }
 
   /** Elements of the states of all heads. */

@@ -80,7 +80,7 @@ final class GatedDeltaNet implements Mixer {
             Tensors.upcast(rates[0].flatten(2, 3)),
             mostWritten,
             pass.documents(),
-            pass.cache().flatMap(cache -> cache.get(STATE)));
+            pass.cache().flatMap(cache -> cache.get(STATE)).map(Tensors::upcast));
     Tensor y = apply(input, pass.cache()).flatten(2, 3).unflatten(-1, shape.heads(), values);
     Tensor gate = projected[3];
     // Kernels read it in place; a CPU computes silu faster where all of it is contiguous.

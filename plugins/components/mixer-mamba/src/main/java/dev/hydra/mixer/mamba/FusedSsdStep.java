@@ -8,6 +8,7 @@ import dev.hydra.libtorch.kernels.Kernels;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
@@ -35,6 +36,9 @@ record FusedSsdStep(Kernels kernels) {
 
   private static final int SPAN = 16;
 
+  private static final Set<ScalarType> KEPT =
+      Set.of(ScalarType.Float, ScalarType.BFloat16, ScalarType.Half);
+
   private static final int STATE_STEP = 32;
   private static final int LARGEST_STATE = 256;
 
@@ -56,13 +60,19 @@ record FusedSsdStep(Kernels kernels) {
         || in.x().size(0) > Grid.MOST_ROWS) {
       return Optional.empty();
     }
+    Tensor kept = in.initial().orElseThrow();
     Map<String, Integer> macros =
-        Map.of("ELEMENT_BF16", bf16(in.x()), "INPUT_BF16", bf16(in.dt()), "STATE", (int) state);
+        Map.of(
+            "ELEMENT_BF16", is(ScalarType.BFloat16, in.x()),
+            "INPUT_BF16", is(ScalarType.BFloat16, in.dt()),
+            "KEPT_BF16", is(ScalarType.BFloat16, kept),
+            "KEPT_FP16", is(ScalarType.Half, kept),
+            "STATE", (int) state);
     return KERNELS.usable(in.x(), macros).map(FusedSsdStep::new);
   }
 
-  private static int bf16(Tensor tensor) {
-    return Tensors.type(tensor) == ScalarType.BFloat16 ? 1 : 0;
+  private static int is(ScalarType type, Tensor tensor) {
+    return Tensors.type(tensor) == type ? 1 : 0;
   }
 
   private static boolean typesFit(SsdInput in) {
@@ -72,8 +82,10 @@ record FusedSsdStep(Kernels kernels) {
         && Tensors.type(in.b()) == type
         && Tensors.type(in.c()) == type
         && (steps == ScalarType.Float || steps == ScalarType.BFloat16)
-        && Stream.of(in.decayLog(), in.bias(), in.skip(), in.initial().orElseThrow())
-            .allMatch(each -> Tensors.type(each) == ScalarType.Float && each.is_contiguous());
+        && Stream.of(in.decayLog(), in.bias(), in.skip())
+            .allMatch(each -> Tensors.type(each) == ScalarType.Float && each.is_contiguous())
+        && KEPT.contains(Tensors.type(in.initial().orElseThrow()))
+        && in.initial().orElseThrow().is_contiguous();
   }
 
   /** Whether what each row has lies side by side. */

@@ -13,6 +13,7 @@ import dev.hydra.libtorch.nn.Linear;
 import dev.hydra.libtorch.nn.Padding;
 import dev.hydra.libtorch.nn.RmsNorm;
 import dev.hydra.libtorch.nn.Split;
+import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
@@ -76,7 +77,7 @@ final class Mamba implements Mixer {
             stepBias,
             skip,
             pass.documents(),
-            pass.cache().flatMap(cache -> cache.get(STATE)));
+            pass.cache().flatMap(cache -> cache.get(STATE)).map(Tensors::upcast));
     return outProjection.apply(GatedActivation.SILU.apply(projected[1], scan(input, pass.cache())));
   }
 

@@ -108,10 +108,14 @@ final class Mamba2 implements Mixer {
     return new Projected(scaled[0], Tensors.cat(-1, scaled[1], scaled[2], scaled[3]), scaled[4]);
   }
 
-  /** The state before the first token, where it is one for a whole row. */
+  /**
+   * The state before the first token, where it is one for a whole row; as it is kept only where it
+   * may be changed in place.
+   */
   private Optional<Tensor> before(long batch, Pass pass) {
     return pass.cache()
-        .flatMap(cache -> cache.get(STATE))
+        .flatMap(
+            cache -> cache.get(STATE).map(kept -> cache.decoding() ? kept : Tensors.upcast(kept)))
         .or(
             () ->
                 pass.documents().isPresent()

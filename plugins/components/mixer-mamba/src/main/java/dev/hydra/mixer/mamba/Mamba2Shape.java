@@ -28,7 +28,7 @@ record Mamba2Shape(int heads, int headDim, int groups, int state) {
 
   /** The state of one row. */
   StateSpec kept() {
-    return StateSpec.of(Mamba2.STATE, heads, headDim, state).in(StateSpec.Dtype.FLOAT32);
+    return StateSpec.of(Mamba2.STATE, heads, headDim, state).in(StateSpec.Dtype.RECURRENT);
   }
 
   /** What the input projection yields: z, then x, B and C, then dt. */

@@ -37,6 +37,6 @@ record MambaShape(int inner, int state, int dtRank) {
   List<StateSpec> kept(Site site) {
     return List.of(
         StateSpaceOptions.convState(site, inner),
-        StateSpec.of(Mamba.STATE, inner, state).in(StateSpec.Dtype.FLOAT32));
+        StateSpec.of(Mamba.STATE, inner, state).in(StateSpec.Dtype.RECURRENT));
   }
 }

@@ -60,7 +60,8 @@ final class Ssd {
   /**
    * Computes {@link #of} for a single token, for decoding.
    *
-   * @param inPlace whether the initial state becomes the one after it
+   * @param inPlace whether the initial state becomes the one after it, unless it is of a smaller
+   *     type than that
    */
   static Output step(SsdInput in, boolean inPlace) {
     Output output = step(in.scan(), inPlace);

@@ -20,7 +20,7 @@ import org.bytedeco.pytorch.global.torch;
  * @param limits what the steps are kept within
  * @param documents int64 [batch, time], see {@link dev.hydra.api.Pass#documents}
  * @param initial the state before the first token [batch, heads, headDim, state], in the type of
- *     decayLog; zeros if empty
+ *     decayLog, for a step in a smaller one, too; zeros if empty
  */
 record SsdInput(
     Tensor x,
@@ -43,7 +43,7 @@ record SsdInput(
 
   /** The same with the steps computed, in at least float32. */
   ScanInput scan() {
-    return new ScanInput(x, steps(), a(), b, c, documents, initial);
+    return new ScanInput(x, steps(), a(), b, c, documents, initial.map(Tensors::upcast));
   }
 
   /** The decay rates, below 0 [heads]. */

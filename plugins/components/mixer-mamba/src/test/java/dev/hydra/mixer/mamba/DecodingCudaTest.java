@@ -37,12 +37,20 @@ class DecodingCudaTest {
 
   @ParameterizedTest
   @CsvSource({
-    "Float, 'state = 32, head-dim = 16', 1e-4",
-    "Float, 'state = 64, head-dim = 24, inner = 144, groups = 2', 1e-4",
-    "BFloat16, 'state = 128, head-dim = 64, dt-limit-low = 0.01, dt-limit-high = 0.1', 3e-2",
-    "BFloat16, 'state = 64, head-dim = 64, conv-kernel = 3, initial-state = learned', 3e-2",
+    "Float, Float, 'state = 32, head-dim = 16', 1e-4",
+    "Float, Float, 'state = 64, head-dim = 24, inner = 144, groups = 2', 1e-4",
+    "BFloat16, Float, 'state = 128, head-dim = 64, dt-limit-low = 0.01, dt-limit-high = 0.1', 3e-2",
+    "BFloat16, Float, 'state = 64, head-dim = 64, conv-kernel = 3, initial-state = learned', 3e-2",
+    // A state that is rounded to the other side once is off by a unit: 2^-8 or 2^-11 of it.
+    "Float, BFloat16, 'state = 32, head-dim = 16', 4e-3",
+    "Float, BFloat16, 'state = 64, head-dim = 24, inner = 144, groups = 2', 4e-3",
+    "Float, Half, 'state = 96, head-dim = 24, inner = 144, groups = 2', 5e-4",
+    "Float, Half, 'state = 256, head-dim = 16', 5e-4",
+    "BFloat16, BFloat16, 'state = 128, head-dim = 64', 3e-2",
+    "BFloat16, Half, 'state = 128, head-dim = 64, initial-state = learned', 3e-2",
   })
-  void kernelsAgreeWithThePlainPath(ScalarType type, String options, double bound) {
+  void kernelsAgreeWithThePlainPath(
+      ScalarType type, ScalarType recurrent, String options, double bound) {
     try (StandaloneComponent component =
         new StandaloneComponent(
             Components.of(new Mamba2Factory()),
@@ -50,7 +58,7 @@ class DecodingCudaTest {
             ConfigFactory.parseString("type = mamba2, " + options),
             WIDTH,
             WIDTH,
-            new Placement(new Device("cuda:0"), type),
+            new Placement(new Device("cuda:0"), type, recurrent),
             3)) {
       Tensor x = torch.randn(BEFORE.length, STEPS + 8, WIDTH).to(new Device("cuda:0"), type);
       List<Tensor> plain = decoded(component, x, KernelMode.PLAIN);

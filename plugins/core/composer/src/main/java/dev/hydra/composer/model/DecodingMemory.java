@@ -18,7 +18,8 @@ public final class DecodingMemory {
    * @param tokens how many the text has, at least 1
    */
   public static double state(Model model, ScalarType compute, long tokens) {
-    Placement placement = new Placement(model.placement().device(), compute);
+    Placement placement =
+        new Placement(model.placement().device(), compute, model.placement().recurrent());
     return model.slots().stream()
         .map(ComponentSlot::site)
         .mapToDouble(

@@ -110,7 +110,13 @@ public final class Model implements AutoCloseable {
                             stream.total()))
                     : block.forward(stream, forward);
           }
-          forward.state().ifPresent(state -> state.advance(tokens.size(1)));
+          forward
+              .state()
+              .ifPresent(
+                  state -> {
+                    RecurrentStates.round(state, slots(), precision);
+                    state.advance(tokens.size(1));
+                  });
           forward.batch().ifPresent(BatchState::advance);
           return structure.norm().apply(stream, precision.compute()).normed();
         });

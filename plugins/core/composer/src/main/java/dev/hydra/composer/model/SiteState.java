@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.LongSupplier;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** The decoding state of one site; owns its tensors. */
 public final class SiteState implements StateCache, AutoCloseable {
@@ -57,6 +58,13 @@ public final class SiteState implements StateCache, AutoCloseable {
     if (before != null) {
       before.close();
     }
+  }
+
+  /** Casts what is kept under a name to the type that it is to be kept in. */
+  void cast(String name, ScalarType type) {
+    get(name)
+        .filter(kept -> Tensors.type(kept) != type)
+        .ifPresent(kept -> Scopes.run(() -> put(name, kept.to(type))));
   }
 
   /** Returns how many tokens came before the first one that the site knows of. */

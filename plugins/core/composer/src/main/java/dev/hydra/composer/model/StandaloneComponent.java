@@ -15,7 +15,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
-import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -31,7 +30,7 @@ public final class StandaloneComponent implements AutoCloseable {
   private final ParameterStore store;
   private final Supplier<ComponentSlot> maker;
   private final int outputs;
-  private final Device device;
+  private final Placement precision;
   private ComponentSlot slot;
 
   /**
@@ -49,7 +48,7 @@ public final class StandaloneComponent implements AutoCloseable {
       Placement precision,
       long seed) {
     this.outputs = outputs;
-    this.device = precision.device();
+    this.precision = precision;
     store = new ParameterStore(precision, seed);
     try {
       SiteContext context = new SiteContext(components, store, 1);
@@ -113,15 +112,21 @@ public final class StandaloneComponent implements AutoCloseable {
     return (Router) slot.handle();
   }
 
-  private static Tensor advance(Tensor result, Tensor x, ForwardContext forward) {
-    forward.state().ifPresent(state -> state.advance(x.size(1)));
+  private Tensor advance(Tensor result, Tensor x, ForwardContext forward) {
+    forward
+        .state()
+        .ifPresent(
+            state -> {
+              RecurrentStates.round(state, slots(), precision);
+              state.advance(x.size(1));
+            });
     forward.batch().ifPresent(BatchState::advance);
     return result;
   }
 
   /** Returns an empty batch of texts that are continued together. */
   public BatchState batch() {
-    return new BatchState(this::slots, device);
+    return new BatchState(this::slots, precision.device());
   }
 
   /** Returns what takes states back to fewer tokens. */

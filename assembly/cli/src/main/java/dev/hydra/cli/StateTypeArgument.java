@@ -1,0 +1,43 @@
+package dev.hydra.cli;
+
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import picocli.CommandLine.Option;
+
+/** Chooses the type in which a model that continues texts keeps states of recurrences. */
+final class StateTypeArgument {
+  static final String NAME = "--mamba-ssm-cache-dtype";
+  static final String LABEL = "float32|float16|bfloat16";
+
+  /** The types there are. */
+  enum StateType {
+    FLOAT32(ScalarType.Float),
+    FLOAT16(ScalarType.Half),
+    BFLOAT16(ScalarType.BFloat16);
+
+    private final ScalarType type;
+
+    StateType(ScalarType type) {
+      this.type = type;
+    }
+
+    /** The same for LibTorch. */
+    ScalarType type() {
+      return type;
+    }
+  }
+
+  @Option(
+      names = NAME,
+      paramLabel = LABEL,
+      description =
+          "The type in which states of state spaces (mamba, mamba2, mossnet) and of the delta rule"
+              + " are kept from token to token; computed in is float32. float16 and bfloat16 take"
+              + " half the memory; bfloat16 loses what decays slowly. See docs/serving.md (default:"
+              + " float32).")
+  private StateType type = StateType.FLOAT32;
+
+  /** The type that is asked for. */
+  ScalarType type() {
+    return type.type();
+  }
+}

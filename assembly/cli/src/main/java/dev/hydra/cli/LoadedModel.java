@@ -59,8 +59,7 @@ record LoadedModel(
     Optional<ChatTemplate> chat = ChatFiles.found(checkpoint.folder(), template);
     GenerationSettings settings = GenerationSettings.read(ConfigFiles.part(config, "generation"));
     Placement placement = precision.on(device.device());
-    Model model =
-        ModelFolder.load(checkpoint, averages.of(checkpoint), config, plugins, placement);
+    Model model = ModelFolder.load(checkpoint, averages.of(checkpoint), config, plugins, placement);
     try {
       NotFiniteException.checkWeights(model);
     } catch (RuntimeException e) {

@@ -55,7 +55,11 @@ class MemoryForTextTest {
   /** In bfloat16, too, where much of it is float32 or float64 all the same. */
   @ParameterizedTest
   @CsvSource({
-    "Float, Float", "BFloat16, Float", "Double, Double", "Float, Half", "BFloat16, BFloat16"
+    "Float, Float",
+    "BFloat16, Float",
+    "Double, Double",
+    "Float, Half",
+    "BFloat16, BFloat16"
   })
   void whatIsPredictedIsKept(ScalarType compute, ScalarType recurrent) {
     int[] text = new int[400];

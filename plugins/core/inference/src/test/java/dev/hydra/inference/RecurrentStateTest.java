@@ -106,8 +106,7 @@ class RecurrentStateTest {
         Swapper swapper = new Swapper(model, SwapHost.none());
         Engine engine =
             new Engine(
-                model,
-                EngineSettings.of(new EngineLimits(6, 6, 100, 7, 0)).withSwapper(swapper))) {
+                model, EngineSettings.of(new EngineLimits(6, 6, 100, 7, 0)).withSwapper(swapper))) {
       List<Trial.Heard> heard = answers(engine, prompts);
       List<CompletableFuture<SwapReport>> reports = Trial.runAndSwap(engine, swapper);
       assertThat(reports).hasSizeGreaterThan(2);

@@ -182,11 +182,9 @@ class PlantedStateTest {
     String name = "state in 16 bits";
     check(new RunningMean(true, 1), name).run();
     check(new RunningMean(true, 1e4), name).run();
-    assertThat(
-            assertThrows(RuntimeException.class, check(new RunningMean(false, 1), name)::run))
+    assertThat(assertThrows(RuntimeException.class, check(new RunningMean(false, 1), name)::run))
         .hasMessageContaining("dtype");
-    assertThat(
-            assertThrows(ContractViolation.class, check(new RunningMean(true, 1e6), name)::run))
+    assertThat(assertThrows(ContractViolation.class, check(new RunningMean(true, 1e6), name)::run))
         .hasMessageContaining("with its recurrent state in Half decoding is off by Infinity");
   }
 

@@ -6,8 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.hydra.inference.EngineLimits;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpRequest;
@@ -197,24 +195,6 @@ class ErrorsTest {
   @Test
   void deepNestingIsRefused() {
     refused(400, "/v1/completions", "[".repeat(2000), "the body is not JSON");
-  }
-
-  @Test
-  void slowClientsAreTold() throws IOException, InterruptedException {
-    URI uri = URI.create(server.address());
-    try (Socket socket = new Socket(uri.getHost(), uri.getPort())) {
-      OutputStream out = socket.getOutputStream();
-      out.write(
-          "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
-              .getBytes(StandardCharsets.US_ASCII));
-      InputStream in = socket.getInputStream();
-      for (int i = 0; i < 30 && in.available() == 0; i++) {
-        out.write('{');
-        Thread.sleep(200);
-      }
-      byte[] head = in.readNBytes(12);
-      assertEquals("HTTP/1.1 408", new String(head, StandardCharsets.US_ASCII));
-    }
   }
 
   @Test

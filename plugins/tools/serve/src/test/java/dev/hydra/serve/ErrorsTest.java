@@ -129,6 +129,16 @@ class ErrorsTest {
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\",\"content\":\"\"}],\"stream_options\":{}} |"
             + " no effect without stream",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\"}],\"response_format\":{\"x\":1}} | may be",
+        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"unwritten\",\"content\":\"a\"}]} |"
+            + " messages[0] is left out by the model's template",
+        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\",\"content\":[{\"type\":\"image_url\","
+            + "\"text\":\"a\"}]}]} | parts of text only",
+        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\",\"content\":\"\"}],\"max_tokens\":5,"
+            + "\"max_completion_tokens\":6} | but they differ; give one",
+        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\"}],\"add_special_tokens\":true} |"
+            + " is not a field of this request",
+        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\"}],\"reasoning_effort\":\"low\"} |"
+            + " reasoning_effort is not supported",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\"}],\"functions\":[]} | is not supported",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\"}],\"tool_choice\":\"required\"} | may be"
       })

@@ -22,7 +22,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 class SlowSendersTest {
   private static final Duration LIMIT = Duration.ofSeconds(3);
 
-  /** As long as a machine that does other work may take; without an end nothing comes for longer. */
+  /**
+   * As long as a machine that does other work may take; without an end nothing comes for longer.
+   */
   private static final int PATIENCE_MILLIS = 25_000;
 
   private static TestServer server;
@@ -122,8 +124,7 @@ class SlowSendersTest {
   void othersAreServedByTheSameThreads() throws IOException {
     for (int i = 0; i < 2; i++) {
       try (Socket socket = begin("Content-Length: 9")) {
-        assertRefused(
-            new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8));
+        assertRefused(new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8));
       }
       Map<String, Object> answer =
           server.ok("/v1/completions", Map.of("model", "tiny", "prompt", "a", "max_tokens", 4));

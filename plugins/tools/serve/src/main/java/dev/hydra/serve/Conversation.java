@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A conversation of a request, which the model's template makes a text of. What the template would
@@ -16,6 +17,7 @@ final class Conversation {
   private static final String FIELD = "messages";
   private static final String ROLE = "role";
   private static final String CONTENT = "content";
+  private static final String CALLS = "tool_calls";
 
   /** The protocol's newer name of the system, which few templates know. */
   private static final String DEVELOPER = "developer";
@@ -24,7 +26,7 @@ final class Conversation {
   private static final Set<String> WRITTEN = Set.of("user", "assistant", "tool");
 
   private final ChatTemplate template;
-  private final List<Map<Object, Object>> messages = new ArrayList<>();
+  private final List<Map<Object, @Nullable Object>> messages = new ArrayList<>();
   private final List<?> tools;
   private final boolean generation;
 
@@ -77,8 +79,8 @@ final class Conversation {
   }
 
   /** Parts of text become one text, as templates of models for text expect it. */
-  private Map<Object, Object> plain(Map<?, ?> message) {
-    Map<Object, Object> plain = new LinkedHashMap<>(message);
+  private Map<Object, @Nullable Object> plain(Map<?, ?> message) {
+    Map<Object, @Nullable Object> plain = new LinkedHashMap<>(message);
     if (message.get(CONTENT) instanceof List<?> parts) {
       plain.put(CONTENT, text(parts));
     }
@@ -105,8 +107,13 @@ final class Conversation {
     try {
       String text = template.render(messages, tools, generation);
       for (int i = 0; i < messages.size(); i++) {
-        if (!WRITTEN.contains(messages.get(i).get(ROLE)) && text.equals(withMore(i))) {
+        Map<Object, @Nullable Object> said = messages.get(i);
+        if (!WRITTEN.contains(said.get(ROLE))
+            && text.equals(with(i, CONTENT, said.get(CONTENT) + "+"))) {
           throw ApiException.field(name(i), "is left out by the model's template, for its role");
+        }
+        if (said.get(CALLS) != null && text.equals(with(i, CALLS, null))) {
+          throw ApiException.field(name(i) + "." + CALLS, "are left out by the model's template");
         }
       }
       if (!tools.isEmpty() && text.equals(template.render(messages, List.of(), generation))) {
@@ -118,12 +125,12 @@ final class Conversation {
     }
   }
 
-  /** The text if a message said something more. */
-  private String withMore(int message) {
-    Map<Object, Object> more = new LinkedHashMap<>(messages.get(message));
-    more.put(CONTENT, more.get(CONTENT) + "+");
-    List<Object> changed = new ArrayList<>(messages);
-    changed.set(message, more);
+  /** The text if a message had something else in a field. */
+  private String with(int message, String field, @Nullable Object value) {
+    Map<Object, @Nullable Object> other = new LinkedHashMap<>(messages.get(message));
+    other.put(field, value);
+    List<Map<Object, @Nullable Object>> changed = new ArrayList<>(messages);
+    changed.set(message, other);
     return template.render(changed, tools, generation);
   }
 }

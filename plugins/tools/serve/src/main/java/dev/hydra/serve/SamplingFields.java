@@ -36,6 +36,7 @@ final class SamplingFields {
           "user",
           "safety_identifier",
           "prompt_cache_key",
+          "prompt_cache_retention",
           "metadata",
           "store",
           "service_tier",

@@ -139,6 +139,8 @@ class ErrorsTest {
             + " is not a field of this request",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\"}],\"reasoning_effort\":\"low\"} |"
             + " reasoning_effort is not supported",
+        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[1]}]} |"
+            + " messages[0].tool_calls are left out by the model's template",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\"}],\"functions\":[]} | is not supported",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\"}],\"tool_choice\":\"required\"} | may be"
       })

@@ -97,7 +97,7 @@ class SwapIT {
       assertEquals(1, reshaped.exitCode(), reshaped.toString());
       assertThat(String.join("\n", reshaped.err()))
           .as(reshaped.toString())
-          .contains("with --policy drop it begins anew");
+          .contains("with policy drop it begins anew");
       Hydra.Result swapped =
           training.plugins(
               "swap",

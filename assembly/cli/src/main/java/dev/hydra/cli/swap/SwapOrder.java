@@ -127,14 +127,13 @@ public record SwapOrder(
    */
   public void check() {
     if (jar.isEmpty() && config.isBlank()) {
-      throw new UsageException("name a jar, or options that are to change (--set, --config)");
+      throw new UsageException("name a jar, or options that are to change");
     }
     if (jar.isPresent() && !Files.isRegularFile(jar.get())) {
       throw new UsageException("there is no file " + jar.get());
     }
     if (!config.isBlank() && sites.isEmpty()) {
-      throw new UsageException(
-          "options that are to change need sites (--sites): name the sites that change");
+      throw new UsageException("options that are to change need sites: name those that change");
     }
   }
 

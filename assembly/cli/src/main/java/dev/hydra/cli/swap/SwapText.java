@@ -170,8 +170,8 @@ public final class SwapText {
       lines.add(
           "on guard for "
               + words(Json.number(answer, "guard_steps"), Json.number(answer, "guard_seconds"))
-              + ": it is rolled back if a step fails or the loss jumps; hydra plugins rollback"
-              + " undoes it as long");
+              + ": it is rolled back if a step fails or the loss jumps; a rollback undoes it as"
+              + " long");
     }
     return lines;
   }

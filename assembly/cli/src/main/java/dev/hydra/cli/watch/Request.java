@@ -3,6 +3,7 @@ package dev.hydra.cli.watch;
 import com.fasterxml.jackson.jr.ob.JSON;
 import com.sun.net.httpserver.HttpExchange;
 import dev.hydra.cli.common.Json;
+import dev.hydra.serve.ReadTimeout;
 import dev.hydra.serve.SendTimeout;
 import dev.hydra.serve.WebPage;
 import java.io.IOException;
@@ -16,10 +17,12 @@ final class Request {
   private static final String JSON_TYPE = "application/json";
 
   private final HttpExchange exchange;
+  private final ReadTimeout unsent;
   private final SendTimeout unread;
 
-  Request(HttpExchange exchange, SendTimeout unread) {
+  Request(HttpExchange exchange, ReadTimeout unsent, SendTimeout unread) {
     this.exchange = exchange;
+    this.unsent = unsent;
     this.unread = unread;
     unread.bound(exchange);
   }
@@ -52,9 +55,14 @@ final class Request {
     return 0;
   }
 
-  /** Reads the body, a JSON object. */
+  /**
+   * Reads the body, a JSON object.
+   *
+   * @throws HttpProblem if it is another thing, too long or breaks off
+   * @throws ReadTimeout.TooSlowException if it takes too long, which the client has been told
+   */
   Map<String, Object> body() {
-    byte[] body = bytes();
+    byte[] body = unsent.read(this::bytes, this::tooSlow);
     if (body.length > LONGEST_BODY) {
       throw new HttpProblem(413, "the body is longer than " + LONGEST_BODY + " bytes");
     }
@@ -71,6 +79,12 @@ final class Request {
     } catch (IOException | IndexOutOfBoundsException e) { // the latter of a chunk's length
       throw new HttpProblem(400, "the body broke off, or its chunks are malformed");
     }
+  }
+
+  private void tooSlow() throws IOException {
+    set("Connection", "close");
+    answer(408, Map.of("error", "the body took too long"));
+    exchange.getResponseBody().flush();
   }
 
   /** Adds a header to the answer. */

@@ -6,6 +6,7 @@ import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.page.LivePage;
 import dev.hydra.serve.HttpListener;
 import dev.hydra.serve.ModelChanges;
+import dev.hydra.serve.ReadTimeout;
 import dev.hydra.serve.SendTimeout;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -40,6 +41,7 @@ public final class WatchServer implements AutoCloseable {
   private final ExecutorService threads = Executors.newFixedThreadPool(THREADS, daemons("http"));
   private final ExecutorService asking = Executors.newCachedThreadPool(daemons("ask"));
   private final HttpServer server;
+  private final ReadTimeout unsent;
   private final SendTimeout unread;
 
   /**
@@ -58,6 +60,7 @@ public final class WatchServer implements AutoCloseable {
     this.log = log;
     access = new Access(settings);
     server = HttpListener.bind(settings.host(), settings.port(), 0, SLOWEST_REQUEST);
+    unsent = new ReadTimeout(SLOWEST_REQUEST);
     unread = new SendTimeout(SendTimeout.USUAL);
     named.forEach((name, folder) -> runs.add(new WatchedRun(name, folder, models, asking)));
     title = String.join(", ", named.keySet());
@@ -87,11 +90,13 @@ public final class WatchServer implements AutoCloseable {
 
   private void handle(HttpExchange exchange) throws IOException {
     try (exchange) {
-      Request request = new Request(exchange, unread);
+      Request request = new Request(exchange, unsent, unread);
       try {
         answer(request);
       } catch (HttpProblem e) {
         request.answer(e.status(), Map.of("error", String.valueOf(e.getMessage())));
+      } catch (ReadTimeout.TooSlowException e) {
+        // It was told; the connection ends.
       } catch (RuntimeException e) {
         log.accept(request.method() + " " + request.path() + " failed: " + e);
         request.answer(500, Map.of("error", "the server failed: " + e.getMessage()));
@@ -163,6 +168,7 @@ public final class WatchServer implements AutoCloseable {
   public void close() {
     viewing.close();
     server.stop(0);
+    unsent.close();
     unread.close();
     threads.shutdownNow();
     asking.shutdownNow();

@@ -205,7 +205,7 @@ class LiveModelTest {
         .contains("\"status\":\"switched\"", "\"status\":\"confirmed\"", "another swap")
         .doesNotContain("\"more\"");
     run("plugins", "swap", "--run", live, "--sites", "blocks.*.ffn", "--set", "hidden=8", "--wait")
-        .refused(1, "--policy drop");
+        .refused(1, "with policy drop");
   }
 
   /** One after the other, and each is answered about itself. */

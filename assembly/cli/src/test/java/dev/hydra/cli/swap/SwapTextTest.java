@@ -50,7 +50,7 @@ class SwapTextTest {
             "  blocks.1.mixer: ema (a 1), built anew",
             "pause 1.0 ms, in all 2.0 ms",
             "on guard for 50 steps and at least 30 s: it is rolled back if a step fails or the loss"
-                + " jumps; hydra plugins rollback undoes it as long");
+                + " jumps; a rollback undoes it as long");
   }
 
   @ParameterizedTest

@@ -213,7 +213,9 @@ public final class Engine implements AutoCloseable {
     for (Iterator<Session> next = reading.iterator(); next.hasNext() && budget > 0; ) {
       Session session = next.next();
       try {
-        budget -= reader.read(session, budget);
+        // A text is read in the same pieces whatever is beside it: they are summed in another
+        // order.
+        budget -= reader.read(session, limits.prefill());
         if (reader.finished(session)) {
           next.remove();
           decoding.begin(session);

@@ -11,8 +11,27 @@ import org.bytedeco.pytorch.Tensor;
 public final class NotFiniteException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
-  private NotFiniteException(String message) {
-    super(message);
+  private final String problem;
+
+  /**
+   * Says what is wrong.
+   *
+   * @param remedy what can be done about it on the command line
+   */
+  private NotFiniteException(String problem, String remedy) {
+    super(problem + "; " + remedy);
+    this.problem = problem;
+  }
+
+  /** Returns what is wrong, without what the command line can do about it. */
+  public String problem() {
+    return problem;
+  }
+
+  private static NotFiniteException overflow(String found) {
+    return new NotFiniteException(
+        found + " though all weights are finite: a component computes what its type cannot hold",
+        "try --precision fp32");
   }
 
   /**
@@ -25,9 +44,8 @@ public final class NotFiniteException extends RuntimeException {
       for (Parameter parameter : model.parameters().all()) {
         if (!finite(parameter.master())) {
           throw new NotFiniteException(
-              "the weights "
-                  + parameter.name()
-                  + " hold NaN or infinity; the model cannot be used: take another checkpoint");
+              "the weights " + parameter.name() + " hold NaN or infinity; the model cannot be used",
+              "take another checkpoint");
         }
       }
     }
@@ -43,9 +61,7 @@ public final class NotFiniteException extends RuntimeException {
 
   /** Returns what to throw where logits that are computed on are not finite. */
   static NotFiniteException logits() {
-    return new NotFiniteException(
-        "logits came out as NaN or infinite though all weights are finite: a component computes what"
-            + " its type cannot hold; try --precision fp32");
+    return overflow("logits came out as NaN or infinite");
   }
 
   /**
@@ -57,13 +73,8 @@ public final class NotFiniteException extends RuntimeException {
   public static void check(String what, double... values) {
     for (int i = 0; i < values.length; i++) {
       if (!Double.isFinite(values[i])) {
-        throw new NotFiniteException(
-            what
-                + (values.length == 1 ? "" : "[" + i + "]")
-                + " came out as "
-                + values[i]
-                + " though all weights are finite: a component computes what its type cannot"
-                + " hold; try --precision fp32");
+        throw overflow(
+            what + (values.length == 1 ? "" : "[" + i + "]") + " came out as " + values[i]);
       }
     }
   }

@@ -34,6 +34,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.EnumSource.Mode;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class QuantizationTest {
   private static final Sampling GREEDY = new Sampling(0, 0, 1, 0);
@@ -146,6 +147,34 @@ class QuantizationTest {
           assertThat(fromRounded).as("%d at a time", together).isLessThan(fromWhole / 2);
         }
       }
+    }
+  }
+
+  /** To the last digit: in int8 a row's sums are the same in steps of any number of rows. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void aTextInInt8IsTheSameWhateverIsBesideIt(boolean tied) {
+    try (Model model = model(tied)) {
+      List<List<TokenScore>> alone = scores(model, 1);
+      for (int together : new int[] {2, 4, 5, 9}) {
+        assertThat(scores(model, together)).as("%d at a time", together).isEqualTo(alone);
+      }
+    }
+  }
+
+  private static List<List<TokenScore>> scores(Model model, int together) {
+    try (Engine engine = engine(model, together, null, Quantization.INT8)) {
+      List<Trial.Heard> heard = new ArrayList<>();
+      Request.ScoreRequest drawn = new Request.ScoreRequest(false, true, 0);
+      for (int[] prompt : prompts()) {
+        heard.add(new Trial.Heard());
+        engine.open(
+            new Request(prompt, 40, new Sampling(1, 0, 1, 3), Set.of(), drawn),
+            heard.get(heard.size() - 1));
+      }
+      while (engine.step()) {}
+      heard.forEach(each -> assertThat(each.problem).isNull());
+      return heard.stream().map(each -> each.scores).toList();
     }
   }
 

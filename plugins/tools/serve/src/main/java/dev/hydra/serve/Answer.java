@@ -71,8 +71,8 @@ final class Answer implements AutoCloseable {
               + texts
               + " texts (prompts times n), but no more than "
               + most
-              + " can be continued or wait (--max-sessions and --max-waiting of the server); send"
-              + " them in several requests");
+              + " can be continued or wait; send them in several requests, unless the operator allows more"
+              + " with --max-sessions and --max-waiting");
     }
   }
 
@@ -105,7 +105,8 @@ final class Answer implements AutoCloseable {
       return null;
     }
     if (piece.failure() instanceof NotFiniteException e) {
-      throw ApiException.server(500, String.valueOf(e.getMessage()));
+      throw ApiException.server(
+          500, e.problem() + "; the operator may have to serve it with --precision fp32");
     }
     if (piece.failure() != null) {
       throw CudaOutOfMemory.in(piece.failure())

@@ -42,6 +42,7 @@ public final class ApiServer implements AutoCloseable {
   private final Access access;
   private final Consumer<String> log;
   private final HttpServer server;
+  private final ReadTimeout unsent;
   private final SendTimeout unread;
   private final ExecutorService threads;
   private volatile boolean stopping;
@@ -68,6 +69,7 @@ public final class ApiServer implements AutoCloseable {
     this.endpoints = new Endpoints(this.models, metrics, access, page);
     this.log = log;
     server = HttpListener.bind(settings.host(), settings.port(), BACKLOG, settings.slowest());
+    unsent = new ReadTimeout(settings.slowest());
     unread = new SendTimeout(settings.unread());
     AtomicInteger number = new AtomicInteger();
     threads =
@@ -94,7 +96,7 @@ public final class ApiServer implements AutoCloseable {
 
   private void handle(HttpExchange exchange) throws IOException {
     long begin = System.nanoTime();
-    Call call = new Call(exchange, settings, unread);
+    Call call = new Call(exchange, settings, unsent, unread);
     metrics.begun();
     int status = CLIENT_GONE;
     try {
@@ -122,6 +124,8 @@ public final class ApiServer implements AutoCloseable {
       endpoints.find(call).answer(call);
     } catch (ApiException e) {
       refuse(call, e);
+    } catch (ReadTimeout.TooSlowException e) {
+      call.abort();
     } catch (EngineBusyException e) {
       call.set("Retry-After", String.valueOf(RETRY_SECONDS));
       refuse(
@@ -161,6 +165,7 @@ public final class ApiServer implements AutoCloseable {
       Thread.currentThread().interrupt();
     } finally {
       server.stop(0);
+      unsent.close();
       unread.close();
     }
   }

@@ -15,12 +15,20 @@ final class Call {
 
   private final HttpExchange exchange;
   private final ServerSettings settings;
+  private final ReadTimeout unsent;
   private final SendTimeout unread;
-  private int status;
+  private volatile int status;
 
-  Call(HttpExchange exchange, ServerSettings settings, SendTimeout unread) {
+  /**
+   * Begins with a request.
+   *
+   * @param unsent bounds what the client sends
+   * @param unread bounds what it is sent
+   */
+  Call(HttpExchange exchange, ServerSettings settings, ReadTimeout unsent, SendTimeout unread) {
     this.exchange = exchange;
     this.settings = settings;
+    this.unsent = unsent;
     this.unread = unread;
     unread.bound(exchange);
   }
@@ -59,7 +67,8 @@ final class Call {
   /**
    * Reads the body.
    *
-   * @throws ApiException if it is too long, takes too long or breaks off
+   * @throws ApiException if it is too long or breaks off
+   * @throws ReadTimeout.TooSlowException if it takes too long, which the client has been told
    */
   Fields body() throws IOException {
     return new Fields(Json.object(bytes()));
@@ -69,6 +78,7 @@ final class Call {
    * Reads the body; without one there are no fields.
    *
    * @throws ApiException as {@link #body} does
+   * @throws ReadTimeout.TooSlowException as {@link #body} does
    */
   Fields bodyIfAny() throws IOException {
     byte[] body = bytes();
@@ -76,7 +86,10 @@ final class Call {
   }
 
   private byte[] bytes() {
-    long end = System.nanoTime() + settings.slowest().toNanos();
+    return unsent.read(this::read, this::tooSlow);
+  }
+
+  private byte[] read() {
     ByteArrayOutputStream body = new ByteArrayOutputStream();
     byte[] buffer = new byte[BUFFER];
     InputStream in = exchange.getRequestBody();
@@ -90,16 +103,20 @@ final class Call {
             null,
             "body_too_long");
       }
-      if (System.nanoTime() > end) {
-        throw new ApiException(
+    }
+    return body.toByteArray();
+  }
+
+  private void tooSlow() throws IOException {
+    ApiException problem =
+        new ApiException(
             408,
             "invalid_request_error",
             "the body took longer than " + settings.slowest().toSeconds() + " s",
             null,
             "too_slow");
-      }
-    }
-    return body.toByteArray();
+    set("Connection", "close");
+    write(problem.status(), "application/json", Json.bytes(problem.error()));
   }
 
   private static int read(InputStream in, byte[] buffer) {
@@ -132,11 +149,16 @@ final class Call {
 
   /** Answers with a text. */
   void answer(int code, String type, byte[] bytes) throws IOException {
+    write(code, type, bytes);
+    exchange.close();
+  }
+
+  private void write(int code, String type, byte[] bytes) throws IOException {
     OutputStream body = begin(code, type, bytes.length == 0 || head() ? -1 : bytes.length);
     if (!head()) {
       body.write(bytes);
+      body.flush();
     }
-    exchange.close();
   }
 
   /** Answers with a page. */

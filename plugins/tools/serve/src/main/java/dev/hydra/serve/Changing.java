@@ -45,8 +45,8 @@ final class Changing {
                     conflict(
                         "the model "
                             + model.name()
-                            + " cannot be changed while it is served; start the server with"
-                            + " --swap-dir"));
+                            + " cannot be changed while it is served, unless the operator starts"
+                            + " the server with --swap-dir"));
     model.requireEngine();
     try {
       return asking.of(changes);

@@ -103,6 +103,9 @@ final class ChatForm implements Delivery.Form {
     object.put("created", created);
     object.put("model", model.name());
     object.put("choices", choices);
+    if (usage) {
+      object.put("usage", null); // known at the end
+    }
     return object;
   }
 

@@ -119,6 +119,9 @@ final class CompletionForm implements Delivery.Form {
     object.put("created", created);
     object.put("model", model.name());
     object.put("choices", choices);
+    if (wanted.usage()) {
+      object.put("usage", null); // known at the end
+    }
     return object;
   }
 

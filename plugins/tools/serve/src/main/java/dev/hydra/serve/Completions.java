@@ -14,7 +14,7 @@ final class Completions {
   private static final int MOST_CHOICES = 128;
   private static final int MOST_LOGPROBS = 20;
   private static final String OF_CHATS = "max_completion_tokens";
-  private static final Set<String> NAMES = names();
+  static final Set<String> NAMES = names();
 
   private final Models models;
 
@@ -24,7 +24,17 @@ final class Completions {
 
   private static Set<String> names() {
     Set<String> names = new HashSet<>(SamplingFields.NAMES);
-    names.addAll(List.of("model", "prompt", "max_tokens", "echo", "logprobs", "best_of", "suffix"));
+    names.addAll(
+        List.of(
+            "model",
+            "prompt",
+            "max_tokens",
+            "echo",
+            "logprobs",
+            "best_of",
+            "suffix",
+            "add_special_tokens",
+            "return_token_ids"));
     return names;
   }
 

@@ -17,7 +17,10 @@ final class SamplingFields {
   private static final double MOST_BIAS = 100;
   private static final int MOST_STOPS = 16;
 
-  /** The fields that are read here; the last line is what other servers add to the protocol. */
+  /**
+   * The fields of both kinds of completion: those that are read, those that change nothing of the
+   * answer, and what other servers add to the protocol.
+   */
   static final Set<String> NAMES =
       Set.of(
           "temperature",
@@ -31,15 +34,16 @@ final class SamplingFields {
           "stream",
           "stream_options",
           "user",
+          "safety_identifier",
+          "prompt_cache_key",
+          "prompt_cache_retention",
           "metadata",
           "store",
           "service_tier",
           "top_k",
           "min_p",
           "repetition_penalty",
-          "ignore_eos",
-          "add_special_tokens",
-          "return_token_ids");
+          "ignore_eos");
 
   private SamplingFields() {}
 

@@ -64,7 +64,7 @@ public record ServedModel(
                 "the model "
                     + name
                     + " has no chat template (its folder lacks chat_template.jinja and a"
-                    + " tokenizer_config.json with one); use /v1/completions, or name one with"
+                    + " tokenizer_config.json with one); use /v1/completions, unless the operator names one with"
                     + " --template"));
   }
 }

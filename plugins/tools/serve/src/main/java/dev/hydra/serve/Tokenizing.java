@@ -33,7 +33,7 @@ final class Tokenizing {
     Tokenizer tokenizer = model.requireTokenizer();
     int[] tokens;
     if (fields.any("messages") != null) {
-      tokens = ChatCompletions.prompt(fields, model, fields.flag("add_generation_prompt", true));
+      tokens = Conversation.tokens(fields, model, fields.flag("add_generation_prompt", true));
     } else {
       String text =
           fields.text("prompt").orElseThrow(() -> ApiException.field("prompt", "is missing"));

@@ -74,12 +74,38 @@ class ChatTest {
                 body("messages", List.of(Map.of("role", "user", "content", parts))))));
   }
 
+  private static List<Object> message(String role) {
+    return List.of(
+        Map.of("role", role, "content", "Be brief"), Map.of("role", "user", "content", "Hello"));
+  }
+
+  /** Unless the template tells them apart. */
+  @Test
+  void aDeveloperIsTheSystem() {
+    assertEquals(
+        completed("[system]Be brief[user]Hello[assistant]"),
+        said(server.ok("/v1/chat/completions", body("messages", message("developer")))));
+  }
+
+  @Test
+  void theNumberOfTokensHasTwoNames() {
+    for (int most : new int[] {8, 3}) {
+      Map<String, Object> body = body("max_completion_tokens", most);
+      if (most == 3) {
+        body.remove("max_tokens");
+      }
+      assertThat(server.ok("/v1/chat/completions", body).get("usage"))
+          .hasFieldOrPropertyWithValue("completion_tokens", most);
+    }
+  }
+
   @Test
   void streamsTheSame() {
     String whole = said(server.ok("/v1/chat/completions", body()));
     List<Map<String, Object>> events =
         TestServer.events(
             server.post("/v1/chat/completions", Json.text(body("stream", true))).body());
+    assertThat(events).noneMatch(event -> event.containsKey("usage"));
     assertEquals("chat.completion.chunk", events.get(0).get("object"));
     StringBuilder text = new StringBuilder();
     for (Map<String, Object> event : events) {
@@ -89,6 +115,23 @@ class ChatTest {
     assertEquals(whole, text.toString());
     assertEquals(
         "length", TestServer.choice(events.get(events.size() - 1), 0).get("finish_reason"));
+  }
+
+  @Test
+  void aStreamTellsItsTokensLast() {
+    Map<String, Object> options = Map.of("include_usage", true);
+    List<Map<String, Object>> events =
+        TestServer.events(
+            server
+                .post(
+                    "/v1/chat/completions",
+                    Json.text(body("stream", true, "stream_options", options)))
+                .body());
+    Map<String, Object> last = events.get(events.size() - 1);
+    assertThat(last.get("choices")).isEqualTo(List.of());
+    assertThat(last.get("usage")).hasFieldOrPropertyWithValue("completion_tokens", 8);
+    assertThat(events.subList(0, events.size() - 1))
+        .allMatch(event -> event.containsKey("usage") && event.get("usage") == null);
   }
 
   @Test

@@ -53,7 +53,7 @@ final class TestServer implements AutoCloseable {
 
   static final String TEMPLATE =
       "{% for m in messages %}{% if m.role == 'refused' %}{{ raise_exception('no ' + m.role) }}"
-          + "{% endif %}[{{ m.role }}]{{ m.content }}{% endfor %}"
+          + "{% endif %}{% if m.role != 'unwritten' %}[{{ m.role }}]{{ m.content }}{% endif %}{% endfor %}"
           + "{% if tools %}[tools]{{ tools | tojson }}{% endif %}"
           + "{% if add_generation_prompt %}[assistant]{% endif %}";
 

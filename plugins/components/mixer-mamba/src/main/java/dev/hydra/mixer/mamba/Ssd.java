@@ -1,6 +1,7 @@
 package dev.hydra.mixer.mamba;
 
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Arrays;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -84,13 +85,23 @@ final class Ssd {
             .map(i -> i.unflatten(1, groups, shared))
             .map(i -> (inPlace ? i.mul_(decay) : i.mul(decay)).addcmul_(values, b))
             .orElseGet(() -> values.mul(b));
-    // Heads that share B and C are one matrix; a stack of one is multiplied faster as a matrix.
-    Tensor matrices = state.flatten(2, 3).flatten(0, 1);
-    Tensor y =
-        matrices.size(0) == 1
-            ? Tensors.linear(c.reshape(1, -1), matrices.squeeze(0))
-            : matrices.bmm(c.flatten(0, 1));
+    // Heads that share B and C are one matrix.
+    Tensor y = products(state.flatten(2, 3).flatten(0, 1), c.squeeze(-1).flatten(0, 1));
     return new Output(
         Tensors.cast(y, Tensors.type(in.x())).reshape(Tensors.sizes(in.x())), state.flatten(1, 2));
+  }
+
+  /**
+   * The products [n, out] of matrices [n, out, in] and a vector [n, in] of each. On a CPU they are
+   * made one by one, which takes a quarter of the time of a stack of them, and gives the same
+   * numbers whatever else is in the stack.
+   */
+  private static Tensor products(Tensor matrices, Tensor vectors) {
+    if (matrices.is_cuda()) {
+      return matrices.bmm(vectors.unsqueeze(-1)).squeeze(-1);
+    }
+    Tensor[] products = new Tensor[Math.toIntExact(matrices.size(0))];
+    Arrays.setAll(products, i -> matrices.select(0, i).mv(vectors.select(0, i)));
+    return products.length == 1 ? products[0] : Tensors.cat(0, products);
   }
 }

@@ -22,6 +22,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @ExtendWith(InScope.class)
 class SsdTest {
@@ -86,6 +87,37 @@ class SsdTest {
     Ssd.Output out = Ssd.step(in, false);
     assertArrayEquals(naive.y, Tensors.numbers(out.y()), 1e-12);
     assertArrayEquals(naive.h, Tensors.numbers(out.state()), 1e-12);
+  }
+
+  /** In float32, as texts are continued, and at sizes at which products by blocks differ. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  void stepOfARowIsTheSameWhateverIsBesideIt(int groups) {
+    Tensor[] in = {
+      torch.randn(5, 1, 4, 64),
+      torch.rand(5, 1, 4),
+      torch.rand(4).neg(),
+      torch.randn(5, 1, groups, 32),
+      torch.randn(5, 1, groups, 32),
+      torch.randn(5, 4, 64, 32)
+    };
+    Ssd.Output together = Ssd.step(rows(0, 5, in), false);
+    for (long i = 0; i < 5; i++) {
+      Ssd.Output alone = Ssd.step(rows(i, 1, in), false);
+      assertTrue(alone.y().equal(together.y().narrow(0, i, 1)), "row " + i);
+      assertTrue(alone.state().equal(together.state().narrow(0, i, 1)), "row " + i);
+    }
+  }
+
+  private static ScanInput rows(long from, long count, Tensor... in) {
+    return new ScanInput(
+        in[0].narrow(0, from, count),
+        in[1].narrow(0, from, count),
+        in[2],
+        in[3].narrow(0, from, count),
+        in[4].narrow(0, from, count),
+        Optional.empty(),
+        Optional.of(in[5].narrow(0, from, count)));
   }
 
   @Test

@@ -50,7 +50,7 @@ record AppliedSwap(
               sites,
               model.placement(),
               policy,
-              "roll the swap back between texts, or swap back with --state reset");
+              "roll the swap back between texts, or swap back with state reset");
       participant.rolledBack();
       forget.run();
     } catch (RuntimeException | Error e) {

@@ -87,7 +87,7 @@ final class ParameterPlan {
       throw new SwapRefusedException(
           "the new component does not ask for parameter "
               + name
-              + "; with --policy drop such parameters go, with --policy keep they stay in checkpoints"
+              + "; with policy drop such parameters go, with policy keep they stay in checkpoints"
               + " without use");
     }
   }
@@ -106,7 +106,7 @@ final class ParameterPlan {
               + old.spec().shape()
               + ", and the new component asks for "
               + same.spec().shape()
-              + "; with --policy drop it begins anew");
+              + "; with policy drop it begins anew");
     }
     dropped.add(old.name());
   }

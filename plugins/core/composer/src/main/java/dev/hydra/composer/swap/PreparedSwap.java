@@ -48,7 +48,7 @@ final class PreparedSwap implements AutoCloseable {
             candidate.components(),
             model.placement(),
             request.state(),
-            "with --state reset the site forgets the tokens so far; or swap between texts");
+            "with state reset the site forgets the tokens so far; or swap between texts");
     participant.begin();
     ModelRevision before = model.exchange(candidate.revision());
     try {

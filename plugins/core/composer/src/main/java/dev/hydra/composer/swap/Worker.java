@@ -52,7 +52,7 @@ final class Worker {
       throw new SwapRefusedException(
           "building and probing was not done after "
               + limit.toMillis()
-              + " ms; its thread is left behind. --limit SECONDS allows more");
+              + " ms; its thread is left behind. A longer limit allows more");
     }
   }
 

@@ -203,7 +203,7 @@ class SwapRefusalTest {
         SwapRequest.to(taking("weight", 3)), "parameter blocks.0.mixer.weight has shape [4, 4]");
     refused(
         SwapRequest.to(OddMixer.of(site -> (x, pass) -> x)),
-        "does not ask for parameter blocks.0.mixer.weight; with --policy drop");
+        "does not ask for parameter blocks.0.mixer.weight; with policy drop");
   }
 
   @Test

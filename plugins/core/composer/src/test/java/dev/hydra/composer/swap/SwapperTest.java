@@ -319,7 +319,7 @@ class SwapperTest {
       assertEquals(
           "blocks.0.mixer: the decoding state is not such as the component leaves that is to go on"
               + " with it (the component at blocks.0.mixer does not declare what it keeps); with"
-              + " --state reset the site forgets the tokens so far; or swap between texts",
+              + " state reset the site forgets the tokens so far; or swap between texts",
           refused.reason());
       SwapReport reset =
           owner.swap(Optional.of(state), request.state(SwapRequest.State.RESET)).get(0);

@@ -13,8 +13,8 @@ import org.bytedeco.pytorch.Tensor;
 /**
  * Weights of linear maps as integers with scales (weight-only quantization, as in gpt-fast and
  * torchao): a product of few rows reads half or less of the bytes that it reads in bfloat16. The
- * matrices themselves are rounded, in place, so that products of many rows, which go by them, are
- * products of the same numbers in int4, and in int8 of those rounded to bfloat16.
+ * matrices themselves are rounded, in place, so that products which go by them are products of the
+ * same numbers in int4, and in int8 of those rounded to bfloat16.
  */
 public final class QuantizedWeights extends WeightCopies {
   private final IdentityHashMap<Tensor, List<Copy>> copies = new IdentityHashMap<>();

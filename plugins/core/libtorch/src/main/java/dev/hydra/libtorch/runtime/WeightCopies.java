@@ -27,7 +27,7 @@ public abstract class WeightCopies implements AutoCloseable {
 
   /** The copy of a matrix W [out, in]. */
   interface Copy extends AutoCloseable {
-    /** Says whether products of so many rows are faster by the copy. */
+    /** Says whether products of so many rows go by the copy. */
     boolean takes(long rows);
 
     /**

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class QuantizedWeightsTest {
   /** Half of the distance of two bfloat16 between 1 and 2, the rounding of a result. */
@@ -67,12 +68,29 @@ class QuantizedWeightsTest {
       Tensor plain = exact(x).matmul(RoundingTest.values(format.round(weight.clone())).t());
       try (QuantizedWeights weights = of(format, weight);
           WeightCopies.Use use = weights.use()) {
-        assertEquals(count <= 4, WeightCopies.product(x, weight, null).isPresent());
-        // Only the result is rounded, and of many rows in int8 the weights.
-        boolean exact = count <= 4 || format == WeightFormat.INT4;
-        double bound = exact ? HALF_UNIT : 3 * HALF_UNIT;
-        assertOff(Tensors.linear(x, weight), plain, bound);
+        boolean taken = count <= 4 || format == WeightFormat.INT8;
+        assertEquals(taken, WeightCopies.product(x, weight, null).isPresent());
+        assertOff(Tensors.linear(x, weight), plain, HALF_UNIT); // only the result is rounded
         assertOff(Tensors.linear(x, weight, bias), plain.add(exact(bias)), 3 * HALF_UNIT);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {2, 4, 5, 8, 37})
+  void aRowInInt8IsTheSameWhateverIsBesideIt(long count) {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      Tensor x = random(count, 1104);
+      Tensor weight = random(1001, 1104);
+      Tensor bias = random(1001);
+      try (QuantizedWeights weights = of(WeightFormat.INT8, weight);
+          WeightCopies.Use use = weights.use()) {
+        Tensor together = Tensors.linear(x, weight, bias);
+        for (long i = 0; i < count; i++) {
+          Tensor alone = Tensors.linear(x.narrow(0, i, 1), weight, bias);
+          assertTrue(alone.equal(together.narrow(0, i, 1)), "row " + i);
+        }
       }
     }
   }

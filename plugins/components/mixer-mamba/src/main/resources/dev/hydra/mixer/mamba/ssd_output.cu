@@ -143,19 +143,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_output(
     from_state(sum, queries, state, strip, lane);
 #endif
     float own_log[2] = {log[strip + g], log[strip + g + 8]};
-    float entering0 = exp2_fast(own_log[0]);
-    float entering8 = exp2_fast(own_log[1]);
-#if DOCUMENTS
-    if (start[0] >= 0) entering0 = 0.0f;
-    if (start[1] >= 0) entering8 = 0.0f;
-#endif
-#pragma unroll
-    for (int p = 0; p < PT / 8; p++) {
-      sum[p / 2][p % 2][0] *= entering0;
-      sum[p / 2][p % 2][1] *= entering0;
-      sum[p / 2][p % 2][2] *= entering8;
-      sum[p / 2][p % 2][3] *= entering8;
-    }
+    decay_entering(sum, own_log, start);
 #if WIDE
 #pragma unroll
     for (int pass = 0; pass < ROWS / 2; pass++) {  // two blocks of columns
@@ -178,38 +166,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_output(
       }
     }
 #else
-#pragma unroll
-    for (int j = 0; j < ROWS; j++) {
-      if (j < warp || j == ROWS - 1) {  // the last in line is the diagonal
-        int token = j == ROWS - 1 ? strip : 16 * j;
-        Operand right[PT / 16];
-#pragma unroll
-        for (int p = 0; p < PT / 16; p++) values.b_transposed(right[p], token, 16 * p, lane);
-        Operand mixing;
-        if (j == ROWS - 1) {
-          mix<true>(mixing, scores[j], log, steps, own_log, start, strip + g, token + t2);
-        } else {
-          mix<false>(mixing, scores[j], log, steps, own_log, start, strip + g, token + t2);
-        }
-#pragma unroll
-        for (int p = 0; p < PT / 16; p++) multiply(sum[p], mixing, right[p]);
-      }
-    }
+    mix_strip(sum, scores, values, log, steps, own_log, start, warp, lane);
 #endif
     Long head = group * shared + begin + i / P_TILES;
-    if (skip != nullptr) {
-      float d = skip[head];
-#pragma unroll
-      for (int p = 0; p < PT / 8; p++) {
-        float first_x, second_x;
-        values.pair(strip + g, 8 * p + t2, first_x, second_x);
-        sum[p / 2][p % 2][0] += d * first_x;
-        sum[p / 2][p % 2][1] += d * second_x;
-        values.pair(strip + g + 8, 8 * p + t2, first_x, second_x);
-        sum[p / 2][p % 2][2] += d * first_x;
-        sum[p / 2][p % 2][3] += d * second_x;
-      }
-    }
+    if (skip != nullptr) add_skipped(sum, values, skip[head], strip + g, t2);
     Element* to = y + row * y_batch + (from + strip + g) * y_time + head * y_head + i % P_TILES * PT;
     store_row<PT / 16>(to, sum, 0, strip + g < valid, lane);
     store_row<PT / 16>(to + 8 * y_time, sum, 1, strip + g + 8 < valid, lane);

@@ -6,10 +6,9 @@
 //
 // Of the halves of a chunk's tokens j and i there are three pairs in which some j are at or before some i: late and
 // late, early and early, early and late. A team takes them one after the other, a strip of 16 tokens j a warp; the
-// late strips in reverse, so that all warps see as many blocks of 16 x 16: five on both diagonals together, four
-// beside them.
+// late strips in reverse, so that all warps see as many 16 x 16 blocks: five on both diagonals, four beside them.
 //
-// What both forms take:
+// Both forms take:
 #define BACKWARD_X_PARAMETERS                                                                 \
   const Element* x, Long x_batch, Long x_time, Long x_head, const Element* dy, Long dy_batch, \
   Long dy_time, Long dy_head, const Element* b, Long b_batch, Long b_time, Long b_group,      \

@@ -213,7 +213,23 @@ extern "C" __global__ void __launch_bounds__(2 * THREADS, 1) ssd_forward(
       from_state(out, queries, state, strip, lane);
       float own_log[2] = {log[strip + g], log[strip + g + 8]};
       decay_entering(out, own_log, start);
-      mix_strip(out, score, values, log, steps, own_log, start, warp, lane);
+#pragma unroll
+      for (int j = 0; j < ROWS; j++) {
+        if (j < warp || j == ROWS - 1) {  // the last in line is the diagonal
+          int token = j == ROWS - 1 ? strip : 16 * j;
+          Operand right[PT / 16];
+#pragma unroll
+          for (int p = 0; p < PT / 16; p++) values.b_transposed(right[p], token, 16 * p, lane);
+          Operand mixing;
+          if (j == ROWS - 1) {
+            mix<true>(mixing, score[j], log, steps, own_log, start, strip + g, token + t2);
+          } else {
+            mix<false>(mixing, score[j], log, steps, own_log, start, strip + g, token + t2);
+          }
+#pragma unroll
+          for (int p = 0; p < PT / 16; p++) multiply(out[p], mixing, right[p]);
+        }
+      }
       if (z + 1 < chunks) fetch_scores(z + 1);  // early, for they come from afar
       if (skip != nullptr) add_skipped(out, values, d, strip + g, t2);
       Element* to = y + ((Long)z * Q + strip + g) * y_time;

@@ -59,33 +59,6 @@ __device__ __forceinline__ void decay_entering(
   }
 }
 
-// sum += what the tokens of the chunk up to those of strip `warp` give to these. `scores`: blocks of C B^T, the
-// diagonal at the last index, where no other of the strip can be, so that indices are constants.
-template <class AnyValues>
-__device__ __forceinline__ void mix_strip(
-    Sums (&sum)[PT / 16], const Operand (&scores)[ROWS], const AnyValues& values, const float* log,
-    const float* steps, const float (&own_log)[2], const int (&start)[2], int warp, int lane) {
-  int here = 16 * warp + (lane >> 2);
-  int t2 = 2 * (lane & 3);
-#pragma unroll
-  for (int j = 0; j < ROWS; j++) {
-    if (j < warp || j == ROWS - 1) {
-      int token = j == ROWS - 1 ? 16 * warp : 16 * j;
-      Operand right[PT / 16];
-#pragma unroll
-      for (int p = 0; p < PT / 16; p++) values.b_transposed(right[p], token, 16 * p, lane);
-      Operand mixing;
-      if (j == ROWS - 1) {
-        mix<true>(mixing, scores[j], log, steps, own_log, start, here, token + t2);
-      } else {
-        mix<false>(mixing, scores[j], log, steps, own_log, start, here, token + t2);
-      }
-#pragma unroll
-      for (int p = 0; p < PT / 16; p++) multiply(sum[p], mixing, right[p]);
-    }
-  }
-}
-
 // sum += d times the values of the tokens here and here + 8.
 template <class AnyValues>
 __device__ __forceinline__ void add_skipped(

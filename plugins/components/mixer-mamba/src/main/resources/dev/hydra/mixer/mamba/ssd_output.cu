@@ -166,7 +166,23 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_output(
       }
     }
 #else
-    mix_strip(sum, scores, values, log, steps, own_log, start, warp, lane);
+#pragma unroll
+    for (int j = 0; j < ROWS; j++) {
+      if (j < warp || j == ROWS - 1) {  // the last in line is the diagonal
+        int token = j == ROWS - 1 ? strip : 16 * j;
+        Operand right[PT / 16];
+#pragma unroll
+        for (int p = 0; p < PT / 16; p++) values.b_transposed(right[p], token, 16 * p, lane);
+        Operand mixing;
+        if (j == ROWS - 1) {
+          mix<true>(mixing, scores[j], log, steps, own_log, start, strip + g, token + t2);
+        } else {
+          mix<false>(mixing, scores[j], log, steps, own_log, start, strip + g, token + t2);
+        }
+#pragma unroll
+        for (int p = 0; p < PT / 16; p++) multiply(sum[p], mixing, right[p]);
+      }
+    }
 #endif
     Long head = group * shared + begin + i / P_TILES;
     if (skip != nullptr) add_skipped(sum, values, skip[head], strip + g, t2);

@@ -158,8 +158,7 @@ final class ExpressionParser {
 
   private Expression product() {
     Expression left = power();
-    while (tokens.peek().kind() == Kind.OPERATOR
-        && FACTORS.contains(tokens.peek().text())) {
+    while (tokens.peek().kind() == Kind.OPERATOR && FACTORS.contains(tokens.peek().text())) {
       left = binary(tokens.next(), left, power());
     }
     return left;

@@ -8,7 +8,9 @@ import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** Parses what operators combine: literals, names, brackets, and what is done to them from behind. */
+/**
+ * Parses what operators combine: literals, names, brackets, and what is done to them from behind.
+ */
 final class OperandParser {
   private static final Set<String> AFTER_TEST =
       Set.of("else", "or", "and", "is", "if", "in", "not");

@@ -72,7 +72,8 @@ class RollbackTest {
 
   @Test
   void whatCannotBeUndoneStaysWhole() {
-    try (Owner owner = new Owner(Models.hybrid(), new Stubborn(new AtomicInteger()), Long.MAX_VALUE)) {
+    try (Owner owner =
+        new Owner(Models.hybrid(), new Stubborn(new AtomicInteger()), Long.MAX_VALUE)) {
       var before = owner.model.parameters().byName();
       assertTrue(owner.swap(SwapRequest.to(RunningSumFactory.version("1"))).switched());
       var after = owner.model.parameters().byName();
@@ -108,7 +109,8 @@ class RollbackTest {
 
   @Test
   void onlyTheLastSwapIsUndone() {
-    try (Owner owner = new Owner(Models.hybrid(), new Stubborn(new AtomicInteger(1)), Long.MAX_VALUE)) {
+    try (Owner owner =
+        new Owner(Models.hybrid(), new Stubborn(new AtomicInteger(1)), Long.MAX_VALUE)) {
       assertTrue(owner.swap(SwapRequest.to(RunningSumFactory.version("1"))).switched());
       assertTrue(owner.swap(SwapRequest.to(RunningSumFactory.version("2"))).switched());
       SwapReport refused = owner.swap(SwapRequest.to(OddMixer.of(site -> (x, pass) -> x)));
@@ -128,7 +130,8 @@ class RollbackTest {
 
   @Test
   void everySwapHasAVerdict() {
-    try (Owner owner = new Owner(Models.hybrid(), new Stubborn(new AtomicInteger(1)), Long.MAX_VALUE)) {
+    try (Owner owner =
+        new Owner(Models.hybrid(), new Stubborn(new AtomicInteger(1)), Long.MAX_VALUE)) {
       assertTrue(owner.swap(SwapRequest.to(RunningSumFactory.version("1"))).switched());
       var first = owner.swapper.verdict();
       assertFalse(first.isDone());
@@ -151,7 +154,8 @@ class RollbackTest {
 
   @Test
   void whatIsReleasedIsToldOfInATurn() {
-    try (Owner owner = new Owner(Models.hybrid(), new Stubborn(new AtomicInteger(1)), Long.MAX_VALUE)) {
+    try (Owner owner =
+        new Owner(Models.hybrid(), new Stubborn(new AtomicInteger(1)), Long.MAX_VALUE)) {
       List<Set<String>> told = new CopyOnWriteArrayList<>();
       List<Thread> threads = new CopyOnWriteArrayList<>();
       owner.swapper.whenReleased(
@@ -165,7 +169,9 @@ class RollbackTest {
       SwapReport nested =
           done(
               owner,
-              () -> owner.swapper.inTurn(() -> owner.swapper.swap(SwapRequest.to(RunningSumFactory.version("1")))));
+              () ->
+                  owner.swapper.inTurn(
+                      () -> owner.swapper.swap(SwapRequest.to(RunningSumFactory.version("1")))));
       assertTrue(nested.switched(), nested.reason());
       assertEquals(List.of(), told, "what was before is kept");
       assertTrue(owner.swap(SwapRequest.to(RunningSumFactory.version("2"))).switched());
@@ -201,7 +207,8 @@ class RollbackTest {
   @Test
   void theWayBackMindsTheDecodingState() {
     for (SwapRequest.State policy : SwapRequest.State.values()) {
-      try (Owner owner = new Owner(Models.hybrid(), new Stubborn(new AtomicInteger(1)), Long.MAX_VALUE);
+      try (Owner owner =
+              new Owner(Models.hybrid(), new Stubborn(new AtomicInteger(1)), Long.MAX_VALUE);
           ModelState state = new ModelState()) {
         assertTrue(owner.swap(Optional.of(state), remembering().state(policy)).get(0).switched());
         decode(owner, state);
@@ -223,10 +230,12 @@ class RollbackTest {
 
   @Test
   void whatWasBuiltForAnotherModelIsRefused() {
-    try (Owner owner = new Owner(Models.hybrid(), new Stubborn(new AtomicInteger(1)), Long.MAX_VALUE)) {
+    try (Owner owner =
+        new Owner(Models.hybrid(), new Stubborn(new AtomicInteger(1)), Long.MAX_VALUE)) {
       assertTrue(owner.swap(SwapRequest.to(RunningSumFactory.version("1"))).switched());
       CompletableFuture<SwapReport> answer =
-          CompletableFuture.supplyAsync(() -> owner.swapper.swap(SwapRequest.to(RunningSumFactory.version("2"))));
+          CompletableFuture.supplyAsync(
+              () -> owner.swapper.swap(SwapRequest.to(RunningSumFactory.version("2"))));
       while (!owner.swapper.pending()) {
         Thread.onSpinWait();
       }
@@ -234,7 +243,9 @@ class RollbackTest {
       owner.swapper.boundary(2);
       assertEquals("the model has changed meanwhile; ask again", answer.join().reason());
       assertEquals(
-          SwapReport.Status.SWITCHED, owner.swap(SwapRequest.to(RunningSumFactory.version("2"))).status(), "as told");
+          SwapReport.Status.SWITCHED,
+          owner.swap(SwapRequest.to(RunningSumFactory.version("2"))).status(),
+          "as told");
     }
   }
 }

@@ -148,7 +148,8 @@ class SwapHostTest {
         Swapper swapper =
             new Swapper(model, new Counting(new AtomicInteger(), deaf), () -> Long.MAX_VALUE)) {
       CompletableFuture<SwapReport> answer =
-          CompletableFuture.supplyAsync(() -> swapper.swap(SwapRequest.to(RunningSumFactory.version("1"))));
+          CompletableFuture.supplyAsync(
+              () -> swapper.swap(SwapRequest.to(RunningSumFactory.version("1"))));
       while (!swapper.pending()) {
         Thread.onSpinWait();
       }
@@ -162,7 +163,10 @@ class SwapHostTest {
     try (Owner owner = new Owner(Models.hybrid())) {
       CompletableFuture<SwapReport> answer = new CompletableFuture<>();
       Thread asking =
-          new Thread(() -> answer.complete(owner.swapper.swap(SwapRequest.to(RunningSumFactory.version("1")))));
+          new Thread(
+              () ->
+                  answer.complete(
+                      owner.swapper.swap(SwapRequest.to(RunningSumFactory.version("1")))));
       asking.start();
       while (!owner.swapper.pending()) {
         Thread.onSpinWait();
@@ -172,7 +176,9 @@ class SwapHostTest {
       asking.join();
       assertFalse(owner.swapper.pending());
       assertEquals(Optional.empty(), owner.swapper.boundary(1));
-      assertEquals(SwapReport.Status.SWITCHED, owner.swap(SwapRequest.to(RunningSumFactory.version("2"))).status());
+      assertEquals(
+          SwapReport.Status.SWITCHED,
+          owner.swap(SwapRequest.to(RunningSumFactory.version("2"))).status());
     }
   }
 

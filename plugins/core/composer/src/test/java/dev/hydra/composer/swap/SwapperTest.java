@@ -56,7 +56,6 @@ class SwapperTest {
   }
 
   /** The running sum in another version. */
-
   @Test
   void theModelComputesTheSameAndNothingIsTouched() {
     try (Owner owner = owner()) {
@@ -174,7 +173,9 @@ class SwapperTest {
   void whoRunsTheModelCannotWaitForItself() {
     try (Owner owner = owner()) {
       owner.swapper.boundary(1);
-      assertThrows(IllegalStateException.class, () -> owner.swapper.swap(SwapRequest.to(RunningSumFactory.version("4"))));
+      assertThrows(
+          IllegalStateException.class,
+          () -> owner.swapper.swap(SwapRequest.to(RunningSumFactory.version("4"))));
     }
   }
 
@@ -227,7 +228,8 @@ class SwapperTest {
         assertEquals(kept, owner.model.parameters().byName().containsKey("blocks.0.mixer.weight"));
         assertEquals(SwapReport.Status.SWITCHED, owner.swap(request).status(), "once more");
         assertEquals(kept, owner.model.parameters().byName().containsKey("blocks.0.mixer.weight"));
-        SwapReport back = owner.swap(SwapRequest.to(RunningSumFactory.version("9")).at("blocks.0.mixer"));
+        SwapReport back =
+            owner.swap(SwapRequest.to(RunningSumFactory.version("9")).at("blocks.0.mixer"));
         assertEquals(SwapReport.Status.SWITCHED, back.status(), back.reason());
         assertEquals(
             kept,
@@ -276,7 +278,9 @@ class SwapperTest {
       }
       for (int token = 0; token < 8; token++) {
         SwapReport report =
-            owner.swap(Optional.of(swapped), SwapRequest.to(RunningSumFactory.version("1." + token))).get(0);
+            owner
+                .swap(Optional.of(swapped), SwapRequest.to(RunningSumFactory.version("1." + token)))
+                .get(0);
         assertEquals(SwapReport.Status.SWITCHED, report.status(), report.reason());
         found.add(next(owner.model, token, swapped));
       }

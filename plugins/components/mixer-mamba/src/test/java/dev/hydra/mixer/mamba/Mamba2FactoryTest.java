@@ -6,23 +6,17 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.typesafe.config.ConfigFactory;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.Cost;
-import dev.hydra.api.Role;
 import dev.hydra.api.Workload;
-import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Parameter;
-import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.StandaloneComponent;
-import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -31,14 +25,7 @@ class Mamba2FactoryTest {
   private static final int WIDTH = 64;
 
   private static StandaloneComponent create(String options) {
-    return new StandaloneComponent(
-        Components.of(new Mamba2Factory()),
-        Role.MIXER,
-        ConfigFactory.parseString("type = mamba2\n" + options),
-        WIDTH,
-        WIDTH,
-        new Placement(Devices.cpu(), ScalarType.Float),
-        1);
+    return Learned.mixer(new Mamba2Factory(), options, WIDTH);
   }
 
   @ParameterizedTest

@@ -7,16 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.typesafe.config.ConfigFactory;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.Cost;
-import dev.hydra.api.Role;
 import dev.hydra.api.Workload;
-import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Parameter;
-import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.StandaloneComponent;
-import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
 import java.util.List;
@@ -24,7 +19,6 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -33,14 +27,7 @@ class MambaFactoryTest {
   private static final int WIDTH = 40;
 
   private static StandaloneComponent create(String options) {
-    return new StandaloneComponent(
-        Components.of(new MambaFactory()),
-        Role.MIXER,
-        ConfigFactory.parseString("type = mamba\n" + options),
-        WIDTH,
-        WIDTH,
-        new Placement(Devices.cpu(), ScalarType.Float),
-        1);
+    return Learned.mixer(new MambaFactory(), options, WIDTH);
   }
 
   @ParameterizedTest

@@ -26,12 +26,12 @@ public final class Installation {
 
   private Installation() {}
 
-  /** The folder of the installation; empty where the launcher was not used. */
+  /** Returns the folder of the installation; empty where the launcher was not used. */
   public static Optional<Path> home() {
     return Optional.ofNullable(System.getProperty("hydra.home")).map(Path::of);
   }
 
-  /** Where the plugins lie that were loaded at the start. */
+  /** Returns the folders of the plugins that were loaded at the start. */
   public static List<Path> pluginFolders() {
     List<Path> folders = new ArrayList<>();
     home().ifPresent(home -> folders.add(home.resolve("plugins")));
@@ -40,7 +40,9 @@ public final class Installation {
     return folders;
   }
 
-  /** A configuration: a file as named, or one of the installation, with or without its ending. */
+  /**
+   * Finds a configuration: a file as named, or one of the installation, with or without its ending.
+   */
   public static Path findConfig(String name) {
     if (name.isEmpty()) {
       throw new UsageException("the name of the configuration is empty");
@@ -65,7 +67,7 @@ public final class Installation {
                         + String.join(", ", tried.stream().map(Path::toString).toList())));
   }
 
-  /** The names of the configurations that come with the installation. */
+  /** Lists the names of the configurations that come with the installation. */
   public static List<String> configs() {
     Path configs = home().map(home -> home.resolve("configs")).orElse(null);
     if (configs == null || !Files.isDirectory(configs)) {
@@ -83,7 +85,7 @@ public final class Installation {
     }
   }
 
-  /** Where relative data files are looked for. */
+  /** Returns the folders in which relative data files are looked for. */
   public static List<Path> dataRoots() {
     List<Path> roots = new ArrayList<>();
     roots.add(Path.of("").toAbsolutePath());
@@ -92,9 +94,9 @@ public final class Installation {
   }
 
   /**
-   * The configuration with data files that lie beside it, or in the working directory, named by
-   * absolute path, so that a run folder can be used from anywhere. Those of the installation keep
-   * their names.
+   * Returns the configuration with data files that lie beside it, or in the working directory,
+   * named by absolute path, so that a run folder can be used from anywhere. Those of the
+   * installation keep their names.
    */
   public static Config withAbsoluteData(Config config, Path file) {
     if (!config.hasPath("data")) {

@@ -21,11 +21,11 @@ public interface PluginJars {
    */
   List<Registration> add(Path jar) throws IOException;
 
-  /** What one version of a plugin offers, of every kind; none if it is not here. */
+  /** Returns what one version of a plugin offers, of every kind; none if it is not here. */
   List<Registration> of(PluginId plugin);
 
   /**
-   * The jar that one version of a plugin came from.
+   * Returns the jar that one version of a plugin came from.
    *
    * @throws IOException if it is not here
    */
@@ -35,23 +35,25 @@ public interface PluginJars {
   void remove(PluginId plugin) throws IOException;
 
   /**
-   * What is here, as it was when it was installed or is now on the disk.
+   * Returns what is here, as it was when it was installed or is now on the disk.
    *
    * @return plugins by the SHA-256 of their jars
    */
   Map<String, PluginId> hashes() throws IOException;
 
-  /** What there is, of every kind. */
+  /** Returns what there is, of every kind. */
   PluginRegistry registry();
 
   /**
-   * The component types that models are built from.
+   * Returns the component types that models are built from.
    *
    * @param sites the plugins that sites need, by their paths
    */
   Components components(Map<SitePath, PluginId> sites);
 
-  /** The component types among what a plugin offers: they can be swapped while a model runs. */
+  /**
+   * Returns the component types among what a plugin offers: they can be swapped while a model runs.
+   */
   static List<Registration> components(List<Registration> offered) {
     return offered.stream().filter(each -> each.factory() instanceof ComponentFactory).toList();
   }

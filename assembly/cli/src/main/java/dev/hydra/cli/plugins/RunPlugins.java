@@ -50,12 +50,12 @@ public record RunPlugins(Path run, TrustedJars trusted) {
     }
   }
 
-  /** For a run with a configuration, whose part {@code plugins} counts. */
+  /** Opens the plugins of a run with a configuration, whose part {@code plugins} counts. */
   public static RunPlugins of(Path run, Config config) {
     return new RunPlugins(run, TrustedJars.read(config));
   }
 
-  /** The options of the part {@code plugins} of a configuration. */
+  /** Returns the options of the part {@code plugins} of a configuration. */
   public static OptionGroup documentation() {
     return TrustedJars.documentation();
   }
@@ -132,7 +132,7 @@ public record RunPlugins(Path run, TrustedJars trusted) {
     return folder().resolve(plugin.name() + "-" + plugin.fullVersion() + ".jar");
   }
 
-  /** The jars of another folder that were taken before. */
+  /** Returns the jars of another folder that were taken before. */
   public Set<Path> taken(Path other) throws IOException {
     Set<String> hashes = new TreeSet<>();
     for (Path each : jars(folder())) {
@@ -147,7 +147,7 @@ public record RunPlugins(Path run, TrustedJars trusted) {
     return taken;
   }
 
-  /** The jars of a folder, which need not be there. */
+  /** Lists the jars of a folder, which need not be there. */
   public static List<Path> jars(Path folder) throws IOException {
     if (!Files.isDirectory(folder)) {
       return List.of();

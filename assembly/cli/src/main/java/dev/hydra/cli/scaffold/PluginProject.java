@@ -99,7 +99,7 @@ public record PluginProject(String artifact, Role role, String type, String pack
         .collect(Collectors.joining());
   }
 
-  /** What its component is, in words. */
+  /** Says what its component is, in words. */
   public String roleInWords() {
     return switch (role) {
       case MIXER -> "mixer";

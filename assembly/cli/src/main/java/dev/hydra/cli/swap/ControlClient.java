@@ -33,7 +33,7 @@ public final class ControlClient {
     void said(Map<String, Object> part) throws IOException;
   }
 
-  /** Whether a training was named. */
+  /** Says whether a training was named. */
   public boolean named() {
     return run != null;
   }

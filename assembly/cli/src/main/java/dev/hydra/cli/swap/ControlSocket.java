@@ -55,7 +55,7 @@ public record ControlSocket(Path run) {
     }
   }
 
-  /** Whether there is one; nobody need be listening. */
+  /** Says whether there is one; nobody need be listening. */
   public boolean exists() {
     return Files.exists(file());
   }

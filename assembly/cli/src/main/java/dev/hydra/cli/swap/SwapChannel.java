@@ -32,7 +32,7 @@ public final class SwapChannel implements TrainingListener, AutoCloseable {
   /** Jars that are known: of interest when they change. */
   private final Set<Path> earlier = ConcurrentHashMap.newKeySet();
 
-  /** For a run folder; nothing is open yet. */
+  /** Names the run folder; nothing is open yet. */
   public SwapChannel(RunFolder folder, PluginJars plugins, RunPlugins store, Terminal screen) {
     this.folder = folder;
     this.plugins = plugins;

@@ -42,7 +42,7 @@ public record SwapOrder(
   private static final Set<String> KEYS =
       Set.of("do", "jar", "sites", "config", "policy", "state", "limit_seconds", "dry_run", "wait");
 
-  /** A plugin for all sites of its types. */
+  /** Orders a plugin for all sites of its types. */
   public static SwapOrder of(Path jar) {
     return new SwapOrder(
         Optional.of(jar),
@@ -137,7 +137,7 @@ public record SwapOrder(
     }
   }
 
-  /** As a request over the socket. */
+  /** Writes it as a request over the socket. */
   public Map<String, Object> json() {
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("do", "swap");

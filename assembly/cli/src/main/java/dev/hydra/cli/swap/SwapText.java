@@ -19,7 +19,7 @@ public final class SwapText {
 
   private SwapText() {}
 
-  /** One line for the screen of the training; nothing while there is no result. */
+  /** Writes one line for the screen of the training; nothing while there is no result. */
   public static Optional<String> line(SwapReport report) {
     String step = String.format(Locale.ROOT, "step %,d: ", report.step());
     return switch (report.status()) {
@@ -110,7 +110,7 @@ public final class SwapText {
     return Map.of("status", "refused", "reason", reason);
   }
 
-  /** How a watch over a swap ended, for people. */
+  /** Says how a watch over a swap ended, for people. */
   public static String verdict(Map<String, ?> answer) {
     return (stays(answer) ? "confirmed" : "rolled back")
         + " after step "
@@ -119,12 +119,12 @@ public final class SwapText {
         + answer.get("reason");
   }
 
-  /** Whether the watch over a swap ended well. */
+  /** Says whether the watch over a swap ended well. */
   public static boolean stays(Map<String, ?> verdict) {
     return CONFIRMED.equals(verdict.get("status"));
   }
 
-  /** An answer as lines for people. */
+  /** Writes an answer as lines for people. */
   public static List<String> lines(Map<String, ?> answer) {
     List<String> lines = new ArrayList<>();
     String what =

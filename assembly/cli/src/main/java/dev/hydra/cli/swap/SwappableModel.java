@@ -62,7 +62,7 @@ public final class SwappableModel implements AutoCloseable {
     return new ChannelChanges(folder);
   }
 
-  /** What exchanges the components. */
+  /** Returns what exchanges the components. */
   public Swapper swapper() {
     return swapper;
   }

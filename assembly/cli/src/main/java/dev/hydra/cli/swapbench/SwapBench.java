@@ -110,7 +110,7 @@ public final class SwapBench {
     return paths;
   }
 
-  /** The plugins that are swapped. */
+  /** Returns the plugins that are swapped. */
   public List<PluginId> swapped() {
     return swapped;
   }
@@ -135,7 +135,7 @@ public final class SwapBench {
         .withFallback(config);
   }
 
-  /** The same code every 10 steps. */
+  /** Swaps in the same code every 10 steps. */
   public Proof identical(int guardSteps) throws IOException {
     SwapTrial trial =
         trial(
@@ -181,8 +181,8 @@ public final class SwapBench {
   }
 
   /**
-   * Feed-forwards of another width every 10 steps: their parameters and the optimizer's state of
-   * them begin anew, which costs more than carrying them over.
+   * Swaps in feed-forwards of another width every 10 steps: their parameters and the optimizer's
+   * state of them begin anew, which costs more than carrying them over.
    */
   public Proof reshaped(int guardSteps) throws IOException {
     SwapTrial trial =
@@ -221,7 +221,7 @@ public final class SwapBench {
         false);
   }
 
-  /** Two requests at once, for different plugins and for the same one. */
+  /** Makes two requests at once, for different plugins and for the same one. */
   public Proof together() throws IOException {
     int other = Math.min(1, swapped.size() - 1);
     SwapTrial trial =
@@ -243,7 +243,10 @@ public final class SwapBench {
    */
   private record Unfit(String name, String sign, SwapOrder order) {}
 
-  /** Everything that must be refused; the training goes on as if nothing had been asked for. */
+  /**
+   * Asks for everything that must be refused; the training goes on as if nothing had been asked
+   * for.
+   */
   public Proof refusals(Path brokenComponents) throws IOException {
     List<Unfit> unfit = unfit(brokenComponents);
     SwapTrial trial =
@@ -321,7 +324,7 @@ public final class SwapBench {
         false);
   }
 
-  /** Many swaps in one run, with a look at what they leave behind. */
+  /** Swaps many times in one run, with a look at what they leave behind. */
   public Proof many(int swaps, Consumer<Census> progress) throws IOException {
     List<Census> seen = new ArrayList<>();
     int needed = swapped.size() + 1; // what the guard could go back to
@@ -349,7 +352,7 @@ public final class SwapBench {
         trial.answers());
   }
 
-  /** Tokens that are drawn while plugins are swapped without a pause. */
+  /** Draws tokens while plugins are swapped without a pause. */
   public Proof decoding() throws IOException {
     List<SwappedDecoding.Drawn> drawn =
         SwappedDecoding.twice(config, plugins, device, () -> twin());
@@ -370,7 +373,7 @@ public final class SwapBench {
         List.of());
   }
 
-  /** A run that is killed before, during and after a swap, and goes on. */
+  /** Kills a run before, during and after a swap, after which it goes on. */
   public Proof killed(Path script) throws IOException {
     List<String> rounds = new ArrayList<>();
     boolean passed = true;

@@ -213,9 +213,7 @@ class EngineCudaTest {
         handles = Scopes.liveHandles();
       }
     }
-    assertTrue(
-        DeviceMemory.free() >= free - (8 << 20),
-        free + " bytes free before, " + DeviceMemory.free());
+    DeviceMemory.assertGivenBack(free);
     assertTrue(Scopes.liveHandles() <= handles + 20, handles + " before, " + Scopes.liveHandles());
   }
 }

@@ -151,7 +151,7 @@ public final class OptimizerSettings {
         : made;
   }
 
-  /** See {@link OptimizerFactory#takesWorkingGradients}. */
+  /** Says what {@link OptimizerFactory#takesWorkingGradients} of the optimizer says. */
   public boolean takesWorkingGradients(Tensor master) {
     return optimizer.create(factory -> factory.takesWorkingGradients(groups, master));
   }

@@ -49,7 +49,7 @@ public final class ComponentBench {
       String group, String label, int batch, int tokens, Timing timing, OptionalLong bytes) {}
 
   /**
-   * A benchmark.
+   * Prepares a benchmark.
    *
    * @param components the component types
    * @param precision where to compute, and in which type

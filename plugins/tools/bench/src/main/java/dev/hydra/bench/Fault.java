@@ -45,7 +45,7 @@ public enum Fault {
     this.sign = sign;
   }
 
-  /** What a refusal says that is made because of it. */
+  /** Returns what a refusal says that is made because of it. */
   public String sign() {
     return sign;
   }

@@ -6,6 +6,6 @@ public interface Progress {
   /** Nobody listens. */
   Progress NONE = (bytes, total) -> {};
 
-  /** So many bytes of so many have moved. */
+  /** Hears that so many bytes of so many have moved. */
   void moved(long bytes, long total);
 }

@@ -53,23 +53,23 @@ public final class Conformance {
     return new Conformance(factory, new ComponentFactory<?>[0], "", 16, 4, 24);
   }
 
-  /** With the component types that it nests. */
+  /** Adds the component types that it nests. */
   public Conformance with(ComponentFactory<?>... children) {
     return new Conformance(factory, children, options, width, experts, time);
   }
 
-  /** With options, as HOCON without the type. */
+  /** Sets options, as HOCON without the type. */
   public Conformance options(String hocon) {
     return new Conformance(factory, others, hocon, width, experts, time);
   }
 
-  /** With a width of the hidden states. */
+  /** Sets the width of the hidden states. */
   public Conformance width(int newWidth) {
     return new Conformance(factory, others, options, newWidth, experts, time);
   }
 
   /**
-   * With the first of some widths that the component takes.
+   * Sets the width to the first of some that the component takes.
    *
    * @throws ConfigException with what it says of the last one if it takes none
    */
@@ -90,12 +90,12 @@ public final class Conformance {
     throw new IllegalArgumentException("there must be a width");
   }
 
-  /** With a number of experts, for routers. */
+  /** Sets the number of experts, for routers. */
   public Conformance experts(int count) {
     return new Conformance(factory, others, options, width, count, time);
   }
 
-  /** With a sequence length. */
+  /** Sets the sequence length, in tokens. */
   public Conformance time(int tokens) {
     return new Conformance(factory, others, options, width, experts, tokens);
   }
@@ -109,7 +109,7 @@ public final class Conformance {
     subject().use(ScalarType.Float, component -> {});
   }
 
-  /** The checks, to be run in any order. */
+  /** Returns the checks, to be run in any order. */
   public List<Check> tests() {
     Subject subject = subject();
     List<Check> checks = new ArrayList<>();
@@ -136,15 +136,15 @@ public final class Conformance {
   }
 
   /**
-   * The check whether a CUDA device computes by kernels what the CPU does in float64: outputs and
-   * gradients, of whole sequences and of packed documents.
+   * Returns the check whether a CUDA device computes by kernels what the CPU does in float64:
+   * outputs and gradients, of whole sequences and of packed documents.
    */
   public Check kernels() {
     return new Check(
         "CUDA kernels near float64", () -> cuda(subject(), KernelMode.FUSED).training());
   }
 
-  /** The check whether it does so for single tokens, of several texts together. */
+  /** Returns the check whether it does so for single tokens, of several texts together. */
   public Check decodingKernels() {
     return new Check(
         "decoding by CUDA kernels near float64",

@@ -38,13 +38,13 @@ public final class PluginConformance {
     return new PluginConformance(factory, "");
   }
 
-  /** With options, as HOCON. */
+  /** Sets options, as HOCON. */
   public PluginConformance options(String hocon) {
     return new PluginConformance(factory, hocon);
   }
 
   /**
-   * The checks, to be run in any order.
+   * Returns the checks, to be run in any order.
    *
    * @throws dev.hydra.api.ConfigException if the options are refused
    */

@@ -38,6 +38,16 @@ public final class Samples {
     assertClose(expected, actual, 1e-12);
   }
 
+  /** Rounds values to bfloat16: float64 ones that it holds exactly. */
+  public static Tensor rounded(Tensor values) {
+    return rounded(values, ScalarType.BFloat16);
+  }
+
+  /** Rounds values to a type: float64 ones that it holds exactly. */
+  public static Tensor rounded(Tensor values, ScalarType type) {
+    return values.to(type).to(ScalarType.Double);
+  }
+
   /** Makes a leaf that needs a gradient, of these values. */
   public static Tensor leaf(Tensor values, Device device, ScalarType type) {
     return values.to(device, type).clone().detach().set_requires_grad(true);

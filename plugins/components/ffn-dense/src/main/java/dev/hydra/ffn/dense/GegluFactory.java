@@ -10,7 +10,7 @@ import dev.hydra.libtorch.nn.GatedActivation;
  */
 @HydraPlugin("geglu")
 public final class GegluFactory extends GatedFactory {
-  /** For the registry. */
+  /** Creates the factory, for the registry. */
   public GegluFactory() {
     super(GatedActivation.GELU);
   }

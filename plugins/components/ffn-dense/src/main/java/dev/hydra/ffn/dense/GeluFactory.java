@@ -22,7 +22,7 @@ import org.bytedeco.pytorch.global.torch;
  */
 @HydraPlugin("gelu")
 public final class GeluFactory implements ComponentFactory<FeedForward> {
-  /** For the registry. */
+  /** Creates the factory, for the registry. */
   public GeluFactory() {}
 
   @Override

@@ -11,7 +11,7 @@ import dev.hydra.libtorch.nn.GatedActivation;
  */
 @HydraPlugin("swiglu")
 public final class SwigluFactory extends GatedFactory {
-  /** For the registry. */
+  /** Creates the factory, for the registry. */
   public SwigluFactory() {
     super(GatedActivation.SILU);
   }

@@ -38,10 +38,10 @@ class FewTokensTest {
   })
   void agreesWithFloat64AndTheTwin(
       int tokens, int choices, int experts, int width, int hidden, boolean added) {
-    Tensor x = rounded(random.values(tokens, width));
-    Tensor gateUp = rounded(scaled(random.values(experts, 2L * hidden, width), width));
-    Tensor down = rounded(scaled(random.values(experts, width, hidden), hidden));
-    Tensor other = rounded(random.values(tokens, width));
+    Tensor x = Samples.rounded(random.values(tokens, width));
+    Tensor gateUp = Samples.rounded(scaled(random.values(experts, 2L * hidden, width), width));
+    Tensor down = Samples.rounded(scaled(random.values(experts, width, hidden), hidden));
+    Tensor other = Samples.rounded(random.values(tokens, width));
     Tensor chosen = random.values(tokens, experts).topk(choices).get1().unsqueeze(1);
     Tensor weights = random.values(tokens, 1, choices).abs();
     Optional<Tensor> more = added ? Optional.of(other) : Optional.empty();
@@ -80,10 +80,6 @@ class FewTokensTest {
       Experts experts, Tensor x, Tensor chosen, Tensor weights, Optional<Tensor> other) {
     ExpertDispatch dispatch = ExpertDispatch.of(new Routing(chosen, weights), experts.count());
     return dispatch.combine(experts.forward(dispatch.spread(x), dispatch.ends()), weights, other);
-  }
-
-  private static Tensor rounded(Tensor values) {
-    return values.to(ScalarType.BFloat16).to(ScalarType.Double);
   }
 
   private static Tensor scaled(Tensor values, long inputs) {

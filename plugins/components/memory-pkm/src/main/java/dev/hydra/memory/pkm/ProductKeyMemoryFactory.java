@@ -38,7 +38,7 @@ public final class ProductKeyMemoryFactory implements ComponentFactory<Memory> {
               "a letter, then letters, digits, -, _")
           .optional("a table of its own");
 
-  /** For the plugin loader. */
+  /** Creates the factory, for the registry. */
   public ProductKeyMemoryFactory() {}
 
   @Override

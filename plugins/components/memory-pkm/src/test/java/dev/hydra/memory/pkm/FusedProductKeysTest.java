@@ -9,6 +9,7 @@ import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.RandomInput;
+import dev.hydra.testing.Results;
 import dev.hydra.testing.Samples;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -52,8 +53,8 @@ class FusedProductKeysTest {
         search(KernelMode.PLAIN, scores, direction, "cuda", ScalarType.Float, topK);
     Map<String, Tensor> fused =
         search(KernelMode.FUSED, scores, direction, "cuda", ScalarType.Float, topK);
-    near(fused, exact, 1e-5);
-    near(fused, plain, 1e-5);
+    Results.assertNear("against float64", exact, fused, 1e-5);
+    Results.assertNear("against the plain path", plain, fused, 1e-5);
   }
 
   /**
@@ -69,11 +70,11 @@ class FusedProductKeysTest {
   private static Map<String, Tensor> search(
       KernelMode mode, Tensor scores, Tensor direction, String device, ScalarType type, int topK) {
     try (KernelMode.Setting kernels = mode.set()) {
-      Tensor leaf = leaf(scores, device, type);
+      Tensor leaf = Samples.leaf(scores, new Device(device), type);
       assertEquals(mode == KernelMode.FUSED, FusedSearch.of(leaf, topK).isPresent());
       ProductKeys.Hits hits = ProductKeys.search(leaf, topK);
       Backward.run(hits.weights().mul(direction.to(new Device(device), type)).sum());
-      return host(
+      return Results.copied(
           Map.of(
               "rows", hits.rows(), "weights", hits.weights(), "gradient of scores", leaf.grad()));
     }
@@ -90,8 +91,8 @@ class FusedProductKeysTest {
     "2, 3, 256, 16, 15"
   })
   void searchFromQueriesAgreesWithFloat64(int heads, int tokens, int keys, int half, int topK) {
-    Tensor queries = rounded(random.values(tokens, heads, 2L * half), ScalarType.Float);
-    Tensor subKeys = rounded(random.values(heads, 2, keys, half), ScalarType.Float);
+    Tensor queries = Samples.rounded(random.values(tokens, heads, 2L * half), ScalarType.Float);
+    Tensor subKeys = Samples.rounded(random.values(heads, 2, keys, half), ScalarType.Float);
     Tensor direction = random.values(heads, tokens, topK);
     Map<String, Tensor> exact =
         find(KernelMode.PLAIN, queries, subKeys, direction, "cpu", ScalarType.Double, topK);
@@ -100,9 +101,9 @@ class FusedProductKeysTest {
     double others = Tensors.number(exact.get("rows").ne(fused.get("rows")).sum());
     assertTrue(others <= 1e-3 * heads * tokens * topK, others + " rows are others");
     exact.remove("rows");
-    near(fused, exact, others == 0 ? 1e-5 : 1e-2);
-    find(KernelMode.FUSED, queries, subKeys, direction, "cuda", ScalarType.Float, topK)
-        .forEach((what, again) -> assertTrue(again.equal(fused.get(what)), what + " changed"));
+    Results.assertNear("against float64", exact, fused, others == 0 ? 1e-5 : 1e-2);
+    Results.assertSame(
+        fused, find(KernelMode.FUSED, queries, subKeys, direction, "cuda", ScalarType.Float, topK));
   }
 
   private static Map<String, Tensor> find(
@@ -114,13 +115,13 @@ class FusedProductKeysTest {
       ScalarType type,
       int topK) {
     try (KernelMode.Setting kernels = mode.set()) {
-      Tensor asking = leaf(queries, device, type);
-      Tensor keys = leaf(subKeys, device, type);
+      Tensor asking = Samples.leaf(queries, new Device(device), type);
+      Tensor keys = Samples.leaf(subKeys, new Device(device), type);
       assertEquals(mode == KernelMode.FUSED, FusedKeySearch.of(asking, keys, topK).isPresent());
       ProductKeys.Hits hits = new ProductKeys(keys, topK).search(asking);
       Backward.run(hits.weights().mul(direction.to(new Device(device), type)).sum());
       return new LinkedHashMap<>(
-          host(
+          Results.copied(
               Map.of(
                   "rows", hits.rows(),
                   "weights", hits.weights(),
@@ -143,37 +144,44 @@ class FusedProductKeysTest {
     "70000, 70000, 12, 1000, 8"
   })
   void readsAgreeWithFloat64AndThePlainPath(int rows, int read, int dim, int tokens, int reads) {
-    Tensor table = rounded(random.values(rows, dim), ScalarType.Float);
-    Tensor weights = rounded(random.values(tokens, reads), ScalarType.Float);
+    Tensor table = Samples.rounded(random.values(rows, dim), ScalarType.Float);
+    Tensor weights = Samples.rounded(random.values(tokens, reads), ScalarType.Float);
     Tensor chosen =
         Tensors.mul(random.values(tokens, reads).abs(), read / 1.8)
             .floor()
             .to(ScalarType.Long)
             .clamp_max(new Scalar(read - 1L));
     for (ScalarType type : new ScalarType[] {ScalarType.Float, ScalarType.BFloat16}) {
-      Tensor direction = rounded(random.values(tokens, dim), type);
+      Tensor direction = Samples.rounded(random.values(tokens, dim), type);
       Read work = new Read(table, chosen, weights, direction);
       double bound = type == ScalarType.Float ? 1e-5 : 1e-2;
       Map<String, Tensor> fused = work.run(KernelMode.FUSED, "cuda", ScalarType.Float, type);
-      near(fused, work.run(KernelMode.PLAIN, "cpu", ScalarType.Double, ScalarType.Double), bound);
-      near(fused, work.run(KernelMode.PLAIN, "cuda", ScalarType.Float, type), bound);
-      work.run(KernelMode.FUSED, "cuda", ScalarType.Float, type)
-          .forEach((what, again) -> assertTrue(again.equal(fused.get(what)), what + " changed"));
+      Results.assertNear(
+          "against float64",
+          work.run(KernelMode.PLAIN, "cpu", ScalarType.Double, ScalarType.Double),
+          fused,
+          bound);
+      Results.assertNear(
+          "against the plain path",
+          work.run(KernelMode.PLAIN, "cuda", ScalarType.Float, type),
+          fused,
+          bound);
+      Results.assertSame(fused, work.run(KernelMode.FUSED, "cuda", ScalarType.Float, type));
     }
   }
 
   private record Read(Tensor table, Tensor rows, Tensor weights, Tensor direction) {
     Map<String, Tensor> run(KernelMode mode, String device, ScalarType type, ScalarType outType) {
       try (KernelMode.Setting kernels = mode.set()) {
-        Tensor values = leaf(table, device, type);
-        Tensor scale = leaf(weights, device, type);
+        Tensor values = Samples.leaf(table, new Device(device), type);
+        Tensor scale = Samples.leaf(weights, new Device(device), type);
         Tensor places = rows.to(new Device(device), ScalarType.Long);
         assertEquals(
             mode == KernelMode.FUSED, FusedTableRead.of(values, places, outType).isPresent());
         Tensor out = TableRead.of(values, places, scale, outType);
         Backward.run(out.mul(direction.to(new Device(device), outType)).sum());
         assertTrue(values.grad().is_sparse());
-        return host(
+        return Results.copied(
             Map.of(
                 "out", out,
                 "gradient of weights", scale.grad(),
@@ -186,7 +194,7 @@ class FusedProductKeysTest {
   @Test
   void theGradientIsNoLargerThanTheTable() {
     try (KernelMode.Setting kernels = KernelMode.FUSED.set()) {
-      Tensor table = leaf(random.values(10, 8), "cuda", ScalarType.Float);
+      Tensor table = Samples.leaf(random.values(10, 8), new Device("cuda"), ScalarType.Float);
       Tensor rows = torch.zeros(50, 4).to(new Device("cuda"), ScalarType.Long);
       Tensor weights = torch.ones(50, 4).to(new Device("cuda"), ScalarType.Float);
       Backward.run(TableRead.of(table, rows, weights, ScalarType.Float).sum());
@@ -220,25 +228,5 @@ class FusedProductKeysTest {
             assertTrue(FusedTableRead.of(table, rows, ScalarType.Float).isEmpty());
           });
     }
-  }
-
-  private static Tensor rounded(Tensor values, ScalarType type) {
-    return values.to(type).to(ScalarType.Double);
-  }
-
-  private static Tensor leaf(Tensor values, String device, ScalarType type) {
-    return values.to(new Device(device), type).clone().detach().set_requires_grad(true);
-  }
-
-  private static Map<String, Tensor> host(Map<String, Tensor> found) {
-    Map<String, Tensor> copies = new LinkedHashMap<>();
-    found.forEach(
-        (what, value) ->
-            copies.put(what, value.detach().to(new Device("cpu"), ScalarType.Double).clone()));
-    return copies;
-  }
-
-  private static void near(Map<String, Tensor> actual, Map<String, Tensor> expected, double bound) {
-    expected.forEach((what, value) -> Samples.assertNear(what, value, actual.get(what), bound));
   }
 }

@@ -24,7 +24,7 @@ public final class WorkspaceFactory implements ComponentFactory<Memory> {
   static final Option<Integer> CHUNK =
       Option.integer("chunk", "tokens that write together").atLeast(1).orElse(32);
 
-  /** For the plugin loader. */
+  /** Creates the factory, for the registry. */
   public WorkspaceFactory() {}
 
   @Override

@@ -8,6 +8,7 @@ import dev.hydra.libtorch.autograd.CustomFunction;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.RandomInput;
+import dev.hydra.testing.Results;
 import dev.hydra.testing.Samples;
 import java.util.Map;
 import java.util.Optional;
@@ -50,10 +51,17 @@ class FusedSlotStatesTest {
       Optional<Tensor> first =
           packed ? Optional.of(random.values(batch, chunks).gt(often)) : Optional.empty();
       Map<String, Tensor> fused = run(KernelMode.FUSED, "cuda", ScalarType.Float, given, first);
-      near(fused, run(KernelMode.PLAIN, "cpu", ScalarType.Double, given, first));
-      near(fused, run(KernelMode.PLAIN, "cuda", ScalarType.Float, given, first));
-      run(KernelMode.FUSED, "cuda", ScalarType.Float, given, first)
-          .forEach((what, again) -> assertTrue(again.equal(fused.get(what)), what + " changed"));
+      Results.assertNear(
+          "against float64",
+          run(KernelMode.PLAIN, "cpu", ScalarType.Double, given, first),
+          fused,
+          2e-5);
+      Results.assertNear(
+          "against the plain path",
+          run(KernelMode.PLAIN, "cuda", ScalarType.Float, given, first),
+          fused,
+          2e-5);
+      Results.assertSame(fused, run(KernelMode.FUSED, "cuda", ScalarType.Float, given, first));
     }
   }
 
@@ -67,7 +75,7 @@ class FusedSlotStatesTest {
     try (KernelMode.Setting kernels = mode.set()) {
       Map<String, Tensor> found = new TreeMap<>();
       for (String what : new String[] {"content", "gate", "before"}) {
-        found.put(what, given.get(what).to(on, type).clone().detach().set_requires_grad(true));
+        found.put(what, Samples.leaf(given.get(what), on, type));
       }
       SlotWriter.Writes writes = new SlotWriter.Writes(found.get("gate"), found.get("content"));
       assertEquals(
@@ -78,9 +86,7 @@ class FusedSlotStatesTest {
       Backward.run(states.mul(given.get("direction").to(on, type)).sum());
       found.replaceAll((what, leaf) -> leaf.grad());
       found.put("states", states);
-      found.replaceAll(
-          (what, value) -> value.detach().to(new Device("cpu"), ScalarType.Double).clone());
-      return found;
+      return Results.copied(found);
     }
   }
 
@@ -97,9 +103,5 @@ class FusedSlotStatesTest {
       assertTrue(FusedSlotStates.of(writes, start).isPresent());
       CustomFunction.inlined(() -> assertTrue(FusedSlotStates.of(writes, start).isEmpty()));
     }
-  }
-
-  private static void near(Map<String, Tensor> actual, Map<String, Tensor> expected) {
-    expected.forEach((what, value) -> Samples.assertNear(what, value, actual.get(what), 2e-5));
   }
 }

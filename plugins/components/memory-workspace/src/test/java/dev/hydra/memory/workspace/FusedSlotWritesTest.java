@@ -9,6 +9,7 @@ import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.RandomInput;
+import dev.hydra.testing.Results;
 import dev.hydra.testing.Samples;
 import java.util.Map;
 import java.util.TreeMap;
@@ -58,10 +59,9 @@ class FusedSlotWritesTest {
       Map<String, Tensor> plain = run(KernelMode.PLAIN, "cuda", type, given, shape, chunks);
       Map<String, Tensor> fused = run(KernelMode.FUSED, "cuda", type, given, shape, chunks);
       boolean fp32 = type == ScalarType.Float;
-      near(fused, exact, fp32 ? 2e-5 : 6e-3, type + " against float64");
-      near(fused, plain, fp32 ? 4e-5 : 4e-2, type + " against the plain path");
-      run(KernelMode.FUSED, "cuda", type, given, shape, chunks)
-          .forEach((what, again) -> assertTrue(again.equal(fused.get(what)), what + " changed"));
+      Results.assertNear(type + " against float64", exact, fused, fp32 ? 2e-5 : 6e-3);
+      Results.assertNear(type + " against the plain path", plain, fused, fp32 ? 4e-5 : 4e-2);
+      Results.assertSame(fused, run(KernelMode.FUSED, "cuda", type, given, shape, chunks));
     }
   }
 
@@ -104,9 +104,7 @@ class FusedSlotWritesTest {
       found.replaceAll((what, leaf) -> leaf.grad());
       found.put("content", writes.content());
       found.put("gates", writes.gate());
-      found.replaceAll(
-          (what, value) -> value.detach().to(new Device("cpu"), ScalarType.Double).clone());
-      return found;
+      return Results.copied(found);
     }
   }
 
@@ -143,12 +141,5 @@ class FusedSlotWritesTest {
         }) {
       assertEquals(false, FusedSlotWrites.possible(shape), shape.toString());
     }
-  }
-
-  private static void near(
-      Map<String, Tensor> actual, Map<String, Tensor> expected, double bound, String how) {
-    assertEquals(expected.keySet(), actual.keySet());
-    expected.forEach(
-        (what, value) -> Samples.assertNear(what + ", " + how, value, actual.get(what), bound));
   }
 }

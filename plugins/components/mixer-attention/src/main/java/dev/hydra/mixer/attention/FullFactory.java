@@ -23,7 +23,7 @@ import java.util.Optional;
  */
 @HydraPlugin("full")
 public final class FullFactory implements ComponentFactory<Mixer> {
-  /** For the registry. */
+  /** Creates the factory, for the registry. */
   public FullFactory() {}
 
   @Override

@@ -23,7 +23,7 @@ import java.util.stream.Stream;
  */
 @HydraPlugin("sliding-window")
 public final class SlidingWindowFactory implements ComponentFactory<Mixer> {
-  /** For the registry. */
+  /** Creates the factory, for the registry. */
   public SlidingWindowFactory() {}
 
   @Override

@@ -23,7 +23,7 @@ import java.util.stream.Stream;
  */
 @HydraPlugin("sparse-global")
 public final class SparseGlobalFactory implements ComponentFactory<Mixer> {
-  /** For the registry. */
+  /** Creates the factory, for the registry. */
   public SparseGlobalFactory() {}
 
   @Override

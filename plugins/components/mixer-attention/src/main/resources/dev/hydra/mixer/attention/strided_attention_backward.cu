@@ -1,6 +1,26 @@
 // With the probabilities P of the whole and `change` = rowsum(dout out), the gradient of the scores is
 // dS = P (dout v - change) scale (FlashAttention, arXiv 2205.14135, appendix B.2).
 
+// Two products, each of 16 rows with 16 rows of a tile from `part` on.
+__device__ __forceinline__ void multiply_columns(
+    float (&first)[2][4], const unsigned (&a)[STEPS][4], const Tile& of_a, float (&second)[2][4],
+    const unsigned (&c)[STEPS][4], const Tile& of_c, int part) {
+#pragma unroll
+  for (int n = 0; n < 2; n++)
+#pragma unroll
+    for (int e = 0; e < 4; e++) first[n][e] = second[n][e] = 0.f;
+#pragma unroll
+  for (int s = 0; s < STEPS; s++) {
+    unsigned b[4];
+    columns(b, of_a, part, s * 16);
+    mma_bf16(first[0], a[s], b[0], b[1]);
+    mma_bf16(first[1], a[s], b[2], b[3]);
+    columns(b, of_c, part, s * 16);
+    mma_bf16(second[0], c[s], b[0], b[1]);
+    mma_bf16(second[1], c[s], b[2], b[3]);
+  }
+}
+
 // Adds to the gradient of q what comes through the keys, and leaves `change` [batch, heads, time] of
 // those that see some.
 //
@@ -74,20 +94,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) strided_backward_queries(
 #pragma unroll 1
     for (int part = 0; part < TILE && index + part < keys.count(); part += 16) {
       float score[2][4], along[2][4];
-#pragma unroll
-      for (int n = 0; n < 2; n++)
-#pragma unroll
-        for (int e = 0; e < 4; e++) score[n][e] = along[n][e] = 0.f;
-#pragma unroll
-      for (int s = 0; s < STEPS; s++) {
-        unsigned b[4];
-        columns(b, key_tile, part, s * 16);
-        mma_bf16(score[0], query[s], b[0], b[1]);
-        mma_bf16(score[1], query[s], b[2], b[3]);
-        columns(b, value_tile, part, s * 16);
-        mma_bf16(along[0], arriving[s], b[0], b[1]);
-        mma_bf16(along[1], arriving[s], b[2], b[3]);
-      }
+      multiply_columns(score, query, key_tile, along, arriving, value_tile, part);
 #pragma unroll
       for (int n = 0; n < 2; n++) {
 #pragma unroll
@@ -207,20 +214,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) strided_backward_keys(
 #pragma unroll 1
     for (int part = 0; part < TILE; part += 16) {
       float score[2][4], along[2][4];
-#pragma unroll
-      for (int n = 0; n < 2; n++)
-#pragma unroll
-        for (int e = 0; e < 4; e++) score[n][e] = along[n][e] = 0.f;
-#pragma unroll
-      for (int s = 0; s < STEPS; s++) {
-        unsigned b[4];
-        columns(b, query_tile, part, s * 16);
-        mma_bf16(score[0], key[s], b[0], b[1]);
-        mma_bf16(score[1], key[s], b[2], b[3]);
-        columns(b, arriving_tile, part, s * 16);
-        mma_bf16(along[0], value[s], b[0], b[1]);
-        mma_bf16(along[1], value[s], b[2], b[3]);
-      }
+      multiply_columns(score, key, query_tile, along, value, arriving_tile, part);
 #pragma unroll
       for (int n = 0; n < 2; n++) {
 #pragma unroll

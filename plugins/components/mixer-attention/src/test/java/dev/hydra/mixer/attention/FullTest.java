@@ -1,7 +1,6 @@
 package dev.hydra.mixer.attention;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
@@ -125,15 +124,7 @@ class FullTest {
 
   private static void compare(String options, NaiveAttention naive, int time) {
     try (Trial trial = new Trial(new FullFactory(), options, 10, ScalarType.Double)) {
-      Tensor x = trial.input(2, time, 10);
-      Tensor y = trial.forward(x);
-      for (int row = 0; row < 2; row++) {
-        double[][] expected = naive.forward(Trial.row(x, row), trial.parameters());
-        double[][] actual = Trial.row(y, row);
-        for (int t = 0; t < time; t++) {
-          assertArrayEquals(expected[t], actual[t], 1e-10, "row " + row + ", token " + t);
-        }
-      }
+      trial.equalsLoops(naive, trial.input(2, time, 10));
     }
   }
 

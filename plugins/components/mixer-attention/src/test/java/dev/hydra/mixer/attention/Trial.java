@@ -1,5 +1,6 @@
 package dev.hydra.mixer.attention;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -93,6 +94,18 @@ final class Trial implements AutoCloseable {
     try (ForwardContext forward = ForwardContext.evaluation().with(state);
         Grad off = Grad.off()) {
       return component.forward(x, forward);
+    }
+  }
+
+  /** Checks that the output for x [batch, time, width] is that of plain loops. */
+  void equalsLoops(NaiveAttention naive, Tensor x) {
+    Tensor y = forward(x);
+    for (int row = 0; row < x.size(0); row++) {
+      double[][] expected = naive.forward(row(x, row), parameters());
+      double[][] actual = row(y, row);
+      for (int t = 0; t < expected.length; t++) {
+        assertArrayEquals(expected[t], actual[t], 1e-10, "row " + row + ", token " + t);
+      }
     }
   }
 

@@ -45,12 +45,7 @@ extern "C" __global__ void __launch_bounds__(256) delta_decay(
     float logit = some ? strength[row * strength_batch + t * strength_time + head] : 0.0f;
     strengths[k] = some ? most * reciprocal_fast(1.0f + exp2_fast(-LOG2_E * logit)) : 0.0f;
   }
-  float inclusive = own[0] + own[1];
-#pragma unroll
-  for (int distance = 1; distance < 32; distance *= 2) {
-    float other = from_below(inclusive, distance);
-    if (lane >= distance) inclusive += other;
-  }
+  float inclusive = sum_up_to(lane, own[0] + own[1]);
   float before = from_below(inclusive, 1);
   if (lane == 0) before = 0.0f;
   float last = from_lane(inclusive, 31);

@@ -9,6 +9,7 @@ import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.RandomInput;
+import dev.hydra.testing.Results;
 import dev.hydra.testing.Samples;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -95,10 +96,10 @@ class FusedDeltaRuleTest {
       Map<String, Tensor> plain = run(numbers, sizes, "cuda", type, FusedDeltaRuleTest::plain);
       Map<String, Tensor> fused = run(numbers, sizes, "cuda", type, FusedDeltaRuleTest::fused);
       boolean fp32 = type == ScalarType.Float;
-      near(fused, exact, fp32 ? 1e-4 : 1.5e-2, type + " against float64");
-      near(fused, plain, fp32 ? 2e-4 : 6e-2, type + " against the plain path");
+      Results.assertNear(type + " against float64", exact, fused, fp32 ? 1e-4 : 1.5e-2);
+      Results.assertNear(type + " against the plain path", plain, fused, fp32 ? 2e-4 : 6e-2);
       Map<String, Tensor> again = run(numbers, sizes, "cuda", type, FusedDeltaRuleTest::fused);
-      fused.forEach((what, value) -> assertTrue(value.equal(again.get(what)), what + " changed"));
+      Results.assertSame(fused, again);
     }
   }
 
@@ -210,7 +211,7 @@ class FusedDeltaRuleTest {
             Tensors.mul(Tensors.rmsNorm(keys, 1e-9), length).flatten(2, 3),
             random.values(s.batch, s.time, s.values()));
     return new Numbers(
-        rounded(mixed),
+        Samples.rounded(mixed),
         Tensors.mul(random.values(s.batch, s.time, s.heads).exp(), -0.1),
         random.values(s.batch, s.time, s.heads),
         most,
@@ -218,13 +219,9 @@ class FusedDeltaRuleTest {
         continued
             ? Optional.of(random.values(s.batch, s.heads, s.keyDim, s.valueDim))
             : Optional.empty(),
-        rounded(random.values(s.batch, s.time, s.heads, s.valueDim)),
+        Samples.rounded(random.values(s.batch, s.time, s.heads, s.valueDim)),
         // What a packed sequence leaves behind is not defined: padding belongs to no document.
         Tensors.mul(random.values(s.batch, s.heads, s.keyDim, s.valueDim), packed ? 0.0 : 1.0));
-  }
-
-  private static Tensor rounded(Tensor tensor) {
-    return tensor.to(ScalarType.BFloat16).to(ScalarType.Double);
   }
 
   /** Outputs and gradients; q, k and v are parts of a wider tensor, as in the mixer. */
@@ -269,15 +266,6 @@ class FusedDeltaRuleTest {
     found.put("the gradient of log decays", log.grad());
     found.put("the gradient of strengths", strength.grad());
     initial.ifPresent(i -> found.put("the gradient of the initial state", i.grad()));
-    found.replaceAll(
-        (what, value) -> value.detach().to(new Device("cpu"), ScalarType.Double).clone());
-    return found;
-  }
-
-  private static void near(
-      Map<String, Tensor> actual, Map<String, Tensor> expected, double bound, String how) {
-    assertEquals(expected.keySet(), actual.keySet());
-    expected.forEach(
-        (what, value) -> Samples.assertNear(what + ", " + how, value, actual.get(what), bound));
+    return Results.copied(found);
   }
 }

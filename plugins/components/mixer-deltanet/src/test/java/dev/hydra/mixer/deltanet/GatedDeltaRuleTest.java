@@ -8,6 +8,7 @@ import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
+import dev.hydra.testing.Samples;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -162,9 +163,7 @@ class GatedDeltaRuleTest {
     List<Tensor> exact = gradients(in, outward, tensor -> tensor.to(ScalarType.Double));
     List<Tensor> rough = gradients(in, outward, x -> x.to(x.dim() == 3 ? ScalarType.Float : type));
     for (int i = 0; i < exact.size(); i++) {
-      Tensor error = rough.get(i).to(ScalarType.Double).sub(exact.get(i)).norm();
-      double relative = Tensors.number(error) / Tensors.number(exact.get(i).norm());
-      assertTrue(relative < bound, "gradient " + i + " is off by " + relative);
+      Samples.assertNear("gradient " + i, exact.get(i), rough.get(i), bound);
     }
   }
 

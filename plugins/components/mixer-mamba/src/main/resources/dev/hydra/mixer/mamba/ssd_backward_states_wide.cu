@@ -3,6 +3,14 @@
 //
 // Launch: grid (chunks, groups * splits * N_TILES, batch), backward_states::WORKERS = 512 threads, dynamic shared
 // memory backward_states::BYTES. Arguments as there.
+
+// What both forms take.
+#define BACKWARD_STATES_PARAMETERS                                                             \
+  const Element* x, Long x_batch, Long x_time, Long x_head, const Element* dy, Long dy_batch,  \
+  Long dy_time, Long dy_head, const Element* c, Long c_batch, Long c_time, Long c_group,       \
+  const float* from_start, const float* to_end, const Element* before, const Element* after,   \
+  float* sums, float* carried, float* through, Long time, Long heads, Long shared, Long splits
+
 #if WIDE
 namespace backward_states {
 constexpr int WORKERS = 512;
@@ -32,10 +40,7 @@ extern "C" __device__ const int ssd_backward_states_bytes = backward_states::BYT
 extern "C" __device__ const int ssd_backward_states_waits = 1;
 
 extern "C" __global__ void __launch_bounds__(backward_states::WORKERS, 1) ssd_backward_states(
-    const Element* x, Long x_batch, Long x_time, Long x_head, const Element* dy, Long dy_batch,
-    Long dy_time, Long dy_head, const Element* c, Long c_batch, Long c_time, Long c_group,
-    const float* from_start, const float* to_end, const Element* before, const Element* after,
-    float* sums, float* carried, float* through, Long time, Long heads, Long shared, Long splits) {
+    BACKWARD_STATES_PARAMETERS) {
   wait_for_prerequisites();
   using namespace backward_states;
   int thread = threadIdx.x;

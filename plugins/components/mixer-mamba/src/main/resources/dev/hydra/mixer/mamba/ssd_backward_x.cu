@@ -44,13 +44,7 @@ constexpr int BYTES = Projection::BYTES + SUMS + larger(STAGES * STAGE, Projecti
 extern "C" __device__ const int ssd_backward_x_bytes = backward_x::BYTES;
 extern "C" __device__ const int ssd_backward_x_waits = 1;
 
-extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
-    const Element* x, Long x_batch, Long x_time, Long x_head, const Element* dy, Long dy_batch,
-    Long dy_time, Long dy_head, const Element* b, Long b_batch, Long b_time, Long b_group,
-    const Element* c, Long c_batch, Long c_time, Long c_group, const float* step,
-    const float* logs, const int* first, const Element* after, const float* skip, Element* dx,
-    Long dx_batch, Long dx_time, Long dx_head, float* d_scores, float* flow, float* kept,
-    float* direct, float* skipped, Long time, Long heads, Long shared, Long splits) {
+extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(BACKWARD_X_PARAMETERS) {
   wait_for_prerequisites();
   using namespace backward_x;
   int thread = threadIdx.x;

@@ -6,8 +6,16 @@
 //
 // Of the halves of a chunk's tokens j and i there are three pairs in which some j are at or before some i: late and
 // late, early and early, early and late. A team takes them one after the other, a strip of 16 tokens j a warp; the
-// late strips in reverse, so that all warps see as many blocks of 16 x 16: five on both diagonals together, four
-// beside them.
+// late strips in reverse, so that all warps see as many 16 x 16 blocks: five on both diagonals, four beside them.
+//
+// Both forms take:
+#define BACKWARD_X_PARAMETERS                                                                 \
+  const Element* x, Long x_batch, Long x_time, Long x_head, const Element* dy, Long dy_batch, \
+  Long dy_time, Long dy_head, const Element* b, Long b_batch, Long b_time, Long b_group,      \
+  const Element* c, Long c_batch, Long c_time, Long c_group, const float* step,               \
+  const float* logs, const int* first, const Element* after, const float* skip, Element* dx,  \
+  Long dx_batch, Long dx_time, Long dx_head, float* d_scores, float* flow, float* kept,       \
+  float* direct, float* skipped, Long time, Long heads, Long shared, Long splits
 #if WIDE
 namespace backward_x {
 constexpr int TEAMS = 2;
@@ -39,13 +47,7 @@ struct Own {
 extern "C" __device__ const int ssd_backward_x_bytes = backward_x::BYTES;
 extern "C" __device__ const int ssd_backward_x_waits = 1;
 
-extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
-    const Element* x, Long x_batch, Long x_time, Long x_head, const Element* dy, Long dy_batch,
-    Long dy_time, Long dy_head, const Element* b, Long b_batch, Long b_time, Long b_group,
-    const Element* c, Long c_batch, Long c_time, Long c_group, const float* step,
-    const float* logs, const int* first, const Element* after, const float* skip, Element* dx,
-    Long dx_batch, Long dx_time, Long dx_head, float* d_scores, float* flow, float* kept,
-    float* direct, float* skipped, Long time, Long heads, Long shared, Long splits) {
+extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(BACKWARD_X_PARAMETERS) {
   wait_for_prerequisites();
   using namespace backward_x;
   int lane = threadIdx.x & 31;

@@ -82,12 +82,7 @@ extern "C" __global__ void __launch_bounds__(STEP_WARPS * 32) ssd_decay(
       sum += fmaxf(own[k] * a, GONE) * LOG2E;
       sums[k] = sum;
     }
-    float inclusive = sum;
-#pragma unroll
-    for (int distance = 1; distance < 32; distance *= 2) {
-      float other = from_below(inclusive, distance);
-      if (lane >= distance) inclusive += other;
-    }
+    float inclusive = sum_up_to(lane, sum);
     float before = from_below(inclusive, 1);
     if (lane == 0) before = 0.0f;
     float last = from_lane(inclusive, 31);

@@ -212,20 +212,7 @@ extern "C" __global__ void __launch_bounds__(2 * THREADS, 1) ssd_forward(
       Sums out[PT / 16] = {};
       from_state(out, queries, state, strip, lane);
       float own_log[2] = {log[strip + g], log[strip + g + 8]};
-      float entering0 = exp2_fast(own_log[0]);
-      float entering8 = exp2_fast(own_log[1]);
-#if DOCUMENTS
-      if (start[0] >= 0) entering0 = 0.0f;
-      if (start[1] >= 0) entering8 = 0.0f;
-#endif
-#pragma unroll
-      for (int p = 0; p < PT / 8; p++) {
-        float* s = out[p / 2][p % 2];
-        s[0] *= entering0;
-        s[1] *= entering0;
-        s[2] *= entering8;
-        s[3] *= entering8;
-      }
+      decay_entering(out, own_log, start);
 #pragma unroll
       for (int j = 0; j < ROWS; j++) {
         if (j < warp || j == ROWS - 1) {  // the last in line is the diagonal
@@ -244,19 +231,7 @@ extern "C" __global__ void __launch_bounds__(2 * THREADS, 1) ssd_forward(
         }
       }
       if (z + 1 < chunks) fetch_scores(z + 1);  // early, for they come from afar
-      if (skip != nullptr) {
-#pragma unroll
-        for (int p = 0; p < PT / 8; p++) {
-          float* s = out[p / 2][p % 2];
-          float x0, x1;
-          values.pair(strip + g, 8 * p + t2, x0, x1);
-          s[0] += d * x0;
-          s[1] += d * x1;
-          values.pair(strip + g + 8, 8 * p + t2, x0, x1);
-          s[2] += d * x0;
-          s[3] += d * x1;
-        }
-      }
+      if (skip != nullptr) add_skipped(out, values, d, strip + g, t2);
       Element* to = y + ((Long)z * Q + strip + g) * y_time;
       store_row<PT / 16>(to, out, 0, strip + g < valid, lane);
       store_row<PT / 16>(to + 8 * y_time, out, 1, strip + g + 8 < valid, lane);

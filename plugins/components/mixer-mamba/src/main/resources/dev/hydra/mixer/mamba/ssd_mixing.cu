@@ -40,6 +40,42 @@ __device__ __forceinline__ void mix(
   }
 }
 
+// What comes from the state before the chunk, decayed on its way to a strip's tokens.
+__device__ __forceinline__ void decay_entering(
+    Sums (&sum)[PT / 16], const float (&own_log)[2], const int (&start)[2]) {
+  float entering0 = exp2_fast(own_log[0]);
+  float entering8 = exp2_fast(own_log[1]);
+#if DOCUMENTS
+  if (start[0] >= 0) entering0 = 0.0f;
+  if (start[1] >= 0) entering8 = 0.0f;
+#endif
+#pragma unroll
+  for (int p = 0; p < PT / 8; p++) {
+    float* s = sum[p / 2][p % 2];
+    s[0] *= entering0;
+    s[1] *= entering0;
+    s[2] *= entering8;
+    s[3] *= entering8;
+  }
+}
+
+// sum += d times the values of the tokens here and here + 8.
+template <class AnyValues>
+__device__ __forceinline__ void add_skipped(
+    Sums (&sum)[PT / 16], const AnyValues& values, float d, int here, int t2) {
+#pragma unroll
+  for (int p = 0; p < PT / 8; p++) {
+    float* s = sum[p / 2][p % 2];
+    float x0, x1;
+    values.pair(here, 8 * p + t2, x0, x1);
+    s[0] += d * x0;
+    s[1] += d * x1;
+    values.pair(here + 8, 8 * p + t2, x0, x1);
+    s[2] += d * x0;
+    s[3] += d * x1;
+  }
+}
+
 // The sums over the eight rows that lanes of equal lane % 4 hold, of 4 columns each: two of them meet in
 // each step, so 4 exchanges do instead of 12. Lane bits 2 and 3 say which column a lane ends up with.
 __device__ __forceinline__ float sum_rows(const float (&v)[4], int lane) {

@@ -143,19 +143,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_output(
     from_state(sum, queries, state, strip, lane);
 #endif
     float own_log[2] = {log[strip + g], log[strip + g + 8]};
-    float entering0 = exp2_fast(own_log[0]);
-    float entering8 = exp2_fast(own_log[1]);
-#if DOCUMENTS
-    if (start[0] >= 0) entering0 = 0.0f;
-    if (start[1] >= 0) entering8 = 0.0f;
-#endif
-#pragma unroll
-    for (int p = 0; p < PT / 8; p++) {
-      sum[p / 2][p % 2][0] *= entering0;
-      sum[p / 2][p % 2][1] *= entering0;
-      sum[p / 2][p % 2][2] *= entering8;
-      sum[p / 2][p % 2][3] *= entering8;
-    }
+    decay_entering(sum, own_log, start);
 #if WIDE
 #pragma unroll
     for (int pass = 0; pass < ROWS / 2; pass++) {  // two blocks of columns
@@ -197,19 +185,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_output(
     }
 #endif
     Long head = group * shared + begin + i / P_TILES;
-    if (skip != nullptr) {
-      float d = skip[head];
-#pragma unroll
-      for (int p = 0; p < PT / 8; p++) {
-        float first_x, second_x;
-        values.pair(strip + g, 8 * p + t2, first_x, second_x);
-        sum[p / 2][p % 2][0] += d * first_x;
-        sum[p / 2][p % 2][1] += d * second_x;
-        values.pair(strip + g + 8, 8 * p + t2, first_x, second_x);
-        sum[p / 2][p % 2][2] += d * first_x;
-        sum[p / 2][p % 2][3] += d * second_x;
-      }
-    }
+    if (skip != nullptr) add_skipped(sum, values, skip[head], strip + g, t2);
     Element* to = y + row * y_batch + (from + strip + g) * y_time + head * y_head + i % P_TILES * PT;
     store_row<PT / 16>(to, sum, 0, strip + g < valid, lane);
     store_row<PT / 16>(to + 8 * y_time, sum, 1, strip + g + 8 < valid, lane);

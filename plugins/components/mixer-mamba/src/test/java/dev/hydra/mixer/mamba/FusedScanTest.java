@@ -1,6 +1,5 @@
 package dev.hydra.mixer.mamba;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.libtorch.autograd.Backward;
@@ -9,6 +8,7 @@ import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.RandomInput;
+import dev.hydra.testing.Results;
 import dev.hydra.testing.Samples;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -75,14 +75,14 @@ class FusedScanTest {
     for (ScalarType type : new ScalarType[] {ScalarType.BFloat16, ScalarType.Float}) {
       boolean fp32 = type == ScalarType.Float;
       Map<String, Tensor> fused = run(numbers, cuda, type, FusedScanTest::fused);
-      near(fused, exact, fp32 ? 1e-4 : 1e-2, type + " against float64");
-      near(
-          fused,
+      Results.assertNear(type + " against float64", exact, fused, fp32 ? 1e-4 : 1e-2);
+      Results.assertNear(
+          type + " against the plain path",
           run(numbers, cuda, type, FusedScanTest::plain),
-          fp32 ? 2e-4 : 2e-2,
-          type + " against the plain path");
+          fused,
+          fp32 ? 2e-4 : 2e-2);
       Map<String, Tensor> again = run(numbers, cuda, type, FusedScanTest::fused);
-      fused.forEach((what, value) -> assertTrue(value.equal(again.get(what)), what + " changed"));
+      Results.assertSame(fused, again);
     }
   }
 
@@ -123,20 +123,16 @@ class FusedScanTest {
   private Numbers numbers(
       int batch, int time, int channels, int state, boolean packed, boolean continued) {
     return new Numbers(
-        rounded(random.values(batch, time, channels + 3)),
-        rounded(random.values(batch, time, channels)),
+        Samples.rounded(random.values(batch, time, channels + 3)),
+        Samples.rounded(random.values(batch, time, channels)),
         random.values(channels, state).exp().neg(),
-        rounded(random.values(batch, time, 3 + 2 * state)),
+        Samples.rounded(random.values(batch, time, 3 + 2 * state)),
         Tensors.add(random.values(channels), -2),
         random.values(channels),
         packed ? Optional.of(random.documents(batch, time)) : Optional.empty(),
         continued ? Optional.of(random.values(batch, channels, state)) : Optional.empty(),
-        rounded(random.values(batch, time, channels)),
+        Samples.rounded(random.values(batch, time, channels)),
         random.values(batch, channels, state));
-  }
-
-  private static Tensor rounded(Tensor tensor) {
-    return tensor.to(ScalarType.BFloat16).to(ScalarType.Double);
   }
 
   /** Outputs and gradients; x, b and c are parts of wider tensors. */
@@ -181,15 +177,6 @@ class FusedScanTest {
     found.put("the gradient of the bias", bias.grad());
     found.put("the gradient of the skip", skip.grad());
     initial.ifPresent(i -> found.put("the gradient of the initial state", i.grad()));
-    found.replaceAll(
-        (what, value) -> value.detach().to(new Device("cpu"), ScalarType.Double).clone());
-    return found;
-  }
-
-  private static void near(
-      Map<String, Tensor> actual, Map<String, Tensor> expected, double bound, String how) {
-    assertEquals(expected.keySet(), actual.keySet());
-    expected.forEach(
-        (what, value) -> Samples.assertNear(what + ", " + how, value, actual.get(what), bound));
+    return Results.copied(found);
   }
 }

@@ -9,6 +9,7 @@ import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.RandomInput;
+import dev.hydra.testing.Results;
 import dev.hydra.testing.Samples;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -104,11 +105,11 @@ class FusedSsdTest {
           run(numbers, sizes, limits, "cuda", type, in -> Ssd.plain(in, 64));
       Map<String, Tensor> fused = run(numbers, sizes, limits, "cuda", type, FusedSsdTest::fused);
       boolean fp32 = type == ScalarType.Float;
-      near(fused, exact, fp32 ? 1e-4 : 1e-2, fp32 ? 3e-4 : 3e-2, type + " against float64");
+      near(type + " against float64", exact, fused, fp32 ? 1e-4 : 1e-2, fp32 ? 3e-4 : 3e-2);
       // In bfloat16 the plain path's gradients of heads are off by a tenth themselves.
-      near(fused, plain, fp32 ? 2e-4 : 4e-2, fp32 ? 6e-4 : 0.2, type + " against the plain path");
+      near(type + " against the plain path", plain, fused, fp32 ? 2e-4 : 4e-2, fp32 ? 6e-4 : 0.2);
       Map<String, Tensor> again = run(numbers, sizes, limits, "cuda", type, FusedSsdTest::fused);
-      fused.forEach((what, value) -> assertTrue(value.equal(again.get(what)), what + " changed"));
+      Results.assertSame(fused, again);
     }
   }
 
@@ -130,11 +131,11 @@ class FusedSsdTest {
                 in.documents(),
                 in.initial());
     near(
-        run(numbers, sizes, NONE, "cuda", ScalarType.BFloat16, in -> fused(withSteps.apply(in))),
+        "float32 steps",
         run(numbers, sizes, NONE, "cpu", ScalarType.Double, in -> Ssd.plain(in, 64)),
+        run(numbers, sizes, NONE, "cuda", ScalarType.BFloat16, in -> fused(withSteps.apply(in))),
         1e-2,
-        3e-2,
-        "float32 steps");
+        3e-2);
   }
 
   @Test
@@ -220,8 +221,8 @@ class FusedSsdTest {
 
   private Numbers numbers(Sizes s, boolean packed, boolean continued) {
     return new Numbers(
-        rounded(random.values(s.batch, s.time, s.width())),
-        rounded(Tensors.add(random.values(s.batch, s.time, s.heads + 3), -2)),
+        Samples.rounded(random.values(s.batch, s.time, s.width())),
+        Samples.rounded(Tensors.add(random.values(s.batch, s.time, s.heads + 3), -2)),
         Tensors.mul(random.values(s.heads), 0.8),
         Tensors.add(random.values(s.heads), -1),
         random.values(s.heads),
@@ -229,13 +230,9 @@ class FusedSsdTest {
         continued
             ? Optional.of(random.values(s.batch, s.heads, s.headDim, s.state))
             : Optional.empty(),
-        rounded(random.values(s.batch, s.time, s.heads, s.headDim)),
+        Samples.rounded(random.values(s.batch, s.time, s.heads, s.headDim)),
         // What a packed sequence leaves behind is not defined: padding belongs to no document.
         Tensors.mul(random.values(s.batch, s.heads, s.headDim, s.state), packed ? 0.0 : 1.0));
-  }
-
-  private static Tensor rounded(Tensor tensor) {
-    return tensor.to(ScalarType.BFloat16).to(ScalarType.Double);
   }
 
   /** Outputs and gradients; x, B, C and dt are parts of wider tensors, as in the mixer. */
@@ -287,22 +284,16 @@ class FusedSsdTest {
     found.put("the gradient of the bias", bias.grad());
     found.put("the gradient of D", skip.grad());
     initial.ifPresent(i -> found.put("the gradient of the initial state", i.grad()));
-    found.replaceAll(
-        (what, value) -> value.detach().to(new Device("cpu"), ScalarType.Double).clone());
-    return found;
+    return Results.copied(found);
   }
 
+  /** A gradient of one number a head is of many that add up to little. */
   private static void near(
-      Map<String, Tensor> actual,
+      String how,
       Map<String, Tensor> expected,
+      Map<String, Tensor> actual,
       double bound,
-      double perHead,
-      String how) {
-    assertEquals(expected.keySet(), actual.keySet());
-    expected.forEach(
-        (what, value) -> {
-          boolean few = value.dim() == 1; // one number a head, of many that add up to little
-          Samples.assertNear(what + ", " + how, value, actual.get(what), few ? perHead : bound);
-        });
+      double perHead) {
+    Results.assertNear(how, expected, actual, (what, value) -> value.dim() == 1 ? perHead : bound);
   }
 }

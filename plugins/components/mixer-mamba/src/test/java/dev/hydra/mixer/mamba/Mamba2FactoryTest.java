@@ -6,24 +6,17 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.typesafe.config.ConfigFactory;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.Cost;
-import dev.hydra.api.Role;
 import dev.hydra.api.Workload;
-import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Parameter;
-import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.StandaloneComponent;
-import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -32,14 +25,7 @@ class Mamba2FactoryTest {
   private static final int WIDTH = 64;
 
   private static StandaloneComponent create(String options) {
-    return new StandaloneComponent(
-        Components.of(new Mamba2Factory()),
-        Role.MIXER,
-        ConfigFactory.parseString("type = mamba2\n" + options),
-        WIDTH,
-        WIDTH,
-        new Placement(Devices.cpu(), ScalarType.Float),
-        1);
+    return Learned.mixer(new Mamba2Factory(), options, WIDTH);
   }
 
   @ParameterizedTest
@@ -92,10 +78,10 @@ class Mamba2FactoryTest {
   void startsFromTheDynamicsOfThePaper() {
     try (PointerScope scope = new PointerScope();
         StandaloneComponent mixer = create("head-dim = 1, dt-min = 1e-5, dt-max = 0.01")) {
-      for (double rate : Tensors.numbers(master(mixer, "A_log").exp())) {
+      for (double rate : Tensors.numbers(Learned.master(mixer, "A_log").exp())) {
         assertTrue(rate >= 1 && rate <= 16.001, "decay rate " + rate);
       }
-      double[] steps = Tensors.numbers(torch.softplus(master(mixer, "dt_bias")));
+      double[] steps = Tensors.numbers(torch.softplus(Learned.master(mixer, "dt_bias")));
       double smallest = 1;
       double largest = 0;
       for (double step : steps) {
@@ -105,22 +91,11 @@ class Mamba2FactoryTest {
       assertEquals(1e-4, smallest, 1e-7, "steps have a floor");
       assertTrue(largest > 2e-3 && largest < 0.01, "largest of 128 steps: " + largest);
       for (String name : List.of("A_log", "dt_bias", "D", "norm.weight")) {
-        Parameter parameter = parameter(mixer, name);
+        Parameter parameter = Learned.parameter(mixer, name);
         assertTrue(parameter.spec().fp32() && !parameter.spec().decay(), name);
       }
-      assertFalse(parameter(mixer, "in_proj.weight").spec().fp32());
+      assertFalse(Learned.parameter(mixer, "in_proj.weight").spec().fp32());
     }
-  }
-
-  private static Tensor master(StandaloneComponent mixer, String name) {
-    return parameter(mixer, name).master().to(ScalarType.Double);
-  }
-
-  private static Parameter parameter(StandaloneComponent mixer, String name) {
-    return mixer.parameters().all().stream()
-        .filter(p -> p.name().equals("component." + name))
-        .findAny()
-        .orElseThrow();
   }
 
   @Test

@@ -7,25 +7,18 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.typesafe.config.ConfigFactory;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.Cost;
-import dev.hydra.api.Role;
 import dev.hydra.api.Workload;
-import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Parameter;
-import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.StandaloneComponent;
-import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -34,14 +27,7 @@ class MambaFactoryTest {
   private static final int WIDTH = 40;
 
   private static StandaloneComponent create(String options) {
-    return new StandaloneComponent(
-        Components.of(new MambaFactory()),
-        Role.MIXER,
-        ConfigFactory.parseString("type = mamba\n" + options),
-        WIDTH,
-        WIDTH,
-        new Placement(Devices.cpu(), ScalarType.Float),
-        1);
+    return Learned.mixer(new MambaFactory(), options, WIDTH);
   }
 
   @ParameterizedTest
@@ -107,34 +93,23 @@ class MambaFactoryTest {
   void startsFromTheDynamicsOfThePaper() {
     try (PointerScope scope = new PointerScope();
         StandaloneComponent mixer = create("state = 3, dt-rank = 4, dt-min = 0.01")) {
-      double[] rates = Tensors.numbers(master(mixer, "A_log").exp());
+      double[] rates = Tensors.numbers(Learned.master(mixer, "A_log").exp());
       for (int channel = 0; channel < 80; channel++) {
         assertArrayEquals(
             new double[] {1, 2, 3}, Arrays.copyOfRange(rates, 3 * channel, 3 * channel + 3), 1e-6);
       }
-      double[] steps = Tensors.numbers(torch.softplus(master(mixer, "dt_proj.bias")));
+      double[] steps = Tensors.numbers(torch.softplus(Learned.master(mixer, "dt_proj.bias")));
       for (double step : steps) {
         assertTrue(step > 0.0099 && step < 0.101, "step " + step);
       }
-      double largest = Tensors.number(master(mixer, "dt_proj.weight").abs().max());
+      double largest = Tensors.number(Learned.master(mixer, "dt_proj.weight").abs().max());
       assertTrue(largest > 0.45 && largest <= 0.5, "uniform up to 1 / 2: " + largest);
       for (String name : List.of("A_log", "dt_proj.bias", "D")) {
-        Parameter parameter = parameter(mixer, name);
+        Parameter parameter = Learned.parameter(mixer, name);
         assertTrue(parameter.spec().fp32() && !parameter.spec().decay(), name);
       }
-      assertFalse(parameter(mixer, "x_proj.weight").spec().fp32());
+      assertFalse(Learned.parameter(mixer, "x_proj.weight").spec().fp32());
     }
-  }
-
-  private static Tensor master(StandaloneComponent mixer, String name) {
-    return parameter(mixer, name).master().to(ScalarType.Double);
-  }
-
-  private static Parameter parameter(StandaloneComponent mixer, String name) {
-    return mixer.parameters().all().stream()
-        .filter(p -> p.name().equals("component." + name))
-        .findAny()
-        .orElseThrow();
   }
 
   @Test

@@ -6,12 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.runtime.Tensors;
-import dev.hydra.testing.FiniteDifferences;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.RandomInput;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Stream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -79,26 +77,12 @@ class SelectiveScanTest {
     ScanInput in = input(time, !packed, packed);
     Tensor outward = random.values(BATCH, time, INNER);
     Tensor onward = random.values(BATCH, INNER, STATE);
-    Tensor[] leaves =
-        Stream.concat(Stream.of(in.x(), in.dt(), in.a(), in.b(), in.c()), in.initial().stream())
-            .map(input -> input.detach().clone().set_requires_grad(true))
-            .toArray(Tensor[]::new);
-    FiniteDifferences.checkSome(
-        () -> {
-          SelectiveScan.Output out =
-              SelectiveScan.chunked(
-                  new ScanInput(
-                      leaves[0],
-                      leaves[1],
-                      leaves[2],
-                      leaves[3],
-                      leaves[4],
-                      in.documents(),
-                      in.initial().map(initial -> leaves[5])),
-                  chunk);
+    ScanGradients.check(
+        in,
+        leaves -> {
+          SelectiveScan.Output out = SelectiveScan.chunked(leaves, chunk);
           return out.y().mul(outward).sum().add(out.state().mul(onward).sum());
-        },
-        leaves);
+        });
   }
 
   @Test
@@ -106,38 +90,7 @@ class SelectiveScanTest {
     int time = 500;
     ScanInput in = input(time, false, false);
     Tensor outward = random.values(BATCH, time, INNER);
-    List<Tensor> exact = gradients(in, outward, ScalarType.Double, ScalarType.Double);
-    List<Tensor> rough = gradients(in, outward, ScalarType.BFloat16, ScalarType.Float);
-    for (int i = 0; i < exact.size(); i++) {
-      Tensor error = rough.get(i).to(ScalarType.Double).sub(exact.get(i)).norm();
-      double relative = Tensors.number(error) / Tensors.number(exact.get(i).norm());
-      assertTrue(relative < 0.01, "gradient " + i + " is off by " + relative);
-    }
-  }
-
-  private static List<Tensor> gradients(
-      ScanInput in, Tensor outward, ScalarType type, ScalarType accumulationType) {
-    List<Tensor> leaves =
-        List.of(
-            in.x().detach().to(type),
-            in.dt().detach().to(accumulationType),
-            in.a().detach().to(accumulationType),
-            in.b().detach().to(type),
-            in.c().detach().to(type));
-    leaves.forEach(leaf -> leaf.set_requires_grad(true));
-    SelectiveScan.Output out =
-        SelectiveScan.chunked(
-            new ScanInput(
-                leaves.get(0),
-                leaves.get(1),
-                leaves.get(2),
-                leaves.get(3),
-                leaves.get(4),
-                Optional.empty(),
-                Optional.empty()),
-            64);
-    Backward.run(out.y().to(ScalarType.Double).mul(outward).sum());
-    return leaves.stream().map(Tensor::grad).toList();
+    ScanGradients.checkBfloat16(in, outward, 0.01, each -> SelectiveScan.chunked(each, 64).y());
   }
 
   @ParameterizedTest

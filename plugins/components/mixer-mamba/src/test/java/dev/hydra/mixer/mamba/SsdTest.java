@@ -3,16 +3,12 @@ package dev.hydra.mixer.mamba;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.runtime.Tensors;
-import dev.hydra.testing.FiniteDifferences;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.RandomInput;
-import java.util.Arrays;
 import java.util.Optional;
-import java.util.stream.Stream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -146,27 +142,12 @@ class SsdTest {
     Tensor outward = random.values(BATCH, time, HEADS, HEAD_DIM);
     // What a packed sequence leaves behind is not defined: padding belongs to no document.
     Tensor onward = random.values(BATCH, HEADS, HEAD_DIM, STATE).mul(new Scalar(packed ? 0 : 1));
-    Tensor[] leaves =
-        Stream.concat(Stream.of(in.x(), in.dt(), in.a(), in.b(), in.c()), in.initial().stream())
-            .map(input -> input.detach().clone().set_requires_grad(true))
-            .toArray(Tensor[]::new);
-    FiniteDifferences.checkSome(
-        () -> {
-          Ssd.Output out =
-              ChunkedSsd.compute(
-                  new ScanInput(
-                      leaves[0],
-                      leaves[1],
-                      leaves[2],
-                      leaves[3],
-                      leaves[4],
-                      in.documents(),
-                      in.initial().map(initial -> leaves[5])),
-                  chunk,
-                  atOnce);
+    ScanGradients.check(
+        in,
+        leaves -> {
+          Ssd.Output out = ChunkedSsd.compute(leaves, chunk, atOnce);
           return out.y().mul(outward).sum().add(out.state().mul(onward).sum());
-        },
-        leaves);
+        });
   }
 
   @Test
@@ -174,40 +155,7 @@ class SsdTest {
     int time = 500;
     ScanInput in = input(time, 2, false, false);
     Tensor outward = random.values(BATCH, time, HEADS, HEAD_DIM);
-    Tensor[] exact = gradients(in, outward, ScalarType.Double, ScalarType.Double);
-    Tensor[] rough = gradients(in, outward, ScalarType.BFloat16, ScalarType.Float);
-    for (int i = 0; i < exact.length; i++) {
-      Tensor error = rough[i].to(ScalarType.Double).sub(exact[i]).norm();
-      double relative = Tensors.number(error) / Tensors.number(exact[i].norm());
-      assertTrue(relative < 0.03, "gradient " + i + " is off by " + relative);
-    }
-  }
-
-  private static Tensor[] gradients(
-      ScanInput in, Tensor outward, ScalarType type, ScalarType accumulationType) {
-    Tensor[] leaves = {
-      in.x().detach().to(type),
-      in.dt().detach().to(accumulationType),
-      in.a().detach().to(accumulationType),
-      in.b().detach().to(type),
-      in.c().detach().to(type)
-    };
-    for (Tensor leaf : leaves) {
-      leaf.set_requires_grad(true);
-    }
-    Ssd.Output out =
-        Ssd.chunked(
-            new ScanInput(
-                leaves[0],
-                leaves[1],
-                leaves[2],
-                leaves[3],
-                leaves[4],
-                Optional.empty(),
-                Optional.empty()),
-            64);
-    Backward.run(out.y().to(ScalarType.Double).mul(outward).sum());
-    return Arrays.stream(leaves).map(Tensor::grad).toArray(Tensor[]::new);
+    ScanGradients.checkBfloat16(in, outward, 0.03, each -> Ssd.chunked(each, 64).y());
   }
 
   @ParameterizedTest

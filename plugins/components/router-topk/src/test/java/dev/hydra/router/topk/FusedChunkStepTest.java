@@ -15,6 +15,7 @@ import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.RandomInput;
+import dev.hydra.testing.Results;
 import dev.hydra.testing.Samples;
 import java.util.Map;
 import java.util.TreeMap;
@@ -49,8 +50,9 @@ class FusedChunkStepTest {
     "72, 128, 'chunk = 4, top-k = 40'"
   })
   void routesAsTheTwinDoes(int width, int experts, String options) {
-    Tensor x = rounded(random.values(BEFORE.length, LONGEST + STEPS, width));
-    Tensor weight = rounded(Tensors.mul(random.values(experts, width), 3 / Math.sqrt(width)));
+    Tensor x = Samples.rounded(random.values(BEFORE.length, LONGEST + STEPS, width));
+    Tensor weight =
+        Samples.rounded(Tensors.mul(random.values(experts, width), 3 / Math.sqrt(width)));
     Device cuda = new Device("cuda:0");
     Map<String, Tensor> exact;
     try (StandaloneComponent router =
@@ -61,11 +63,12 @@ class FusedChunkStepTest {
       try (StandaloneComponent router = router(cuda, type, weight, options)) {
         Tensor own = x.to(cuda, type);
         Map<String, Tensor> fused = decoded(router, own, KernelMode.FUSED, 0, BEFORE.length);
-        near(type + " against float64", exact, fused);
-        near(
+        Results.assertNear(type + " against float64", exact, fused, 4e-5);
+        Results.assertNear(
             type + " against the twin",
             decoded(router, own, KernelMode.PLAIN, 0, BEFORE.length),
-            fused);
+            fused,
+            4e-5);
         // A text by itself is routed exactly as among others.
         Map<String, Tensor> alone = decoded(router, own, KernelMode.FUSED, 1, 1);
         alone.forEach(
@@ -73,16 +76,6 @@ class FusedChunkStepTest {
                 assertThat(value.equal(fused.get(what).narrow(0, 1, 1))).as(what).isTrue());
       }
     }
-  }
-
-  private static Tensor rounded(Tensor values) {
-    return values.to(ScalarType.BFloat16).to(ScalarType.Double);
-  }
-
-  private static void near(String how, Map<String, Tensor> expected, Map<String, Tensor> actual) {
-    assertThat(actual).containsOnlyKeys(expected.keySet());
-    expected.forEach(
-        (what, value) -> Samples.assertNear(what + ", " + how, value, actual.get(what), 4e-5));
   }
 
   private static StandaloneComponent router(
@@ -130,8 +123,7 @@ class FusedChunkStepTest {
       }
     }
     found.put("routing", Tensors.cat(1, steps));
-    found.replaceAll((what, each) -> each.to(new Device("cpu"), ScalarType.Double).clone());
-    return found;
+    return Results.copied(found);
   }
 
   private static ModelState read(StandaloneComponent router, Tensor tokens) {

@@ -1,7 +1,6 @@
 package dev.hydra.router.topk;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
@@ -17,10 +16,12 @@ import dev.hydra.libtorch.nn.GradientSum;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.RandomInput;
+import dev.hydra.testing.Results;
 import dev.hydra.testing.Samples;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.ToDoubleBiFunction;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
@@ -52,14 +53,10 @@ class FusedRouterTest {
   private Given given(int batch, int time, int width, int experts, String options, boolean packed) {
     return new Given(
         ConfigFactory.parseString(options),
-        rounded(random.values(batch, time, width + 16L)),
-        rounded(Tensors.mul(random.values(experts, width), 3 / Math.sqrt(width))),
-        rounded(random.values(batch, time, experts)),
+        Samples.rounded(random.values(batch, time, width + 16L)),
+        Samples.rounded(Tensors.mul(random.values(experts, width), 3 / Math.sqrt(width))),
+        Samples.rounded(random.values(batch, time, experts)),
         packed ? Optional.of(random.documents(batch, time)) : Optional.empty());
-  }
-
-  private static Tensor rounded(Tensor values) {
-    return values.to(ScalarType.BFloat16).to(ScalarType.Double);
   }
 
   @ParameterizedTest
@@ -93,24 +90,18 @@ class FusedRouterTest {
     for (ScalarType type : new ScalarType[] {ScalarType.Float, ScalarType.BFloat16}) {
       Map<String, Tensor> fused = run(KernelMode.FUSED, "cuda", type, given);
       double bound = type == ScalarType.Float ? 2e-5 : 6e-3;
-      near(type + " against float64", fused, exact, bound);
-      near(
-          type + " against the twin", fused, run(KernelMode.PLAIN, "cuda", type, given), 2 * bound);
-      run(KernelMode.FUSED, "cuda", type, given)
-          .forEach((what, again) -> assertTrue(again.equal(fused.get(what)), what + " changed"));
+      Results.assertNear(type + " against float64", exact, fused, bound(bound));
+      Results.assertNear(
+          type + " against the twin",
+          run(KernelMode.PLAIN, "cuda", type, given),
+          fused,
+          bound(2 * bound));
+      Results.assertSame(fused, run(KernelMode.FUSED, "cuda", type, given));
     }
   }
 
-  private static void near(
-      String how, Map<String, Tensor> actual, Map<String, Tensor> expected, double boundOfX) {
-    assertEquals(expected.keySet(), actual.keySet());
-    expected.forEach(
-        (what, value) ->
-            Samples.assertNear(
-                what + ", " + how,
-                value,
-                actual.get(what),
-                what.equals(GRADIENT_OF_X) ? boundOfX : 4e-5));
+  private static ToDoubleBiFunction<String, Tensor> bound(double ofX) {
+    return (what, value) -> what.equals(GRADIENT_OF_X) ? ofX : 4e-5;
   }
 
   /** The dense routing, losses, observations, moves of the bias, and gradients. */
@@ -139,9 +130,7 @@ class FusedRouterTest {
       Backward.run(loss);
       found.put(GRADIENT_OF_X, x.grad());
       found.put("gradient of the weight", Routers.weight(router).grad());
-      found.replaceAll(
-          (what, value) -> value.detach().to(new Device("cpu"), ScalarType.Double).clone());
-      return found;
+      return Results.copied(found);
     }
   }
 

@@ -293,7 +293,7 @@ final class Parser {
     Map<String, Expression> parameters = tokens.peek().operator("(") ? parameters() : Map.of();
     int line = tokens.peek().line();
     String macro = tokens.name();
-    ExpressionParser.CallArguments with = expressions.arguments();
+    CallArguments with = expressions.operands().arguments();
     tokens.expect(Kind.BLOCK_END);
     Statement body = bodyUntil("endcall");
     return (scope, out) -> {
@@ -308,7 +308,7 @@ final class Parser {
   }
 
   private Statement filter() {
-    Expression first = expressions.filter(scope -> scope.get(BLOCK));
+    Expression first = expressions.operands().filter(scope -> scope.get(BLOCK));
     Expression filtered = filters(first);
     tokens.expect(Kind.BLOCK_END);
     Statement body = bodyUntil("endfilter");
@@ -323,7 +323,7 @@ final class Parser {
   private Expression filters(Expression text) {
     Expression filtered = text;
     while (tokens.skipOperator("|")) {
-      filtered = expressions.filter(filtered);
+      filtered = expressions.operands().filter(filtered);
     }
     return filtered;
   }

@@ -98,7 +98,7 @@ class DeclaredStateTest {
 
   @Test
   void aSiteIsComparedWithThoseBelowIt() {
-    try (Model model = Models.build(Models.HYBRID, ScalarType.Float);
+    try (Model model = Models.hybrid();
         ModelState state = ModelState.of(3, Map.of("blocks.0.mixer/sum", torch.zeros(1, 4)));
         ModelState below =
             ModelState.of(3, Map.of("blocks.0.mixer.router/decision", torch.zeros(1, 4)))) {
@@ -117,7 +117,7 @@ class DeclaredStateTest {
   /** What begins anew at a site, and so for those below it, has nothing there. */
   @Test
   void nothingIsAskedOfTokensThatASiteHasNotSeen() {
-    try (Model model = Models.build(Models.HYBRID, ScalarType.Float);
+    try (Model model = Models.hybrid();
         ModelState state = new ModelState()) {
       assertThat(difference(model, "blocks.1.ffn", state)).isEmpty();
       state.advance(3);

@@ -40,7 +40,7 @@ class ModelBuildTest {
 
   @Test
   void namesParametersByPlace() {
-    try (Model model = Models.build(Models.HYBRID, ScalarType.Float)) {
+    try (Model model = Models.hybrid()) {
       assertEquals(
           List.of(
               "embedding.weight",
@@ -102,7 +102,7 @@ class ModelBuildTest {
 
   @Test
   void everyTypeStartsTheSame() {
-    try (Model single = Models.build(Models.HYBRID, ScalarType.Float);
+    try (Model single = Models.hybrid();
         Model half = Models.build(Models.HYBRID, ScalarType.BFloat16);
         Model full = Models.build(Models.HYBRID, ScalarType.Double)) {
       Map<String, double[]> expected = Models.values(single);
@@ -127,7 +127,7 @@ class ModelBuildTest {
 
   @Test
   void listsThePluginsItUses() {
-    try (Model model = Models.build(Models.HYBRID, ScalarType.Float)) {
+    try (Model model = Models.hybrid()) {
       assertEquals(
           List.of(PluginId.of("dev.hydra.composer.model", "unversioned")), model.plugins());
     }

@@ -53,6 +53,11 @@ public final class Models {
         ModelSpec.read(Texts.config(hocon)), components(), new Placement(device, compute), seed);
   }
 
+  /** Builds {@link #HYBRID} in float32 on the CPU. */
+  public static Model hybrid() {
+    return build(HYBRID, ScalarType.Float);
+  }
+
   /** Builds a model whose parameters are to be read. */
   public static Model toRead(String hocon, Placement placement) {
     return Model.toRead(ModelSpec.read(Texts.config(hocon)), components(), placement);

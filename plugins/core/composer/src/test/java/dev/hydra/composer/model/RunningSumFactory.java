@@ -7,6 +7,8 @@ import dev.hydra.api.Init;
 import dev.hydra.api.Mixer;
 import dev.hydra.api.Option;
 import dev.hydra.api.Pass;
+import dev.hydra.api.PluginId;
+import dev.hydra.api.Registration;
 import dev.hydra.api.Role;
 import dev.hydra.api.Site;
 import dev.hydra.api.StateSpec;
@@ -21,6 +23,11 @@ import org.bytedeco.pytorch.Tensor;
 public final class RunningSumFactory implements ComponentFactory<Mixer> {
   private static final Option<Integer> HEADS =
       Option.integer("heads", "divides the width and does nothing else").atLeast(1).orElse(1);
+
+  /** Registers it as a version of a plugin. */
+  public static Registration version(String version) {
+    return new Registration("running-sum", new RunningSumFactory(), PluginId.of("sums", version));
+  }
 
   @Override
   public Role role() {

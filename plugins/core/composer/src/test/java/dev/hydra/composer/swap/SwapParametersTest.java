@@ -46,7 +46,7 @@ class SwapParametersTest {
   @TempDir private Path folder;
 
   private static Owner owner() {
-    return new Owner(Models.build(Models.HYBRID, ScalarType.Float));
+    return new Owner(Models.hybrid());
   }
 
   /** With a parameter that all of them share. */
@@ -106,7 +106,7 @@ class SwapParametersTest {
     Path file = folder.resolve("model.safetensors");
     Placement placement = new Placement(Devices.cpu(), ScalarType.BFloat16);
     try (Owner owner = new Owner(Models.toRead(Models.HYBRID, placement))) {
-      try (Model saved = Models.build(Models.HYBRID, ScalarType.Float)) {
+      try (Model saved = Models.hybrid()) {
         ModelFiles.save(saved, file);
       }
       ModelFiles.load(owner.model, file);

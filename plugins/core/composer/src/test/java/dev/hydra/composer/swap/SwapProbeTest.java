@@ -67,7 +67,7 @@ class SwapProbeTest {
                   }
                   return Tensors.linear(x, weight.detach());
                 });
-    try (Owner owner = new Owner(Models.build(Models.HYBRID, ScalarType.Float))) {
+    try (Owner owner = new Owner(Models.hybrid())) {
       Map<String, double[]> before = Models.values(owner.model);
       SwapReport report = owner.swap(SwapRequest.to(changing).dry());
       assertEquals(SwapReport.Status.PREPARED, report.status(), report.reason());
@@ -146,7 +146,7 @@ class SwapProbeTest {
     refused(
         OddMixer.of(site -> withTable(site, false)),
         "parameter blocks.0.mixer.rows is a table, but its gradient is dense");
-    try (Owner owner = new Owner(Models.build(Models.HYBRID, ScalarType.Float))) {
+    try (Owner owner = new Owner(Models.hybrid())) {
       SwapReport report = owner.swap(SwapRequest.to(OddMixer.of(site -> withTable(site, true))));
       assertEquals(SwapReport.Status.SWITCHED, report.status(), report.reason());
     }

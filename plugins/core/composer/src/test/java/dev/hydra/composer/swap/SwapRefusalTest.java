@@ -42,7 +42,7 @@ class SwapRefusalTest {
   }
 
   private static void refused(SwapRequest request, long room, String reason) {
-    try (Owner owner = new Owner(Models.build(Models.HYBRID, ScalarType.Float), room)) {
+    try (Owner owner = new Owner(Models.hybrid(), room)) {
       Tensor before = Models.hidden(owner.model, INPUT);
       var parameters = owner.model.parameters().byName();
       SwapReport report = owner.swap(request);
@@ -266,7 +266,7 @@ class SwapRefusalTest {
 
   @Test
   void aHostThatCannotFollowLeavesTheModelAsItWas() {
-    Model model = Models.build(Models.HYBRID, ScalarType.Float);
+    Model model = Models.hybrid();
     try (Owner owner = new Owner(model, new Unable(SwapHost.none()), Long.MAX_VALUE)) {
       Tensor before = Models.hidden(model, INPUT);
       var parameters = model.parameters().byName();
@@ -281,7 +281,7 @@ class SwapRefusalTest {
 
   @Test
   void nothingIsLeftBehind() {
-    try (Owner owner = new Owner(Models.build(Models.HYBRID, ScalarType.Float))) {
+    try (Owner owner = new Owner(Models.hybrid())) {
       SwapRequest nan =
           SwapRequest.to(
               OddMixer.of(

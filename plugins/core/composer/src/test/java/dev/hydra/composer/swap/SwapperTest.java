@@ -56,17 +56,13 @@ class SwapperTest {
   }
 
   /** The running sum in another version. */
-  private static Registration sum(String version) {
-    return new Registration("running-sum", new RunningSumFactory(), PluginId.of("sums", version));
-  }
-
   @Test
   void theModelComputesTheSameAndNothingIsTouched() {
     try (Owner owner = owner()) {
       Tensor before = Models.hidden(owner.model, INPUT);
       Map<String, double[]> values = Models.values(owner.model);
       double[] random = Tensors.numbers(RandomState.save().cpu());
-      SwapReport report = owner.swap(SwapRequest.to(sum("3.1")));
+      SwapReport report = owner.swap(SwapRequest.to(RunningSumFactory.version("3.1")));
       assertEquals(SwapReport.Status.SWITCHED, report.status(), report.reason());
       assertEquals(
           List.of("blocks.0.mixer", "blocks.1.mixer"),
@@ -146,7 +142,7 @@ class SwapperTest {
   @Test
   void aDryRunChangesNothing() {
     try (Owner owner = owner()) {
-      SwapReport report = owner.swap(SwapRequest.to(sum("3.1")).dry());
+      SwapReport report = owner.swap(SwapRequest.to(RunningSumFactory.version("3.1")).dry());
       assertEquals(SwapReport.Status.PREPARED, report.status());
       assertEquals(2, report.sites().size());
       assertThat(owner.model.plugins()).doesNotContain(PluginId.of("sums", "3.1"));
@@ -159,8 +155,8 @@ class SwapperTest {
       List<SwapReport> reports =
           owner.swap(
               Optional.empty(),
-              SwapRequest.to(sum("4")),
-              SwapRequest.to(sum("5")).at("blocks.0.mixer"),
+              SwapRequest.to(RunningSumFactory.version("4")),
+              SwapRequest.to(RunningSumFactory.version("5")).at("blocks.0.mixer"),
               SwapRequest.to(OddMixer.of(site -> (x, pass) -> x)));
       assertEquals(SwapReport.Status.SWITCHED, reports.get(0).status());
       assertEquals(SwapReport.Status.SWITCHED, reports.get(1).status());
@@ -177,7 +173,9 @@ class SwapperTest {
   void whoRunsTheModelCannotWaitForItself() {
     try (Owner owner = owner()) {
       owner.swapper.boundary(1);
-      assertThrows(IllegalStateException.class, () -> owner.swapper.swap(SwapRequest.to(sum("4"))));
+      assertThrows(
+          IllegalStateException.class,
+          () -> owner.swapper.swap(SwapRequest.to(RunningSumFactory.version("4"))));
     }
   }
 
@@ -230,7 +228,8 @@ class SwapperTest {
         assertEquals(kept, owner.model.parameters().byName().containsKey("blocks.0.mixer.weight"));
         assertEquals(SwapReport.Status.SWITCHED, owner.swap(request).status(), "once more");
         assertEquals(kept, owner.model.parameters().byName().containsKey("blocks.0.mixer.weight"));
-        SwapReport back = owner.swap(SwapRequest.to(sum("9")).at("blocks.0.mixer"));
+        SwapReport back =
+            owner.swap(SwapRequest.to(RunningSumFactory.version("9")).at("blocks.0.mixer"));
         assertEquals(SwapReport.Status.SWITCHED, back.status(), back.reason());
         assertEquals(
             kept,
@@ -279,7 +278,9 @@ class SwapperTest {
       }
       for (int token = 0; token < 8; token++) {
         SwapReport report =
-            owner.swap(Optional.of(swapped), SwapRequest.to(sum("1." + token))).get(0);
+            owner
+                .swap(Optional.of(swapped), SwapRequest.to(RunningSumFactory.version("1." + token)))
+                .get(0);
         assertEquals(SwapReport.Status.SWITCHED, report.status(), report.reason());
         found.add(next(owner.model, token, swapped));
       }
@@ -336,7 +337,7 @@ class SwapperTest {
   void whatIsAskedForAfterTheEndIsRefused() {
     try (Owner owner = new Owner(Models.build(Models.HYBRID, Devices.cpu(), ScalarType.Float, 1))) {
       owner.swapper.close();
-      SwapReport report = owner.swap(SwapRequest.to(sum("4")));
+      SwapReport report = owner.swap(SwapRequest.to(RunningSumFactory.version("4")));
       assertEquals("the run has ended", report.reason());
     }
   }

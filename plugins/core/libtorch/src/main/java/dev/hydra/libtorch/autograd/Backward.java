@@ -20,7 +20,7 @@ public final class Backward {
     explained(loss::backward);
   }
 
-  /** The same from an output of any shape, with the gradient that arrives at it. */
+  /** Runs the same from an output of any shape, with the gradient that arrives at it. */
   public static void run(Tensor output, Tensor gradient) {
     try (TensorVector outputs = new TensorVector(output);
         TensorVector gradients = new TensorVector(gradient)) {

@@ -18,7 +18,7 @@ public final class Kernels {
     this.names = names;
   }
 
-  /** The device that they are loaded on. */
+  /** Returns the device that they are loaded on. */
   public Gpu gpu() {
     return gpu;
   }

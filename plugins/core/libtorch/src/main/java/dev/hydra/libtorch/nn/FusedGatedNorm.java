@@ -5,7 +5,6 @@ import static dev.hydra.libtorch.kernels.Kernel.strided;
 import dev.hydra.libtorch.kernels.Kernel;
 import dev.hydra.libtorch.kernels.Kernel.Grid;
 import dev.hydra.libtorch.kernels.KernelSet;
-import dev.hydra.libtorch.kernels.KernelSource;
 import dev.hydra.libtorch.kernels.Kernels;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.HashMap;
@@ -21,9 +20,9 @@ import org.jspecify.annotations.Nullable;
  * is {@link GatedNormInput#plain}. Backward keeps the inputs and one number a unit.
  */
 final class FusedGatedNorm extends RecomputedFunction {
-  private static final KernelSet FORWARD = KernelSet.of(program("gated_norm.cu"));
+  private static final KernelSet FORWARD = KernelSet.of(NormUnits.program("gated_norm.cu"));
   private static final KernelSet BACKWARD =
-      KernelSet.of(program("gated_norm_backward.cu"), ColumnSums.SOURCE);
+      KernelSet.of(NormUnits.program("gated_norm_backward.cu"), ColumnSums.SOURCE);
 
   /** Floats a thread and threads a multiprocessor that were fastest. */
   private static final int FLOATS = 8;
@@ -53,17 +52,6 @@ final class FusedGatedNorm extends RecomputedFunction {
     width = (int) in.width();
     groups = (int) in.groups();
     own = in.ownWeights();
-  }
-
-  private static KernelSource program(String file) {
-    return KernelSource.of(
-        FusedGatedNorm.class,
-        "primitives.cu",
-        "dependent_launch.cu",
-        "vectors.cu",
-        "activations.cu",
-        "reductions.cu",
-        file);
   }
 
   private static NormUnits forwardUnits(NormInput in, int vector) {

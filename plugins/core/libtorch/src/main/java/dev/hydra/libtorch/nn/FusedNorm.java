@@ -6,7 +6,6 @@ import dev.hydra.libtorch.autograd.CustomFunction;
 import dev.hydra.libtorch.kernels.Kernel;
 import dev.hydra.libtorch.kernels.Kernel.Grid;
 import dev.hydra.libtorch.kernels.KernelSet;
-import dev.hydra.libtorch.kernels.KernelSource;
 import dev.hydra.libtorch.kernels.Kernels;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
@@ -24,9 +23,9 @@ import org.jspecify.annotations.Nullable;
  * comes back to the sum.
  */
 final class FusedNorm extends CustomFunction {
-  private static final KernelSet FORWARD = KernelSet.of(program("rms_norm.cu"));
+  private static final KernelSet FORWARD = KernelSet.of(NormUnits.program("rms_norm.cu"));
   private static final KernelSet BACKWARD =
-      KernelSet.of(program("rms_norm_backward.cu"), ColumnSums.SOURCE);
+      KernelSet.of(NormUnits.program("rms_norm_backward.cu"), ColumnSums.SOURCE);
 
   /** Floats a thread and threads a multiprocessor that were fastest. */
   private static final int FORWARD_FLOATS = 8;
@@ -71,16 +70,6 @@ final class FusedNorm extends CustomFunction {
     summed = in.residual().isPresent();
     this.streamed = streamed;
     weighted = in.weight().isPresent();
-  }
-
-  private static KernelSource program(String file) {
-    return KernelSource.of(
-        FusedNorm.class,
-        "primitives.cu",
-        "dependent_launch.cu",
-        "vectors.cu",
-        "reductions.cu",
-        file);
   }
 
   /**

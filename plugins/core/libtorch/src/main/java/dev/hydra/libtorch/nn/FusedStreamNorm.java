@@ -6,7 +6,6 @@ import dev.hydra.libtorch.autograd.CustomFunction;
 import dev.hydra.libtorch.kernels.Kernel;
 import dev.hydra.libtorch.kernels.Kernel.Grid;
 import dev.hydra.libtorch.kernels.KernelSet;
-import dev.hydra.libtorch.kernels.KernelSource;
 import dev.hydra.libtorch.kernels.Kernels;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
@@ -27,9 +26,9 @@ final class FusedStreamNorm extends CustomFunction {
   /** The most addends that it takes. */
   static final int MOST = 2;
 
-  private static final KernelSet FORWARD = KernelSet.of(program("stream_norm.cu"));
+  private static final KernelSet FORWARD = KernelSet.of(NormUnits.program("stream_norm.cu"));
   private static final KernelSet BACKWARD =
-      KernelSet.of(program("stream_norm_backward.cu"), ColumnSums.SOURCE);
+      KernelSet.of(NormUnits.program("stream_norm_backward.cu"), ColumnSums.SOURCE);
 
   /** Floats a thread and threads a multiprocessor, see {@link FusedNorm}. */
   private static final int FORWARD_FLOATS = 8;
@@ -74,16 +73,6 @@ final class FusedStreamNorm extends CustomFunction {
     this.epsilon = (float) epsilon;
     this.width = width;
     this.type = type;
-  }
-
-  private static KernelSource program(String file) {
-    return KernelSource.of(
-        FusedStreamNorm.class,
-        "primitives.cu",
-        "dependent_launch.cu",
-        "vectors.cu",
-        "reductions.cu",
-        file);
   }
 
   /**

@@ -24,7 +24,7 @@ public final class LinearInput {
     this.inputs = inputs;
   }
 
-  /** What is computed already, and kept as usual. */
+  /** Wraps what is computed already, and kept as usual. */
   public static LinearInput of(Tensor computed) {
     return new LinearInput(Optional.empty(), (int) computed.dim() - 1, computed);
   }

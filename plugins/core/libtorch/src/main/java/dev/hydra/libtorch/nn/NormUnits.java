@@ -2,6 +2,7 @@ package dev.hydra.libtorch.nn;
 
 import dev.hydra.libtorch.kernels.Kernel;
 import dev.hydra.libtorch.kernels.Kernel.Grid;
+import dev.hydra.libtorch.kernels.KernelSource;
 import java.util.Map;
 
 /**
@@ -39,6 +40,19 @@ record NormUnits(int vector, int lanes, int items, int units, int resident) {
     }
     int resident = Math.max(1, threads / (lanes * units));
     return new NormUnits(vector, lanes, (int) Grid.count(vectors, lanes), units, resident);
+  }
+
+  /** Reads a norm's program, after what those of all norms share. */
+  static KernelSource program(String file) {
+    return KernelSource.of(
+        NormUnits.class,
+        "primitives.cu",
+        "dependent_launch.cu",
+        "vectors.cu",
+        "activations.cu",
+        "reductions.cu",
+        "norm_rows.cu",
+        file);
   }
 
   /** Threads of a block. */

@@ -38,7 +38,7 @@ public final class VectorSize {
     return hasRows(tensor) && within(size, tensor) == size;
   }
 
-  /** The tensor itself if it fits, else a copy that does. */
+  /** Returns the tensor itself if it fits, else a copy that does. */
   public static Tensor fit(int size, Tensor tensor) {
     if (fits(size, tensor)) {
       return tensor;

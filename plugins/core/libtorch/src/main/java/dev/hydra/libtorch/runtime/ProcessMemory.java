@@ -15,7 +15,7 @@ public final class ProcessMemory {
 
   private ProcessMemory() {}
 
-  /** What is resident now. */
+  /** Returns what is resident now. */
   public static OptionalLong now() {
     try {
       return OptionalLong.of(1024 * kilobytes("VmRSS:"));

@@ -35,6 +35,16 @@ __device__ __forceinline__ float from_below(float value, int distance) {
   return __shfl_up_sync(0xffffffffu, value, distance);
 }
 
+// The sum of the values of lanes up to this one.
+__device__ __forceinline__ float sum_up_to(int lane, float value) {
+#pragma unroll
+  for (int distance = 1; distance < 32; distance *= 2) {
+    float other = from_below(value, distance);
+    if (lane >= distance) value += other;
+  }
+  return value;
+}
+
 __device__ __forceinline__ float from_lane(float value, int lane) {
   return __shfl_sync(0xffffffffu, value, lane);
 }

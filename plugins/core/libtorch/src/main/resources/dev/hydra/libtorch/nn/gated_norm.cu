@@ -69,14 +69,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) gated_norm_forwa
     turn ^= 1;
     if (row < rows) {
       if (lane == 0) rstd[row * groups + group] = inverse;
-#pragma unroll
-      for (int i = 0; i < ITEMS; i++) {
-        if (columns[i] < width) {
-#pragma unroll
-          for (int v = 0; v < VECTOR; v++) values[i][v] *= inverse * scale[i][v];
-          store(y + row * y_row + columns[i], values[i]);
-        }
-      }
+      store_normed(values, inverse, scale, y + row * y_row, columns, width);
     }
   }
 }

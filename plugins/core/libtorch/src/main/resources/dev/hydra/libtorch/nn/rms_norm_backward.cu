@@ -70,19 +70,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) rms_norm_backwar
                       : zeros<Stream, VECTOR>();
     }
     float inverse = now.inverse;
-    float dot = 0.f;
-#pragma unroll
-    for (int i = 0; i < ITEMS; i++) {
-      float d[VECTOR], n[VECTOR];
-      now.dy[i].unpack(d);
-      now.h[i].unpack(n);
-#pragma unroll
-      for (int v = 0; v < VECTOR; v++) {
-        float product = d[v] * (n[v] * inverse);
-        sums[i][v] += product;
-        dot += product * scale[i][v];
-      }
-    }
+    float dot = normed_dot(now.dy, now.h, inverse, scale, sums);
     float mean = unit_sum(dot, slots[turn]) / width;
     turn ^= 1;
     if (row < rows) {

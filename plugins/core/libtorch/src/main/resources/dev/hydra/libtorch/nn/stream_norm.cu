@@ -90,14 +90,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) stream_norm_forw
     turn ^= 1;
     if (row < rows) {
       if (lane == 0) rstd[row] = inverse;
-#pragma unroll
-      for (int i = 0; i < ITEMS; i++) {
-        if (columns[i] < width) {
-#pragma unroll
-          for (int v = 0; v < VECTOR; v++) values[i][v] *= inverse * scale[i][v];
-          store(y + row * width + columns[i], values[i]);
-        }
-      }
+      store_normed(values, inverse, scale, y + row * width, columns, width);
     }
   }
 }

@@ -161,12 +161,7 @@ class ActivationCheckpointTest {
   @Test
   void exceptionInANestedBackwardIsInTheChainOfCauses() {
     IllegalStateException bug = new IllegalStateException("bug");
-    CustomFunction broken =
-        Functions.unary(
-            x -> Tensors.mul(x, 3),
-            gradients -> {
-              throw bug;
-            });
+    CustomFunction broken = Functions.failingBackward(bug);
     Tensor y = ActivationCheckpoint.run(broken::apply, parameter(3))[0];
     LibTorchException thrown = assertThrows(LibTorchException.class, () -> Backward.run(y.sum()));
     assertThat(thrown.getMessage())

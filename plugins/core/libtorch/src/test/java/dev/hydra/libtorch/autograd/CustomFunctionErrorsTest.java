@@ -48,12 +48,7 @@ class CustomFunctionErrorsTest {
   @Test
   void exceptionInBackwardIsTheCause() {
     IllegalArgumentException bug = new IllegalArgumentException("bug");
-    CustomFunction broken =
-        Functions.unary(
-            x -> Tensors.mul(x, 3),
-            gradients -> {
-              throw bug;
-            });
+    CustomFunction broken = Functions.failingBackward(bug);
     LibTorchException thrown = failure(broken.apply(parameter(2))[0].sum());
     assertSame(bug, thrown.getCause());
     assertThat(thrown.getMessage()).endsWith(": bug");
@@ -62,12 +57,7 @@ class CustomFunctionErrorsTest {
   @Test
   void exceptionBehindOtherFunctionsIsTheCause() {
     IllegalArgumentException bug = new IllegalArgumentException("bug");
-    CustomFunction broken =
-        Functions.unary(
-            x -> Tensors.mul(x, 3),
-            gradients -> {
-              throw bug;
-            });
+    CustomFunction broken = Functions.failingBackward(bug);
     Tensor y = product.apply(broken.apply(parameter(2))[0], parameter(2))[0];
     assertSame(bug, failure(y.sum()).getCause());
   }

@@ -9,6 +9,7 @@ import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.Garbage;
 import dev.hydra.testing.Handles;
 import dev.hydra.testing.InScope;
+import dev.hydra.testing.RetainedGraph;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -16,9 +17,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorArrayRefOptional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -38,8 +37,8 @@ class CustomFunctionLifetimeTest {
     Tensor x = parameter(3, 4);
     Tensor y = parameter(3, 4);
     Tensor loss = product.apply(x, y)[0].sum();
-    backwardRetaining(loss);
-    backwardRetaining(loss);
+    RetainedGraph.backward(loss);
+    RetainedGraph.backward(loss);
     assertClose(Tensors.mul(y, 2), x.grad());
     assertEquals(1, LiveCalls.count());
     Backward.run(loss);
@@ -114,12 +113,6 @@ class CustomFunctionLifetimeTest {
       }
     } finally {
       threads.shutdown();
-    }
-  }
-
-  static void backwardRetaining(Tensor loss) {
-    try (BoolOptional retain = new BoolOptional(true)) {
-      loss.backward(new Tensor(), retain, false, new TensorArrayRefOptional());
     }
   }
 }

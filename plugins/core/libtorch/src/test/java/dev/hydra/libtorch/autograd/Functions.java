@@ -83,6 +83,15 @@ public final class Functions {
     }
   }
 
+  /** 3 x, whose backward throws. */
+  public static CustomFunction failingBackward(RuntimeException bug) {
+    return unary(
+        x -> Tensors.mul(x, 3),
+        gradients -> {
+          throw bug;
+        });
+  }
+
   /** One input, one output, saves nothing. */
   public static CustomFunction unary(
       UnaryOperator<Tensor> forward, Consumer<CustomFunction.Gradients> backward) {

@@ -229,8 +229,6 @@ class BranchesCudaTest {
     round.run();
     long free = DeviceMemory.free();
     Handles.assertFreesItself(5, round);
-    assertTrue(
-        DeviceMemory.free() >= free - (8 << 20),
-        free + " bytes were free, now " + DeviceMemory.free());
+    DeviceMemory.assertGivenBack(free);
   }
 }

@@ -139,8 +139,6 @@ class CapturedForwardCudaTest {
     round.run();
     long free = DeviceMemory.free();
     Handles.assertFreesItself(5, round);
-    assertTrue(
-        DeviceMemory.free() >= free - (8 << 20),
-        free + " bytes were free, now " + DeviceMemory.free());
+    DeviceMemory.assertGivenBack(free);
   }
 }

@@ -8,6 +8,7 @@ import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.autograd.CustomFunction;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.Results;
 import dev.hydra.testing.Samples;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -73,19 +74,21 @@ class FusedDispatchTest {
                 chosen,
                 experts,
                 span,
-                rounded(torch.randn(tokens, width), type),
-                rounded(torch.randn(tokens * k, width), type),
-                rounded(torch.rand(decisions, k), ScalarType.Float),
-                added ? Optional.of(rounded(torch.randn(tokens, width), type)) : Optional.empty(),
-                rounded(torch.randn(tokens, width), type),
-                rounded(torch.randn(tokens * k, width), type));
+                Samples.rounded(torch.randn(tokens, width), type),
+                Samples.rounded(torch.randn(tokens * k, width), type),
+                Samples.rounded(torch.rand(decisions, k), ScalarType.Float),
+                added
+                    ? Optional.of(Samples.rounded(torch.randn(tokens, width), type))
+                    : Optional.empty(),
+                Samples.rounded(torch.randn(tokens, width), type),
+                Samples.rounded(torch.randn(tokens * k, width), type));
         double bound = type == ScalarType.Float ? 1e-5 : 1e-2;
         Map<String, Tensor> fused = moves.run(KernelMode.FUSED, "cuda", type);
-        near(fused, moves.run(KernelMode.PLAIN, "cpu", ScalarType.Double), bound);
-        near(fused, moves.run(KernelMode.PLAIN, "cuda", type), bound);
-        moves
-            .run(KernelMode.FUSED, "cuda", type)
-            .forEach((what, again) -> assertTrue(again.equal(fused.get(what)), what + " changed"));
+        Results.assertNear(
+            "against float64", moves.run(KernelMode.PLAIN, "cpu", ScalarType.Double), fused, bound);
+        Results.assertNear(
+            "against the plain path", moves.run(KernelMode.PLAIN, "cuda", type), fused, bound);
+        Results.assertSame(fused, moves.run(KernelMode.FUSED, "cuda", type));
       }
     }
   }
@@ -124,9 +127,7 @@ class FusedDispatchTest {
         found.put("gradient of rows", rows.grad());
         found.put("gradient of weights", scale.grad());
         more.ifPresent(each -> found.put("gradient of what is added", each.grad()));
-        found.replaceAll(
-            (what, value) -> value.detach().to(new Device("cpu"), ScalarType.Double).clone());
-        return found;
+        return Results.copied(found);
       }
     }
   }
@@ -147,13 +148,5 @@ class FusedDispatchTest {
             assertTrue(FusedPlaces.of(chosen, 4).isEmpty());
           });
     }
-  }
-
-  private static Tensor rounded(Tensor values, ScalarType type) {
-    return values.to(type).to(ScalarType.Double);
-  }
-
-  private static void near(Map<String, Tensor> actual, Map<String, Tensor> expected, double bound) {
-    expected.forEach((what, value) -> Samples.assertNear(what, value, actual.get(what), bound));
   }
 }

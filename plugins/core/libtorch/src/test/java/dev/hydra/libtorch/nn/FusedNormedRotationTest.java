@@ -42,40 +42,31 @@ class FusedNormedRotationTest {
       int batch, int time, int heads, int dims, int half, int before, boolean each, boolean wide) {
     Tensor angles = Tensors.mul(random.values(each ? batch : 1, time, 1, half), 3.0);
     new Twins()
-        .element("what x is a part of", random.values(batch, time, before + heads * dims))
+        .element(RotationInput.WHOLE, random.values(batch, time, before + heads * dims))
         .weight("weight", random.values(dims))
         .check(
             in -> {
-              Tensor x = part(in, before, heads, dims);
-              Rotation rotation = rotation(angles, x);
+              Tensor x = RotationInput.part(in, before, heads, dims);
+              Rotation rotation = RotationInput.rotation(angles, x);
               ScalarType type = Tensors.type(wide ? Tensors.upcast(x) : x);
               Tensor weight = in.get("weight");
               assertTrue(FusedNormedRotation.of(rotation, x, weight, EPSILON, type).isPresent());
               return Map.of("y", rotation.ofNorm(x, weight, EPSILON, type));
             },
             in -> {
-              Tensor x = part(in, before, heads, dims);
+              Tensor x = RotationInput.part(in, before, heads, dims);
               ScalarType type = Tensors.type(wide ? Tensors.upcast(x) : x);
-              return Map.of("y", rotation(angles, x).ofNorm(x, in.get("weight"), EPSILON, type));
+              return Map.of(
+                  "y",
+                  RotationInput.rotation(angles, x).ofNorm(x, in.get("weight"), EPSILON, type));
             });
-  }
-
-  private static Tensor part(Map<String, Tensor> in, int before, int heads, int dims) {
-    long width = (long) heads * dims;
-    return in.get("what x is a part of").narrow(2, before, width).unflatten(2, heads, dims);
-  }
-
-  private static Rotation rotation(Tensor angles, Tensor x) {
-    ScalarType type = Tensors.type(Tensors.upcast(x));
-    Tensor on = angles.to(x.device(), ScalarType.Double);
-    return new Rotation(on.cos().to(type), on.sin().to(type));
   }
 
   @Test
   void whatItCannotComputeIsLeftToThePlainTwin() {
     Tensor x = torch.ones(1, 2, 3, 8).to(new Device("cuda"), ScalarType.Float);
     Tensor weight = torch.ones(8).to(new Device("cuda"), ScalarType.Float);
-    Rotation rotation = rotation(torch.ones(1, 2, 1, 4), x);
+    Rotation rotation = RotationInput.rotation(torch.ones(1, 2, 1, 4), x);
     assertTrue(FusedNormedRotation.of(rotation, x, weight, EPSILON, ScalarType.Float).isPresent());
     assertTrue(FusedNormedRotation.of(rotation, x, weight, EPSILON, ScalarType.Double).isEmpty());
     try (KernelMode.Setting plain = KernelMode.PLAIN.set()) {

@@ -15,6 +15,7 @@ import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.FiniteDifferences;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.RandomInput;
+import dev.hydra.testing.RetainedGraph;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -22,10 +23,8 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
 import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorArrayRefOptional;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
@@ -162,13 +161,7 @@ class GradientSumTest {
     Tensor leaf = parameter(3, 5);
     Tensor shared = GradientSum.shared(leaf);
     Tensor loss = square(shared).sum().add(square(shared).sum());
-    try (BoolOptional retain = new BoolOptional(true)) {
-      loss.backward(new Tensor(), retain, false, new TensorArrayRefOptional());
-    }
-    Tensor once = leaf.grad().clone();
-    loss.backward();
-    assertClose(Tensors.mul(leaf, 4), once);
-    assertClose(Tensors.mul(leaf, 8), leaf.grad());
+    RetainedGraph.assertGivesGradientsAgain(loss, leaf, Tensors.mul(leaf, 4));
   }
 
   @Test

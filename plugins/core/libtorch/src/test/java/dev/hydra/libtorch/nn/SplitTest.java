@@ -14,11 +14,10 @@ import dev.hydra.libtorch.autograd.LiveCalls;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.FiniteDifferences;
 import dev.hydra.testing.InScope;
+import dev.hydra.testing.RetainedGraph;
 import java.util.function.UnaryOperator;
 import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorArrayRefOptional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -181,13 +180,7 @@ class SplitTest {
     Seen whole = new Seen();
     Tensor[] parts = Split.of(whole.apply(leaf), 2, 3);
     Tensor loss = square(parts[0]).sum().add(square(parts[1]).sum());
-    try (BoolOptional retain = new BoolOptional(true)) {
-      loss.backward(new Tensor(), retain, false, new TensorArrayRefOptional());
-    }
-    Tensor once = leaf.grad().clone();
-    loss.backward();
-    assertClose(Tensors.mul(leaf, 2), once);
-    assertClose(Tensors.mul(leaf, 4), leaf.grad());
+    RetainedGraph.assertGivesGradientsAgain(loss, leaf, Tensors.mul(leaf, 2));
   }
 
   @Test

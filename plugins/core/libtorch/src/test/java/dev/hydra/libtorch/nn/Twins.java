@@ -1,11 +1,9 @@
 package dev.hydra.libtorch.nn;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.Tensors;
+import dev.hydra.testing.Results;
 import dev.hydra.testing.Samples;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -30,18 +28,14 @@ final class Twins {
 
   /** Adds an activation, float64. */
   Twins element(String name, Tensor values) {
-    elements.put(name, rounded(values));
+    elements.put(name, Samples.rounded(values));
     return this;
   }
 
   /** Adds a parameter, float64. */
   Twins weight(String name, Tensor values) {
-    weights.put(name, rounded(values));
+    weights.put(name, Samples.rounded(values));
     return this;
-  }
-
-  private static Tensor rounded(Tensor values) {
-    return values.to(ScalarType.BFloat16).to(ScalarType.Double);
   }
 
   /**
@@ -67,10 +61,10 @@ final class Twins {
       Map<String, Tensor> found = run(fused, new Device("cuda"), element, weight);
       boolean fp32 = element == ScalarType.Float;
       String types = element + " with parameters in " + weight;
-      near(found, exact, fp32 ? 2e-5 : 6e-3, types + " against float64");
-      near(found, twin, fp32 ? 4e-5 : 4e-2, types + " against the plain twin");
+      Results.assertNear(types + " against float64", exact, found, fp32 ? 2e-5 : 6e-3);
+      Results.assertNear(types + " against the plain twin", twin, found, fp32 ? 4e-5 : 4e-2);
       Map<String, Tensor> again = run(fused, new Device("cuda"), element, weight);
-      found.forEach((what, value) -> assertTrue(value.equal(again.get(what)), what + " changed"));
+      Results.assertSame(found, again);
     }
   }
 
@@ -84,7 +78,7 @@ final class Twins {
     int number = 0;
     for (Tensor result : found.values()) {
       torch.manual_seed(++number);
-      Tensor direction = rounded(torch.randn(Tensors.sizes(result)));
+      Tensor direction = Samples.rounded(torch.randn(Tensors.sizes(result)));
       loss =
           loss.add(result.to(ScalarType.Double).mul(direction.to(device, ScalarType.Double)).sum());
     }
@@ -95,15 +89,6 @@ final class Twins {
             found.put("the gradient of " + name, leaf.grad());
           }
         });
-    found.replaceAll(
-        (what, value) -> value.detach().to(new Device("cpu"), ScalarType.Double).clone());
-    return found;
-  }
-
-  private static void near(
-      Map<String, Tensor> actual, Map<String, Tensor> expected, double bound, String how) {
-    assertEquals(expected.keySet(), actual.keySet());
-    expected.forEach(
-        (what, value) -> Samples.assertNear(what + ", " + how, value, actual.get(what), bound));
+    return Results.copied(found);
   }
 }

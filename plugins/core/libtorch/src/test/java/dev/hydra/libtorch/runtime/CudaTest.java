@@ -63,12 +63,7 @@ class CudaTest {
   @Test
   void exceptionInBackwardIsTheCause() {
     IllegalArgumentException bug = new IllegalArgumentException("bug");
-    CustomFunction broken =
-        Functions.unary(
-            x -> Tensors.mul(x, 3),
-            gradients -> {
-              throw bug;
-            });
+    CustomFunction broken = Functions.failingBackward(bug);
     Tensor loss = broken.apply(parameter(2))[0].sum();
     assertSame(bug, assertThrows(LibTorchException.class, () -> Backward.run(loss)).getCause());
   }

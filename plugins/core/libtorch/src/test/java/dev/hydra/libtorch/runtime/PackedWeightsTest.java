@@ -1,14 +1,12 @@
 package dev.hydra.libtorch.runtime;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
-import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.testing.Handles;
 import java.util.List;
-import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -17,16 +15,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class PackedWeightsTest {
+class PackedWeightsTest extends WeightCopiesFixture {
   private static final double BOUND = 1e-2;
 
   @BeforeEach
   void isThereAtAll() {
     assumeTrue(ComputeType.cpuHasBf16(), "elsewhere nothing is copied");
-  }
-
-  private static Tensor random(long... sizes) {
-    return torch.randn(sizes).to(ScalarType.BFloat16);
   }
 
   private static double distance(Tensor found, Tensor expected) {
@@ -38,34 +32,28 @@ class PackedWeightsTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 3, 40})
   void productsAreThoseOfTheMatrices(int rows) {
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      Tensor x = random(rows, 1, 136);
-      Tensor weight = random(200, 136);
-      Tensor bias = random(200);
-      Tensor plain = Tensors.linear(x, weight);
-      Tensor biased = Tensors.linear(x, weight, bias);
-      try (PackedWeights packed = new PackedWeights(List.of(weight));
-          WeightCopies.Use use = packed.use()) {
-        assertTrue(WeightCopies.product(x, weight, null).isPresent());
-        assertTrue(distance(Tensors.linear(x, weight), plain) < BOUND);
-        assertTrue(distance(Tensors.linear(x, weight, bias), biased) < BOUND);
-      }
+    Tensor x = random(rows, 1, 136);
+    Tensor weight = random(200, 136);
+    Tensor bias = random(200);
+    Tensor plain = Tensors.linear(x, weight);
+    Tensor biased = Tensors.linear(x, weight, bias);
+    try (PackedWeights packed = new PackedWeights(List.of(weight));
+        WeightCopies.Use use = packed.use()) {
+      assertTrue(WeightCopies.product(x, weight, null).isPresent());
+      assertTrue(distance(Tensors.linear(x, weight), plain) < BOUND);
+      assertTrue(distance(Tensors.linear(x, weight, bias), biased) < BOUND);
     }
   }
 
   @Test
   void soAreThoseOfStacks() {
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      Tensor x = random(1, 128);
-      Tensor stack = random(3, 144, 128);
-      try (PackedWeights packed = new PackedWeights(List.of(stack));
-          WeightCopies.Use use = packed.use()) {
-        for (int i = 0; i < 3; i++) {
-          Tensor found = WeightCopies.stack(stack).orElseThrow().product(x, i);
-          assertTrue(distance(found, torch.linear(x, stack.select(0, i))) < BOUND);
-        }
+    Tensor x = random(1, 128);
+    Tensor stack = random(3, 144, 128);
+    try (PackedWeights packed = new PackedWeights(List.of(stack));
+        WeightCopies.Use use = packed.use()) {
+      for (int i = 0; i < 3; i++) {
+        Tensor found = WeightCopies.stack(stack).orElseThrow().product(x, i);
+        assertTrue(distance(found, torch.linear(x, stack.select(0, i))) < BOUND);
       }
     }
   }
@@ -73,39 +61,29 @@ class PackedWeightsTest {
   /** Of another matrix there is no copy, nor of one with few numbers, nor where none are used. */
   @Test
   void othersAreMultipliedAsEver() {
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      Tensor x = random(1, 128);
-      Tensor weight = random(144, 128);
-      Tensor small = random(2, 128);
-      Tensor wide = weight.to(ScalarType.Float);
-      try (PackedWeights packed = new PackedWeights(List.of(weight, small, wide))) {
-        try (WeightCopies.Use use = packed.use()) {
-          assertFalse(WeightCopies.product(x, weight.clone(), null).isPresent());
-          assertFalse(WeightCopies.product(x, small, null).isPresent());
-          assertFalse(WeightCopies.product(x.to(ScalarType.Float), wide, null).isPresent());
-        }
-        assertFalse(WeightCopies.product(x, weight, null).isPresent());
+    Tensor x = random(1, 128);
+    Tensor weight = random(144, 128);
+    Tensor small = random(2, 128);
+    Tensor wide = weight.to(ScalarType.Float);
+    try (PackedWeights packed = new PackedWeights(List.of(weight, small, wide))) {
+      try (WeightCopies.Use use = packed.use()) {
+        assertFalse(WeightCopies.product(x, weight.clone(), null).isPresent());
+        assertFalse(WeightCopies.product(x, small, null).isPresent());
+        assertFalse(WeightCopies.product(x.to(ScalarType.Float), wide, null).isPresent());
       }
+      assertFalse(WeightCopies.product(x, weight, null).isPresent());
     }
   }
 
   @Test
   void nothingIsLeftOfThem() {
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      Tensor weight = random(144, 128);
-      Tensor x = random(1, 128);
-      multiply(x, weight); // what is made once for the process
-      long before = Scopes.liveHandles();
-      multiply(x, weight);
-      assertEquals(before, Scopes.liveHandles());
-    }
+    Tensor weight = random(144, 128);
+    Tensor x = random(1, 128);
+    Handles.assertFlat(50, () -> multiply(x, weight));
   }
 
   private static void multiply(Tensor x, Tensor weight) {
-    try (PointerScope scope = new PointerScope();
-        PackedWeights packed = new PackedWeights(List.of(weight));
+    try (PackedWeights packed = new PackedWeights(List.of(weight));
         WeightCopies.Use use = packed.use()) {
       Tensors.linear(x, weight);
     }

@@ -5,10 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.testing.Handles;
 import java.util.List;
 import java.util.Optional;
-import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -18,13 +17,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class QuantizedWeightsTest {
+class QuantizedWeightsTest extends WeightCopiesFixture {
   /** Half of the distance of two bfloat16 between 1 and 2, the rounding of a result. */
   private static final double HALF_UNIT = 1.0 / 256;
-
-  private static Tensor random(long... sizes) {
-    return torch.randn(sizes).to(ScalarType.BFloat16);
-  }
 
   private static double most(Tensor tensor) {
     return Tensors.number(tensor.to(ScalarType.Double).max());
@@ -60,37 +55,31 @@ class QuantizedWeightsTest {
     "5, INT4"
   })
   void productsAreThoseOfTheRoundedWeights(int count, WeightFormat format) {
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      Tensor x = random(count, 1, 160);
-      Tensor weight = random(208, 160);
-      Tensor bias = random(208);
-      Tensor plain = exact(x).matmul(RoundingTest.values(format.round(weight.clone())).t());
-      try (QuantizedWeights weights = of(format, weight);
-          WeightCopies.Use use = weights.use()) {
-        boolean taken = count <= 4 || format == WeightFormat.INT8;
-        assertEquals(taken, WeightCopies.product(x, weight, null).isPresent());
-        assertOff(Tensors.linear(x, weight), plain, HALF_UNIT); // only the result is rounded
-        assertOff(Tensors.linear(x, weight, bias), plain.add(exact(bias)), 3 * HALF_UNIT);
-      }
+    Tensor x = random(count, 1, 160);
+    Tensor weight = random(208, 160);
+    Tensor bias = random(208);
+    Tensor plain = exact(x).matmul(RoundingTest.values(format.round(weight.clone())).t());
+    try (QuantizedWeights weights = of(format, weight);
+        WeightCopies.Use use = weights.use()) {
+      boolean taken = count <= 4 || format == WeightFormat.INT8;
+      assertEquals(taken, WeightCopies.product(x, weight, null).isPresent());
+      assertOff(Tensors.linear(x, weight), plain, HALF_UNIT); // only the result is rounded
+      assertOff(Tensors.linear(x, weight, bias), plain.add(exact(bias)), 3 * HALF_UNIT);
     }
   }
 
   @ParameterizedTest
   @ValueSource(longs = {2, 4, 5, 8, 37})
   void aRowInInt8IsTheSameWhateverIsBesideIt(long count) {
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      Tensor x = random(count, 1104);
-      Tensor weight = random(1001, 1104);
-      Tensor bias = random(1001);
-      try (QuantizedWeights weights = of(WeightFormat.INT8, weight);
-          WeightCopies.Use use = weights.use()) {
-        Tensor together = Tensors.linear(x, weight, bias);
-        for (long i = 0; i < count; i++) {
-          Tensor alone = Tensors.linear(x.narrow(0, i, 1), weight, bias);
-          assertTrue(alone.equal(together.narrow(0, i, 1)), "row " + i);
-        }
+    Tensor x = random(count, 1104);
+    Tensor weight = random(1001, 1104);
+    Tensor bias = random(1001);
+    try (QuantizedWeights weights = of(WeightFormat.INT8, weight);
+        WeightCopies.Use use = weights.use()) {
+      Tensor together = Tensors.linear(x, weight, bias);
+      for (long i = 0; i < count; i++) {
+        Tensor alone = Tensors.linear(x.narrow(0, i, 1), weight, bias);
+        assertTrue(alone.equal(together.narrow(0, i, 1)), "row " + i);
       }
     }
   }
@@ -107,18 +96,14 @@ class QuantizedWeightsTest {
   @ParameterizedTest
   @EnumSource
   void xMayLieAnywhere(WeightFormat format) {
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      Tensor weight = random(256, 128);
-      try (QuantizedWeights weights = of(format, weight);
-          WeightCopies.Use use = weights.use()) {
-        for (long at = 0; at < 33; at++) {
-          Tensor x = random(1000).narrow(0, at, 128).view(1, 128);
-          Tensor strided = random(128, 3).t().narrow(0, 1, 2);
-          assertOff(Tensors.linear(x, weight), exact(x).matmul(exact(weight).t()), 0.02);
-          assertOff(
-              Tensors.linear(strided, weight), exact(strided).matmul(exact(weight).t()), 0.02);
-        }
+    Tensor weight = random(256, 128);
+    try (QuantizedWeights weights = of(format, weight);
+        WeightCopies.Use use = weights.use()) {
+      for (long at = 0; at < 33; at++) {
+        Tensor x = random(1000).narrow(0, at, 128).view(1, 128);
+        Tensor strided = random(128, 3).t().narrow(0, 1, 2);
+        assertOff(Tensors.linear(x, weight), exact(x).matmul(exact(weight).t()), 0.02);
+        assertOff(Tensors.linear(strided, weight), exact(strided).matmul(exact(weight).t()), 0.02);
       }
     }
   }
@@ -126,19 +111,16 @@ class QuantizedWeightsTest {
   @ParameterizedTest
   @EnumSource
   void matricesOfStacksAreRoundedToo(WeightFormat format) {
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      Tensor stack = random(3, 144, 128);
-      Tensor few = random(2, 128);
-      Tensor many = random(9, 128);
-      try (QuantizedWeights weights = of(format, stack);
-          WeightCopies.Use use = weights.use()) {
-        for (int i = 0; i < 3; i++) {
-          Tensor expected = exact(stack.select(0, i)).t();
-          WeightCopies.OfStack products = WeightCopies.stack(stack).orElseThrow();
-          assertOff(products.product(few, i), exact(few).matmul(expected), 0.02);
-          assertOff(products.product(many, i), exact(many).matmul(expected), 0.02);
-        }
+    Tensor stack = random(3, 144, 128);
+    Tensor few = random(2, 128);
+    Tensor many = random(9, 128);
+    try (QuantizedWeights weights = of(format, stack);
+        WeightCopies.Use use = weights.use()) {
+      for (int i = 0; i < 3; i++) {
+        Tensor expected = exact(stack.select(0, i)).t();
+        WeightCopies.OfStack products = WeightCopies.stack(stack).orElseThrow();
+        assertOff(products.product(few, i), exact(few).matmul(expected), 0.02);
+        assertOff(products.product(many, i), exact(many).matmul(expected), 0.02);
       }
     }
   }
@@ -146,60 +128,51 @@ class QuantizedWeightsTest {
   /** What the pass does not multiply by stays as it is, and what is small, wide or odd. */
   @Test
   void othersAreNotRounded() {
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      Tensor table = random(144, 128);
-      Tensor small = random(2, 128);
-      Tensor odd = random(144, 136);
-      Tensor wide = torch.randn(144, 128);
-      List<Tensor> all = List.of(table, small, odd, wide);
-      List<Tensor> before = all.stream().map(Tensor::clone).toList();
-      Runnable pass =
-          () -> {
-            Tensors.linear(random(1, 128), small);
-            Tensors.linear(random(1, 136), odd);
-            Tensors.linear(torch.randn(1, 128), wide);
-          };
-      try (QuantizedWeights weights = QuantizedWeights.of(WeightFormat.INT8, all, pass);
-          WeightCopies.Use use = weights.use()) {
-        for (int i = 0; i < all.size(); i++) {
-          assertTrue(all.get(i).equal(before.get(i)));
-          assertFalse(WeightCopies.product(random(1, 128), all.get(i), null).isPresent());
-        }
-        assertEquals(List.of("144 x 136"), weights.kept());
+    Tensor table = random(144, 128);
+    Tensor small = random(2, 128);
+    Tensor odd = random(144, 136);
+    Tensor wide = torch.randn(144, 128);
+    List<Tensor> all = List.of(table, small, odd, wide);
+    List<Tensor> before = all.stream().map(Tensor::clone).toList();
+    Runnable pass =
+        () -> {
+          Tensors.linear(random(1, 128), small);
+          Tensors.linear(random(1, 136), odd);
+          Tensors.linear(torch.randn(1, 128), wide);
+        };
+    try (QuantizedWeights weights = QuantizedWeights.of(WeightFormat.INT8, all, pass);
+        WeightCopies.Use use = weights.use()) {
+      for (int i = 0; i < all.size(); i++) {
+        assertTrue(all.get(i).equal(before.get(i)));
+        assertFalse(WeightCopies.product(random(1, 128), all.get(i), null).isPresent());
       }
+      assertEquals(List.of("144 x 136"), weights.kept());
     }
   }
 
   /** A matrix is laid out in parts, and the last one is smaller. */
   @Test
   void largeMatricesInFourBitsAreWholeOnes() {
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      Tensor weight = random(1104, 8192);
-      Tensor x = random(2, 8192);
-      try (QuantizedWeights weights = of(WeightFormat.INT4, weight);
-          WeightCopies.Use use = weights.use()) {
-        assertOff(Tensors.linear(x, weight), exact(x).matmul(exact(weight).t()), 0.02);
-      }
+    Tensor weight = random(1104, 8192);
+    Tensor x = random(2, 8192);
+    try (QuantizedWeights weights = of(WeightFormat.INT4, weight);
+        WeightCopies.Use use = weights.use()) {
+      assertOff(Tensors.linear(x, weight), exact(x).matmul(exact(weight).t()), 0.02);
     }
   }
 
   /** Products in 4 bits are of multiples of 16 outputs. */
   @Test
   void outputsOfAnyNumberAreTaken() {
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      Tensor weight = random(150, 128);
-      Tensor bias = random(150);
-      try (QuantizedWeights weights = of(WeightFormat.INT4, weight);
-          WeightCopies.Use use = weights.use()) {
-        for (int rows = 1; rows <= 4; rows++) {
-          Tensor x = random(rows, 128);
-          Tensor found = Tensors.linear(x, weight, bias);
-          assertTrue(found.is_contiguous());
-          assertOff(found, exact(x).matmul(exact(weight).t()).add(exact(bias)), 0.02);
-        }
+    Tensor weight = random(150, 128);
+    Tensor bias = random(150);
+    try (QuantizedWeights weights = of(WeightFormat.INT4, weight);
+        WeightCopies.Use use = weights.use()) {
+      for (int rows = 1; rows <= 4; rows++) {
+        Tensor x = random(rows, 128);
+        Tensor found = Tensors.linear(x, weight, bias);
+        assertTrue(found.is_contiguous());
+        assertOff(found, exact(x).matmul(exact(weight).t()).add(exact(bias)), 0.02);
       }
     }
   }
@@ -207,30 +180,19 @@ class QuantizedWeightsTest {
   @ParameterizedTest
   @EnumSource
   void roundingWithoutCopiesIsTheSame(WeightFormat format) {
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      Tensor weight = random(144, 128);
-      Tensor other = weight.clone();
-      of(format, weight).close();
-      Tensor x = random(1, 128);
-      QuantizedWeights.round(format, List.of(other), () -> Tensors.linear(x, other));
-      assertTrue(weight.equal(other));
-      assertEquals(Optional.empty(), WeightCopies.product(x, other, null));
-    }
+    Tensor weight = random(144, 128);
+    Tensor other = weight.clone();
+    of(format, weight).close();
+    Tensor x = random(1, 128);
+    QuantizedWeights.round(format, List.of(other), () -> Tensors.linear(x, other));
+    assertTrue(weight.equal(other));
+    assertEquals(Optional.empty(), WeightCopies.product(x, other, null));
   }
 
   @ParameterizedTest
   @EnumSource
   void nothingIsLeftOfThem(WeightFormat format) {
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      Tensor stack = random(3, 144, 128);
-      of(format, stack).close(); // what is made once for the process
-      long before = Scopes.liveHandles();
-      try (PointerScope inner = new PointerScope()) {
-        of(format, stack).close();
-      }
-      assertEquals(before, Scopes.liveHandles());
-    }
+    Tensor stack = random(3, 144, 128);
+    Handles.assertFlat(50, () -> of(format, stack).close());
   }
 }

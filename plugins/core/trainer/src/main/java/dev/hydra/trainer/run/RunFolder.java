@@ -163,7 +163,7 @@ public record RunFolder(Path path) {
     return latest(Checkpoint::verify, damaged);
   }
 
-  /** The newest checkpoint whose model is whole; what only training needs may be gone. */
+  /** Finds the newest checkpoint whose model is whole; what only training needs may be gone. */
   public Optional<Checkpoint> latestModel(Consumer<String> damaged) throws IOException {
     return latest(Checkpoint::verifyModel, damaged);
   }

@@ -43,7 +43,7 @@ public final class Trainer implements AutoCloseable {
   private final Saves saves;
   private final RunLog log;
   private final TrainingClock clock = new TrainingClock();
-  private final ModelCosts costs;
+  private final StepReports reports;
   private final RunLock lock;
   private final Swaps swaps;
   private final Evaluations evaluations;
@@ -110,7 +110,7 @@ public final class Trainer implements AutoCloseable {
       StepMemory.refuse(experiment, components, precision, e);
       throw e;
     }
-    costs = new ModelCosts(model);
+    reports = new StepReports(clock, new ModelCosts(model), log, listener);
     checkpoints = new Checkpoints(folder, this::config, model, training);
     saves = new Saves(folder, checkpoints, this::config, log, listener);
     swaps = new Swaps(model, training, dataset.train(), settings.guard(), this::swapped);
@@ -260,7 +260,7 @@ public final class Trainer implements AutoCloseable {
       clock.stepped(stages.current().tokensPerStep());
       boolean last = step == settings.steps();
       if (last || due(settings.logEvery())) {
-        report(measured, learningRate);
+        reports.report(step, stages.current(), measured, learningRate);
       }
       if (!last && (checkpointRequested || due(settings.checkpointEvery()))) {
         checkpointRequested = false;
@@ -301,30 +301,6 @@ public final class Trainer implements AutoCloseable {
   private void began(StageReport report) {
     log.event("stage", step, report.details());
     listener.stageBegan(report);
-  }
-
-  private void report(StepMetrics measured, double learningRate) {
-    int length = stages.current().data().sequenceLength();
-    TrainingClock.Lap lap = clock.lap();
-    TrainingClock.Position position = clock.position();
-    StepReport report =
-        new StepReport(
-            step,
-            settings.steps(),
-            measured.loss(),
-            measured.auxiliary(),
-            measured.gradientNorm(),
-            learningRate,
-            lap.tokensPerSecond(),
-            lap.dataWait(),
-            new StepReport.Totals(
-                position.tokens(),
-                position.seconds(),
-                costs.mfu(length, ModelCosts.FORWARDS_OF_A_STEP * lap.tokensPerSecond()),
-                costs.devicePeakBytes(),
-                costs.hostBytes()));
-    log.step(report, costs.line(length));
-    listener.stepped(report);
   }
 
   /** Computes something in the middle of a run, where a swap may be watched. */

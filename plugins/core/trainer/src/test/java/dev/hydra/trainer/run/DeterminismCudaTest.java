@@ -116,9 +116,7 @@ class DeterminismCudaTest {
     long before = peak(0);
     Path second = run("second", overrides, "cuda:1", false);
     assertEquals(before, peak(0), "bytes of tensors on cuda:0");
-    assertTrue(
-        DeviceMemory.free(0) >= free - (16 << 20),
-        free + " bytes of cuda:0 were free, now " + DeviceMemory.free(0));
+    DeviceMemory.assertGivenBack(0, free, 16 << 20);
     assertTrue(peak(1) > 0);
     assertSame(first, second);
     assertSame(first, run("parts", overrides, "cuda:1", true));

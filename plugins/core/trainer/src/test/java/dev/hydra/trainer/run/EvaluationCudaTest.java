@@ -2,7 +2,6 @@ package dev.hydra.trainer.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hydra.api.FeedForward;
 import dev.hydra.api.Registration;
@@ -204,9 +203,7 @@ class EvaluationCudaTest {
       round.run();
       long free = DeviceMemory.free();
       Handles.assertFreesItself(5, round);
-      assertTrue(
-          DeviceMemory.free() >= free - (8 << 20),
-          free + " bytes were free, now " + DeviceMemory.free());
+      DeviceMemory.assertGivenBack(free);
     }
     assertEquals(List.of(), warnings);
   }

@@ -56,11 +56,7 @@ class LoraTest {
   }
 
   private Events run(String name, String overrides) throws IOException {
-    Events events = new Events();
-    try (Trainer trainer = Trials.trainer(folder, folder.resolve(name), overrides, events)) {
-      trainer.run(() -> false);
-    }
-    return events;
+    return Trials.run(folder, folder.resolve(name), overrides);
   }
 
   private Path model(String run, int step) {

@@ -47,11 +47,7 @@ class TrainerTest {
   }
 
   private Events run(String name, String overrides) throws IOException {
-    Events events = new Events();
-    try (Trainer trainer = Trials.trainer(folder, folder.resolve(name), overrides, events)) {
-      trainer.run(() -> false);
-    }
-    return events;
+    return Trials.run(folder, folder.resolve(name), overrides);
   }
 
   @ParameterizedTest

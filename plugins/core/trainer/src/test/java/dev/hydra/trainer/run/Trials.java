@@ -107,14 +107,23 @@ public final class Trials {
     return trainer(folder, run, overrides, events, COMPONENTS);
   }
 
-  /** The same with these components. */
+  /** Trains to the end. */
+  static Events run(Path folder, Path run, String overrides) throws IOException {
+    Events events = new Events();
+    try (Trainer trainer = trainer(folder, run, overrides, events)) {
+      trainer.run(() -> false);
+    }
+    return events;
+  }
+
+  /** Makes the same trainer with these components. */
   static Trainer trainer(
       Path folder, Path run, String overrides, Events events, Components components)
       throws IOException {
     return trainer(folder, run, overrides, events, components, Devices.cpu());
   }
 
-  /** The same on a device. */
+  /** Makes the same trainer on a device. */
   static Trainer trainer(
       Path folder, Path run, String overrides, Events events, Components components, Device device)
       throws IOException {

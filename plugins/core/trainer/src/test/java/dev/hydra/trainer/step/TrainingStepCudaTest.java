@@ -276,9 +276,7 @@ class TrainingStepCudaTest {
           handles = Scopes.liveHandles();
         }
       }
-      assertTrue(
-          DeviceMemory.free() >= free - (8 << 20),
-          free + " bytes free before, " + DeviceMemory.free());
+      DeviceMemory.assertGivenBack(free);
       assertTrue(
           Scopes.liveHandles() <= handles + 20, handles + " before, " + Scopes.liveHandles());
     }

@@ -40,7 +40,9 @@ record DecodingAttention(SparsePattern pattern, DenseAttention attention) {
             });
   }
 
-  /** Attends to all texts together by LibTorch's operators; what each sees is known on the device. */
+  /**
+   * Attends to all texts together by LibTorch's operators; what each sees is known on the device.
+   */
   Tensor plain(Qkv added, StateCache cache) {
     Tensor positions = cache.positions(added.q());
     for (String name : List.of(KeptKeys.KEYS, KeptKeys.VALUES)) {

@@ -2,7 +2,6 @@ package dev.hydra.mixer.attention;
 
 import dev.hydra.api.StateCache;
 import dev.hydra.libtorch.runtime.Tensors;
-import java.util.List;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 

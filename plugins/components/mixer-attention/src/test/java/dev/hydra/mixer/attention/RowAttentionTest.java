@@ -28,7 +28,10 @@ class RowAttentionTest {
   @ParameterizedTest
   @CsvSource({
     // strided positions that stay in sight, -1 for not even the first
-    "-1", "0", "1", "3",
+    "-1",
+    "0",
+    "1",
+    "3",
   })
   void agreesWithAllTogetherFromTheFirstTokenOn(int globals) {
     SparsePattern pattern =

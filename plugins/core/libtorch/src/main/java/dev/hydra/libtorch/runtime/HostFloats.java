@@ -9,8 +9,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * Tensors of a decoding step on the CPU as arrays. A text has a row or a few heads then: a loop over
- * them is done before a few operators have been called.
+ * Tensors of a decoding step on the CPU as arrays. A text has a row or a few heads then: a loop
+ * over them is done before a few operators have been called.
  */
 public final class HostFloats {
   private static final int BF16_SHIFT = 16;
@@ -19,9 +19,7 @@ public final class HostFloats {
 
   private HostFloats() {}
 
-  /**
-   * Says whether tensors are on the CPU, in float32 or bfloat16, and no gradient is recorded.
-   */
+  /** Says whether tensors are on the CPU, in float32 or bfloat16, and no gradient is recorded. */
   public static boolean areTaken(Tensor... tensors) {
     return !GradMode.is_enabled() && Arrays.stream(tensors).allMatch(HostFloats::isTaken);
   }

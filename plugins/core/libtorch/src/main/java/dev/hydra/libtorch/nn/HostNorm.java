@@ -9,9 +9,9 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * A norm of a token of each text in float32, on the CPU and without gradient: LibTorch's is made of
- * seven operators. Its twin is {@link NormInput#plainNorm}. What a row gets does not depend on how
- * many there are.
+ * A norm of a token of each text, computed in float32 on the CPU and without gradient: LibTorch's
+ * is made of seven operators. Its twin is {@link NormInput#plainNorm}. What a row gets does not
+ * depend on how many there are.
  *
  * @param in what it is computed of
  */
@@ -21,13 +21,10 @@ record HostNorm(NormInput in) {
     List<Tensor> read = new ArrayList<>(List.of(in.x()));
     in.residual().ifPresent(read::add);
     in.weight().ifPresent(read::add);
-    ScalarType stream = Tensors.type(in.residual().orElse(in.x()));
-    boolean wide = in.type() == ScalarType.Float || stream == ScalarType.Float;
     return in.x().dim() >= 3
             && in.x().size(1) == 1
             && in.x().numel() > 0
-            && wide
-            && (in.residual().isEmpty() || stream == ScalarType.Float)
+            && in.residual().map(s -> Tensors.type(s) == ScalarType.Float).orElse(true)
             && (in.type() == ScalarType.Float || in.type() == ScalarType.BFloat16)
             && HostFloats.areTaken(read.toArray(Tensor[]::new))
         ? Optional.of(new HostNorm(in))

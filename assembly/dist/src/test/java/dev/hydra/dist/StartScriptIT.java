@@ -129,6 +129,19 @@ class StartScriptIT {
         hydra.with("JAVA_HOME", java.get()).with("HYDRA_PLUGINS", plugins).run("libtorch"));
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"generate", "chat", "serve", "bench generate"})
+  void threadsStayAwakeBetweenTheProductsOfATokenOnly(String command) throws Exception {
+    Hydra quiet = hydra.without("OMP_WAIT_POLICY").without("GOMP_SPINCOUNT");
+    quiet = quiet.with("JAVA_HOME", javaThatPrints("17.0.15"));
+    String[] words = ("--threads 2 " + command + " x").split(" ");
+    assertThat(quiet.run(words).out()).contains("policy passive", "spins 4000");
+    assertThat(quiet.run("bench", "train", "generate").out()).contains("policy passive", "spins ");
+    assertThat(quiet.with("GOMP_SPINCOUNT", "7").run(words).out()).contains("spins 7");
+    assertThat(quiet.without("GOMP_SPINCOUNT").with("OMP_WAIT_POLICY", "active").run(words).out())
+        .contains("policy active", "spins ");
+  }
+
   private static void assertFails(Hydra hydra, String reason) throws Exception {
     Hydra.Result result = hydra.run();
     assertEquals(1, result.exitCode(), result.toString());
@@ -136,7 +149,9 @@ class StartScriptIT {
     assertThat(result.err().get(0)).as(result.toString()).startsWith("hydra: " + reason);
   }
 
-  /** A Java home of some version whose java prints its arguments, one a line. */
+  /**
+   * A Java home of some version whose java prints its arguments, one a line, and how threads wait.
+   */
   private Path javaThatPrints(String version) throws IOException {
     Path home = folder.resolve("jdk " + version);
     Path java = Files.createDirectories(home.resolve("bin")).resolve("java");
@@ -145,7 +160,7 @@ class StartScriptIT {
         """
         #!/bin/sh
         if [ "$1" = -version ]; then echo 'openjdk version "%s" 2025-09-16' >&2; exit; fi
-        printf '%%s\\n' "$@"
+        printf '%%s\\n' "$@" "policy ${OMP_WAIT_POLICY:-}" "spins ${GOMP_SPINCOUNT:-}"
         """
             .formatted(version));
     java.toFile().setExecutable(true);

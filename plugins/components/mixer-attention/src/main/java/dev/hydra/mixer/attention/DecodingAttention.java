@@ -31,11 +31,19 @@ record DecodingAttention(SparsePattern pattern, DenseAttention attention) {
   Tensor attend(Qkv added, Optional<Rotation> rotation, StateCache cache) {
     return DecodingKernels.of(pattern, attention, added, cache)
         .map(kernels -> kernels.attend(added, rotation, cache))
-        .orElseGet(() -> plain(rotation.map(added::turned).orElse(added), cache));
+        .orElseGet(
+            () -> {
+              Qkv turned = rotation.map(added::turned).orElse(added);
+              return RowAttention.of(pattern, attention, turned, cache)
+                  .map(rows -> rows.attend(turned, cache))
+                  .orElseGet(() -> plain(turned, cache));
+            });
   }
 
-  /** Attends by LibTorch's operators. */
-  private Tensor plain(Qkv added, StateCache cache) {
+  /**
+   * Attends to all texts together by LibTorch's operators; what each sees is known on the device.
+   */
+  Tensor plain(Qkv added, StateCache cache) {
     Tensor positions = cache.positions(added.q());
     for (String name : List.of(KeptKeys.KEYS, KeptKeys.VALUES)) {
       Tensor recent = cache.get(name).orElseThrow();

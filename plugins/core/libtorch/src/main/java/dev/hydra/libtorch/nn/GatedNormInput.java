@@ -11,9 +11,15 @@ import org.bytedeco.pytorch.global.torch;
  * @param normFirst whether the norm stands before the gate
  */
 record GatedNormInput(NormInput norm, Tensor z, boolean normFirst) {
-  /** Computes it by LibTorch's operators. */
+  /** Computes it by LibTorch's operators, and the norm of a token of each text on the host. */
   Tensor plain() {
     Tensor gate = torch.silu(z);
-    return normFirst ? norm.plainNorm(norm.x()).mul(gate) : norm.plainNorm(norm.x().mul(gate));
+    return normFirst ? normed(norm.x()).mul(gate) : normed(norm.x().mul(gate));
+  }
+
+  private Tensor normed(Tensor x) {
+    return HostNorm.of(norm.of(x))
+        .map(host -> host.compute()[1])
+        .orElseGet(() -> norm.plainNorm(x));
   }
 }

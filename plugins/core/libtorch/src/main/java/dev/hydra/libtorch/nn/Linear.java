@@ -5,6 +5,7 @@ import dev.hydra.api.Site;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.libtorch.runtime.WeightCopies;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
@@ -54,9 +55,9 @@ public record Linear(Tensor weight, Optional<Tensor> bias) {
   }
 
   /**
-   * Applies maps to the same x: a few rows by one kernel; with a gradient of x on CUDA, so that
-   * their products add it up, to that of others who read x where it is shared ({@link
-   * GradientSum}).
+   * Applies maps to the same x: a few rows by one kernel, or by one product where there is a copy
+   * of all weights ({@link WeightCopies}); with a gradient of x on CUDA, so that their products add
+   * it up, to that of others who read x where it is shared ({@link GradientSum}).
    */
   public static Tensor[] applyAll(Tensor x, Linear... maps) {
     if (SharedInput.pays(x, maps)) {
@@ -64,7 +65,27 @@ public record Linear(Tensor weight, Optional<Tensor> bias) {
     }
     return FewRows.of(x, maps)
         .map(few -> few.compute(x, 0, maps))
+        .or(() -> joint(x, maps))
         .orElseGet(() -> Arrays.stream(maps).map(map -> map.apply(x)).toArray(Tensor[]::new));
+  }
+
+  /** The results of one product, views of it. */
+  private static Optional<Tensor[]> joint(Tensor x, Linear... maps) {
+    List<Tensor> biases = Arrays.stream(maps).flatMap(map -> map.bias.stream()).toList();
+    if (!biases.isEmpty() && biases.size() < maps.length) {
+      return Optional.empty();
+    }
+    return WeightCopies.joint(x, Arrays.stream(maps).map(Linear::weight).toList(), biases)
+        .map(
+            all -> {
+              Tensor[] results = new Tensor[maps.length];
+              long from = 0;
+              for (int i = 0; i < maps.length; i++) {
+                results[i] = all.narrow(-1, from, maps[i].weight.size(0));
+                from += maps[i].weight.size(0);
+              }
+              return results;
+            });
   }
 
   private Tensor applyPlain(Tensor x) {

@@ -24,6 +24,11 @@ record NormInput(
     double factor,
     double epsilon,
     ScalarType type) {
+  /** The same norm of another x. */
+  NormInput of(Tensor other) {
+    return new NormInput(other, residual, weight, width, factor, epsilon, type);
+  }
+
   /** The groups of a row. */
   long groups() {
     return x.size(-1) / width;

@@ -92,6 +92,11 @@ public final class Norms {
       Tensor[] found = fused.get().compute(in);
       return new Summed(found[0], found[1]);
     }
+    Optional<HostNorm> host = HostNorm.of(in);
+    if (host.isPresent()) {
+      Tensor[] found = host.get().compute();
+      return new Summed(found[0], found[1]);
+    }
     Tensor sum = in.plainSum();
     return new Summed(sum, in.plainNorm(sum));
   }
@@ -113,6 +118,7 @@ public final class Norms {
   static Tensor of(NormInput in) {
     return FusedNorm.of(in)
         .map(fused -> fused.compute(in)[0])
+        .or(() -> HostNorm.of(in).map(host -> host.compute()[1]))
         .orElseGet(() -> in.plainNorm(in.x()));
   }
 }

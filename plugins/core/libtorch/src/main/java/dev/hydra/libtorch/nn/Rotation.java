@@ -22,7 +22,10 @@ public record Rotation(Tensor cos, Tensor sin) {
    */
   public Tensor apply(Tensor x, ScalarType type) {
     Optional<FusedRotation> fused = FusedRotation.of(this, x, type);
-    return fused.isPresent() ? fused.get().compute(this, x) : Tensors.cast(plain(x), type);
+    return fused
+        .map(kernel -> kernel.compute(this, x))
+        .or(() -> HostRotation.of(this, x, type).map(host -> host.compute(x, type)))
+        .orElseGet(() -> Tensors.cast(plain(x), type));
   }
 
   /**
@@ -40,7 +43,7 @@ public record Rotation(Tensor cos, Tensor sin) {
   }
 
   /** Turns by LibTorch's operators. */
-  private Tensor plain(Tensor x) {
+  Tensor plain(Tensor x) {
     long half = cos.size(3);
     Tensor wide = Tensors.upcast(x);
     Tensor first = Tensors.slice(wide, 3, 0, half);

@@ -20,12 +20,13 @@ import org.jspecify.annotations.Nullable;
  * row takes as long as the matrix takes to be read; a matrix that lies row by row is rearranged on
  * the way, which takes two to three times as long.
  *
- * <p>Each is copied at its first product; all copies together need the memory of the matrices once
- * more.
+ * <p>Each is copied at its first product, one under another with those that are multiplied by
+ * together; all copies need the memory of the matrices once more.
  */
 public final class PackedWeights extends WeightCopies {
   private final Set<Tensor> matrices = Collections.newSetFromMap(new IdentityHashMap<>());
   private final IdentityHashMap<Tensor, List<Copy>> copies = new IdentityHashMap<>();
+  private final JointCopies joint = new JointCopies();
 
   /** oneDNN's product, and what it is always handed. */
   private static final class Product {
@@ -100,23 +101,35 @@ public final class PackedWeights extends WeightCopies {
         : Optional.empty();
   }
 
+  @Override
+  Optional<Copy> joint(List<Tensor> weights) {
+    if (!joint.hasFirst(weights) && matrices.containsAll(weights)) {
+      Scopes.run(() -> joint.put(weights, packed(joined(weights))));
+    }
+    return joint.find(weights);
+  }
+
   private static List<Copy> pack(Tensor weight) {
     try (PointerScope scope = new PointerScope()) {
       long matrices = weight.dim() == 2 ? 1 : weight.size(0);
       List<Copy> packed = new ArrayList<>();
       for (long i = 0; i < matrices; i++) {
-        Tensor matrix = weight.dim() == 2 ? weight : weight.select(0, i);
-        IValue copy = new IValue(Product.PACK.call(matrix.detach(), 1L)[0]);
-        copy.retainReference();
-        packed.add(new Packed(copy, isLarge(weight)));
+        packed.add(packed(weight.dim() == 2 ? weight : weight.select(0, i)));
       }
       return packed;
     }
+  }
+
+  private static Copy packed(Tensor matrix) {
+    IValue copy = new IValue(Product.PACK.call(matrix.detach(), 1L)[0]);
+    copy.retainReference();
+    return new Packed(copy, isLarge(matrix));
   }
 
   @Override
   public void close() {
     copies.values().forEach(each -> each.forEach(Copy::close));
     copies.clear();
+    joint.close();
   }
 }

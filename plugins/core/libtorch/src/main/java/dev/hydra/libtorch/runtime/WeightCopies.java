@@ -73,6 +73,11 @@ public abstract class WeightCopies implements AutoCloseable {
    */
   abstract Optional<List<Copy>> copies(Tensor weight);
 
+  /**
+   * Returns the copy of matrices of the same inputs, one under another; nothing if there is none.
+   */
+  abstract Optional<Copy> joint(List<Tensor> weights);
+
   /** Says whether x [..., in] is multiplied by a copy of a matrix, not by the matrix itself. */
   public static boolean isTaken(Tensor x, Tensor weight) {
     return used(weight).filter(copies -> copies.get(0).takes(rows(x))).isPresent();
@@ -89,6 +94,29 @@ public abstract class WeightCopies implements AutoCloseable {
         .map(copies -> copies.get(0))
         .filter(copy -> copy.takes(rows(x)))
         .map(copy -> copy.product(x, bias));
+  }
+
+  /**
+   * Computes {@code x W_i^T (+ b_i)} of several matrices as one product, if there is a copy of them
+   * that is to be used.
+   *
+   * @param x [..., in]
+   * @param weights [out_i, in] each
+   * @param biases of all, or none
+   * @return [..., the sum of all out_i]
+   */
+  public static Optional<Tensor> joint(Tensor x, List<Tensor> weights, List<Tensor> biases) {
+    WeightCopies used = USED.get();
+    return used == null
+        ? Optional.empty()
+        : used.joint(weights)
+            .filter(copy -> copy.takes(rows(x)))
+            .map(copy -> copy.product(x, biases.isEmpty() ? null : joined(biases)));
+  }
+
+  /** Puts tensors one under another. */
+  static Tensor joined(List<Tensor> tensors) {
+    return Tensors.cat(0, tensors.toArray(Tensor[]::new));
   }
 
   /**

@@ -125,6 +125,34 @@ class QuantizedWeightsTest extends WeightCopiesFixture {
     }
   }
 
+  @ParameterizedTest
+  @EnumSource
+  void matricesThatThePassMultipliesTogetherAreOneCopy(WeightFormat format) {
+    try (PointerScope scope = new PointerScope();
+        Grad off = Grad.off()) {
+      List<Tensor> both = List.of(random(144, 128), random(208, 128));
+      Tensor few = random(4, 128);
+      Runnable pass =
+          () -> {
+            WeightCopies.joint(few, both, List.of());
+            both.forEach(weight -> Tensors.linear(few, weight));
+          };
+      try (QuantizedWeights weights = QuantizedWeights.of(format, both, pass);
+          WeightCopies.Use use = weights.use()) {
+        Tensor all = Tensors.cat(0, both.toArray(Tensor[]::new));
+        Tensor found = WeightCopies.joint(few, both, List.of()).orElseThrow();
+        assertOff(found, exact(few).matmul(exact(all).t()), 0.02);
+        assertFalse(WeightCopies.joint(random(5, 128), both, List.of()).isPresent());
+        for (Tensor weight : both) {
+          assertFalse(WeightCopies.product(few, weight, null).isPresent());
+          Tensor alone = weight.clone();
+          format.round(alone);
+          assertTrue(alone.equal(weight), "is rounded");
+        }
+      }
+    }
+  }
+
   /** What the pass does not multiply by stays as it is, and what is small, wide or odd. */
   @Test
   void othersAreNotRounded() {

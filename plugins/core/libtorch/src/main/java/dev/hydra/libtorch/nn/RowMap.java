@@ -1,7 +1,9 @@
 package dev.hydra.libtorch.nn;
 
+import dev.hydra.libtorch.autograd.CustomFunction.Gradients;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 
 /**
  * A linear map of rows and its gradients, of which that of the rows does not need the rows. Of its
@@ -25,8 +27,10 @@ interface RowMap {
         }
 
         @Override
-        public Tensor ofWeights(Tensor arrived, Tensor rows, Tensor... parameters) {
-          return arrived.t().mm(rows);
+        public void ofWeights(
+            Gradients gradients, int weights, Tensor arrived, Tensor rows, Tensor... parameters) {
+          gradients.give(
+              weights, to -> torch.mm_out(to, arrived.t(), rows), arrived, rows);
         }
       };
 
@@ -36,6 +40,12 @@ interface RowMap {
   /** Computes the gradient of the rows from that of what they are mapped to. */
   Tensor ofRows(Tensor arrived, Tensor... parameters);
 
-  /** Computes the gradient of the weights from that of what the rows are mapped to. */
-  Tensor ofWeights(Tensor arrived, Tensor rows, Tensor... parameters);
+  /**
+   * Gives the gradient of the weights, from that of what the rows are mapped to.
+   *
+   * @param weights which input they are
+   * @param arrived [rows, out]
+   */
+  void ofWeights(
+      Gradients gradients, int weights, Tensor arrived, Tensor rows, Tensor... parameters);
 }

@@ -110,7 +110,7 @@ public abstract class CustomFunction {
         }
       }
       if (context.recorded) {
-        context.keepParameters(inputs);
+        context.keepLeaves(inputs);
         GraphNode.insert(new RecordedCall(this, context, inputs, outputs), inputs, outputs);
       }
       return outputs;
@@ -150,7 +150,7 @@ public abstract class CustomFunction {
     private final boolean[] needsGrad;
     private final boolean recorded;
     private final List<Saved> saved = new ArrayList<>();
-    private final Map<Integer, Tensor> parameters = new HashMap<>();
+    private final Map<Integer, ReadLeaf> leaves = new HashMap<>();
     private final List<Runnable> atEnd = new ArrayList<>();
     private volatile boolean released;
 
@@ -196,18 +196,18 @@ public abstract class CustomFunction {
       return entry.alias;
     }
 
-    /** Keeps the leaves on CUDA that have a gradient, which may come to them later. */
-    private void keepParameters(Tensor... inputs) {
+    /** Keeps the leaves on CUDA that have a gradient. */
+    private void keepLeaves(Tensor... inputs) {
       for (int i = 0; i < inputs.length; i++) {
         if (needsGrad[i] && inputs[i].is_cuda() && inputs[i].is_leaf()) {
-          parameters.put(i, Scopes.own(inputs[i]));
+          leaves.put(i, new ReadLeaf(inputs[i]));
         }
       }
     }
 
-    /** Returns an input if it is such a leaf. Backward only. */
-    Optional<Tensor> parameter(int input) {
-      return Optional.ofNullable(parameters.get(input));
+    /** Returns an input if it is a leaf on CUDA that no other call reads. Backward only. */
+    Optional<Tensor> leaf(int input) {
+      return Optional.ofNullable(leaves.get(input)).filter(ReadLeaf::alone).map(ReadLeaf::tensor);
     }
 
     /** Returns how many tensors are saved. */
@@ -235,8 +235,8 @@ public abstract class CustomFunction {
       atEnd.clear();
       saved.forEach(entry -> entry.alias.close());
       saved.clear();
-      parameters.values().forEach(Tensor::close);
-      parameters.clear();
+      leaves.values().forEach(ReadLeaf::close);
+      leaves.clear();
     }
   }
 
@@ -289,38 +289,33 @@ public abstract class CustomFunction {
     }
 
     /**
-     * Gives the gradient of an input that a kernel writes, whose work need not be waited for where
-     * the input is a parameter: it may run beside the rest of the backward, see {@link Aside}.
+     * Gives the gradient of an input that kernels write. Where the input is a parameter, nothing in
+     * the backward reads it, so it may be written beside what comes next, see {@link Aside}.
      *
      * @param write writes all of the tensor that it gets, which is contiguous and of the input's
-     *     shape and type, and allocates nothing
+     *     shape and type
      * @param read what it reads; nothing of it is changed after this call
      */
     public void give(int input, Consumer<Tensor> write, Tensor... read) {
-      if (call.context.needsGrad(input)) {
-        Tensor gradient = call.inputs.get(input).empty(read[0]);
-        if (!writtenAside(input, write, gradient, read)) {
-          write.accept(gradient);
-          inputs[input] = gradient;
-        }
+      if (!call.context.needsGrad(input)) {
+        return;
+      }
+      Tensor gradient = call.inputs.get(input).empty(read[0]);
+      if (!writtenAside(input, write, gradient, read)) {
+        write.accept(gradient);
+        inputs[input] = gradient;
       }
     }
 
-    /**
-     * In float32 several backwards of a step add to the same buffer, and a parameter that was read
-     * twice would get its gradients in another order.
-     */
+    /** Not in float32, where backwards add to buffers that keep the sums of those before. */
     private boolean writtenAside(
         int input, Consumer<Tensor> write, Tensor gradient, Tensor... read) {
-      Optional<Tensor> parameter =
+      Optional<Tensor> leaf =
           call.context
-              .parameter(input)
-              .filter(leaf -> leaf.is_contiguous() && Tensors.type(leaf) == ScalarType.BFloat16);
-      Optional<Aside> aside = parameter.flatMap(Aside::of);
-      return aside.isPresent()
-          && aside
-              .get()
-              .run(write, gradient, parameter.get(), Leaves::add, read);
+              .leaf(input)
+              .filter(each -> each.is_contiguous() && Tensors.type(each) == ScalarType.BFloat16);
+      Optional<Aside> aside = leaf.flatMap(Aside::of);
+      return aside.isPresent() && aside.get().run(write, gradient, leaf.get(), Leaves::add, read);
     }
 
     @Nullable Tensor given(int input) {

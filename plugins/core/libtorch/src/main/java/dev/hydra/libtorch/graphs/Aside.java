@@ -11,7 +11,6 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
-import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.cuda.CUDAStream;
@@ -32,16 +31,23 @@ public final class Aside implements AutoCloseable {
   /** Bytes that are kept for work, at most. */
   public static final long MOST_BYTES = 512L << 20;
 
-  /** By the address of the trunk: backward runs on LibTorch's thread, on the stream of forward. */
-  private static final Map<Long, Aside> OPEN = new ConcurrentHashMap<>();
+  /** By their trunks: backward runs on LibTorch's thread, on the stream of forward. */
+  private static final Map<Trunk, Aside> OPEN = new ConcurrentHashMap<>();
 
   private static final AtomicLong COUNT = new AtomicLong();
 
-  private final long trunk;
+  private final Trunk trunk;
   private final SideStream side;
   private final Deque<Work> waiting = new ArrayDeque<>();
   private final Deque<StreamEvent> unused = new ArrayDeque<>();
   private long kept;
+
+  /** A stream by what LibTorch calls it, which is zero for the default one of each device. */
+  private record Trunk(byte device, long stream) {
+    static Trunk of(CUDAStream stream) {
+      return new Trunk(stream.device_index(), stream.id());
+    }
+  }
 
   /** Work that the trunk has not waited for yet; its tensors are handles of its own. */
   private record Work(
@@ -59,7 +65,7 @@ public final class Aside implements AutoCloseable {
   }
 
   private Aside(SideStream trunk, Device device) {
-    this.trunk = trunk.handle().address();
+    this.trunk = Trunk.of(trunk.stream());
     this.side = new SideStream(device);
   }
 
@@ -83,9 +89,8 @@ public final class Aside implements AutoCloseable {
       return Optional.empty();
     }
     try (Device device = tensor.device();
-        CUDAStream current = torch_cuda.getCurrentCUDAStream(device.index());
-        CUstream_st handle = current.stream()) {
-      return Optional.ofNullable(OPEN.get(handle.address()));
+        CUDAStream current = torch_cuda.getCurrentCUDAStream(device.index())) {
+      return Optional.ofNullable(OPEN.get(Trunk.of(current)));
     }
   }
 
@@ -147,9 +152,8 @@ public final class Aside implements AutoCloseable {
   }
 
   private void settle(Work work) {
-    try (CUDAStream current = torch_cuda.getCurrentCUDAStream(side.device());
-        CUstream_st handle = current.stream()) {
-      work.end().before(handle);
+    try (CUDAStream current = torch_cuda.getCurrentCUDAStream(side.device())) {
+      work.end().before(current.stream());
       work.handOver().accept(work.target(), work.result());
     } finally {
       forget(work);

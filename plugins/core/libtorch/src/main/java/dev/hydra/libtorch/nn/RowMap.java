@@ -29,8 +29,7 @@ interface RowMap {
         @Override
         public void ofWeights(
             Gradients gradients, int weights, Tensor arrived, Tensor rows, Tensor... parameters) {
-          gradients.give(
-              weights, to -> torch.mm_out(to, arrived.t(), rows), arrived, rows);
+          gradients.give(weights, to -> torch.mm_out(to, arrived.t(), rows), arrived, rows);
         }
       };
 

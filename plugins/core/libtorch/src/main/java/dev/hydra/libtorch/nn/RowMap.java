@@ -1,5 +1,6 @@
 package dev.hydra.libtorch.nn;
 
+import dev.hydra.libtorch.autograd.CustomFunction.Gradients;
 import dev.hydra.libtorch.products.Products;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
@@ -26,8 +27,10 @@ interface RowMap {
         }
 
         @Override
-        public Tensor ofWeights(Tensor arrived, Tensor rows, Tensor... parameters) {
-          return Products.mm(arrived.t(), rows);
+        public void ofWeights(
+            Gradients gradients, int weights, Tensor arrived, Tensor rows, Tensor... parameters) {
+          gradients.give(
+              weights, to -> Products.multiply(arrived.t(), rows, to, false), arrived, rows);
         }
       };
 
@@ -37,6 +40,12 @@ interface RowMap {
   /** Computes the gradient of the rows from that of what they are mapped to. */
   Tensor ofRows(Tensor arrived, Tensor... parameters);
 
-  /** Computes the gradient of the weights from that of what the rows are mapped to. */
-  Tensor ofWeights(Tensor arrived, Tensor rows, Tensor... parameters);
+  /**
+   * Gives the gradient of the weights, from that of what the rows are mapped to.
+   *
+   * @param weights which input they are
+   * @param arrived [rows, out]
+   */
+  void ofWeights(
+      Gradients gradients, int weights, Tensor arrived, Tensor rows, Tensor... parameters);
 }

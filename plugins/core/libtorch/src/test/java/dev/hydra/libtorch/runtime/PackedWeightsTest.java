@@ -60,27 +60,24 @@ class PackedWeightsTest extends WeightCopiesFixture {
 
   @Test
   void matricesOfTheSameInputsAreMultipliedTogether() {
-    try (PointerScope scope = new PointerScope();
-        Grad off = Grad.off()) {
-      Tensor first = random(200, 136);
-      Tensor second = random(144, 136);
-      List<Tensor> biases = List.of(random(200), random(144));
-      List<Tensor> both = List.of(first, second);
-      Tensor x = random(3, 136);
-      Tensor plain = Tensors.cat(1, torch.linear(x, first), torch.linear(x, second));
-      assertFalse(WeightCopies.joint(x, both, List.of()).isPresent());
-      try (PackedWeights packed = new PackedWeights(both);
-          WeightCopies.Use use = packed.use()) {
-        for (int i = 0; i < 2; i++) {
-          Tensor found = WeightCopies.joint(x, both, List.of()).orElseThrow();
-          assertTrue(distance(found, plain) < BOUND);
-        }
-        Tensor biased = plain.add(Tensors.cat(0, biases.toArray(Tensor[]::new)));
-        assertTrue(distance(WeightCopies.joint(x, both, biases).orElseThrow(), biased) < BOUND);
-        List<Tensor> others = List.of(first, second.clone());
-        assertFalse(WeightCopies.joint(x, others, List.of()).isPresent());
-        assertFalse(WeightCopies.joint(x, List.of(first), List.of()).isPresent());
+    Tensor first = random(200, 136);
+    Tensor second = random(144, 136);
+    List<Tensor> biases = List.of(random(200), random(144));
+    List<Tensor> both = List.of(first, second);
+    Tensor x = random(3, 136);
+    Tensor plain = Tensors.cat(1, torch.linear(x, first), torch.linear(x, second));
+    assertFalse(WeightCopies.joint(x, both, List.of()).isPresent());
+    try (PackedWeights packed = new PackedWeights(both);
+        WeightCopies.Use use = packed.use()) {
+      for (int i = 0; i < 2; i++) {
+        Tensor found = WeightCopies.joint(x, both, List.of()).orElseThrow();
+        assertTrue(distance(found, plain) < BOUND);
       }
+      Tensor biased = plain.add(Tensors.cat(0, biases.toArray(Tensor[]::new)));
+      assertTrue(distance(WeightCopies.joint(x, both, biases).orElseThrow(), biased) < BOUND);
+      List<Tensor> others = List.of(first, second.clone());
+      assertFalse(WeightCopies.joint(x, others, List.of()).isPresent());
+      assertFalse(WeightCopies.joint(x, List.of(first), List.of()).isPresent());
     }
   }
 

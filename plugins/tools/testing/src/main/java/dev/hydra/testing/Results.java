@@ -1,5 +1,6 @@
 package dev.hydra.testing;
 
+import static java.util.Objects.requireNonNull;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -44,7 +45,10 @@ public final class Results {
     expected.forEach(
         (what, value) ->
             Samples.assertNear(
-                what + ", " + how, value, actual.get(what), bound.applyAsDouble(what, value)));
+                what + ", " + how,
+                value,
+                requireNonNull(actual.get(what)),
+                bound.applyAsDouble(what, value)));
   }
 
   /** Fails unless there are results of the same names, the same to the bit. */

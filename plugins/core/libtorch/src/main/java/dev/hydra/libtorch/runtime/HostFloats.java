@@ -67,7 +67,7 @@ public final class HostFloats {
   /** The nearest bfloat16, the even one of two. */
   private static short bf16(float value) {
     int bits = Float.floatToRawIntBits(value);
-    int odd = bits >>> BF16_SHIFT & 1;
-    return value != value ? BF16_NAN : (short) (bits + JUST_BELOW_HALF + odd >>> BF16_SHIFT);
+    int odd = (bits >>> BF16_SHIFT) & 1;
+    return Float.isNaN(value) ? BF16_NAN : (short) ((bits + JUST_BELOW_HALF + odd) >>> BF16_SHIFT);
   }
 }

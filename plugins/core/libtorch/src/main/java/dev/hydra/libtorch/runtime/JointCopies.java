@@ -20,19 +20,11 @@ final class JointCopies implements AutoCloseable {
     return copies.containsKey(weights.get(0));
   }
 
-  /** Finds the copy of exactly these matrices in this order. */
+  /** Finds the copy of exactly these matrices in this order; equal pointers are the same one. */
   Optional<WeightCopies.Copy> find(List<Tensor> weights) {
     return Optional.ofNullable(copies.get(weights.get(0)))
-        .filter(joint -> areSame(joint.weights, weights))
+        .filter(joint -> joint.weights.equals(weights))
         .map(Joint::copy);
-  }
-
-  private static boolean areSame(List<Tensor> some, List<Tensor> others) {
-    boolean same = some.size() == others.size();
-    for (int i = 0; same && i < some.size(); i++) {
-      same = some.get(i) == others.get(i);
-    }
-    return same;
   }
 
   @Override

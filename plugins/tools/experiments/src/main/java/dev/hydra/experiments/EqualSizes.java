@@ -71,17 +71,9 @@ public record EqualSizes(
     }
     List<ModelSize> all = new ArrayList<>();
     for (StudyTask task : study.tasks()) {
-      for (StudyModel model : study.models()) {
-        for (int stage = 0; stage < model.stages().size(); stage++) {
-          var unused = ModelSize.of(task, model, stage, components, 1); // whether it fits
-        }
-      }
       List<ModelSize> counted =
           study.models().stream()
-              .map(
-                  model ->
-                      ModelSize.of(
-                          task, model, model.stages().size(), components, study.budget().steps()))
+              .map(model -> ModelSize.of(task, model, components, study.budget().steps()))
               .toList();
       ModelSize first = counted.get(names.indexOf(reference));
       for (ModelSize each : counted) {

@@ -15,10 +15,10 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *
  * @param task the name of the task
  * @param model the name of the model
- * @param parameters all parameters
+ * @param parameters all parameters of the whole model
  * @param activeParameters those that one token uses
  * @param trainingFlops of forward and backward of one token, in an example as long as the longest
- *     that is trained on
+ *     that is trained on; the mean over the steps of all stages
  * @param steps the most optimizer steps that it is trained for
  */
 public record ModelSize(
@@ -28,9 +28,31 @@ public record ModelSize(
     long activeParameters,
     double trainingFlops,
     int steps) {
-  /** Counts a model in a stage, or behind them, without memory for the parameters. */
-  static ModelSize of(
-      StudyTask task, StudyModel model, int stage, Components components, int steps) {
+  /** Counts a model in all its stages, without memory for the parameters. */
+  static ModelSize of(StudyTask task, StudyModel model, Components components, int steps) {
+    double flops = 0;
+    double begin = 0;
+    int stage = 0;
+    for (TrialStage each : model.stages()) {
+      flops += (each.until() - begin) * trainingFlops(summary(task, model, stage++, components));
+      begin = each.until();
+    }
+    ModelSummary whole = summary(task, model, stage, components);
+    return new ModelSize(
+        task.name(),
+        model.name(),
+        whole.parameters(),
+        whole.activeParameters(),
+        flops + (1 - begin) * trainingFlops(whole),
+        steps);
+  }
+
+  private static double trainingFlops(ModelSummary model) {
+    return ModelCosts.FORWARDS_OF_A_STEP * model.lengths().get(0).forwardFlopsPerToken();
+  }
+
+  private static ModelSummary summary(
+      StudyTask task, StudyModel model, int stage, Components components) {
     try (PointerScope scope = new PointerScope();
         Model built =
             Model.build(
@@ -38,15 +60,7 @@ public record ModelSize(
                 components,
                 new Placement(Devices.meta(), ScalarType.Float),
                 0)) {
-      ModelSummary summary =
-          ModelSummary.of(built, ScalarType.Float, List.of((long) task.length()));
-      return new ModelSize(
-          task.name(),
-          model.name(),
-          summary.parameters(),
-          summary.activeParameters(),
-          ModelCosts.FORWARDS_OF_A_STEP * summary.lengths().get(0).forwardFlopsPerToken(),
-          steps);
+      return ModelSummary.of(built, ScalarType.Float, List.of((long) task.length()));
     }
   }
 

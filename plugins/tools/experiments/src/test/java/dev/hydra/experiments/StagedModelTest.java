@@ -64,12 +64,39 @@ class StagedModelTest {
   }
 
   @Test
-  void sizesAreThoseOfTheWholeModel() {
-    Study study = Studies.read(STAGES, false);
-    Study whole = Studies.read("experiment.models.wide.model.depth = 2", false);
+  void flopsAreThoseOfEachStageForItsSteps() {
+    ModelSize staged = size(STAGES);
+    ModelSize feedForward =
+        size(
+            """
+            experiment.models.wide.model { depth = 1,
+              block.paths = [ { ffn { type = swiglu, hidden = 32 } } ] }
+            """);
+    ModelSize oneBlock = size("experiment.models.wide.model.depth = 1");
+    ModelSize whole = size("experiment.models.wide.model.depth = 2");
     assertEquals(
-        whole.sizes().check(whole, Studies.COMPONENTS),
-        study.sizes().check(study, Studies.COMPONENTS));
+        0.3 * feedForward.wholeFlops() + 0.2 * oneBlock.wholeFlops() + 0.5 * whole.wholeFlops(),
+        staged.wholeFlops(),
+        1e-9 * whole.wholeFlops());
+    assertEquals(whole.parameters(), staged.parameters());
+    assertEquals(whole.activeParameters(), staged.activeParameters());
+    assertEquals(whole.steps(), staged.steps());
+  }
+
+  @Test
+  void stagesOfFewerFlopsAreGivenMoreSteps() {
+    ModelSize staged = size(STAGES + "experiment.equal { to = narrow, flops-by-steps = true }");
+    ModelSize whole =
+        size(
+            "experiment { models.wide.model.depth = 2, equal { to = narrow, flops-by-steps = true }"
+                + " }");
+    assertThat(staged.steps()).isGreaterThan(whole.steps());
+  }
+
+  /** Returns the size of the first model. */
+  private static ModelSize size(String more) {
+    Study study = Studies.read("experiment.equal { parameters = 9, flops = 9 }\n" + more, false);
+    return study.sizes().check(study, Studies.COMPONENTS).get(0);
   }
 
   @Test

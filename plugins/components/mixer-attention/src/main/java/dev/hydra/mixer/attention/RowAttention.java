@@ -14,6 +14,7 @@ import org.bytedeco.pytorch.Tensor;
  * @param scale factor of the scores
  * @param lengths the tokens of each text before this one
  */
+@SuppressWarnings("ArrayRecordComponent") // never changed, and compared by nobody
 record RowAttention(SparsePattern pattern, double scale, long[] lengths) {
   /** Chooses: gives it on a CPU, for scores without a bound. */
   static Optional<RowAttention> of(

@@ -64,7 +64,7 @@ class ArrowsTest {
     rules.put("libtorch.io", new String[] {"api"});
     rules.put("libtorch.runtime", new String[] {"api"});
     rules.put("libtorch.safetensors", new String[] {"api", "libtorch.runtime", "libtorch.io"});
-    rules.put("libtorch.autograd", new String[] {"api", "libtorch.runtime", "libtorch.graphs"});
+    rules.put("libtorch.autograd", new String[] {"api", "libtorch.runtime"});
     rules.put(
         "libtorch.nn",
         new String[] {

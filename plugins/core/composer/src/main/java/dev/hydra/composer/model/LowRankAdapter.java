@@ -1,7 +1,6 @@
 package dev.hydra.composer.model;
 
 import dev.hydra.libtorch.autograd.Grad;
-import dev.hydra.libtorch.autograd.Leaves;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
@@ -40,9 +39,18 @@ record LowRankAdapter(Parameter base, Parameter a, Parameter b, double scale) {
         return;
       }
       Tensor gradient = Tensors.mul(Tensors.cast(left, Tensors.type(a.master())), scale);
-      Leaves.add(a.working(), b.master().transpose(-2, -1).matmul(gradient));
-      Leaves.add(b.working(), gradient.matmul(a.master().transpose(-2, -1)));
+      add(a, b.master().transpose(-2, -1).matmul(gradient));
+      add(b, gradient.matmul(a.master().transpose(-2, -1)));
       base.working().mutable_grad().reset();
+    }
+  }
+
+  private static void add(Parameter to, Tensor gradient) {
+    Tensor known = to.working().grad();
+    if (known.defined()) {
+      known.add_(gradient);
+    } else {
+      to.working().mutable_grad().put(gradient);
     }
   }
 }

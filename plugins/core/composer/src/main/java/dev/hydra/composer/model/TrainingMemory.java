@@ -6,7 +6,6 @@ import dev.hydra.composer.spec.GateSpec;
 import dev.hydra.composer.spec.PathSpec;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.spec.Topology;
-import dev.hydra.libtorch.graphs.Aside;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -97,20 +96,12 @@ public record TrainingMemory(double state, double peak) {
       present = state + kept + flowing;
       for (int i = blocks.size() - 1; i >= 0; i--) {
         BlockBytes block = blocks.get(i);
-        double late = late(block);
-        peak = Math.max(peak, present + gradients + block.working() + late);
+        peak = Math.max(peak, present + gradients + block.working());
         gradients += block.gradients();
         present -= block.kept();
-        peak = Math.max(peak, present + gradients + late);
+        peak = Math.max(peak, present + gradients);
       }
       return new TrainingMemory(state, Math.max(peak, present + gradients + table));
-    }
-
-    /** What products for gradients of weights, which run late on CUDA, still keep of a block. */
-    private double late(BlockBytes block) {
-      return computeBytes() == MASTER_BYTES
-          ? 0
-          : Math.min(Aside.MOST_BYTES, block.kept() + block.working());
     }
 
     private double state() {

@@ -82,10 +82,7 @@ public final class ActivationCheckpoint extends CustomFunction {
     Optional<Tensor> cuda = present.cuda().map(state -> context.saved(count + 1));
     try (Grad on = Grad.on()) {
       new RandomState(cpu, cuda).restore();
-      // Temporaries live as long as the graph. The leaves themselves would count as parameters,
-      // whose gradients come later.
-      return Scopes.keepAll(
-          () -> part.apply(Arrays.stream(inputs).map(Tensor::alias).toArray(Tensor[]::new)));
+      return Scopes.keepAll(() -> part.apply(inputs)); // temporaries live as long as the graph
     } finally {
       present.restore();
     }

@@ -1,8 +1,6 @@
 package dev.hydra.libtorch.autograd;
 
-import dev.hydra.libtorch.graphs.Aside;
 import dev.hydra.libtorch.runtime.LibTorchException;
-import java.util.Optional;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
@@ -19,33 +17,18 @@ public final class Backward {
    *     then that exception is the cause
    */
   public static void run(Tensor loss) {
-    whole(loss, loss::backward);
+    explained(loss::backward);
   }
 
   /** Runs the same from an output of any shape, with the gradient that arrives at it. */
   public static void run(Tensor output, Tensor gradient) {
     try (TensorVector outputs = new TensorVector(output);
         TensorVector gradients = new TensorVector(gradient)) {
-      whole(output, () -> run(outputs, gradients));
+      run(outputs, gradients);
     }
   }
 
-  /** Runs backward, and lets what comes after it find all gradients. */
-  private static void whole(Tensor output, Runnable backward) {
-    Optional<Aside> aside = Aside.of(output);
-    try {
-      explained(backward);
-    } catch (RuntimeException | Error e) {
-      aside.ifPresent(each -> each.leave(e));
-      throw e;
-    }
-    aside.ifPresent(Aside::join);
-  }
-
-  /**
-   * Runs backward from several outputs, each with the gradient that arrives at it, within another
-   * backward: at its end gradients of parameters may still be on their way.
-   */
+  /** Runs backward from several outputs, each with the gradient that arrives at it. */
   static void run(TensorVector outputs, TensorVector gradients) {
     try (BoolOptional retain = new BoolOptional();
         TensorVector everyLeaf = new TensorVector()) {

@@ -1,21 +1,14 @@
 package dev.hydra.libtorch.autograd;
 
-import dev.hydra.libtorch.graphs.Aside;
 import dev.hydra.libtorch.runtime.Scopes;
-import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
-import java.util.function.Consumer;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.DeviceType;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -110,7 +103,6 @@ public abstract class CustomFunction {
         }
       }
       if (context.recorded) {
-        context.keepLeaves(inputs);
         GraphNode.insert(new RecordedCall(this, context, inputs, outputs), inputs, outputs);
       }
       return outputs;
@@ -150,7 +142,6 @@ public abstract class CustomFunction {
     private final boolean[] needsGrad;
     private final boolean recorded;
     private final List<Saved> saved = new ArrayList<>();
-    private final Map<Integer, ReadLeaf> leaves = new HashMap<>();
     private final List<Runnable> atEnd = new ArrayList<>();
     private volatile boolean released;
 
@@ -196,20 +187,6 @@ public abstract class CustomFunction {
       return entry.alias;
     }
 
-    /** Keeps the leaves on CUDA that have a gradient. */
-    private void keepLeaves(Tensor... inputs) {
-      for (int i = 0; i < inputs.length; i++) {
-        if (needsGrad[i] && inputs[i].is_cuda() && inputs[i].is_leaf()) {
-          leaves.put(i, new ReadLeaf(inputs[i]));
-        }
-      }
-    }
-
-    /** Returns an input if it is a leaf on CUDA that no other call reads. Backward only. */
-    Optional<Tensor> leaf(int input) {
-      return Optional.ofNullable(leaves.get(input)).filter(ReadLeaf::alone).map(ReadLeaf::tensor);
-    }
-
     /** Returns how many tensors are saved. */
     public int savedCount() {
       return saved.size();
@@ -235,8 +212,6 @@ public abstract class CustomFunction {
       atEnd.clear();
       saved.forEach(entry -> entry.alias.close());
       saved.clear();
-      leaves.values().forEach(ReadLeaf::close);
-      leaves.clear();
     }
   }
 
@@ -286,36 +261,6 @@ public abstract class CustomFunction {
       if (call.context.needsGrad(input)) {
         inputs[input] = call.inputs.get(input).checked(input, gradient);
       }
-    }
-
-    /**
-     * Gives the gradient of an input that kernels write. Where the input is a parameter, nothing in
-     * the backward reads it, so it may be written beside what comes next, see {@link Aside}.
-     *
-     * @param write writes all of the tensor that it gets, which is contiguous and of the input's
-     *     shape and type
-     * @param read what it reads; nothing of it is changed after this call
-     */
-    public void give(int input, Consumer<Tensor> write, Tensor... read) {
-      if (!call.context.needsGrad(input)) {
-        return;
-      }
-      Tensor gradient = call.inputs.get(input).empty(read[0]);
-      if (!writtenAside(input, write, gradient, read)) {
-        write.accept(gradient);
-        inputs[input] = gradient;
-      }
-    }
-
-    /** Not in float32, where backwards add to buffers that keep the sums of those before. */
-    private boolean writtenAside(
-        int input, Consumer<Tensor> write, Tensor gradient, Tensor... read) {
-      Optional<Tensor> leaf =
-          call.context
-              .leaf(input)
-              .filter(each -> each.is_contiguous() && Tensors.type(each) == ScalarType.BFloat16);
-      Optional<Aside> aside = leaf.flatMap(Aside::of);
-      return aside.isPresent() && aside.get().run(write, gradient, leaf.get(), Leaves::add, read);
     }
 
     @Nullable Tensor given(int input) {

@@ -26,11 +26,6 @@ final class TensorMetadata {
     return Tensors.zeros(like, type, sizes);
   }
 
-  /** Returns a tensor of this kind and of any numbers, on the device of another one. */
-  Tensor empty(Tensor like) {
-    return Tensors.empty(like, type, sizes);
-  }
-
   /**
    * Returns the gradient in this type. LibTorch does not check what a hook returns, so this does.
    */

@@ -27,7 +27,7 @@ import org.bytedeco.pytorch.Tensor;
  * </ul>
  */
 public final class Branches implements AutoCloseable {
-  static final boolean WANTED =
+  private static final boolean WANTED =
       Boolean.parseBoolean(System.getProperty("hydra.graphs.branches", "true"));
 
   /** Those that the thread's work may fork to. */

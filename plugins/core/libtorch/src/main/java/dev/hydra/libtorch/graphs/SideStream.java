@@ -87,11 +87,6 @@ public final class SideStream implements AutoCloseable {
     return device;
   }
 
-  /** The stream as LibTorch knows it. */
-  CUDAStream stream() {
-    return stream;
-  }
-
   /** The stream as CUDA knows it. */
   CUstream_st handle() {
     return stream.stream();

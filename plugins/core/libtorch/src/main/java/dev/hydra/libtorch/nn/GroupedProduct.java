@@ -95,7 +95,7 @@ final class GroupedProduct extends CustomFunction implements RowMap {
       gradients.give(ROWS, ofRows(arrived, weights, ends));
     }
     if (context.needsGrad(WEIGHTS)) {
-      ofWeights(gradients, WEIGHTS, arrived, context.saved(ROWS), weights, ends);
+      gradients.give(WEIGHTS, ofWeights(arrived, context.saved(ROWS), weights, ends));
     }
   }
 
@@ -111,14 +111,11 @@ final class GroupedProduct extends CustomFunction implements RowMap {
   }
 
   @Override
-  public void ofWeights(
-      Gradients gradients, int weights, Tensor arrived, Tensor rows, Tensor... parameters) {
-    Tensor matrices = parameters[0];
+  public Tensor ofWeights(Tensor arrived, Tensor rows, Tensor... parameters) {
+    Tensor weights = parameters[0];
     Tensor ofParts = products.ofWeights(arrived, rows, cut.apply(parameters[1]));
-    gradients.give(
-        weights,
-        parts == 1
-            ? ofParts
-            : ofParts.view(matrices.size(0), parts, matrices.size(1), matrices.size(2)).sum(1));
+    return parts == 1
+        ? ofParts
+        : ofParts.view(weights.size(0), parts, weights.size(1), weights.size(2)).sum(1);
   }
 }

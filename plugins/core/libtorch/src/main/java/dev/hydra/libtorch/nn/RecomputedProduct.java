@@ -44,7 +44,8 @@ final class RecomputedProduct extends CustomFunction {
     Arrays.setAll(parameters, i -> context.saved(first + i));
     Tensor ofRows = map.ofRows(arrived, parameters);
     Optional<Tensor> value = function.backward(context, ofRows, gradients, true);
-    map.ofWeights(gradients, inputs, arrived, rows(value.orElseThrow(), parameters), parameters);
+    gradients.give(
+        inputs, map.ofWeights(arrived, rows(value.orElseThrow(), parameters), parameters));
     if (parameters.length > 1 && context.needsGrad(inputs + 1)) {
       gradients.give(inputs + 1, arrived.sum(0));
     }

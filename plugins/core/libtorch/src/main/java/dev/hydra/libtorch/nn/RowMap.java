@@ -1,6 +1,5 @@
 package dev.hydra.libtorch.nn;
 
-import dev.hydra.libtorch.autograd.CustomFunction.Gradients;
 import dev.hydra.libtorch.products.Products;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
@@ -27,10 +26,8 @@ interface RowMap {
         }
 
         @Override
-        public void ofWeights(
-            Gradients gradients, int weights, Tensor arrived, Tensor rows, Tensor... parameters) {
-          gradients.give(
-              weights, to -> Products.multiply(arrived.t(), rows, to, false), arrived, rows);
+        public Tensor ofWeights(Tensor arrived, Tensor rows, Tensor... parameters) {
+          return Products.mm(arrived.t(), rows);
         }
       };
 
@@ -40,12 +37,6 @@ interface RowMap {
   /** Computes the gradient of the rows from that of what they are mapped to. */
   Tensor ofRows(Tensor arrived, Tensor... parameters);
 
-  /**
-   * Gives the gradient of the weights, from that of what the rows are mapped to.
-   *
-   * @param weights which input they are
-   * @param arrived [rows, out]
-   */
-  void ofWeights(
-      Gradients gradients, int weights, Tensor arrived, Tensor rows, Tensor... parameters);
+  /** Computes the gradient of the weights from that of what the rows are mapped to. */
+  Tensor ofWeights(Tensor arrived, Tensor rows, Tensor... parameters);
 }

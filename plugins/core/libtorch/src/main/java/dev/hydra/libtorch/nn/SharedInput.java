@@ -8,10 +8,9 @@ import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Linear maps of the same x without bias. In backward each product adds its gradient of x to that
- * of the ones before, and of others who read x where that is shared ({@link GradientSum}):
- * LibTorch's autograd would write them apart and add them in passes of their own, with a rounding
- * each. It would wait for the gradients of weights, too.
+ * Linear maps of the same x without bias, or one of an x that others read, too. In backward each
+ * product adds its gradient of x to that of the ones before: LibTorch's autograd would write them
+ * apart and add them in passes of their own, with a rounding each.
  */
 final class SharedInput extends CustomFunction {
   private final Optional<GradientSum> shared;
@@ -22,9 +21,7 @@ final class SharedInput extends CustomFunction {
 
   /** Says whether these maps should be computed so: on CUDA, with a gradient of x. */
   static boolean pays(Tensor x, Linear... maps) {
-    return (maps.length > 1
-            || GradientSum.behind(x).isPresent()
-            || maps[0].weight().requires_grad())
+    return (maps.length > 1 || GradientSum.behind(x).isPresent())
         && x.is_cuda()
         && GradMode.is_enabled()
         && x.requires_grad()
@@ -53,7 +50,7 @@ final class SharedInput extends CustomFunction {
     Tensor rows = rows(x);
     for (int i = 1; i < gradients.count(); i++) {
       if (gradients.arrived(i - 1) && context.needsGrad(i)) {
-        RowMap.DENSE.ofWeights(gradients, i, rows(gradients.of(i - 1)), rows);
+        gradients.give(i, Products.mm(rows(gradients.of(i - 1)).t(), rows));
       }
     }
     if (context.needsGrad(0)) {

@@ -1,7 +1,6 @@
 package dev.hydra.trainer.step;
 
 import dev.hydra.libtorch.autograd.Grad;
-import dev.hydra.libtorch.graphs.Aside;
 import dev.hydra.libtorch.graphs.SideStream;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
@@ -32,7 +31,6 @@ final class DeviceStep implements StepPlan {
 
   private final Tensor metrics;
   private final @Nullable SideStream stream;
-  private final Optional<Aside> aside;
   private final Consumer<String> warned;
   private @Nullable Tensor tokens;
   private int forwards;
@@ -58,7 +56,6 @@ final class DeviceStep implements StepPlan {
     try (PointerScope scope = new PointerScope()) {
       metrics = Scopes.own(Tensors.zeros(like, 3));
       stream = captured ? new SideStream(like.device()) : null;
-      aside = stream == null ? Optional.empty() : Aside.open(stream, like.device());
     }
   }
 
@@ -218,7 +215,6 @@ final class DeviceStep implements StepPlan {
   public void close() {
     drop();
     metrics.close();
-    aside.ifPresent(Aside::close);
     Optional.ofNullable(stream).ifPresent(SideStream::close);
   }
 }

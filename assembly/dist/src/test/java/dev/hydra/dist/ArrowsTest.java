@@ -67,12 +67,7 @@ class ArrowsTest {
     rules.put("libtorch.autograd", new String[] {"api", "libtorch.runtime"});
     rules.put(
         "libtorch.nn",
-        new String[] {
-          "api", "libtorch.runtime", "libtorch.autograd", "libtorch.kernels", "libtorch.products"
-        });
-    rules.put(
-        "libtorch.products",
-        new String[] {"api", "libtorch.runtime", "libtorch.kernels", "libtorch.io"});
+        new String[] {"api", "libtorch.runtime", "libtorch.autograd", "libtorch.kernels"});
     rules.put("libtorch.graphs", new String[] {"api", "libtorch.runtime"});
     rules.put("libtorch.kernels", new String[] {"api", "libtorch.runtime", "libtorch.io"});
     rules.put("composer.config", new String[] {"api"});

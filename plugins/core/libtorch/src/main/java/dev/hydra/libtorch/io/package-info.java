@@ -1,4 +1,4 @@
-/** Writes files that survive a crash, hashes what files hold, and keeps some for later runs. */
+/** Writes files that survive a crash, and hashes what files hold. */
 @Export
 @NullMarked
 @Version("0.1.0")

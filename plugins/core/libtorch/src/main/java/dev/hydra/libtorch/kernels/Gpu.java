@@ -91,7 +91,7 @@ public record Gpu(int index, int major, int minor, int multiprocessors, long sha
    * Calls the driver with this device's context as the calling thread's own. Its result is the
    * driver's.
    */
-  public int run(IntSupplier call) {
+  int run(IntSupplier call) {
     int before = torch_cuda.current_device();
     select(index); // even if it is the same: a thread that has called no CUDA yet has no context
     try {

@@ -1,6 +1,5 @@
 package dev.hydra.libtorch.kernels;
 
-import dev.hydra.libtorch.io.UserCache;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -58,7 +57,7 @@ final class KernelProgram {
    */
   static List<KernelProgram> load(
       Gpu gpu, List<KernelSource> sources, Map<String, Integer> macros) {
-    CubinCache cache = new CubinCache(UserCache.ofKernels());
+    CubinCache cache = CubinCache.ofUser();
     List<Build> builds =
         sources.parallelStream().map(source -> build(gpu, source, macros, cache)).toList();
     List<KernelProgram> programs = new ArrayList<>();
@@ -74,7 +73,7 @@ final class KernelProgram {
     List<String> parts = new ArrayList<>(options);
     parts.add(source.text());
     parts.add(Nvrtc.version());
-    Key key = new Key(gpu.index(), UserCache.key(parts));
+    Key key = new Key(gpu.index(), CubinCache.key(parts));
     KernelException failed = FAILED.get(key);
     if (failed != null) {
       throw failed;

@@ -1,6 +1,5 @@
 package dev.hydra.libtorch.kernels;
 
-import dev.hydra.libtorch.io.UserCache;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.nio.file.Path;
 import org.bytedeco.javacpp.PointerScope;
@@ -58,7 +57,7 @@ public final class KernelTrial {
       if (!right) {
         throw new KernelException("a kernel runs on this device, but what it computes is wrong");
       }
-      return new Report(compiler, gpu.architecture(), seconds, UserCache.ofKernels().folder());
+      return new Report(compiler, gpu.architecture(), seconds, CubinCache.ofUser().folder());
     }
   }
 }

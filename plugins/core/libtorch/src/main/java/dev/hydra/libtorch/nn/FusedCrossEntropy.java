@@ -8,7 +8,6 @@ import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.kernels.KernelSet;
 import dev.hydra.libtorch.kernels.KernelSource;
 import dev.hydra.libtorch.kernels.Kernels;
-import dev.hydra.libtorch.products.Products;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Map;
 import java.util.Optional;
@@ -120,8 +119,8 @@ final class FusedCrossEntropy extends CustomFunction {
     Tensor rows = inputs[0];
     Tensor weight = inputs[1];
     Tensor targets = inputs[2].contiguous();
+    Tensor logits = logits(rows, weight);
     boolean gradient = context.needsGrad(0) || context.needsGrad(1);
-    Tensor logits = logits(rows, weight, gradient);
     Tensor factor;
     try (Scalar ignored = new Scalar(LinearCrossEntropy.IGNORED);
         Scalar one = new Scalar(1f)) { // where nothing counts, the sum is 0
@@ -146,19 +145,12 @@ final class FusedCrossEntropy extends CustomFunction {
     return new Tensor[] {losses.sum().mul(factor)};
   }
 
-  /**
-   * The logits [rows, classes]; rows begin where whole vectors do. Without a gradient the number of
-   * rows may be another one each time, for which products are not tuned.
-   */
-  private Tensor logits(Tensor rows, Tensor weight, boolean gradient) {
+  /** The logits [rows, classes]; rows begin where whole vectors do. */
+  private Tensor logits(Tensor rows, Tensor weight) {
     long classes = weight.size(0);
     Tensor logits =
         Tensors.slice(
             Tensors.empty(rows, Tensors.type(rows), rows.size(0), layout.row()), 1, 0, classes);
-    if (gradient) {
-      Products.multiply(rows, weight.t(), logits, false);
-      return logits;
-    }
     return torch.mm_out(logits, rows, weight.t());
   }
 
@@ -169,10 +161,10 @@ final class FusedCrossEntropy extends CustomFunction {
     Tensor dLogits = context.saved(2);
     Tensor arrived = gradients.of(0);
     if (context.needsGrad(0)) {
-      gradients.give(0, Products.mm(dLogits, weight).mul(arrived));
+      gradients.give(0, dLogits.mm(weight).mul(arrived));
     }
     if (context.needsGrad(1)) {
-      gradients.give(1, Products.mm(dLogits.t(), rows.mul(arrived)));
+      gradients.give(1, dLogits.t().mm(rows.mul(arrived)));
     }
   }
 }

@@ -1,6 +1,5 @@
 package dev.hydra.libtorch.nn;
 
-import dev.hydra.libtorch.products.Products;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
 
@@ -17,17 +16,17 @@ interface RowMap {
         public Tensor product(Tensor rows, Tensor... parameters) {
           return parameters.length > 1
               ? Tensors.linear(rows, parameters[0], parameters[1])
-              : Products.linear(rows, parameters[0]);
+              : Tensors.linear(rows, parameters[0]);
         }
 
         @Override
         public Tensor ofRows(Tensor arrived, Tensor... parameters) {
-          return Products.mm(arrived, parameters[0]);
+          return arrived.mm(parameters[0]);
         }
 
         @Override
         public Tensor ofWeights(Tensor arrived, Tensor rows, Tensor... parameters) {
-          return Products.mm(arrived.t(), rows);
+          return arrived.t().mm(rows);
         }
       };
 

@@ -1,10 +1,11 @@
 package dev.hydra.libtorch.nn;
 
 import dev.hydra.libtorch.autograd.CustomFunction;
-import dev.hydra.libtorch.products.Products;
+import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
 import java.util.Optional;
 import org.bytedeco.pytorch.GradMode;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -40,7 +41,7 @@ final class SharedInput extends CustomFunction {
   protected Tensor[] forward(Context context, Tensor... inputs) {
     context.save(inputs);
     Tensor[] outputs = new Tensor[inputs.length - 1];
-    Arrays.setAll(outputs, i -> Products.linear(inputs[0], inputs[i + 1]));
+    Arrays.setAll(outputs, i -> Tensors.linear(inputs[0], inputs[i + 1]));
     return outputs;
   }
 
@@ -50,7 +51,7 @@ final class SharedInput extends CustomFunction {
     Tensor rows = rows(x);
     for (int i = 1; i < gradients.count(); i++) {
       if (gradients.arrived(i - 1) && context.needsGrad(i)) {
-        gradients.give(i, Products.mm(rows(gradients.of(i - 1)).t(), rows));
+        gradients.give(i, rows(gradients.of(i - 1)).t().mm(rows));
       }
     }
     if (context.needsGrad(0)) {
@@ -59,11 +60,19 @@ final class SharedInput extends CustomFunction {
       boolean adds = room.adds();
       for (int i = 1; i < gradients.count(); i++) {
         if (gradients.arrived(i - 1)) {
-          Products.multiply(rows(gradients.of(i - 1)), context.saved(i), sum, adds);
+          multiply(rows(gradients.of(i - 1)), context.saved(i), sum, adds);
           adds = true;
         }
       }
       room.give(gradients, 0);
+    }
+  }
+
+  /** Writes a product, or adds it to what is there. */
+  private static void multiply(Tensor arrived, Tensor weight, Tensor to, boolean adds) {
+    try (Scalar before = new Scalar(adds ? 1.0 : 0.0);
+        Scalar one = new Scalar(1.0)) {
+      to.addmm_(arrived, weight, before, one);
     }
   }
 

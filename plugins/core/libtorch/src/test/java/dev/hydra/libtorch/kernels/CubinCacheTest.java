@@ -2,8 +2,9 @@ package dev.hydra.libtorch.kernels;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.hydra.libtorch.io.UserCache;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,14 +24,14 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class CubinCacheTest {
   private static final byte[] CUBIN = {1, 2, 3, 4, 5};
-  private static final String KEY = UserCache.key(List.of("source", "-Doption"));
+  private static final String KEY = CubinCache.key(List.of("source", "-Doption"));
 
   @TempDir private Path folder;
 
   private final AtomicInteger compiled = new AtomicInteger();
 
   private byte[] get(Path from) {
-    return new CubinCache(new UserCache(from))
+    return new CubinCache(from)
         .get(
             KEY,
             () -> {
@@ -110,5 +111,13 @@ class CubinCacheTest {
     assertArrayEquals(CUBIN, get(file.resolve("below")));
     assertArrayEquals(CUBIN, get(file.resolve("below")));
     assertEquals(2, compiled.get());
+  }
+
+  @Test
+  void keysTellApartWhatIsPutTogetherOtherwise() {
+    assertEquals(KEY, CubinCache.key(List.of("source", "-Doption")));
+    assertNotEquals(KEY, CubinCache.key(List.of("source-", "Doption")));
+    assertNotEquals(KEY, CubinCache.key(List.of("source", "-Doption", "")));
+    assertTrue(KEY.matches("[0-9a-f]{64}"), KEY);
   }
 }

@@ -171,7 +171,7 @@ class WatchServerTest {
     assertEquals(400, post(server, "/api/runs/0/swap", "[", key(server)).statusCode());
     String everywhere = "{\"config\":\"hidden=1\",\"sites\":\" \"}";
     assertThat(post(server, "/api/runs/0/swap", everywhere, key(server)).body())
-        .contains("name the sites");
+        .contains("name those that change");
     assertEquals(404, post(server, "/api/runs/1/swap", "{}", key(server)).statusCode());
     assertEquals(
         413, post(server, "/api/runs/0/swap", " ".repeat((1 << 20) + 1), key(server)).statusCode());

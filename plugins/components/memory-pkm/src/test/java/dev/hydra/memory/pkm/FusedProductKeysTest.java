@@ -101,7 +101,9 @@ class FusedProductKeysTest {
     double others = Tensors.number(exact.get("rows").ne(fused.get("rows")).sum());
     assertTrue(others <= 1e-3 * heads * tokens * topK, others + " rows are others");
     exact.remove("rows");
-    Results.assertNear("against float64", exact, fused, others == 0 ? 1e-5 : 1e-2);
+    Map<String, Tensor> numbers = new LinkedHashMap<>(fused);
+    numbers.remove("rows");
+    Results.assertNear("against float64", exact, numbers, others == 0 ? 1e-5 : 1e-2);
     Results.assertSame(
         fused, find(KernelMode.FUSED, queries, subKeys, direction, "cuda", ScalarType.Float, topK));
   }

@@ -101,7 +101,8 @@ final class Conversation {
       if (!(parts.get(i) instanceof Map<?, ?> map)
           || !(map.get("text") instanceof String piece)
           || !(map.get("type") == null || "text".equals(map.get("type")))) {
-        throw ApiException.field(name + "[" + i + "]", "must be a part of text; others are not supported");
+        throw ApiException.field(
+            name + "[" + i + "]", "must be a part of text; others are not supported");
       }
       text.append(piece);
     }
@@ -118,7 +119,8 @@ final class Conversation {
           throw ApiException.field(name(i), "is left out by the model's template, for its role");
         }
         if (Tools.called(said) && text.equals(with(i, Tools.CALLS, null))) {
-          throw ApiException.field(name(i) + "." + Tools.CALLS, "are left out by the model's template");
+          throw ApiException.field(
+              name(i) + "." + Tools.CALLS, "are left out by the model's template");
         }
       }
       if (!tools.isEmpty() && text.equals(template.render(messages, List.of(), generation))) {

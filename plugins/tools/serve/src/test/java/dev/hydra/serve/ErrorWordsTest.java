@@ -170,7 +170,8 @@ class ErrorWordsTest {
 
   @Test
   void changes() {
-    assertThat(said("/swap?model=tiny", Map.of())).contains("prints for the operator who starts it with");
+    assertThat(said("/swap?model=tiny", Map.of()))
+        .contains("prints for the operator who starts it with");
     for (String path : List.of("/swap?model=ids", "/rollback?model=ids", "/swap?model=tiny")) {
       HttpRequest request =
           HttpRequest.newBuilder(URI.create(server.address() + path))

@@ -70,8 +70,10 @@ class ErrorsTest {
         "{\"model\":\"tiny\",\"prompt\":[]} | prompt is empty",
         "{\"model\":\"tiny\",\"prompt\":[[]]} | prompt[0] is empty",
         "{\"model\":\"tiny\",\"prompt\":[\"a\",\"\"]} | prompt[1] is empty",
-        "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":1.5} | must be a whole number, but is 1.5",
-        "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":1e6} | the prompt has 1 token and 1000000",
+        "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":1.5} | must be a whole number,"
+            + " but is 1.5",
+        "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":1e6} | the prompt has 1 token"
+            + " and 1000000",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":1e10} | max_tokens must be between 0",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"seed\":1e30} | seed must be a whole number of 64",
         "{\"model\":\"tiny\",\"prompt\":\"a\",\"stream\":true,"

@@ -115,7 +115,7 @@ final class EvalCommand implements Callable<Integer>, LessMemory {
                   measure(
                       swapper.map(plain::swapping).orElse(plain), experiment.trainer().graph()));
       for (Score score : result.scores()) {
-        NotFiniteException.check("the loss", score.loss());
+        NotFiniteException.check(placement, "the loss", score.loss());
       }
       if (json) {
         spec.commandLine().getOut().println(Json.line(line(result)));

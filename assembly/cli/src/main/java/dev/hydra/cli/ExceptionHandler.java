@@ -16,8 +16,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import picocli.CommandLine;
@@ -32,6 +34,10 @@ import picocli.CommandLine.Model.OptionSpec;
 final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
   /** Lines of the native stack trace in a message of LibTorch. */
   private static final Pattern NATIVE = Pattern.compile("^(Exception raised from |frame #\\d+: )");
+
+  /** The values of an enum, in a message of picocli. */
+  private static final Pattern VALUES =
+      Pattern.compile("(?<=expected one of )\\[[^\\]]*](?= \\(case-insensitive\\))");
 
   /** The number of causes that are followed: they may go round in circles. */
   private static final int CAUSES = 20;
@@ -53,7 +59,10 @@ final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
     return ExitCode.USAGE;
   }
 
-  /** The message, which picocli writes with the longest name of an option, not with the first. */
+  /**
+   * The message, which picocli writes with the longest name of an option, not with the first, and
+   * with the values that there are as Java names them.
+   */
   private static String namedAsInHelp(CommandLine.ParameterException thrown) {
     List<ArgSpec> arguments = new ArrayList<>();
     if (thrown.getArgSpec() != null) {
@@ -73,7 +82,9 @@ final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
         message = message.replace("'" + option.longestName(), "'" + first);
       }
     }
-    return message;
+    return VALUES
+        .matcher(message)
+        .replaceAll(values -> Matcher.quoteReplacement(values.group().toLowerCase(Locale.ROOT)));
   }
 
   @Override

@@ -50,6 +50,8 @@ class UsageTest {
         "tokenizer train --vocab 300 src | src is a folder; name the files to learn from",
         "train --resume | --resume needs --run-dir, the folder of the run to go on with",
         "train --resume --run-dir nowhere | there is no run in nowhere to resume",
+        "generate x --quantization int9 | expected one of [none, int8, int4]",
+        "generate x --mamba-ssm-cache-dtype half | expected one of [float32, float16, bfloat16]",
         "train x --device tpu | Invalid value for option '--device': expected one of",
         "train no-such-conf | there is no configuration no-such-conf; looked for no-such-conf,"
             + " no-such-conf.conf",

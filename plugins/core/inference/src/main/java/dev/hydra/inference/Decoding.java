@@ -178,7 +178,7 @@ final class Decoding implements AutoCloseable {
   private void accept(Session session, TokenScore drawn) {
     try {
       if (drawn.token() == Sampler.NOT_FINITE) {
-        throw NotFiniteException.logits();
+        throw NotFiniteException.logits(model.placement());
       }
       session.add(drawn.token());
       boolean more = session.listener().token(drawn);

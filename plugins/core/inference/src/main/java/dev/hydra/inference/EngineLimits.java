@@ -40,7 +40,7 @@ public record EngineLimits(int sessions, int waiting, int context, int prefill, 
       throw new IllegalArgumentException(
           "the prompt has "
               + request.prompt().length
-              + " tokens and "
+              + (request.prompt().length == 1 ? " token and " : " tokens and ")
               + request.maxTokens()
               + " are to be drawn, which are more than the "
               + context

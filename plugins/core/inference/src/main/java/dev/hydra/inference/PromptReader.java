@@ -130,7 +130,9 @@ final class PromptReader {
       }
     }
     NotFiniteException.check(
-        "log-probabilities", scores.stream().mapToDouble(TokenScore::logProbability).toArray());
+        model.placement(),
+        "log-probabilities",
+        scores.stream().mapToDouble(TokenScore::logProbability).toArray());
     return scores;
   }
 

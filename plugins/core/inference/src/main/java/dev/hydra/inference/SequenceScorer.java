@@ -106,7 +106,7 @@ public final class SequenceScorer implements AutoCloseable {
         System.arraycopy(part, 0, result, (int) from, part.length);
       }
     }
-    NotFiniteException.check("log-probabilities", result);
+    NotFiniteException.check(model.placement(), "log-probabilities", result);
     return result;
   }
 

@@ -76,6 +76,22 @@ class RecurrentStateTest {
     }
   }
 
+  /** What is in float32 already is not advised. */
+  @ParameterizedTest
+  @CsvSource({
+    "Float, Float, ''",
+    "BFloat16, Float, --precision fp32",
+    "Float, Half, '--mamba-ssm-cache-dtype float32 (or bfloat16, whose range is as wide)'",
+    "BFloat16, BFloat16, '--mamba-ssm-cache-dtype float32, then --precision fp32'"
+  })
+  void anOverflowNamesTheOptionsOfWiderTypes(ScalarType compute, ScalarType state, String wider) {
+    Placement placement = new Placement(Devices.cpu(), compute, state);
+    NotFiniteException found = NotFiniteException.logits(placement);
+    assertEquals(wider, found.wider());
+    assertThat(found)
+        .hasMessageEndingWith(wider.isEmpty() ? "take another checkpoint" : "try " + wider);
+  }
+
   /** What a kept prefix holds is what the prompt left: the same bits. */
   @ParameterizedTest
   @EnumSource(names = {"Half", "BFloat16"})

@@ -43,8 +43,8 @@ final class Access {
   void checkOwner(Call call) {
     if (!shows(ownersKey, call)) {
       throw unknown(
-          "changes want the owner's key: Authorization: Bearer KEY; the server tells it the operator who"
-              + " starts it with --swap-dir");
+          "changes want the owner's key: Authorization: Bearer KEY, the key that the server"
+              + " prints for the operator who starts it with --swap-dir");
     }
   }
 

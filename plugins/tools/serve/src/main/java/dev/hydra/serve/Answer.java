@@ -23,11 +23,12 @@ final class Answer implements AutoCloseable {
   /**
    * Opens a session for each request, all or none.
    *
+   * @param field what the request names that the tokens are read from, {@code prompt} or so
    * @param stops strings that end a text
    * @throws ApiException if a request cannot be met
    * @throws dev.hydra.inference.EngineBusyException if too many wait
    */
-  Answer(ServedModel model, List<Request> requests, List<String> stops) {
+  Answer(ServedModel model, String field, List<Request> requests, List<String> stops) {
     bounded(requests.size(), model.engine().engine().limits());
     if (!stops.isEmpty()) {
       model.requireTokenizer(); // else they would have no effect
@@ -50,7 +51,7 @@ final class Answer implements AutoCloseable {
             400,
             "invalid_request_error",
             String.valueOf(e.getMessage()),
-            "prompt",
+            field,
             "context_length_exceeded");
       }
     }
@@ -85,6 +86,14 @@ final class Answer implements AutoCloseable {
         503, refused.text() + "; try again later, or with a shorter prompt and fewer max_tokens");
   }
 
+  private static ApiException notFinite(NotFiniteException found) {
+    String remedy =
+        found.wider().isEmpty()
+            ? "the operator would have to serve another checkpoint"
+            : "the operator may have to serve it with " + found.wider();
+    return ApiException.server(500, found.problem() + "; " + remedy);
+  }
+
   List<Choice> choices() {
     return choices;
   }
@@ -105,8 +114,7 @@ final class Answer implements AutoCloseable {
       return null;
     }
     if (piece.failure() instanceof NotFiniteException e) {
-      throw ApiException.server(
-          500, e.problem() + "; the operator may have to serve it with --precision fp32");
+      throw notFinite(e);
     }
     if (piece.failure() != null) {
       throw CudaOutOfMemory.in(piece.failure())

@@ -96,7 +96,7 @@ public final class ApiServer implements AutoCloseable {
 
   private void handle(HttpExchange exchange) throws IOException {
     long begin = System.nanoTime();
-    Call call = new Call(exchange, settings, unsent, unread);
+    Call call = new Call(exchange, settings, unsent, unread, log);
     metrics.begun();
     int status = CLIENT_GONE;
     try {
@@ -123,6 +123,7 @@ public final class ApiServer implements AutoCloseable {
       }
       endpoints.find(call).answer(call);
     } catch (ApiException e) {
+      call.note(e);
       refuse(call, e);
     } catch (ReadTimeout.TooSlowException e) {
       call.abort();
@@ -133,7 +134,7 @@ public final class ApiServer implements AutoCloseable {
           new ApiException(
               429, "rate_limit_error", String.valueOf(e.getMessage()), null, "engine_busy"));
     } catch (RuntimeException | StackOverflowError e) {
-      log.accept(call.method() + " " + call.path() + " failed: " + e);
+      call.failed(e);
       refuse(call, ApiException.server(500, "the server failed: " + e.getMessage()));
     }
   }

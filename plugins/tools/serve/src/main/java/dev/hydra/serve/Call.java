@@ -8,15 +8,18 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /** One request and its answer. */
 final class Call {
   private static final int BUFFER = 8192;
+  private static final int SERVER_FAILED = 500;
 
   private final HttpExchange exchange;
   private final ServerSettings settings;
   private final ReadTimeout unsent;
   private final SendTimeout unread;
+  private final Consumer<String> log;
   private volatile int status;
 
   /**
@@ -24,12 +27,19 @@ final class Call {
    *
    * @param unsent bounds what the client sends
    * @param unread bounds what it is sent
+   * @param log is told of what went wrong that is nobody's mistake
    */
-  Call(HttpExchange exchange, ServerSettings settings, ReadTimeout unsent, SendTimeout unread) {
+  Call(
+      HttpExchange exchange,
+      ServerSettings settings,
+      ReadTimeout unsent,
+      SendTimeout unread,
+      Consumer<String> log) {
     this.exchange = exchange;
     this.settings = settings;
     this.unsent = unsent;
     this.unread = unread;
+    this.log = log;
     unread.bound(exchange);
   }
 
@@ -85,7 +95,12 @@ final class Call {
     return new Fields(body.length == 0 ? Map.of() : Json.object(body));
   }
 
-  private byte[] bytes() {
+  /** A body that is said to be too long is refused at once, then read as any that is too long. */
+  private byte[] bytes() throws IOException {
+    if (header("Transfer-Encoding").isEmpty()
+        && header("Content-Length").map(Long::parseLong).orElse(0L) > settings.bodyBytes()) {
+      refuseAndClose(tooLong());
+    }
     return unsent.read(this::read, this::tooSlow);
   }
 
@@ -96,18 +111,25 @@ final class Call {
     for (int read = read(in, buffer); read >= 0; read = read(in, buffer)) {
       body.write(buffer, 0, read);
       if (body.size() > settings.bodyBytes()) {
-        throw new ApiException(
-            413,
-            "invalid_request_error",
-            "the body is longer than " + settings.bodyBytes() + " bytes",
-            null,
-            "body_too_long");
+        throw tooLong();
       }
     }
     return body.toByteArray();
   }
 
+  private ApiException tooLong() {
+    return new ApiException(
+        413,
+        "invalid_request_error",
+        "the body is longer than " + settings.bodyBytes() + " bytes",
+        null,
+        "body_too_long");
+  }
+
   private void tooSlow() throws IOException {
+    if (answered()) {
+      return; // of its length
+    }
     ApiException problem =
         new ApiException(
             408,
@@ -115,6 +137,10 @@ final class Call {
             "the body took longer than " + settings.slowest().toSeconds() + " s",
             null,
             "too_slow");
+    refuseAndClose(problem);
+  }
+
+  private void refuseAndClose(ApiException problem) throws IOException {
     set("Connection", "close");
     write(problem.status(), "application/json", Json.bytes(problem.error()));
   }
@@ -124,6 +150,18 @@ final class Call {
       return in.read(buffer);
     } catch (IOException | IndexOutOfBoundsException e) { // the latter of a chunk's length
       throw ApiException.request("the body broke off, or its chunks are malformed");
+    }
+  }
+
+  /** Tells the operator of a failure. */
+  void failed(Object problem) {
+    log.accept(method() + " " + path() + " failed: " + problem);
+  }
+
+  /** Tells the operator of an error that the client is told, if it is the server's own. */
+  void note(ApiException problem) {
+    if (problem.status() == SERVER_FAILED) {
+      failed(problem.getMessage());
     }
   }
 

@@ -77,7 +77,8 @@ final class ChatCompletions {
     }
     boolean stream = fields.flag("stream", false);
     boolean usage = SamplingFields.usage(fields);
-    try (Answer answer = new Answer(model, requests, SamplingFields.stops(fields))) {
+    List<String> stops = SamplingFields.stops(fields);
+    try (Answer answer = new Answer(model, "messages", requests, stops)) {
       if (stream) {
         Delivery.stream(
             call,

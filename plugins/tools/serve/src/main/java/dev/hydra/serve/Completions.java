@@ -70,7 +70,7 @@ final class Completions {
     boolean stream = fields.flag("stream", false);
     boolean usage = SamplingFields.usage(fields);
     boolean ids = fields.flag("return_token_ids", model.tokenizer().isEmpty());
-    try (Answer answer = new Answer(model, requests, stops)) {
+    try (Answer answer = new Answer(model, "prompt", requests, stops)) {
       CompletionForm form =
           new CompletionForm(
               model, prompts, copies, new CompletionForm.Wanted(echo, top >= 0, top, usage, ids));

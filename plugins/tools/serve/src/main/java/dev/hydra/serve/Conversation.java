@@ -17,7 +17,6 @@ final class Conversation {
   private static final String FIELD = "messages";
   private static final String ROLE = "role";
   private static final String CONTENT = "content";
-  private static final String CALLS = "tool_calls";
 
   /** The protocol's newer name of the system, which few templates know. */
   private static final String DEVELOPER = "developer";
@@ -39,9 +38,11 @@ final class Conversation {
       check(name(i), given.get(i));
     }
     this.template = model.requireTemplate();
-    this.tools = "none".equals(fields.any("tool_choice")) ? List.of() : fields.list("tools");
+    this.tools = Tools.offered(fields);
     this.generation = generation;
-    given.forEach(each -> messages.add(plain((Map<?, ?>) each)));
+    for (int i = 0; i < given.size(); i++) {
+      messages.add(plain(name(i), (Map<?, ?>) given.get(i)));
+    }
   }
 
   /**
@@ -68,6 +69,7 @@ final class Conversation {
     if (!(each instanceof Map<?, ?> message) || !(message.get(ROLE) instanceof String role)) {
       throw ApiException.field(name, "must be an object with a role, which is a string");
     }
+    Tools.checkCalls(name, message);
     Object content = message.get(CONTENT);
     if (content == null && !role.equals("assistant")) {
       throw ApiException.field(name + ".content", "is missing");
@@ -79,10 +81,13 @@ final class Conversation {
   }
 
   /** Parts of text become one text, as templates of models for text expect it. */
-  private Map<Object, @Nullable Object> plain(Map<?, ?> message) {
+  private Map<Object, @Nullable Object> plain(String name, Map<?, ?> message) {
     Map<Object, @Nullable Object> plain = new LinkedHashMap<>(message);
     if (message.get(CONTENT) instanceof List<?> parts) {
-      plain.put(CONTENT, text(parts));
+      plain.put(CONTENT, text(name + "." + CONTENT, parts));
+    }
+    if (!Tools.called(message)) {
+      plain.remove(Tools.CALLS);
     }
     if (DEVELOPER.equals(message.get(ROLE)) && !template.source().contains(DEVELOPER)) {
       plain.put(ROLE, "system");
@@ -90,13 +95,14 @@ final class Conversation {
     return plain;
   }
 
-  private static String text(List<?> parts) {
+  private static String text(String name, List<?> parts) {
     StringBuilder text = new StringBuilder();
-    for (Object part : parts) {
-      if (!(part instanceof Map<?, ?> map)
+    for (int i = 0; i < parts.size(); i++) {
+      if (!(parts.get(i) instanceof Map<?, ?> map)
           || !(map.get("text") instanceof String piece)
           || !(map.get("type") == null || "text".equals(map.get("type")))) {
-        throw ApiException.field(FIELD, "may hold parts of text only");
+        throw ApiException.field(
+            name + "[" + i + "]", "must be a part of text; others are not supported");
       }
       text.append(piece);
     }
@@ -112,8 +118,9 @@ final class Conversation {
             && text.equals(with(i, CONTENT, said.get(CONTENT) + "+"))) {
           throw ApiException.field(name(i), "is left out by the model's template, for its role");
         }
-        if (said.get(CALLS) != null && text.equals(with(i, CALLS, null))) {
-          throw ApiException.field(name(i) + "." + CALLS, "are left out by the model's template");
+        if (Tools.called(said) && text.equals(with(i, Tools.CALLS, null))) {
+          throw ApiException.field(
+              name(i) + "." + Tools.CALLS, "are left out by the model's template");
         }
       }
       if (!tools.isEmpty() && text.equals(template.render(messages, List.of(), generation))) {

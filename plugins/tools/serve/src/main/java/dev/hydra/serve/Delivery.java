@@ -49,6 +49,7 @@ final class Delivery {
       }
       send(events, form.end());
     } catch (ApiException e) {
+      call.note(e);
       events.send(e.error());
     }
     events.done();
@@ -89,6 +90,7 @@ final class Delivery {
       if (begun == null) {
         throw e;
       }
+      call.note(e);
       value = e.error();
     }
     if (begun == null) {

@@ -1,6 +1,7 @@
 package dev.hydra.serve;
 
 import dev.hydra.api.Names;
+import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.List;
@@ -78,14 +79,13 @@ final class Fields {
     if (value == null) {
       return Optional.empty();
     }
-    if (value instanceof Integer number && number >= least && number <= most) {
-      return Optional.of(number);
+    Optional<BigInteger> whole = wholeNumber(value);
+    if (whole.filter(number -> within(number, least, most)).isPresent()) {
+      return whole.map(BigInteger::intValue);
     }
-    boolean whole =
-        value instanceof Integer || value instanceof Long || value instanceof BigInteger;
     throw ApiException.field(
         prefix + name,
-        whole
+        whole.isPresent()
             ? "must be between " + least + " and " + most + ", but is " + value
             : "must be a whole number, but is " + shown(value));
   }
@@ -95,11 +95,29 @@ final class Fields {
     if (value == null) {
       return Optional.empty();
     }
-    if (value instanceof Integer || value instanceof Long) {
-      return Optional.of(((Number) value).longValue());
+    Optional<BigInteger> whole = wholeNumber(value);
+    if (whole.filter(number -> within(number, Long.MIN_VALUE, Long.MAX_VALUE)).isPresent()) {
+      return whole.map(BigInteger::longValue);
     }
     throw ApiException.field(
         prefix + name, "must be a whole number of 64 bits, but is " + shown(value));
+  }
+
+  private static boolean within(BigInteger number, long least, long most) {
+    return number.compareTo(BigInteger.valueOf(least)) >= 0
+        && number.compareTo(BigInteger.valueOf(most)) <= 0;
+  }
+
+  /** Reads a number without fraction, such as 1e6; JSON has no other sort of whole numbers. */
+  private static Optional<BigInteger> wholeNumber(Object value) {
+    if (value instanceof Double number) {
+      return Double.isFinite(number) && number == Math.rint(number)
+          ? Optional.of(new BigDecimal(number).toBigInteger())
+          : Optional.empty();
+    }
+    return value instanceof Number
+        ? Optional.of(new BigInteger(value.toString()))
+        : Optional.empty();
   }
 
   double number(String name, double least, double most, double otherwise) {

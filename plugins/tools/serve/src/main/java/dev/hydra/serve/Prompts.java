@@ -27,7 +27,7 @@ final class Prompts {
     boolean special = fields.flag("add_special_tokens", true);
     Object given = fields.any(FIELD);
     if (given instanceof String text) {
-      return List.of(text(text, model, special));
+      return List.of(text(FIELD, text, model, special));
     }
     if (!(given instanceof List<?> list)) {
       throw ApiException.field(
@@ -37,17 +37,18 @@ final class Prompts {
       throw ApiException.field(FIELD, "is empty; give at least one token");
     }
     if (list.get(0) instanceof Number) {
-      return List.of(new Prompt(null, ids(fields, list, model)));
+      return List.of(new Prompt(null, ids(FIELD, list, model)));
     }
     if (list.size() > MOST) {
       throw ApiException.field(FIELD, "must not hold more than " + MOST + " prompts");
     }
     List<Prompt> prompts = new ArrayList<>();
-    for (Object each : list) {
-      if (each instanceof String text) {
-        prompts.add(text(text, model, special));
-      } else if (each instanceof List<?> ids) {
-        prompts.add(new Prompt(null, ids(fields, ids, model)));
+    for (int i = 0; i < list.size(); i++) {
+      String name = FIELD + "[" + i + "]";
+      if (list.get(i) instanceof String text) {
+        prompts.add(text(name, text, model, special));
+      } else if (list.get(i) instanceof List<?> ids) {
+        prompts.add(new Prompt(null, ids(name, ids, model)));
       } else {
         throw ApiException.field(FIELD, FORM);
       }
@@ -55,22 +56,17 @@ final class Prompts {
     return prompts;
   }
 
-  private static Prompt text(String text, ServedModel model, boolean special) {
+  private static Prompt text(String name, String text, ServedModel model, boolean special) {
     Tokenizer tokenizer = model.requireTokenizer();
     int[] tokens = special ? tokenizer.encodePrompt(text) : tokenizer.encode(text);
     if (tokens.length == 0) {
-      throw ApiException.field(FIELD, "is empty; give at least one token");
+      throw ApiException.field(name, "is empty; give at least one token");
     }
     return new Prompt(text, tokens);
   }
 
   /** Token ids of a field. */
-  static int[] ids(Fields fields, List<?> list, ServedModel model) {
-    return ids(fields, FIELD, list, model);
-  }
-
-  /** Token ids of a field. */
-  static int[] ids(Fields fields, String field, List<?> list, ServedModel model) {
+  static int[] ids(String field, List<?> list, ServedModel model) {
     if (list.isEmpty()) {
       throw ApiException.field(field, "is empty; give at least one token");
     }

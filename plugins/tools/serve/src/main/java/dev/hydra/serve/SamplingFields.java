@@ -16,6 +16,7 @@ final class SamplingFields {
   private static final double MOST_REPETITION = 100;
   private static final double MOST_BIAS = 100;
   private static final int MOST_STOPS = 16;
+  private static final String OBFUSCATION = "include_obfuscation";
 
   /**
    * The fields of both kinds of completion: those that are read, those that change nothing of the
@@ -87,7 +88,10 @@ final class SamplingFields {
   /** Says whether a stream is to tell at its end how many tokens there were. */
   static boolean usage(Fields fields) {
     Optional<Fields> options = fields.object("stream_options");
-    options.ifPresent(given -> given.known(Set.of("include_usage")));
+    options.ifPresent(given -> given.known(Set.of("include_usage", OBFUSCATION)));
+    if (options.map(given -> given.flag(OBFUSCATION, false)).orElse(false)) {
+      throw ApiException.field("stream_options." + OBFUSCATION, "is not supported; leave it out");
+    }
     if (options.isPresent() && !fields.flag("stream", false)) {
       throw ApiException.field("stream_options", "has no effect without stream = true");
     }

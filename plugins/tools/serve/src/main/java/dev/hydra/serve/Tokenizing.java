@@ -62,7 +62,7 @@ final class Tokenizing {
       throw ApiException.field("tokens", "is missing");
     }
     List<?> given = fields.list("tokens");
-    int[] tokens = given.isEmpty() ? new int[0] : Prompts.ids(fields, "tokens", given, model);
+    int[] tokens = given.isEmpty() ? new int[0] : Prompts.ids("tokens", given, model);
     call.answer(200, Map.of("prompt", tokenizer.decode(tokens, false)));
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -61,9 +62,13 @@ class ChatTest {
 
   @Test
   void handsToolsAndPartsToTheTemplate() {
-    Map<String, Object> tool = Map.of("type", "function");
+    Map<String, Object> tool = new LinkedHashMap<>();
+    tool.put("type", "function");
+    tool.put("function", Map.of("name", "add"));
     assertEquals(
-        completed("[user]Hello[tools][{\"type\": \"function\"}][assistant]"),
+        completed(
+            "[user]Hello[tools][{\"type\": \"function\", \"function\": {\"name\": \"add\"}}]"
+                + "[assistant]"),
         said(server.ok("/v1/chat/completions", body("tools", List.of(tool)))));
     List<Object> parts = List.of(Map.of("type", "text", "text", "Hel"), Map.of("text", "lo"));
     assertEquals(
@@ -72,6 +77,20 @@ class ChatTest {
             server.ok(
                 "/v1/chat/completions",
                 body("messages", List.of(Map.of("role", "user", "content", parts))))));
+  }
+
+  @Test
+  void noCallsOfToolsAreAsIfTheyWereNotGiven() {
+    for (List<Object> calls : Arrays.asList(List.<Object>of(), null)) {
+      Map<String, Object> assistant = new LinkedHashMap<>();
+      assistant.put("role", "assistant");
+      assistant.put("content", "Hi");
+      assistant.put("tool_calls", calls);
+      assistant.put("function_call", null);
+      assertEquals(
+          completed("[assistant]Hi[assistant]"),
+          said(server.ok("/v1/chat/completions", body("messages", List.of(assistant)))));
+    }
   }
 
   private static List<Object> message(String role) {
@@ -119,7 +138,7 @@ class ChatTest {
 
   @Test
   void aStreamTellsItsTokensLast() {
-    Map<String, Object> options = Map.of("include_usage", true);
+    Map<String, Object> options = Map.of("include_usage", true, "include_obfuscation", false);
     List<Map<String, Object>> events =
         TestServer.events(
             server

@@ -68,7 +68,17 @@ class ErrorsTest {
         "{\"model\":\"tiny\"} | prompt is missing",
         "{\"model\":\"tiny\",\"prompt\":\"\"} | prompt is empty",
         "{\"model\":\"tiny\",\"prompt\":[]} | prompt is empty",
-        "{\"model\":\"tiny\",\"prompt\":[[]]} | prompt is empty",
+        "{\"model\":\"tiny\",\"prompt\":[[]]} | prompt[0] is empty",
+        "{\"model\":\"tiny\",\"prompt\":[\"a\",\"\"]} | prompt[1] is empty",
+        "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":1.5} | must be a whole number,"
+            + " but is 1.5",
+        "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":1e6} | the prompt has 1 token"
+            + " and 1000000",
+        "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":1e10} | max_tokens must be between 0",
+        "{\"model\":\"tiny\",\"prompt\":\"a\",\"seed\":1e30} | seed must be a whole number of 64",
+        "{\"model\":\"tiny\",\"prompt\":\"a\",\"stream\":true,"
+            + "\"stream_options\":{\"include_obfuscation\":true}} |"
+            + " stream_options.include_obfuscation is not supported",
         "{\"model\":\"tiny\",\"prompt\":[1,\"a\"]} | has a string at 1, which is not a token id",
         "{\"model\":\"tiny\",\"prompt\":[1,2.5]} | has 2.5 at 1, which is not a token id",
         "{\"model\":\"tiny\",\"prompt\":[1,256]} | prompt has 256 at 1, which is not a token id"
@@ -121,26 +131,37 @@ class ErrorsTest {
         "{\"model\":\"ids\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]} | has no chat"
             + " template",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"user\"}]} | messages[0].content is missing",
-        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"user\",\"content\":[{}]}]} | parts of text",
+        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"user\",\"content\":[{}]}]} |"
+            + " messages[0].content[0] must be a part of text",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\",\"content\":\"\"}],\"top_logprobs\":2} | no"
             + " effect",
-        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\",\"content\":\"\"}],\"max_tokens\":99999} | of"
-            + " the context; shorten one",
+        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\",\"content\":\"\"}],\"max_tokens\":99999} |"
+            + " \"param\":\"messages\",\"code\":\"context_length_exceeded\"",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\",\"content\":\"\"}],\"stream_options\":{}} |"
             + " no effect without stream",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\"}],\"response_format\":{\"x\":1}} | may be",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"unwritten\",\"content\":\"a\"}]} |"
             + " messages[0] is left out by the model's template",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\",\"content\":[{\"type\":\"image_url\","
-            + "\"text\":\"a\"}]}]} | parts of text only",
+            + "\"text\":\"a\"}]}]} | messages[0].content[0] must be a part of text",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\",\"content\":\"\"}],\"max_tokens\":5,"
             + "\"max_completion_tokens\":6} | but they differ; give one",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\"}],\"add_special_tokens\":true} |"
             + " is not a field of this request",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\"}],\"reasoning_effort\":\"low\"} |"
             + " reasoning_effort is not supported",
-        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[1]}]} |"
+        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{}]}]} |"
             + " messages[0].tool_calls are left out by the model's template",
+        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[1]}]} |"
+            + " messages[0].tool_calls must be an array of objects",
+        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"assistant\",\"tool_calls\":\"x\"}]} |"
+            + " messages[0].tool_calls must be an array of objects",
+        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"assistant\",\"function_call\":{}}]} |"
+            + " messages[0].function_call is not supported",
+        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\",\"content\":\"\"}],\"tools\":[\"x\"]} |"
+            + " tools[0] must be",
+        "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\",\"content\":\"\"}],\"tools\":[{}]} |"
+            + " tools[0] must be",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\"}],\"functions\":[]} | is not supported",
         "{\"model\":\"tiny\",\"messages\":[{\"role\":\"u\"}],\"tool_choice\":\"required\"} | may be"
       })
@@ -188,6 +209,20 @@ class ErrorsTest {
       assertThat(answer)
           .startsWith("HTTP/1.1 400")
           .contains("the body broke off, or its chunks are malformed");
+    }
+  }
+
+  /** A byte of it has come, and no more will: to wait for them would end in 408. */
+  @Test
+  void aBodyThatIsSaidToBeTooLongIsRefusedAtOnce() throws IOException {
+    String request =
+        "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n{";
+    URI uri = URI.create(server.address());
+    try (Socket socket = new Socket(uri.getHost(), uri.getPort())) {
+      socket.setSoTimeout(10_000);
+      socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
+      byte[] answer = socket.getInputStream().readNBytes("HTTP/1.1 413".length());
+      assertThat(new String(answer, StandardCharsets.UTF_8)).isEqualTo("HTTP/1.1 413");
     }
   }
 

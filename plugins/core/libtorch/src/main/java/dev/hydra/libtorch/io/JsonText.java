@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** Reads JSON of users, and says what is wrong with it. */
@@ -20,6 +21,20 @@ public final class JsonText {
           .streamReadConstraints(
               StreamReadConstraints.builder().maxStringLength(Integer.MAX_VALUE).build())
           .build();
+
+  /** What the library says of its settings, and what is said instead. */
+  private static final Map<Pattern, String> PLAIN =
+      Map.of(
+          Pattern.compile("Non-standard token '([^']*)'.*"),
+          "$1 is not JSON",
+          Pattern.compile("Document nesting depth .*allowed \\((\\d+).*"),
+          "nested deeper than $1 levels",
+          Pattern.compile(", from `[^`]*`"),
+          "",
+          Pattern.compile(": enable `[^`]*` to allow"),
+          "",
+          Pattern.compile(" \\(not recognized as one since Feature [^)]*\\)"),
+          "");
 
   private JsonText() {}
 
@@ -59,14 +74,18 @@ public final class JsonText {
     }
   }
 
-  /** What is wrong, and where, without the library's name for the text. */
+  /** What is wrong, and where, without the library's names for the text and for its settings. */
   private static String problem(JsonProcessingException e) {
     JsonLocation place = e.getLocation();
     String where =
         place == null
             ? ""
             : " (line " + place.getLineNr() + ", column " + place.getColumnNr() + ")";
-    return e.getOriginalMessage().replaceAll("\\s*\\([^()]*\\[Source:.*", "") + where;
+    String message = e.getOriginalMessage().replaceAll("\\s*\\([^()]*\\[Source:.*", "");
+    for (Map.Entry<Pattern, String> each : PLAIN.entrySet()) {
+      message = each.getKey().matcher(message).replaceAll(each.getValue());
+    }
+    return message + where;
   }
 
   /** Half a character is an escape, or three bytes that the parser takes, from ED A0 to ED BF. */

@@ -125,6 +125,7 @@ class StudyTest {
     assertThat(problem("experiment.seed = 3")).contains("seeds");
     assertThat(problem("optimizer.weight-deca = 0.1")).contains("weight-decay");
     assertThat(problem("experiment.tasks.copy.type = nxt")).contains("next");
+    assertThat(problem("quick.step = 3")).contains("quick.step: ", "steps");
   }
 
   private static String problem(String more) {

@@ -89,8 +89,15 @@ public final class Option<T> {
 
   private static int whole(ConfigValue value, String expected) {
     double number = number(value, expected);
-    if (number != Math.rint(number) || Math.abs(number) > Integer.MAX_VALUE) {
+    if (number != Math.rint(number)) {
       throw wrong(expected, value);
+    }
+    if (Math.abs(number) > Integer.MAX_VALUE) {
+      throw new Unreadable(
+          written(value)
+              + (number > 0
+                  ? " is too large: a whole number of at most 2,147,483,647"
+                  : " is too small: a whole number of at least -2,147,483,647"));
     }
     return (int) number;
   }

@@ -63,10 +63,18 @@ class OptionTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"1.5", "many", "\"64\"", "true", "3000000000", "[1]", "{ a = 1 }"})
+  @ValueSource(strings = {"1.5", "many", "\"64\"", "true", "[1]", "{ a = 1 }"})
   void refusesWhatIsNoWholeNumber(String text) {
     String problem = problem(INTEGER, text);
     assertThat(problem).startsWith("must be a whole number, but is ");
+  }
+
+  @Test
+  void refusesWholeNumbersOfMoreThan32Bits() {
+    assertThat(problem(INTEGER, "100000000000"))
+        .isEqualTo("100000000000 is too large: a whole number of at most 2,147,483,647");
+    assertThat(problem(INTEGER, "-3000000000"))
+        .isEqualTo("-3000000000 is too small: a whole number of at least -2,147,483,647");
   }
 
   @ParameterizedTest

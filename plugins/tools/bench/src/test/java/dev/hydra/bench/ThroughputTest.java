@@ -81,6 +81,12 @@ class ThroughputTest {
   }
 
   @Test
+  void keysOfQuickAreCheckedWithoutIt() {
+    assertThat(assertThrows(ConfigException.class, () -> read("quick.step = 3", false)))
+        .hasMessageContaining("quick.step: unknown key");
+  }
+
+  @Test
   void itIsToldFromAnExperimentWithTasks() {
     assertTrue(Throughput.is(file("")));
     assertFalse(Throughput.is(ConfigFactory.parseString("experiment.tasks {}")));

@@ -60,8 +60,8 @@ public record EqualSizes(
   /**
    * Counts the sizes of all models for all tasks.
    *
-   * @throws ConfigException if a model does not fit a task, or differs too much from the one that
-   *     it is compared with
+   * @throws ConfigException if a model does not fit a task, has a stage without a step, or differs
+   *     too much from the one that it is compared with
    */
   public List<ModelSize> check(Study study, Components components) {
     List<String> names = study.models().stream().map(StudyModel::name).toList();
@@ -76,8 +76,10 @@ public record EqualSizes(
               .map(model -> ModelSize.of(task, model, components, study.budget().steps()))
               .toList();
       ModelSize first = counted.get(names.indexOf(reference));
-      for (ModelSize each : counted) {
+      for (int i = 0; i < counted.size(); i++) {
+        ModelSize each = counted.get(i);
         ModelSize size = bySteps ? each.withFlopsOf(first) : each;
+        study.models().get(i).checkSteps(size.steps());
         compare(PARAMETERS, parameters, size.parameters(), first.parameters(), size, first);
         compare(FLOPS, flops, size.wholeFlops(), first.wholeFlops(), size, first);
         all.add(size);

@@ -40,16 +40,12 @@ final class StagedModel implements AutoCloseable {
    */
   boolean at(int step) {
     boolean changed = false;
-    while (stage < stages.size() && step >= end(stage)) {
+    while (stage < stages.size() && step >= stages.get(stage).end(trial.steps())) {
       stage++;
       enter();
       changed = true;
     }
     return (!growing.isEmpty() && !grow(step)) || changed;
-  }
-
-  private int end(int of) {
-    return (int) Math.round(stages.get(of).until() * trial.steps());
   }
 
   private void enter() {
@@ -72,7 +68,7 @@ final class StagedModel implements AutoCloseable {
 
   /** Says whether what grows still does. */
   private boolean grow(int step) {
-    double share = (step - end(stage - 1)) / (double) steps();
+    double share = (step - stages.get(stage - 1).end(trial.steps())) / (double) steps();
     if (share < 1) {
       model.grow(growing, share);
       return true;

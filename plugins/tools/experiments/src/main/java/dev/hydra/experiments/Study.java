@@ -143,6 +143,7 @@ public record Study(
       List<Path> roots,
       boolean quick) {
     ConfigFiles.allow(file, PARTS);
+    QuickPart.check(file, options());
     Config given = ConfigFiles.part(file, PATH);
     Config config = quick ? QuickPart.over(file, PATH, overrides) : given;
     Settings settings = Settings.read(PATH, config, options());

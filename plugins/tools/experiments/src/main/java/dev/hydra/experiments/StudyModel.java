@@ -9,6 +9,7 @@ import dev.hydra.api.Option;
 import dev.hydra.api.Settings;
 import dev.hydra.composer.spec.ModelSpec;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /**
@@ -58,14 +59,45 @@ public record StudyModel(
     }
     List<TrialStage> stages =
         config.hasPath(STAGES.name())
-            ? TrialStage.readAll(path + "." + STAGES.name(), config.getValue(STAGES.name()))
+            ? TrialStage.readAll(
+                path + "." + STAGES.name(), config, config.getValue(STAGES.name()))
             : List.of();
+    if (stages.isEmpty() && settings.get(TrialStage.GROW_IN) > 0) {
+      throw settings.invalid(
+          TrialStage.GROW_IN, "has nothing to grow into without stages; leave it out");
+    }
     return new StudyModel(
         name,
         config.getConfig(MODEL.name()),
         stages,
         settings.get(TrialStage.GROW_IN),
         settings.get(LONGEST));
+  }
+
+  /**
+   * Checks that each stage and the whole model have a step.
+   *
+   * @throws ConfigException if one has none of so many
+   */
+  void checkSteps(int steps) {
+    double from = 0;
+    for (int i = 0; i <= stages.size(); i++) {
+      boolean whole = i == stages.size();
+      double until = whole ? 1 : stages.get(i).until();
+      if (Math.round(until * steps) == Math.round(from * steps)) {
+        throw new ConfigException(
+            config.origin(),
+            "experiment.models." + name,
+            String.format(
+                Locale.ROOT,
+                "%s has no step: %s of %,d steps; give it a greater part, or the training more"
+                    + " steps",
+                whole ? "the whole model, after its stages," : "stages[" + i + "]",
+                TrialStage.shown(until - from),
+                steps));
+      }
+      from = until;
+    }
   }
 
   /** Returns the model for a task as it is in a stage; behind the last one it is the whole. */

@@ -3,8 +3,10 @@ package dev.hydra.experiments;
 import dev.hydra.composer.model.Components;
 import dev.hydra.libtorch.runtime.Determinism;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -34,6 +36,7 @@ public final class StudyRun {
   private final Map<StudyTask, Examples> examples = new HashMap<>();
   private final Map<Trial, TrialKey> keys = new HashMap<>();
   private final Map<Trial, TrialResult> results = new LinkedHashMap<>();
+  private final Set<Path> damaged = new HashSet<>();
   private Work work = Work.NONE;
 
   /** Prepares a run. */
@@ -163,12 +166,22 @@ public final class StudyRun {
   /** Takes over what is known, also of what other processes have made meanwhile. */
   private void collect(Set<Trial> left) throws IOException {
     for (Trial trial : List.copyOf(left)) {
-      Optional<TrialResult> known = cache.get(key(trial));
+      Optional<TrialResult> known = known(trial);
       if (known.isPresent()) {
         left.remove(trial);
         ended(trial, known.get(), true);
       }
     }
+  }
+
+  private Optional<TrialResult> known(Trial trial) throws IOException {
+    return cache.get(
+        key(trial),
+        file -> {
+          if (damaged.add(file)) {
+            listener.warned(file + " is damaged: its training is made again");
+          }
+        });
   }
 
   private void ended(Trial trial, TrialResult result, boolean cached) {
@@ -186,7 +199,7 @@ public final class StudyRun {
       Optional<TrialClaim> claim = cache.claim(key(trial));
       if (claim.isPresent()) {
         try (TrialClaim held = claim.get()) {
-          if (cache.get(key(trial)).isEmpty()) { // else made by who had the claim before
+          if (known(trial).isEmpty()) { // else made by who had the claim before
             train(trial, left, stop);
           }
         }

@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /** A folder of results, each in a file that is named by the hash of what it follows from. */
 public final class TrialCache {
@@ -26,22 +27,24 @@ public final class TrialCache {
   /**
    * Finds a result.
    *
-   * @throws IOException if its file cannot be read, or is not the file of a result
+   * @param damaged told of a file that is there, but is not that of a result; there is none then
+   * @throws IOException if its file cannot be read
    */
-  Optional<TrialResult> get(TrialKey key) throws IOException {
+  Optional<TrialResult> get(TrialKey key, Consumer<Path> damaged) throws IOException {
     Path file = file(key);
     if (!Files.exists(file)) {
       return Optional.empty();
     }
+    String text = new String(Files.readAllBytes(file), StandardCharsets.UTF_8);
     try {
-      Map<String, Object> all = JSON.std.mapFrom(Files.readString(file, StandardCharsets.UTF_8));
+      Map<String, Object> all = JSON.std.mapFrom(text);
       Map<String, Object> result = new LinkedHashMap<>();
       Map<?, ?> kept = (Map<?, ?>) Objects.requireNonNull(all.get(RESULT), RESULT);
       kept.forEach((name, value) -> result.put((String) name, value));
       return Optional.of(TrialResult.of(result));
-    } catch (IOException | RuntimeException e) {
-      throw new IOException(
-          file + " is not the result of a training (" + e + "); delete it, and it is made anew", e);
+    } catch (IOException | RuntimeException notWrittenByPut) {
+      damaged.accept(file);
+      return Optional.empty();
     }
   }
 

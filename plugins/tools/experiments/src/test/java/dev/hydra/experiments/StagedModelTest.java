@@ -109,6 +109,37 @@ class StagedModelTest {
         .contains("none");
   }
 
+  @Test
+  void stagesThatTrainingRefusesAreRefused() {
+    String first = "experiment.models.wide.stages[0]";
+    assertThat(problem("stages = [{ until = 0.5, model.width = 8 }]"))
+        .contains(first + ".model.width: cannot change between stages");
+    assertThat(problem("stages = [{ until = 0.5, model.vocab-size = 16 }]"))
+        .contains(first + ".model.vocab-size: cannot change between stages");
+    assertThat(problem("stages = [{ until = 0.5, grow-in = 0.1 }]"))
+        .contains(first + ".grow-in: has nothing to grow into");
+    assertThat(problem("stages = [{ until = 0.5 }, { until = 0.7, grow-in = 0.3 }]"))
+        .contains("stages[1].grow-in: is 0.3, but the stage has only 0.2 of all steps");
+    assertThat(problem("grow-in = 0.1"))
+        .contains("experiment.models.wide.grow-in: has nothing to grow into");
+    Studies.read(
+        """
+        experiment.models.wide.stages = [
+          { until = 0.6, model.width = 16 }, { until = 0.7, grow-in = 0.1 } ]
+        """,
+        false); // the same width, and all of the stage
+  }
+
+  @Test
+  void stagesWithoutAStepAreRefused() {
+    assertThat(problem("stages = [{ until = 0.008 }]"))
+        .contains("experiment.models.wide: stages[0] has no step: 0.008 of 60 steps");
+    assertThat(problem("stages = [{ until = 0.5 }, { until = 0.501 }]"))
+        .contains("stages[1] has no step");
+    assertThat(problem("stages = [{ until = 0.996 }]"))
+        .contains("the whole model, after its stages, has no step: 0.004 of 60 steps");
+  }
+
   private static String problem(String more) {
     return assertThrows(
             ConfigException.class,

@@ -2,7 +2,6 @@ package dev.hydra.experiments;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.hydra.libtorch.runtime.Determinism;
 import dev.hydra.libtorch.runtime.Devices;
@@ -22,6 +21,8 @@ import java.util.stream.Stream;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class StudyRunTest {
   @TempDir Path folder;
@@ -234,16 +235,33 @@ class StudyRunTest {
         heard);
   }
 
-  @Test
-  void aDamagedResultIsNamed() throws IOException {
+  @ParameterizedTest
+  @ValueSource(strings = {"{}", "", "{\"of\": {", "\u0000"})
+  void aDamagedResultIsMadeAgain(String content) throws IOException {
     Study study = Studies.read("", true);
     var unused = run(study, () -> false);
     Path damaged;
     try (Stream<Path> files = Files.list(folder)) {
       damaged = files.findFirst().orElseThrow();
     }
-    Files.writeString(damaged, "{}");
-    IOException thrown = assertThrows(IOException.class, () -> run(study, () -> false));
-    assertThat(thrown).hasMessageContaining(damaged.toString()).hasMessageContaining("delete it");
+    String before = Files.readString(damaged).replaceAll("\"seconds\":[^,]*", "");
+    Files.writeString(damaged, content);
+    List<String> warnings = new ArrayList<>();
+    StudyListener listener =
+        new StudyListener() {
+          @Override
+          public void ended(Trial trial, TrialResult result, boolean cached, int number, int of) {}
+
+          @Override
+          public void warned(String message) {
+            warnings.add(message);
+          }
+        };
+    StudyRun again =
+        new StudyRun(study, Studies.COMPONENTS, Devices.cpu(), new TrialCache(folder), listener);
+    assertThat(again.run(() -> false)).isPresent();
+    assertEquals(List.of(damaged + " is damaged: its training is made again"), warnings);
+    assertEquals(1, again.work().trainings());
+    assertEquals(before, Files.readString(damaged).replaceAll("\"seconds\":[^,]*", ""));
   }
 }

@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import dev.hydra.api.ConfigException;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class StudyTest {
   @Test
@@ -44,6 +46,31 @@ class StudyTest {
     assertThat(
             assertThrows(ConfigException.class, () -> Studies.read("", true, "experiment.steps=0")))
         .hasMessageStartingWith("--set experiment.steps=0: experiment.steps: ");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "experiment.models.wide.longest=100000",
+        "experiment.models.narrow.longest=100000",
+        "experiment.models.narrow.model.width=12",
+        "experiment.models.narrow={longest=100000}",
+        "experiment.models.narrow.model.block.paths[0].ffn.hidden=16"
+      })
+  void overridesLeaveTheOrder(String override) {
+    assertEquals(List.of("wide", "narrow"), names(Studies.read("", false, override)));
+    assertEquals(List.of("wide", "narrow"), names(Studies.read("", true, override)));
+  }
+
+  @Test
+  void modelsOfTheCommandLineAloneComeLast() {
+    assertEquals(
+        List.of("wide", "narrow", "added"),
+        names(Studies.read("", false, "experiment.models.added={model={width=8,depth=1}}")));
+  }
+
+  private static List<String> names(Study study) {
+    return study.models().stream().map(StudyModel::name).toList();
   }
 
   @Test
@@ -98,6 +125,7 @@ class StudyTest {
     assertThat(problem("experiment.seed = 3")).contains("seeds");
     assertThat(problem("optimizer.weight-deca = 0.1")).contains("weight-decay");
     assertThat(problem("experiment.tasks.copy.type = nxt")).contains("next");
+    assertThat(problem("quick.step = 3")).contains("quick.step: ", "steps");
   }
 
   private static String problem(String more) {

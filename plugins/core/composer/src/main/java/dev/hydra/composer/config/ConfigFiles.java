@@ -2,6 +2,7 @@ package dev.hydra.composer.config;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigParseOptions;
 import com.typesafe.config.ConfigRenderOptions;
 import com.typesafe.config.ConfigResolveOptions;
@@ -103,7 +104,7 @@ public final class ConfigFiles {
         later.add(override);
       }
     }
-    config = config.resolve(resolving);
+    config = placed(config.resolve(resolving).root(), file.root()).toConfig();
     for (SetValue override : later) {
       ConfigValue value =
           Objects.requireNonNull(
@@ -111,6 +112,31 @@ public final class ConfigFiles {
       config = override.path(config.root()).with(value).toConfig();
     }
     return config;
+  }
+
+  /** Gives objects the lines that the file has them at: merged with an override they have none. */
+  private static ConfigObject placed(ConfigObject config, ConfigObject file) {
+    ConfigObject placed = config.withOrigin(file.origin());
+    for (Map.Entry<String, ConfigValue> each : config.entrySet()) {
+      if (each.getValue() instanceof ConfigObject object) {
+        ConfigValue written = written(file, each.getKey());
+        if (written instanceof ConfigObject own) {
+          placed = placed.withValue(each.getKey(), placed(object, own));
+        } else if (written != null) { // a substitution
+          placed = placed.withValue(each.getKey(), object.withOrigin(written.origin()));
+        }
+      }
+    }
+    return placed;
+  }
+
+  /** What is merged with a substitution shows nothing of itself before that is resolved. */
+  private static @Nullable ConfigValue written(ConfigObject file, String key) {
+    try {
+      return file.get(key);
+    } catch (com.typesafe.config.ConfigException.NotResolved e) {
+      return null;
+    }
   }
 
   /**
@@ -147,7 +173,7 @@ public final class ConfigFiles {
       return ConfigFactory.empty(key);
     }
     ConfigValue value = config.getValue(key);
-    if (value instanceof com.typesafe.config.ConfigObject object) {
+    if (value instanceof ConfigObject object) {
       return object.toConfig();
     }
     throw new ConfigException(value.origin(), key, "must be an object");

@@ -17,11 +17,12 @@ public final class NamedObjects {
   private NamedObjects() {}
 
   /**
-   * Reads them in the order of the file. One that is null is left out.
+   * Reads them in the order of the file; those that only the command line has come last. One that
+   * is null is left out.
    *
    * @param config the object that holds them under the option's name
-   * @param written the same as it stands in the file, without what overrides it: an object of HOCON
-   *     has no order, but lines have
+   * @param written the same as it stands in the file, without what {@code quick} overrides: an
+   *     object of HOCON has no order, but lines have
    * @param settings what was read of {@code config}, for messages
    * @throws ConfigException if there is none, or something else than an object
    */
@@ -50,6 +51,7 @@ public final class NamedObjects {
   }
 
   private static int line(Config lines, Map.Entry<String, ConfigValue> entry) {
-    return lines.root().getOrDefault(entry.getKey(), entry.getValue()).origin().lineNumber();
+    int line = lines.root().getOrDefault(entry.getKey(), entry.getValue()).origin().lineNumber();
+    return line < 0 ? Integer.MAX_VALUE : line;
   }
 }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.typesafe.config.Config;
+import com.typesafe.config.ConfigRenderOptions;
 import dev.hydra.composer.model.Texts;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -317,5 +318,35 @@ class ConfigFilesTest {
   void rendersWhatItCanRead() throws IOException {
     Config config = load("model { width = 8, paths = [ { mixer { type = a } } ] }");
     assertEquals(config, load(ConfigFiles.render(config)));
+  }
+
+  @Test
+  void overriddenObjectsKeepTheirLines() throws IOException {
+    String file =
+        """
+        base { w = 1 }
+        plain { w = 2 }
+        copy = ${base}
+        copied = ${base} { v = 1 }
+        list = [ { w = 3 } ]
+        twice = ${base}
+        twice { v = 2 }
+        """;
+    Config plain = load(file);
+    Config config =
+        load(file, "plain.w=5", "copy.w=5", "copied={w=5}", "list[0].w=5", "twice.v=5", "new.w=5");
+    for (String key : List.of("base", "plain", "copy", "copied", "list", "twice")) {
+      assertEquals(line(plain, key), line(config, key), key);
+    }
+    assertEquals(2, line(config, "plain"));
+    assertEquals(3, line(config, "copy"));
+    assertEquals(4, line(config, "copied"));
+    assertEquals(-1, line(config, "new"));
+    assertEquals(
+        "{\"v\":5,\"w\":1}", config.getValue("twice").render(ConfigRenderOptions.concise()));
+  }
+
+  private static int line(Config config, String key) {
+    return config.getValue(key).origin().lineNumber();
   }
 }

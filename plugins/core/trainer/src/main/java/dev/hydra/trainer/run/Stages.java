@@ -1,7 +1,6 @@
 package dev.hydra.trainer.run;
 
 import com.typesafe.config.Config;
-import com.typesafe.config.ConfigValue;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.composer.config.ConfigFiles;
@@ -168,15 +167,7 @@ public final class Stages {
   }
 
   private void check(StageSettings own) {
-    for (String key : FIXED) {
-      if (own.overrides().hasPath(key) && !asBefore(key, own.overrides().getValue(key))) {
-        throw new ConfigException(
-            own.overrides().getValue(key).origin(),
-            key,
-            "cannot change between stages, as nothing would carry over; set it outside of the"
-                + " stages, or train another model");
-      }
-    }
+    checkCarriesOver(own.overrides(), config, "");
     for (String key : ConfigFiles.part(own.overrides(), "trainer").root().keySet()) {
       if (!CHANGEABLE.contains(key)) {
         throw new ConfigException(
@@ -188,8 +179,26 @@ public final class Stages {
     }
   }
 
-  private boolean asBefore(String key, ConfigValue value) {
-    return config.hasPath(key) && config.getValue(key).equals(value);
+  /**
+   * Checks that something carries over into a stage.
+   *
+   * @param stage what the stage overrides, in an object {@code model} and others beside it
+   * @param whole the same objects outside of stages
+   * @param place what stands before keys in messages
+   * @throws ConfigException if the stage changes the width, or another key without which nothing
+   *     would
+   */
+  public static void checkCarriesOver(Config stage, Config whole, String place) {
+    for (String key : FIXED) {
+      if (stage.hasPath(key)
+          && !(whole.hasPath(key) && whole.getValue(key).equals(stage.getValue(key)))) {
+        throw new ConfigException(
+            stage.getValue(key).origin(),
+            place + key,
+            "cannot change between stages, as nothing would carry over; set it outside of the"
+                + " stages, or train another model");
+      }
+    }
   }
 
   private Stage stage(

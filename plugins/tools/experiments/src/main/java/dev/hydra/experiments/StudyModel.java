@@ -59,8 +59,7 @@ public record StudyModel(
     }
     List<TrialStage> stages =
         config.hasPath(STAGES.name())
-            ? TrialStage.readAll(
-                path + "." + STAGES.name(), config, config.getValue(STAGES.name()))
+            ? TrialStage.readAll(path + "." + STAGES.name(), config, config.getValue(STAGES.name()))
             : List.of();
     if (stages.isEmpty() && settings.get(TrialStage.GROW_IN) > 0) {
       throw settings.invalid(

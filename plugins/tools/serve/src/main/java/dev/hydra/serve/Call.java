@@ -161,7 +161,7 @@ final class Call {
   /** Tells the operator of an error that the client is told, if it is the server's own. */
   void note(ApiException problem) {
     if (problem.status() == SERVER_FAILED) {
-      failed(problem.getMessage());
+      failed(String.valueOf(problem.getMessage()));
     }
   }
 

@@ -2,7 +2,6 @@ package dev.hydra.serve;
 
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /** Checks the form of what conversations say of tools, which templates take as it is. */
 final class Tools {
@@ -42,7 +41,7 @@ final class Tools {
   }
 
   /** Says whether a message that was checked calls tools. */
-  static boolean called(Map<?, @Nullable ?> message) {
+  static boolean called(Map<?, ?> message) {
     return message.get(CALLS) instanceof List<?> calls && !calls.isEmpty();
   }
 }

@@ -3,15 +3,6 @@ package dev.hydra.serve;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import dev.hydra.api.ComponentFactory;
-import dev.hydra.api.Cost;
-import dev.hydra.api.FeedForward;
-import dev.hydra.api.HydraPlugin;
-import dev.hydra.api.Option;
-import dev.hydra.api.Role;
-import dev.hydra.api.Site;
-import dev.hydra.api.Workload;
-import dev.hydra.ffn.dense.SwigluFactory;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.io.IOException;
 import java.net.URI;
@@ -37,7 +28,6 @@ class ErrorWordsTest {
   private static final Pattern OPTION = Pattern.compile("--[a-z]");
   private static final Pattern FOR_THE_OPERATOR = Pattern.compile("operator.*?--[a-z]");
   private static final String OWNERS_KEY = "owner";
-  private static final int MOST = 20;
 
   private static final List<Object> ODD =
       Arrays.asList(
@@ -57,41 +47,13 @@ class ErrorWordsTest {
 
   private static TestServer server;
 
-  /** Of more tokens at once than a few, it makes what is no number. */
-  @HydraPlugin("swiglu")
-  private record Overflowing(SwigluFactory good) implements ComponentFactory<FeedForward> {
-    @Override
-    public Role role() {
-      return good.role();
-    }
-
-    @Override
-    public List<Option<?>> options() {
-      return good.options();
-    }
-
-    @Override
-    public FeedForward create(Site site) {
-      FeedForward usual = good.create(site);
-      return (x, pass) ->
-          x.size(1) > MOST
-              ? Tensors.mul(usual.forward(x, pass), Double.NaN)
-              : usual.forward(x, pass);
-    }
-
-    @Override
-    public Cost cost(Site site, Workload work) {
-      return good.cost(site, work);
-    }
-  }
-
   @BeforeAll
   static void start() throws IOException {
     server =
         new TestServer(
             TestServer.LIMITS,
             ServerSettings.LOCAL.withPort(0).withOwnersKey(OWNERS_KEY),
-            new Overflowing(new SwigluFactory()));
+            new FailingSwiglu(result -> Tensors.mul(result, Double.NaN)));
   }
 
   @AfterAll
@@ -164,7 +126,10 @@ class ErrorWordsTest {
                 "/v1/completions",
                 Map.of("model", "tiny", "prompt", Collections.nCopies(100, "a"), "n", 3)))
         .contains("these are 300 texts", "the operator allows more with --max-sessions");
-    assertThat(said("/v1/completions", Map.of("model", "tiny", "prompt", "a".repeat(MOST + 10))))
+    assertThat(
+            said(
+                "/v1/completions",
+                Map.of("model", "tiny", "prompt", "a".repeat(FailingSwiglu.MOST + 10))))
         .contains("came out as NaN", "the operator would have to serve another checkpoint");
   }
 

@@ -21,12 +21,12 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Takes training steps of a tiny model with a table, with CUDA kernels and without: the loss, the
- * gradient's norm and AdamW have kernels, too.
+ * gradient's norm, what several forwards leave of the table's, and AdamW have kernels, too.
  */
 final class StepTrial {
   /** The programs that are tried. */
   static final List<String> PROGRAMS =
-      List.of("adamw.cu", "gradient_norm.cu", "table_adamw.cu", "cross_entropy.cu");
+      List.of("adamw.cu", "gradient_norm.cu", "table_adamw.cu", "table_sum.cu", "cross_entropy.cu");
 
   /** Of the change of all parameters. Where a gradient is nearly zero, its sign is rounding. */
   private static final double BOUND = 0.05;
@@ -85,8 +85,9 @@ final class StepTrial {
                 0);
         TrainingStep training = new TrainingStep(model, optimizer)) {
       for (int i = 0; i < steps; i++) {
-        Tensor windows = windows(i);
-        training.run(forward -> windows, 1, RATE);
+        int number = i;
+        int forwards = i + 1;
+        training.run(forward -> windows(STEPS * number + forward), forwards, RATE);
       }
       List<Tensor> all = new ArrayList<>();
       model

@@ -25,10 +25,10 @@ import org.jspecify.annotations.Nullable;
  * Every parameter counts its own steps, so one that joins later starts with its own bias
  * correction.
  *
- * <p>Of a parameter with a sparse gradient only the rows that the gradient holds change, and only
- * their moments ("lazy" Adam): a row that no step touches rests, where dense Adam would move it on
- * by its old moments. The moments are tables as large as the parameter; time and further memory go
- * with the rows touched. Such a step cannot be captured.
+ * <p>Of a table only the rows that were read change, and only their moments ("lazy" Adam): a row
+ * that no step touches rests, where dense Adam would move it on by its old moments. The moments are
+ * tables as large as the parameter; time and further memory go with the rows touched, or with all
+ * rows where the gradient is dense. A step over a sparse gradient cannot be captured.
  */
 final class AdamW extends OperatorOptimizer {
   private static final Operator COUNT = Operators.find("aten::_foreach_add_", "Scalar");
@@ -84,8 +84,8 @@ final class AdamW extends OperatorOptimizer {
       Map<String, ParameterState> known) {
     super(parameters, each -> treatments.apply(each).rateFactor(), known, AdamW::initial);
     this.treatments = treatments;
-    tables = parameters.stream().filter(p -> p.gradient().is_sparse()).toList();
-    dense = parameters.stream().filter(p -> !p.gradient().is_sparse()).toList();
+    tables = parameters.stream().filter(OptimizedParameter::isTable).toList();
+    dense = parameters.stream().filter(each -> !each.isTable()).toList();
     steps = Operators.list(parameters.stream().map(each -> moments(each).step()).toList());
     dense.stream()
         .collect(Collectors.groupingBy(treatments, LinkedHashMap::new, Collectors.toList()))
@@ -150,7 +150,7 @@ final class AdamW extends OperatorOptimizer {
                     maxNorm));
   }
 
-  /** Updates only the rows that a sparse gradient holds. */
+  /** Updates only the rows of a table that were read. */
   private void updateRows(OptimizedParameter parameter, @Nullable Tensor skip) {
     Treatment treatment = treatments.apply(parameter);
     Moments whole = moments(parameter);
@@ -161,7 +161,7 @@ final class AdamW extends OperatorOptimizer {
           FusedAdamW.Member touched =
               new FusedAdamW.Member(
                   rows.get(0),
-                  parameter.gradient().values(),
+                  gradient(parameter, null),
                   new Moments(whole.step(), rows.get(1), rows.get(2)));
           try (FusedAdamW update = FusedAdamW.of(List.of(touched), treatment.constants())) {
             update.update(rate(treatment.rateFactor()), skip);

@@ -37,6 +37,11 @@ public final class AdamWFactory implements OptimizerFactory {
   }
 
   @Override
+  public boolean takesDenseTables() {
+    return true;
+  }
+
+  @Override
   public boolean takesWorkingGradients(ParameterGroups groups, Tensor master) {
     long ways =
         groups.members().stream()

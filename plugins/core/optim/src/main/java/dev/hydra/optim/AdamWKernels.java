@@ -21,16 +21,11 @@ final class AdamWKernels {
   private static final int THREADS = 512;
   private static final int RATE_THREADS = 128;
 
-  /** The rows of a table that a block has, and its threads. */
-  private static final int TABLE_ROWS = 8;
-
-  private static final int TABLE_THREADS = 256;
-
   private static final KernelSet KERNELS =
       KernelSet.of(
           program("block_sum.cu", "gradient_norm.cu"), program("adamw_element.cu", "adamw.cu"));
   private static final KernelSet TABLE_KERNELS =
-      KernelSet.of(program("adamw_element.cu", "table_adamw.cu"));
+      KernelSet.of(program("adamw_element.cu", "table_rows.cu", "table_adamw.cu"));
 
   private final Kernel gradientSquares;
   private final Kernel gradientVerdict;
@@ -38,6 +33,7 @@ final class AdamWKernels {
   private final Kernel adamwUpdate;
   private final Kernel tableSquares;
   private final Kernel tableUpdate;
+  private final Kernel tableUpdateSum;
 
   private AdamWKernels(Kernels kernels, Kernels tables) {
     gradientSquares = kernels.get("gradient_squares");
@@ -46,6 +42,7 @@ final class AdamWKernels {
     adamwUpdate = kernels.get("adamw_update");
     tableSquares = tables.get("table_squares");
     tableUpdate = tables.get("table_update");
+    tableUpdateSum = tables.get("table_update_sum");
   }
 
   private static KernelSource program(String... own) {
@@ -105,7 +102,7 @@ final class AdamWKernels {
         rates);
   }
 
-  /** Changes parameters, moments and working copies. */
+  /** Changes parameters that are not tables, their moments and working copies. */
   void update(
       ParameterRecords on,
       Tensor verdict,
@@ -113,7 +110,7 @@ final class AdamWKernels {
       AdamW.Constants constants,
       Tensor rates) {
     adamwUpdate.launch(
-        Grid.of(on.chunkCount(), THREADS),
+        Grid.of(on.denseChunkCount(), THREADS),
         on.records(),
         on.chunks(),
         CHUNK,
@@ -130,7 +127,7 @@ final class AdamWKernels {
   /** Sums the squares of every row of a table's gradient: partials float64 [entries]. */
   void squares(TableRows rows, Tensor partials) {
     tableSquares.launch(
-        grid(rows),
+        rows.grid(),
         rows.sorted(),
         rows.order(),
         rows.values(),
@@ -153,7 +150,7 @@ final class AdamWKernels {
       AdamW.Constants constants,
       Tensor rates) {
     tableUpdate.launch(
-        grid(rows),
+        rows.grid(),
         on.records(),
         which,
         rows.sorted(),
@@ -171,7 +168,36 @@ final class AdamWKernels {
         (float) constants.epsilon());
   }
 
-  private static Grid grid(TableRows rows) {
-    return Grid.of(Grid.count(rows.count(), TABLE_ROWS), TABLE_THREADS);
+  /**
+   * Changes the rows of a table that were read, and their moments, by the gradient of its record.
+   *
+   * @param which the number of the table's record
+   * @param master [rows, width]
+   * @param read bool [rows]
+   */
+  void update(
+      ParameterRecords on,
+      int which,
+      Tensor master,
+      Tensor read,
+      Tensor verdict,
+      Tensor learningRate,
+      AdamW.Constants constants,
+      Tensor rates) {
+    tableUpdateSum.launch(
+        TableRows.grid(master.size(0)),
+        on.records(),
+        which,
+        read,
+        master.size(0),
+        master.size(1),
+        verdict,
+        learningRate,
+        rates,
+        (float) constants.beta1(),
+        (float) (1 - constants.beta1()),
+        (float) constants.beta2(),
+        (float) (1 - constants.beta2()),
+        (float) constants.epsilon());
   }
 }

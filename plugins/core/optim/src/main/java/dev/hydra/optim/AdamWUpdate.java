@@ -13,9 +13,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Updates of {@link AdamW} by CUDA kernels: one pass over gradients for their norm, one over
- * parameters, moments and working copies for all else, and of tables over the rows that their
- * gradients hold. Every sum has a fixed order. Its twin is {@link GradientClip} with {@link
- * AdamW#stepUnless}.
+ * parameters, moments and working copies for all else, and of tables over the rows that were read.
+ * Every sum has a fixed order. Its twin is {@link GradientClip} with {@link AdamW#stepUnless}.
  */
 final class AdamWUpdate implements FusedUpdate {
   private static final int FINITE = 2;
@@ -26,7 +25,7 @@ final class AdamWUpdate implements FusedUpdate {
   private final AdamW.Constants constants;
   private final Tensor learningRate;
   private final double maxNorm;
-  private final List<String> names;
+  private final List<OptimizedParameter> parameters;
   private final int dense;
   private final Tensor partials;
   private final Tensor verdict;
@@ -48,7 +47,7 @@ final class AdamWUpdate implements FusedUpdate {
       double maxNorm) {
     this.kernels = kernels;
     this.records = new ParameterRecords(members, AdamWKernels.CHUNK);
-    this.names = members.stream().map(member -> member.parameter().name()).toList();
+    this.parameters = members.stream().map(ParameterRecords.Member::parameter).toList();
     this.dense = dense;
     this.constants = constants;
     this.learningRate = learningRate;
@@ -70,14 +69,17 @@ final class AdamWUpdate implements FusedUpdate {
   public Tensor norm(Map<String, Tensor> tables) {
     forget();
     kernels.squares(records, partials);
-    for (int which = dense; which < names.size(); which++) {
-      measure(which, tables.get(names.get(which)));
+    for (int which = dense; which < parameters.size(); which++) {
+      OptimizedParameter table = parameters.get(which);
+      if (table.read().isEmpty()) {
+        measure(which, tables.get(table.name()));
+      }
     }
     kernels.verdict(partials, maxNorm, verdict);
     return verdict.view(ScalarType.Float).select(0, 0);
   }
 
-  /** Puts the sum of squares of a table's gradient where the others are. */
+  /** Puts the sum of squares of a table's sparse gradient where the others are. */
   private void measure(int which, @Nullable Tensor gradient) {
     try (PointerScope scope = new PointerScope()) {
       Tensor sum = partials.select(0, records.chunkCount() + which - dense);
@@ -103,8 +105,22 @@ final class AdamWUpdate implements FusedUpdate {
       touched.forEach(
           (which, rows) ->
               kernels.update(records, which, rows, verdict, learningRate, constants, rates));
+      for (int which = dense; which < parameters.size(); which++) {
+        updateSum(which);
+      }
     }
     forget();
+  }
+
+  /** Updates a table whose gradient is dense. */
+  private void updateSum(int which) {
+    OptimizedParameter table = parameters.get(which);
+    table
+        .read()
+        .ifPresent(
+            read ->
+                kernels.update(
+                    records, which, table.master(), read, verdict, learningRate, constants, rates));
   }
 
   private void forget() {

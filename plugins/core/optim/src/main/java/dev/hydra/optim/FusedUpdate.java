@@ -23,7 +23,7 @@ public interface FusedUpdate extends AutoCloseable {
    * Computes the global norm of all gradients.
    *
    * @param tables the gradients of tables, by the names of parameters: sparse, coalesced or not. A
-   *     table that is missing has no gradient
+   *     table that is missing has no gradient, unless it came with a dense one
    * @return the norm before clipping, without dimensions, which the next call replaces; not finite
    *     if a gradient is not
    */

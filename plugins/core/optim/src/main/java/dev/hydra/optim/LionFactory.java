@@ -32,6 +32,11 @@ public final class LionFactory implements OptimizerFactory {
   }
 
   @Override
+  public boolean takesDenseTables() {
+    return true;
+  }
+
+  @Override
   public Optimizer create(OptimizerContext from) {
     return new Lion(
         from.parameters(),

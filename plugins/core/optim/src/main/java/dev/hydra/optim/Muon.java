@@ -74,7 +74,7 @@ final class Muon extends OperatorOptimizer {
     Tensor master = parameter.master();
     long dim = master.dim();
     return (dim == 2 || dim == 3)
-        && !parameter.gradient().is_sparse()
+        && !parameter.isTable()
         && master.size(dim - 1) > 1
         && master.size(dim - 2) > 1;
   }

@@ -54,6 +54,11 @@ public final class MuonFactory implements OptimizerFactory {
   }
 
   @Override
+  public boolean takesDenseTables() {
+    return true;
+  }
+
+  @Override
   public Optimizer create(OptimizerContext from) {
     ParameterGroups groups = from.groups();
     Map<Boolean, List<OptimizedParameter>> kinds =

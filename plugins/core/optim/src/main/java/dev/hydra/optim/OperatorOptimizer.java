@@ -11,14 +11,15 @@ import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What optimizers that are made of LibTorch's operators share. Learning rates, and whether a step
  * is made at all, are numbers on the parameters' device, so that a step can be captured in a CUDA
- * graph (but for tables). A step that is left out is made with a learning rate of zero and a
- * gradient of zero, and what is kept of averages then is all.
+ * graph (but for sparse gradients). A step that is left out is made with a learning rate of zero
+ * and a gradient of zero, and what is kept of averages then is all.
  */
 abstract class OperatorOptimizer implements Optimizer {
   private final List<OptimizedParameter> parameters;
@@ -89,7 +90,7 @@ abstract class OperatorOptimizer implements Optimizer {
     return Tensors.cast(number, Tensors.type(parameters.get(0).master()));
   }
 
-  /** Returns a gradient, or that of a table's rows; zero in a step that is left out. */
+  /** Returns a gradient, a sparse one of its rows only; zero in a step that is left out. */
   static Tensor gradient(OptimizedParameter parameter, @Nullable Tensor keep) {
     Tensor gradient = parameter.gradient();
     Tensor values = gradient.is_sparse() ? gradient.values() : gradient;
@@ -98,11 +99,21 @@ abstract class OperatorOptimizer implements Optimizer {
 
   /**
    * Works on a parameter and on tensors of its shape, in place: on all of them or, of a table, on
-   * the rows that its gradient holds, taken out and put back.
+   * the rows that were read. Those that a sparse gradient holds are taken out and put back; beside
+   * a dense one, all rows are worked on, and those that were not read keep what they had.
    */
   static void onTouched(List<Tensor> whole, OptimizedParameter parameter, Work work) {
-    if (!parameter.gradient().is_sparse()) {
+    if (!parameter.isTable()) {
       work.on(whole);
+      return;
+    }
+    if (parameter.read().isPresent()) {
+      Tensor read = parameter.read().get().unsqueeze(1);
+      List<Tensor> changed = whole.stream().map(Tensor::clone).toList();
+      work.on(changed);
+      for (int i = 0; i < whole.size(); i++) {
+        whole.get(i).copy_(torch.where(read, changed.get(i), whole.get(i)));
+      }
       return;
     }
     Tensor rows = parameter.gradient().indices().select(0, 0);

@@ -11,8 +11,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Changes parameters by their gradients, step by step. Its state is kept by parameter, so that it
- * can follow the parameters where a model changes while it is trained. Of a parameter with a sparse
- * gradient (COO, coalesced) only the rows that the gradient holds change.
+ * can follow the parameters where a model changes while it is trained. Of a {@linkplain
+ * OptimizedParameter#isTable table} only the rows that were read change: those that a sparse
+ * gradient (COO, coalesced) holds, or that stand beside a dense one.
  *
  * <p>Gradients that are not finite go through to the parameters; whoever calls decides whether to
  * make the step. The optimizer owns its state and is to be closed.

@@ -31,4 +31,14 @@ public interface OptimizerFactory extends Factory<OptimizerContext, Optimizer> {
   default boolean takesWorkingGradients(ParameterGroups groups, Tensor master) {
     return false;
   }
+
+  /**
+   * Says whether its optimizers take dense gradients of tables, with {@link
+   * OptimizedParameter#read} beside them. On CUDA they are given these, and the step can be
+   * captured in a graph; all others are given sparse ones there, for whose number of rows the host
+   * waits. On a CPU gradients of tables are sparse.
+   */
+  default boolean takesDenseTables() {
+    return false;
+  }
 }

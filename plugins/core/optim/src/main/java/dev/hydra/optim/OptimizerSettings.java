@@ -156,6 +156,11 @@ public final class OptimizerSettings {
     return optimizer.create(factory -> factory.takesWorkingGradients(groups, master));
   }
 
+  /** Says what {@link OptimizerFactory#takesDenseTables} of the optimizer says. */
+  public boolean takesDenseTables() {
+    return optimizer.factory().takesDenseTables();
+  }
+
   /** Returns the largest global norm of gradients that is left alone; infinite for any. */
   public double maxNorm() {
     double norm = optimizer.settings().get(CLIP);

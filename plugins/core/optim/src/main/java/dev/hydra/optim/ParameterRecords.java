@@ -1,5 +1,6 @@
 package dev.hydra.optim;
 
+import dev.hydra.libtorch.kernels.Kernel.Grid;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
@@ -35,37 +36,41 @@ final class ParameterRecords implements AutoCloseable {
     }
   }
 
-  private static boolean isTable(OptimizedParameter parameter) {
-    return parameter.gradient().is_sparse();
-  }
-
   private final List<Member> members;
   private final long[] words;
   private final Tensor records;
   private final Tensor chunks;
   private final int chunkCount;
+  private final int denseChunkCount;
   private boolean given = true;
 
   /**
-   * Lists members, on their device; they keep their tensors where they are. Tables have records
-   * without a gradient, and no chunks.
+   * Lists members, on their device; they keep their tensors where they are. Tables with sparse
+   * gradients have records without a gradient, and no chunks.
+   *
+   * @param members tables last
    */
   ParameterRecords(List<Member> members, int chunk) {
     this.members = List.copyOf(members);
     words = new long[WORDS * members.size()];
     List<Integer> pairs = new ArrayList<>();
+    int ofTables = 0;
     for (int i = 0; i < members.size(); i++) {
       OptimizedParameter parameter = members.get(i).parameter();
-      put(members.get(i), parameter.gradient(), WORDS * i);
-      given &= isTable(parameter) || parameter.gradient().is_contiguous();
-      long size = isTable(parameter) ? 0 : parameter.master().numel();
-      for (int part = 0; part < (size + chunk - 1) / chunk; part++) {
+      Tensor gradient = parameter.gradient();
+      put(members.get(i), gradient, WORDS * i);
+      given &= gradient.is_sparse() || gradient.is_contiguous();
+      long size = gradient.is_sparse() ? 0 : gradient.numel();
+      long parts = Grid.count(size, chunk);
+      ofTables += parameter.isTable() ? (int) parts : 0;
+      for (int part = 0; part < parts; part++) {
         pairs.add(i);
         pairs.add(part);
       }
     }
     int[] flat = pairs.stream().mapToInt(Integer::intValue).toArray();
     chunkCount = flat.length / 2;
+    denseChunkCount = chunkCount - ofTables;
     try (PointerScope scope = new PointerScope()) {
       Tensor like = members.get(0).parameter().master();
       records = Scopes.own(host().to(like.device(), ScalarType.Long));
@@ -83,7 +88,7 @@ final class ParameterRecords implements AutoCloseable {
   void gradients(Map<String, Tensor> dense) {
     for (int i = 0; i < members.size(); i++) {
       OptimizedParameter parameter = members.get(i).parameter();
-      if (!isTable(parameter)) {
+      if (!parameter.isTable()) {
         Tensor gradient = dense.get(parameter.name());
         if (gradient == null || !gradient.is_contiguous()) {
           throw new IllegalArgumentException(
@@ -114,16 +119,21 @@ final class ParameterRecords implements AutoCloseable {
     return members.size();
   }
 
-  /** The number of chunks. */
+  /** The number of chunks, those of dense gradients of tables last. */
   int chunkCount() {
     return chunkCount;
+  }
+
+  /** The number of chunks of parameters that are not tables. */
+  int denseChunkCount() {
+    return denseChunkCount;
   }
 
   private void put(Member member, Tensor from, int at) {
     OptimizedParameter parameter = member.parameter();
     boolean halfGradient = Tensors.type(from) == ScalarType.BFloat16;
     long master = address(parameter.master());
-    long gradient = isTable(parameter) ? 0 : address(from);
+    long gradient = from.is_sparse() ? 0 : address(from);
     long average = address(member.moments().average());
     long square = address(member.moments().square());
     long working = parameter.copy().map(ParameterRecords::address).orElse(0L);

@@ -1,5 +1,6 @@
 package dev.hydra.optim;
 
+import dev.hydra.libtorch.kernels.Kernel.Grid;
 import dev.hydra.libtorch.runtime.Operators;
 import dev.hydra.libtorch.runtime.Operators.Operator;
 import dev.hydra.libtorch.runtime.Scopes;
@@ -9,8 +10,8 @@ import org.bytedeco.pytorch.T_TensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * The entries of a table's sparse gradient, sorted by row as the kernels of {@link AdamWKernels}
- * need them. The host does not learn which rows there are.
+ * The entries of a table's sparse gradient, sorted by row as kernels need them (table_rows.cu). The
+ * host does not learn which rows there are.
  *
  * @param sorted int64 [entries]: the rows, ascending
  * @param order int64 [entries]: which entry each was; entries of one row stay in order
@@ -20,17 +21,39 @@ record TableRows(Tensor sorted, Tensor order, Tensor values) implements AutoClos
   private static final Operator INDICES = Operators.find("aten::_indices", "");
   private static final Operator VALUES = Operators.find("aten::_values", "");
 
+  /** The rows of a table that a block has, a warp for each, and its threads. */
+  private static final int ROWS_OF_BLOCK = 8;
+
+  private static final int THREADS = 256;
+
   /** Sorts the entries of a gradient, which need not be coalesced. */
   static TableRows of(Tensor gradient) {
     try (PointerScope scope = new PointerScope();
         BoolOptional stable = new BoolOptional(true)) {
-      Tensor rows = INDICES.call(gradient)[0].select(0, 0).contiguous();
-      T_TensorTensor_T sorted = rows.sort(stable, 0, false);
+      T_TensorTensor_T sorted = indices(gradient).sort(stable, 0, false);
       return new TableRows(
-          Scopes.own(sorted.get0()),
-          Scopes.own(sorted.get1()),
-          Scopes.own(VALUES.call(gradient)[0].contiguous()));
+          Scopes.own(sorted.get0()), Scopes.own(sorted.get1()), Scopes.own(values(gradient)));
     }
+  }
+
+  /** Returns the rows of a gradient's entries: int64 [entries]. */
+  static Tensor indices(Tensor gradient) {
+    return INDICES.call(gradient)[0].select(0, 0).contiguous();
+  }
+
+  /** Returns what a gradient's entries hold: [entries, width]. */
+  static Tensor values(Tensor gradient) {
+    return VALUES.call(gradient)[0].contiguous();
+  }
+
+  /** Returns the grid of kernels in which a warp has a row, or an entry of a list of rows. */
+  static Grid grid(long rows) {
+    return Grid.of(Grid.count(rows, ROWS_OF_BLOCK), THREADS);
+  }
+
+  /** The grid of kernels in which a warp has an entry. */
+  Grid grid() {
+    return grid(count());
   }
 
   /** How many entries there are. */

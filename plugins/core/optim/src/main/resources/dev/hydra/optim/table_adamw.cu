@@ -1,70 +1,12 @@
-// AdamW on the rows of a table that a sparse gradient holds ("lazy" Adam): a row that it does not
-// hold stays as it is, its moments too. The gradient is a list of rows, in any order and with
-// repetitions; the host gives their numbers sorted and, for each, its place in the list (a stable
-// sort), so that rows are added up in the order of the list and neither their number nor which
-// ones they are need be known to the host.
+// AdamW on the rows of a table that were read ("lazy" Adam): a row that no backward has read stays as
+// it is, its moments too. Either the gradient is the list of rows that one backward has left, see
+// table_rows.cu, or what table_sum.cu has added up.
 //
-// Grid of both: (count / 8, rounded up), 256 threads; count is the length of the list. A warp has a
-// row; a lane has PIECES pieces of it at once, of four columns where all begin at multiples of 16 bytes.
+// Grids: (rows / 8, rounded up), 256 threads, where rows is `count`, the length of the list, or all
+// rows of the table.
 // table_squares: partials: one double an entry of the list, 0 for all but the first of a row.
 // table_update: the parameter's record is that of the whole table; its gradient is not used.
-
-constexpr int PIECES = 4;
-constexpr unsigned ALL = 0xffffffffu;
-typedef long long Long;
-
-template <int WIDE>
-struct Piece {
-  float at[WIDE];
-};
-
-// Whether rows can be read four columns at once.
-__device__ __forceinline__ bool aligned(const float* values, Long width) {
-  return width % 4 == 0 && (unsigned long long)values % 16 == 0;
-}
-
-// Reads what a lane has at once, from `column` on; zeros behind the last one.
-template <int WIDE>
-__device__ __forceinline__ void read(const float* row, Long column, Long width, Piece<WIDE> (&to)[PIECES]) {
-#pragma unroll
-  for (int k = 0; k < PIECES; k++) {
-    Long at = column + k * 32 * WIDE;
-#pragma unroll
-    for (int v = 0; v < WIDE; v++) to[k].at[v] = 0.f;
-    if (at < width) load_floats<WIDE>(row + at, to[k].at);
-  }
-}
-
-// The sum of the entries of the row that begins at place i of the sorted list.
-template <int WIDE>
-__device__ __forceinline__ void row_sum(
-    const Long* rows, const Long* order, const float* values, int count, int i, Long width,
-    Long column, Piece<WIDE> (&sum)[PIECES]) {
-  int lane = threadIdx.x % 32;
-  Long row = rows[i];
-#pragma unroll
-  for (int k = 0; k < PIECES; k++) {
-#pragma unroll
-    for (int v = 0; v < WIDE; v++) sum[k].at[v] = 0.f;
-  }
-  int entries = 32;
-  for (; entries == 32; i += 32) {
-    bool some = i + lane < count;
-    Long entry = some ? order[i + lane] : 0;
-    entries = __popc(__ballot_sync(ALL, some && rows[i + lane] == row));
-    for (int e = 0; e < entries; e++) {
-      Piece<WIDE> found[PIECES];
-      read(values + __shfl_sync(ALL, entry, e) * width, column, width, found);
-#pragma unroll
-      for (int k = 0; k < PIECES; k++) {
-#pragma unroll
-        for (int v = 0; v < WIDE; v++) sum[k].at[v] += found[k].at[v];
-      }
-    }
-  }
-}
-
-__device__ __forceinline__ bool begins(const Long* rows, int i) { return i == 0 || rows[i - 1] != rows[i]; }
+// table_update_sum: the record has the gradient, of all rows; was_read: 1 for each row that was read.
 
 template <int WIDE>
 __device__ __forceinline__ double squares_of(
@@ -99,25 +41,23 @@ extern "C" __global__ void __launch_bounds__(256) table_squares(
   if (threadIdx.x % 32 == 0) partials[i] = total;
 }
 
-template <int WIDE>
+template <int WIDE, class Gradient>
 __device__ __forceinline__ void update_row(
-    const Parameter& p, const Constants& c, const Long* rows, const Long* order, const float* values,
-    int count, int i, Long width) {
-  Long first = rows[i] * width;
+    const Parameter& p, const Constants& c, Long row, Long width, const Gradient& gradient) {
+  Long first = row * width;
   for (Long from = 0; from < width; from += 32 * WIDE * PIECES) {
     Long column = from + threadIdx.x % 32 * WIDE;
-    Piece<WIDE> sum[PIECES], m[PIECES], a[PIECES], s[PIECES];
+    Piece<WIDE> g[PIECES], m[PIECES], a[PIECES], s[PIECES];
     read(p.master + first, column, width, m);
     read(p.average + first, column, width, a);
     read(p.square + first, column, width, s);
-    row_sum(rows, order, values, count, i, width, column, sum);
+    gradient(column, g);
 #pragma unroll
     for (int k = 0; k < PIECES; k++) {
       Long at = column + k * 32 * WIDE;
       if (at >= width) break;
 #pragma unroll
-      for (int v = 0; v < WIDE; v++)
-        update(m[k].at[v], sum[k].at[v], a[k].at[v], s[k].at[v], c);
+      for (int v = 0; v < WIDE; v++) update(m[k].at[v], g[k].at[v], a[k].at[v], s[k].at[v], c);
       store(p.master + first + at, m[k].at);
       store(p.average + first + at, a[k].at);
       store(p.square + first + at, s[k].at);
@@ -137,8 +77,27 @@ extern "C" __global__ void __launch_bounds__(256) table_update(
   Parameter p = parameters[which];
   Constants c = constants_of(
       p, *verdict, *learning_rate, rates[which], keep1, add1, keep2, add2, epsilon);
+  auto sum = [&](Long column, auto& to) { row_sum(rows, order, values, count, i, width, column, to); };
   if ((p.flags & ALIGNED) && aligned(values, width))
-    update_row<4>(p, c, rows, order, values, count, i, width);
+    update_row<4>(p, c, rows[i], width, sum);
   else
-    update_row<1>(p, c, rows, order, values, count, i, width);
+    update_row<1>(p, c, rows[i], width, sum);
+}
+
+extern "C" __global__ void __launch_bounds__(256) table_update_sum(
+    const Parameter* __restrict__ parameters, int which, const unsigned char* __restrict__ was_read,
+    Long rows, Long width, const Verdict* __restrict__ verdict,
+    const float* __restrict__ learning_rate, const float2* __restrict__ rates, float keep1,
+    float add1, float keep2, float add2, float epsilon) {
+  Long row = (Long)blockIdx.x * 8 + threadIdx.x / 32;
+  if (!verdict->finite || row >= rows || !was_read[row]) return;
+  Parameter p = parameters[which];
+  Constants c = constants_of(
+      p, *verdict, *learning_rate, rates[which], keep1, add1, keep2, add2, epsilon);
+  const float* gradient = static_cast<const float*>(p.gradient) + row * width;
+  auto found = [&](Long column, auto& to) { read(gradient, column, width, to); };
+  if ((p.flags & ALIGNED) && width % 4 == 0)
+    update_row<4>(p, c, row, width, found);
+  else
+    update_row<1>(p, c, row, width, found);
 }

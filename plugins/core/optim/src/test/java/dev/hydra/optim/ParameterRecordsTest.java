@@ -91,6 +91,31 @@ class ParameterRecordsTest {
     }
   }
 
+  /** Its norm is that of others; what changes it is a kernel of its own. */
+  @Test
+  void aTableWithADenseGradientHasChunksAfterAllOthers() {
+    Tensor table = torch.zeros(4, 5);
+    Tensor gradient = torch.zeros_like(table);
+    OptimizedParameter parameter =
+        new OptimizedParameter(
+            "t",
+            table,
+            gradient,
+            Optional.empty(),
+            false,
+            Optional.of(Tensors.zeros(table, ScalarType.Bool, 4)));
+    ParameterRecords.Member member =
+        new ParameterRecords.Member(parameter, Moments.zeros(table, ScalarType.Float), 0);
+    try (ParameterRecords records =
+        new ParameterRecords(List.of(member(torch.zeros(9), false, 0), member), 8)) {
+      assertEquals(gradient.data_ptr().address(), Tensors.integers(records.records())[8 + 1]);
+      assertEquals(2 + 3, records.chunkCount());
+      assertEquals(2, records.denseChunkCount());
+      assertArrayEquals(
+          new long[] {0, 0, 0, 1, 1, 0, 1, 1, 1, 2}, Tensors.integers(records.chunks()));
+    }
+  }
+
   @Test
   void gradientsMayBeElsewhereInEveryStep() {
     Tensor master = torch.zeros(12);

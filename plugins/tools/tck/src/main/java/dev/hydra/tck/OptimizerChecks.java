@@ -11,9 +11,11 @@ import dev.hydra.optim.Optimizer;
 import dev.hydra.optim.OptimizerContext;
 import dev.hydra.optim.OptimizerFactory;
 import dev.hydra.optim.ParameterState;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -34,6 +36,7 @@ record OptimizerChecks(OptimizerFactory factory, Settings settings) {
         check("state moves", this::stateMoves),
         check("state is taken over", this::takenOver),
         check("rows of a sparse gradient", this::sparseRows),
+        check("rows read of a dense gradient", this::denseRows),
         check("live handles flat", this::handles));
   }
 
@@ -196,6 +199,34 @@ record OptimizerChecks(OptimizerFactory factory, Settings settings) {
           "row "
               + row
               + (held ? ", which the gradient holds, stays" : " changes, but is not held"));
+    }
+  }
+
+  /** Of a table whose gradient is dense, only the rows that were read change, step by step. */
+  private void denseRows() {
+    if (!factory.takesDenseTables()) {
+      return;
+    }
+    Tensor table = torch.ones(8, 3);
+    Tensor gradient = torch.zeros(8, 3);
+    Tensor read = Tensors.zeros(table, ScalarType.Bool, 8);
+    OptimizedParameter parameter =
+        new OptimizedParameter(
+            "table", table, gradient, Optional.empty(), false, Optional.of(read));
+    OptimizerContext context = new OptimizerContext(settings, List.of(parameter), Map.of());
+    try (Optimizer optimizer = factory.create(context)) {
+      for (long[] rows : new long[][] {{2, 5}, {5, 6}}) {
+        Tensor held = Tensor.create(rows);
+        gradient.zero_().index_fill_(0, held, new Scalar(1.0));
+        read.zero_().index_fill_(0, held, new Scalar(1.0));
+        Tensor before = table.clone();
+        optimizer.step(RATE);
+        ContractViolation.unless(
+            table.ne(before).any(1).equal(read),
+            "other rows than "
+                + Arrays.toString(rows)
+                + ", which were read, change, or one of these stays");
+      }
     }
   }
 

@@ -30,10 +30,11 @@ class PlantedOptimizersTest {
   private static final String MOVES = "state moves";
   private static final String TAKEN_OVER = "state is taken over";
   private static final String ROWS = "rows of a sparse gradient";
+  private static final String DENSE_ROWS = "rows read of a dense gradient";
   private static final String HANDLES = "live handles flat";
 
   private static void assertFails(Function<OptimizerContext, Optimizer> maker, String... checks) {
-    assertEquals(Set.of(checks), PlantedKindsTest.failing(new Planted(maker), ""));
+    assertEquals(Set.of(checks), PlantedKindsTest.failing(new Planted(maker, false), ""));
   }
 
   @Test
@@ -116,6 +117,13 @@ class PlantedOptimizersTest {
         ROWS);
   }
 
+  /** Momentum goes on with rows that were read before. */
+  @Test
+  void oneThatTakesDenseTablesForOtherParameters() {
+    assertEquals(
+        Set.of(DENSE_ROWS), PlantedKindsTest.failing(new Planted(Momentum::new, true), ""));
+  }
+
   @Test
   void oneThatLeavesTensorsBehind() {
     assertFails(
@@ -134,7 +142,8 @@ class PlantedOptimizersTest {
 
   /** Makes what it is told to. */
   @HydraPlugin("planted")
-  record Planted(Function<OptimizerContext, Optimizer> maker) implements OptimizerFactory {
+  record Planted(Function<OptimizerContext, Optimizer> maker, boolean takesDenseTables)
+      implements OptimizerFactory {
     @Override
     public List<Option<?>> options() {
       return List.of();

@@ -112,8 +112,9 @@ public record TrainingMemory(double state, double peak) {
         bytes += elements * (MASTER_BYTES + (copied ? computeBytes() : 0));
         if (parameter.trained()) {
           bytes += elements * MASTER_BYTES * MOMENTS;
-          if (step.accumulated && !parameter.spec().sparse()) {
+          if (step.accumulated) {
             bytes += elements * (MASTER_BYTES + (copied ? computeBytes() : 0));
+            bytes += parameter.spec().sparse() ? parameter.spec().sizes()[0] : 0; // read or not
           }
         }
       }

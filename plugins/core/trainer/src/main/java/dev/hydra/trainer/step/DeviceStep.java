@@ -21,9 +21,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A step on CUDA, over buffers that stay the same. The device decides whether to update; the host
- * waits once, for the metrics (and where tables' gradients are added up, for the number of their
- * rows). After some steps of one shape the step is captured as CUDA graphs, which launch the same
- * operators on the same tensors without the host: results are the same, bit for bit.
+ * waits once, for the metrics (and for the number of rows, where an optimizer takes sparse
+ * gradients of tables only). After some steps of one shape the step is captured as CUDA graphs,
+ * which launch the same operators on the same tensors without the host: results are the same, bit
+ * for bit.
  */
 final class DeviceStep implements StepPlan {
   /** Steps before a capture: libraries set themselves up at first use, which cannot be captured. */
@@ -155,9 +156,9 @@ final class DeviceStep implements StepPlan {
     parts.fused().orElseThrow().gradients(HandedOver.dense(left));
   }
 
-  /** The gradients of tables, for the update. */
+  /** The sparse gradients of tables, for the update. */
   private Map<String, Tensor> tables(StepParts parts) {
-    return direct(parts) ? HandedOver.tables(left) : parts.gradients().ofTables();
+    return direct(parts) ? HandedOver.tables(left) : parts.gradients().sparse();
   }
 
   private void forget() {
@@ -170,7 +171,7 @@ final class DeviceStep implements StepPlan {
   /**
    * Clips, decides on the device whether all is finite, and updates if it is.
    *
-   * @param tables the gradients of tables, by the names of parameters
+   * @param tables the sparse gradients of tables, by the names of parameters
    */
   static void update(StepParts parts, Tensor metrics, Map<String, Tensor> tables) {
     try (PointerScope scope = new PointerScope();
@@ -195,6 +196,11 @@ final class DeviceStep implements StepPlan {
   /** Says whether steps are replayed now. */
   boolean captured() {
     return graphs != null;
+  }
+
+  /** Says whether the update is replayed, too. */
+  boolean updateCaptured() {
+    return graphs != null && graphs.updateCaptured();
   }
 
   private void drop() {

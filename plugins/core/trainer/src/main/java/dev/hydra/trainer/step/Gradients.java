@@ -8,6 +8,7 @@ import dev.hydra.libtorch.runtime.Operators.Operator;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.optim.OptimizedParameter;
+import dev.hydra.optim.TableGradient;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -30,9 +31,9 @@ import org.bytedeco.pytorch.global.torch;
  * the optimizer takes bfloat16, there are no buffers: backward hands its gradients over, each is
  * there from when it is known to the update.
  *
- * <p>The main gradient of a {@linkplain dev.hydra.api.ParameterSpec#table table} is sparse: it
- * holds the rows that backwards have touched, each once. What a backward leaves of it is taken and
- * added after each.
+ * <p>What a backward leaves of the gradient of a {@linkplain dev.hydra.api.ParameterSpec#table
+ * table} is sparse. It is taken and added after each, to a dense main gradient beside which stands
+ * which rows were read; or, by the host, to a sparse one of these rows, each once.
  */
 final class Gradients implements AutoCloseable {
   private static final Operator ZERO = Operators.find("aten::_foreach_zero_", "");
@@ -43,6 +44,7 @@ final class Gradients implements AutoCloseable {
   private final Map<String, GradientBuffers> buffers = new LinkedHashMap<>();
   private final List<Tensor> sparse = new ArrayList<>();
   private final List<Parameter> tables = new ArrayList<>();
+  private final List<DenseTable> denseTables = new ArrayList<>();
   private final List<Parameter> handedOver = new ArrayList<>();
   private final List<IValue> denseBuffers;
   private final boolean copies;
@@ -52,18 +54,30 @@ final class Gradients implements AutoCloseable {
   private final IValue workingCopies;
   private final IValue masters;
 
-  /** Creates buffers for the trainable parameters of a store, with main gradients. */
-  Gradients(ParameterStore store) {
-    this(store, Map.of(), true);
+  /** A table whose main gradient is dense. */
+  private record DenseTable(Parameter parameter, TableGradient gradient) {
+    /** Adds what a backward has left of it, and takes that away. */
+    void collect() {
+      Tensor left = parameter.working().grad();
+      if (left.defined()) {
+        check(parameter, left);
+        gradient.add(left);
+        detach(parameter);
+      }
+    }
+  }
+
+  /** Creates buffers for the trainable parameters of a store. */
+  Gradients(ParameterStore store, GradientForm form) {
+    this(store, Map.of(), form);
   }
 
   /**
    * Takes buffers that are there already, by the names of parameters; owns them.
    *
-   * @param main whether gradients are added up in the master type; if not, the one backward of a
-   *     step hands them over
+   * @param form that of all gradients, into which known ones are brought
    */
-  Gradients(ParameterStore store, Map<String, GradientBuffers> known, boolean main) {
+  Gradients(ParameterStore store, Map<String, GradientBuffers> known, GradientForm form) {
     List<Tensor> dense = new ArrayList<>();
     List<Tensor> working = new ArrayList<>();
     List<Tensor> mainOf = new ArrayList<>();
@@ -74,9 +88,13 @@ final class Gradients implements AutoCloseable {
         continue;
       }
       GradientBuffers own = known.get(parameter.name());
-      own = own == null ? GradientBuffers.of(parameter, main) : own.fit(parameter, main);
+      own = own == null ? GradientBuffers.of(parameter, form) : own.fit(parameter, form);
       buffers.put(parameter.name(), own);
-      if (parameter.spec().sparse()) {
+      if (own.table().isPresent()) {
+        TableGradient gradient = own.table().get();
+        dense.addAll(List.of(gradient.sum(), gradient.read()));
+        denseTables.add(new DenseTable(parameter, gradient));
+      } else if (parameter.spec().sparse()) {
         sparse.add(own.mainGradient());
         tables.add(parameter);
       } else if (own.handedOver()) {
@@ -118,7 +136,8 @@ final class Gradients implements AutoCloseable {
         parameter.master(),
         buffers.mainGradient(),
         parameter.copied() ? Optional.of(parameter.working()) : Optional.empty(),
-        parameter.spec().decay());
+        parameter.spec().decay(),
+        buffers.read());
   }
 
   /** Returns the parameters that the optimizer works on. */
@@ -126,15 +145,19 @@ final class Gradients implements AutoCloseable {
     return List.copyOf(optimized);
   }
 
-  /** Zeroes all gradients but those of tables, before the first backward of a step. */
+  /** Zeroes all gradients but sparse ones, before the first backward of a step. */
   void clear() {
     denseBuffers.forEach(buffers -> call(ZERO, buffers));
-    Scopes.run(() -> handedOver.forEach(Gradients::detach)); // of a step that has failed
+    Scopes.run(
+        () -> {
+          handedOver.forEach(Gradients::detach); // of a step that has failed
+          denseTables.forEach(each -> detach(each.parameter()));
+        });
   }
 
   /**
-   * Empties the gradients of tables, before the first backward of a step. That is the host's work:
-   * how many rows a sparse tensor has is not on the device.
+   * Empties sparse gradients of tables, before the first backward of a step. That is the host's
+   * work: how many rows a sparse tensor has is not on the device.
    */
   void clearTables() {
     Scopes.run(
@@ -144,12 +167,13 @@ final class Gradients implements AutoCloseable {
         });
   }
 
-  /** Adds what a backward has left, but for tables, to the main gradients: after each backward. */
+  /** Adds what a backward has left to the main gradients but sparse ones: after each backward. */
   void collect() {
     if (separate) {
       call(ADD, mainGradients, workingBuffers, 1L);
       call(ZERO, workingBuffers);
     }
+    Scopes.run(() -> denseTables.forEach(DenseTable::collect));
   }
 
   /** The gradient of a parameter that one backward has left; of a table, rows as they were made. */
@@ -175,8 +199,8 @@ final class Gradients implements AutoCloseable {
   }
 
   /**
-   * Takes what a backward has left that is not in buffers; owned by the caller. A table that was
-   * not read has none; any other parameter that was not used has zeros.
+   * Takes what a backward has left that {@link #collect} does not add; owned by the caller. A table
+   * that was not read has none; any other parameter that was not used has zeros.
    *
    * @throws IllegalStateException if a table was given a dense gradient
    */
@@ -222,7 +246,7 @@ final class Gradients implements AutoCloseable {
     parameter.working().mutable_grad().reset();
   }
 
-  /** Adds rows to tables' main gradients, each row once. On a GPU this waits for their number. */
+  /** Adds rows to sparse main gradients, each row once. On a GPU this waits for their number. */
   void addRows(Map<String, Tensor> rowsOfTables) {
     rowsOfTables.forEach(
         (table, rows) ->
@@ -234,8 +258,8 @@ final class Gradients implements AutoCloseable {
                 }));
   }
 
-  /** Returns the main gradients of tables, by the names of parameters. */
-  Map<String, Tensor> ofTables() {
+  /** Returns the sparse main gradients, by the names of parameters. */
+  Map<String, Tensor> sparse() {
     Map<String, Tensor> all = new LinkedHashMap<>();
     tables.forEach(table -> all.put(table.name(), mainGradient(table.name())));
     return all;
@@ -254,8 +278,8 @@ final class Gradients implements AutoCloseable {
     return !handedOver.isEmpty();
   }
 
-  /** Says whether there are tables. */
-  boolean hasTables() {
+  /** Says whether there are sparse gradients. */
+  boolean hasSparse() {
     return !tables.isEmpty();
   }
 

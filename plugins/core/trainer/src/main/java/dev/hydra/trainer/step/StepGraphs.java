@@ -12,9 +12,9 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A step as CUDA graphs: what begins it, a forward with its backward, and the update. Where rows of
- * tables are added up, the host does that between them, as their number is known to the device
- * only.
+ * A step as CUDA graphs: what begins it, a forward with its backward, and the update. Where sparse
+ * gradients of tables are added up, the host does that between them, as their number of rows is
+ * known to the device only.
  */
 final class StepGraphs implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(StepGraphs.class.getName());
@@ -75,7 +75,7 @@ final class StepGraphs implements AutoCloseable {
     if (direct) {
       DeviceStep.find(parts, graphs.left);
     }
-    if (direct || !parts.gradients().hasTables()) {
+    if (direct || !parts.gradients().hasSparse()) {
       graphs.captureUpdate(stream, parts, metrics, warned);
     }
     graphs.log(System.nanoTime() - start);
@@ -122,6 +122,11 @@ final class StepGraphs implements AutoCloseable {
   /** What {@link #accumulate} leaves of gradients that are not in buffers; not to be closed. */
   List<HandedOver> left() {
     return left;
+  }
+
+  /** Says whether the update is captured. */
+  boolean updateCaptured() {
+    return update != null;
   }
 
   /** Runs the update; says whether that is captured. */

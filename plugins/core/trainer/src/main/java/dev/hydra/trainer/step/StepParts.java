@@ -26,7 +26,7 @@ record StepParts(
     Optional<FusedUpdate> fused,
     StepSums sums)
     implements AutoCloseable {
-  /** Zeroes gradients, but those of tables, and sums, before the first forward of a step. */
+  /** Zeroes gradients, but sparse ones, and sums, before the first forward of a step. */
   void clear() {
     gradients.clear();
     sums.clear();

@@ -25,7 +25,8 @@ public final class TrainingStep implements AutoCloseable {
   private final Recompute recompute;
   private final StepPlan plan;
   private final boolean takesWorking;
-  private boolean mainGradients;
+  private final boolean takesDenseTables;
+  private GradientForm form;
   private volatile StepParts parts;
   private volatile long stateBytes;
   private Runnable beforeUpdate = () -> {};
@@ -57,12 +58,9 @@ public final class TrainingStep implements AutoCloseable {
     this.recompute = recompute;
     Tensor master = trained(model).master();
     this.takesWorking = master.is_cuda() && settings.takesWorkingGradients(master);
-    this.mainGradients = !takesWorking;
-    this.parts =
-        parts(
-            new Gradients(model.parameters(), Map.of(), mainGradients),
-            Map.of(),
-            new StepSums(master));
+    this.takesDenseTables = master.is_cuda() && settings.takesDenseTables();
+    this.form = form(1);
+    this.parts = parts(new Gradients(model.parameters(), form), Map.of(), new StepSums(master));
     this.stateBytes = bytes(optimizer());
     this.plan =
         master.is_cuda() ? new DeviceStep(master, graph == GraphMode.AUTO, warned) : new HostStep();
@@ -73,6 +71,14 @@ public final class TrainingStep implements AutoCloseable {
         .filter(Parameter::trained)
         .findFirst()
         .orElseThrow(() -> new IllegalArgumentException("the model has nothing to train"));
+  }
+
+  /** The form of gradients of so many backwards. */
+  private GradientForm form(int forwards) {
+    if (forwards == 1 && takesWorking) {
+      return GradientForm.HANDED_OVER;
+    }
+    return takesDenseTables ? GradientForm.DENSE_TABLES : GradientForm.SPARSE_TABLES;
   }
 
   private StepParts parts(Gradients gradients, Map<String, ParameterState> known, StepSums sums) {
@@ -95,7 +101,7 @@ public final class TrainingStep implements AutoCloseable {
     try {
       for (Parameter parameter : parameters) {
         if (parameter.trained()) {
-          GradientBuffers buffers = GradientBuffers.of(parameter, mainGradients);
+          GradientBuffers buffers = GradientBuffers.of(parameter, form);
           all.gradients().put(parameter.name(), buffers);
           all.states()
               .put(
@@ -137,7 +143,7 @@ public final class TrainingStep implements AutoCloseable {
   /** Works with these entries from now on, as far as the model has their parameters. */
   private StepParts take(OptimizerEntries known) {
     StepParts old = parts;
-    Gradients gradients = new Gradients(model.parameters(), known.gradients(), mainGradients);
+    Gradients gradients = new Gradients(model.parameters(), known.gradients(), form);
     StepParts now = parts(gradients, known.states(), old.sums());
     old.release();
     parts = now;
@@ -146,10 +152,10 @@ public final class TrainingStep implements AutoCloseable {
 
   /** Makes main gradients where several backwards are added up, and frees them where not. */
   private void fit(int forwards) {
-    boolean needed = forwards > 1 || !takesWorking;
-    if (needed != mainGradients) {
+    GradientForm needed = form(forwards);
+    if (needed != form) {
       plan.changed();
-      mainGradients = needed;
+      form = needed;
       take(new OptimizerEntries(parts.gradients().buffers(), parts.optimizer().states()));
     }
   }
@@ -228,6 +234,11 @@ public final class TrainingStep implements AutoCloseable {
   /** Says whether steps are replayed from CUDA graphs now. */
   public boolean captured() {
     return plan instanceof DeviceStep device && device.captured();
+  }
+
+  /** Says whether the optimizer's update is replayed from a CUDA graph, too. */
+  boolean updateCaptured() {
+    return plan instanceof DeviceStep device && device.updateCaptured();
   }
 
   @Override

@@ -12,6 +12,7 @@ import dev.hydra.optim.OptimizedParameter;
 import dev.hydra.optim.Optimizer;
 import dev.hydra.optim.OptimizerSettings;
 import dev.hydra.testing.InScope;
+import dev.hydra.testing.Samples;
 import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.Trials;
 import java.util.LinkedHashMap;
@@ -23,6 +24,9 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * The step of CUDA devices on a CPU, operator by operator: it must do what the host's step does.
@@ -38,12 +42,16 @@ class DeviceStepTest {
     final StepPlan plan;
 
     Run(String overrides, ScalarType compute, boolean device) {
+      this(overrides, compute, device, GradientForm.SPARSE_TABLES);
+    }
+
+    Run(String overrides, ScalarType compute, boolean device, GradientForm form) {
       Experiment experiment = Trials.experiment(overrides);
       model =
           Model.build(
               experiment.model(), Trials.COMPONENTS, new Placement(Devices.cpu(), compute), 1);
       OptimizerSettings settings = experiment.optimizer();
-      Gradients gradients = new Gradients(model.parameters());
+      Gradients gradients = new Gradients(model.parameters(), form);
       Tensor master = gradients.optimized().get(0).master();
       parts =
           new StepParts(
@@ -120,14 +128,34 @@ class DeviceStepTest {
     compare("", ScalarType.BFloat16);
   }
 
+  /**
+   * What the device adds up of a table, without the host, against rows that the host has counted.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {"", "optimizer.type = lion", "optimizer.type = muon"})
+  void tablesThatAreAddedUpDensely(String overrides) {
+    try (Run sparse = new Run(overrides, ScalarType.Double, false);
+        Run dense = new Run(overrides, ScalarType.Double, true, GradientForm.DENSE_TABLES)) {
+      for (int i = 0; i < 4; i++) {
+        assertEquals(sparse.step(i).gradientNorm(), dense.step(i).gradientNorm(), 1e-9);
+      }
+      assertFalse(dense.parts.gradients().hasSparse());
+      Map<String, Tensor> found = dense.contents();
+      sparse
+          .contents()
+          .forEach((name, value) -> Samples.assertNear(name, value, found.get(name), 1e-6));
+    }
+  }
+
   @Test
   void anOptimizerThatAsksTheHostIsRight() {
     compare("optimizer.type = momentum", ScalarType.Float);
   }
 
-  @Test
-  void aStepThatIsNotFiniteLeavesEverythingAsItWas() {
-    try (Run device = new Run("", ScalarType.Float, true)) {
+  @ParameterizedTest
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "HANDED_OVER")
+  void aStepThatIsNotFiniteLeavesEverythingAsItWas(GradientForm form) {
+    try (Run device = new Run("", ScalarType.Float, true, form)) {
       device.step(0);
       Tensor weight = device.model.parameters().byName().get("norm.weight").master().detach();
       Tensor good = weight.clone();

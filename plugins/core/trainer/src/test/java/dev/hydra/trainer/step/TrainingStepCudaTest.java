@@ -9,10 +9,12 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.Recompute;
 import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.kernels.KernelMode;
+import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.DeviceMemory;
 import dev.hydra.testing.InScope;
+import dev.hydra.testing.Samples;
 import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.Trials;
 import java.util.ArrayList;
@@ -39,7 +41,6 @@ class TrainingStepCudaTest {
   /** Steps after which a step is captured, whatever went before. */
   private static final int ENOUGH = 6;
 
-  /** Without a table: the update is captured too. */
   private static final String DENSE =
       """
       model.block.paths = [
@@ -69,13 +70,12 @@ class TrainingStepCudaTest {
     final TrainingStep step;
 
     Run(String overrides, ScalarType compute, GraphMode graph) {
+      this(overrides, compute, graph, new Device("cuda:0"));
+    }
+
+    Run(String overrides, ScalarType compute, GraphMode graph, Device device) {
       Experiment experiment = Trials.experiment(overrides);
-      model =
-          Model.build(
-              experiment.model(),
-              Trials.COMPONENTS,
-              new Placement(new Device("cuda:0"), compute),
-              1);
+      model = Model.build(experiment.model(), Trials.COMPONENTS, new Placement(device, compute), 1);
       step = new TrainingStep(model, experiment.optimizer(), Recompute.NONE, graph, warnings::add);
     }
 
@@ -111,6 +111,7 @@ class TrainingStepCudaTest {
       }
       assertEquals(List.of(), graph.warnings);
       assertTrue(graph.step.captured());
+      assertTrue(graph.step.updateCaptured());
       assertFalse(eager.step.captured());
       DeviceStepTest.assertSame(eager.contents(), graph.contents());
     }
@@ -150,12 +151,74 @@ class TrainingStepCudaTest {
   void alsoWithOtherOptimizersAndAverages(String optimizer) {
     compare(DENSE + optimizer, 1);
     compare(DENSE + optimizer, 2);
+    compare(WITH_TABLE + optimizer, 1);
+    compare(WITH_TABLE + optimizer, 2);
   }
 
   @Test
   void alsoWithATable() {
-    compare(WITH_TABLE, 1);
-    compare(WITH_TABLE, 2);
+    for (ScalarType compute : new ScalarType[] {ScalarType.BFloat16, ScalarType.Float}) {
+      compare(WITH_TABLE, 1, compute);
+      compare(WITH_TABLE, 2, compute);
+      compare(WITH_TABLE, 3, compute);
+    }
+  }
+
+  @Test
+  void alsoWithATableAndWithoutKernels() {
+    String alone =
+        """
+        model.block.paths = [
+          { memory { type = pkm, keys = 8, key-dim = 8, value-dim = 16, heads = 2, top-k = 2 } }
+        ]
+        """;
+    try (KernelMode.Setting plain = KernelMode.PLAIN.set()) {
+      compare(alone, 2, ScalarType.Float);
+    }
+  }
+
+  /** Forwards come and go, and with them the buffers that they are added up in. */
+  @Test
+  void alsoWhereTheNumberOfForwardsChanges() {
+    try (Run eager = new Run(WITH_TABLE, ScalarType.BFloat16, GraphMode.OFF);
+        Run graph = new Run(WITH_TABLE, ScalarType.BFloat16, GraphMode.AUTO)) {
+      int[] forwards = {1, 2, 3, 1};
+      for (int i = 0; i < forwards.length * ENOUGH; i++) {
+        int now = forwards[i / ENOUGH];
+        assertEquals(eager.step(i, 64, now), graph.step(i, 64, now), "step " + i);
+        assertEquals(i % ENOUGH >= 3, graph.step.updateCaptured(), "step " + i);
+      }
+      DeviceStepTest.assertSame(eager.contents(), graph.contents());
+    }
+  }
+
+  /** Only the last step has a learning rate, so that all read the same rows on both. */
+  @Test
+  void aTableIsTrainedOverSeveralForwardsAsOnACpu() {
+    String table = "blocks.1.memory.values.weight";
+    String large = WITH_TABLE.replace("keys = 8", "keys = 32");
+    try (Run cuda = new Run(large, ScalarType.Float, GraphMode.AUTO);
+        Run cpu = new Run(large, ScalarType.Float, GraphMode.OFF, Devices.cpu())) {
+      Tensor before = cpu.contents().get(table);
+      for (int i = 0; i < ENOUGH; i++) {
+        long number = 100L * i;
+        double rate = i + 1 < ENOUGH ? 0 : 1e-2;
+        double expected = cpu.step.run(each -> windows(number + each, 16), 2, rate).gradientNorm();
+        double found = cuda.step.run(each -> windows(number + each, 16), 2, rate).gradientNorm();
+        assertEquals(expected, found, 1e-3 * expected);
+      }
+      assertTrue(cuda.step.updateCaptured());
+      Map<String, Tensor> expected = cpu.contents();
+      Map<String, Tensor> found = cuda.contents();
+      found.replaceAll((name, each) -> each.to(Devices.cpu(), Tensors.type(each)));
+      for (String each : List.of(table, table + ".exp_avg", table + ".exp_avg_sq")) {
+        Samples.assertNear(each, expected.get(each), found.get(each), 1e-3);
+      }
+      Tensor moved = expected.get(table).ne(before).any(1);
+      assertTrue(Tensors.any(moved), "rows that were read");
+      assertTrue(Tensors.any(moved.logical_not()), "rows that nobody read");
+      assertTrue(moved.equal(found.get(table).ne(before).any(1)), "the same rows moved");
+    }
   }
 
   /** Documents of other lengths in every step, by one graph. */
@@ -214,6 +277,7 @@ class TrainingStepCudaTest {
         assertEquals(eager.step(i, 64, 1), graph.step(i, 64, 1), "step " + i);
       }
       assertTrue(graph.step.captured());
+      assertFalse(graph.step.updateCaptured());
       assertEquals(1, graph.warnings.size(), graph.warnings.toString());
       assertTrue(graph.warnings.get(0).contains("optimizer"), graph.warnings.get(0));
       DeviceStepTest.assertSame(eager.contents(), graph.contents());
@@ -236,23 +300,30 @@ class TrainingStepCudaTest {
 
   @Test
   void aStepThatIsNotFiniteLeavesEverythingAsItWas() {
+    aStepThatIsNotFiniteLeavesEverythingAsItWas(DENSE, 1);
+    aStepThatIsNotFiniteLeavesEverythingAsItWas(WITH_TABLE, 1);
+    aStepThatIsNotFiniteLeavesEverythingAsItWas(WITH_TABLE, 2);
+    aStepThatIsNotFiniteLeavesEverythingAsItWas(WITH_TABLE + "optimizer.type = lion", 2);
+  }
+
+  private static void aStepThatIsNotFiniteLeavesEverythingAsItWas(String overrides, int forwards) {
     for (GraphMode mode : GraphMode.values()) {
-      try (Run run = new Run(DENSE, ScalarType.BFloat16, mode)) {
+      try (Run run = new Run(overrides, ScalarType.BFloat16, mode)) {
         for (int i = 0; i < ENOUGH; i++) {
-          run.step(i, 64, 1);
+          run.step(i, 64, forwards);
         }
         Tensor weight = run.model.parameters().byName().get("norm.weight").working().detach();
         Tensor good = weight.clone();
         weight.fill_(new Scalar(Double.NaN));
         Map<String, Tensor> before = run.contents();
-        assertFalse(run.step(ENOUGH, 64, 1).finite());
+        assertFalse(run.step(ENOUGH, 64, forwards).finite());
         before.keySet().removeIf(name -> name.startsWith("norm.weight"));
         Map<String, Tensor> after = run.contents();
         after.keySet().retainAll(before.keySet());
         DeviceStepTest.assertSame(before, after);
         weight.copy_(good);
-        assertTrue(run.step(ENOUGH + 1, 64, 1).finite());
-        assertEquals(mode == GraphMode.AUTO, run.step.captured());
+        assertTrue(run.step(ENOUGH + 1, 64, forwards).finite());
+        assertEquals(mode == GraphMode.AUTO, run.step.updateCaptured());
       }
     }
   }
@@ -260,12 +331,17 @@ class TrainingStepCudaTest {
   @Test
   @Tag("alone")
   void capturedAgainAndAgainItTakesNoMoreMemoryAndNoHandles() {
-    try (Run run = new Run(DENSE, ScalarType.BFloat16, GraphMode.AUTO)) {
+    capturedAgainAndAgain(DENSE, 1);
+    capturedAgainAndAgain(WITH_TABLE, 2);
+  }
+
+  private static void capturedAgainAndAgain(String overrides, int forwards) {
+    try (Run run = new Run(overrides, ScalarType.BFloat16, GraphMode.AUTO)) {
       long free = 0;
       long handles = 0;
       for (int round = 0; round < 20; round++) {
         for (int i = 0; i < ENOUGH; i++) {
-          run.step(i, 64, 1);
+          run.step(i, 64, forwards);
         }
         assertTrue(run.step.captured());
         run.step.changed();

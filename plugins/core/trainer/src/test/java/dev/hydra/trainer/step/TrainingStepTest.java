@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -15,6 +16,8 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.model.ParameterStore;
 import dev.hydra.composer.model.Placement;
+import dev.hydra.composer.model.Recompute;
+import dev.hydra.composer.model.TrainingMemory;
 import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.Tensors;
@@ -25,17 +28,21 @@ import dev.hydra.trainer.run.Trials;
 import dev.hydra.trainer.step.Gradients.HandedOver;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** What a step does to parameters that are not simply moved against a dense gradient. */
 @ExtendWith(InScope.class)
@@ -121,7 +128,7 @@ class TrainingStepTest {
     Experiment experiment = Trials.experiment("");
     try (Model one = model(experiment, ScalarType.Double);
         Model two = model(experiment, ScalarType.Double);
-        Gradients gradients = new Gradients(two.parameters())) {
+        Gradients gradients = new Gradients(two.parameters(), GradientForm.SPARSE_TABLES)) {
       Tensor buffer = main(gradients);
       for (int round = 0; round < 2; round++) {
         gradients.clear();
@@ -143,6 +150,77 @@ class TrainingStepTest {
     }
   }
 
+  /**
+   * Against gradients that LibTorch adds up by itself; twice, so that nothing of before is added.
+   */
+  @Test
+  void denseGradientsOfTablesNoteTheRowsRead() {
+    Experiment experiment = Trials.experiment("");
+    try (Model one = model(experiment, ScalarType.Double);
+        Model two = model(experiment, ScalarType.Double);
+        Gradients gradients = new Gradients(two.parameters(), GradientForm.DENSE_TABLES)) {
+      Tensor read = Objects.requireNonNull(gradients.buffers().get(TABLE)).read().orElseThrow();
+      for (int round = 0; round < 2; round++) {
+        gradients.clear();
+        assertFalse(Tensors.any(read));
+        for (int i = 0; i < 3; i++) {
+          backward(one, windows(3 * round + i));
+          backward(two, windows(3 * round + i));
+          gradients.collect();
+          assertEquals(List.of(), gradients.take());
+        }
+        Tensor expected = parameter(one, TABLE).working().grad().to_dense();
+        assertTrue(Tensors.number(expected.sub(main(gradients)).abs().max()) < 1e-14);
+        assertTrue(read.equal(expected.ne(new Scalar(0)).any(1)), "no row but those read");
+        parameter(one, TABLE).working().mutable_grad().reset();
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"Float", "BFloat16"})
+  void buffersAreAsLargeAsIsPredicted(ScalarType compute) {
+    try (Model model = model(Trials.experiment(""), compute);
+        Gradients gradients = new Gradients(model.parameters(), GradientForm.DENSE_TABLES)) {
+      Map<Tensor, Long> bytes = new HashMap<>();
+      gradients
+          .buffers()
+          .values()
+          .forEach(
+              each ->
+                  Stream.of(Stream.of(each.working(), each.mainGradient()), each.read().stream())
+                      .flatMap(own -> own)
+                      .forEach(own -> bytes.put(own, own.numel() * own.element_size())));
+      assertEquals(
+          memory(model, compute, true).state() - memory(model, compute, false).state(),
+          bytes.values().stream().mapToLong(Long::longValue).sum());
+    }
+  }
+
+  private static TrainingMemory memory(Model model, ScalarType compute, boolean accumulated) {
+    return TrainingMemory.of(
+        model, compute, new TrainingMemory.Step(1, 8, Recompute.NONE, accumulated));
+  }
+
+  /** Buffers of one form become those of another, as when a stage accumulates. */
+  @Test
+  void buffersOfTablesTakeAnotherForm() {
+    Placement precision = new Placement(Devices.cpu(), ScalarType.Float);
+    try (ParameterStore store = new ParameterStore(precision, 1)) {
+      store.borrow("facts", ParameterSpec.table("facts", Init.normal(1), 5, 2));
+      Parameter facts = store.all().iterator().next();
+      GradientBuffers sparse = GradientBuffers.of(facts, GradientForm.HANDED_OVER);
+      assertTrue(sparse.mainGradient().is_sparse());
+      GradientBuffers dense = sparse.fit(facts, GradientForm.DENSE_TABLES);
+      assertFalse(dense.mainGradient().is_sparse());
+      assertSame(dense, dense.fit(facts, GradientForm.DENSE_TABLES));
+      try (GradientBuffers again = dense.fit(facts, GradientForm.SPARSE_TABLES)) {
+        assertTrue(again.mainGradient().is_sparse());
+        assertTrue(dense.mainGradient().isNull(), "freed");
+      }
+    }
+  }
+
   private static void collect(Gradients gradients) {
     gradients.collect();
     List<HandedOver> left = gradients.take();
@@ -160,8 +238,8 @@ class TrainingStepTest {
     Experiment experiment = Trials.experiment("");
     try (Model one = model(experiment, ScalarType.Double);
         Model two = model(experiment, ScalarType.Double);
-        Gradients buffers = new Gradients(one.parameters());
-        Gradients none = new Gradients(two.parameters(), Map.of(), false)) {
+        Gradients buffers = new Gradients(one.parameters(), GradientForm.SPARSE_TABLES);
+        Gradients none = new Gradients(two.parameters(), GradientForm.HANDED_OVER)) {
       for (int round = 0; round < 2; round++) {
         buffers.clear();
         none.clear();
@@ -186,7 +264,7 @@ class TrainingStepTest {
     Placement precision = new Placement(Devices.cpu(), ScalarType.Float);
     try (ParameterStore store = new ParameterStore(precision, 1)) {
       store.borrow("idle", ParameterSpec.of("idle", Init.normal(1), 5, 2));
-      try (Gradients gradients = new Gradients(store, Map.of(), false)) {
+      try (Gradients gradients = new Gradients(store, GradientForm.HANDED_OVER)) {
         List<HandedOver> left = gradients.take();
         assertArrayEquals(new double[10], Tensors.numbers(left.get(0).gradient()));
         left.forEach(HandedOver::close);
@@ -199,9 +277,14 @@ class TrainingStepTest {
     Placement precision = new Placement(Devices.cpu(), ScalarType.Float);
     try (ParameterStore store = new ParameterStore(precision, 1)) {
       Tensor table = store.borrow("facts", ParameterSpec.table("facts", Init.normal(1), 5, 2));
-      try (Gradients gradients = new Gradients(store)) {
+      try (Gradients gradients = new Gradients(store, GradientForm.SPARSE_TABLES)) {
         Backward.run(table.sum());
         IllegalStateException thrown = assertThrows(IllegalStateException.class, gradients::take);
+        assertThat(thrown.getMessage()).contains("facts is a table");
+      }
+      try (Gradients gradients = new Gradients(store, GradientForm.DENSE_TABLES)) {
+        IllegalStateException thrown =
+            assertThrows(IllegalStateException.class, gradients::collect);
         assertThat(thrown.getMessage()).contains("facts is a table");
       }
     }

@@ -284,6 +284,21 @@ class TrainingStepCudaTest {
     }
   }
 
+  /** The host adds up the rows of its table, between the graphs. */
+  @Test
+  void anOptimizerOfSparseGradientsOnlyStaysOutsideOfTheGraph() {
+    String momentum = WITH_TABLE + "optimizer.type = momentum";
+    try (Run eager = new Run(momentum, ScalarType.BFloat16, GraphMode.OFF);
+        Run graph = new Run(momentum, ScalarType.BFloat16, GraphMode.AUTO)) {
+      for (int i = 0; i < 2 * ENOUGH; i++) {
+        assertEquals(eager.step(i, 64, 2), graph.step(i, 64, 2), "step " + i);
+      }
+      assertTrue(graph.step.captured());
+      assertFalse(graph.step.updateCaptured());
+      DeviceStepTest.assertSame(eager.contents(), graph.contents());
+    }
+  }
+
   @Test
   void anotherShapeIsRunAsItIsAndCapturedAgain() {
     try (Run eager = new Run(DENSE, ScalarType.BFloat16, GraphMode.OFF);

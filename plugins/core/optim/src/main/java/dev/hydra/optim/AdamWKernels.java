@@ -22,8 +22,7 @@ final class AdamWKernels {
   private static final int RATE_THREADS = 128;
 
   private static final KernelSet KERNELS =
-      KernelSet.of(
-          program("block_sum.cu", "gradient_norm.cu"), program("adamw_element.cu", "adamw.cu"));
+      KernelSet.of(program("gradient_norm.cu"), program("adamw_element.cu", "adamw.cu"));
   private static final KernelSet TABLE_KERNELS =
       KernelSet.of(program("adamw_element.cu", "table_rows.cu", "table_adamw.cu"));
 
@@ -70,7 +69,12 @@ final class AdamWKernels {
    */
   void squares(ParameterRecords on, Tensor partials) {
     gradientSquares.launch(
-        Grid.of(on.chunkCount(), THREADS), on.records(), on.chunks(), CHUNK, partials);
+        Grid.of(Grid.count(on.chunkCount(), THREADS / 32), THREADS),
+        on.records(),
+        on.chunks(),
+        on.chunkCount(),
+        CHUNK,
+        partials);
   }
 
   /**

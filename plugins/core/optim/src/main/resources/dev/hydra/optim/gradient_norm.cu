@@ -1,46 +1,53 @@
 // The global norm of the gradients, whether all are finite, and the clipping coefficient, in two
 // stages whose order of summation is fixed: squares of every chunk, then their total.
 //
-// Options: THREADS.
-// gradient_squares: grid: chunks; partials: one double a chunk.
+// Option: THREADS, a power of two.
+// gradient_squares: a chunk is a warp's, so that what it waits for (the chunk, its parameter, the
+//   first elements) is hidden by other warps, and no block has a barrier. Grid: chunks / (THREADS / 32),
+//   rounded up; partials: one double a chunk.
 // gradient_verdict: grid 1; sums `count` partials. total (may be null) gets the sum of squares, so
 //   that ranks which hold parts of the gradient can exchange totals and call it again on those.
 
 template <class T>
-__device__ __forceinline__ float squares(const T* gradient, long long from, long long to, bool aligned) {
-  float sums[4] = {0.f, 0.f, 0.f, 0.f};
-  long long i = from;
-  if (aligned) {
-    long long whole = from + (to - from) / 4 * 4;
-#pragma unroll 4
-    for (i = from + threadIdx.x * 4; i < whole; i += THREADS * 4) {
-      float values[4];
-      load_floats<4>(gradient + i, values);
+__device__ __forceinline__ float squares(const T* gradient, int count) {
+  constexpr int WIDE = 16 / sizeof(T);
+  float sums[WIDE] = {};
+  int i = threadIdx.x % 32;
+  if ((size_t)gradient % 16 == 0) {
+    int whole = count / WIDE * WIDE;
+#pragma unroll 8
+    for (int at = i * WIDE; at < whole; at += 32 * WIDE) {
+      float values[WIDE];
+      load_floats<WIDE>(gradient + at, values);
 #pragma unroll
-      for (int v = 0; v < 4; v++) sums[v] += values[v] * values[v];
+      for (int v = 0; v < WIDE; v++) sums[v] += values[v] * values[v];
     }
-    i = whole;
+    i += whole;
   }
-  for (i += threadIdx.x; i < to; i += THREADS) {
+  for (; i < count; i += 32) {
     float value = to_float(gradient[i]);
     sums[0] += value * value;
   }
-  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+#pragma unroll
+  for (int v = 1; v < WIDE; v++) sums[0] += sums[v];
+  return sums[0];
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS) gradient_squares(
-    const Parameter* __restrict__ parameters, const int2* __restrict__ chunks, int chunk,
+    const Parameter* __restrict__ parameters, const int2* __restrict__ chunks, int count, int chunk,
     double* __restrict__ partials) {
-  int2 place = chunks[blockIdx.x];
+  int number = blockIdx.x * (THREADS / 32) + threadIdx.x / 32;
+  if (number >= count) return;
+  int2 place = chunks[number];
   Parameter p = parameters[place.x];
   long long from = (long long)place.y * chunk;
-  long long to = from + chunk < p.size ? from + chunk : p.size;
-  bool aligned = p.flags & ALIGNED;
-  float sum = p.flags & GRADIENT_IS_BF16
-                  ? squares(static_cast<const bf16*>(p.gradient), from, to, aligned)
-                  : squares(static_cast<const float*>(p.gradient), from, to, aligned);
-  double total = block_sum(sum);
-  if (threadIdx.x == 0) partials[blockIdx.x] = total;
+  int size = from + chunk < p.size ? chunk : (int)(p.size - from);
+  double sum = p.flags & GRADIENT_IS_BF16
+                   ? squares(static_cast<const bf16*>(p.gradient) + from, size)
+                   : squares(static_cast<const float*>(p.gradient) + from, size);
+#pragma unroll
+  for (int mask = 16; mask > 0; mask /= 2) sum += __shfl_xor_sync(~0u, sum, mask);
+  if (threadIdx.x % 32 == 0) partials[number] = sum;
 }
 
 // scale: what every gradient is to be multiplied by first (1 / micro-batches, 1 / loss scale).
@@ -51,7 +58,15 @@ extern "C" __global__ void __launch_bounds__(THREADS) gradient_verdict(
   double sum = 0;
 #pragma unroll 4
   for (int i = threadIdx.x; i < count; i += THREADS) sum += partials[i];
-  sum = block_sum(sum);
+  __shared__ double sums[THREADS];
+  sums[threadIdx.x] = sum;
+  __syncthreads();
+#pragma unroll
+  for (int half = THREADS / 2; half > 0; half /= 2) {
+    if (threadIdx.x < half) sums[threadIdx.x] += sums[threadIdx.x + half];
+    __syncthreads();
+  }
+  sum = sums[0];
   if (threadIdx.x > 0) return;
   if (total) *total = sum;
   float norm = (float)(scale * sqrt(sum));

@@ -96,6 +96,16 @@ record ResidualStream(
     return found[0];
   }
 
+  /**
+   * Frees it before its scope does, once a block has made another of it: else a forward would hold
+   * those of all blocks, gradients or not.
+   */
+  void close() {
+    for (Tensor each : tensors()) {
+      each.close();
+    }
+  }
+
   private Tensor[] tensors() {
     List<Tensor> all = new ArrayList<>(List.of(sum));
     addend.ifPresent(all::add);

@@ -101,14 +101,16 @@ public final class Model implements AutoCloseable {
                   Tensors.scaled(embed(tokens).to(precision.master()), spec.embeddingScale()));
           for (int i = 0; i < structure.blocks().size(); i++) {
             ResidualBlock block = structure.blocks().get(i);
+            ResidualStream before = stream;
             stream =
                 forward.recompute().covers(i)
                     ? ResidualStream.of(
                         Recomputation.run(
                             forward,
                             input -> block.forward(ResidualStream.of(input), forward).total(),
-                            stream.total()))
-                    : block.forward(stream, forward);
+                            before.total()))
+                    : block.forward(before, forward);
+            before.close();
           }
           forward
               .state()

@@ -36,9 +36,9 @@ final class Norm {
 
   /** Adds to the stream [..., width] what is to be added, and normalises it into a type. */
   Norms.Summed apply(ResidualStream given, ScalarType type) {
-    if (kind == NormKind.RMSNORM && !given.gated().isEmpty()) {
+    if (kind == NormKind.RMSNORM && given.isGated()) {
       Optional<Norms.Summed> fused =
-          Norms.rmsOfGated(given.sum(), given.gated(), weight, epsilon, type);
+          Norms.rmsOfGated(given.sum(), given.gated(), given.last(), weight, epsilon, type);
       if (fused.isPresent()) {
         return fused.get();
       }

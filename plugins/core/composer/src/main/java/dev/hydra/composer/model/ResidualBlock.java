@@ -6,9 +6,9 @@ import dev.hydra.composer.spec.PathSpec;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.spec.Topology;
 import dev.hydra.libtorch.graphs.Branches;
-import dev.hydra.libtorch.nn.FusedTokenGate;
 import dev.hydra.libtorch.nn.GatedAddend;
 import dev.hydra.libtorch.nn.Norms;
+import dev.hydra.libtorch.nn.TokenGatedAddend;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
 import java.util.List;
@@ -138,20 +138,21 @@ final class ResidualBlock {
         return before.with(gated.get());
       }
     }
-    ResidualStream base = before.withoutAddend();
     if (path.gate() instanceof Gate.Learned gate) {
       gate.charge(normed, pass);
-    }
-    if (path.gate() instanceof Gate.Learned gate && !path.growth().growing()) {
-      Optional<FusedTokenGate.Gated> fused =
-          FusedTokenGate.compute(
-              normed, gate.weight(), gate.bias(), out, path.scale(), base.sum(), base.gated());
-      if (fused.isPresent()) {
-        Gate.observe(fused.get().gates(), pass);
-        return ResidualStream.of(fused.get().values());
+      TokenGatedAddend gated =
+          new TokenGatedAddend(
+              normed,
+              gate.weight(),
+              gate.bias(),
+              out,
+              path.scale(),
+              gates -> Gate.observe(gates, pass));
+      if (!path.growth().growing() && gated.canWait(before.sum())) {
+        return before.with(gated);
       }
     }
-    Tensor sum = base.total();
+    Tensor sum = before.total();
     Tensor y = Tensors.scaled(Tensors.upcast(out), path.scale());
     Tensor gated = path.gate().apply(y, normed, pass);
     return ResidualStream.of(sum, path.growth().scaled(gated));

@@ -25,8 +25,8 @@ final class FusedConv extends CustomFunction {
   private static final KernelSet KERNELS =
       KernelSet.of(
           KernelSource.of(FusedConv.class, "document_masks.cu"),
-          program("causal_conv.cu"),
-          program("tensor_cores.cu", "causal_conv_backward.cu"),
+          program("conv_window.cu", "causal_conv.cu"),
+          program("tensor_cores.cu", "conv_window.cu", "causal_conv_backward.cu"),
           ColumnSums.SOURCE);
 
   /** Threads of a block, as the programs say. */

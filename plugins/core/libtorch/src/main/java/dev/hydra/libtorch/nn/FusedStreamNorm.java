@@ -23,9 +23,6 @@ import org.jspecify.annotations.Nullable;
  * way what comes back to the sum.
  */
 final class FusedStreamNorm extends CustomFunction {
-  /** The most addends that it takes. */
-  static final int MOST = 2;
-
   private static final KernelSet FORWARD = KernelSet.of(NormUnits.program("stream_norm.cu"));
   private static final KernelSet BACKWARD =
       KernelSet.of(NormUnits.program("stream_norm_backward.cu"), ColumnSums.SOURCE);
@@ -41,14 +38,14 @@ final class FusedStreamNorm extends CustomFunction {
   private static final int WEIGHT = 1;
   private static final int ADDENDS = 2;
 
-  /** Numbers between the gradients of two gates, so that each begins where 16 bytes do. */
-  private static final int APART = 4;
+  /** What is saved besides addends. */
+  private static final int SAVED = 3;
 
   private final Kernels forward;
   private final Kernels backward;
   private final NormUnits forwardUnits;
   private final NormUnits backwardUnits;
-  private final float[] scales;
+  private final KernelAddends addends;
   private final float epsilon;
   private final int width;
   private final ScalarType type;
@@ -66,10 +63,7 @@ final class FusedStreamNorm extends CustomFunction {
     this.backward = backward;
     this.forwardUnits = forwardUnits;
     this.backwardUnits = backwardUnits;
-    scales = new float[addends.size()];
-    for (int i = 0; i < scales.length; i++) {
-      scales[i] = (float) addends.get(i).scale();
-    }
+    this.addends = new KernelAddends(addends);
     this.epsilon = (float) epsilon;
     this.width = width;
     this.type = type;
@@ -122,13 +116,11 @@ final class FusedStreamNorm extends CustomFunction {
     ScalarType first = addends.isEmpty() ? type : Tensors.type(addends.get(0).y());
     return Rows.wanted(stream)
         && !addends.isEmpty()
-        && addends.size() <= MOST
         && Rows.isKernelType(Tensors.type(stream))
         && Tensors.type(weight) == ScalarType.Float
         && Rows.isKernelType(type)
         && Rows.isKernelType(first)
-        && addends.stream().allMatch(each -> Tensors.type(each.y()) == first)
-        && addends.stream().allMatch(each -> Tensors.type(each.gate()) == ScalarType.Float)
+        && KernelAddends.possible(addends, first)
         && stream.size(-1) == weight.size(0)
         && Rows.possible(stream, weight.size(0));
   }
@@ -149,15 +141,6 @@ final class FusedStreamNorm extends CustomFunction {
     return macros;
   }
 
-  /** The arguments of a kernel that an addend is: rows, gate and factor; none for a missing one. */
-  private void put(
-      List<@Nullable Object> arguments, int index, @Nullable Tensor rows, @Nullable Tensor gate) {
-    arguments.add(rows);
-    arguments.add(Rows.stride(rows));
-    arguments.add(gate);
-    arguments.add(index < scales.length ? scales[index] : 0f);
-  }
-
   @Override
   protected Tensor[] forward(Context context, Tensor... inputs) {
     int vector = forwardUnits.vector();
@@ -170,22 +153,8 @@ final class FusedStreamNorm extends CustomFunction {
     Tensor inverse = Tensors.empty(stream, ScalarType.Float, rows);
     context.save(sum, inverse, weight);
     List<@Nullable Object> arguments = new ArrayList<>(List.of(strided(stream)));
-    for (int i = 0; i < MOST; i++) {
-      boolean some = i < scales.length;
-      @Nullable Tensor addend = some ? Rows.fit(vector, inputs[ADDENDS + 2 * i]) : null;
-      @Nullable Tensor gate = some ? inputs[ADDENDS + 2 * i + 1] : null;
-      put(arguments, i, addend, gate);
-      if (addend != null && gate != null) {
-        context.save(addend, gate);
-      }
-    }
-    arguments.add(weight);
-    arguments.add(epsilon);
-    arguments.add(sum);
-    arguments.add(y);
-    arguments.add(inverse);
-    arguments.add(rows);
-    arguments.add(width);
+    addends.forward(arguments, context, vector, inputs, ADDENDS);
+    arguments.addAll(List.of(weight, epsilon, sum, y, inverse, rows, width));
     Kernel kernel = forward.get("stream_norm_forward");
     kernel.launch(forwardUnits.grid(kernel, rows, 1), arguments.toArray());
     return new Tensor[] {sum, y};
@@ -202,8 +171,9 @@ final class FusedStreamNorm extends CustomFunction {
     Tensor dSum = Tensors.empty(sum, Tensors.type(sum), sizes);
     Kernel kernel = backward.get("stream_norm_backward");
     Grid grid = backwardUnits.grid(kernel, rows, 1);
-    int gates = (width + APART - 1) / APART * APART;
-    int pitch = gates + APART * scales.length;
+    int apart = KernelAddends.APART;
+    int gates = (width + apart - 1) / apart * apart;
+    int pitch = gates + apart * addends.count();
     Tensor partials = Tensors.empty(sum, ScalarType.Float, grid.x(), pitch);
     List<@Nullable Object> arguments = new ArrayList<>();
     arguments.add(dy);
@@ -213,31 +183,17 @@ final class FusedStreamNorm extends CustomFunction {
     arguments.add(after);
     arguments.add(Rows.stride(after));
     arguments.add(weight);
-    @Nullable Tensor[] dAddends = new @Nullable Tensor[MOST];
-    for (int i = 0; i < MOST; i++) {
-      boolean some = i < scales.length;
-      @Nullable Tensor addend = some ? context.saved(3 + 2 * i) : null;
-      put(arguments, i, addend, some ? context.saved(4 + 2 * i) : null);
-      dAddends[i] = addend == null ? null : Tensors.empty(sum, Tensors.type(addend), sizes);
-    }
+    addends.backward(arguments, context, SAVED);
+    @Nullable Tensor[] dAddends = addends.room(context, SAVED, sizes);
     arguments.add(dSum);
     arguments.add(dAddends[0]);
     arguments.add(dAddends[1]);
-    arguments.add(partials);
-    arguments.add(pitch);
-    arguments.add(rows);
-    arguments.add(width);
+    arguments.addAll(List.of(partials, pitch, rows, width));
     kernel.launch(grid, arguments.toArray());
     gradients.give(STREAM, dSum);
     Tensor sums = ColumnSums.of(backward, partials, ScalarType.Float);
     gradients.give(WEIGHT, sums.narrow(0, 0, width));
-    for (int i = 0; i < scales.length; i++) {
-      @Nullable Tensor dAddend = dAddends[i];
-      if (dAddend != null) {
-        gradients.give(ADDENDS + 2 * i, dAddend);
-      }
-      gradients.give(ADDENDS + 2 * i + 1, sums.narrow(0, gates + (long) APART * i, 1));
-    }
+    addends.give(gradients, ADDENDS, dAddends, sums, gates);
   }
 
   /** The gradient of an output in rows fit for the kernel; null if none arrived. */

@@ -6,7 +6,6 @@ import dev.hydra.libtorch.autograd.CustomFunction;
 import dev.hydra.libtorch.kernels.Kernel;
 import dev.hydra.libtorch.kernels.Kernel.Grid;
 import dev.hydra.libtorch.kernels.KernelSet;
-import dev.hydra.libtorch.kernels.KernelSource;
 import dev.hydra.libtorch.kernels.Kernels;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.ArrayList;
@@ -27,15 +26,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class FusedTokenGate extends CustomFunction {
   private static final KernelSet KERNELS =
-      KernelSet.of(
-          KernelSource.of(
-              FusedTokenGate.class,
-              "primitives.cu",
-              "dependent_launch.cu",
-              "vectors.cu",
-              "reductions.cu",
-              "token_gate.cu"),
-          ColumnSums.SOURCE);
+      KernelSet.of(NormUnits.program("token_gate.cu"), ColumnSums.SOURCE);
 
   /** Floats a thread and threads a multiprocessor. */
   private static final int FLOATS = 8;
@@ -47,9 +38,6 @@ public final class FusedTokenGate extends CustomFunction {
   private static final int BIAS = 2;
   private static final int VALUE = 3;
   private static final int STREAM = 4;
-
-  /** The most addends that are added to the stream in the same pass. */
-  private static final int MOST = 2;
 
   private final Kernels kernels;
   private final NormUnits units;
@@ -110,9 +98,7 @@ public final class FusedTokenGate extends CustomFunction {
       @Nullable Tensor stream,
       List<GatedAddend> before) {
     Tensor base = stream == null ? value : stream;
-    if (!Rows.wanted(x)
-        || !isPossible(x, weight, bias, value, base)
-        || !Rows.possible(x, x.size(-1))) {
+    if (!possible(x, weight, bias, value, base)) {
       return Optional.empty();
     }
     if (stream != null && !isOnePass(before, value)) {
@@ -156,18 +142,18 @@ public final class FusedTokenGate extends CustomFunction {
   /** Whether what is added first can be added in the same pass. */
   private static boolean isOnePass(List<GatedAddend> before, Tensor value) {
     return before.isEmpty()
-        || (!GradMode.is_enabled()
-            && before.size() <= MOST
-            && before.stream().allMatch(each -> Tensors.type(each.y()) == Tensors.type(value)));
+        || (!GradMode.is_enabled() && KernelAddends.possible(before, Tensors.type(value)));
   }
 
-  private static boolean isPossible(
-      Tensor x, Tensor weight, Tensor bias, Tensor value, Tensor base) {
-    return Rows.isKernelType(Tensors.type(x))
+  /** Says whether there are kernels for it, and they are to be used. */
+  static boolean possible(Tensor x, Tensor weight, Tensor bias, Tensor value, Tensor base) {
+    return Rows.wanted(x)
+        && Rows.isKernelType(Tensors.type(x))
         && Rows.isKernelType(Tensors.type(weight))
         && Rows.isKernelType(Tensors.type(value))
         && Rows.isKernelType(Tensors.type(base))
-        && Tensors.type(weight) == Tensors.type(bias);
+        && Tensors.type(weight) == Tensors.type(bias)
+        && Rows.possible(x, x.size(-1));
   }
 
   @Override
@@ -186,7 +172,7 @@ public final class FusedTokenGate extends CustomFunction {
         new ArrayList<>(List.of(strided(x), weight, inputs[BIAS], strided(value), scale));
     arguments.add(base);
     arguments.add(Rows.stride(base));
-    for (int i = 0; i < MOST; i++) {
+    for (int i = 0; i < KernelAddends.MOST; i++) {
       boolean some = i < before.size();
       @Nullable Tensor addend = some ? rows(before.get(i).y()) : null;
       arguments.add(addend);

@@ -105,12 +105,20 @@ public final class Norms {
    * Adds to the stream what gates let through, and normalises the sum, likewise.
    *
    * @param addends in the order in which they are added
+   * @param last what is added after them
    * @return nothing if CUDA kernels cannot do that in one pass; the addends are then to be added
    *     before
    */
   public static Optional<Summed> rmsOfGated(
-      Tensor stream, List<GatedAddend> addends, Tensor weight, double epsilon, ScalarType type) {
-    return FusedStreamNorm.compute(stream, addends, weight, epsilon, type)
+      Tensor stream,
+      List<GatedAddend> addends,
+      Optional<TokenGatedAddend> last,
+      Tensor weight,
+      double epsilon,
+      ScalarType type) {
+    return last.map(
+            gate -> FusedTokenGateNorm.compute(stream, addends, gate, weight, epsilon, type))
+        .orElseGet(() -> FusedStreamNorm.compute(stream, addends, weight, epsilon, type))
         .map(found -> new Summed(found[0], found[1]));
   }
 

@@ -44,6 +44,10 @@ final class TrainingTrials {
             List.of("stream_norm.cu", "stream_norm_backward.cu", SUMS),
             in -> both(gatedStream(in))),
         training(
+            "RMS norm behind a gate of tokens",
+            List.of("token_gate_norm.cu", "token_gate_norm_backward.cu", SUMS),
+            in -> both(tokenGatedStream(in))),
+        training(
             "gated sum",
             List.of("gated_sum.cu", SUMS),
             in -> new GatedAddend(in[1], numbers(in[2], 0, 1), 0.5).addTo(in[0])),
@@ -123,19 +127,34 @@ final class TrainingTrials {
         List.of(
             new GatedAddend(in[1], numbers(in[2], 0, 1), 0.5),
             new GatedAddend(in[1].flip(1), numbers(in[2], 1, 1), 2));
-    return Norms.rmsOfGated(in[0], addends, weight, EPSILON, ScalarType.Float)
+    return normed(in[0], addends, Optional.empty(), weight);
+  }
+
+  private static Norms.Summed tokenGatedStream(Tensor... in) {
+    List<GatedAddend> addends =
+        List.of(new GatedAddend(in[1].flip(1), numbers(in[2], WIDTH + 1, 1), 0.5));
+    TokenGatedAddend last =
+        new TokenGatedAddend(in[0], asking(in[2]), numbers(in[2], WIDTH, 1), in[1], 2, gates -> {});
+    return normed(in[0], addends, Optional.of(last), scale(in[2]));
+  }
+
+  private static Norms.Summed normed(
+      Tensor stream, List<GatedAddend> addends, Optional<TokenGatedAddend> last, Tensor weight) {
+    return Norms.rmsOfGated(stream, addends, last, weight, EPSILON, ScalarType.Float)
         .orElseGet(
             () -> {
-              Tensor sum = in[0];
+              Tensor sum = stream;
               for (GatedAddend each : addends) {
                 sum = each.addTo(sum);
               }
-              return summed(sum, Optional.empty(), weight);
+              Tensor before = sum;
+              return summed(
+                  last.map(each -> each.plain(before)).orElse(before), Optional.empty(), weight);
             });
   }
 
   private static Tensor gatedTokens(Tensor... in) {
-    Tensor weight = Tensors.mul(numbers(in[2], 0, WIDTH), 1 / Math.sqrt(WIDTH)).view(1, -1);
+    Tensor weight = asking(in[2]);
     Tensor bias = numbers(in[2], WIDTH, 1);
     return FusedTokenGate.compute(in[0], weight, bias, in[1], 0.5, in[0], List.of())
         .map(FusedTokenGate.Gated::values)
@@ -144,6 +163,11 @@ final class TrainingTrials {
               Tensor gates = Tensors.linear(in[0], weight, bias).sigmoid();
               return in[0].add(Tensors.mul(in[1].mul(gates), 0.5));
             });
+  }
+
+  /** The weight of a gate of tokens. */
+  private static Tensor asking(Tensor weights) {
+    return Tensors.mul(numbers(weights, 0, WIDTH), 1 / Math.sqrt(WIDTH)).view(1, -1);
   }
 
   private static Rotation rotation(Tensor x) {

@@ -24,9 +24,47 @@ __device__ __forceinline__ float unit_sum(float value, float* slots) {
   return sum;
 }
 
+// Two such sums for one barrier.
+__device__ __forceinline__ void unit_sums(float& a, float& b, float2* slots) {
+#pragma unroll
+  for (int mask = (LANES < 32 ? LANES : 32) / 2; mask > 0; mask /= 2) {
+    a += exchange(a, mask);
+    b += exchange(b, mask);
+  }
+  if (LANES <= 32) return;
+  int warp = threadIdx.x / 32;
+  if (threadIdx.x % 32 == 0) slots[warp] = make_float2(a, b);
+  __syncthreads();
+  constexpr int EACH = LANES <= 32 ? 1 : LANES / 32;
+  int first = warp / EACH * EACH;
+  a = b = 0.f;
+#pragma unroll
+  for (int i = 0; i < EACH; i++) {
+    a += slots[first + i].x;
+    b += slots[first + i].y;
+  }
+}
+
+// Adds up a number of every thread of the block, in the order of its warps, and stores `scale` times that and three
+// zeros: what comes behind begins where 16 bytes do.
+__device__ __forceinline__ void leave_number(float value, float scale, float* slots, float* to) {
+#pragma unroll
+  for (int mask = 16; mask > 0; mask /= 2) value += exchange(value, mask);
+  __syncthreads();
+  if (threadIdx.x % 32 == 0) slots[threadIdx.x / 32] = value;
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    float all = 0.f;
+#pragma unroll
+    for (int w = 0; w < WARPS; w++) all += slots[w];
+    to[0] = scale * all;
+    to[1] = to[2] = to[3] = 0.f;
+  }
+}
+
 // Adds up what the units of the block have gathered per column, in the order of the units, and
 // stores the row of `width` columns. Thread `lane` of a unit holds columns (i * LANES + lane) *
-// VECTOR and on. Called once, at the end.
+// VECTOR and on. Called at the end; between two calls there has to be a barrier.
 __device__ __forceinline__ void leave_sums(
     const float (&sums)[ITEMS][VECTOR], float* to, int width) {
   constexpr int ROW = LANES * ITEMS * VECTOR;

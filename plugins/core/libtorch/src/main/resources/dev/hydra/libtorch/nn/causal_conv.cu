@@ -1,10 +1,10 @@
-// y[t] = silu(bias + sum over back of weight[TAPS - 1 - back] * x[t - back]) per channel. Inputs of
-// another document than t's do not count: bit `back` of meets[t], see document_masks.cu. Inputs before
-// the first token come from `past`, which the documents do not cut (zeros without it).
+// y[t] = silu(bias + sum over back of weight[TAPS - 1 - back] * x[t - back]) per channel, of inputs of t's document
+// (conv_window.cu, which comes before).
 //
 // A thread walks VECTOR neighbouring channels down a strip of time: every input is read once (but
 // for TAPS - 1 at the strip's start) and the window stays in registers. The next STEPS inputs are
-// on their way while these are computed: in bursts, as loading one for each one used was 20% slower.
+// on their way while these are computed: in bursts, as loading one for each one used was 20% slower. What a strip's end
+// and documents need is looked at once a burst: most are whole, and computed without a condition.
 //
 // Options: TAPS 2..4, VECTOR (at most 4), BIAS, DOCUMENTS, PAST. A warp covers 32 * VECTOR channels,
 // a block THREADS / 32 strips one after another.
@@ -29,82 +29,66 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) causal_conv_forw
   int item = number / strips;
   if (channel >= channels || item >= batch) return;
   int start = (number - item * strips) * strip;
-  int end = start + strip < time ? start + strip : time;
+  int own = start + strip < time ? strip : time - start;
 
-  x += item * x_batch + channel;
-  y += item * y_batch + channel;
-  if (DOCUMENTS) meets += (long long)item * time;
-
-  float taps[TAPS][VECTOR], offset[VECTOR];
-#pragma unroll
-  for (int v = 0; v < VECTOR; v++) {
-#pragma unroll
-    for (int k = 0; k < TAPS; k++) taps[k][v] = to_float(weight[(channel + v) * TAPS + k]);
-    offset[v] = BIAS ? to_float(bias[channel + v]) : 0.f;
-  }
-
-  float window[TAPS - 1][VECTOR];  // inputs 1, 2... tokens back
-#pragma unroll
-  for (int back = 1; back < TAPS; back++) {
-    int t = start - back;
-#pragma unroll
-    for (int v = 0; v < VECTOR; v++) window[back - 1][v] = 0.f;
-    if (t >= 0) {
-      load_floats<VECTOR>(x + t * x_row, window[back - 1]);
-    } else if (PAST) {
-#pragma unroll
-      for (int v = 0; v < VECTOR; v++)
-        window[back - 1][v] = to_float(
-            past[item * past_batch + (t + TAPS - 1) * past_step + (channel + v) * past_channel]);
-    }
-  }
+  x += item * x_batch + start * x_row + channel;
+  y += item * y_batch + start * y_row + channel;
+  if (DOCUMENTS) meets += (long long)item * time + start;
+  if (PAST) past += item * past_batch;
+  Window window;
+  window.begin(x, x_row, start, channel, weight, bias, past, past_step, past_channel);
 
   Vector<Element, VECTOR> ahead[STEPS];
-  int ahead_meets[STEPS];
+  int ahead_masks[STEPS];
+  auto fetch = [&](int first) {
+    if (first + STEPS <= own) {
 #pragma unroll
-  for (int i = 0; i < STEPS; i++) {
-    int t = start + i < end ? start + i : end - 1;
-    ahead[i] = load<VECTOR>(x + t * x_row);
-    ahead_meets[i] = DOCUMENTS ? meets[t] : 0;
-  }
-
-  for (int first = start; first < end; first += STEPS) {
+      for (int i = 0; i < STEPS; i++) {
+        ahead[i] = load<VECTOR>(x);
+        ahead_masks[i] = DOCUMENTS ? meets[first + i] : ALL;
+        x += x_row;
+      }
+    } else {
+#pragma unroll
+      for (int i = 0; i < STEPS; i++) {
+        if (first + i < own) {
+          ahead[i] = load<VECTOR>(x);
+          ahead_masks[i] = DOCUMENTS ? meets[first + i] : ALL;
+          x += x_row;
+        }
+      }
+    }
+  };
+  fetch(0);
+  for (int t = 0; t < own; t += STEPS) {
     Vector<Element, VECTOR> inputs[STEPS];
-    int input_meets[STEPS];
+    int masks[STEPS], common = ALL;
 #pragma unroll
     for (int i = 0; i < STEPS; i++) {
       inputs[i] = ahead[i];
-      input_meets[i] = ahead_meets[i];
-      int t = first + STEPS + i;
-      if (t < end) {
-        ahead[i] = load<VECTOR>(x + t * x_row);
-        if (DOCUMENTS) ahead_meets[i] = meets[t];
-      }
+      masks[i] = ahead_masks[i];
+      common &= masks[i];
     }
+    fetch(t + STEPS);
+    float values[VECTOR];
+    if (t + STEPS <= own && common == ALL) {
 #pragma unroll
-    for (int i = 0; i < STEPS; i++) {
-      int t = first + i;
-      if (t < end) {
-        float now[VECTOR], sum[VECTOR];
-        inputs[i].unpack(now);
-        int same = input_meets[i];
+      for (int i = 0; i < STEPS; i++) {
+        window.take<true>(inputs[i], ALL, values);
 #pragma unroll
-        for (int v = 0; v < VECTOR; v++) sum[v] = offset[v] + taps[TAPS - 1][v] * now[v];
+        for (int v = 0; v < VECTOR; v++) values[v] = silu(values[v]);
+        store(y, values);
+        y += y_row;
+      }
+    } else {
 #pragma unroll
-        for (int back = 1; back < TAPS; back++) {
-          if (!DOCUMENTS || same >> back & 1) {
+      for (int i = 0; i < STEPS; i++) {
+        if (t + i < own) {
+          window.take<false>(inputs[i], masks[i], values);
 #pragma unroll
-            for (int v = 0; v < VECTOR; v++) sum[v] += taps[TAPS - 1 - back][v] * window[back - 1][v];
-          }
-        }
-#pragma unroll
-        for (int v = 0; v < VECTOR; v++) sum[v] = silu(sum[v]);
-        store(y + t * y_row, sum);
-#pragma unroll
-        for (int back = TAPS - 1; back > 0; back--) {
-#pragma unroll
-          for (int v = 0; v < VECTOR; v++)
-            window[back - 1][v] = back > 1 ? window[back > 1 ? back - 2 : 0][v] : now[v];
+          for (int v = 0; v < VECTOR; v++) values[v] = silu(values[v]);
+          store(y, values);
+          y += y_row;
         }
       }
     }

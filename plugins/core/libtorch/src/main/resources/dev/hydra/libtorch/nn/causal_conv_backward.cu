@@ -9,35 +9,73 @@
 // shared memory (a block is THREADS / 32 strips), and a row of `partials` a block is left for
 // column_sums: [gridDim.y][channels * TAPS, then channels if BIAS], dweight as [channels, TAPS].
 //
+// Two bursts of STEPS tokens are in shared memory, which takes no registers: one computed with, one on its way. A thread
+// reads what it has fetched itself, so there are no barriers. As in forward, most bursts are whole.
+//
 // Options and grid as in causal_conv.cu. Needs sm_80 or later, as copies of vectors do.
 
 #define THREADS 128   // FusedConv launches so many
 #define RESIDENT 4    // blocks a multiprocessor, which caps registers
-#define STEPS 4       // tokens that are fetched together
+#define STEPS 4       // tokens that are fetched together, at least TAPS - 1
 #define WARPS (THREADS / 32)
 #define SUMS (TAPS + BIAS)
 
 typedef Vector<Element, VECTOR> Packed;
 
-// Fetched tokens, computed with or on their way: a ring in shared memory, which takes no registers.
-// A thread reads what it has fetched itself, so there are no barriers.
-constexpr int BURSTS = sizeof(Packed) > 8 ? 2 : 4;
+// x and dy of a token.
+struct Token {
+  Packed at[2][THREADS];
+};
 
-extern "C" __device__ const int causal_conv_backward_bytes =
-    BURSTS * STEPS * 2 * THREADS * sizeof(Packed);
+extern "C" __device__ const int causal_conv_backward_bytes = 2 * STEPS * sizeof(Token);
 
-// Starts a copy of a vector, or of zeros. Less than 4 bytes are copied at once.
-__device__ __forceinline__ void copy_vector(Packed* to, const Element* from, bool some) {
+// Starts a copy of a vector. Less than 4 bytes are copied at once.
+__device__ __forceinline__ void copy_vector(Packed* to, const Element* from) {
   constexpr int BYTES = sizeof(Packed);
   if constexpr (BYTES < 4) {
-    *to = some ? load<VECTOR>(from) : zeros<Element, VECTOR>();
+    *to = load<VECTOR>(from);
   } else {
-    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" ::"r"(
                      (unsigned)__cvta_generic_to_shared(to)),
-                 "l"(from), "n"(BYTES), "r"(some ? BYTES : 0)
+                 "l"(from), "n"(BYTES)
                  : "memory");
   }
 }
+
+struct Walk {
+  Window window;
+  float flow[TAPS][VECTOR];  // what has reached the dx of 0, 1, 2... tokens back
+  float dtaps[TAPS][VECTOR], dbias[VECTOR];
+
+  // Takes a token in. WHOLE: its mask is ALL, and it is of this strip, so that it counts in the sums.
+  template <bool WHOLE>
+  __device__ __forceinline__ void take(const Packed& x, const Packed& dy, int mask, bool own) {
+    float d[VECTOR], seen[VECTOR];
+    dy.unpack(d);
+    window.take<WHOLE>(x, mask, seen);
+#pragma unroll
+    for (int v = 0; v < VECTOR; v++) {
+      d[v] *= silu_slope(seen[v], sigmoid(seen[v]));
+#pragma unroll
+      for (int back = TAPS - 1; back > 0; back--) flow[back][v] = flow[back - 1][v];
+      flow[0][v] = 0.f;
+    }
+#pragma unroll
+    for (int back = 0; back < TAPS; back++) {
+      if (WHOLE || mask >> back & 1) {
+#pragma unroll
+        for (int v = 0; v < VECTOR; v++) {
+          flow[back][v] += window.taps[TAPS - 1 - back][v] * d[v];
+          if (WHOLE || own) dtaps[TAPS - 1 - back][v] += d[v] * window.inputs[back][v];
+        }
+      }
+    }
+    if (BIAS && (WHOLE || own)) {
+#pragma unroll
+      for (int v = 0; v < VECTOR; v++) dbias[v] += d[v];
+    }
+  }
+};
 
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) causal_conv_backward(
     const Element* __restrict__ dy, long long dy_batch, long long dy_row,
@@ -53,124 +91,83 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) causal_conv_back
   int number = blockIdx.y * WARPS + warp;
   int item = number / strips;
 
-  float dtaps[TAPS][VECTOR], dbias[VECTOR];
+  Walk walk;
 #pragma unroll
   for (int v = 0; v < VECTOR; v++) {
-    dbias[v] = 0.f;
+    walk.dbias[v] = 0.f;
 #pragma unroll
-    for (int k = 0; k < TAPS; k++) dtaps[k][v] = 0.f;
+    for (int k = 0; k < TAPS; k++) walk.dtaps[k][v] = walk.flow[k][v] = 0.f;
   }
 
   if (channel < channels && item < batch) {
     int start = (number - item * strips) * strip;
-    int end = start + strip < time ? start + strip : time;
-    x += item * x_batch + channel;
-    dy += item * dy_batch + channel;
-    dx += item * dx_batch + channel;
-    if (DOCUMENTS) meets += (long long)item * time;
+    int own = start + strip < time ? strip : time - start;
+    int last = own + TAPS - 1;                            // tokens of the walk
+    int there = time - start < last ? time - start : last;  // those of them that the sequence has
+    x += item * x_batch + start * x_row + channel;
+    dy += item * dy_batch + start * dy_row + channel;
+    dx += item * dx_batch + (start - (TAPS - 1)) * dx_row + channel;
+    if (DOCUMENTS) meets += (long long)item * time + start;
+    if (PAST) past += item * past_batch;
+    walk.window.begin(x, x_row, start, channel, weight, bias, past, past_step, past_channel);
 
-    float taps[TAPS][VECTOR], offset[VECTOR];
+    Token* ring = reinterpret_cast<Token*>(SHARED);
+    // What is beyond the sequence's end is not written, and never read.
+    auto fetch = [&](Token* to, int first) {
+      if (first + STEPS <= there) {
 #pragma unroll
-    for (int v = 0; v < VECTOR; v++) {
-#pragma unroll
-      for (int k = 0; k < TAPS; k++) taps[k][v] = to_float(weight[(channel + v) * TAPS + k]);
-      offset[v] = BIAS ? to_float(bias[channel + v]) : 0.f;
-    }
-
-    float window[TAPS][VECTOR];  // inputs 0, 1, 2... tokens back
-    float flow[TAPS][VECTOR];    // what has reached the dx of 0, 1, 2... tokens back
-#pragma unroll
-    for (int back = 0; back < TAPS; back++) {
-      int t = start - 1 - back;
-#pragma unroll
-      for (int v = 0; v < VECTOR; v++) window[back][v] = flow[back][v] = 0.f;
-      if (back == TAPS - 1) break;
-      if (t >= 0) {
-        load_floats<VECTOR>(x + t * x_row, window[back]);
-      } else if (PAST) {
-#pragma unroll
-        for (int v = 0; v < VECTOR; v++)
-          window[back][v] = to_float(
-              past[item * past_batch + (t + TAPS - 1) * past_step + (channel + v) * past_channel]);
-      }
-    }
-
-    int last = end + TAPS - 1;
-    Packed(*ring)[STEPS][2][THREADS] = reinterpret_cast<Packed(*)[STEPS][2][THREADS]>(SHARED);
-    // Beyond the last token dy is zero, so that nothing flows back from there.
-    auto fetch = [&](int burst, int first) {
-#pragma unroll
-      for (int i = 0; i < STEPS; i++) {
-        int t = first + i;
-        bool some = t < time && t < last;
-        copy_vector(&ring[burst][i][0][threadIdx.x], some ? x + t * x_row : x, some);
-        copy_vector(&ring[burst][i][1][threadIdx.x], some ? dy + t * dy_row : dy, some);
+        for (int i = 0; i < STEPS; i++) {
+          copy_vector(&to[i].at[0][threadIdx.x], x);
+          copy_vector(&to[i].at[1][threadIdx.x], dy);
+          x += x_row;
+          dy += dy_row;
+        }
+      } else {
+#pragma unroll 1
+        for (int i = 0; first + i < there; i++) {
+          copy_vector(&to[i].at[0][threadIdx.x], x);
+          copy_vector(&to[i].at[1][threadIdx.x], dy);
+          x += x_row;
+          dy += dy_row;
+        }
       }
       copies_commit();
     };
+    fetch(ring, 0);
+    int at = 0;
+    for (int t = 0; t < last; t += STEPS) {
+      const Token* now = ring + at;
+      at ^= STEPS;
+      fetch(ring + at, t + STEPS);
+      copies_wait<1>();
+      bool whole = t > 0 && t + STEPS <= own;  // the first tokens complete dx of the strip before
+      if (DOCUMENTS && whole) {
+        int common = ALL;
 #pragma unroll
-    for (int b = 0; b + 1 < BURSTS; b++) fetch(b, start + b * STEPS);
-
-    int burst = 0;
-    for (int first = start; first < last; first += STEPS) {
-      fetch(burst == 0 ? BURSTS - 1 : burst - 1, first + (BURSTS - 1) * STEPS);
-      copies_wait<BURSTS - 1>();
-      Packed inputs[STEPS][2];
-      int masks[STEPS];
-#pragma unroll
-      for (int i = 0; i < STEPS; i++) {
-        inputs[i][0] = ring[burst][i][0][threadIdx.x];
-        inputs[i][1] = ring[burst][i][1][threadIdx.x];
-        masks[i] = DOCUMENTS && first + i < time ? meets[first + i] : 0;
+        for (int i = 0; i < STEPS; i++) common &= meets[t + i];
+        whole = common == ALL;
       }
-      burst = burst + 1 == BURSTS ? 0 : burst + 1;
+      if (whole) {
 #pragma unroll
-      for (int i = 0; i < STEPS; i++) {
-        int t = first + i;
-        if (t < last) {
-#pragma unroll
-          for (int back = TAPS - 1; back > 0; back--) {
-#pragma unroll
-            for (int v = 0; v < VECTOR; v++) {
-              window[back][v] = window[back - 1][v];
-              flow[back][v] = flow[back - 1][v];
-            }
+        for (int i = 0; i < STEPS; i++) {
+          walk.take<true>(now[i].at[0][threadIdx.x], now[i].at[1][threadIdx.x], ALL, true);
+          store(dx, walk.flow[TAPS - 1]);
+          dx += dx_row;
+        }
+      } else {
+#pragma unroll 1
+        for (int i = 0; i < STEPS; i++) {
+          // Beyond the last token dy is zero, so that nothing flows back from there.
+          Packed input = zeros<Element, VECTOR>(), gradient = input;
+          int mask = ALL;
+          if (t + i < there) {
+            input = now[i].at[0][threadIdx.x];
+            gradient = now[i].at[1][threadIdx.x];
+            if (DOCUMENTS) mask = meets[t + i];
           }
-          float d[VECTOR];
-          inputs[i][0].unpack(window[0]);
-          inputs[i][1].unpack(d);
-          int same = masks[i];
-          float seen[VECTOR];
-#pragma unroll
-          for (int v = 0; v < VECTOR; v++) seen[v] = offset[v];
-#pragma unroll
-          for (int back = 0; back < TAPS; back++) {
-            if (!DOCUMENTS || back == 0 || same >> back & 1) {
-#pragma unroll
-              for (int v = 0; v < VECTOR; v++) seen[v] += taps[TAPS - 1 - back][v] * window[back][v];
-            }
-          }
-#pragma unroll
-          for (int v = 0; v < VECTOR; v++) d[v] *= silu_slope(seen[v], sigmoid(seen[v]));
-
-#pragma unroll
-          for (int v = 0; v < VECTOR; v++) flow[0][v] = 0.f;
-#pragma unroll
-          for (int back = 0; back < TAPS; back++) {
-            if (!DOCUMENTS || back == 0 || same >> back & 1) {
-#pragma unroll
-              for (int v = 0; v < VECTOR; v++) {
-                flow[back][v] += taps[TAPS - 1 - back][v] * d[v];
-                if (t < end) dtaps[TAPS - 1 - back][v] += d[v] * window[back][v];
-              }
-            }
-          }
-          if (BIAS && t < end) {
-#pragma unroll
-            for (int v = 0; v < VECTOR; v++) dbias[v] += d[v];
-          }
-          int complete = t - (TAPS - 1);
-          if (complete >= start) store(dx + complete * dx_row, flow[TAPS - 1]);
+          walk.take<false>(input, gradient, mask, t + i < own);
+          if (t + i >= TAPS - 1 && t + i < last) store(dx, walk.flow[TAPS - 1]);
+          dx += dx_row;
         }
       }
     }
@@ -179,8 +176,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) causal_conv_back
 #pragma unroll
   for (int v = 0; v < VECTOR; v++) {
 #pragma unroll
-    for (int k = 0; k < TAPS; k++) shared_sums[warp][v * TAPS + k][lane] = dtaps[k][v];
-    if (BIAS) shared_sums[warp][VECTOR * TAPS + v][lane] = dbias[v];
+    for (int k = 0; k < TAPS; k++) shared_sums[warp][v * TAPS + k][lane] = walk.dtaps[k][v];
+    if (BIAS) shared_sums[warp][VECTOR * TAPS + v][lane] = walk.dbias[v];
   }
   __syncthreads();
   partials += (long long)blockIdx.y * channels * SUMS;

@@ -16,6 +16,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) gated_norm_forwa
     int width) {
   __shared__ float slots[2][WARPS];
   int lane = threadIdx.x % LANES, group = blockIdx.y, turn = 0;
+  int begin = group * width, end = begin + width;
   if (weight && threadIdx.x == 0) fetch_ahead(weight + group * weight_group, width * sizeof(Weight));
   launch_dependents();
   wait_for_prerequisites();
@@ -23,22 +24,18 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) gated_norm_forwa
   float scale[ITEMS][VECTOR];
 #pragma unroll
   for (int i = 0; i < ITEMS; i++) {
-    columns[i] = (i * LANES + lane) * VECTOR;
+    columns[i] = begin + (i * LANES + lane) * VECTOR;
 #pragma unroll
     for (int v = 0; v < VECTOR; v++) scale[i][v] = 1.f;
-    if (weight && columns[i] < width)
-      load_floats<VECTOR>(weight + group * weight_group + columns[i], scale[i]);
+    if (weight && columns[i] < end)
+      load_floats<VECTOR>(weight + group * weight_group + columns[i] - begin, scale[i]);
   }
-  long long base = (long long)group * width;
-  x += base;
-  z += base;
-  y += base;
 
   auto fetch = [&](long long row) {
     Row fetched;
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {
-      bool some = row < rows && columns[i] < width;
+      bool some = row < rows && columns[i] < end;
       fetched.x[i] = some ? load<VECTOR>(x + row * x_row + columns[i]) : zeros<Element, VECTOR>();
       fetched.z[i] = some ? load<VECTOR>(z + row * z_row + columns[i]) : zeros<Element, VECTOR>();
     }
@@ -69,7 +66,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) gated_norm_forwa
     turn ^= 1;
     if (row < rows) {
       if (lane == 0) rstd[row * groups + group] = inverse;
-      store_normed(values, inverse, scale, y + row * y_row, columns, width);
+      store_normed(values, inverse, scale, y + row * y_row, columns, end);
     }
   }
 }

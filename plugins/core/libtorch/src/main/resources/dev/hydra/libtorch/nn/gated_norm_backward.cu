@@ -24,33 +24,27 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) gated_norm_backw
     long long y_row, float* __restrict__ partials, long long rows, int groups, int width) {
   __shared__ float slots[2][WARPS];
   int lane = threadIdx.x % LANES, group = blockIdx.y, turn = 0;
+  int begin = group * width, end = begin + width;
   int columns[ITEMS];
   float scale[ITEMS][VECTOR], sums[ITEMS][VECTOR];
 #pragma unroll
   for (int i = 0; i < ITEMS; i++) {
-    columns[i] = (i * LANES + lane) * VECTOR;
+    columns[i] = begin + (i * LANES + lane) * VECTOR;
 #pragma unroll
     for (int v = 0; v < VECTOR; v++) {
       scale[i][v] = 1.f;
       sums[i][v] = 0.f;
     }
-    if (weight && columns[i] < width)
-      load_floats<VECTOR>(weight + group * weight_group + columns[i], scale[i]);
+    if (weight && columns[i] < end)
+      load_floats<VECTOR>(weight + group * weight_group + columns[i] - begin, scale[i]);
   }
-  long long base = (long long)group * width;
-  dy += base;
-  x += base;
-  z += base;
-  dx += base;
-  dz += base;
-  if (y) y += base;
 
   auto fetch = [&](long long row) {
     Row fetched;
     fetched.inverse = row < rows ? rstd[row * groups + group] : 0.f;
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {
-      bool some = row < rows && columns[i] < width;
+      bool some = row < rows && columns[i] < end;
       fetched.dy[i] = some ? load<VECTOR>(dy + row * dy_row + columns[i]) : zeros<Element, VECTOR>();
       fetched.x[i] = some ? load<VECTOR>(x + row * x_row + columns[i]) : zeros<Element, VECTOR>();
       fetched.z[i] = some ? load<VECTOR>(z + row * z_row + columns[i]) : zeros<Element, VECTOR>();
@@ -88,7 +82,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) gated_norm_backw
     if (row < rows) {
 #pragma unroll
       for (int i = 0; i < ITEMS; i++) {
-        if (columns[i] < width) {
+        if (columns[i] < end) {
           float d[VECTOR], xs[VECTOR], zs[VECTOR], to_x[VECTOR], to_z[VECTOR], again[VECTOR];
           now.dy[i].unpack(d);
           now.x[i].unpack(xs);

@@ -1,13 +1,14 @@
-// What the norms' kernels do alike, each thread for its columns: ITEMS vectors of VECTOR, those from `width` on
-// not being there. After reductions.cu.
+// What the norms' kernels do alike, each thread for its columns: ITEMS vectors of VECTOR, those from `end` on
+// not being there. Columns count from where the row begins, not the group: of pointers that are moved to the group's
+// begin first, the compiler stores a vector in four parts. After reductions.cu.
 
 // y = values / rms * scale.
 __device__ __forceinline__ void store_normed(
     float (&values)[ITEMS][VECTOR], float inverse, const float (&scale)[ITEMS][VECTOR], Element* y,
-    const int (&columns)[ITEMS], int width) {
+    const int (&columns)[ITEMS], int end) {
 #pragma unroll
   for (int i = 0; i < ITEMS; i++) {
-    if (columns[i] < width) {
+    if (columns[i] < end) {
 #pragma unroll
       for (int v = 0; v < VECTOR; v++) values[i][v] *= inverse * scale[i][v];
       store(y + columns[i], values[i]);

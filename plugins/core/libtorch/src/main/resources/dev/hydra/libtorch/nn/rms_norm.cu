@@ -31,6 +31,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) rms_norm_forward
     float* __restrict__ rstd, long long rows, int groups, int width) {
   __shared__ float slots[2][WARPS];
   int lane = threadIdx.x % LANES, group = blockIdx.y, turn = 0;
+  int begin = group * width, end = begin + width;
   if (weight && threadIdx.x == 0) fetch_ahead(weight + group * weight_group, width * sizeof(Weight));
   launch_dependents();
   wait_for_prerequisites();
@@ -38,25 +39,18 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) rms_norm_forward
   float scale[ITEMS][VECTOR];
 #pragma unroll
   for (int i = 0; i < ITEMS; i++) {
-    columns[i] = (i * LANES + lane) * VECTOR;
+    columns[i] = begin + (i * LANES + lane) * VECTOR;
 #pragma unroll
     for (int v = 0; v < VECTOR; v++) scale[i][v] = factor;
-    if (weight && columns[i] < width)
-      load_floats<VECTOR>(weight + group * weight_group + columns[i], scale[i]);
+    if (weight && columns[i] < end)
+      load_floats<VECTOR>(weight + group * weight_group + columns[i] - begin, scale[i]);
   }
-  long long base = (long long)group * width;
-  x += base;
-  y += base;
-#if RESIDUAL
-  residual += base;
-  h += base;
-#endif
 
   auto fetch = [&](long long row) {
     Row fetched;
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {
-      bool some = row < rows && columns[i] < width;
+      bool some = row < rows && columns[i] < end;
       fetched.x[i] = some ? load<VECTOR>(x + row * x_row + columns[i]) : zeros<Input, VECTOR>();
 #if RESIDUAL
       fetched.residual[i] = some ? load<VECTOR>(residual + row * residual_row + columns[i])
@@ -81,7 +75,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) rms_norm_forward
       now.residual[i].unpack(add);
 #pragma unroll
       for (int v = 0; v < VECTOR; v++) values[i][v] = rounded<Stream>(values[i][v] + add[v]);
-      if (row < rows && columns[i] < width) store(h + row * h_row + columns[i], values[i]);
+      if (row < rows && columns[i] < end) store(h + row * h_row + columns[i], values[i]);
 #endif
 #pragma unroll
       for (int v = 0; v < VECTOR; v++) squares += values[i][v] * values[i][v];
@@ -90,7 +84,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) rms_norm_forward
     turn ^= 1;
     if (row < rows) {
       if (lane == 0) rstd[row * groups + group] = inverse;
-      store_normed(values, inverse, scale, y + row * y_row, columns, width);
+      store_normed(values, inverse, scale, y + row * y_row, columns, end);
     }
   }
 }

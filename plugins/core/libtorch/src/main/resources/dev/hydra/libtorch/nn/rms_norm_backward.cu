@@ -24,32 +24,27 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) rms_norm_backwar
     float* __restrict__ partials, long long rows, int groups, int width) {
   __shared__ float slots[2][WARPS];
   int lane = threadIdx.x % LANES, group = blockIdx.y, turn = 0;
+  int begin = group * width, end = begin + width;
   int columns[ITEMS];
   float scale[ITEMS][VECTOR], sums[ITEMS][VECTOR];
 #pragma unroll
   for (int i = 0; i < ITEMS; i++) {
-    columns[i] = (i * LANES + lane) * VECTOR;
+    columns[i] = begin + (i * LANES + lane) * VECTOR;
 #pragma unroll
     for (int v = 0; v < VECTOR; v++) {
       scale[i][v] = factor;
       sums[i][v] = 0.f;
     }
-    if (weight && columns[i] < width)
-      load_floats<VECTOR>(weight + group * weight_group + columns[i], scale[i]);
+    if (weight && columns[i] < end)
+      load_floats<VECTOR>(weight + group * weight_group + columns[i] - begin, scale[i]);
   }
-  long long base = (long long)group * width;
-  dy += base;
-  h += base;
-  if (dh_after) dh_after += base;
-  if (dh) dh += base;
-  if (dx) dx += base;
 
   auto fetch = [&](long long row) {
     Row fetched;
     fetched.inverse = row < rows ? rstd[row * groups + group] : 0.f;
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {
-      bool some = row < rows && columns[i] < width;
+      bool some = row < rows && columns[i] < end;
       fetched.dy[i] = some ? load<VECTOR>(dy + row * dy_row + columns[i]) : zeros<Element, VECTOR>();
       fetched.h[i] = some ? load<VECTOR>(h + row * h_row + columns[i]) : zeros<Stream, VECTOR>();
     }
@@ -65,7 +60,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) rms_norm_backwar
     Vector<Stream, VECTOR> after[ITEMS];
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {
-      bool some = dh_after && row < rows && columns[i] < width;
+      bool some = dh_after && row < rows && columns[i] < end;
       after[i] = some ? load<VECTOR>(dh_after + row * dh_after_row + columns[i])
                       : zeros<Stream, VECTOR>();
     }
@@ -76,7 +71,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) rms_norm_backwar
     if (row < rows) {
 #pragma unroll
       for (int i = 0; i < ITEMS; i++) {
-        if (columns[i] < width) {
+        if (columns[i] < end) {
           float d[VECTOR], n[VECTOR], result[VECTOR];
           now.dy[i].unpack(d);
           now.h[i].unpack(n);

@@ -33,22 +33,6 @@ struct Addend {
     }
     store(dy + at * width + column, own);
   }
-
-  // Adds up what the block's threads found, in the order of its warps; every thread calls it.
-  __device__ __forceinline__ void leave(float* slots, float* to) {
-#pragma unroll
-    for (int mask = 16; mask > 0; mask /= 2) dot += exchange(dot, mask);
-    __syncthreads();
-    if (threadIdx.x % 32 == 0) slots[threadIdx.x / 32] = dot;
-    __syncthreads();
-    if (threadIdx.x == 0) {
-      float all = 0.f;
-#pragma unroll
-      for (int w = 0; w < WARPS; w++) all += slots[w];
-      to[0] = scale * all;
-      to[1] = to[2] = to[3] = 0.f;
-    }
-  }
 };
 
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) stream_norm_backward(
@@ -126,6 +110,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) stream_norm_back
   }
   float* left = partials + (long long)blockIdx.x * pitch;
 #pragma unroll
-  for (int a = 0; a < ADDENDS; a++) addends[a].leave(slots[0], left + pitch - 4 * (ADDENDS - a));
+  for (int a = 0; a < ADDENDS; a++)
+    leave_number(
+        addends[a].dot, addends[a].scale, slots[0], left + pitch - 4 * (ADDENDS - a));
   leave_sums(sums, left, width);
 }

@@ -11,8 +11,6 @@
 // ELEMENT_BF16 (value, dvalue, y_1, y_2), ADDENDS (0 to 2), STREAM_BF16 (base, out, dout), WEIGHT_BF16 (w, b, their gradients).
 // Grid: any number of blocks up to ceil(rows / UNITS).
 
-__device__ __forceinline__ float sigmoid(float x) { return 1.f / (1.f + exp2f(-LOG2_E * x)); }
-
 extern "C" __device__ const int token_gate_forward_waits = 1;
 
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) token_gate_forward(
@@ -75,7 +73,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) token_gate_forwa
         for (int v = 0; v < VECTOR; v++) dot += in[v] * w[i][v];
       }
     }
-    float gate = sigmoid(unit_sum(dot, slots[turn]) + b), factor = scale * gate;
+    float gate = logistic(unit_sum(dot, slots[turn]) + b), factor = scale * gate;
     turn ^= 1;
     if (row < rows) {
       if (lane == 0) gates[row] = gate;

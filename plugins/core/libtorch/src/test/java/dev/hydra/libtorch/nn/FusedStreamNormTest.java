@@ -57,7 +57,8 @@ class FusedStreamNormTest {
             Tensor stream = in.get("the stream");
             ScalarType type = Tensors.type(in.get("addend 0"));
             return results(
-                Norms.rmsOfGated(stream, addends(in), in.get("the weight"), EPSILON, type)
+                Norms.rmsOfGated(
+                        stream, addends(in), Optional.empty(), in.get("the weight"), EPSILON, type)
                     .orElseThrow());
           },
           in -> {
@@ -112,7 +113,7 @@ class FusedStreamNormTest {
   private static Optional<Norms.Summed> normed(
       Tensor stream, List<GatedAddend> addends, Tensor weight) {
     ScalarType type = Tensors.type(stream);
-    return Norms.rmsOfGated(stream, addends, weight, EPSILON, type);
+    return Norms.rmsOfGated(stream, addends, Optional.empty(), weight, EPSILON, type);
   }
 
   /** What waits for a norm is added in its order where no norm adds it. */

@@ -24,4 +24,13 @@ public interface Router {
    * that a layer can state its {@link Cost} before it has seen a token.
    */
   int topK();
+
+  /**
+   * Returns the {@code span} of each {@link Routing} of whole sequences, without documents, whose
+   * length is a multiple of it, so that a layer can state what it keeps. 1 unless overridden: a
+   * decision for each token.
+   */
+  default int span() {
+    return 1;
+  }
 }

@@ -29,8 +29,10 @@ record ComponentTrial(String options, int tokens, List<String> training, List<St
   private static final String WINDOW = "window_attention.cu";
   private static final String WINDOW_BACKWARD = "window_attention_backward.cu";
 
+  private static final String CHUNK_PRODUCTS = "chunk_products.cu";
+
   /** Programs for devices of the Hopper generation only. */
-  static final Set<String> HOPPER = Set.of(WINDOW, WINDOW_BACKWARD);
+  static final Set<String> HOPPER = Set.of(WINDOW, WINDOW_BACKWARD, CHUNK_PRODUCTS);
 
   /** By type. Those of others are tried with default options, whatever programs these run. */
   private static final Map<String, List<ComponentTrial>> KNOWN =
@@ -104,7 +106,16 @@ record ComponentTrial(String options, int tokens, List<String> training, List<St
               "heads = 2, window = 16, head-dim = 64",
               List.of(WINDOW, WINDOW_BACKWARD),
               DECODED_ATTENTION),
-          one("moe", "", List.of("expert_rows.cu"), List.of("expert_tokens.cu")),
+          Map.entry(
+              "moe",
+              List.of(
+                  new ComponentTrial("", List.of("expert_rows.cu"), List.of("expert_tokens.cu")),
+                  // Whole chunks of as many tokens as are read together.
+                  new ComponentTrial(
+                      "router { type = chunk-topk, chunk = 64 }",
+                      128,
+                      List.of(CHUNK_PRODUCTS),
+                      List.of()))),
           one("swiglu", "", List.of("gated_activation.cu"), List.of("few_gated_rows.cu")),
           one("topk", "", List.of("expert_choice.cu"), List.of("expert_choice.cu")),
           one("chunk-topk", "chunk = 16", List.of("chunk_logits.cu"), List.of("chunk_step.cu")),

@@ -1,9 +1,9 @@
 package dev.hydra.ffn.moe;
 
 import dev.hydra.api.Routing;
+import dev.hydra.libtorch.nn.ExpertDispatch;
 import dev.hydra.libtorch.nn.FusedExperts;
 import dev.hydra.libtorch.nn.GatedActivation;
-import dev.hydra.libtorch.nn.GroupedLinear;
 import dev.hydra.libtorch.nn.LinearInput;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
@@ -16,14 +16,14 @@ import org.bytedeco.pytorch.Tensor;
  */
 record Experts(Tensor gateUp, Tensor down) {
   /**
-   * Computes each row by one expert.
+   * Computes each token by its experts.
    *
-   * @param rows [rows, width], those of each expert together
-   * @param ends int32 [experts]: where the rows of each expert end
+   * @param tokens [tokens, width]
+   * @return [rows, width] by place
    */
-  Tensor forward(Tensor rows, Tensor ends) {
-    LinearInput hidden = GatedActivation.SILU.ofHalves(GroupedLinear.apply(rows, gateUp, ends));
-    return GroupedLinear.apply(hidden, down, ends);
+  Tensor forward(Tensor tokens, ExpertDispatch dispatch) {
+    LinearInput hidden = GatedActivation.SILU.ofHalves(dispatch.toExperts(tokens, gateUp));
+    return dispatch.byExperts(hidden, down);
   }
 
   /** Computes a few tokens by their experts, with what else is added, where kernels do that. */

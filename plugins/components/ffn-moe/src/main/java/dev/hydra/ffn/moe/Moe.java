@@ -36,7 +36,7 @@ final class Moe implements FeedForward {
     if (pass.observing()) {
       pass.observe("dropped", dispatch.dropped());
     }
-    Tensor computed = experts.forward(dispatch.spread(tokens), dispatch.ends());
+    Tensor computed = experts.forward(tokens, dispatch);
     return dispatch.combine(computed, routing.weights(), other).view(Tensors.sizes(x));
   }
 }

@@ -12,6 +12,7 @@ import dev.hydra.api.Router;
 import dev.hydra.api.Site;
 import dev.hydra.api.StateSpec;
 import dev.hydra.api.Workload;
+import dev.hydra.libtorch.nn.ExpertDispatch;
 import dev.hydra.libtorch.nn.LinearInit;
 import java.util.List;
 import java.util.Optional;
@@ -84,8 +85,9 @@ public final class MoeFactory implements ComponentFactory<FeedForward> {
   }
 
   /**
-   * Three products for each chosen and each shared expert of each token. Kept of an expert: its
-   * input, gate and up; of a chosen one its output too, which the gradient of its weight needs.
+   * Three products for each chosen and each shared expert of each token. Kept of an expert: gate
+   * and up; of a chosen one its output too, which the gradient of its weight needs, and its input,
+   * unless kernels read that where the router has it.
    */
   @Override
   public Cost cost(Site site, Workload work) {
@@ -93,9 +95,14 @@ public final class MoeFactory implements ComponentFactory<FeedForward> {
     double hidden = hidden(site);
     double width = site.width();
     int experts = site.get(EXPERTS);
-    int topK = site.child(ROUTER, experts).topK();
+    Router router = site.child(ROUTER, experts);
+    int topK = router.topK();
     double units = tokens * (topK * hidden + site.get(SHARED_HIDDEN));
-    double kept = tokens * topK * 2 * width + 2 * units;
+    boolean copied =
+        work.tokens() % router.span() != 0
+            || !ExpertDispatch.readsInPlace(
+                experts, 2L * hidden(site), site.width(), router.span());
+    double kept = tokens * topK * width * (copied ? 2 : 1) + 2 * units;
     return new Cost(2 * 3 * width * units, kept, 0, (experts - topK) * 3 * width * hidden);
   }
 }

@@ -79,7 +79,7 @@ class FewTokensTest {
   private static Tensor dispatched(
       Experts experts, Tensor x, Tensor chosen, Tensor weights, Optional<Tensor> other) {
     ExpertDispatch dispatch = ExpertDispatch.of(new Routing(chosen, weights), experts.count());
-    return dispatch.combine(experts.forward(dispatch.spread(x), dispatch.ends()), weights, other);
+    return dispatch.combine(experts.forward(x, dispatch), weights, other);
   }
 
   private static Tensor scaled(Tensor values, long inputs) {

@@ -168,6 +168,22 @@ class MoeTest {
   }
 
   @Test
+  void keepsNoCopiesOfTokensThatAreReadInPlace() {
+    int time = 128;
+    double copies = time * 2 * WIDTH;
+    assertEquals(copies, kept(8, 32, time) - kept(8, 64, time), "chunks that are read together");
+    assertEquals(0, kept(8, 32, time) - kept(8, 96, time), "chunks that are not whole");
+    assertEquals(0, kept(5, 32, time) - kept(5, 64, time), "a side that kernels do not take");
+  }
+
+  private static double kept(int hidden, int chunk, int time) {
+    String options = "hidden = %d, router { type = chunk-topk, chunk = %d, top-k = 2 }";
+    try (StandaloneComponent moe = build(options.formatted(hidden, chunk), ScalarType.Float)) {
+      return moe.cost(Workload.sequence(time)).activations();
+    }
+  }
+
+  @Test
   void reportsAMistakeInItsRouterWithItsPlace() {
     ConfigException error =
         assertThrows(

@@ -6,7 +6,6 @@ import dev.hydra.api.Router;
 import dev.hydra.api.Routing;
 import dev.hydra.api.Site;
 import dev.hydra.libtorch.nn.ExpertDispatch;
-import dev.hydra.libtorch.nn.GroupedLinear;
 import dev.hydra.libtorch.nn.LinearInit;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
@@ -71,8 +70,7 @@ record ExpertProjections(
 
     /** {@code sum over the chosen e of weight_e W_e x}: [batch, time, in] to [..., out]. */
     private Tensor mix(Tensor x, Tensor matrices) {
-      Tensor rows = dispatch.spread(x.flatten(0, 1));
-      Tensor computed = GroupedLinear.apply(rows, matrices, dispatch.ends());
+      Tensor computed = dispatch.toExperts(x.flatten(0, 1), matrices);
       return dispatch.combine(computed, weights, Optional.empty()).view(x.size(0), x.size(1), -1);
     }
   }

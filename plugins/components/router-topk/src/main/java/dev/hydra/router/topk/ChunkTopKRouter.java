@@ -40,6 +40,11 @@ final class ChunkTopKRouter implements Router {
   }
 
   @Override
+  public int span() {
+    return chunk;
+  }
+
+  @Override
   public Routing route(Tensor x, Pass pass) {
     return FusedChunkStep.compute(x, weight, choice, chunk, summary, pass)
         .or(

@@ -142,6 +142,11 @@ public final class ComponentSlot {
     public int topK() {
       return ((Router) site.component()).topK();
     }
+
+    @Override
+    public int span() {
+      return ((Router) site.component()).span();
+    }
   }
 
   private Tensor forwardAsChild(Tensor x, Pass pass) {

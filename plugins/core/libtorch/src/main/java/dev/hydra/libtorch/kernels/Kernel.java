@@ -74,6 +74,7 @@ public final class Kernel {
   private final CUlaunchConfig config = new CUlaunchConfig();
   private final BytePointer values = new BytePointer((long) MOST_ARGUMENTS * Long.BYTES);
   private final PointerPointer<Pointer> addresses = new PointerPointer<>(MOST_ARGUMENTS);
+  private @Nullable BytePointer maps;
   private final Map<Integer, Integer> resident = new ConcurrentHashMap<>();
 
   Kernel(Gpu gpu, String program, String name, CUfunc_st function, int sharedBytes, boolean waits) {
@@ -152,8 +153,8 @@ public final class Kernel {
    *
    * @param arguments in the order of its parameters: tensors (or null for none) for pointers, of
    *     which shapes and strides are the caller's to check, {@link #strided} ones for a pointer and
-   *     strides, {@code Integer} for int, {@code Long} for long long, {@code Float} for float,
-   *     {@code Double} for double
+   *     strides, {@link TensorMap} for one of {@code bulk_copies.cu}, {@code Integer} for int,
+   *     {@code Long} for long long, {@code Float} for float, {@code Double} for double
    * @throws KernelException if the driver refuses, with all that it was given
    */
   public synchronized void launch(Grid grid, @Nullable Object... arguments) {
@@ -219,10 +220,25 @@ public final class Kernel {
       values.putFloat(offset, number);
     } else if (argument instanceof Double number) {
       values.putDouble(offset, number);
+    } else if (argument instanceof TensorMap map) {
+      put(index, map);
     } else {
       throw new IllegalArgumentException(
           name + " cannot take a " + argument.getClass().getName() + " for an argument");
     }
+  }
+
+  /** A map lies elsewhere than what has 8 bytes; a parameter never changes its kind. */
+  private void put(int index, TensorMap map) {
+    address(map.tensor());
+    if (maps == null) {
+      maps = new BytePointer((long) MOST_ARGUMENTS * TensorMap.BYTES + TensorMap.ALIGNMENT);
+      maps.retainReference(); // it stays, whatever scope is open
+    }
+    long begin = Math.floorMod(-maps.address(), TensorMap.ALIGNMENT);
+    Pointer own = maps.getPointer(begin + (long) index * TensorMap.BYTES);
+    Driver.check(gpu.run(() -> map.encode(own)), name, "it cannot be given " + describe(map));
+    addresses.put(index, own);
   }
 
   private long address(Tensor tensor) {
@@ -242,6 +258,8 @@ public final class Kernel {
         text.add(describe(tensor));
       } else if (each instanceof Strided strided) {
         text.add(describe(strided.tensor()));
+      } else if (each instanceof TensorMap map) {
+        text.add(describe(map));
       } else {
         text.add(String.valueOf(each));
       }
@@ -249,7 +267,11 @@ public final class Kernel {
     return text.toString();
   }
 
-  private static String describe(Tensor tensor) {
+  private static String describe(TensorMap map) {
+    return "boxes of " + map.rows() + " rows of " + describe(map.tensor());
+  }
+
+  static String describe(Tensor tensor) {
     long[] strides = new long[(int) tensor.dim()];
     Arrays.setAll(strides, i -> tensor.stride(i));
     return Tensors.type(tensor)

@@ -67,6 +67,41 @@ public record ExpertDispatch(Tensor order, Tensor places, Tensor ends, int topK,
         .orElseGet(() -> spreadPlain(tokens));
   }
 
+  /**
+   * Maps each token by the matrices of its experts. Where kernels can read tokens in place, they
+   * are not copied.
+   *
+   * @param tokens [decisions * span, in]
+   * @param weights [experts, out, in]
+   * @return [rows, out] by place
+   */
+  public Tensor toExperts(Tensor tokens, Tensor weights) {
+    return SpreadProduct.of(tokens, weights, this)
+        .map(product -> product.apply(tokens, weights, order, places, ends)[0])
+        .orElseGet(() -> GroupedLinear.apply(spread(tokens), weights, ends));
+  }
+
+  /**
+   * Maps rows by the matrices of their experts.
+   *
+   * @param rows [rows, in] by place
+   * @param weights [experts, out, in]
+   * @return [rows, out] by place
+   */
+  public Tensor byExperts(LinearInput rows, Tensor weights) {
+    return GroupedLinear.apply(rows, weights, ends, span);
+  }
+
+  /**
+   * Says whether {@link #toExperts} keeps tokens only, and no rows, in bfloat16 on a device of the
+   * Hopper generation.
+   *
+   * @param span tokens per decision
+   */
+  public static boolean readsInPlace(long experts, long out, long in, long span) {
+    return ChunkProducts.takes(experts, out, in, span);
+  }
+
   private Tensor spreadPlain(Tensor tokens) {
     Tensor decisions = tokens.reshape(-1, span * tokens.size(1));
     Tensor pairs = decisions.unsqueeze(1).expand(-1, topK, -1).reshape(-1, span * tokens.size(1));

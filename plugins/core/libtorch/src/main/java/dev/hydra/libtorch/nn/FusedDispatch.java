@@ -78,6 +78,22 @@ record FusedDispatch(Kernels kernels, ScalarType type) {
         .apply(inputs.toArray(Tensor[]::new))[0];
   }
 
+  /** Gives the gradient of tokens, an input, from that of their rows; shared is behind them. */
+  void give(
+      CustomFunction.Gradients gradients,
+      int input,
+      Tensor ofRows,
+      Tensor places,
+      int choices,
+      int span,
+      Optional<GradientSum> shared) {
+    Tensor rows = fit(ofRows);
+    GradientSum.Room room = GradientSum.room(shared, rows, type, gradients.sizes(input));
+    @Nullable Tensor before = room.adds() ? room.tensor() : null;
+    sum(rows, places, null, before, room.tensor(), choices, span);
+    room.give(gradients, input);
+  }
+
   /** Writes to tokens [rows / choices, width] the sums of their rows; they may be {@code other}. */
   private void sum(
       Tensor rows,
@@ -146,11 +162,7 @@ record FusedDispatch(Kernels kernels, ScalarType type) {
 
     @Override
     protected void backward(Context context, Gradients gradients) {
-      Tensor rows = fit(gradients.of(0));
-      GradientSum.Room dTokens = GradientSum.room(shared, rows, fused.type, gradients.sizes(0));
-      @Nullable Tensor before = dTokens.adds() ? dTokens.tensor() : null;
-      fused.sum(rows, context.saved(0), null, before, dTokens.tensor(), choices, span);
-      dTokens.give(gradients, 0);
+      fused.give(gradients, 0, gradients.of(0), context.saved(0), choices, span, shared);
     }
   }
 

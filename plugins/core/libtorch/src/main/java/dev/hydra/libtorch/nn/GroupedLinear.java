@@ -5,7 +5,6 @@ import dev.hydra.libtorch.runtime.WeightCopies;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.StringViewOptional;
@@ -60,18 +59,29 @@ public final class GroupedLinear {
         .orElseGet(() -> looped(rows, weights, ends));
   }
 
-  /** Computes the same of what need not be kept for backward, see {@link LinearInput}. */
-  public static Tensor apply(LinearInput rows, Tensor weights, Tensor ends) {
-    return rows.isRecomputed(weights) && supported(weights)
-        ? rows.mapped(recomputing(rows.rows(), weights), weights, ends)
-        : apply(rows.tensor(), weights, ends);
+  /**
+   * Computes the same of what need not be kept for backward, see {@link LinearInput}.
+   *
+   * @param span what the ends of groups are multiples of
+   */
+  static Tensor apply(LinearInput rows, Tensor weights, Tensor ends, int span) {
+    Optional<GroupedProduct> product = chunks(weights, rows.rows(), span).map(GroupedProduct::new);
+    if (rows.isRecomputed(weights) && supported(weights)) {
+      return rows.mapped(
+          product
+              .or(() -> inParts(rows.rows(), weights))
+              .orElseGet(() -> new GroupedProduct(GroupedProduct.Products.LIBTORCH)),
+          weights,
+          ends);
+    }
+    return product
+        .map(each -> each.apply(rows.tensor(), weights, ends)[0])
+        .orElseGet(() -> apply(rows.tensor(), weights, ends));
   }
 
-  private static GroupedProduct recomputing(long rows, Tensor weights) {
-    return inParts(rows, weights)
-        .orElseGet(
-            () ->
-                new GroupedProduct(GroupedProduct.Products.LIBTORCH, 1, UnaryOperator.identity()));
+  /** Gives the kernels for groups of whole chunks, where they are to be used. */
+  static Optional<ChunkProducts> chunks(Tensor weights, long rows, int span) {
+    return supported(weights) ? ChunkProducts.of(weights, rows, span) : Optional.empty();
   }
 
   /**

@@ -73,6 +73,11 @@ final class GroupedProduct extends CustomFunction implements RowMap {
     this.cut = cut;
   }
 
+  /** Prepares one whose groups are not cut. */
+  GroupedProduct(Products products) {
+    this(products, 1, UnaryOperator.identity());
+  }
+
   /** Returns the number of parts. */
   int parts() {
     return parts;

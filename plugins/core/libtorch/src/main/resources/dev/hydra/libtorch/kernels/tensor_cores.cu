@@ -41,6 +41,14 @@ __device__ __forceinline__ void load_matrices_transposed(unsigned (&r)[4], const
   load_matrices_transposed(r, shared_address(row));
 }
 
+// Writes four such matrices from registers; from sm_90 on.
+__device__ __forceinline__ void store_matrices(
+    SharedAddress row, unsigned a, unsigned b, unsigned c, unsigned d) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(row), "r"(a), "r"(b),
+               "r"(c), "r"(d)
+               : "memory");
+}
+
 // 16 bytes from global to shared memory beside other work; zeros, and nothing read, if not `some`.
 __device__ __forceinline__ void copy_async(SharedAddress to, const void* from, bool some) {
   int bytes = some ? 16 : 0;

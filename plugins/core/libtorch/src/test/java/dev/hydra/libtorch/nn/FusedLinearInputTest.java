@@ -180,7 +180,7 @@ class FusedLinearInputTest {
     Tensor ends = Tensor.create(numbers, groups).to(new Device("cuda"), ScalarType.Int);
     check(
         in -> GatedActivation.SILU.ofHalves(in[0]),
-        (input, weights) -> GroupedLinear.apply(input, weights, ends),
+        (input, weights) -> GroupedLinear.apply(input, weights, ends, 1),
         (input, weights) -> GroupedLinear.apply(input.tensor(), weights, ends),
         random.values(rows, 2L * hidden),
         random.values(groups, out, hidden));

@@ -133,7 +133,7 @@ class LinearInputTest {
     Tensor ends = Tensor.create(new int[] {7, 7, 20, 21}, 4);
     Gated gated = new Gated();
     Tensor[] found =
-        run(t -> GroupedLinear.apply(LinearInput.of(gated, t[0], t[1]), t[2], ends), in);
+        run(t -> GroupedLinear.apply(LinearInput.of(gated, t[0], t[1]), t[2], ends, 1), in);
     assertEquals(1, gated.again.get());
     assertSameBits(
         run(t -> GroupedLinear.apply(new Gated().apply(t[0], t[1])[0], t[2], ends), in), found);

@@ -133,6 +133,16 @@ class TrainingStepCudaTest {
         ScalarType.BFloat16);
   }
 
+  /** The kernels get maps of tensors that are made on the host, once for all replays. */
+  @Test
+  void alsoWithExpertsThatReadWholeChunks() {
+    String chunks =
+        "model.block.paths = [{ ffn { type = moe, experts = 4, hidden = 16,"
+            + " router { type = chunk-topk, chunk = 64, top-k = 2 } } }]";
+    compare(DENSE + chunks, 1);
+    compare(DENSE + chunks, 3);
+  }
+
   @Test
   void alsoOverSeveralForwards() {
     compare(DENSE, 3);

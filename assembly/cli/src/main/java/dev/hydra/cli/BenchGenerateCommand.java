@@ -119,11 +119,7 @@ final class BenchGenerateCommand implements Callable<Integer>, LessMemory {
     }
     GenerationBench bench =
         new GenerationBench(
-            model,
-            components,
-            precision.on(device),
-            graph,
-            precision.quantization());
+            model, components, precision.on(device), graph, precision.quantization());
     PrintWriter out = spec.commandLine().getOut();
     if (!json) {
       out.printf(

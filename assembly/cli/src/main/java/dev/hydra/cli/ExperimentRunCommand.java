@@ -85,7 +85,8 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
 
   @Option(
       names = "--dry-run",
-      description = "Checks everything, --results too, and prints the sizes of models; trains nothing and"
+      description =
+          "Checks everything, --results too, and prints the sizes of models; trains nothing and"
               + " leaves nothing behind.")
   private boolean dryRun;
 
@@ -167,8 +168,7 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
   }
 
   /** All is said while the interrupt is held: once it is closed, the process may end at once. */
-  private int trained(Path file, Study study, TrialCache cache, Device device)
-      throws IOException {
+  private int trained(Path file, Study study, TrialCache cache, Device device) throws IOException {
     PrintWriter out = spec.commandLine().getOut();
     String deviceName = device.str().getString();
     StudyRun run = new StudyRun(study, components, device, cache, new Progress());

@@ -65,8 +65,7 @@ class NoEffectTest {
     Path config = attention.resolve("config.conf");
     assertThat(warnings("inspect", config, STATES, "bfloat16")).containsOnlyOnce(NO_STATES);
     assertThat(
-            warnings(
-                "bench", "generate", config, STATES, "bfloat16", "--context=4", "--tokens=2"))
+            warnings("bench", "generate", config, STATES, "bfloat16", "--context=4", "--tokens=2"))
         .containsOnlyOnce(NO_STATES);
     Path tokens = Files.writeString(folder.resolve("tokens.json"), "[[1, 2, 3]]");
     assertThat(warnings("score", "--model", attention, "--tokens", tokens, STATES, "float16"))

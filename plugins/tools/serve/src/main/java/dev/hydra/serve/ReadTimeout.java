@@ -85,7 +85,6 @@ public final class ReadTimeout implements AutoCloseable {
    * Reads a body within the time. One that is said to be too long is not waited for.
    *
    * @param longest the most bytes that it may have
-   *
    * @param refusing is called by another thread, while the reading one still waits for bytes
    * @throws TooSlowException if it was called; the connection has been closed
    * @throws BodyException if the body is too long, breaks off or is malformed

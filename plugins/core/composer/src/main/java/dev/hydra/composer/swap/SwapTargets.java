@@ -45,7 +45,9 @@ final class SwapTargets {
     if (chosen.isEmpty()) {
       throw new SwapRefusedException(
           "there is no site "
-              + (request.sites().isEmpty() ? "" : "like " + String.join(", ", request.sites()) + " ")
+              + (request.sites().isEmpty()
+                  ? ""
+                  : "like " + String.join(", ", request.sites()) + " ")
               + "with a component of type "
               + types()
               + " in the model; there are components of type "

@@ -36,7 +36,8 @@ public final class UnusableFolderException extends IOException {
     if (cause instanceof AccessDeniedException) {
       return "access is denied";
     }
-    String reason = cause instanceof FileSystemException file ? file.getReason() : cause.getMessage();
+    String reason =
+        cause instanceof FileSystemException file ? file.getReason() : cause.getMessage();
     return reason == null ? "nothing can be made there" : reason;
   }
 

@@ -42,7 +42,7 @@ final class HeaderParser implements AutoCloseable {
     } catch (JsonProcessingException e) {
       throw new MalformedHeaderException(
           ("the header's JSON is wrong after %d of its %d characters: the file is"
-              + " damaged, or not one of safetensors; fetch or write it again")
+                  + " damaged, or not one of safetensors; fetch or write it again")
               .formatted(e.getLocation().getCharOffset(), text.length()),
           e);
     } catch (IOException e) {

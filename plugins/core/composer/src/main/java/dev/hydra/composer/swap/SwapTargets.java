@@ -81,8 +81,8 @@ final class SwapTargets {
 
   /** The name of a site as a pattern that has stars where another pattern has them. */
   private static String withStars(String site, String glob) {
-    String[] parts = site.split("\\.");
-    String[] others = glob.split("\\.");
+    String[] parts = site.split("\\.", -1);
+    String[] others = glob.split("\\.", -1);
     for (int i = 0; i < Math.min(parts.length, others.length); i++) {
       parts[i] = others[i].equals("*") ? "*" : parts[i];
     }

@@ -128,4 +128,13 @@ class NoEffectTest {
           .isEqualTo(named.startsWith("a="));
     }
   }
+
+  /** What overrides nothing is a mistake, as in a file. */
+  @Test
+  void anOverrideOfAPartThatThereIsNot() {
+    run("generate", "--model", attention, "--set", "blocks.0.mixer.heads=1")
+        .refused(2, "unknown part \"blocks\"");
+    run("eval", "--model", attention, "--set", "genration.end-tokens=[1]")
+        .refused(2, "did you mean \"generation\"?");
+  }
 }

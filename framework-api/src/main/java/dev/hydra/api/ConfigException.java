@@ -1,19 +1,30 @@
 package dev.hydra.api;
 
 import com.typesafe.config.ConfigOrigin;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** A mistake in a configuration. Its message names file, line, path, problem and remedy. */
 public final class ConfigException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
+  private final transient @Nullable ConfigOrigin origin;
+
   /** Reports a mistake that no single line is to blame for. */
   public ConfigException(String message) {
     super(message);
+    origin = null;
   }
 
   /** Reports a mistake at one place of a configuration. */
   public ConfigException(ConfigOrigin origin, String path, String problem) {
     super(place(origin.description()) + path + ": " + problem);
+    this.origin = origin;
+  }
+
+  /** Returns the place of the mistake; empty if no single line is to blame. */
+  public Optional<ConfigOrigin> origin() {
+    return Optional.ofNullable(origin);
   }
 
   /** Where it was written, without what the library says of its own making. */

@@ -9,11 +9,14 @@ import dev.hydra.cli.common.Json;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Components;
+import dev.hydra.composer.model.Model;
+import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.inference.EngineLimits;
 import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.TrainerSettings;
 import java.io.IOException;
@@ -23,6 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -108,13 +112,14 @@ final class BenchGenerateCommand implements Callable<Integer>, LessMemory {
     int read = prefill == null ? EngineLimits.prefillOn(device) : prefill;
     atLeastOne("--prefill", read);
     GraphMode graph = trainer.graph();
+    ModelSpec model = ModelSpec.read(loaded);
+    try (Model built =
+        Model.build(model, components, new Placement(Devices.meta(), ScalarType.Float), 0)) {
+      precision.warn(spec, "the model", built);
+    }
     GenerationBench bench =
         new GenerationBench(
-            ModelSpec.read(loaded),
-            components,
-            precision.on(device),
-            graph,
-            precision.quantization());
+            model, components, precision.on(device), graph, precision.quantization());
     PrintWriter out = spec.commandLine().getOut();
     if (!json) {
       out.printf(

@@ -87,11 +87,12 @@ final class ChatCommand implements Callable<Integer>, LessMemory {
     if (maxTokens < 1 || context < 1) {
       throw new UsageException("--max-tokens and --max-context must be at least 1");
     }
-    Sampling settings = sampling.sampling();
+    Sampling settings = sampling.sampling(spec);
     try (DeviceStart starting = deviceArgument.begin();
         LoadedModel loaded =
             LoadedModel.read(
                 folder, overrides, template, averages, plugins, deviceArgument, precision)) {
+      precision.warn(spec, "the model", loaded.model());
       if (loaded.tokenizer().isEmpty()) {
         throw new UsageException("this model has no tokenizer, so there is nothing to talk with");
       }

@@ -1,9 +1,11 @@
 package dev.hydra.cli;
 
+import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.inference.Quantization;
 import org.bytedeco.pytorch.Device;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 
 /** Chooses the types of a model that continues texts. */
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
@@ -14,6 +16,11 @@ final class DecodingPrecision {
   /** Where and in which types it computes and keeps states. */
   Placement on(Device device) {
     return new Placement(device, precision.on(device), states.type());
+  }
+
+  /** As {@link StateTypeArgument#warn}. */
+  void warn(CommandSpec command, String name, Model model) {
+    states.warn(command, name, model);
   }
 
   /** As {@link PrecisionArgument#less}. */

@@ -12,6 +12,7 @@ import dev.hydra.cli.experiment.StudyReport;
 import dev.hydra.cli.experiment.ThroughputReport;
 import dev.hydra.cli.experiment.Workers;
 import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.composer.config.QuickPart;
 import dev.hydra.composer.model.Components;
 import dev.hydra.experiments.ModelOutcome;
 import dev.hydra.experiments.ModelSize;
@@ -84,7 +85,9 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
 
   @Option(
       names = "--dry-run",
-      description = "Checks everything and prints the sizes of models; trains nothing.")
+      description =
+          "Checks everything, --results too, and prints the sizes of models; trains nothing and"
+              + " leaves nothing behind.")
   private boolean dryRun;
 
   @Option(
@@ -140,21 +143,35 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
     if (Throughput.is(config)) {
       return timed(file, config);
     }
-    Study read = Study.read(config, overrides, plugins, Installation.dataRoots(), quick);
+    Study read = read(config, overrides, quick);
+    TrialCache cache = new TrialCache(results);
+    cache.check("--results");
     Study study = seeds == null ? read : read.withSeeds(seeds);
     List<ModelSize> sizes = study.sizes().check(study, components); // before anything is started
+    if (!quick) {
+      QuickPart.check(
+          file,
+          written -> {
+            Study small = read(written, List.of(), true);
+            small.sizes().check(small, components);
+          });
+    }
     Device device = deviceArgument.device();
     if (dryRun) {
       return sizes(SizesReport.of(shown(file), device.str().getString(), study, sizes));
     }
-    return trained(file, study, device);
+    return trained(file, study, cache, device);
+  }
+
+  private Study read(Config config, List<String> given, boolean small) {
+    return Study.read(config, given, plugins, Installation.dataRoots(), small);
   }
 
   /** All is said while the interrupt is held: once it is closed, the process may end at once. */
-  private int trained(Path file, Study study, Device device) throws IOException {
+  private int trained(Path file, Study study, TrialCache cache, Device device) throws IOException {
     PrintWriter out = spec.commandLine().getOut();
     String deviceName = device.str().getString();
-    StudyRun run = new StudyRun(study, components, device, new TrialCache(results), new Progress());
+    StudyRun run = new StudyRun(study, components, device, cache, new Progress());
     long start = System.nanoTime();
     try (Interrupt interrupt = new Interrupt();
         GpuUse gpu = GpuUse.begin(worker ? "" : deviceName)) {
@@ -187,15 +204,21 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
         + (quick ? " (quick)" : "");
   }
 
+  private ThroughputExperiment timing(Config config, List<String> given, boolean small) {
+    return new ThroughputExperiment(
+        config, given, components, plugins, small, spec.commandLine().getErr());
+  }
+
   /** Times models; nothing of it is kept, as it says something about this machine now. */
   private int timed(Path file, Config config) throws IOException {
     if (parallel > 1 || seeds != null) {
       throw new UsageException(
           file + " times models, one after the other: leave --parallel and --seeds out");
     }
-    ThroughputExperiment experiment =
-        new ThroughputExperiment(
-            config, overrides, components, plugins, quick, spec.commandLine().getErr());
+    ThroughputExperiment experiment = timing(config, overrides, quick);
+    if (!quick) {
+      QuickPart.check(file, written -> timing(written, List.of(), true));
+    }
     Device device = deviceArgument.device();
     if (dryRun) {
       return sizes(experiment.sizes(shown(file), device));

@@ -93,7 +93,7 @@ final class GenerateCommand implements Callable<Integer>, LessMemory {
     if (maxTokens < 0) {
       throw new UsageException("--max-tokens must be at least 0");
     }
-    Sampling sampling = samplingArguments.sampling();
+    Sampling sampling = samplingArguments.sampling(spec);
     try (DeviceStart starting = deviceArgument.begin()) {
       return generate(sampling);
     }
@@ -106,11 +106,15 @@ final class GenerateCommand implements Callable<Integer>, LessMemory {
     Optional<Tokenizer> tokenizer = ModelFolder.tokenizer(checkpoint, config, plugins.registry());
     int[] start = promptArguments.tokens(tokenizer.orElse(null));
     GenerationSettings settings = GenerationSettings.read(ConfigFiles.part(config, "generation"));
-    Set<Integer> end = ignoreEos ? Set.of() : LoadedModel.endTokens(settings, tokenizer);
-    Request request = new Request(start, maxTokens, sampling, end);
+    Set<Integer> end = LoadedModel.endTokens(settings, tokenizer);
+    if (end.isEmpty()) {
+      NoEffect.warn(spec, "--ignore-eos", "the model has no token that ends a text");
+    }
+    Request request = new Request(start, maxTokens, sampling, ignoreEos ? Set.of() : end);
     Device device = deviceArgument.device();
     try (Model model = folder.load(checkpoint, config, plugins, precision.on(device))) {
       NotFiniteException.checkWeights(model);
+      precision.warn(spec, "the model", model);
       int vocabulary = tokenizer.map(Tokenizer::vocabSize).orElse(model.spec().vocabSize());
       TextGenerator generator =
           new TextGenerator(model, vocabulary, settings).quantized(precision.quantization());

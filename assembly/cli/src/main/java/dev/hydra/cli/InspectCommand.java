@@ -105,6 +105,7 @@ final class InspectCommand implements Callable<Integer> {
     Placement placement = new Placement(Devices.meta(), ScalarType.Float, states.type());
     try (PointerScope scope = new PointerScope();
         Model built = Model.build(model, components, placement, 0)) {
+      states.warn(spec, "the model", built);
       ModelSummary account = ModelSummary.of(built, type, lengths, step);
       PrintWriter out = spec.commandLine().getOut();
       if (json) {

@@ -19,6 +19,7 @@ import dev.hydra.data.DataSettings;
 import dev.hydra.data.Tokenizer;
 import dev.hydra.libtorch.safetensors.TensorReplacements;
 import dev.hydra.trainer.run.Checkpoint;
+import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.RunFolder;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -99,8 +100,9 @@ final class ModelFolder {
 
   /** The configuration that a model was trained with, and overrides of it. */
   static Config config(Checkpoint checkpoint, List<String> overrides) {
-    return CarriedTokenizer.in(
-        ConfigFiles.load(checkpoint.file(Checkpoint.CONFIG), overrides), checkpoint.folder());
+    Config config = ConfigFiles.load(checkpoint.file(Checkpoint.CONFIG), overrides);
+    ConfigFiles.allow(config, Experiment.PARTS);
+    return CarriedTokenizer.in(config, checkpoint.folder());
   }
 
   /** What makes tokens of text; an imported model has nothing of the kind if none came with it. */

@@ -2,7 +2,9 @@ package dev.hydra.cli;
 
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.inference.Sampling;
+import java.util.List;
 import java.util.Map;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
 /** How tokens are drawn. */
@@ -58,8 +60,13 @@ final class SamplingArguments {
       description = "Another seed, another text (default: ${DEFAULT-VALUE}).")
   private long seed;
 
-  /** The settings. */
-  Sampling sampling() {
+  /** The settings; a command that was given some which do nothing says so. */
+  Sampling sampling(CommandSpec command) {
+    if (temperature == 0) {
+      for (String option : List.of("--top-k", "--top-p", "--min-p", "--seed")) {
+        NoEffect.warn(command, option, "--temperature 0 always takes the likeliest token");
+      }
+    }
     try {
       return new Sampling(
           temperature, topK, topP, minP, repetition, presence, frequency, Map.of(), seed);

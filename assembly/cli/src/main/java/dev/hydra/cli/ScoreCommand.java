@@ -101,6 +101,12 @@ final class ScoreCommand implements Callable<Integer>, LessMemory {
     PrintWriter out = spec.commandLine().getOut();
     try (Model model = folder.load(checkpoint, config, plugins, placement(device))) {
       NotFiniteException.checkWeights(model);
+      if (!StateTypeArgument.recurrent(model)) {
+        NoEffect.warn(
+            spec,
+            StateTypeArgument.NAME,
+            "the model" + StateTypeArgument.NONE + "; tokens are decoded one by one all the same");
+      }
       precision.quantization().round(model);
       List<double[]> scores = scores(model, graph, sequences);
       double loss = -scores.stream().flatMapToDouble(Arrays::stream).average().orElseThrow();

@@ -161,6 +161,10 @@ final class ServeCommand implements Callable<Integer>, LessMemory {
     LoadedModel loaded =
         LoadedModel.read(folder, overrides, template, averages, plugins, deviceArgument, precision);
     open.push(loaded);
+    precision.warn(spec, name, loaded.model());
+    if (loaded.tokenizer().isEmpty()) {
+      NoEffect.warn(spec, "--template", name + " has no tokenizer, so nobody can chat with it");
+    }
     EngineLimits limits = engine.limits(loaded.model().placement().device());
     SwappableModel swappable = swaps.open(loaded.model(), loaded.config(), plugins, spec);
     if (swappable != null) {

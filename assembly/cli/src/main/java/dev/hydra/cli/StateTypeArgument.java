@@ -1,12 +1,19 @@
 package dev.hydra.cli;
 
+import dev.hydra.api.StateSpec;
+import dev.hydra.composer.model.Model;
+import java.util.List;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
 /** Chooses the type in which a model that continues texts keeps states of recurrences. */
 final class StateTypeArgument {
   static final String NAME = "--mamba-ssm-cache-dtype";
   static final String LABEL = "float32|float16|bfloat16";
+
+  /** Why it does nothing in some models, after the model's name. */
+  static final String NONE = " keeps no state of a state space or of the delta rule";
 
   /** The types there are. */
   enum StateType {
@@ -39,5 +46,25 @@ final class StateTypeArgument {
   /** The type that is asked for. */
   ScalarType type() {
     return type.type();
+  }
+
+  /**
+   * Warns if a type was given that changes nothing in a model.
+   *
+   * @param name what to call the model
+   */
+  void warn(CommandSpec command, String name, Model model) {
+    if (!recurrent(model)) {
+      NoEffect.warn(command, NAME, name + NONE);
+    } else if (type == StateType.FLOAT32) {
+      NoEffect.warn(command, NAME, "states are kept in float32 anyway");
+    }
+  }
+
+  /** Says whether any component of a model keeps a state that the type is for. */
+  static boolean recurrent(Model model) {
+    return model.slots().stream()
+        .flatMap(slot -> slot.site().state().orElse(List.of()).stream())
+        .anyMatch(state -> state.dtype() == StateSpec.Dtype.RECURRENT);
   }
 }

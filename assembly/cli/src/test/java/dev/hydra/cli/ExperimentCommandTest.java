@@ -8,11 +8,16 @@ import com.fasterxml.jackson.jr.ob.JSON;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledIf;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class ExperimentCommandTest {
   @TempDir private Path folder;
@@ -40,13 +45,13 @@ class ExperimentCommandTest {
   }
 
   private CommandLineRunner.Outcome experiment(Object... more) {
-    Object[] all = new Object[7 + more.length];
-    Object[] first = {
-      "experiment", "run", file, "--quick", "--device=cpu", "--results", folder.resolve("results")
-    };
-    System.arraycopy(first, 0, all, 0, first.length);
-    System.arraycopy(more, 0, all, first.length, more.length);
-    return run(all);
+    List<Object> all =
+        new ArrayList<>(List.of("experiment", "run", file, "--quick", "--device=cpu"));
+    if (!List.of(more).contains("--results")) {
+      all.addAll(List.of("--results", folder.resolve("results")));
+    }
+    all.addAll(List.of(more));
+    return run(all.toArray());
   }
 
   @Test
@@ -78,7 +83,7 @@ class ExperimentCommandTest {
   @Test
   void aDryRunTrainsNothing() {
     assertThat(experiment("--dry-run").done().out()).contains("attention", "dense", "most steps");
-    assertThat(folder.resolve("results")).doesNotExist();
+    assertThat(folder).isDirectoryNotContaining(path -> !path.equals(file));
   }
 
   @Test
@@ -101,6 +106,52 @@ class ExperimentCommandTest {
         run("experiment", "run", file, "--device=cuda", "--results", folder.resolve("results"));
     run.refused(1, "CUDA");
     assertEquals(run, run("experiment", "run", file, "--device=cuda", "--dry-run"));
+  }
+
+  /** A file where a folder is to be, also above it, and a place where none can be made. */
+  @Test
+  void aDryRunTriesTheFolderOfResultsAsARunDoes() throws IOException {
+    Path taken = Files.writeString(folder.resolve("taken"), "");
+    for (Path results : List.of(taken, taken.resolve("below"), Path.of("/proc/none/results"))) {
+      CommandLineRunner.Outcome run = experiment("--results", results);
+      run.refused(1, "the folder of results " + results + " cannot be");
+      assertEquals(run, experiment("--results", results, "--dry-run"));
+    }
+    assertThat(taken).isEmptyFile();
+  }
+
+  /** Also with overrides, and in options of tasks and components. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "models.dense.model.widht = 4 | model.widht: unknown key",
+        "models.dense.model.width = wide | must be a whole number",
+        "tasks.bits.lenght = 4 | experiment.tasks.bits.lenght: unknown key",
+        "equal.flop = 4 | experiment.equal.flop: unknown key",
+        "models.dense.model.block.paths = [ { ffn { type = swiglu, hiden = 8 } } ] | hiden: unknown",
+        "models = 4 | models: must be an object"
+      })
+  void whatIsWrongInQuickIsSaidWithoutIt(String mistake, String message) throws IOException {
+    Files.writeString(file, "quick {\n  " + mistake + "\n}\n", StandardOpenOption.APPEND);
+    int line = Files.readAllLines(file).size() - 1;
+    for (String steps : List.of("experiment.steps=50", "experiment.steps=60")) {
+      CommandLineRunner.Outcome run =
+          run("experiment", "run", file, "--device=cpu", "--dry-run", "--set", steps);
+      run.refused(2, file.getFileName() + ": " + line + ": ");
+      assertThat(run.err()).contains(message);
+    }
+  }
+
+  /** What is given for a whole run need not go together with what stands in quick. */
+  @Test
+  void overridesNeedNotSuitQuick() throws IOException {
+    Files.writeString(file, "quick.tasks.bits.shortest = 8\n", StandardOpenOption.APPEND);
+    Object[] shorter = {"--set", "experiment.tasks.bits.length=6", "--dry-run"};
+    experiment(shorter).refused(2, "shortest");
+    List<Object> whole = new ArrayList<>(List.of("experiment", "run", file, "--device=cpu"));
+    whole.addAll(List.of(shorter));
+    run(whole.toArray()).done();
   }
 
   @Test

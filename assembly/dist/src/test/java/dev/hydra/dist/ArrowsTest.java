@@ -76,7 +76,7 @@ class ArrowsTest {
     rules.put(
         "composer.swap", with(libtorch, "composer.config", "composer.spec", "composer.model"));
     rules.put("data..", with(libtorch, "chat"));
-    rules.put("chat", new String[] {"api", "chat.jinja"});
+    rules.put("chat", new String[] {"api", "libtorch.io", "chat.jinja"});
     rules.put("chat.jinja", new String[] {"api"});
     rules.put("tasks", new String[] {"api"});
     rules.put("tasks.synthetic", new String[] {"api", "tasks"});

@@ -62,29 +62,19 @@ final class Request {
    * @throws ReadTimeout.TooSlowException if it takes too long, which the client has been told
    */
   Map<String, Object> body() {
-    byte[] body = unsent.read(this::bytes, this::tooSlow);
-    if (body.length > LONGEST_BODY) {
-      throw new HttpProblem(413, "the body is longer than " + LONGEST_BODY + " bytes");
-    }
     try {
+      byte[] body = unsent.read(exchange, LONGEST_BODY, this::tooSlow);
       return JSON.std.mapFrom(new String(body, StandardCharsets.UTF_8));
+    } catch (ReadTimeout.BodyException e) {
+      throw new HttpProblem(e.status(), String.valueOf(e.getMessage()));
     } catch (IOException e) {
       throw new HttpProblem(400, "the body is not a JSON object");
-    }
-  }
-
-  private byte[] bytes() {
-    try {
-      return exchange.getRequestBody().readNBytes(LONGEST_BODY + 1);
-    } catch (IOException | IndexOutOfBoundsException e) { // the latter of a chunk's length
-      throw new HttpProblem(400, "the body broke off, or its chunks are malformed");
     }
   }
 
   private void tooSlow() throws IOException {
     set("Connection", "close");
     answer(408, Map.of("error", "the body took too long"));
-    exchange.getResponseBody().flush();
   }
 
   /** Adds a header to the answer. */
@@ -112,6 +102,7 @@ final class Request {
     unread.headers(exchange, status, head() ? -1 : bytes.length);
     if (!head()) {
       exchange.getResponseBody().write(bytes);
+      exchange.getResponseBody().flush();
     }
   }
 }

@@ -66,8 +66,7 @@ public final class WatchServer implements AutoCloseable {
     title = String.join(", ", named.keySet());
     viewing = new Viewing(runs, log);
     server.setExecutor(threads);
-    server.createContext("/", this::handle);
-    server.start();
+    HttpListener.answer(server, unsent, this::handle);
   }
 
   private static ThreadFactory daemons(String name) {
@@ -89,20 +88,18 @@ public final class WatchServer implements AutoCloseable {
   }
 
   private void handle(HttpExchange exchange) throws IOException {
-    try (exchange) {
-      Request request = new Request(exchange, unsent, unread);
-      try {
-        answer(request);
-      } catch (HttpProblem e) {
-        request.answer(e.status(), Map.of("error", String.valueOf(e.getMessage())));
-      } catch (ReadTimeout.TooSlowException e) {
-        // It was told; the connection ends.
-      } catch (RuntimeException e) {
-        log.accept(request.method() + " " + request.path() + " failed: " + e);
-        request.answer(500, Map.of("error", "the server failed: " + e.getMessage()));
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt(); // closed
-      }
+    Request request = new Request(exchange, unsent, unread);
+    try {
+      answer(request);
+    } catch (HttpProblem e) {
+      request.answer(e.status(), Map.of("error", String.valueOf(e.getMessage())));
+    } catch (ReadTimeout.TooSlowException e) {
+      // It was told; the connection ends.
+    } catch (RuntimeException e) {
+      log.accept(request.method() + " " + request.path() + " failed: " + e);
+      request.answer(500, Map.of("error", "the server failed: " + e.getMessage()));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt(); // closed
     }
   }
 

@@ -224,6 +224,31 @@ class WatchServerTest {
     }
   }
 
+  /** No byte of the bodies comes: to wait for them would take the JDK's server a minute. */
+  @ParameterizedTest
+  @CsvSource({
+    "GET /, Content-Length: 100, 200",
+    "POST /nothing, Content-Length: 100, 404",
+    "POST /api/runs/0/swap, Content-Length: 100, 401",
+    "POST /api/runs/0/swap, Content-Length: 99999999999, 413"
+  })
+  void nobodyWaitsForBodiesThatAreNotRead(String asked, String length, int status)
+      throws Exception {
+    WatchServer server = serve(Optional.empty(), made("a", 2));
+    String owner = status == 413 ? "Authorization: Bearer " + key(server) + "\r\n" : "";
+    try (Socket socket =
+        new Socket(InetAddress.getLoopbackAddress(), URI.create(server.address()).getPort())) {
+      socket.setSoTimeout(20_000);
+      socket
+          .getOutputStream()
+          .write(
+              (asked + " HTTP/1.1\r\nHost: localhost\r\n" + owner + length + "\r\n\r\n")
+                  .getBytes(StandardCharsets.US_ASCII));
+      assertThat(new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8))
+          .startsWith("HTTP/1.1 " + status);
+    }
+  }
+
   @Test
   void othersNeedAKeyAndAPortIsNotTakenTwice() throws Exception {
     Path run = made("a", 2);

@@ -1,6 +1,6 @@
 package dev.hydra.chat;
 
-import com.fasterxml.jackson.jr.ob.JSON;
+import dev.hydra.libtorch.io.JsonText;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -109,6 +109,6 @@ public final class ChatTemplateFiles {
   }
 
   private static Map<String, Object> json(Path file) throws IOException {
-    return Files.isRegularFile(file) ? JSON.std.mapFrom(Files.readString(file)) : Map.of();
+    return Files.isRegularFile(file) ? JsonText.object(file) : Map.of();
   }
 }

@@ -2,6 +2,7 @@ package dev.hydra.experiments;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import dev.hydra.libtorch.io.DurableFiles;
+import dev.hydra.libtorch.io.UnusableFolderException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -22,6 +23,16 @@ public final class TrialCache {
   /** Names the folder, which is made when the first result is put into it. */
   public TrialCache(Path folder) {
     this.folder = folder;
+  }
+
+  /**
+   * Tries whether results can be put into the folder; leaves nothing behind.
+   *
+   * @param option how users name another
+   * @throws IOException with a message for users, if they cannot
+   */
+  public void check(String option) throws IOException {
+    UnusableFolderException.check("the folder of results", folder, option);
   }
 
   /**

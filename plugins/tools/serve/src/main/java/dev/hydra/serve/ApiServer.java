@@ -85,8 +85,7 @@ public final class ApiServer implements AutoCloseable {
               return thread;
             });
     server.setExecutor(threads);
-    server.createContext("/", this::handle);
-    server.start();
+    HttpListener.answer(server, unsent, this::handle);
   }
 
   /** Returns where it listens, such as {@code http://127.0.0.1:8000}. */
@@ -94,7 +93,7 @@ public final class ApiServer implements AutoCloseable {
     return HttpListener.address(settings.host(), server);
   }
 
-  private void handle(HttpExchange exchange) throws IOException {
+  private void handle(HttpExchange exchange) {
     long begin = System.nanoTime();
     Call call = new Call(exchange, settings, unsent, unread, log);
     metrics.begun();
@@ -109,7 +108,6 @@ public final class ApiServer implements AutoCloseable {
       call.abort();
     } finally {
       metrics.answered(endpoints.counted(call.path()), status, System.nanoTime() - begin);
-      exchange.close();
     }
   }
 

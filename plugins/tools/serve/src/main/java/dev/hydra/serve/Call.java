@@ -1,9 +1,7 @@
 package dev.hydra.serve;
 
 import com.sun.net.httpserver.HttpExchange;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
@@ -12,7 +10,6 @@ import java.util.function.Consumer;
 
 /** One request and its answer. */
 final class Call {
-  private static final int BUFFER = 8192;
   private static final int SERVER_FAILED = 500;
 
   private final HttpExchange exchange;
@@ -80,7 +77,7 @@ final class Call {
    * @throws ApiException if it is too long or breaks off
    * @throws ReadTimeout.TooSlowException if it takes too long, which the client has been told
    */
-  Fields body() throws IOException {
+  Fields body() {
     return new Fields(Json.object(bytes()));
   }
 
@@ -90,46 +87,22 @@ final class Call {
    * @throws ApiException as {@link #body} does
    * @throws ReadTimeout.TooSlowException as {@link #body} does
    */
-  Fields bodyIfAny() throws IOException {
+  Fields bodyIfAny() {
     byte[] body = bytes();
     return new Fields(body.length == 0 ? Map.of() : Json.object(body));
   }
 
-  /** A body that is said to be too long is refused at once, then read as any that is too long. */
-  private byte[] bytes() throws IOException {
-    if (header("Transfer-Encoding").isEmpty()
-        && header("Content-Length").map(Long::parseLong).orElse(0L) > settings.bodyBytes()) {
-      refuseAndClose(tooLong());
+  private byte[] bytes() {
+    try {
+      return unsent.read(exchange, settings.bodyBytes(), this::tooSlow);
+    } catch (ReadTimeout.BodyException e) {
+      String code = e.status() == ReadTimeout.BodyException.TOO_LONG ? "body_too_long" : null;
+      throw new ApiException(
+          e.status(), "invalid_request_error", String.valueOf(e.getMessage()), null, code);
     }
-    return unsent.read(this::read, this::tooSlow);
-  }
-
-  private byte[] read() {
-    ByteArrayOutputStream body = new ByteArrayOutputStream();
-    byte[] buffer = new byte[BUFFER];
-    InputStream in = exchange.getRequestBody();
-    for (int read = read(in, buffer); read >= 0; read = read(in, buffer)) {
-      body.write(buffer, 0, read);
-      if (body.size() > settings.bodyBytes()) {
-        throw tooLong();
-      }
-    }
-    return body.toByteArray();
-  }
-
-  private ApiException tooLong() {
-    return new ApiException(
-        413,
-        "invalid_request_error",
-        "the body is longer than " + settings.bodyBytes() + " bytes",
-        null,
-        "body_too_long");
   }
 
   private void tooSlow() throws IOException {
-    if (answered()) {
-      return; // of its length
-    }
     ApiException problem =
         new ApiException(
             408,
@@ -137,20 +110,8 @@ final class Call {
             "the body took longer than " + settings.slowest().toSeconds() + " s",
             null,
             "too_slow");
-    refuseAndClose(problem);
-  }
-
-  private void refuseAndClose(ApiException problem) throws IOException {
     set("Connection", "close");
-    write(problem.status(), "application/json", Json.bytes(problem.error()));
-  }
-
-  private static int read(InputStream in, byte[] buffer) {
-    try {
-      return in.read(buffer);
-    } catch (IOException | IndexOutOfBoundsException e) { // the latter of a chunk's length
-      throw ApiException.request("the body broke off, or its chunks are malformed");
-    }
+    answer(problem.status(), "application/json", Json.bytes(problem.error()));
   }
 
   /** Tells the operator of a failure. */
@@ -187,11 +148,6 @@ final class Call {
 
   /** Answers with a text. */
   void answer(int code, String type, byte[] bytes) throws IOException {
-    write(code, type, bytes);
-    exchange.close();
-  }
-
-  private void write(int code, String type, byte[] bytes) throws IOException {
     OutputStream body = begin(code, type, bytes.length == 0 || head() ? -1 : bytes.length);
     if (!head()) {
       body.write(bytes);

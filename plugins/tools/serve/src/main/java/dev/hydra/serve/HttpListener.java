@@ -1,5 +1,7 @@
 package dev.hydra.serve;
 
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpHandler;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
 import java.net.BindException;
@@ -9,6 +11,7 @@ import java.time.Duration;
 /** Binds HTTP servers of the JDK to addresses, and says where they listen. */
 public final class HttpListener {
   private static final String SLOWEST = "sun.net.httpserver.maxReqTime";
+  private static final String UNREAD = "sun.net.httpserver.drainAmount";
   private static final String NO_DELAY = "sun.net.httpserver.nodelay";
 
   private HttpListener() {}
@@ -25,6 +28,8 @@ public final class HttpListener {
   public static HttpServer bind(String host, int port, int backlog, Duration slowest)
       throws IOException {
     usual(SLOWEST, String.valueOf(2 * slowest.toSeconds())); // read once
+    // Else whatever closes an exchange waits for the rest of a body, until the time above is over.
+    usual(UNREAD, "0");
     // Else the end of an answer waits until its beginning is acknowledged, 40 ms.
     usual(NO_DELAY, "true");
     InetSocketAddress address = new InetSocketAddress(host, port);
@@ -43,6 +48,32 @@ public final class HttpListener {
               + e.getMessage()
               + "; another program may have the port: choose another, or 0 for a free one",
           e);
+    }
+  }
+
+  /**
+   * Begins to answer whatever a server is asked. The exchange is closed after its answer, whether
+   * the client has sent all of its request or not.
+   *
+   * @param handler flushes its answer, and need not close the exchange
+   */
+  public static void answer(HttpServer server, ReadTimeout unsent, HttpHandler handler) {
+    server.createContext("/", exchange -> answer(exchange, unsent, handler));
+    server.start();
+  }
+
+  private static void answer(HttpExchange exchange, ReadTimeout unsent, HttpHandler handler)
+      throws IOException {
+    try (exchange) {
+      boolean sends = ReadTimeout.tellsOfBody(exchange);
+      if (!sends) {
+        // The server keeps only connections on which a request was read to its end.
+        exchange.getRequestBody().readAllBytes();
+      }
+      handler.handle(exchange);
+      if (sends) {
+        unsent.discard(exchange);
+      }
     }
   }
 

@@ -1,6 +1,11 @@
 package dev.hydra.serve;
 
+import com.sun.net.httpserver.Headers;
+import com.sun.net.httpserver.HttpExchange;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.time.Duration;
 import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
@@ -12,6 +17,13 @@ import java.util.concurrent.TimeUnit;
  * then close the connection without a word.
  */
 public final class ReadTimeout implements AutoCloseable {
+  /** How long a client that has its answer may go on to send what nobody reads. */
+  private static final Duration LINGER = Duration.ofSeconds(2);
+
+  private static final int BUFFER = 8192;
+  private static final String LENGTH = "Content-Length";
+  private static final String CHUNKS = "Transfer-Encoding";
+
   private final Duration limit;
   private final ScheduledThreadPoolExecutor watch;
 
@@ -26,12 +38,6 @@ public final class ReadTimeout implements AutoCloseable {
     Thread thread = new Thread(task, name);
     thread.setDaemon(true);
     return thread;
-  }
-
-  /** Reads a body; an error is one that the client is told. */
-  public interface Reading {
-    /** Returns all of it. */
-    byte[] read();
   }
 
   /** Answers a client that was too slow, with all of an answer that is to be sent. */
@@ -49,18 +55,109 @@ public final class ReadTimeout implements AutoCloseable {
     }
   }
 
+  /** A body cannot be had; the message is for the client. */
+  public static final class BodyException extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    /** The body is longer than it may be. */
+    public static final int TOO_LONG = 413;
+
+    private static final int MALFORMED = 400;
+
+    private final int status;
+
+    private BodyException(int status, String message) {
+      super(message);
+      this.status = status;
+    }
+
+    /** Returns the status of the answer: {@link #TOO_LONG}, or 400 for a body that breaks off. */
+    public int status() {
+      return status;
+    }
+  }
+
+  private interface Reading {
+    byte[] read();
+  }
+
   /**
-   * Reads a body within the time.
+   * Reads a body within the time. One that is said to be too long is not waited for.
    *
+   * @param longest the most bytes that it may have
    * @param refusing is called by another thread, while the reading one still waits for bytes
    * @throws TooSlowException if it was called; the connection has been closed
+   * @throws BodyException if the body is too long, breaks off or is malformed
    */
-  public byte[] read(Reading reading, Refusing refusing) {
+  public byte[] read(HttpExchange exchange, int longest, Refusing refusing) {
+    Headers headers = exchange.getRequestHeaders();
+    if (!headers.containsKey(CHUNKS) && length(headers) > longest) {
+      throw tooLong(longest);
+    }
+    return within(limit, () -> bytes(exchange.getRequestBody(), longest), refusing);
+  }
+
+  private static long length(Headers headers) {
+    String length = headers.getFirst(LENGTH);
+    return length == null ? 0 : Long.parseLong(length);
+  }
+
+  private static byte[] bytes(InputStream in, int longest) {
+    ByteArrayOutputStream body = new ByteArrayOutputStream();
+    byte[] buffer = new byte[BUFFER];
+    try {
+      for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+        body.write(buffer, 0, read);
+        if (body.size() > longest) {
+          throw tooLong(longest);
+        }
+      }
+    } catch (IOException | IndexOutOfBoundsException e) { // the latter of a chunk's length
+      throw new BodyException(
+          BodyException.MALFORMED, "the body broke off, or its chunks are malformed");
+    }
+    return body.toByteArray();
+  }
+
+  private static BodyException tooLong(int longest) {
+    return new BodyException(
+        BodyException.TOO_LONG, "the body is longer than " + longest + " bytes");
+  }
+
+  /**
+   * Throws away what is left of the body of a request that has been answered, for a short time:
+   * with bytes unread the connection would be reset, by which a client can lose its answer. If
+   * there is more after that time, the connection is closed.
+   */
+  void discard(HttpExchange exchange) {
+    try {
+      within(LINGER, () -> discarded(exchange.getRequestBody()), () -> {});
+    } catch (TooSlowException e) {
+      // The connection is closed.
+    }
+  }
+
+  private static byte[] discarded(InputStream in) {
+    try {
+      in.transferTo(OutputStream.nullOutputStream());
+    } catch (IOException | IndexOutOfBoundsException e) {
+      // It ends here, and so does the connection.
+    }
+    return new byte[0];
+  }
+
+  /** Says whether the headers of a request tell of a body. */
+  static boolean tellsOfBody(HttpExchange exchange) {
+    Headers headers = exchange.getRequestHeaders();
+    return headers.containsKey(CHUNKS) || length(headers) > 0;
+  }
+
+  private byte[] within(Duration time, Reading reading, Refusing refusing) {
     Read read = new Read(Thread.currentThread(), refusing);
     Future<?> late =
         watch.schedule(
             () -> daemon(read::refuse, "hydra-http-late").start(), // it may wait for the client
-            limit.toMillis(),
+            time.toMillis(),
             TimeUnit.MILLISECONDS);
     try {
       byte[] bytes = reading.read();

@@ -34,6 +34,11 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** A server with a tiny model of bytes, and one of token ids, and a client. */
 final class TestServer implements AutoCloseable {
+  static {
+    // What ends a connection in these tests is what they try, not a limit of the JDK's server.
+    System.setProperty("sun.net.httpserver.maxReqTime", "600");
+  }
+
   static final EngineLimits LIMITS = new EngineLimits(16, 200, 512, 64, 1 << 22);
 
   private static final String MODEL =

@@ -1,10 +1,18 @@
 package dev.hydra.composer.config;
 
 import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigList;
+import com.typesafe.config.ConfigObject;
+import com.typesafe.config.ConfigOrigin;
+import com.typesafe.config.ConfigValue;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.Names;
 import dev.hydra.api.Option;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /** What a configuration has in its part {@value #NAME} for a smaller run of another part. */
 public final class QuickPart {
@@ -30,6 +38,35 @@ public final class QuickPart {
                     value.origin(), NAME + "." + key, Names.unknown("key", key, known));
               }
             });
+  }
+
+  /**
+   * Reads a file as it would be read if {@value #NAME} counted, and throws what is wrong in there.
+   * Overrides are left out, as they may fit only what is not quick; a mistake elsewhere in the file
+   * is not thrown, as it may be what they mend.
+   *
+   * @param reading reads the configuration with {@value #NAME}
+   * @throws ConfigException for the first mistake that stands in {@value #NAME}
+   */
+  public static void check(Path file, Consumer<Config> reading) {
+    Config config = ConfigFactory.empty();
+    try {
+      config = ConfigFiles.load(file, List.of());
+      reading.accept(config);
+    } catch (ConfigException e) {
+      ConfigObject quick = ConfigFiles.part(config, NAME).root();
+      if (e.origin().filter(place -> origins(quick).anyMatch(place::equals)).isPresent()) {
+        throw e;
+      }
+    }
+  }
+
+  private static Stream<ConfigOrigin> origins(ConfigValue value) {
+    Stream<ConfigValue> below =
+        value instanceof ConfigObject object
+            ? object.keySet().stream().map(object::get) // values() has one of equal ones
+            : value instanceof ConfigList list ? list.stream() : Stream.of();
+    return Stream.concat(Stream.of(value.origin()), below.flatMap(QuickPart::origins));
   }
 
   /**

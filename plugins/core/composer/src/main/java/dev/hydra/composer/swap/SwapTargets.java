@@ -5,6 +5,7 @@ import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigUtil;
 import com.typesafe.config.ConfigValue;
 import dev.hydra.api.ComponentFactory;
+import dev.hydra.api.Names;
 import dev.hydra.api.Registration;
 import dev.hydra.composer.model.ComponentSlot;
 import dev.hydra.composer.model.Components;
@@ -15,7 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /** Finds the sites that a request is for, and what is to stand there. */
 final class SwapTargets {
@@ -32,26 +33,64 @@ final class SwapTargets {
 
   /** Returns the sites, without those below another one. */
   List<ComponentSlot> sites() {
-    List<Pattern> patterns = request.sites().stream().map(SwapTargets::pattern).toList();
+    request.sites().forEach(this::requireSite);
+    List<ComponentSlot> named = model.slots().stream().filter(this::named).toList();
     List<ComponentSlot> chosen = new ArrayList<>();
-    for (ComponentSlot slot : model.slots()) {
-      boolean named =
-          patterns.stream().anyMatch(each -> each.matcher(slot.path().text()).matches());
+    for (ComponentSlot slot : named) {
       boolean covered = chosen.stream().anyMatch(above -> above.path().contains(slot.path()));
-      if (!covered
-          && (named || patterns.isEmpty())
-          && (request.config().isPresent() || replaces(slot))) {
+      if (!covered && (request.config().isPresent() || replaces(slot))) {
         chosen.add(slot);
       }
     }
     if (chosen.isEmpty()) {
       throw new SwapRefusedException(
           "there is no site "
-              + (patterns.isEmpty() ? "" : "like " + String.join(", ", request.sites()) + " ")
-              + (request.config().isPresent() ? "" : "with a component of type " + types() + " ")
-              + "in the model");
+              + (request.sites().isEmpty()
+                  ? ""
+                  : "like " + String.join(", ", request.sites()) + " ")
+              + "with a component of type "
+              + types()
+              + " in the model; there are components of type "
+              + named.stream().map(ComponentSlot::type).distinct().toList());
     }
     return chosen;
+  }
+
+  private boolean named(ComponentSlot slot) {
+    return request.sites().isEmpty()
+        || request.sites().stream().anyMatch(glob -> isLike(glob, slot.path().text()));
+  }
+
+  /** Refuses a pattern that no site is like, and names those that may be meant. */
+  private void requireSite(String glob) {
+    List<String> sites = model.slots().stream().map(slot -> slot.path().text()).toList();
+    if (sites.stream().noneMatch(site -> isLike(glob, site))) {
+      List<String> nearest = sites.stream().map(site -> withStars(site, glob)).distinct().toList();
+      throw new SwapRefusedException(
+          "there is no site like "
+              + glob
+              + " in the model"
+              + Names.nearest(glob, nearest).map(name -> "; did you mean " + name + "?").orElse(".")
+              + " Sites: "
+              + sites.stream()
+                  .map(site -> site.replaceAll("\\b\\d+\\b", "*"))
+                  .distinct()
+                  .collect(Collectors.joining(", ")));
+    }
+  }
+
+  /** The name of a site as a pattern that has stars where another pattern has them. */
+  private static String withStars(String site, String glob) {
+    String[] parts = site.split("\\.", -1);
+    String[] others = glob.split("\\.", -1);
+    for (int i = 0; i < Math.min(parts.length, others.length); i++) {
+      parts[i] = others[i].equals("*") ? "*" : parts[i];
+    }
+    return String.join(".", parts);
+  }
+
+  private static boolean isLike(String glob, String site) {
+    return site.matches("\\Q" + glob.replace("*", "\\E[^.]*\\Q") + "\\E");
   }
 
   /** Returns the full names of shared parameters that sites use which do not change. */
@@ -77,10 +116,6 @@ final class SwapTargets {
 
   private List<String> types() {
     return request.registrations().stream().map(Registration::type).distinct().toList();
-  }
-
-  private static Pattern pattern(String glob) {
-    return Pattern.compile("\\Q" + glob.replace("*", "\\E[^.]*\\Q") + "\\E");
   }
 
   /** Returns the configuration of the component that is to stand at a site. */

@@ -219,10 +219,18 @@ class SwapRefusalTest {
         "did you mean \"running-sum\"?");
     refused(
         SwapRequest.configure(Texts.config("heads = 1"), "blocks.7.mixer"),
-        "there is no site like blocks.7.mixer in the model");
+        "there is no site like blocks.7.mixer in the model; did you mean blocks.0.mixer? Sites:"
+            + " blocks.*.mixer, blocks.*.ffn");
+    refused(
+        SwapRequest.configure(Texts.config("heads = 1"), "blocks.*.mixer", "blocks.*.fnn"),
+        "there is no site like blocks.*.fnn in the model; did you mean blocks.*.ffn?");
+    refused(
+        SwapRequest.to(taking("more", 1)).at("everything"),
+        "there is no site like everything in the model. Sites: blocks.*.mixer,");
     refused(
         SwapRequest.to(taking("more", 1)).at("blocks.*.ffn"),
-        "there is no site like blocks.*.ffn with a component of type [running-sum] in the model");
+        "there is no site like blocks.*.ffn with a component of type [running-sum] in the model;"
+            + " there are components of type [");
   }
 
   /** A host that cannot follow. */

@@ -8,6 +8,8 @@ import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.jr.ob.JSON;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -66,11 +68,30 @@ public final class JsonText {
       }
       return value;
     } catch (JsonProcessingException e) {
-      throw new NotJsonException("not JSON: " + problem(e));
+      throw new NotJsonException("not JSON: " + problem(e), e);
     } catch (NotJsonException e) {
       throw e;
     } catch (IOException e) {
-      throw new NotJsonException("not JSON in UTF-8");
+      throw new NotJsonException("not JSON in UTF-8", e);
+    }
+  }
+
+  /**
+   * Reads a file that holds one object.
+   *
+   * @throws NotJsonException if it holds something else; the message begins with the file
+   * @throws IOException if it cannot be read
+   */
+  @SuppressWarnings("unchecked") // names are strings in JSON
+  public static Map<String, @Nullable Object> object(Path file) throws IOException {
+    try {
+      if (parse(Files.readAllBytes(file)) instanceof Map<?, ?> map) {
+        return (Map<String, @Nullable Object>) map;
+      }
+      throw new NotJsonException("not a JSON object");
+    } catch (NotJsonException e) {
+      throw new NotJsonException(
+          file + " is " + e.getMessage() + "; mend it, or fetch or write it again", e);
     }
   }
 

@@ -10,4 +10,9 @@ public final class NotJsonException extends IOException {
   NotJsonException(String message) {
     super(message);
   }
+
+  /** Creates the exception with a message for users, and what it follows from. */
+  NotJsonException(String message, Throwable cause) {
+    super(message, cause);
+  }
 }

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
-import com.fasterxml.jackson.core.StreamReadFeature;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
@@ -12,10 +11,12 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * Parses the JSON of a header: an object with an entry for each tensor ({@code dtype}, {@code
@@ -23,12 +24,11 @@ import java.util.Optional;
  * that it finds are checked by {@link Layout}, not here.
  */
 final class HeaderParser implements AutoCloseable {
-  private static final JsonFactory JSON =
-      JsonFactory.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
+  private static final JsonFactory JSON = new JsonFactory();
 
   private final JsonParser json;
-  private Map<String, String> metadata = Map.of();
-  private final List<TensorInfo> tensors = new ArrayList<>();
+  private Optional<Map<String, String>> metadata = Optional.empty();
+  private final Map<String, TensorInfo> tensors = new LinkedHashMap<>();
 
   private HeaderParser(String text) throws IOException {
     json = JSON.createParser(text);
@@ -36,13 +36,17 @@ final class HeaderParser implements AutoCloseable {
 
   /** Parses the bytes of a header, UTF-8. */
   static Header parse(ByteBuffer bytes) throws MalformedHeaderException {
-    try (HeaderParser parser = new HeaderParser(utf8(bytes))) {
+    String text = utf8(bytes);
+    try (HeaderParser parser = new HeaderParser(text)) {
       return parser.header();
     } catch (JsonProcessingException e) {
       throw new MalformedHeaderException(
-          "the header's JSON is wrong: " + e.getOriginalMessage(), e);
+          ("the header's JSON is wrong after %d of its %d characters: the file is"
+                  + " damaged, or not one of safetensors; fetch or write it again")
+              .formatted(e.getLocation().getCharOffset(), text.length()),
+          e);
     } catch (IOException e) {
-      throw new MalformedHeaderException("the header cannot be read: " + e.getMessage(), e);
+      throw new MalformedHeaderException("the header cannot be read", e);
     }
   }
 
@@ -60,13 +64,14 @@ final class HeaderParser implements AutoCloseable {
       String name = json.currentName();
       json.nextToken();
       if (name.equals(Header.METADATA)) {
-        metadata = texts();
+        require(metadata.isEmpty(), twice("the header: ", name));
+        metadata = Optional.of(texts());
       } else {
-        tensors.add(tensor(name));
+        require(tensors.put(name, tensor(name)) == null, twice("the header: ", name));
       }
     }
     require(json.nextToken() == null, "there is more after the header's JSON object");
-    return new Header(metadata, List.copyOf(tensors));
+    return new Header(metadata.orElse(Map.of()), List.copyOf(tensors.values()));
   }
 
   private Map<String, String> texts() throws IOException, MalformedHeaderException {
@@ -80,7 +85,7 @@ final class HeaderParser implements AutoCloseable {
       require(
           json.nextToken() == JsonToken.VALUE_STRING,
           Header.METADATA + "." + key + " is not a text");
-      texts.put(key, json.getText());
+      require(texts.put(key, json.getText()) == null, twice(Header.METADATA + ": ", key));
     }
     return Collections.unmodifiableMap(texts);
   }
@@ -88,11 +93,13 @@ final class HeaderParser implements AutoCloseable {
   private TensorInfo tensor(String name) throws IOException, MalformedHeaderException {
     String at = "tensor \"" + name + "\": ";
     require(json.currentToken() == JsonToken.START_OBJECT, at + "its entry is not an object");
+    Set<String> fields = new HashSet<>();
     Optional<DType> dtype = Optional.empty();
     Optional<List<Long>> shape = Optional.empty();
     Optional<List<Long>> offsets = Optional.empty();
     while (json.nextToken() != JsonToken.END_OBJECT) {
       String field = json.currentName();
+      require(fields.add(field), twice(at, field));
       json.nextToken();
       switch (field) {
         case "dtype" -> dtype = Optional.of(dtype(at));
@@ -124,11 +131,18 @@ final class HeaderParser implements AutoCloseable {
     List<Long> numbers = new ArrayList<>();
     while (json.nextToken() != JsonToken.END_ARRAY) {
       require(json.currentToken() == JsonToken.VALUE_NUMBER_INT, at + " holds no whole numbers");
+      require(
+          json.getNumberType() != JsonParser.NumberType.BIG_INTEGER,
+          at + " holds " + json.getText() + ", which is too large");
       long number = json.getLongValue();
       require(number >= 0, at + " holds the negative number " + number);
       numbers.add(number);
     }
     return numbers;
+  }
+
+  private static String twice(String at, String name) {
+    return at + "it names \"" + name + "\" twice";
   }
 
   private static void require(boolean condition, String problem) throws MalformedHeaderException {

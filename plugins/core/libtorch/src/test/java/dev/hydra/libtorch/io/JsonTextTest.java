@@ -3,9 +3,13 @@ package dev.hydra.libtorch.io;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class JsonTextTest {
   @Test
@@ -50,6 +54,19 @@ class JsonTextTest {
           .isInstanceOf(NotJsonException.class)
           .hasMessageContainingAll(bad[1], bad[2])
           .hasMessageNotContainingAny("REDACTED", "`", "Feature", "Constraints");
+    }
+  }
+
+  @Test
+  void theFileIsNamed(@TempDir Path folder) throws IOException {
+    Path file = Files.writeString(folder.resolve("a.json"), "{\"a\": [1]}");
+    assertThat(JsonText.object(file)).isEqualTo(Map.of("a", List.of(1)));
+    for (String bad : List.of("[1]", "{\"a\":", "{} {}", "")) {
+      Files.writeString(file, bad);
+      assertThatThrownBy(() -> JsonText.object(file))
+          .isInstanceOf(NotJsonException.class)
+          .hasMessageStartingWith(file + " is ")
+          .hasMessageEndingWith("; mend it, or fetch or write it again");
     }
   }
 }

@@ -1,11 +1,11 @@
 package dev.hydra.tokenizer.hf;
 
-import com.fasterxml.jackson.jr.ob.JSON;
 import dev.hydra.api.HydraPlugin;
 import dev.hydra.api.Option;
 import dev.hydra.data.Tokenizer;
 import dev.hydra.data.TokenizerContext;
 import dev.hydra.data.TokenizerFactory;
+import dev.hydra.libtorch.io.JsonText;
 import dev.hydra.libtorch.io.Sha256;
 import java.io.IOException;
 import java.nio.charset.MalformedInputException;
@@ -118,7 +118,7 @@ public final class HfTokenizerFactory implements TokenizerFactory {
     if (!Files.isRegularFile(config)) {
       return Optional.empty();
     }
-    Object token = JSON.std.mapFrom(Files.readString(config)).get("eos_token");
+    Object token = JsonText.object(config).get("eos_token");
     Object content = token instanceof Map<?, ?> map ? map.get("content") : token;
     return content instanceof String text ? Optional.of(text) : Optional.empty();
   }

@@ -1,6 +1,7 @@
 package dev.hydra.trainer.run;
 
 import dev.hydra.libtorch.io.DurableFiles;
+import dev.hydra.libtorch.io.UnusableFolderException;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -103,17 +104,7 @@ public record RunFolder(Path path) {
   }
 
   private static IOException unusable(Path path, IOException e) {
-    return e instanceof FileAlreadyExistsException there
-        ? new IOException(
-            "the run folder " + path + " cannot be made: " + there.getFile() + " is not a folder",
-            e)
-        : new IOException(
-            "the run folder "
-                + path
-                + " cannot be written to ("
-                + e
-                + "); choose another with --run-dir",
-            e);
+    return new UnusableFolderException("the run folder", path, "--run-dir", e);
   }
 
   /**

@@ -114,7 +114,7 @@ final class SlotReader {
         attend(
             queries.reshape(batch * chunks, length, -1), keys.flatten(0, 1), content.flatten(0, 1));
     Tensor tokens = read.reshape(batch, chunks * length, -1);
-    return Tensors.slice(tokens, 1, before, before + time);
+    return before + after == 0 ? tokens : Tensors.slice(tokens, 1, before, before + time);
   }
 
   /** Lets the tokens of each row read its slots: [rows, tokens or slots, dim] each. */

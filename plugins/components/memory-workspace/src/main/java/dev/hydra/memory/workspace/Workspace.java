@@ -171,8 +171,9 @@ final class Workspace implements Memory {
     return Arrays.stream(positions).anyMatch(position -> position % chunk == chunk - 1);
   }
 
+  /** The initial slots of each sequence. Of one alone, backward has nothing to add up. */
   private Tensor start(Tensor x) {
-    return initial.expand(x.size(0), -1, -1);
+    return x.size(0) == 1 ? initial.unsqueeze(0) : initial.expand(x.size(0), -1, -1);
   }
 
   /**

@@ -4,7 +4,10 @@ import dev.hydra.api.ConfigException;
 import dev.hydra.api.PluginId;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.composer.spec.SitePath;
+import dev.hydra.libtorch.nn.Embedding;
+import dev.hydra.libtorch.nn.GradientSum;
 import dev.hydra.libtorch.nn.Linear;
+import dev.hydra.libtorch.nn.LinearCrossEntropy;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.LinkedHashMap;
@@ -15,7 +18,6 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 
 /**
  * A language model composed of components. Not safe for use by several threads at once.
@@ -92,13 +94,22 @@ public final class Model implements AutoCloseable {
    * @return [batch, time, width] in the compute type
    */
   public Tensor hidden(Tensor tokens, ForwardContext forward) {
+    return hidden(structure.embedding(), tokens, forward);
+  }
+
+  private Tensor hidden(Tensor table, Tensor tokens, ForwardContext forward) {
     return Scopes.keep(
         () -> {
           forward.about(tokens);
           forward.batch().ifPresent(BatchState::reserve);
           ResidualStream stream =
               ResidualStream.of(
-                  Tensors.scaled(embed(tokens).to(precision.master()), spec.embeddingScale()));
+                  Embedding.of(
+                      table,
+                      tokens,
+                      spec.paddingToken(),
+                      precision.master(),
+                      spec.embeddingScale()));
           for (int i = 0; i < structure.blocks().size(); i++) {
             ResidualBlock block = structure.blocks().get(i);
             ResidualStream before = stream;
@@ -124,9 +135,30 @@ public final class Model implements AutoCloseable {
         });
   }
 
-  private Tensor embed(Tensor tokens) {
-    int untrained = spec.paddingToken().orElse(-1);
-    return torch.embedding(structure.embedding(), tokens, untrained, false, false);
+  /**
+   * Computes the mean negative log-likelihood of what tokens are to be followed by. Where the head
+   * reads the table of the embedding, both add to one gradient ({@link GradientSum}).
+   *
+   * @param tokens see {@link #hidden}
+   * @param targets int64 [batch, time]: tokens, or -100 for none
+   * @param gradient what backward will begin with, see {@link LinearCrossEntropy}
+   * @param forward what the pass is given and collects
+   * @return a scalar in nats, at least float32
+   */
+  public Tensor loss(
+      Tensor tokens, Tensor targets, Optional<Tensor> gradient, ForwardContext forward) {
+    return Scopes.keep(
+        () -> {
+          boolean tied = spec.tieEmbeddings();
+          Tensor table = structure.embedding();
+          Tensor read = tied ? GradientSum.of(table) : table;
+          return LinearCrossEntropy.of(
+              hidden(read, tokens, forward),
+              tied ? read : structure.head(),
+              spec.logitsScale(),
+              targets,
+              gradient);
+        });
   }
 
   /**
@@ -141,11 +173,6 @@ public final class Model implements AutoCloseable {
           Linear head = new Linear(structure.head(), Optional.empty());
           return Tensors.scaled(head.apply(hidden), spec.logitsScale());
         });
-  }
-
-  /** Returns the weight of the head, [vocabSize, width] in the compute type. */
-  public Tensor head() {
-    return structure.head();
   }
 
   /** Returns the spec that the model was built from. */

@@ -11,16 +11,18 @@ import dev.hydra.libtorch.kernels.Kernels;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Map;
 import java.util.Optional;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * {@link LinearCrossEntropy} with a CUDA kernel that computes the loss of logits and, in their
- * place, its gradient. Its twin is {@link LinearCrossEntropy#plain}.
+ * Computes the loss of logits and, in their place, its gradient by a CUDA kernel. The twin of a
+ * {@link LinearLoss} with it is {@link LinearCrossEntropy#plain}.
+ *
+ * @param kernel the kernel
+ * @param layout how it finds the logits
+ * @param scale what logits are multiplied by
  */
-final class FusedCrossEntropy extends CustomFunction {
+record FusedCrossEntropy(Kernel kernel, Layout layout, double scale) implements LogitsLoss {
   private static final KernelSet KERNELS =
       KernelSet.of(
           KernelSource.of(
@@ -39,10 +41,6 @@ final class FusedCrossEntropy extends CustomFunction {
 
   /** Shared memory that a block takes beside the logits it keeps. */
   private static final long OWN = 2 << 10;
-
-  private final Kernel kernel;
-  private final Layout layout;
-  private final double scale;
 
   /**
    * How rows of logits lie and are cut.
@@ -67,12 +65,6 @@ final class FusedCrossEntropy extends CustomFunction {
     }
   }
 
-  private FusedCrossEntropy(Kernel kernel, Layout layout, double scale) {
-    this.kernel = kernel;
-    this.layout = layout;
-    this.scale = scale;
-  }
-
   /**
    * Chooses: gives the fused path if the tensors are on a CUDA device, in one type of the kernels,
    * and these are to be used there ({@link KernelMode}).
@@ -80,11 +72,11 @@ final class FusedCrossEntropy extends CustomFunction {
    * @throws dev.hydra.libtorch.kernels.KernelException if they cannot be compiled and the mode
    *     insists on them
    */
-  static Optional<FusedCrossEntropy> of(Tensor hidden, Tensor weight, double scale) {
+  static Optional<LogitsLoss> of(Tensor hidden, Tensor weight, double scale) {
     ScalarType type = Tensors.type(hidden);
     if (!hidden.is_cuda()
         || KernelMode.current() == KernelMode.PLAIN
-        || isInlined()
+        || CustomFunction.isInlined()
         || (type != ScalarType.Float && type != ScalarType.BFloat16)
         || Tensors.type(weight) != type
         || hidden.numel() == 0) {
@@ -109,26 +101,18 @@ final class FusedCrossEntropy extends CustomFunction {
     return kernels.get("cross_entropy");
   }
 
-  /** Computes {@link LinearCrossEntropy#of}, targets [n]. */
-  Tensor compute(Tensor hidden, Tensor weight, Tensor targets) {
-    return apply(hidden.reshape(-1, hidden.size(-1)), weight, targets)[0];
+  /** Rows begin where whole vectors do. */
+  @Override
+  public Tensor room(Tensor rows, long classes) {
+    Tensor whole = Tensors.empty(rows, Tensors.type(rows), rows.size(0), layout.row());
+    return Tensors.slice(whole, 1, 0, classes);
   }
 
   @Override
-  protected Tensor[] forward(Context context, Tensor... inputs) {
-    Tensor rows = inputs[0];
-    Tensor weight = inputs[1];
-    Tensor targets = inputs[2].contiguous();
-    Tensor logits = logits(rows, weight);
-    boolean gradient = context.needsGrad(0) || context.needsGrad(1);
-    Tensor factor;
-    try (Scalar ignored = new Scalar(LinearCrossEntropy.IGNORED);
-        Scalar one = new Scalar(1f)) { // where nothing counts, the sum is 0
-      factor = targets.ne(ignored).sum().to(ScalarType.Float).clamp_min(one).reciprocal();
-    }
-    Tensor losses = Tensors.empty(rows, ScalarType.Float, rows.size(0));
+  public Tensor compute(Tensor logits, Tensor targets, Tensor factor, boolean gradient) {
+    Tensor losses = Tensors.empty(logits, ScalarType.Float, logits.size(0));
     kernel.launch(
-        Grid.of(rows.size(0), layout.threads()),
+        Grid.of(logits.size(0), layout.threads()),
         logits,
         layout.row(),
         targets,
@@ -138,33 +122,9 @@ final class FusedCrossEntropy extends CustomFunction {
         factor,
         losses,
         null,
-        (int) weight.size(0),
+        (int) logits.size(1),
         gradient ? layout.cached() : 0,
         gradient ? 1 : 0);
-    context.save(rows, weight, logits);
-    return new Tensor[] {losses.sum().mul(factor)};
-  }
-
-  /** The logits [rows, classes]; rows begin where whole vectors do. */
-  private Tensor logits(Tensor rows, Tensor weight) {
-    long classes = weight.size(0);
-    Tensor logits =
-        Tensors.slice(
-            Tensors.empty(rows, Tensors.type(rows), rows.size(0), layout.row()), 1, 0, classes);
-    return torch.mm_out(logits, rows, weight.t());
-  }
-
-  @Override
-  protected void backward(Context context, Gradients gradients) {
-    Tensor rows = context.saved(0);
-    Tensor weight = context.saved(1);
-    Tensor dLogits = context.saved(2);
-    Tensor arrived = gradients.of(0);
-    if (context.needsGrad(0)) {
-      gradients.give(0, dLogits.mm(weight).mul(arrived));
-    }
-    if (context.needsGrad(1)) {
-      gradients.give(1, dLogits.t().mm(rows.mul(arrived)));
-    }
+    return losses;
   }
 }

@@ -25,12 +25,24 @@ public final class LinearCrossEntropy {
    * @return a scalar in nats, at least float32; 0 if no target counts
    */
   public static Tensor of(Tensor hidden, Tensor weight, double scale, Tensor targets) {
+    return of(hidden, weight, scale, targets, Optional.empty());
+  }
+
+  /**
+   * Computes the same for a backward that begins with a gradient which is known by now.
+   *
+   * @param gradient a scalar in the type of the loss, not 0: where this very tensor arrives in
+   *     backward, nothing is multiplied by it any more, as it is in the gradient of the logits;
+   *     whatever else arrives counts as ever
+   */
+  public static Tensor of(
+      Tensor hidden, Tensor weight, double scale, Tensor targets, Optional<Tensor> gradient) {
     return Scopes.keep(
         () -> {
           Tensor flat = targets.reshape(-1);
-          Optional<FusedCrossEntropy> fused = FusedCrossEntropy.of(hidden, weight, scale);
+          Optional<LogitsLoss> fused = FusedCrossEntropy.of(hidden, weight, scale);
           return fused.isPresent()
-              ? fused.get().compute(hidden, weight, flat)
+              ? LinearLoss.of(fused.get(), hidden, weight, flat, gradient)
               : plain(hidden, weight, scale, flat);
         });
   }

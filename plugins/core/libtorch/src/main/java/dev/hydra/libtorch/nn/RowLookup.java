@@ -37,7 +37,7 @@ public final class RowLookup extends CustomFunction {
   protected void backward(Context context, Gradients gradients) {
     Tensor dy = gradients.of(0).contiguous();
     Tensor table = Tensors.zeros(dy, Tensors.sizes(context.saved(0)));
-    Tensors.addRows(table, context.saved(1), dy);
+    RowSums.add(table, context.saved(1), dy, 1, RowSums.NONE);
     gradients.give(0, table);
   }
 }

@@ -69,10 +69,10 @@ final class SharedInput extends CustomFunction {
   }
 
   /** Writes a product, or adds it to what is there. */
-  private static void multiply(Tensor arrived, Tensor weight, Tensor to, boolean adds) {
+  static void multiply(Tensor left, Tensor right, Tensor to, boolean adds) {
     try (Scalar before = new Scalar(adds ? 1.0 : 0.0);
         Scalar one = new Scalar(1.0)) {
-      to.addmm_(arrived, weight, before, one);
+      to.addmm_(left, right, before, one);
     }
   }
 

@@ -91,6 +91,10 @@ final class TrainingTrials {
                         Tensors.type(in[0]))
                     .flatten(2, 3)),
         training(
+            "embedding",
+            List.of("embedding.cu", "row_sums.cu"),
+            in -> embedded(in[0], in[1].reshape(-1, WIDTH))),
+        training(
             "cross-entropy",
             List.of("cross_entropy.cu"),
             in -> lost(in[0], in[1].reshape(-1, WIDTH))),
@@ -177,6 +181,15 @@ final class TrainingTrials {
 
   private static Tensor heads(Tensor x) {
     return x.unflatten(2, HEADS, -1);
+  }
+
+  /** Two thirds of the tokens are the same one. */
+  private static Tensor embedded(Tensor x, Tensor table) {
+    Tensor tokens = Tensors.range(0, BATCH * TIME, table);
+    try (Scalar often = new Scalar(2L * BATCH * TIME / 3)) {
+      tokens = tokens.clamp_min(often).view(BATCH, TIME);
+    }
+    return Embedding.of(table, tokens, Optional.empty(), ScalarType.Float, 3).mul(x);
   }
 
   /** Every token has a class of its own. */

@@ -191,6 +191,13 @@ public final class Tensors {
     return torch.zeros(sizes, like(like, type));
   }
 
+  /** Returns a number, without dimensions, on the device of another tensor. */
+  public static Tensor scalar(double value, Tensor like, ScalarType type) {
+    try (Scalar number = new Scalar(value)) {
+      return torch.full(new long[0], number, like(like, type));
+    }
+  }
+
   /** Returns a tensor of any numbers on the device of another tensor. */
   public static Tensor empty(Tensor like, ScalarType type, long... sizes) {
     try (TensorOptions options = like(like, type)) {

@@ -8,6 +8,7 @@ import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.function.Function;
 import org.bytedeco.pytorch.Device;
@@ -51,9 +52,13 @@ class FusedCrossEntropyTest {
         operator(
             targets,
             (in, on) ->
-                FusedCrossEntropy.of(in.get("hidden"), in.get("the weight"), scale)
-                    .orElseThrow()
-                    .compute(in.get("hidden"), in.get("the weight"), on));
+                LinearLoss.of(
+                    FusedCrossEntropy.of(in.get("hidden"), in.get("the weight"), scale)
+                        .orElseThrow(),
+                    in.get("hidden"),
+                    in.get("the weight"),
+                    on,
+                    Optional.empty()));
     Twins.Operator plain =
         operator(
             targets,
@@ -93,9 +98,12 @@ class FusedCrossEntropyTest {
           Tensor weight = torch.randn(33, 16).to(new Device("cuda"), ScalarType.BFloat16);
           Tensor targets = targets(9, 33, 1).to(new Device("cuda"), ScalarType.Long);
           return Tensors.number(
-              FusedCrossEntropy.of(hidden, weight, 1)
-                  .orElseThrow()
-                  .compute(hidden.set_requires_grad(needed), weight, targets));
+              LinearLoss.of(
+                  FusedCrossEntropy.of(hidden, weight, 1).orElseThrow(),
+                  hidden.set_requires_grad(needed),
+                  weight,
+                  targets,
+                  Optional.empty()));
         };
     assertEquals(loss.apply(true), loss.apply(false));
   }

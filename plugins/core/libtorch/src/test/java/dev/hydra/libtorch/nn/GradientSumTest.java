@@ -165,6 +165,15 @@ class GradientSumTest {
   }
 
   @Test
+  void aLeafIsHandedTheSumItself() {
+    Tensor leaf = parameter(3, 5);
+    Tensor shared = GradientSum.shared(leaf);
+    square(shared).add(square(shared)).sum().backward();
+    assertClose(Tensors.mul(leaf, 4), leaf.grad());
+    assertThat(places).containsOnly(address(leaf.grad()));
+  }
+
+  @Test
   void whatNobodyReadsHasNoGradient() {
     Tensor leaf = parameter(3, 5);
     Tensor shared = GradientSum.shared(leaf);

@@ -35,13 +35,15 @@ final class Accumulation {
   }
 
   private void add(TokenWindows windows, ForwardContext forward) {
-    Tensor loss = LanguageLoss.of(parts.model(), windows, forward);
+    Tensor gradient =
+        Tensors.scalar(share, windows.inputs(), parts.model().placement().master());
+    Tensor loss = LanguageLoss.of(parts.model(), windows, gradient, forward);
     forward.finish();
     Tensor auxiliary = Tensors.zeros(loss);
     for (Tensor each : forward.losses().values()) {
       auxiliary = auxiliary.add(each);
     }
-    Backward.run(Tensors.mul(loss.add(auxiliary), share));
+    Backward.run(loss.add(auxiliary), gradient);
     parts.model().parameters().adapters().backward();
     parts.gradients().collect();
     parts.sums().add(loss, auxiliary, forward, share);

@@ -3,7 +3,7 @@ package dev.hydra.trainer.step;
 import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.composer.model.Model;
 import dev.hydra.libtorch.nn.LinearCrossEntropy;
-import dev.hydra.libtorch.runtime.Scopes;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
 /** The loss of next-token prediction. */
@@ -18,11 +18,15 @@ public final class LanguageLoss {
    * @return a scalar in nats, at least float32
    */
   public static Tensor of(Model model, TokenWindows windows, ForwardContext forward) {
-    return Scopes.keep(
-        () -> {
-          Tensor hidden = model.hidden(windows.inputs(), forward);
-          return LinearCrossEntropy.of(
-              hidden, model.head(), model.spec().logitsScale(), windows.targets());
-        });
+    return model.loss(windows.inputs(), windows.targets(), Optional.empty(), forward);
+  }
+
+  /**
+   * Computes the same for a backward that begins with a gradient which is known by now.
+   *
+   * @param gradient a scalar in the type of the loss, see {@link LinearCrossEntropy}
+   */
+  static Tensor of(Model model, TokenWindows windows, Tensor gradient, ForwardContext forward) {
+    return model.loss(windows.inputs(), windows.targets(), Optional.of(gradient), forward);
   }
 }

@@ -14,6 +14,7 @@ import dev.hydra.libtorch.nn.CausalConv;
 import dev.hydra.libtorch.nn.LinearCrossEntropy;
 import dev.hydra.libtorch.nn.RmsNorm;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 
@@ -95,11 +96,12 @@ final class OperatorTrial extends PassTrial {
     Tensor hidden = in.leaf(sizes);
     Tensor weight = in.leaf(CLASSES, sizes[2]);
     Tensor targets = in.tokens(CLASSES, sizes[0], sizes[1]);
+    Tensor one = in.one();
     return new OperatorTrial(
         times,
         forwardAlone,
-        () -> LinearCrossEntropy.of(hidden, weight, 1, targets),
-        in.one(),
+        () -> LinearCrossEntropy.of(hidden, weight, 1, targets, Optional.of(one)),
+        one,
         List.of(hidden, weight),
         List.of(targets));
   }

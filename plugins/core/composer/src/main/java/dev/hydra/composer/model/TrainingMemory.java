@@ -88,11 +88,12 @@ public record TrainingMemory(double state, double peak) {
       double present = state + kept + hidden(MASTER_BYTES) + hidden(computeBytes());
       double table = (double) model.spec().vocabSize() * model.spec().width() * computeBytes();
       double logits = tokens() * model.spec().vocabSize() * computeBytes();
-      // The gradient of the hidden states, before and after its factor, and that of the head.
-      double peak = present + logits + 2 * hidden(computeBytes()) + table;
+      // The gradient of the hidden states, and that of the head.
+      double peak = present + logits + hidden(computeBytes()) + table;
       // From here on there is the gradient of the stream, and of what was added to it last.
       double flowing = hidden(MASTER_BYTES) + hidden(computeBytes());
-      double gradients = step.accumulated ? 0 : table;
+      boolean tied = model.spec().tieEmbeddings(); // then it waits for that of the embedding
+      double gradients = step.accumulated && !tied ? 0 : table;
       present = state + kept + flowing;
       for (int i = blocks.size() - 1; i >= 0; i--) {
         BlockBytes block = blocks.get(i);
@@ -101,7 +102,8 @@ public record TrainingMemory(double state, double peak) {
         present -= block.kept();
         peak = Math.max(peak, present + gradients);
       }
-      return new TrainingMemory(state, Math.max(peak, present + gradients + table));
+      double last = present + gradients + (tied ? 0 : table);
+      return new TrainingMemory(state, Math.max(peak, last));
     }
 
     private double state() {

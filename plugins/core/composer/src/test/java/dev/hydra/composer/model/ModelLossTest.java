@@ -93,7 +93,9 @@ class ModelLossTest {
   private static Model random(boolean tied) {
     Model model = Models.random(FILE.formatted(tied));
     for (Parameter each : model.parameters().all()) {
-      model.parameters().load(each.name(), Samples.rounded(Tensors.mul(each.master().detach(), 0.3)));
+      model
+          .parameters()
+          .load(each.name(), Samples.rounded(Tensors.mul(each.master().detach(), 0.3)));
     }
     return model;
   }
@@ -118,10 +120,7 @@ class ModelLossTest {
           Trained trained = new Trained(model, CPU, ScalarType.Double)) {
         assertEquals(tied, !model.parameters().has("head.weight"));
         Results.assertNear(
-            "tied = " + tied,
-            composed(model),
-            trained.gradients(Recompute.NONE, 0.25),
-            1e-12);
+            "tied = " + tied, composed(model), trained.gradients(Recompute.NONE, 0.25), 1e-12);
       }
     }
   }

@@ -41,8 +41,7 @@ final class LinearLoss extends CustomFunction {
     List<Tensor> inputs =
         new ArrayList<>(List.of(hidden.reshape(-1, hidden.size(-1)), weight, targets));
     gradient.ifPresent(inputs::add);
-    return new LinearLoss(loss, GradientSum.behind(weight))
-        .apply(inputs.toArray(Tensor[]::new))[0];
+    return new LinearLoss(loss, GradientSum.behind(weight)).apply(inputs.toArray(Tensor[]::new))[0];
   }
 
   @Override

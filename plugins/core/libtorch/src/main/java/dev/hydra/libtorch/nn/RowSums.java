@@ -116,10 +116,7 @@ final class RowSums {
   /** A warp has so many vectors of an item. */
   private static Grid grid(long items, long width, int vector) {
     return new Grid(
-        Grid.count(items, THREADS / WARP),
-        Grid.count(width, (long) WARP * vector),
-        1,
-        THREADS);
+        Grid.count(items, THREADS / WARP), Grid.count(width, (long) WARP * vector), 1, THREADS);
   }
 
   private static void addPlain(

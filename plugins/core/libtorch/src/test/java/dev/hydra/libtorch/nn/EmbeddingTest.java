@@ -143,15 +143,14 @@ class EmbeddingTest {
       Tensor hidden = Tensors.mul(y.sin(), 4 / Math.sqrt(table.size(1)));
       return Map.of(
           "the loss",
-          LinearCrossEntropy.of(
-              Tensors.cast(hidden, Tensors.type(table)), shared, 1, on.flip(0)));
+          LinearCrossEntropy.of(Tensors.cast(hidden, Tensors.type(table)), shared, 1, on.flip(0)));
     }
   }
 
   private static Tensor tokens(int count, int often, int rows) {
     long[] values = new Random(count).longs(count, 0, rows).toArray();
     for (int i = 0; i < often; i++) {
-      values[(int) ((long) i * 7919 % count)] = rows - 2;
+      values[(int) ((long) i * 7919 % count)] = rows - 2L;
     }
     return Tensor.create(values);
   }

@@ -3,10 +3,12 @@ package dev.hydra.libtorch.nn;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.autograd.CustomFunction;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
@@ -106,6 +108,37 @@ class FusedCrossEntropyTest {
                   Optional.empty()));
         };
     assertEquals(loss.apply(true), loss.apply(false));
+  }
+
+  /** A power of two: to multiply by it sooner or later is the same. */
+  @Test
+  void aKnownGradientIsAsGoodAsOneThatArrives() {
+    Tensor quarter = Tensors.scalar(0.25, on(torch.ones(1)), ScalarType.Float);
+    List<Tensor> expected = gradients(Optional.empty(), quarter);
+    same(expected, gradients(Optional.of(quarter), quarter));
+    same(expected, gradients(Optional.of(quarter), quarter.clone()));
+    same(expected, gradients(Optional.of(Tensors.mul(quarter, 4)), quarter));
+  }
+
+  private static void same(List<Tensor> expected, List<Tensor> found) {
+    for (int i = 0; i < expected.size(); i++) {
+      assertTrue(expected.get(i).equal(found.get(i)));
+    }
+  }
+
+  private static Tensor on(Tensor values) {
+    return values.to(new Device("cuda"), ScalarType.BFloat16);
+  }
+
+  private static List<Tensor> gradients(Optional<Tensor> known, Tensor arriving) {
+    torch.manual_seed(1);
+    Tensor hidden = on(torch.randn(9, 16)).set_requires_grad(true);
+    Tensor weight = on(torch.randn(33, 16)).set_requires_grad(true);
+    Tensor targets = targets(9, 33, 1).to(new Device("cuda"), ScalarType.Long);
+    try (KernelMode.Setting kernels = KernelMode.FUSED.set()) {
+      Backward.run(LinearCrossEntropy.of(hidden, weight, 1, targets, known), arriving);
+    }
+    return List.of(hidden.grad(), weight.grad());
   }
 
   @Test

@@ -163,8 +163,7 @@ class LinearLossTest {
     Tensor shared = GradientSum.shared(found);
     Backward.run(
         fused(Optional.empty())
-            .of(
-                between.apply(Embedding.apart(shared, tokens, 6, ScalarType.Double, 3)), shared));
+            .of(between.apply(Embedding.apart(shared, tokens, 6, ScalarType.Double, 3)), shared));
     assertClose(expected.grad(), found.grad());
     assertEquals(0, GradientSum.waiting());
   }

@@ -35,8 +35,7 @@ final class Accumulation {
   }
 
   private void add(TokenWindows windows, ForwardContext forward) {
-    Tensor gradient =
-        Tensors.scalar(share, windows.inputs(), parts.model().placement().master());
+    Tensor gradient = Tensors.scalar(share, windows.inputs(), parts.model().placement().master());
     Tensor loss = LanguageLoss.of(parts.model(), windows, gradient, forward);
     forward.finish();
     Tensor auxiliary = Tensors.zeros(loss);

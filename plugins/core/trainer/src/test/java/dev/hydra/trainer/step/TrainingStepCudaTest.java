@@ -148,6 +148,13 @@ class TrainingStepCudaTest {
     compare(DENSE, 3);
   }
 
+  @Test
+  void alsoWithAHeadOfItsOwn() {
+    String untied = DENSE + "model.tie-embeddings = false, model.padding-token = 7";
+    compare(untied, 1);
+    compare(untied, 3);
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {

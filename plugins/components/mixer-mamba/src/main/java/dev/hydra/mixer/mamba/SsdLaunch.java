@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * {@code .cu} file; nothing they write needs to be zero before.
  */
 final class SsdLaunch {
+  private static final int DECAY_HEADS = 4;
   private static final int HEADS_AT_ONCE = 32;
   private static final int STEP_THREADS = 1024;
   private static final int SUM_THREADS = 256;
@@ -224,7 +225,7 @@ final class SsdLaunch {
     Tensor perChunk = floats(3, batch * chunks, heads);
     launch(
         "ssd_backward_steps",
-        stepGrid(),
+        new Grid(chunks, blocksOf(HEADS_AT_ONCE), batch, STEP_THREADS),
         strided(in.dt()),
         in.decayLog(),
         in.bias(),
@@ -245,7 +246,7 @@ final class SsdLaunch {
     Tensor perHead = floats(3, heads);
     launch(
         "ssd_backward_heads",
-        new Grid(headBlocks(), 3, 1, SUM_THREADS),
+        new Grid(blocksOf(HEADS_AT_ONCE), 3, 1, SUM_THREADS),
         perChunk,
         perHead,
         batch * chunks,
@@ -266,7 +267,7 @@ final class SsdLaunch {
             null);
     launch(
         "ssd_decay",
-        stepGrid(),
+        new Grid(chunks, blocksOf(DECAY_HEADS), batch, DECAY_HEADS * 32),
         strided(in.dt()),
         in.decayLog(),
         in.bias(),
@@ -336,12 +337,8 @@ final class SsdLaunch {
     return new Grid(chunks, y, batch, tiles.threads());
   }
 
-  private Grid stepGrid() {
-    return new Grid(chunks, headBlocks(), batch, STEP_THREADS);
-  }
-
-  private long headBlocks() {
-    return (heads + HEADS_AT_ONCE - 1) / HEADS_AT_ONCE;
+  private long blocksOf(int headsOfBlock) {
+    return (heads + headsOfBlock - 1) / headsOfBlock;
   }
 
   private void launch(String kernel, Grid grid, @Nullable Object... arguments) {

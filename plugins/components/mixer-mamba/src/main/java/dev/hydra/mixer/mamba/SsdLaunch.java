@@ -23,13 +23,8 @@ final class SsdLaunch {
   /** Of a block that makes the gradients of B and of C, where others make one of them. */
   private static final int WIDE_SUM_THREADS = 512;
 
-  /** Few, as each walks over all chunks: a model of few heads has many blocks then. */
-  private static final int PASS_THREADS = 64;
-
-  /** Blocks per multiprocessor that fill the device, where two share one and where they do not. */
+  /** Blocks per multiprocessor that fill the device where two share one. */
   private static final double TWO = 1.9;
-
-  private static final double ONE = 0.9;
 
   private final Kernels kernels;
   private final SsdTiles tiles;
@@ -144,9 +139,9 @@ final class SsdLaunch {
   Gradients backward(SsdKept decay, Tensor dy, @Nullable Tensor dLast, @Nullable Tensor dInitial) {
     @Nullable Tensor kept = decay.before();
     Tensor before = kept == null ? before(decay, null) : kept;
-    Tensor after = states(decay, dy, in.c(), decay.fromStart(), dLast, dInitial, true);
+    Tensor after = states(decay).backward(dy, in.c(), decay.fromStart(), dLast, dInitial);
 
-    long scoreSplits = splits(chunks * groups * batch, ONE);
+    long scoreSplits = splits(chunks * groups * batch, SsdTiles.FULL);
     Tensor dx = Split.room(in.x());
     Tensor dScores = floats(scoreSplits, batch, chunks, groups, tiles.chunk(), tiles.chunk());
     Flows flows = new Flows(perTile(), perTile(), perTile(), perTile());
@@ -174,9 +169,10 @@ final class SsdLaunch {
         scoreSplits);
 
     long stateTiles = tiles.stateTiles();
-    boolean wide = tiles.wide(kernels.gpu());
+    boolean wide = tiles.wide();
     long kinds = wide ? 1 : 2;
-    long sumSplits = splits(kinds * chunks * groups * stateTiles * batch, wide ? ONE : TWO);
+    long sumSplits =
+        splits(kinds * chunks * groups * stateTiles * batch, wide ? SsdTiles.FULL : TWO);
     Tensor sums = floats(2, sumSplits, batch, groups, padded, tiles.state());
     Tensor carried = floats(batch, heads, tiles.channelTiles(), stateTiles, padded);
     Tensor through = floats(batch, heads, tiles.channelTiles(), stateTiles, chunks);
@@ -287,42 +283,11 @@ final class SsdLaunch {
 
   /** The states before chunks; the one after all of them goes to {@code last}. */
   private Tensor before(SsdKept decay, @Nullable Tensor last) {
-    return states(decay, in.x(), in.b(), decay.toEnd(), initial(), last, false);
+    return states(decay).forward(in.x(), in.b(), decay.toEnd(), initial(), last);
   }
 
-  private Tensor states(
-      SsdKept decay,
-      Tensor values,
-      Tensor keys,
-      Tensor weight,
-      @Nullable Tensor initial,
-      @Nullable Tensor last,
-      boolean backward) {
-    Tensor states =
-        empty(Tensors.type(in.x()), batch, chunks, heads, tiles.headDim(), tiles.state());
-    long parts = (long) tiles.channelTiles() * tiles.stateTiles();
-    long splits = splits(chunks * groups * parts * batch, ONE);
-    launch(
-        "ssd_chunk_states",
-        new Grid(chunks, groups * splits * parts, batch, tiles.stateThreads()),
-        strided(values),
-        strided(keys),
-        weight,
-        states,
-        time,
-        heads,
-        shared,
-        splits);
-    launch(
-        "ssd_pass_states",
-        new Grid(tiles.passBlocks(PASS_THREADS), heads, batch, PASS_THREADS),
-        states,
-        decay.total(),
-        initial,
-        last,
-        chunks,
-        backward ? 1L : 0L);
-    return states;
+  private SsdStates states(SsdKept decay) {
+    return new SsdStates(kernels, tiles, decay.total());
   }
 
   private @Nullable Tensor initial() {

@@ -28,11 +28,11 @@ record ComponentTrial(String options, int tokens, List<String> training, List<St
   private static final String STRIDED_SUMS = "strided_sums.cu";
   private static final String WINDOW = "window_attention.cu";
   private static final String WINDOW_BACKWARD = "window_attention_backward.cu";
-
+  private static final String WALK = "ssd_walk.cu";
   private static final String CHUNK_PRODUCTS = "chunk_products.cu";
 
   /** Programs for devices of the Hopper generation only. */
-  static final Set<String> HOPPER = Set.of(WINDOW, WINDOW_BACKWARD, CHUNK_PRODUCTS);
+  static final Set<String> HOPPER = Set.of(WINDOW, WINDOW_BACKWARD, CHUNK_PRODUCTS, WALK);
 
   /** By type. Those of others are tried with default options, whatever programs these run. */
   private static final Map<String, List<ComponentTrial>> KNOWN =
@@ -54,7 +54,9 @@ record ComponentTrial(String options, int tokens, List<String> training, List<St
                   new ComponentTrial(
                       "head-dim = 16, state = 16, inner = 1536",
                       List.of("ssd_forward.cu"),
-                      List.of()))),
+                      List.of()),
+                  // Enough for a walk over time, of states that four warps multiply.
+                  new ComponentTrial("inner = 5120", List.of(WALK), List.of()))),
           one(
               "mamba",
               "",

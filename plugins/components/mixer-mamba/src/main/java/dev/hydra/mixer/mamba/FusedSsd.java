@@ -23,17 +23,28 @@ import org.jspecify.annotations.Nullable;
  * for itself, else backward computes them again. Its twin is {@link Ssd#plain}.
  */
 final class FusedSsd extends CustomFunction {
-  private static final KernelSet KERNELS =
-      KernelSet.of(
-          program("decay"),
-          program("states"),
-          program("mixing", "output"),
-          program("mixing", "forward"),
-          program("mixing", "backward_x_wide", "backward_x"),
-          program("backward_states_wide", "backward_projections"),
-          program("decay", "backward_steps"));
+  private static final KernelSource[] EVERYWHERE = {
+    program("decay"),
+    program("states"),
+    program("mixing", "output"),
+    program("mixing", "forward"),
+    program("mixing", "backward_x_wide", "backward_x"),
+    program("backward_states_wide", "backward_projections"),
+    program("decay", "backward_steps")
+  };
 
-  /** Those that there is no way without; there is one without ssd_scores and ssd_forward. */
+  private static final KernelSet KERNELS = KernelSet.of(EVERYWHERE);
+
+  /** Of sizes and devices whose four warps issue products together. */
+  private static final KernelSet WIDE_KERNELS =
+      KernelSet.of(
+          Stream.concat(Stream.of(EVERYWHERE), Stream.of(program("walk")))
+              .toArray(KernelSource[]::new));
+
+  /**
+   * Those that there is no way without; there is one without ssd_scores and ssd_forward. What a
+   * walk over time takes is the same for all sizes, and such devices have it.
+   */
   private static final List<String> NEEDED =
       List.of(
           "ssd_chunk_states",
@@ -100,12 +111,12 @@ final class FusedSsd extends CustomFunction {
             (int) x.size(3),
             (int) in.b().size(3),
             x.size(0) * x.size(2),
-            Gpu.of(x).multiprocessors());
+            Gpu.of(x));
     if (!gridFits(in, tiles)) {
       return Optional.empty();
     }
     boolean fp32Steps = Tensors.type(in.dt()) == ScalarType.Float;
-    return KERNELS
+    return (tiles.wide() ? WIDE_KERNELS : KERNELS)
         .usable(x, tiles.macros(fp32Steps, in.documents().isPresent()))
         .filter(found -> NEEDED.stream().map(found::get).allMatch(Kernel::fits))
         .map(found -> new FusedSsd(found, tiles, in));

@@ -2,11 +2,12 @@ package dev.hydra.mixer.mamba;
 
 import dev.hydra.api.Cost;
 import dev.hydra.api.Workload;
+import dev.hydra.libtorch.kernels.Gpu;
 
 /** Counts what a Mamba-2 mixer computes and keeps. */
 final class Mamba2Cost {
-  /** Multiprocessors of the device whose kernels are counted: an H100 or H200. */
-  private static final int MULTIPROCESSORS = 132;
+  /** The device whose kernels are counted: an H100 or H200. */
+  private static final Gpu COUNTED = new Gpu(0, 9, 0, 132, 232_448);
 
   private Mamba2Cost() {}
 
@@ -34,8 +35,8 @@ final class Mamba2Cost {
   }
 
   /**
-   * The products of {@link Ssd#chunked}, and what the kernels keep of states between chunks: those
-   * of one sequence with few heads; more are computed again.
+   * The products of {@link Ssd#chunked}, and what the kernels keep of states between chunks:
+   * nothing where forward is one kernel.
    */
   private static Cost scan(Mamba2Shape shape, int chunk, double tokens) {
     double size = Math.min(chunk, tokens);
@@ -47,8 +48,7 @@ final class Mamba2Cost {
     double addedAndRead = 4 * tokens * inner * shape.state();
     double passing = 2 * Math.min(chunks, ChunkRecurrence.BLOCK) * states;
     double masks = 4 * tokens * size * shape.heads();
-    SsdTiles tiles =
-        SsdTiles.of(false, shape.headDim(), shape.state(), shape.heads(), MULTIPROCESSORS);
+    SsdTiles tiles = SsdTiles.of(false, shape.headDim(), shape.state(), shape.heads(), COUNTED);
     double kept = tiles.onePass() ? 0 : Math.ceil(tokens / tiles.chunk()) * inner * shape.state();
     return new Cost(scores + mixing + addedAndRead + passing + masks, kept, 0, 0);
   }

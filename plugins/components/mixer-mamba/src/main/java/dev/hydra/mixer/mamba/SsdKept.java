@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param total [batch, heads, chunks]
  * @param first int32 [batch, padded time], with documents
- * @param before the states before chunks [batch, chunks, heads, headDim, state], in two passes
+ * @param before the states before chunks [batch, chunks, heads, headDim, state], unless forward is
+ *     one kernel
  */
 record SsdKept(
     Tensor step,

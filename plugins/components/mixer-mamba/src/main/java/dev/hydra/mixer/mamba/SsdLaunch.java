@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * {@code .cu} file; nothing they write needs to be zero before.
  */
 final class SsdLaunch {
+  private static final int DECAY_HEADS = 4;
   private static final int HEADS_AT_ONCE = 32;
   private static final int STEP_THREADS = 1024;
   private static final int SUM_THREADS = 256;
@@ -22,13 +23,8 @@ final class SsdLaunch {
   /** Of a block that makes the gradients of B and of C, where others make one of them. */
   private static final int WIDE_SUM_THREADS = 512;
 
-  /** Few, as each walks over all chunks: a model of few heads has many blocks then. */
-  private static final int PASS_THREADS = 64;
-
-  /** Blocks per multiprocessor that fill the device, where two share one and where they do not. */
+  /** Blocks per multiprocessor that fill the device where two share one. */
   private static final double TWO = 1.9;
-
-  private static final double ONE = 0.9;
 
   private final Kernels kernels;
   private final SsdTiles tiles;
@@ -143,9 +139,9 @@ final class SsdLaunch {
   Gradients backward(SsdKept decay, Tensor dy, @Nullable Tensor dLast, @Nullable Tensor dInitial) {
     @Nullable Tensor kept = decay.before();
     Tensor before = kept == null ? before(decay, null) : kept;
-    Tensor after = states(decay, dy, in.c(), decay.fromStart(), dLast, dInitial, true);
+    Tensor after = states(decay).backward(dy, in.c(), decay.fromStart(), dLast, dInitial);
 
-    long scoreSplits = splits(chunks * groups * batch, ONE);
+    long scoreSplits = splits(chunks * groups * batch, SsdTiles.FULL);
     Tensor dx = Split.room(in.x());
     Tensor dScores = floats(scoreSplits, batch, chunks, groups, tiles.chunk(), tiles.chunk());
     Flows flows = new Flows(perTile(), perTile(), perTile(), perTile());
@@ -173,9 +169,10 @@ final class SsdLaunch {
         scoreSplits);
 
     long stateTiles = tiles.stateTiles();
-    boolean wide = tiles.wide(kernels.gpu());
+    boolean wide = tiles.wide();
     long kinds = wide ? 1 : 2;
-    long sumSplits = splits(kinds * chunks * groups * stateTiles * batch, wide ? ONE : TWO);
+    long sumSplits =
+        splits(kinds * chunks * groups * stateTiles * batch, wide ? SsdTiles.FULL : TWO);
     Tensor sums = floats(2, sumSplits, batch, groups, padded, tiles.state());
     Tensor carried = floats(batch, heads, tiles.channelTiles(), stateTiles, padded);
     Tensor through = floats(batch, heads, tiles.channelTiles(), stateTiles, chunks);
@@ -224,7 +221,7 @@ final class SsdLaunch {
     Tensor perChunk = floats(3, batch * chunks, heads);
     launch(
         "ssd_backward_steps",
-        stepGrid(),
+        new Grid(chunks, blocksOf(HEADS_AT_ONCE), batch, STEP_THREADS),
         strided(in.dt()),
         in.decayLog(),
         in.bias(),
@@ -245,7 +242,7 @@ final class SsdLaunch {
     Tensor perHead = floats(3, heads);
     launch(
         "ssd_backward_heads",
-        new Grid(headBlocks(), 3, 1, SUM_THREADS),
+        new Grid(blocksOf(HEADS_AT_ONCE), 3, 1, SUM_THREADS),
         perChunk,
         perHead,
         batch * chunks,
@@ -266,7 +263,7 @@ final class SsdLaunch {
             null);
     launch(
         "ssd_decay",
-        stepGrid(),
+        new Grid(chunks, blocksOf(DECAY_HEADS), batch, DECAY_HEADS * 32),
         strided(in.dt()),
         in.decayLog(),
         in.bias(),
@@ -286,42 +283,11 @@ final class SsdLaunch {
 
   /** The states before chunks; the one after all of them goes to {@code last}. */
   private Tensor before(SsdKept decay, @Nullable Tensor last) {
-    return states(decay, in.x(), in.b(), decay.toEnd(), initial(), last, false);
+    return states(decay).forward(in.x(), in.b(), decay.toEnd(), initial(), last);
   }
 
-  private Tensor states(
-      SsdKept decay,
-      Tensor values,
-      Tensor keys,
-      Tensor weight,
-      @Nullable Tensor initial,
-      @Nullable Tensor last,
-      boolean backward) {
-    Tensor states =
-        empty(Tensors.type(in.x()), batch, chunks, heads, tiles.headDim(), tiles.state());
-    long parts = (long) tiles.channelTiles() * tiles.stateTiles();
-    long splits = splits(chunks * groups * parts * batch, ONE);
-    launch(
-        "ssd_chunk_states",
-        new Grid(chunks, groups * splits * parts, batch, tiles.stateThreads()),
-        strided(values),
-        strided(keys),
-        weight,
-        states,
-        time,
-        heads,
-        shared,
-        splits);
-    launch(
-        "ssd_pass_states",
-        new Grid(tiles.passBlocks(PASS_THREADS), heads, batch, PASS_THREADS),
-        states,
-        decay.total(),
-        initial,
-        last,
-        chunks,
-        backward ? 1L : 0L);
-    return states;
+  private SsdStates states(SsdKept decay) {
+    return new SsdStates(kernels, tiles, decay.total());
   }
 
   private @Nullable Tensor initial() {
@@ -336,12 +302,8 @@ final class SsdLaunch {
     return new Grid(chunks, y, batch, tiles.threads());
   }
 
-  private Grid stepGrid() {
-    return new Grid(chunks, headBlocks(), batch, STEP_THREADS);
-  }
-
-  private long headBlocks() {
-    return (heads + HEADS_AT_ONCE - 1) / HEADS_AT_ONCE;
+  private long blocksOf(int headsOfBlock) {
+    return (heads + headsOfBlock - 1) / headsOfBlock;
   }
 
   private void launch(String kernel, Grid grid, @Nullable Object... arguments) {

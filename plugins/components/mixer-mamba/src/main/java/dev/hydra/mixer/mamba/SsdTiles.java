@@ -11,18 +11,29 @@ import java.util.Map;
  * @param fp32 whether x, B, C and y are float32, else bfloat16
  * @param headDim channels of a head
  * @param state elements of the state per channel
- * @param onePass whether there are enough heads for blocks that take one over all time to fill the
- *     device
+ * @param wide whether four warps issue products together ({@code WIDE} in {@code ssd_wide.cu})
+ * @param onePass whether forward is one kernel that takes a head over all time; not where wide
+ * @param carried states that a block of the walk over time carries on, see {@code ssd_walk.cu}; 0
+ *     where there is none
  */
-record SsdTiles(boolean fp32, int headDim, int state, boolean onePass) {
+record SsdTiles(boolean fp32, int headDim, int state, boolean wide, boolean onePass, int carried) {
   private static final int STRIP = 16;
   private static final int LARGEST = 256;
 
   /** What the four warps take at once of heads and states. */
   private static final int WIDE = 64;
 
+  /** Threads that issue products together. */
+  private static final int TEAM = 128;
+
   /** The share of the multiprocessors that must have a block for the device to count as full. */
-  private static final double FULL = 0.9;
+  static final double FULL = 0.9;
+
+  /**
+   * The share that must have a block of the walk. A step of it takes as long with few of them; what
+   * two kernels take, which compute all chunks at once and then their sum, goes with the heads.
+   */
+  private static final double WORTH_A_WALK = 0.6;
 
   /** Whether the kernels can compute heads of these sizes. */
   static boolean possible(long headDim, long state) {
@@ -33,11 +44,24 @@ record SsdTiles(boolean fp32, int headDim, int state, boolean onePass) {
    * Chooses.
    *
    * @param heads heads of all sequences together
-   * @param multiprocessors of the device
    */
-  static SsdTiles of(boolean fp32, int headDim, int state, long heads, int multiprocessors) {
+  static SsdTiles of(boolean fp32, int headDim, int state, long heads, Gpu gpu) {
+    boolean wide = gpu.isHopper() && !fp32 && headDim % WIDE == 0 && state % WIDE == 0;
     long blocks = heads * (headDim / channels(fp32, headDim, state));
-    return new SsdTiles(fp32, headDim, state, blocks >= FULL * multiprocessors);
+    boolean full = blocks >= FULL * gpu.multiprocessors();
+    int carried = wide ? carried(state, blocks * (state / WIDE), gpu.multiprocessors()) : 0;
+    return new SsdTiles(fp32, headDim, state, wide, full && !wide, carried);
+  }
+
+  /**
+   * Few states a block, so that there are more blocks, as long as all run at the same time: one
+   * fills a multiprocessor.
+   */
+  private static int carried(int state, long narrowBlocks, int multiprocessors) {
+    if (narrowBlocks < WORTH_A_WALK * multiprocessors) {
+      return 0;
+    }
+    return narrowBlocks > multiprocessors && state % (2 * WIDE) == 0 ? 2 * WIDE : WIDE;
   }
 
   private static int channels(boolean fp32, int headDim, int state) {
@@ -62,11 +86,6 @@ record SsdTiles(boolean fp32, int headDim, int state, boolean onePass) {
     return fp32 ? 64 : 128;
   }
 
-  /** Whether four warps issue products together ({@code WIDE} in {@code ssd_wide.cu}). */
-  boolean wide(Gpu gpu) {
-    return gpu.isHopper() && !fp32 && headDim % WIDE == 0 && state % WIDE == 0;
-  }
-
   /** Parts in which the channels of a head are taken. */
   int channelTiles() {
     return headDim / channels(fp32, headDim, state);
@@ -89,6 +108,16 @@ record SsdTiles(boolean fp32, int headDim, int state, boolean onePass) {
     int height = channels % (2 * STRIP) == 0 && !fp32 ? 2 * STRIP : STRIP;
     int width = states % (2 * STRIP) == 0 && states > 64 ? 2 * STRIP : STRIP;
     return channels / height * (states / width) * 32;
+  }
+
+  /** Blocks that walk over the time of a head. */
+  long walkBlocks() {
+    return (long) channelTiles() * (state / carried);
+  }
+
+  /** Threads of a block that walks: four warps for 64 states, and four that copy. */
+  int walkThreads() {
+    return (carried / WIDE + 1) * TEAM;
   }
 
   /** Blocks of {@code threads} threads that pass the states of one head on, 16 bytes a thread. */

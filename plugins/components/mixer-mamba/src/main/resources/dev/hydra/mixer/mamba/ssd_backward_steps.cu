@@ -13,6 +13,8 @@
 //   carried, through             from ssd_backward_states
 //   ddt       [batch, time, heads] StepElement, strides ddt_batch, ddt_time, 1
 //   per_head  [3, batch * chunks, heads] fp32: what this chunk adds to the gradients of A_log, dt_bias and D
+constexpr int GROUP = 32;       // heads that a block takes
+constexpr int STEP_WARPS = 32;  // a head each
 extern "C" __device__ const int ssd_backward_steps_waits = 1;
 
 extern "C" __global__ void __launch_bounds__(STEP_WARPS * 32) ssd_backward_steps(

@@ -6,7 +6,8 @@
 // overflows. All outputs have [batch, heads, padded time]; in the padding behind the last token
 // step is 0 and the sum stays, so padding neither adds to a state nor decays it.
 //
-// Launch: grid (chunks, ceil(heads / 32), batch), STEP_WARPS * 32 threads, no dynamic shared memory.
+// Launch: grid (chunks, ceil(heads / 4), batch), 128 threads, no dynamic shared memory. A warp has a head, and a block
+// few of them: all that it does is wait for memory, which many small blocks do at the same time.
 //
 //   dt          [batch, time, heads] StepElement, strides dt_batch, dt_time, 1
 //   decay_log   A_log [heads]; the rates A = -exp(A_log) are below 0
@@ -18,9 +19,8 @@
 //   total       [batch, heads, chunks] what is left of the state before the chunk at its end
 //   first       int32 [batch, padded time] (only with DOCUMENTS): the first token of t's document in the
 //               chunk, counted from the start of the chunk, or -1 if the document began before it
-constexpr int GROUP = 32;  // heads that a block takes
+constexpr int DECAY_HEADS = 4;  // of a block
 constexpr int PER_LANE = Q / 32;
-constexpr int STEP_WARPS = 32;  // of the kernels that go through steps: a head each
 
 // A lane's tokens in one access.
 __device__ __forceinline__ void put_all(float* to, const float (&v)[PER_LANE]) {
@@ -33,12 +33,12 @@ __device__ __forceinline__ void put_all(float* to, const float (&v)[PER_LANE]) {
 
 extern "C" __device__ const int ssd_decay_waits = 1;
 
-extern "C" __global__ void __launch_bounds__(STEP_WARPS * 32) ssd_decay(
+extern "C" __global__ void __launch_bounds__(DECAY_HEADS * 32) ssd_decay(
     const StepElement* dt, Long dt_batch, Long dt_time, const float* decay_log,
     const float* bias, const Long* documents, float dt_min, float dt_max, float* step, float* logs,
     float* from_start, float* to_end, float* total, int* first, Long time, Long heads) {
   wait_for_prerequisites();
-  __shared__ float steps[GROUP][Q + 1];
+  __shared__ float steps[DECAY_HEADS][Q + 8];
 #if DOCUMENTS
   __shared__ int start[Q];
 #endif
@@ -48,19 +48,22 @@ extern "C" __global__ void __launch_bounds__(STEP_WARPS * 32) ssd_decay(
   Long chunk = blockIdx.x;
   Long row = blockIdx.z;
   Long padded = (Long)gridDim.x * Q;
+  Long head = (Long)blockIdx.y * DECAY_HEADS + warp;
+  float rate = head < heads ? decay_log[head] : 0.0f;
   {
-    Long head = (Long)blockIdx.y * GROUP + lane;
-    float shift = bias != nullptr && head < heads ? bias[head] : 0.0f;
+    int place = thread % DECAY_HEADS;  // neighbours read neighbouring heads
+    Long other = (Long)blockIdx.y * DECAY_HEADS + place;
+    float shift = bias != nullptr && other < heads ? bias[other] : 0.0f;
 #pragma unroll
-    for (int i = warp; i < Q; i += STEP_WARPS) {
+    for (int i = thread / DECAY_HEADS; i < Q; i += 32) {
       Long t = chunk * Q + i;
       float value = 0.0f;
-      if (t < time && head < heads) {
-        value = to_float(dt[row * dt_batch + t * dt_time + head]) + shift;
+      if (t < time && other < heads) {
+        value = to_float(dt[row * dt_batch + t * dt_time + other]) + shift;
         value = value > 20.0f ? value : log1pf(expf(value));
         value = fminf(fmaxf(value, dt_min), dt_max);
       }
-      steps[lane][i] = value;
+      steps[place][i] = value;
     }
   }
 #if DOCUMENTS
@@ -69,48 +72,45 @@ extern "C" __global__ void __launch_bounds__(STEP_WARPS * 32) ssd_decay(
   int last_start = start[Q - 1];
 #endif
   __syncthreads();
-  for (int each = warp; each < GROUP; each += STEP_WARPS) {
-    Long head = (Long)blockIdx.y * GROUP + each;
-    if (head >= heads) break;
-    float a = -expf(decay_log[head]);
-    float own[PER_LANE];
-    float sums[PER_LANE];
-    float sum = 0.0f;
+  if (head >= heads) return;
+  float a = -expf(rate);
+  float own[PER_LANE];
+  float sums[PER_LANE];
+  float sum = 0.0f;
 #pragma unroll
-    for (int k = 0; k < PER_LANE; k++) {
-      own[k] = steps[each][lane * PER_LANE + k];
-      sum += fmaxf(own[k] * a, GONE) * LOG2E;
-      sums[k] = sum;
-    }
-    float inclusive = sum_up_to(lane, sum);
-    float before = from_below(inclusive, 1);
-    if (lane == 0) before = 0.0f;
-    float last = from_lane(inclusive, 31);
-    Long at = (row * heads + head) * padded + chunk * Q + lane * PER_LANE;
-    float log[PER_LANE];
-    float entering[PER_LANE];
-    float leaving[PER_LANE];
+  for (int k = 0; k < PER_LANE; k++) {
+    own[k] = steps[warp][lane * PER_LANE + k];
+    sum += fmaxf(own[k] * a, GONE) * LOG2E;
+    sums[k] = sum;
+  }
+  float inclusive = sum_up_to(lane, sum);
+  float before = from_below(inclusive, 1);
+  if (lane == 0) before = 0.0f;
+  float last = from_lane(inclusive, 31);
+  Long at = (row * heads + head) * padded + chunk * Q + lane * PER_LANE;
+  float log[PER_LANE];
+  float entering[PER_LANE];
+  float leaving[PER_LANE];
 #pragma unroll
-    for (int k = 0; k < PER_LANE; k++) {
-      log[k] = k == PER_LANE - 1 ? inclusive : before + sums[k];
-      entering[k] = exp2_fast(log[k]);
-      leaving[k] = own[k] * exp2_fast(fminf(last - log[k], 0.0f));
+  for (int k = 0; k < PER_LANE; k++) {
+    log[k] = k == PER_LANE - 1 ? inclusive : before + sums[k];
+    entering[k] = exp2_fast(log[k]);
+    leaving[k] = own[k] * exp2_fast(fminf(last - log[k], 0.0f));
 #if DOCUMENTS
-      int token = lane * PER_LANE + k;
-      if (start[token] >= 0) entering[k] = 0.0f;
-      if (token < last_start) leaving[k] = 0.0f;
+    int token = lane * PER_LANE + k;
+    if (start[token] >= 0) entering[k] = 0.0f;
+    if (token < last_start) leaving[k] = 0.0f;
 #endif
-    }
-    put_all(step + at, own);
-    put_all(logs + at, log);
-    put_all(from_start + at, entering);
-    put_all(to_end + at, leaving);
-    if (lane == 0) {
-      float passing = exp2_fast(last);
+  }
+  put_all(step + at, own);
+  put_all(logs + at, log);
+  put_all(from_start + at, entering);
+  put_all(to_end + at, leaving);
+  if (lane == 0) {
+    float passing = exp2_fast(last);
 #if DOCUMENTS
-      if (last_start >= 0) passing = 0.0f;
+    if (last_start >= 0) passing = 0.0f;
 #endif
-      total[(row * heads + head) * gridDim.x + chunk] = passing;
-    }
+    total[(row * heads + head) * gridDim.x + chunk] = passing;
   }
 }

@@ -82,7 +82,17 @@ class FusedSsdTest {
     "1, 300, 3, 1, 64, 192, 8, true, true, false",
     "1, 200, 7, 1, 48, 80, 8, false, true, true",
     "1, 150, 2, 1, 80, 144, 0, false, true, false",
-    "1, 131, 3, 1, 256, 240, 0, false, false, false"
+    "1, 131, 3, 1, 256, 240, 0, false, false, false",
+    // Enough heads for one pass where each warp multiplies for itself.
+    "2, 300, 64, 1, 48, 80, 8, true, true, false",
+    // Where four warps do, walks over more chunks than fit beside each other: 64 states a block,
+    "1, 900, 64, 1, 64, 128, 8, true, true, true",
+    "1, 1200, 48, 2, 64, 128, 0, false, true, false",
+    "2, 1000, 20, 1, 128, 192, 0, false, true, false",
+    // and 128.
+    "2, 1100, 40, 2, 64, 128, 8, false, true, false",
+    "3, 1000, 32, 1, 64, 128, 0, true, true, true",
+    "2, 700, 12, 1, 128, 256, 0, false, true, false"
   })
   void agreesWithFloat64AndThePlainPath(
       int batch,
@@ -140,7 +150,12 @@ class FusedSsdTest {
 
   @Test
   void staysFiniteWhereDecaysVanishOrLast() {
-    Sizes sizes = new Sizes(1, 500, 4, 1, 64, 64, 0);
+    for (int heads : new int[] {4, 128}) {
+      staysFinite(new Sizes(1, 500, heads, 1, 64, 64, 0));
+    }
+  }
+
+  private void staysFinite(Sizes sizes) {
     for (double shift : new double[] {-1e4, -20, 5, 1e4, 1e10}) {
       Numbers usual = numbers(sizes, false, false);
       Numbers numbers =

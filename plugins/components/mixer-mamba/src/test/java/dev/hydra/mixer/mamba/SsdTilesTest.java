@@ -9,16 +9,44 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class SsdTilesTest {
-  private static final int H100 = 132;
+  private static final Gpu H100 = new Gpu(0, 9, 0, 132, 232_448);
+  private static final Gpu A100 = new Gpu(0, 8, 0, 108, 166_912);
 
   @Test
   void manyHeadsAreTakenInOnePassAndFewInMore() {
-    SsdTiles tiles = SsdTiles.of(false, 64, 128, 128, H100);
-    assertEquals(new SsdTiles(false, 64, 128, true), tiles);
+    SsdTiles tiles = SsdTiles.of(false, 64, 128, 128, A100);
+    assertEquals(new SsdTiles(false, 64, 128, false, true, 0), tiles);
     assertEquals(256, tiles.threads());
     assertEquals(36 * 128, tiles.scoreWords());
-    assertFalse(SsdTiles.of(false, 64, 128, 64, H100).onePass());
-    assertTrue(SsdTiles.of(false, 128, 128, 64, H100).onePass());
+    assertFalse(SsdTiles.of(false, 64, 128, 64, A100).onePass());
+    assertTrue(SsdTiles.of(false, 128, 128, 64, A100).onePass());
+    assertTrue(SsdTiles.of(true, 64, 128, 128, H100).onePass());
+    assertTrue(SsdTiles.of(false, 48, 80, 128, H100).onePass());
+  }
+
+  @Test
+  void hopperWalksOverTimeWithHalfTheStatesWhereAllBlocksRunAtTheSameTime() {
+    SsdTiles half = SsdTiles.of(false, 64, 128, 64, H100);
+    assertEquals(new SsdTiles(false, 64, 128, true, false, 64), half);
+    assertEquals(2, half.walkBlocks());
+    assertEquals(256, half.walkThreads());
+    SsdTiles whole = SsdTiles.of(false, 64, 128, 4 * 64, H100);
+    assertEquals(new SsdTiles(false, 64, 128, true, false, 128), whole);
+    assertEquals(1, whole.walkBlocks());
+    assertEquals(384, whole.walkThreads());
+    assertEquals(128, SsdTiles.of(false, 64, 128, 67, H100).carried());
+    assertEquals(64, SsdTiles.of(false, 64, 128, 40, H100).carried());
+    assertEquals(4, SsdTiles.of(false, 128, 256, 128, H100).walkBlocks());
+    assertEquals(6, SsdTiles.of(false, 128, 192, 128, H100).walkBlocks());
+  }
+
+  @Test
+  void fewHeadsAndOtherDevicesDoNotWalk() {
+    assertEquals(0, SsdTiles.of(false, 64, 64, 24, H100).carried());
+    assertEquals(0, SsdTiles.of(false, 64, 128, 39, H100).carried());
+    assertEquals(0, SsdTiles.of(false, 64, 128, 64, A100).carried());
+    assertEquals(0, SsdTiles.of(true, 64, 128, 64, H100).carried());
+    assertEquals(0, SsdTiles.of(false, 64, 80, 1000, H100).carried());
   }
 
   @Test
@@ -51,9 +79,9 @@ class SsdTilesTest {
 
   @Test
   void splitsFillTheDeviceAndNoneIsEmpty() {
-    assertEquals(2, SsdTiles.splits(64, 128, 1.9 * H100));
-    assertEquals(1, SsdTiles.splits(64, 128, 0.9 * H100));
-    assertEquals(1, SsdTiles.splits(1, 1, 1.9 * H100));
+    assertEquals(2, SsdTiles.splits(64, 128, 1.9 * 132));
+    assertEquals(1, SsdTiles.splits(64, 128, 0.9 * 132));
+    assertEquals(1, SsdTiles.splits(1, 1, 1.9 * 132));
     for (long heads = 1; heads < 70; heads++) {
       for (long blocks = 1; blocks < 300; blocks++) {
         long splits = SsdTiles.splits(heads, blocks, 250.8);
@@ -65,13 +93,11 @@ class SsdTilesTest {
 
   @Test
   void hopperMultipliesByFourWarpsWhatIsWholeInThem() {
-    Gpu hopper = new Gpu(0, 9, 0, H100, 232_448);
-    Gpu ampere = new Gpu(0, 8, 0, 108, 166_912);
-    assertTrue(SsdTiles.of(false, 64, 192, 64, H100).wide(hopper));
-    assertFalse(SsdTiles.of(false, 64, 192, 64, H100).wide(ampere));
-    assertFalse(SsdTiles.of(true, 64, 192, 64, H100).wide(hopper));
-    assertFalse(SsdTiles.of(false, 64, 80, 64, H100).wide(hopper));
-    assertFalse(SsdTiles.of(false, 96, 64, 64, H100).wide(hopper));
+    assertTrue(SsdTiles.of(false, 64, 192, 64, H100).wide());
+    assertFalse(SsdTiles.of(false, 64, 192, 64, A100).wide());
+    assertFalse(SsdTiles.of(true, 64, 192, 64, H100).wide());
+    assertFalse(SsdTiles.of(false, 64, 80, 64, H100).wide());
+    assertFalse(SsdTiles.of(false, 96, 64, 64, H100).wide());
   }
 
   @Test

@@ -194,7 +194,9 @@ final class FusedTokenGateNorm extends CustomFunction {
     dx.give(gradients, X);
     gradients.give(VALUE, dValue);
     Tensor sums = ColumnSums.of(kernels, partials, ScalarType.Float);
-    gradients.give(WEIGHT, sums.narrow(0, 0, width));
+    if (dy != null) {
+      gradients.give(WEIGHT, sums.narrow(0, 0, width));
+    }
     gradients.give(GATE_WEIGHT, sums.narrow(0, part, width).view(1, -1));
     gradients.give(GATE_BIAS, sums.narrow(0, 2L * part, 1));
     addends.give(gradients, ADDENDS, dAddends, sums, 2L * part + apart);

@@ -4,6 +4,7 @@ import static dev.hydra.libtorch.kernels.Kernel.strided;
 
 import dev.hydra.libtorch.kernels.Kernel.Grid;
 import dev.hydra.libtorch.kernels.Kernels;
+import dev.hydra.libtorch.kernels.TensorMap;
 import dev.hydra.libtorch.nn.Split;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
@@ -19,8 +20,8 @@ final class SsdLaunch {
   private static final int STEP_THREADS = 1024;
   private static final int SUM_THREADS = 256;
 
-  /** Of a block that makes the gradients of B and of C, where others make one of them. */
-  private static final int WIDE_SUM_THREADS = 512;
+  /** Of a block in backward whose warps issue products together. */
+  private static final int WIDE_THREADS = 512;
 
   /** Few, as each walks over all chunks: a model of few heads has many blocks then. */
   private static final int PASS_THREADS = 64;
@@ -43,6 +44,7 @@ final class SsdLaunch {
   private final long shared;
   private final long chunks;
   private final long padded;
+  private final boolean wide;
 
   /** What {@code ssd_backward_x} finds out per token and head. */
   private record Flows(Tensor flow, Tensor kept, Tensor direct, Tensor skipped) {}
@@ -76,6 +78,7 @@ final class SsdLaunch {
     shared = heads / groups;
     chunks = (time + tiles.chunk() - 1) / tiles.chunk();
     padded = chunks * tiles.chunk();
+    wide = tiles.wide(kernels.gpu());
   }
 
   /** Whether forward is one kernel, which writes no states between chunks. */
@@ -151,17 +154,17 @@ final class SsdLaunch {
     Flows flows = new Flows(perTile(), perTile(), perTile(), perTile());
     launch(
         "ssd_backward_x",
-        grid(groups * scoreSplits),
-        strided(in.x()),
-        strided(dy),
-        strided(in.b()),
-        strided(in.c()),
+        new Grid(chunks, groups * scoreSplits, batch, wide ? WIDE_THREADS : tiles.threads()),
+        rows(in.x()),
+        rows(dy),
+        rows(in.b()),
+        rows(in.c()),
         decay.step(),
         decay.logs(),
         decay.first(),
-        after,
+        wide ? new TensorMap(after.view(-1, tiles.state()), SsdTiles.WIDE) : after,
         in.skip(),
-        strided(dx),
+        wide ? new TensorMap(dx.view(batch, time, -1), SsdTiles.STRIP) : strided(dx),
         dScores,
         flows.flow,
         flows.kept,
@@ -173,7 +176,6 @@ final class SsdLaunch {
         scoreSplits);
 
     long stateTiles = tiles.stateTiles();
-    boolean wide = tiles.wide(kernels.gpu());
     long kinds = wide ? 1 : 2;
     long sumSplits = splits(kinds * chunks * groups * stateTiles * batch, wide ? ONE : TWO);
     Tensor sums = floats(2, sumSplits, batch, groups, padded, tiles.state());
@@ -185,7 +187,7 @@ final class SsdLaunch {
             chunks,
             groups * sumSplits * stateTiles,
             kinds * batch,
-            wide ? WIDE_SUM_THREADS : tiles.threads()),
+            wide ? WIDE_THREADS : tiles.threads()),
         strided(in.x()),
         strided(dy),
         strided(in.c()),
@@ -326,6 +328,11 @@ final class SsdLaunch {
 
   private @Nullable Tensor initial() {
     return in.initial().orElse(null);
+  }
+
+  /** A tensor, or boxes of a chunk's rows, heads side by side: of a copy if they do not lie so. */
+  private Object rows(Tensor tensor) {
+    return wide ? new TensorMap(tensor.flatten(2, 3), tiles.chunk()) : strided(tensor);
   }
 
   private long splits(long blocks, double perMultiprocessor) {

@@ -15,11 +15,13 @@ import java.util.Map;
  *     device
  */
 record SsdTiles(boolean fp32, int headDim, int state, boolean onePass) {
-  private static final int STRIP = 16;
+  /** Tokens that a warp takes at once. */
+  static final int STRIP = 16;
+
   private static final int LARGEST = 256;
 
   /** What the four warps take at once of heads and states. */
-  private static final int WIDE = 64;
+  static final int WIDE = 64;
 
   /** The share of the multiprocessors that must have a block for the device to count as full. */
   private static final double FULL = 0.9;

@@ -28,7 +28,7 @@ final class FusedSsd extends CustomFunction {
     program("states"),
     program("mixing", "output"),
     program("mixing", "forward"),
-    program("mixing", "backward_x_wide", "backward_x"),
+    program("mixing", "backward_x_block", "backward_x_team", "backward_x_wide", "backward_x"),
     program("backward_states_wide", "backward_projections"),
     program("decay", "backward_steps")
   };
@@ -83,6 +83,7 @@ final class FusedSsd extends CustomFunction {
                     "tensor_cores.cu",
                     "tiles.cu",
                     "hopper_products.cu",
+                    "bulk_copies.cu",
                     "chunk_documents.cu"),
                 Stream.concat(Stream.of("tiles", "wide"), Stream.of(parts))
                     .map(part -> "ssd_" + part + ".cu"))
@@ -210,12 +211,16 @@ final class FusedSsd extends CustomFunction {
     }
   }
 
-  /** The tensor itself if all its rows can be copied 16 bytes at a time, else a copy. */
+  /**
+   * The tensor itself if all its rows can be copied 16 bytes at a time, and are rows of their own,
+   * else a copy.
+   */
   static Tensor rows(Tensor tensor) {
     int last = (int) tensor.dim() - 1;
     boolean fit = tensor.stride(last) == 1;
     for (int dim = 0; dim < last; dim++) {
-      fit &= tensor.size(dim) == 1 || tensor.stride(dim) * tensor.element_size() % ALIGNMENT == 0;
+      long stride = tensor.stride(dim) * tensor.element_size();
+      fit &= tensor.size(dim) == 1 || (stride > 0 && stride % ALIGNMENT == 0);
     }
     try (Pointer data = tensor.data_ptr()) {
       fit &= data.address() % ALIGNMENT == 0;

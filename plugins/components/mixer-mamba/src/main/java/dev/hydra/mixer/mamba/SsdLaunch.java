@@ -4,6 +4,7 @@ import static dev.hydra.libtorch.kernels.Kernel.strided;
 
 import dev.hydra.libtorch.kernels.Kernel.Grid;
 import dev.hydra.libtorch.kernels.Kernels;
+import dev.hydra.libtorch.kernels.TensorMap;
 import dev.hydra.libtorch.nn.Split;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
@@ -20,8 +21,8 @@ final class SsdLaunch {
   private static final int STEP_THREADS = 1024;
   private static final int SUM_THREADS = 256;
 
-  /** Of a block that makes the gradients of B and of C, where others make one of them. */
-  private static final int WIDE_SUM_THREADS = 512;
+  /** Of a block in backward whose warps issue products together. */
+  private static final int WIDE_THREADS = 512;
 
   /** Blocks per multiprocessor that fill the device where two share one. */
   private static final double TWO = 1.9;
@@ -147,17 +148,18 @@ final class SsdLaunch {
     Flows flows = new Flows(perTile(), perTile(), perTile(), perTile());
     launch(
         "ssd_backward_x",
-        grid(groups * scoreSplits),
-        strided(in.x()),
-        strided(dy),
-        strided(in.b()),
-        strided(in.c()),
+        new Grid(
+            chunks, groups * scoreSplits, batch, tiles.wide() ? WIDE_THREADS : tiles.threads()),
+        rows(in.x()),
+        rows(dy),
+        rows(in.b()),
+        rows(in.c()),
         decay.step(),
         decay.logs(),
         decay.first(),
-        after,
+        tiles.wide() ? new TensorMap(after.view(-1, tiles.state()), SsdTiles.WIDE) : after,
         in.skip(),
-        strided(dx),
+        tiles.wide() ? new TensorMap(dx.view(batch, time, -1), SsdTiles.STRIP) : strided(dx),
         dScores,
         flows.flow,
         flows.kept,
@@ -169,10 +171,9 @@ final class SsdLaunch {
         scoreSplits);
 
     long stateTiles = tiles.stateTiles();
-    boolean wide = tiles.wide();
-    long kinds = wide ? 1 : 2;
+    long kinds = tiles.wide() ? 1 : 2;
     long sumSplits =
-        splits(kinds * chunks * groups * stateTiles * batch, wide ? SsdTiles.FULL : TWO);
+        splits(kinds * chunks * groups * stateTiles * batch, tiles.wide() ? SsdTiles.FULL : TWO);
     Tensor sums = floats(2, sumSplits, batch, groups, padded, tiles.state());
     Tensor carried = floats(batch, heads, tiles.channelTiles(), stateTiles, padded);
     Tensor through = floats(batch, heads, tiles.channelTiles(), stateTiles, chunks);
@@ -182,7 +183,7 @@ final class SsdLaunch {
             chunks,
             groups * sumSplits * stateTiles,
             kinds * batch,
-            wide ? WIDE_SUM_THREADS : tiles.threads()),
+            tiles.wide() ? WIDE_THREADS : tiles.threads()),
         strided(in.x()),
         strided(dy),
         strided(in.c()),
@@ -292,6 +293,11 @@ final class SsdLaunch {
 
   private @Nullable Tensor initial() {
     return in.initial().orElse(null);
+  }
+
+  /** A tensor, or boxes of a chunk's rows, heads side by side: of a copy if they do not lie so. */
+  private Object rows(Tensor tensor) {
+    return tiles.wide() ? new TensorMap(tensor.flatten(2, 3), tiles.chunk()) : strided(tensor);
   }
 
   private long splits(long blocks, double perMultiprocessor) {

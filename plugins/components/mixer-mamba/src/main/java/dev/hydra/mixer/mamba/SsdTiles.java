@@ -17,11 +17,13 @@ import java.util.Map;
  *     where there is none
  */
 record SsdTiles(boolean fp32, int headDim, int state, boolean wide, boolean onePass, int carried) {
-  private static final int STRIP = 16;
+  /** Tokens that a warp takes at once. */
+  static final int STRIP = 16;
+
   private static final int LARGEST = 256;
 
   /** What the four warps take at once of heads and states. */
-  private static final int WIDE = 64;
+  static final int WIDE = 64;
 
   /** Threads that issue products together. */
   private static final int TEAM = 128;

@@ -29,8 +29,8 @@
 //   flow, kept, direct, skipped  [batch, heads, P_TILES, padded time] fp32, per t:
 //     sum of W[t][j] less sum of W[i][t]; kept[t]; du[t] . x[t]; dy[t] . x[t]
 //
-// This one is for devices and shapes whose warps multiply each for itself; that of WIDE is in
-// ssd_backward_x_wide.cu.
+// This one is for devices and shapes whose warps multiply each for itself; that of WIDE begins in
+// ssd_backward_x_block.cu.
 #if !WIDE
 namespace backward_x {
 typedef Tile<Q, N> Projection;
@@ -44,7 +44,12 @@ constexpr int BYTES = Projection::BYTES + SUMS + larger(STAGES * STAGE, Projecti
 extern "C" __device__ const int ssd_backward_x_bytes = backward_x::BYTES;
 extern "C" __device__ const int ssd_backward_x_waits = 1;
 
-extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(BACKWARD_X_PARAMETERS) {
+extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
+    const Element* x, Long x_batch, Long x_time, Long x_head, const Element* dy, Long dy_batch, Long dy_time,
+    Long dy_head, const Element* b, Long b_batch, Long b_time, Long b_group, const Element* c, Long c_batch,
+    Long c_time, Long c_group, const float* step, const float* logs, const int* first, const Element* after,
+    const float* skip, Element* dx, Long dx_batch, Long dx_time, Long dx_head, float* d_scores, float* flow,
+    float* kept, float* direct, float* skipped, Long time, Long heads, Long shared, Long splits) {
   wait_for_prerequisites();
   using namespace backward_x;
   int thread = threadIdx.x;

@@ -149,6 +149,52 @@ class FusedSsdTest {
   }
 
   @Test
+  void headsMayLieApartAndSequencesShareAGradient() {
+    Sizes sizes = new Sizes(2, 190, 4, 2, 64, 128, 0);
+    Numbers numbers = numbers(sizes, false, true);
+    Function<SsdInput, SsdInput> apart =
+        in ->
+            new SsdInput(
+                headsFirst(in.x()),
+                in.dt(),
+                in.decayLog(),
+                headsFirst(in.b()),
+                headsFirst(in.c()),
+                in.bias(),
+                in.skip(),
+                in.limits(),
+                in.documents(),
+                in.initial());
+    Function<Ssd.Output, Ssd.Output> ofItsOwn =
+        out -> new Ssd.Output(Tensors.mul(out.y(), 1.0), out.state());
+    Results.assertSame(
+        run(
+            numbers,
+            sizes,
+            NONE,
+            "cuda",
+            ScalarType.BFloat16,
+            in -> summed(ofItsOwn.apply(fused(in)))),
+        run(
+            numbers,
+            sizes,
+            NONE,
+            "cuda",
+            ScalarType.BFloat16,
+            in -> summed(fused(apart.apply(in)))));
+  }
+
+  /** The same values, but all tokens of a head before those of the next. */
+  private static Tensor headsFirst(Tensor tensor) {
+    return tensor.transpose(1, 2).contiguous().transpose(1, 2);
+  }
+
+  /** The sum over sequences for each of them: their gradients of y are one, at one address. */
+  private static Ssd.Output summed(Ssd.Output out) {
+    return new Ssd.Output(out.y().sum(0).unsqueeze(0).expand_as(out.y()), out.state());
+  }
+
+  @Test
   void staysFiniteWhereDecaysVanishOrLast() {
     for (int heads : new int[] {4, 128}) {
       staysFinite(new Sizes(1, 500, heads, 1, 64, 64, 0));

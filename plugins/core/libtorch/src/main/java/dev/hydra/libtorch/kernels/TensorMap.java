@@ -1,6 +1,7 @@
 package dev.hydra.libtorch.kernels;
 
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Arrays;
 import org.bytedeco.cuda.cudart.CUtensorMap;
 import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.javacpp.Pointer;
@@ -13,8 +14,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * bulk_copies.cu}. Boxes have 64 columns, of one matrix, and in shared memory the order of the
  * panels of {@code hopper_products.cu}.
  *
- * @param tensor bfloat16 [rows, columns] or [matrices, rows, columns], contiguous from a multiple
- *     of 16 bytes on; columns are a multiple of 8
+ * @param tensor bfloat16 [rows, columns] or [matrices, rows, columns]; columns are neighbours, rows
+ *     and matrices begin at multiples of 16 bytes, and so does the next one
  * @param rows of a box, 1 to 256
  */
 public record TensorMap(Tensor tensor, int rows) {
@@ -41,8 +42,8 @@ public record TensorMap(Tensor tensor, int rows) {
         Tensors.type(tensor) == ScalarType.BFloat16
             && (tensor.dim() == 2 || tensor.dim() == DIMENSIONS)
             && tensor.numel() > 0
-            && tensor.is_contiguous()
-            && tensor.size(-1) * tensor.element_size() % UNIT_BYTES == 0
+            && (tensor.size(-1) == 1 || tensor.stride(-1) == 1)
+            && Arrays.stream(strides(tensor)).allMatch(each -> each > 0 && each % UNIT_BYTES == 0)
             && address(tensor) % UNIT_BYTES == 0;
     if (!possible || rows < 1 || rows > MOST_ROWS) {
       throw new IllegalArgumentException(
@@ -58,8 +59,20 @@ public record TensorMap(Tensor tensor, int rows) {
 
   /** Bytes from row to row, and from matrix to matrix. */
   long[] strides() {
-    long row = tensor.size(-1) * tensor.element_size();
-    return new long[] {row, row * tensor.size(-2)};
+    return strides(tensor);
+  }
+
+  /**
+   * The stride of a dimension of one may be anything, and is that of what would lie side by side.
+   */
+  private static long[] strides(Tensor tensor) {
+    long row = stride(tensor, -2, tensor.size(-1) * tensor.element_size());
+    long all = tensor.size(-2) * row;
+    return new long[] {row, tensor.dim() == DIMENSIONS ? stride(tensor, 0, all) : all};
+  }
+
+  private static long stride(Tensor tensor, long dim, long side) {
+    return tensor.size(dim) == 1 ? side : tensor.stride(dim) * tensor.element_size();
   }
 
   /** Elements of a box along each dimension, columns first. */

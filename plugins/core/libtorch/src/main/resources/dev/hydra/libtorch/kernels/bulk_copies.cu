@@ -1,4 +1,4 @@
-// Boxes of tensors that hardware copies between global and shared memory (TMA), and the barriers in shared
+// Boxes of tensors, and bytes, that hardware copies between global and shared memory (TMA), and the barriers in shared
 // memory by which threads learn of it. After tensor_cores.cu. From compute capability 9.0 on; for others
 // nothing here may be called.
 
@@ -48,6 +48,14 @@ __device__ __forceinline__ void bring(
       "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], "
       "[%2];" ::"r"(to),
       "l"(&map), "r"(barrier), "r"(x), "r"(y), "r"(z)
+      : "memory");
+}
+
+// One thread has bytes brought, a multiple of 16 from and to multiples of it.
+__device__ __forceinline__ void bring(SharedAddress to, const void* from, SharedAddress barrier, int bytes) {
+  asm volatile(
+      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(to),
+      "l"(from), "r"(bytes), "r"(barrier)
       : "memory");
 }
 

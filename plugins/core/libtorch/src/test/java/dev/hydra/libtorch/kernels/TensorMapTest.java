@@ -32,9 +32,18 @@ class TensorMapTest {
   }
 
   @Test
+  void partsOfRowsKeepTheStridesOfTheWhole() {
+    TensorMap map = new TensorMap(bfloat16(3, 5, 24).narrow(2, 8, 16), 64);
+    assertThat(map.sizes()).containsExactly(16, 5, 3);
+    assertThat(map.strides()).containsExactly(48, 240);
+  }
+
+  @Test
   void whatHardwareCannotCopyIsRefused() {
     Tensor wide = bfloat16(4, 24);
-    refused(wide.narrow(1, 0, 16), 64);
+    refused(wide.narrow(1, 4, 16), 64);
+    refused(wide.transpose(0, 1), 64);
+    refused(wide.narrow(0, 0, 1).expand(4, 24), 64);
     refused(wide.flatten(0, 1).narrow(0, 4, 64).view(4, 16), 64);
     refused(bfloat16(4, 12), 64);
     refused(bfloat16(0, 16), 64);

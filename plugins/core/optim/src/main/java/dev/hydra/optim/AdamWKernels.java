@@ -141,7 +141,7 @@ final class AdamWKernels {
   }
 
   /**
-   * Changes the rows of a table that its gradient holds, and their moments.
+   * Changes the rows of a table that its sparse gradient holds, and their moments.
    *
    * @param which the number of the table's record
    */

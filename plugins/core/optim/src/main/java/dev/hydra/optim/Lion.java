@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Steps by the sign of an average of gradients (Chen et al., Symbolic Discovery of Optimization
- * Algorithms, arXiv 2302.06675, algorithm 2). Of a table only the rows that its gradient holds
- * change, and only their averages.
+ * Algorithms, arXiv 2302.06675, algorithm 2). Of a table only the rows that were read change, and
+ * only their averages.
  */
 final class Lion extends OperatorOptimizer {
   private static final String AVERAGE = "exp_avg";

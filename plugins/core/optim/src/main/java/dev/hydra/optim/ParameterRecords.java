@@ -7,7 +7,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -132,11 +131,11 @@ final class ParameterRecords implements AutoCloseable {
   private void put(Member member, Tensor from, int at) {
     OptimizedParameter parameter = member.parameter();
     boolean halfGradient = Tensors.type(from) == ScalarType.BFloat16;
-    long master = address(parameter.master());
-    long gradient = from.is_sparse() ? 0 : address(from);
-    long average = address(member.moments().average());
-    long square = address(member.moments().square());
-    long working = parameter.copy().map(ParameterRecords::address).orElse(0L);
+    long master = Tensors.address(parameter.master());
+    long gradient = from.is_sparse() ? 0 : Tensors.address(from);
+    long average = Tensors.address(member.moments().average());
+    long square = Tensors.address(member.moments().square());
+    long working = parameter.copy().map(Tensors::address).orElse(0L);
     boolean aligned =
         (master | average | square) % FLOATS == 0
             && gradient % (halfGradient ? HALVES : FLOATS) == 0
@@ -147,17 +146,11 @@ final class ParameterRecords implements AutoCloseable {
     words[at + 2] = average;
     words[at + 3] = square;
     words[at + 4] = working;
-    words[at + 5] = address(member.moments().step());
+    words[at + 5] = Tensors.address(member.moments().step());
     words[at + 6] = parameter.master().numel();
     words[at + 7] =
         Integer.toUnsignedLong(Float.floatToRawIntBits((float) member.decay()))
             | flags << Integer.SIZE;
-  }
-
-  private static long address(Tensor tensor) {
-    try (Pointer data = tensor.data_ptr()) {
-      return data.address();
-    }
   }
 
   @Override

@@ -9,7 +9,6 @@ import dev.hydra.libtorch.runtime.Tensors;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -74,11 +73,9 @@ record Rope(int dims, double theta, Optional<RopeScaling> scaling) {
    * they stand; they are kept until the pass is over, so that no others can come to stand there.
    */
   private static String place(Tensor positions, Pass pass) {
-    try (Pointer data = positions.data_ptr()) {
-      String name = " at " + data.address();
-      pass.shared("positions" + name, () -> positions);
-      return name;
-    }
+    String name = " at " + Tensors.address(positions);
+    pass.shared("positions" + name, () -> positions);
+    return name;
   }
 
   /** The rotations of positions int64 [rows, time]. */

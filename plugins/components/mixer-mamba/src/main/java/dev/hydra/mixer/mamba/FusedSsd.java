@@ -12,7 +12,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
@@ -222,9 +221,7 @@ final class FusedSsd extends CustomFunction {
       long stride = tensor.stride(dim) * tensor.element_size();
       fit &= tensor.size(dim) == 1 || (stride > 0 && stride % ALIGNMENT == 0);
     }
-    try (Pointer data = tensor.data_ptr()) {
-      fit &= data.address() % ALIGNMENT == 0;
-    }
+    fit &= Tensors.address(tensor) % ALIGNMENT == 0;
     return fit ? tensor : copy(tensor);
   }
 

@@ -7,13 +7,13 @@ import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.autograd.CustomFunction;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.nn.Split;
+import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.RandomInput;
 import dev.hydra.testing.Samples;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -41,9 +41,7 @@ class SplitGradientsTest {
 
     @Override
     protected void backward(Context context, Gradients gradients) {
-      try (Pointer data = gradients.of(0).data_ptr()) {
-        addresses.add(data.address());
-      }
+      addresses.add(Tensors.address(gradients.of(0)));
       gradients.give(0, gradients.of(0));
     }
   }

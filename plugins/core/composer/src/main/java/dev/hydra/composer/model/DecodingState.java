@@ -257,7 +257,7 @@ final class DecodingState implements StateCache, AutoCloseable {
                 () ->
                     new IllegalStateException(
                         "the state " + name + " was not there before, or is not declared"));
-    if (here.data_ptr().address() != value.data_ptr().address()) {
+    if (Tensors.address(here) != Tensors.address(value)) {
       here.copy_(value);
     }
   }

@@ -246,9 +246,7 @@ public final class Kernel {
       throw new IllegalArgumentException(
           name + " runs on cuda:" + gpu.index() + " and is given " + describe(tensor));
     }
-    try (Pointer data = tensor.data_ptr()) {
-      return data.address();
-    }
+    return Tensors.address(tensor);
   }
 
   private static String describe(@Nullable Object[] arguments) {

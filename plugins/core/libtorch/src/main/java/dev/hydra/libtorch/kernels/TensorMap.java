@@ -44,7 +44,7 @@ public record TensorMap(Tensor tensor, int rows) {
             && tensor.numel() > 0
             && (tensor.size(-1) == 1 || tensor.stride(-1) == 1)
             && Arrays.stream(strides(tensor)).allMatch(each -> each > 0 && each % UNIT_BYTES == 0)
-            && address(tensor) % UNIT_BYTES == 0;
+            && Tensors.address(tensor) % UNIT_BYTES == 0;
     if (!possible || rows < 1 || rows > MOST_ROWS) {
       throw new IllegalArgumentException(
           "there are no boxes of " + rows + " x " + COLUMNS + " of " + Kernel.describe(tensor));
@@ -101,12 +101,6 @@ public record TensorMap(Tensor tensor, int rows) {
           cudart.CU_TENSOR_MAP_SWIZZLE_128B,
           cudart.CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
           cudart.CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
-    }
-  }
-
-  private static long address(Tensor tensor) {
-    try (Pointer data = tensor.data_ptr()) {
-      return data.address();
     }
   }
 }

@@ -6,7 +6,6 @@ import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -71,7 +70,7 @@ public final class Split extends CustomFunction {
    * @return not initialised; its rows need not be neighbours, but are aligned as those of the value
    */
   public static Tensor room(Tensor value) {
-    @Nullable Part part = value.numel() == 0 ? null : PARTS.get(address(value));
+    @Nullable Part part = value.numel() == 0 ? null : PARTS.get(Tensors.address(value));
     @Nullable Tensor room = part == null ? null : part.split.give(part.index, value);
     return room == null
         ? Tensors.empty(value, Tensors.type(value), Tensors.sizes(value))
@@ -84,12 +83,12 @@ public final class Split extends CustomFunction {
     if (inputs[0].numel() > 0
         && !inputs[0].is_meta()
         && inputs[0].is_contiguous()
-        && address(inputs[0]) % ALIGNMENT == 0
+        && Tensors.address(inputs[0]) % ALIGNMENT == 0
         && context.atEnd(this::end)) {
       context.save(inputs[0]); // while this lives no other tensor has its addresses
       for (int i = 0; i < parts.length; i++) {
         if (parts[i].numel() > 0) {
-          PARTS.putIfAbsent(address(parts[i]), new Part(this, i));
+          PARTS.putIfAbsent(Tensors.address(parts[i]), new Part(this, i));
         }
       }
     }
@@ -201,17 +200,12 @@ public final class Split extends CustomFunction {
   }
 
   private static boolean isSame(Tensor a, Tensor b) {
-    boolean same = Arrays.equals(Tensors.sizes(a), Tensors.sizes(b)) && address(a) == address(b);
+    boolean same =
+        Arrays.equals(Tensors.sizes(a), Tensors.sizes(b))
+            && Tensors.address(a) == Tensors.address(b);
     for (int dim = 0; same && dim < a.dim(); dim++) {
       same = a.size(dim) == 1 || a.stride(dim) == b.stride(dim);
     }
     return same && Tensors.type(a) == Tensors.type(b);
-  }
-
-  /** The address of the first element, of which there must be one. */
-  private static long address(Tensor tensor) {
-    try (Pointer data = tensor.data_ptr()) {
-      return data.address();
-    }
   }
 }

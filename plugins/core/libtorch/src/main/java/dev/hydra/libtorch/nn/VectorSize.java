@@ -1,7 +1,7 @@
 package dev.hydra.libtorch.nn;
 
+import dev.hydra.libtorch.runtime.Tensors;
 import java.util.List;
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -59,11 +59,9 @@ public final class VectorSize {
         size /= 2;
       }
     }
-    try (Pointer data = tensor.data_ptr()) {
-      long place = data.address() / tensor.element_size();
-      while (place % size != 0) {
-        size /= 2;
-      }
+    long place = Tensors.address(tensor) / tensor.element_size();
+    while (place % size != 0) {
+      size /= 2;
     }
     return size;
   }

@@ -1,7 +1,6 @@
 package dev.hydra.libtorch.runtime;
 
 import dev.hydra.libtorch.runtime.Operators.Operator;
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -43,9 +42,7 @@ record Int8Copy(IValue numbers, IValue scales, long outputs, boolean large)
   }
 
   private static Tensor aligned(Tensor rows) {
-    try (Pointer data = rows.data_ptr()) {
-      return data.address() % ALIGNMENT == 0 ? rows : rows.clone();
-    }
+    return Tensors.address(rows) % ALIGNMENT == 0 ? rows : rows.clone();
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.hydra.libtorch.runtime;
 
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.LongOptional;
@@ -32,6 +33,13 @@ public final class Tensors {
       sizes[i] = tensor.size(i);
     }
     return sizes;
+  }
+
+  /** Returns the address of the first element, on the device of the tensor. */
+  public static long address(Tensor tensor) {
+    try (Pointer data = tensor.data_ptr()) {
+      return data.address();
+    }
   }
 
   /** Casts a tensor to another type; itself if it has that type. */

@@ -6,6 +6,7 @@ import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.autograd.CustomFunction;
 import dev.hydra.libtorch.autograd.Functions;
 import dev.hydra.libtorch.kernels.KernelMode;
+import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.RandomInput;
 import dev.hydra.testing.Samples;
@@ -14,7 +15,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
@@ -40,9 +40,7 @@ class FusedSplitTest {
     return Functions.unary(
         UnaryOperator.identity(),
         gradients -> {
-          try (Pointer data = gradients.of(0).data_ptr()) {
-            addresses.add(data.address());
-          }
+          addresses.add(Tensors.address(gradients.of(0)));
           gradients.give(0, gradients.of(0));
         });
   }

@@ -22,7 +22,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -69,7 +68,7 @@ class GradientSumTest {
       } else {
         dx.tensor().copy_(own);
       }
-      places.add(address(dx.tensor()));
+      places.add(Tensors.address(dx.tensor()));
       added.add(dx.adds());
       dx.give(gradients, 0);
     }
@@ -77,12 +76,6 @@ class GradientSumTest {
 
   private Tensor square(Tensor x) {
     return new Square(x).apply(x)[0];
-  }
-
-  private static long address(Tensor tensor) {
-    try (Pointer data = tensor.data_ptr()) {
-      return data.address();
-    }
   }
 
   @Test
@@ -93,7 +86,7 @@ class GradientSumTest {
             Functions.unary(
                     UnaryOperator.identity(),
                     gradients -> {
-                      places.add(address(gradients.of(0)));
+                      places.add(Tensors.address(gradients.of(0)));
                       gradients.give(0, gradients.of(0));
                     })
                 .apply(leaf)[0]);
@@ -170,7 +163,7 @@ class GradientSumTest {
     Tensor shared = GradientSum.shared(leaf);
     square(shared).add(square(shared)).sum().backward();
     assertClose(Tensors.mul(leaf, 4), leaf.grad());
-    assertThat(places).containsOnly(address(leaf.grad()));
+    assertThat(places).containsOnly(Tensors.address(leaf.grad()));
   }
 
   @Test

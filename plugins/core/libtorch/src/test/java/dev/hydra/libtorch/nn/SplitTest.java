@@ -16,7 +16,6 @@ import dev.hydra.testing.FiniteDifferences;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.RetainedGraph;
 import java.util.function.UnaryOperator;
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -57,19 +56,13 @@ class SplitTest {
         Functions.unary(
             UnaryOperator.identity(),
             gradients -> {
-              address = address(gradients.of(0));
+              address = Tensors.address(gradients.of(0));
               gradients.give(0, gradients.of(0));
             });
     private long address;
 
     Tensor apply(Tensor x) {
       return function.apply(x)[0];
-    }
-
-    private static long address(Tensor tensor) {
-      try (Pointer data = tensor.data_ptr()) {
-        return data.address();
-      }
     }
   }
 
@@ -80,7 +73,7 @@ class SplitTest {
     assertClose(whole.narrow(2, 0, 2), parts[0]);
     assertEquals(0, parts[1].numel());
     assertClose(whole.narrow(2, 2, 4), parts[2]);
-    assertEquals(Seen.address(whole), Seen.address(parts[0]));
+    assertEquals(Tensors.address(whole), Tensors.address(parts[0]));
   }
 
   @Test

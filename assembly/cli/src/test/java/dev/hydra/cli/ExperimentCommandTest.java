@@ -154,6 +154,23 @@ class ExperimentCommandTest {
     run(whole.toArray()).done();
   }
 
+  /** Also where it is a component that fails, and nothing says at which line. */
+  @Test
+  void whatOverridesMendIsNotSaid() throws IOException {
+    String huge = "width = 2147483647, depth = 1, block.paths = [ { ffn { type = swiglu, hidden = ";
+    Files.writeString(
+        file,
+        Files.readString(file)
+            .replace("width = 8, depth = 1, block.paths = [ { ffn { type = swiglu, hidden = ", huge)
+            .replace("hidden = 11", "hidden = 2147483647"));
+    String dense = "experiment.models.dense.model.";
+    List<Object> whole = new ArrayList<>(List.of("experiment", "run", file, "--device=cpu"));
+    whole.addAll(List.of("--dry-run", "--set", dense + "width=8", "--set"));
+    assertThat(run(whole.subList(0, 5).toArray()).err()).contains("cannot be created");
+    whole.add(dense + "block.paths=[ { ffn { type = swiglu, hidden = 11 } } ]");
+    run(whole.toArray()).done();
+  }
+
   @Test
   void seedsMayBeOthers() {
     assertThat(experiment("--seeds", "1").done().err()).contains("8/8");

@@ -43,7 +43,8 @@ public final class QuickPart {
   /**
    * Reads a file as it would be read if {@value #NAME} counted, and throws what is wrong in there.
    * Overrides are left out, as they may fit only what is not quick; a mistake elsewhere in the file
-   * is not thrown, as it may be what they mend.
+   * is not thrown, as it may be what they mend, nor one of which nobody knows where it stands, such
+   * as a component that cannot be created.
    *
    * @param reading reads the configuration with {@value #NAME}
    * @throws ConfigException for the first mistake that stands in {@value #NAME}
@@ -53,10 +54,11 @@ public final class QuickPart {
     try {
       config = ConfigFiles.load(file, List.of());
       reading.accept(config);
-    } catch (ConfigException e) {
+    } catch (RuntimeException e) {
       ConfigObject quick = ConfigFiles.part(config, NAME).root();
-      if (e.origin().filter(place -> origins(quick).anyMatch(place::equals)).isPresent()) {
-        throw e;
+      if (e instanceof ConfigException mistake
+          && mistake.origin().filter(place -> origins(quick).anyMatch(place::equals)).isPresent()) {
+        throw mistake;
       }
     }
   }

@@ -42,11 +42,13 @@ public record OptimizedParameter(
     }
     if (read.isPresent()
         && (gradient.is_sparse()
+            || given != type
             || Tensors.type(read.get()) != ScalarType.Bool
             || !Arrays.equals(Tensors.sizes(read.get()), new long[] {master.size(0)}))) {
       throw new IllegalArgumentException(
           name
-              + " must have a dense gradient, and a bool for each of its rows that says if it is read");
+              + " must have a dense gradient of its type, and a bool for each of its rows that says if"
+              + " it is read");
     }
   }
 

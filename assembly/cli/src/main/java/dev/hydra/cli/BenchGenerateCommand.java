@@ -113,9 +113,11 @@ final class BenchGenerateCommand implements Callable<Integer>, LessMemory {
     atLeastOne("--prefill", read);
     GraphMode graph = trainer.graph();
     ModelSpec model = ModelSpec.read(loaded);
-    try (Model built =
-        Model.build(model, components, new Placement(Devices.meta(), ScalarType.Float), 0)) {
-      precision.warn(spec, "the model", built);
+    if (NoEffect.isGiven(spec, StateTypeArgument.NAME)) {
+      try (Model built =
+          Model.build(model, components, new Placement(Devices.meta(), ScalarType.Float), 0)) {
+        precision.warn(spec, "the model", built);
+      }
     }
     GenerationBench bench =
         new GenerationBench(

@@ -9,9 +9,14 @@ final class NoEffect {
 
   /** Warns if an option was given, default or not, which is known to do nothing. */
   static void warn(CommandSpec command, String option, String why) {
-    if (command.commandLine().getParseResult().hasMatchedOption(option)) {
+    if (isGiven(command, option)) {
       Terminal screen = command.commandLine().getErr()::println;
       screen.warned(option + " has no effect: " + why);
     }
+  }
+
+  /** Says whether an option was given, for who has work to do before it can be judged. */
+  static boolean isGiven(CommandSpec command, String option) {
+    return command.commandLine().getParseResult().hasMatchedOption(option);
   }
 }

@@ -25,7 +25,7 @@ final class FusedSsd extends CustomFunction {
   private static final KernelSource[] EVERYWHERE = {
     program("decay"),
     program("states"),
-    program("mixing", "output"),
+    program("mixing", "output_wide", "output"),
     program("mixing", "forward"),
     program("mixing", "backward_x_block", "backward_x_team", "backward_x_wide", "backward_x"),
     program("backward_states_wide", "backward_projections"),

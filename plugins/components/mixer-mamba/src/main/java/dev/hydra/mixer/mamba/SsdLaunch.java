@@ -113,13 +113,13 @@ final class SsdLaunch {
     launch(
         "ssd_output",
         grid(groups * splits),
-        strided(in.x()),
-        strided(in.b()),
-        strided(in.c()),
+        rows(in.x(), tiles.chunk()),
+        rows(in.b(), tiles.chunk()),
+        rows(in.c(), SsdTiles.STRIP),
         decay.step(),
         decay.logs(),
         decay.first(),
-        before,
+        rowsOfStates(before),
         in.skip(),
         strided(y),
         time,
@@ -150,14 +150,14 @@ final class SsdLaunch {
         "ssd_backward_x",
         new Grid(
             chunks, groups * scoreSplits, batch, tiles.wide() ? WIDE_THREADS : tiles.threads()),
-        rows(in.x()),
-        rows(dy),
-        rows(in.b()),
-        rows(in.c()),
+        rows(in.x(), tiles.chunk()),
+        rows(dy, tiles.chunk()),
+        rows(in.b(), tiles.chunk()),
+        rows(in.c(), tiles.chunk()),
         decay.step(),
         decay.logs(),
         decay.first(),
-        tiles.wide() ? new TensorMap(after.view(-1, tiles.state()), SsdTiles.WIDE) : after,
+        rowsOfStates(after),
         in.skip(),
         tiles.wide() ? new TensorMap(dx.view(batch, time, -1), SsdTiles.STRIP) : strided(dx),
         dScores,
@@ -295,9 +295,14 @@ final class SsdLaunch {
     return in.initial().orElse(null);
   }
 
-  /** A tensor, or boxes of a chunk's rows, heads side by side: of a copy if they do not lie so. */
-  private Object rows(Tensor tensor) {
-    return tiles.wide() ? new TensorMap(tensor.flatten(2, 3), tiles.chunk()) : strided(tensor);
+  /** A tensor, or boxes of so many rows, heads side by side: of a copy if they do not lie so. */
+  private Object rows(Tensor tensor, int ofBox) {
+    return tiles.wide() ? new TensorMap(tensor.flatten(2, 3), ofBox) : strided(tensor);
+  }
+
+  /** States or their gradients, or boxes of what four warps take of them. */
+  private Object rowsOfStates(Tensor states) {
+    return tiles.wide() ? new TensorMap(states.view(-1, tiles.state()), SsdTiles.WIDE) : states;
   }
 
   private long splits(long blocks, double perMultiprocessor) {

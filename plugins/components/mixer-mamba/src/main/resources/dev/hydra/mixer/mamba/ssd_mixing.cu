@@ -108,17 +108,3 @@ __device__ __forceinline__ void from_state(
     }
   }
 }
-
-#if WIDE
-// The same by four warps together, for the 64 rows of `queries` from `rows` on.
-template <class AnyQueries, class AnyState>
-__device__ __forceinline__ void from_state(
-    Sums (&sum)[4], const AnyQueries& queries, const AnyState& state, int rows) {
-  products_begin();
-#pragma unroll
-  for (int n = 0; n < N; n += 16) {
-    multiply(flat(sum), queries.along_rows(rows, n), state.along_rows(0, n), n > 0);
-  }
-  products_end();
-}
-#endif

@@ -16,18 +16,15 @@
 //   skip     D [heads] or null
 //   y        [batch, time, heads, HEAD_DIM], strides y_batch, y_time, y_head, 1; 16-byte aligned rows
 //   shared   heads per group
+//
+// This one is for devices and shapes whose warps multiply each for itself; that of WIDE is in ssd_output_wide.cu.
+#if !WIDE
 namespace output {
-#if WIDE
-typedef WideTile<Q, N> Projection;
-typedef WideTile<Q, PT> Values;
-typedef WideTile<PT, N> State;
-#else
 typedef Tile<Q, N> Projection;
 typedef Tile<Q, PT> Values;
 typedef Tile<PT, N> State;
-#endif
 constexpr int STAGE = Values::BYTES + State::BYTES + 2 * Q * 4;
-constexpr int BYTES = SLACK + Projection::BYTES + larger(2 * STAGE, Projection::BYTES);
+constexpr int BYTES = Projection::BYTES + larger(2 * STAGE, Projection::BYTES);
 }  // namespace output
 extern "C" __device__ const int ssd_output_bytes = output::BYTES;
 extern "C" __device__ const int ssd_output_waits = 1;
@@ -42,12 +39,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_output(
   using namespace output;
   int thread = threadIdx.x;
   int lane = thread & 31;
-#if WIDE
-  int own_warp = __shfl_sync(0xffffffffu, thread >> 5, 0);
-  int warp = strip_of(own_warp);
-#else
   int warp = strip_of(thread >> 5);
-#endif
   int g = lane >> 2;
   int t2 = 2 * (lane & 3);
   int strip = 16 * warp;
@@ -60,8 +52,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_output(
   Long end = begin + per_split < shared ? begin + per_split : shared;
   Long from = chunk * Q;
   int valid = time - from < Q ? (int)(time - from) : Q;
-  char* base = begin_panels(SHARED);
-  char* stages = base + Projection::BYTES;
+  char* stages = SHARED + Projection::BYTES;
 
   int count = (int)(end - begin) * P_TILES;
   auto fetch = [&](int i) {
@@ -81,31 +72,20 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_output(
     copies_commit();
   };
 
-  Projection queries(base);
+  Projection queries(SHARED);
   Projection keys(stages);
   const Element* queries_from = c + row * c_batch + from * c_time + group * c_group;
-#if WIDE
-  queries.load<THREADS>(queries_from, c_time, valid, thread, place);
-#else
   queries.load<THREADS>(queries_from, c_time, valid, thread);
-#endif
   keys.load<THREADS>(b + row * b_batch + from * b_time + group * b_group, b_time, valid, thread);
   copies_commit();
   copies_wait<0>();
-  wide_publish();
   __syncthreads();
   Operand scores[ROWS];
 #pragma unroll
   for (int j = 0; j < ROWS; j++) {
-#if WIDE
-    if (j <= warp) {
-      int other = 16 * j;
-      int own = 16 * own_warp;
-#else
     if (j < warp || j == ROWS - 1) {  // the last in line is the diagonal, so that indices are constants
       int other = j == ROWS - 1 ? strip : 16 * j;
       int own = strip;
-#endif
       Sums sum = {};
 #pragma unroll
       for (int n = 0; n < N; n += 16) {
@@ -128,7 +108,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_output(
   for (int i = 0; i < count; i++) {
     fetch(i + 1);
     copies_wait<1>();
-    wide_publish();
     __syncthreads();
     char* stage = stages + i % 2 * STAGE;
     Values values(stage);
@@ -136,36 +115,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_output(
     const float* steps = (const float*)(stage + Values::BYTES + State::BYTES);
     const float* log = steps + Q;
     Sums sum[PT / 16] = {};
-#if WIDE
-    bool late = own_warp >= ROWS / 2;
-    from_state(sum, queries, state, late ? Q / 2 : 0);
-#else
     from_state(sum, queries, state, strip, lane);
-#endif
     float own_log[2] = {log[strip + g], log[strip + g + 8]};
     decay_entering(sum, own_log, start);
-#if WIDE
-#pragma unroll
-    for (int pass = 0; pass < ROWS / 2; pass++) {  // two blocks of columns
-      if (pass < ROWS / 4 || late) {
-        Operand mixing[2] = {};
-#pragma unroll
-        for (int each = 0; each < 2; each++) {
-          int j = 2 * pass + each;
-          int token = 16 * j + t2;
-          if (j < warp) {
-            mix<false>(mixing[each], scores[j], log, steps, own_log, start, strip + g, token);
-          } else if (j == warp) {
-            mix<true>(mixing[each], scores[j], log, steps, own_log, start, strip + g, token);
-          }
-        }
-        products_begin();
-        multiply(flat(sum), mixing[0].r[0], values.across_rows(32 * pass, 0));
-        multiply(flat(sum), mixing[1].r[0], values.across_rows(32 * pass + 16, 0));
-        products_end();
-      }
-    }
-#else
 #pragma unroll
     for (int j = 0; j < ROWS; j++) {
       if (j < warp || j == ROWS - 1) {  // the last in line is the diagonal
@@ -183,7 +135,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_output(
         for (int p = 0; p < PT / 16; p++) multiply(sum[p], mixing, right[p]);
       }
     }
-#endif
     Long head = group * shared + begin + i / P_TILES;
     if (skip != nullptr) add_skipped(sum, values, skip[head], strip + g, t2);
     Element* to = y + row * y_batch + (from + strip + g) * y_time + head * y_head + i % P_TILES * PT;
@@ -192,3 +143,4 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_output(
     __syncthreads();
   }
 }
+#endif

@@ -16,11 +16,6 @@ __device__ __forceinline__ char* begin_panels(char* at) {
   return at + (SLACK - shared_address(at) % SLACK) % SLACK;
 }
 
-// The row of 16 tokens by 16 that lies at `row` of panels in the order in which warps take strips (strip_of).
-__device__ __forceinline__ int place(int row) {
-  return row < Q / 2 ? row : (ROWS + ROWS / 2 - 1 - row / 16) * 16 + row % 16;
-}
-
 // Panels of bf16 that can do what a Tile can. Begin at a multiple of 1024 bytes.
 template <int HEIGHT, int WIDTH>
 struct WideTile : Panels<HEIGHT, WIDTH> {
@@ -36,22 +31,13 @@ struct WideTile : Panels<HEIGHT, WIDTH> {
     second = high_bf16(both);
   }
 
-  __device__ __forceinline__ void a(Operand& o, int row, int column, int lane) const {
-    load_matrices(o.r[0], at(row + (lane & 15), column + (lane >> 4) * 8));
-  }
-
-  __device__ __forceinline__ void b(Operand& o, int row, int column, int lane) const {
-    load_matrices(o.r[0], at(row + (lane & 7) + (lane >> 4) * 8, column + (lane & 8)));
-  }
-
   __device__ __forceinline__ void a_transposed(Operand& o, int row, int column, int lane) const {
     load_matrices_transposed(o.r[0], at(row + (lane & 7) + (lane >> 4) * 8, column + (lane & 8)));
   }
 
-  // Begins to fill it with rows of `from`, row i with that of place(i); those from `valid` on become zeros.
-  template <int WORKERS, class Place>
-  __device__ __forceinline__ void load(
-      const Element* from, Long stride, int valid, int worker, const Place& place) const {
+  // Begins to fill it with rows of `from`; those from `valid` on become zeros.
+  template <int WORKERS>
+  __device__ __forceinline__ void load(const Element* from, Long stride, int valid, int worker) const {
     constexpr int PIECES = 8;  // of a row of a panel
     static_assert(HEIGHT * PIECES % WORKERS == 0 && WORKERS % (8 * PIECES) == 0, "whole rounds of whole permutations");
     constexpr int STEP = WORKERS / PIECES;  // rows
@@ -62,17 +48,12 @@ struct WideTile : Panels<HEIGHT, WIDTH> {
     int pitch = (int)stride * 2;  // rows are less than 2 GiB apart
 #pragma unroll
     for (int k = 0; k < HEIGHT / STEP; k++) {
-      int row = place(first + k * STEP);
+      int row = first + k * STEP;
 #pragma unroll
       for (int panel = 0; panel < WIDTH / 64; panel++) {
         copy_async(to + k * STEP * 128 + panel * PANEL, begin + (Long)row * pitch + panel * 128, row < valid);
       }
     }
-  }
-
-  template <int WORKERS>
-  __device__ __forceinline__ void load(const Element* from, Long stride, int valid, int worker) const {
-    load<WORKERS>(from, stride, valid, worker, [](int row) { return row; });
   }
 };
 

@@ -75,6 +75,7 @@ class FusedSsdTest {
     "1, 129, 5, 1, 64, 128, 3, false, true, false",
     "2, 257, 40, 2, 64, 16, 0, false, false, false",
     "2, 1, 3, 3, 16, 16, 8, false, true, false",
+    "2, 1, 3, 1, 64, 64, 8, false, true, false",
     "2, 3000, 3, 1, 64, 64, 0, false, true, false",
     "1, 1800, 2, 2, 64, 128, 8, true, true, true",
     "1, 400, 4, 2, 128, 128, 0, false, true, false",

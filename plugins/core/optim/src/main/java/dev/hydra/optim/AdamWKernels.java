@@ -74,12 +74,7 @@ final class AdamWKernels {
    */
   void squares(ParameterRecords on, Tensor partials) {
     gradientSquares.launch(
-        Grid.of(sums(on), THREADS),
-        on.records(),
-        on.chunks(),
-        on.chunkCount(),
-        CHUNK,
-        partials);
+        Grid.of(sums(on), THREADS), on.records(), on.chunks(), on.chunkCount(), CHUNK, partials);
   }
 
   /**

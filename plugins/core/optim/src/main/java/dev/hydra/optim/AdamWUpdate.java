@@ -89,7 +89,7 @@ final class AdamWUpdate implements FusedUpdate {
         return;
       }
       touched.put(which, rows);
-      Tensor squares = Tensors.zeros(partials, rows.count());
+      Tensor squares = Tensors.empty(partials, ScalarType.Double, rows.count());
       kernels.squares(rows, squares);
       sum.copy_(squares.sum());
     }

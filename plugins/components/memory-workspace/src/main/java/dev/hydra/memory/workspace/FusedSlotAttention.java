@@ -81,12 +81,18 @@ final class FusedSlotAttention extends CustomFunction {
     }
     Map<String, Integer> macros =
         Map.of(
-            "CHUNK", chunk,
-            "SLOTS", (int) slots,
-            "HEADS", heads,
-            "HEAD", (int) head,
-            "PARTIAL_BF16", 1,
-            "WEIGHT_BF16", 1);
+            "CHUNK",
+            chunk,
+            "SLOTS",
+            (int) slots,
+            "HEADS",
+            heads,
+            "HEAD",
+            (int) head,
+            "PARTIAL_BF16",
+            1,
+            "WEIGHT_BF16",
+            1);
     return KERNELS
         .usable(queries, macros)
         .filter(found -> found.get("slot_attention_backward").fits())

@@ -62,19 +62,19 @@ final class AdamWKernels {
         .flatMap(kernels -> tables.map(more -> new AdamWKernels(kernels, more)));
   }
 
+  /** How many sums of squares {@link #squares(ParameterRecords, Tensor)} leaves. */
+  static int sums(ParameterRecords on) {
+    return (int) Grid.count(on.chunkCount(), THREADS / 32);
+  }
+
   /**
-   * Sums the squares of every chunk of the gradients.
+   * Sums the squares of the gradients, of some chunks each.
    *
-   * @param partials float64, at least one for each chunk
+   * @param partials float64, at least {@link #sums}
    */
   void squares(ParameterRecords on, Tensor partials) {
     gradientSquares.launch(
-        Grid.of(Grid.count(on.chunkCount(), THREADS / 32), THREADS),
-        on.records(),
-        on.chunks(),
-        on.chunkCount(),
-        CHUNK,
-        partials);
+        Grid.of(sums(on), THREADS), on.records(), on.chunks(), on.chunkCount(), CHUNK, partials);
   }
 
   /**

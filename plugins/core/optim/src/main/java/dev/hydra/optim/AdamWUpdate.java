@@ -53,7 +53,7 @@ final class AdamWUpdate implements FusedUpdate {
     this.learningRate = learningRate;
     this.maxNorm = maxNorm;
     try (PointerScope scope = new PointerScope()) {
-      int sums = records.chunkCount() + members.size() - dense;
+      int sums = AdamWKernels.sums(records) + members.size() - dense;
       partials = Scopes.own(Tensors.zeros(learningRate, ScalarType.Double, sums));
       verdict = Scopes.own(Tensors.zeros(learningRate, ScalarType.Int, WORDS));
       rates = Scopes.own(Tensors.zeros(learningRate, ScalarType.Float, members.size(), 2));
@@ -82,14 +82,14 @@ final class AdamWUpdate implements FusedUpdate {
   /** Puts the sum of squares of a table's sparse gradient where the others are. */
   private void measure(int which, @Nullable Tensor gradient) {
     try (PointerScope scope = new PointerScope()) {
-      Tensor sum = partials.select(0, records.chunkCount() + which - dense);
+      Tensor sum = partials.select(0, AdamWKernels.sums(records) + which - dense);
       TableRows rows = gradient == null ? null : TableRows.of(gradient);
       if (rows == null || rows.count() == 0) {
         sum.zero_();
         return;
       }
       touched.put(which, rows);
-      Tensor squares = Tensors.zeros(partials, rows.count());
+      Tensor squares = Tensors.empty(partials, ScalarType.Double, rows.count());
       kernels.squares(rows, squares);
       sum.copy_(squares.sum());
     }

@@ -8,12 +8,13 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.T_TensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * The entries of a table's sparse gradient, sorted by row as kernels need them (table_rows.cu). The
  * host does not learn which rows there are.
  *
- * @param sorted int64 [entries]: the rows, ascending
+ * @param sorted int32 [entries]: the rows, ascending; half of the passes that sorting int64 takes
  * @param order int64 [entries]: which entry each was; entries of one row stay in order
  * @param values float32 [entries, width], contiguous
  */
@@ -30,7 +31,7 @@ record TableRows(Tensor sorted, Tensor order, Tensor values) implements AutoClos
   static TableRows of(Tensor gradient) {
     try (PointerScope scope = new PointerScope();
         BoolOptional stable = new BoolOptional(true)) {
-      T_TensorTensor_T sorted = indices(gradient).sort(stable, 0, false);
+      T_TensorTensor_T sorted = indices(gradient).to(ScalarType.Int).sort(stable, 0, false);
       return new TableRows(
           Scopes.own(sorted.get0()), Scopes.own(sorted.get1()), Scopes.own(values(gradient)));
     }

@@ -1,10 +1,10 @@
 // The global norm of the gradients, whether all are finite, and the clipping coefficient, in two
-// stages whose order of summation is fixed: squares of every chunk, then their total.
+// stages whose order of summation is fixed: squares of every block's chunks, then their total.
 //
 // Option: THREADS, a power of two.
 // gradient_squares: a chunk is a warp's, so that what it waits for (the chunk, its parameter, the
-//   first elements) is hidden by other warps, and no block has a barrier. Grid: chunks / (THREADS / 32),
-//   rounded up; partials: one double a chunk.
+//   first elements) is hidden by other warps; the one barrier is behind all of that. Grid: chunks /
+//   (THREADS / 32), rounded up; partials: one double a block.
 // gradient_verdict: grid 1; sums `count` partials. total (may be null) gets the sum of squares, so
 //   that ranks which hold parts of the gradient can exchange totals and call it again on those.
 
@@ -36,18 +36,27 @@ __device__ __forceinline__ float squares(const T* gradient, int count) {
 extern "C" __global__ void __launch_bounds__(THREADS) gradient_squares(
     const Parameter* __restrict__ parameters, const int2* __restrict__ chunks, int count, int chunk,
     double* __restrict__ partials) {
-  int number = blockIdx.x * (THREADS / 32) + threadIdx.x / 32;
-  if (number >= count) return;
-  int2 place = chunks[number];
-  Parameter p = parameters[place.x];
-  long long from = (long long)place.y * chunk;
-  int size = from + chunk < p.size ? chunk : (int)(p.size - from);
-  double sum = p.flags & GRADIENT_IS_BF16
-                   ? squares(static_cast<const bf16*>(p.gradient) + from, size)
-                   : squares(static_cast<const float*>(p.gradient) + from, size);
+  constexpr int WARPS = THREADS / 32;
+  __shared__ double sums[WARPS];
+  int number = blockIdx.x * WARPS + threadIdx.x / 32;
+  double sum = 0;
+  if (number < count) {
+    int2 place = chunks[number];
+    Parameter p = parameters[place.x];
+    long long from = (long long)place.y * chunk;
+    int size = from + chunk < p.size ? chunk : (int)(p.size - from);
+    sum = p.flags & GRADIENT_IS_BF16
+              ? squares(static_cast<const bf16*>(p.gradient) + from, size)
+              : squares(static_cast<const float*>(p.gradient) + from, size);
 #pragma unroll
-  for (int mask = 16; mask > 0; mask /= 2) sum += __shfl_xor_sync(~0u, sum, mask);
-  if (threadIdx.x % 32 == 0) partials[number] = sum;
+    for (int mask = 16; mask > 0; mask /= 2) sum += __shfl_xor_sync(~0u, sum, mask);
+  }
+  if (threadIdx.x % 32 == 0) sums[threadIdx.x / 32] = sum;
+  __syncthreads();
+  if (threadIdx.x > 0) return;
+#pragma unroll
+  for (int warp = 1; warp < WARPS; warp++) sum += sums[warp];
+  partials[blockIdx.x] = sum;
 }
 
 // scale: what every gradient is to be multiplied by first (1 / micro-batches, 1 / loss scale).
@@ -56,7 +65,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) gradient_verdict(
     const double* __restrict__ partials, int count, float scale, float limit,
     double* __restrict__ total, Verdict* __restrict__ verdict) {
   double sum = 0;
-#pragma unroll 4
+#pragma unroll 8
   for (int i = threadIdx.x; i < count; i += THREADS) sum += partials[i];
   __shared__ double sums[THREADS];
   sums[threadIdx.x] = sum;

@@ -10,7 +10,7 @@
 
 template <int WIDE>
 __device__ __forceinline__ double squares_of(
-    const Long* rows, const Long* order, const float* values, int count, int i, Long width) {
+    const int* rows, const Long* order, const float* values, int count, int i, Long width) {
   double total = 0.0;
   for (Long from = 0; from < width; from += 32 * WIDE * PIECES) {
     Piece<WIDE> sum[PIECES];
@@ -29,7 +29,7 @@ __device__ __forceinline__ double squares_of(
 }
 
 extern "C" __global__ void __launch_bounds__(256) table_squares(
-    const Long* __restrict__ rows, const Long* __restrict__ order, const float* __restrict__ values,
+    const int* __restrict__ rows, const Long* __restrict__ order, const float* __restrict__ values,
     int count, Long width, double* __restrict__ partials) {
   int i = blockIdx.x * 8 + threadIdx.x / 32;
   if (i >= count) return;
@@ -67,7 +67,7 @@ __device__ __forceinline__ void update_row(
 }
 
 extern "C" __global__ void __launch_bounds__(256) table_update(
-    const Parameter* __restrict__ parameters, int which, const Long* __restrict__ rows,
+    const Parameter* __restrict__ parameters, int which, const int* __restrict__ rows,
     const Long* __restrict__ order, const float* __restrict__ values, int count, Long width,
     const Verdict* __restrict__ verdict, const float* __restrict__ learning_rate,
     const float2* __restrict__ rates, float keep1, float add1, float keep2, float add2,

@@ -35,10 +35,10 @@ __device__ __forceinline__ void read(const float* row, Long column, Long width, 
 // The sum of the entries of the row that begins at place i of the sorted list.
 template <int WIDE>
 __device__ __forceinline__ void row_sum(
-    const Long* rows, const Long* order, const float* values, int count, int i, Long width,
+    const int* rows, const Long* order, const float* values, int count, int i, Long width,
     Long column, Piece<WIDE> (&sum)[PIECES]) {
   int lane = threadIdx.x % 32;
-  Long row = rows[i];
+  int row = rows[i];
 #pragma unroll
   for (int k = 0; k < PIECES; k++) {
 #pragma unroll
@@ -61,4 +61,4 @@ __device__ __forceinline__ void row_sum(
   }
 }
 
-__device__ __forceinline__ bool begins(const Long* rows, int i) { return i == 0 || rows[i - 1] != rows[i]; }
+__device__ __forceinline__ bool begins(const int* rows, int i) { return i == 0 || rows[i - 1] != rows[i]; }

@@ -8,7 +8,7 @@
 
 template <int WIDE>
 __device__ __forceinline__ void add_row(
-    const Long* rows, const Long* order, const float* values, int count, int i, Long width,
+    const int* rows, const Long* order, const float* values, int count, int i, Long width,
     float* row) {
   for (Long from = 0; from < width; from += 32 * WIDE * PIECES) {
     Long column = from + threadIdx.x % 32 * WIDE;
@@ -27,7 +27,7 @@ __device__ __forceinline__ void add_row(
 }
 
 extern "C" __global__ void __launch_bounds__(256) table_sum(
-    const Long* __restrict__ rows, const Long* __restrict__ order, const float* __restrict__ values,
+    const int* __restrict__ rows, const Long* __restrict__ order, const float* __restrict__ values,
     int count, Long width, float* __restrict__ sum, unsigned char* __restrict__ was_read) {
   int i = blockIdx.x * 8 + threadIdx.x / 32;
   if (i >= count || !begins(rows, i)) return;

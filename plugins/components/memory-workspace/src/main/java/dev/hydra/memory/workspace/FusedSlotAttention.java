@@ -5,6 +5,8 @@ import dev.hydra.libtorch.kernels.Kernel.Grid;
 import dev.hydra.libtorch.kernels.KernelSet;
 import dev.hydra.libtorch.kernels.KernelSource;
 import dev.hydra.libtorch.kernels.Kernels;
+import dev.hydra.libtorch.nn.ColumnSums;
+import dev.hydra.libtorch.nn.GradientSum;
 import dev.hydra.libtorch.nn.VectorSize;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Map;
@@ -26,7 +28,8 @@ final class FusedSlotAttention extends CustomFunction {
               "dependent_launch.cu",
               "tensor_cores.cu",
               "tiles.cu",
-              "slot_attention.cu"));
+              "slot_attention.cu"),
+          ColumnSums.SOURCE);
 
   private static final int THREADS = 128;
   private static final int TILE = 16;
@@ -35,14 +38,17 @@ final class FusedSlotAttention extends CustomFunction {
 
   private static final int QUERIES = 0;
   private static final int KEYS = 1;
-  private static final int VALUES = 2;
+  private static final int ADDRESS = 2;
+  private static final int VALUES = 3;
 
   private final Kernels kernels;
   private final int heads;
+  private final Optional<GradientSum> shared;
 
-  private FusedSlotAttention(Kernels kernels, int heads) {
+  private FusedSlotAttention(Kernels kernels, int heads, Optional<GradientSum> shared) {
     this.kernels = kernels;
     this.heads = heads;
+    this.shared = shared;
   }
 
   /**
@@ -51,17 +57,19 @@ final class FusedSlotAttention extends CustomFunction {
    *
    * @param queries [rows, tokens, dim], at most {@code chunk} tokens
    * @param keys [rows, slots, dim]
-   * @param values as keys
+   * @param address added to the keys of every row [slots, dim]
+   * @param values as keys; their gradient may be shared ({@link GradientSum})
    * @return [rows, tokens, dim]
    */
   static Optional<Tensor> compute(
-      Tensor queries, Tensor keys, Tensor values, int heads, int chunk) {
+      Tensor queries, Tensor keys, Tensor address, Tensor values, int heads, int chunk) {
     long slots = keys.size(1);
     long head = keys.size(2) / heads;
     if (!queries.is_cuda()
         || isInlined()
         || Tensors.type(queries) != ScalarType.BFloat16
         || Tensors.type(keys) != ScalarType.BFloat16
+        || Tensors.type(address) != ScalarType.BFloat16
         || Tensors.type(values) != ScalarType.BFloat16
         || queries.numel() == 0
         || queries.size(1) > chunk
@@ -72,11 +80,24 @@ final class FusedSlotAttention extends CustomFunction {
       return Optional.empty();
     }
     Map<String, Integer> macros =
-        Map.of("CHUNK", chunk, "SLOTS", (int) slots, "HEADS", heads, "HEAD", (int) head);
+        Map.of(
+            "CHUNK",
+            chunk,
+            "SLOTS",
+            (int) slots,
+            "HEADS",
+            heads,
+            "HEAD",
+            (int) head,
+            "PARTIAL_BF16",
+            1,
+            "WEIGHT_BF16",
+            1);
     return KERNELS
         .usable(queries, macros)
         .filter(found -> found.get("slot_attention_backward").fits())
-        .map(found -> new FusedSlotAttention(found, heads).apply(queries, keys, values)[0]);
+        .map(found -> new FusedSlotAttention(found, heads, GradientSum.behind(values)))
+        .map(fused -> fused.apply(queries, keys, address, values)[0]);
   }
 
   private static boolean inTiles(long size) {
@@ -87,12 +108,13 @@ final class FusedSlotAttention extends CustomFunction {
   protected Tensor[] forward(Context context, Tensor... inputs) {
     Tensor queries = whole(inputs[QUERIES]);
     Tensor keys = whole(inputs[KEYS]);
+    Tensor address = whole(inputs[ADDRESS]);
     Tensor values = whole(inputs[VALUES]);
     Tensor read = like(queries);
     kernels
         .get("slot_attention")
-        .launch(grid(queries), queries, keys, values, read, (int) queries.size(1));
-    context.save(queries, keys, values);
+        .launch(grid(queries), queries, keys, address, values, read, (int) queries.size(1));
+    context.save(queries, keys, address, values);
     return new Tensor[] {read};
   }
 
@@ -103,13 +125,16 @@ final class FusedSlotAttention extends CustomFunction {
     Tensor values = context.saved(VALUES);
     Tensor ofQueries = like(queries);
     Tensor ofKeys = like(keys);
-    Tensor ofValues = like(values);
+    GradientSum.Room room =
+        GradientSum.room(shared, values, Tensors.type(values), Tensors.sizes(values));
+    Tensor ofValues = room.adds() ? like(values) : room.tensor();
     kernels
         .get("slot_attention_backward")
         .launch(
             grid(queries),
             queries,
             keys,
+            context.saved(ADDRESS),
             values,
             whole(gradients.of(0)),
             ofQueries,
@@ -118,7 +143,12 @@ final class FusedSlotAttention extends CustomFunction {
             (int) queries.size(1));
     gradients.give(QUERIES, ofQueries);
     gradients.give(KEYS, ofKeys);
-    gradients.give(VALUES, ofValues);
+    Tensor ofAddress = ColumnSums.of(kernels, ofKeys.flatten(1, 2), ScalarType.BFloat16);
+    gradients.give(ADDRESS, ofAddress.view(keys.size(1), keys.size(2)));
+    if (room.adds()) {
+      room.tensor().add_(ofValues);
+    }
+    room.give(gradients, VALUES);
   }
 
   private Grid grid(Tensor queries) {

@@ -5,6 +5,7 @@ import dev.hydra.api.ParameterSpec;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Site;
 import dev.hydra.libtorch.nn.FusedTokenGate;
+import dev.hydra.libtorch.nn.GradientSum;
 import dev.hydra.libtorch.nn.Linear;
 import dev.hydra.libtorch.nn.Norms;
 import dev.hydra.libtorch.runtime.Tensors;
@@ -23,7 +24,7 @@ final class SlotReader {
   private final int chunk;
   private final Tensor norm;
   private final Linear query;
-  private final Tensor key;
+  private final Linear key;
   private final Tensor address;
   private final Tensor gate;
   private final Tensor gateBias;
@@ -37,7 +38,7 @@ final class SlotReader {
     int width = site.width();
     norm = site.parameter(ParameterSpec.of("read_norm.weight", Init.ones(), dim).inFp32());
     query = map(site, "read_query", 1 / Math.sqrt(width), dim, width);
-    key = site.parameter("read_key.weight", Init.normal(1 / Math.sqrt(dim)), dim, dim);
+    key = map(site, "read_key", 1 / Math.sqrt(dim), dim, dim);
     address =
         site.parameter(ParameterSpec.of("read_address", Init.normal(1), slots, dim).withoutDecay());
     gate = site.parameter("read_gate.weight", Init.zeros(), 1, width);
@@ -95,7 +96,7 @@ final class SlotReader {
 
   /** What tokens read, by their queries [batch, time, dim]: equations (5) and (6). */
   private Tensor attend(Tensor asking, int offset, Tensor states) {
-    return FusedSlotRead.compute(asking, states, norm, EPSILON, key, address, heads)
+    return FusedSlotRead.compute(asking, states, norm, EPSILON, key.weight(), address, heads)
         .orElseGet(() -> attendPlain(asking, offset, states));
   }
 
@@ -108,21 +109,25 @@ final class SlotReader {
     long length = chunks == 1 ? time : chunk;
     long after = chunks * length - before - time;
     Tensor queries = before + after == 0 ? asking : Tensors.pad(asking, 1, before, after);
-    Tensor content = Norms.rms(states, norm, EPSILON, Tensors.type(asking));
-    Tensor keys = Tensors.linear(content, key).add(address);
+    Tensor content = GradientSum.of(Norms.rms(states, norm, EPSILON, Tensors.type(asking)));
     Tensor read =
         attend(
-            queries.reshape(batch * chunks, length, -1), keys.flatten(0, 1), content.flatten(0, 1));
+            queries.reshape(batch * chunks, length, -1),
+            key.apply(content).flatten(0, 1),
+            content.flatten(0, 1));
     Tensor tokens = read.reshape(batch, chunks * length, -1);
     return before + after == 0 ? tokens : Tensors.slice(tokens, 1, before, before + time);
   }
 
-  /** Lets the tokens of each row read its slots: [rows, tokens or slots, dim] each. */
+  /**
+   * Lets the tokens of each row read its slots: [rows, tokens or slots, dim] each, keys without the
+   * addresses.
+   */
   private Tensor attend(Tensor queries, Tensor keys, Tensor values) {
-    return FusedSlotAttention.compute(queries, keys, values, heads, chunk)
+    return FusedSlotAttention.compute(queries, keys, address, values, heads, chunk)
         .orElseGet(
             () ->
-                SlotAttention.attend(byHead(queries), byHead(keys), byHead(values))
+                SlotAttention.attend(byHead(queries), byHead(keys.add(address)), byHead(values))
                     .transpose(1, 2)
                     .flatten(2, 3));
   }

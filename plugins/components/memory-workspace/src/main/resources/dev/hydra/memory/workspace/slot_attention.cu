@@ -1,7 +1,7 @@
 // What the tokens of a chunk read: attention of a head's queries over its slots, in bfloat16 with sums
 // in float32. All slots are in sight of a block, so nothing but the result is kept for backward.
 //
-//   p[t] = softmax over s of q[t] . k[s] / sqrt(HEAD),   o[t] = sum over s of p[t, s] v[s]
+//   p[t] = softmax over s of q[t] . (k[s] + a[s]) / sqrt(HEAD),   o[t] = sum over s of p[t, s] v[s]
 //
 // Compile-time options (-D): CHUNK, SLOTS, HEAD: multiples of 16, at most 128; HEADS.
 //
@@ -10,6 +10,7 @@
 //
 //   q, o     bf16 [rows, tokens, DIM], at most CHUNK tokens
 //   k, v     bf16 [rows, SLOTS, DIM]
+//   a        bf16 [SLOTS, DIM], the addresses of the slots; keys and they are added in bf16
 static_assert(CHUNK % 16 == 0 && SLOTS % 16 == 0 && HEAD % 16 == 0, "see above");
 static_assert(CHUNK <= 128 && SLOTS <= 128 && HEAD <= 128, "see above");
 
@@ -27,6 +28,26 @@ extern "C" __device__ const int slot_attention_bytes = Tokens::BYTES + 2 * Slots
 extern "C" __device__ const int slot_attention_waits = 1;
 extern "C" __device__ const int slot_attention_backward_bytes =
     2 * (Tokens::BYTES + Slots::BYTES + Shares::BYTES);
+
+__device__ __forceinline__ unsigned add_pairs(unsigned a, unsigned b) {
+  return pack_bf16(low_bf16(a) + low_bf16(b), high_bf16(a) + high_bf16(b));
+}
+
+// Adds the addresses of the slots, of this head, to keys that are there. All threads must call it.
+__device__ __forceinline__ void add_addresses(Slots& keys, const Element* addresses) {
+  constexpr int PIECES = HEAD / 8;
+  for (int i = threadIdx.x; i < SLOTS * PIECES; i += CREW) {
+    int slot = i / PIECES, column = i % PIECES * 8;
+    uint4* at = (uint4*)(keys.data + slot * Slots::PITCH + column);
+    uint4 own = *at, address = *(const uint4*)(addresses + slot * DIM + column);
+    own.x = add_pairs(own.x, address.x);
+    own.y = add_pairs(own.y, address.y);
+    own.z = add_pairs(own.z, address.z);
+    own.w = add_pairs(own.w, address.w);
+    *at = own;
+  }
+  __syncthreads();
+}
 
 // Products of 16 tokens and all slots.
 __device__ __forceinline__ void meet(
@@ -99,7 +120,8 @@ __device__ __forceinline__ void put(
 }
 
 extern "C" __global__ void __launch_bounds__(CREW) slot_attention(
-    const Element* q, const Element* k, const Element* v, Element* __restrict__ o, int tokens) {
+    const Element* q, const Element* k, const Element* a, const Element* v, Element* __restrict__ o,
+    int tokens) {
   wait_for_prerequisites();
   Tokens asking(SHARED);
   Slots keys(SHARED + Tokens::BYTES), values(SHARED + Tokens::BYTES + Slots::BYTES);
@@ -111,6 +133,7 @@ extern "C" __global__ void __launch_bounds__(CREW) slot_attention(
   copies_commit();
   copies_wait<0>();
   __syncthreads();
+  add_addresses(keys, a + head);
   for (int token = threadIdx.x / 32 * 16; token < CHUNK; token += 16 * WARPS) {
     Sums shares[SLOT_TILES], found[HEAD_TILES];
     meet(asking, token, keys, lane, shares);
@@ -150,11 +173,11 @@ __device__ __forceinline__ void keep(
   }
 }
 
-//   d_o  bf16 as o;  dq, dk, dv  bf16 as q, k, v
+//   d_o  bf16 as o;  dq, dk, dv  bf16 as q, k, v. The gradient of a is the sum of dk over the rows.
 extern "C" __global__ void __launch_bounds__(CREW) slot_attention_backward(
-    const Element* __restrict__ q, const Element* __restrict__ k, const Element* __restrict__ v,
-    const Element* __restrict__ d_o, Element* __restrict__ dq, Element* __restrict__ dk,
-    Element* __restrict__ dv, int tokens) {
+    const Element* __restrict__ q, const Element* __restrict__ k, const Element* __restrict__ a,
+    const Element* __restrict__ v, const Element* __restrict__ d_o, Element* __restrict__ dq,
+    Element* __restrict__ dk, Element* __restrict__ dv, int tokens) {
   Tokens asking(SHARED), arriving(SHARED + Tokens::BYTES);
   char* behind = SHARED + 2 * Tokens::BYTES;
   Slots keys(behind), values(behind + Slots::BYTES);
@@ -168,6 +191,7 @@ extern "C" __global__ void __launch_bounds__(CREW) slot_attention_backward(
   copies_commit();
   copies_wait<0>();
   __syncthreads();
+  add_addresses(keys, a + head);
   for (int token = threadIdx.x / 32 * 16; token < CHUNK; token += 16 * WARPS) {
     Sums p[SLOT_TILES], d[SLOT_TILES], found[HEAD_TILES];
     meet(asking, token, keys, lane, p);

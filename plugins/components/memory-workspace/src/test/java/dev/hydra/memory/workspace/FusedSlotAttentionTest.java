@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.autograd.CustomFunction;
 import dev.hydra.libtorch.kernels.KernelMode;
+import dev.hydra.libtorch.nn.GradientSum;
 import dev.hydra.testing.InScope;
 import dev.hydra.testing.RandomInput;
 import dev.hydra.testing.Results;
@@ -46,6 +47,7 @@ class FusedSlotAttentionTest {
     Map<String, Tensor> given = new TreeMap<>();
     given.put("queries", random.values(rows, tokens, dim));
     given.put("keys", random.values(rows, slots, dim));
+    given.put("address", random.values(slots, dim));
     given.put("values", random.values(rows, slots, dim));
     given.put("direction", random.values(rows, tokens, dim));
     given.replaceAll((what, each) -> each.to(ScalarType.BFloat16).to(ScalarType.Double));
@@ -59,19 +61,23 @@ class FusedSlotAttentionTest {
       Map<String, Tensor> given, Device device, ScalarType type, int heads, int chunk) {
     try (KernelMode.Setting kernels = KernelMode.FUSED.set()) {
       Map<String, Tensor> found = new TreeMap<>();
-      for (String what : new String[] {"queries", "keys", "values"}) {
+      for (String what : new String[] {"queries", "keys", "address", "values"}) {
         found.put(what, Samples.leaf(given.get(what), device, type));
       }
       Tensor queries = found.get("queries");
       Tensor keys = found.get("keys");
+      Tensor address = found.get("address");
       Tensor values = found.get("values");
       Tensor read =
           type == ScalarType.Double
               ? SlotAttention.plain(
-                      byHead(queries, heads), byHead(keys, heads), byHead(values, heads))
+                      byHead(queries, heads),
+                      byHead(keys.add(address), heads),
+                      byHead(values, heads))
                   .transpose(1, 2)
                   .flatten(2, 3)
-              : FusedSlotAttention.compute(queries, keys, values, heads, chunk).orElseThrow();
+              : FusedSlotAttention.compute(queries, keys, address, values, heads, chunk)
+                  .orElseThrow();
       Backward.run(read.mul(given.get("direction").to(device, type)).sum());
       found.replaceAll((what, leaf) -> leaf.grad());
       found.put("read", read);
@@ -81,6 +87,33 @@ class FusedSlotAttentionTest {
 
   private static Tensor byHead(Tensor x, int heads) {
     return x.unflatten(2, heads, -1).transpose(1, 2);
+  }
+
+  @Test
+  void gradientsOfSharedValuesAreAddedUp() {
+    Map<String, Tensor> given = new TreeMap<>();
+    for (String what : new String[] {"queries", "others", "values", "direction"}) {
+      given.put(what, random.values(3, 32, 32).to(CUDA, ScalarType.BFloat16));
+    }
+    try (KernelMode.Setting kernels = KernelMode.FUSED.set()) {
+      Tensor apart = Samples.leaf(given.get("values"), CUDA, ScalarType.BFloat16);
+      readTwice(given, apart);
+      Tensor shared = Samples.leaf(given.get("values"), CUDA, ScalarType.BFloat16);
+      readTwice(given, GradientSum.of(shared));
+      assertTrue(shared.grad().equal(apart.grad()));
+    }
+  }
+
+  private static void readTwice(Map<String, Tensor> given, Tensor values) {
+    Tensor keys = given.get("values");
+    Tensor address = keys.select(0, 0);
+    Tensor one = given.get("queries");
+    Tensor other = given.get("others");
+    Tensor read =
+        FusedSlotAttention.compute(one, keys, address, values, 2, 32)
+            .orElseThrow()
+            .add(FusedSlotAttention.compute(other, keys, address, values, 2, 32).orElseThrow());
+    Backward.run(read.mul(given.get("direction")).sum());
   }
 
   @Test
@@ -101,6 +134,6 @@ class FusedSlotAttentionTest {
   }
 
   private static Optional<Tensor> compute(Tensor queries, Tensor slots, int heads, int chunk) {
-    return FusedSlotAttention.compute(queries, slots, slots, heads, chunk);
+    return FusedSlotAttention.compute(queries, slots, slots.select(0, 0), slots, heads, chunk);
   }
 }

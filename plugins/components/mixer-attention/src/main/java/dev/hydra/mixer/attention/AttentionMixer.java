@@ -9,6 +9,7 @@ import dev.hydra.api.Workload;
 import dev.hydra.libtorch.nn.Documents;
 import dev.hydra.libtorch.runtime.Tensors;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
@@ -48,16 +49,23 @@ final class AttentionMixer implements Mixer {
     }
     long time = x.size(1);
     KeptKeys kept = new KeptKeys(pattern, cache.map(StateCache::position).orElse(0L));
-    Tensor sequence = Tensors.range(kept.position(), kept.position() + time, x).unsqueeze(0);
-    Optional<Tensor> starts = pass.documents().map(Documents::starts);
+    Optional<Tensor> starts = Documents.starts(pass);
+    Supplier<Tensor> made = () -> positions(kept.position(), time, starts, x);
+    Tensor positions = cache.isPresent() ? made.get() : pass.shared("positions " + time, made);
 
-    Qkv added = projections.in(x, starts.map(sequence::sub).orElse(sequence), pass);
+    Qkv added = projections.in(x, positions, pass);
     Qkv qkv = cache.map(state -> kept.exchange(state, added)).orElse(added);
     Optional<Tensor> padding = cache.flatMap(state -> state.get(KeptKeys.PADDING));
     return projections.out(
         padding
             .map(absent -> afterPadding(qkv, projections.attention(), absent))
             .orElseGet(() -> attend(qkv, kept, starts)));
+  }
+
+  /** The positions of tokens in their sequence or document: int64 [1 or rows, time]. */
+  private static Tensor positions(long first, long time, Optional<Tensor> starts, Tensor like) {
+    Tensor sequence = Tensors.range(first, first + time, like).unsqueeze(0);
+    return starts.map(sequence::sub).orElse(sequence);
   }
 
   /**

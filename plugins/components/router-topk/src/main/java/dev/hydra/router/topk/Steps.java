@@ -3,6 +3,7 @@ package dev.hydra.router.topk;
 import dev.hydra.api.Pass;
 import dev.hydra.libtorch.nn.Documents;
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Optional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
@@ -24,9 +25,10 @@ record Steps(int size, Tensor index, Tensor inDocument) {
    */
   static Steps of(Tensor x, int chunk, Pass pass) {
     long time = x.size(1);
-    if (pass.documents().isPresent()) {
+    Optional<Tensor> starts = Documents.starts(pass);
+    if (starts.isPresent()) {
       Tensor index = Tensors.range(0, time, x).unsqueeze(0);
-      return new Steps(1, index, index.sub(Documents.starts(pass.documents().get())));
+      return new Steps(1, index, index.sub(starts.get()));
     }
     if (pass.cache().isPresent() && pass.cache().get().decoding()) {
       Tensor before = pass.cache().get().positions(x).unsqueeze(1);

@@ -10,7 +10,10 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Adds up what the blocks of a kernel left of a weight's gradient, in a fixed order. */
 public final class ColumnSums {
-  /** The program; its macro WEIGHT_BF16 says the type of the sums, 0 (float32) unless set. */
+  /**
+   * The program; its macros WEIGHT_BF16 and PARTIAL_BF16 say the types of the sums and of what is
+   * added up, 0 (float32) unless set.
+   */
   public static final KernelSource SOURCE =
       KernelSource.of(
           ColumnSums.class, "primitives.cu", "dependent_launch.cu", "vectors.cu", "column_sums.cu");
@@ -29,7 +32,7 @@ public final class ColumnSums {
    * Adds up rows.
    *
    * @param kernels those of a set that has {@link #SOURCE}
-   * @param partials float32 [rows, columns], contiguous
+   * @param partials [rows, columns], contiguous, in the type that PARTIAL_BF16 says
    * @param type of the result, which WEIGHT_BF16 says too
    * @return [columns]
    */

@@ -1,11 +1,18 @@
 package dev.hydra.libtorch.nn;
 
+import dev.hydra.api.Pass;
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
 /** Finds where packed documents begin. */
 public final class Documents {
   private Documents() {}
+
+  /** Returns {@link #starts(Tensor)} of a forward's documents, made once for all who ask. */
+  public static Optional<Tensor> starts(Pass pass) {
+    return pass.documents().map(each -> pass.shared("document starts", () -> starts(each)));
+  }
 
   /**
    * Returns the index of the first token of each token's document: the last change of number so

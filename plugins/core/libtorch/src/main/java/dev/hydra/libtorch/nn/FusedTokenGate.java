@@ -219,7 +219,7 @@ public final class FusedTokenGate extends CustomFunction {
     Tensor sums = ColumnSums.of(kernels, partials, Tensors.type(weight));
     gradients.give(WEIGHT, sums.narrow(0, 0, width).view(1, -1));
     // A gradient begins where 16 bytes can be accessed, which the end of a row need not.
-    gradients.give(BIAS, sums.narrow(0, width, 1).clone());
+    gradients.give(BIAS, VectorSize.fit(KernelAddends.APART, sums.narrow(0, width, 1)));
     if (summed) {
       gradients.give(STREAM, arrived);
     }

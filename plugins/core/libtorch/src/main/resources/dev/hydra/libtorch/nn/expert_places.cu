@@ -46,13 +46,24 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) expert_places(
     if (lane == 0) begins[task] = count;
   }
   __syncthreads();
-  if (threadIdx.x == 0) {
+  if (warp == 0) {
     int sum = 0;
-    for (int task = 0; task < tasks; task++) {
-      int count = begins[task];
-      begins[task] = sum;
-      sum += count;
-      if (task / segments < experts && task % segments == segments - 1) ends[task / segments] = sum * span;
+    for (int base = 0; base < tasks; base += 32) {
+      int task = base + lane;
+      int count = task < tasks ? begins[task] : 0;
+      int through = count;  // those of the tasks up to this one
+#pragma unroll
+      for (int distance = 1; distance < 32; distance *= 2) {
+        int below = __shfl_up_sync(ALL, through, distance);
+        if (lane >= distance) through += below;
+      }
+      through += sum;
+      sum = __shfl_sync(ALL, through, 31);
+      if (task < tasks) {
+        begins[task] = through - count;
+        int expert = task / segments;
+        if (expert < experts && task % segments == segments - 1) ends[expert] = through * span;
+      }
     }
   }
   __syncthreads();

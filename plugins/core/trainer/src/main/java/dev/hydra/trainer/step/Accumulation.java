@@ -4,6 +4,8 @@ import dev.hydra.composer.model.ForwardContext;
 import dev.hydra.libtorch.autograd.Backward;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
+import java.util.Collection;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 
 /** The forward and backward of a step, of which there may be several. */
@@ -38,13 +40,16 @@ final class Accumulation {
     Tensor gradient = Tensors.scalar(share, windows.inputs(), parts.model().placement().master());
     Tensor loss = LanguageLoss.of(parts.model(), windows, gradient, forward);
     forward.finish();
-    Tensor auxiliary = Tensors.zeros(loss);
-    for (Tensor each : forward.losses().values()) {
-      auxiliary = auxiliary.add(each);
-    }
+    Tensor auxiliary = sum(loss, forward.losses().values());
     Backward.run(loss.add(auxiliary), gradient);
     parts.model().parameters().adapters().backward();
     parts.gradients().collect();
     parts.sums().add(loss, auxiliary, forward, share);
+  }
+
+  /** Adds up all at once: one by one, each is a kernel for one number, and layers have many. */
+  private static Tensor sum(Tensor like, Collection<Tensor> losses) {
+    Stream<Tensor> all = Stream.concat(Stream.of(Tensors.zeros(like)), losses.stream());
+    return Tensors.stack(0, all.toArray(Tensor[]::new)).sum();
   }
 }

@@ -142,6 +142,11 @@ final class SsdLaunch {
     Tensor before = kept == null ? before(decay, null) : kept;
     Tensor after = states(decay).backward(dy, in.c(), decay.fromStart(), dLast, dInitial);
 
+    // What two kernels read: copied once at most.
+    Object x = rows(in.x(), tiles.chunk());
+    Object gradients = rows(dy, tiles.chunk());
+    Object c = rows(in.c(), tiles.chunk());
+    Object statesAfter = rowsOfStates(after);
     long scoreSplits = splits(chunks * groups * batch, SsdTiles.FULL);
     Tensor dx = Split.room(in.x());
     Tensor dScores = floats(scoreSplits, batch, chunks, groups, tiles.chunk(), tiles.chunk());
@@ -150,14 +155,14 @@ final class SsdLaunch {
         "ssd_backward_x",
         new Grid(
             chunks, groups * scoreSplits, batch, tiles.wide() ? WIDE_THREADS : tiles.threads()),
-        rows(in.x(), tiles.chunk()),
-        rows(dy, tiles.chunk()),
+        x,
+        gradients,
         rows(in.b(), tiles.chunk()),
-        rows(in.c(), tiles.chunk()),
+        c,
         decay.step(),
         decay.logs(),
         decay.first(),
-        rowsOfStates(after),
+        statesAfter,
         in.skip(),
         tiles.wide() ? new TensorMap(dx.view(batch, time, -1), SsdTiles.STRIP) : strided(dx),
         dScores,
@@ -184,13 +189,13 @@ final class SsdLaunch {
             groups * sumSplits * stateTiles,
             kinds * batch,
             tiles.wide() ? WIDE_THREADS : tiles.threads()),
-        strided(in.x()),
-        strided(dy),
-        strided(in.c()),
+        x,
+        gradients,
+        c,
         decay.fromStart(),
         decay.toEnd(),
-        before,
-        after,
+        rowsOfStates(before),
+        statesAfter,
         sums,
         carried,
         through,

@@ -29,7 +29,11 @@ extern "C" __device__ const int ssd_backward_states_waits = 1;
 //   sums       [2, splits, batch, groups, padded time, STATE] fp32: dC, dB
 //   carried    [batch, heads, P_TILES, N_TILES, padded time] fp32: from_start[i] dy[i] . (S C[i])
 //   through    [batch, heads, P_TILES, N_TILES, chunks] fp32: S . dh
-extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_backward_states(BACKWARD_STATES_PARAMETERS) {
+extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_backward_states(
+    const Element* x, Long x_batch, Long x_time, Long x_head, const Element* dy, Long dy_batch, Long dy_time,
+    Long dy_head, const Element* c, Long c_batch, Long c_time, Long c_group, const float* from_start,
+    const float* to_end, const Element* before, const Element* after, float* sums, float* carried, float* through,
+    Long time, Long heads, Long shared, Long splits) {
   wait_for_prerequisites();
   using namespace backward_states;
   int thread = threadIdx.x;

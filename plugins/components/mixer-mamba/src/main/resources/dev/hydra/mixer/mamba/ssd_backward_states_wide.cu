@@ -1,27 +1,40 @@
-// ssd_backward_states (what it computes is in ssd_backward_projections.cu) where four warps issue products
-// together. One block makes dC and dB, by two times four warps each, so that all it needs is read once.
+// ssd_backward_states where four warps issue products together; what it computes is in ssd_backward_projections.cu.
+// One block makes dC and dB, by two times four warps each, so that all it needs is read once.
+//
+// One thread has hardware bring dy, x and states of the heads to come. Warps meet only at barriers in shared memory,
+// so none waits for the others before it goes on to a head that is there. Heads are taken from the last one on:
+// ssd_backward_x ends with these, so that of the last ones x, dy and gradients of states are still in the L2 cache.
 //
 // Launch: grid (chunks, groups * splits * N_TILES, batch), backward_states::WORKERS = 512 threads, dynamic shared
-// memory backward_states::BYTES. Arguments as there.
-
-// What both forms take.
-#define BACKWARD_STATES_PARAMETERS                                                             \
-  const Element* x, Long x_batch, Long x_time, Long x_head, const Element* dy, Long dy_batch,  \
-  Long dy_time, Long dy_head, const Element* c, Long c_batch, Long c_time, Long c_group,       \
-  const float* from_start, const float* to_end, const Element* before, const Element* after,   \
-  float* sums, float* carried, float* through, Long time, Long heads, Long shared, Long splits
-
+// memory backward_states::BYTES. Tensors as there, but for
+//
+//   x, dy          boxes of CHUNK rows of [batch, time, heads HEAD_DIM]
+//   c              boxes of CHUNK rows of [batch, time, groups STATE]
+//   before, after  boxes of 64 rows of [batch chunks heads HEAD_DIM, STATE]
 #if WIDE
 namespace backward_states {
 constexpr int WORKERS = 512;
-constexpr int STAGES = 2;
+constexpr int STAGES = 3;  // of dy, x and states
 typedef WideTile<Q, NT> Projection;
 typedef WideTile<Q, PT> Values;
 typedef WideTile<PT, NT> State;
 constexpr int SIDE = Values::BYTES + State::BYTES;  // dy and the states before, or x and the gradients of those after
 constexpr int STAGE = 2 * SIDE;
 constexpr int B_WARPS = WORKERS / 64;
-constexpr int BYTES = SLACK + Projection::BYTES + STAGES * STAGE + 2 * B_WARPS * 4;
+static_assert(PT == 64, "rows of a box");
+
+// What lies where, from a multiple of 1024 bytes on.
+constexpr int FIRST = Projection::BYTES;                    // after C
+constexpr int WARP_SUMS = FIRST + STAGES * STAGE;           // [stage][warp]
+constexpr int BARRIERS = WARP_SUMS + STAGES * B_WARPS * 4;
+enum Barrier {
+  PROJECTIONS,            // C is there
+  FULL,                   // a stage is there; the first of STAGES
+  EMPTY = FULL + STAGES,  // all have read it
+  COUNT = EMPTY + STAGES
+};
+constexpr int BYTES = SLACK + BARRIERS + COUNT * 8;
+static_assert(BYTES <= 232448, "shared memory of a block");
 
 __device__ __forceinline__ uint4 sixteen_bytes(SharedAddress at) {
   uint4 v;
@@ -40,87 +53,102 @@ extern "C" __device__ const int ssd_backward_states_bytes = backward_states::BYT
 extern "C" __device__ const int ssd_backward_states_waits = 1;
 
 extern "C" __global__ void __launch_bounds__(backward_states::WORKERS, 1) ssd_backward_states(
-    BACKWARD_STATES_PARAMETERS) {
+    const __grid_constant__ TensorMap x, const __grid_constant__ TensorMap dy, const __grid_constant__ TensorMap c,
+    const float* from_start, const float* to_end, const __grid_constant__ TensorMap before,
+    const __grid_constant__ TensorMap after, float* sums, float* carried, float* through, Long time, Long heads,
+    Long shared, Long splits) {
   wait_for_prerequisites();
   using namespace backward_states;
   int thread = threadIdx.x;
   int lane = thread & 31;
   int warp = __shfl_sync(0xffffffffu, thread >> 5, 0);
   bool to_b = warp >= B_WARPS;
+  bool fetches = thread == 0;
   int half = warp / 4 % 2 * (Q / 2);
-  int g = lane >> 2;
+  int strip = half + warp % 4 * 16;
   int t2 = 2 * (lane & 3);
-  int here = half + warp % 4 * 16 + g;
-  Long chunks = gridDim.x;
-  Long chunk = blockIdx.x;
-  Long batch = gridDim.z;
-  Long row = blockIdx.z;
+  int here = strip + (lane >> 2);
+  int chunks = gridDim.x;
+  int chunk = blockIdx.x;
+  int batch = gridDim.z;
+  int row = blockIdx.z;
   int n_tile = blockIdx.y % N_TILES;
-  Long split = blockIdx.y / N_TILES % splits;
-  Long group = blockIdx.y / N_TILES / splits;
-  Long groups = gridDim.y / N_TILES / splits;
-  Long per_split = (shared + splits - 1) / splits;
-  Long begin = split * per_split;
-  Long end = begin + per_split < shared ? begin + per_split : shared;
-  Long from = chunk * Q;
-  int valid = time - from < Q ? (int)(time - from) : Q;
-  int count = (int)(end - begin) * P_TILES;
-  begin += group * shared;
-  x += row * x_batch + from * x_time + begin * x_head;
-  dy += row * dy_batch + from * dy_time + begin * dy_head;
-  Long states_from = ((row * chunks + chunk) * heads + begin) * P * N + n_tile * NT;
-  before += states_from;
-  after += states_from;
-  const float* weights = (to_b ? to_end : from_start) + (row * heads + begin) * chunks * Q + from + here;
+  int split = blockIdx.y / N_TILES % (int)splits;
+  int group = blockIdx.y / N_TILES / (int)splits;
+  int groups = gridDim.y / N_TILES / (int)splits;
+  int per_split = ((int)shared + (int)splits - 1) / (int)splits;
+  int begin = split * per_split;
+  int end = begin + per_split < (int)shared ? begin + per_split : (int)shared;
+  int count = (end - begin) * P_TILES;
+  int from = chunk * Q;
+  Long padded = (Long)chunks * Q;
+  begin += group * (int)shared;
   char* base = begin_panels(SHARED);
-  char* stages = base + Projection::BYTES;
-  float* warp_sums = (float*)(stages + STAGES * STAGE);  // two sets, used in turn
-
-  auto fetch = [&](int i) {
-    if (i < count) {
-      char* stage = stages + i % STAGES * STAGE;
-      int head = i / P_TILES;
-      int p = i % P_TILES * PT;
-      Values(stage).load<WORKERS>(dy + head * dy_head + p, dy_time, valid, thread);
-      State(stage + Values::BYTES).load<WORKERS>(before + i * (Long)(PT * N), N, PT, thread);
-      Values(stage + SIDE).load<WORKERS>(x + head * x_head + p, x_time, valid, thread);
-      State(stage + SIDE + Values::BYTES).load<WORKERS>(after + i * (Long)(PT * N), N, PT, thread);
+  auto barrier = [&](int which) { return shared_address(base + BARRIERS + which * 8); };
+  auto tile = [&](int i) { return (((Long)row * heads + begin) * P_TILES + i) * N_TILES + n_tile; };
+  auto fetch = [&](int i, int stage) {
+    if (i < 0) return;
+    SharedAddress full = barrier(FULL + stage);
+    SharedAddress to = shared_address(base + FIRST + stage * STAGE);
+    int column = (begin * P_TILES + i) * PT;
+    int line = (row * chunks + chunk) * (int)heads * P + column;
+    State states(base + FIRST + stage * STAGE + Values::BYTES);
+    barrier_expect(full, STAGE);
+    bring(to, dy, full, column, from, row);
+    bring(to + SIDE, x, full, column, from, row);
+#pragma unroll
+    for (int n = 0; n < NT; n += 64) {
+      bring(states.at(0, n), before, full, n_tile * NT + n, line, 0);
+      bring(states.at(0, n) + SIDE, after, full, n_tile * NT + n, line, 0);
     }
-    copies_commit();
   };
-  auto put_through = [&](int i) {
-    if (thread == 0) {
+
+  if (fetches) {
+    barrier_init(barrier(PROJECTIONS), 1);
+    for (int s = 0; s < STAGES; s++) {
+      barrier_init(barrier(FULL + s), 1);
+      barrier_init(barrier(EMPTY + s), WORKERS / 32);
+    }
+    barriers_publish();
+    barrier_expect(barrier(PROJECTIONS), Projection::BYTES);
+#pragma unroll
+    for (int n = 0; n < NT; n += 64) {
+      bring(Projection(base).at(0, n), c, barrier(PROJECTIONS), group * N + n_tile * NT + n, from, row);
+    }
+    for (int s = 0; s < STAGES - 1; s++) fetch(count - 1 - s, s);
+  }
+  __syncthreads();
+  Projection queries(base);
+  const float* weights = (to_b ? to_end : from_start) + ((Long)row * heads + begin) * padded + from + here;
+  auto weights_of = [&](int i) { return weights + i / P_TILES * padded; };
+  float next_weight[2] = {weights_of(count - 1)[0], weights_of(count - 1)[8]};
+  Sums sum[NT / 64][4] = {};
+  Turn<STAGES> turn;
+  // When all warps are done with i + 1: adds up what they found, and fills its stage again.
+  auto finish = [&](int i) {
+    Turn<STAGES> last = turn.before();
+    barrier_wait(barrier(EMPTY + last.stage), last.phase);
+    if (i < count - 1) {
+      const float* of_warps = (const float*)(base + WARP_SUMS) + last.stage * B_WARPS;
       float all = 0.0f;
 #pragma unroll
-      for (int w = 0; w < B_WARPS; w++) all += warp_sums[i % 2 * B_WARPS + w];
-      Long tile = ((row * heads + begin) * P_TILES + i) * N_TILES + n_tile;
-      through[tile * chunks + chunk] = all;
+      for (int w = 0; w < B_WARPS; w++) all += of_warps[w];
+      through[tile(i + 1) * chunks + chunk] = all;
     }
+    fetch(i + 1 - STAGES, last.stage);
   };
-
-  Projection queries(base);
-  queries.load<WORKERS>(
-      c + row * c_batch + from * c_time + group * c_group + n_tile * NT, c_time, valid, thread);
-#pragma unroll
-  for (int i = 0; i < STAGES - 1; i++) fetch(i);
-  float next_weight[2] = {weights[0], weights[8]};
-  Sums sum[NT / 64][4] = {};
-  for (int i = 0; i < count; i++) {
+  barrier_wait(barrier(PROJECTIONS), 0);
+  for (int i = count - 1; i >= 0; i--) {
     float weight[2] = {next_weight[0], next_weight[1]};
-    if (i + 1 < count) {
-      const float* next = weights + (i + 1) / P_TILES * chunks * Q;
-      next_weight[0] = next[0];
-      next_weight[1] = next[8];
+    if (i > 0) {
+      next_weight[0] = weights_of(i - 1)[0];
+      next_weight[1] = weights_of(i - 1)[8];
     }
-    copies_wait<STAGES - 2>();
-    wide_publish();
-    __syncthreads();
-    fetch(i + STAGES - 1);
-    if (i > 0) put_through(i - 1);
-    char* stage = stages + i % STAGES * STAGE;
-    char* side = stage + (to_b ? SIDE : 0);
+    int stage = turn.stage;
+    char* side = base + FIRST + stage * STAGE + (to_b ? SIDE : 0);
     Values values(side);
     State state(side + Values::BYTES);
+    barrier_wait(barrier(FULL + stage), turn.phase);
     float dots[2] = {0.0f, 0.0f};
 #pragma unroll
     for (int panel = 0; panel < NT / 64; panel++) {
@@ -133,14 +161,15 @@ extern "C" __global__ void __launch_bounds__(backward_states::WORKERS, 1) ssd_ba
       products_end();
       settle(flat(part));
       if (!to_b) {
+        SharedAddress own = queries.at(strip + (lane & 15), 64 * panel + (lane >> 4) * 8);  // 16 columns on: ^ 32
 #pragma unroll
-        for (int n = 0; n < 8; n++) {
+        for (int q = 0; q < 4; q++) {
+          unsigned of_c[4];
+          load_matrices(of_c, own ^ (q * 32));
 #pragma unroll
-          for (int second = 0; second < 2; second++) {
-            const float* s = part[n / 2][n % 2] + 2 * second;
-            float c0, c1;
-            queries.pair(here + 8 * second, 64 * panel + 8 * n + t2, c0, c1);
-            dots[second] += s[0] * c0 + s[1] * c1;
+          for (int r = 0; r < 4; r++) {
+            const float* s = part[q][r / 2] + 2 * (r % 2);
+            dots[r % 2] += s[0] * low_bf16(of_c[r]) + s[1] * high_bf16(of_c[r]);
           }
         }
       }
@@ -149,14 +178,16 @@ extern "C" __global__ void __launch_bounds__(backward_states::WORKERS, 1) ssd_ba
 #pragma unroll
         for (int e = 0; e < 4; e++) sum[panel][n / 2][n % 2][e] += weight[e / 2] * part[n / 2][n % 2][e];
       }
+      if (panel == 0) {
+        if (fetches) finish(i);
+        __syncwarp();
+      }
     }
     if (!to_b) {
-      Long tile = ((row * heads + begin) * P_TILES + i) * N_TILES + n_tile;
-      float* at = carried + tile * chunks * Q + from + here;
 #pragma unroll
       for (int second = 0; second < 2; second++) {
         float all = sum_quad(dots[second]) * weight[second];
-        if (t2 == 0) at[8 * second] = all;
+        if (t2 == 0) carried[tile(i) * padded + from + here + 8 * second] = all;
       }
     } else {  // here, so that both kinds of warps have as much to do
       SharedAddress mine = state.data + (thread - WORKERS / 2) * 16;
@@ -169,12 +200,14 @@ extern "C" __global__ void __launch_bounds__(backward_states::WORKERS, 1) ssd_ba
         product = dot(a.x, z.x, dot(a.y, z.y, dot(a.z, z.z, dot(a.w, z.w, product))));
       }
       product = sum_warp(product);
-      if (lane == 0) warp_sums[i % 2 * B_WARPS + warp - B_WARPS] = product;
+      if (lane == 0) ((float*)(base + WARP_SUMS))[stage * B_WARPS + warp - B_WARPS] = product;
     }
+    __syncwarp();
+    if (lane == 0) barrier_arrive(barrier(EMPTY + stage));
+    turn.next();
   }
-  __syncthreads();
-  put_through(count - 1);
-  sums += ((((to_b ? splits : 0) + split) * batch + row) * groups + group) * chunks * Q * N;
+  if (fetches) finish(-1);
+  sums += ((((Long)(to_b ? splits : 0) + split) * batch + row) * groups + group) * padded * N;
 #pragma unroll
   for (int n = 0; n < NT / 8; n++) {
     float* at = sums + (from + here) * N + n_tile * NT + 8 * n + t2;

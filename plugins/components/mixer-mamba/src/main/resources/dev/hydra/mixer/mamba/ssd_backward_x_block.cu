@@ -81,19 +81,6 @@ struct Block {
   __device__ __forceinline__ int column(int i) const { return head(i) * P + i % P_TILES * PT; }
 };
 
-// A place in a ring of so many, and the parity of how often it was gone through.
-template <int SIZE>
-struct Turn {
-  int stage = 0, phase = 0;
-
-  __device__ __forceinline__ void next() {
-    if (++stage == SIZE) {
-      stage = 0;
-      phase ^= 1;
-    }
-  }
-};
-
 __device__ __forceinline__ void arrive(SharedAddress barrier, int lane) {
   __syncwarp();
   if (lane == 0) barrier_arrive(barrier);

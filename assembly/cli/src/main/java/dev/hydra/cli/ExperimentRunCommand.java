@@ -173,7 +173,7 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
     String deviceName = device.str().getString();
     StudyRun run = new StudyRun(study, components, device, cache, new Progress());
     long start = System.nanoTime();
-    try (Interrupt interrupt = new Interrupt();
+    try (Interrupt interrupt = interrupt("ending after this step");
         GpuUse gpu = GpuUse.begin(worker ? "" : deviceName)) {
       Work work = parallel > 1 ? shared(interrupt) : Work.NONE;
       Optional<List<ModelOutcome>> outcomes = run.run(interrupt::requested);
@@ -192,6 +192,10 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
       output.write(new StudyReport(shown(file), deviceName, study, outcomes.get(), speed), out);
       return 0;
     }
+  }
+
+  private Interrupt interrupt(String ending) {
+    return new Interrupt(spec.commandLine().getErr()::println, ending);
   }
 
   private int sizes(SizesReport report) throws IOException {
@@ -223,7 +227,7 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
     if (dryRun) {
       return sizes(experiment.sizes(shown(file), device));
     }
-    try (Interrupt interrupt = new Interrupt()) {
+    try (Interrupt interrupt = interrupt("ending after what is being timed")) {
       Optional<ThroughputReport> report = experiment.run(shown(file), device, interrupt);
       interrupt.safe();
       if (report.isEmpty()) {

@@ -118,7 +118,7 @@ final class GenerateCommand implements Callable<Integer>, LessMemory {
       int vocabulary = tokenizer.map(Tokenizer::vocabSize).orElse(model.spec().vocabSize());
       TextGenerator generator =
           new TextGenerator(model, vocabulary, settings).quantized(precision.quantization());
-      try (Interrupt interrupt = new Interrupt()) {
+      try (Interrupt interrupt = new Interrupt(spec.commandLine().getErr()::println, "ending")) {
         Printed printed = new Printed(start, tokenizer.orElse(null));
         FinishReason reason =
             swaps.during(

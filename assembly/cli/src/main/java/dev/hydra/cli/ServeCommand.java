@@ -141,7 +141,7 @@ final class ServeCommand implements Callable<Integer>, LessMemory {
     engine.check();
     Deque<AutoCloseable> open = new ArrayDeque<>();
     try (DeviceStart starting = deviceArgument.begin();
-        Interrupt interrupt = new Interrupt()) {
+        Interrupt interrupt = new Interrupt(spec.commandLine().getErr()::println, "ending after the answers")) {
       try {
         List<ServedModel> models = new ArrayList<>();
         for (Map.Entry<String, Path> each : named.entrySet()) {

@@ -52,7 +52,8 @@ import picocli.CommandLine.Spec;
     name = "train",
     description = {
       "Trains the model that a configuration describes.",
-      "Ctrl-C writes a checkpoint and ends with exit code 130; --resume goes on from there.",
+      "Ctrl-C ends after the forward that is computed, writes a checkpoint of the last step and"
+          + " ends with exit code 130; --resume goes on from there. A second Ctrl-C ends at once.",
       "SIGUSR1 writes a checkpoint, and training goes on."
     },
     mixinStandardHelpOptions = true)
@@ -173,7 +174,7 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder, LessMemo
     ProgressDisplay display = display(screen, experiment);
     SwapChannel swaps = new SwapChannel(folder, plugins, store, display); // opens when it starts
     try (display;
-        Interrupt interrupt = new Interrupt();
+        Interrupt interrupt = new Interrupt(display::say, "ending with a checkpoint after this forward");
         Trainer trainer =
             new Trainer(
                 experiment, datasets, components(folder, config), device, folder, display, swaps)) {

@@ -64,12 +64,14 @@ class InterruptTest {
                 Stream.concat(program, Arrays.stream(arguments).map(Object::toString)).toList())
             .redirectError(ProcessBuilder.Redirect.INHERIT)
             .start();
+    boolean told = false;
     StringBuilder screen = new StringBuilder();
     try (BufferedReader out = process.inputReader(StandardCharsets.UTF_8)) {
       for (String line = out.readLine(); line != null; line = out.readLine()) {
         screen.append(line).append('\n');
-        if (line.contains(begun)) {
-          process.toHandle().destroy(); // as Ctrl-C; once more does nothing
+        if (line.contains(begun) && !told) {
+          told = true;
+          process.toHandle().destroy(); // as Ctrl-C
         }
       }
     }

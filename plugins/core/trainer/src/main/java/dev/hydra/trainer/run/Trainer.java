@@ -133,7 +133,7 @@ public final class Trainer implements AutoCloseable {
     return swaps.swapper();
   }
 
-  /** Asks for a checkpoint after the step that is being taken; from any thread. */
+  /** Asks for a checkpoint of the last step, after the forward that is computed; of any thread. */
   public void requestCheckpoint() {
     checkpointRequested = true;
   }
@@ -178,7 +178,7 @@ public final class Trainer implements AutoCloseable {
   /**
    * Trains to the last step, or until asked to stop; then writes a checkpoint.
    *
-   * @param stop asked after every step
+   * @param stop asked after every forward: a step that is not whole then is taken again on resume
    * @throws TrainingException if the loss is no longer finite, or a CUDA device has no memory left
    * @throws IOException if the last checkpoint cannot be written
    */
@@ -223,7 +223,7 @@ public final class Trainer implements AutoCloseable {
     } finally {
       swaps.close(); // whoever waits for a swap is told, however the run ends
     }
-    save(true);
+    saveLast();
     List<Score> scores =
         step == settings.steps()
             ? evaluations.score(step, settings.finalWindows(), stop)
@@ -241,17 +241,26 @@ public final class Trainer implements AutoCloseable {
       }
       stages.grow(step);
       double learningRate = stages.rate(step);
-      long windows = stages.dataset().train().position();
-      StepMetrics measured;
-      try {
-        measured = training.run(i -> nextBatch().tensor(), settings.accumulate(), learningRate);
+      Optional<StepMetrics> taken;
+      try (StepStart start = new StepStart(stages.dataset().train())) {
+        taken =
+            start.take(
+                () ->
+                    training.run(
+                        i -> nextBatch().tensor(),
+                        settings.accumulate(),
+                        learningRate,
+                        () -> betweenForwards(start, stop)));
       } catch (RuntimeException | Error e) { // a component of a swap may fail in the run only
         if (swaps.rolledBack(step, e)) {
           continue;
         }
-        stages.dataset().train().seek(windows); // who resumes takes this step
         throw e;
       }
+      if (taken.isEmpty()) {
+        return;
+      }
+      StepMetrics measured = taken.get();
       if (swaps.rolledBack(step, measured)) {
         continue; // the step is rolled back too, and taken again with the same windows
       }
@@ -264,7 +273,7 @@ public final class Trainer implements AutoCloseable {
       }
       if (!last && (checkpointRequested || due(settings.checkpointEvery()))) {
         checkpointRequested = false;
-        save(false);
+        save();
       }
       if (!last && due(settings.evaluateEvery())) {
         watched(() -> evaluations.score(step, settings.evaluationWindows(), stop));
@@ -275,14 +284,23 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
+  /** Writes a checkpoint of the step before if asked to, and says whether this one is given up. */
+  private boolean betweenForwards(StepStart start, BooleanSupplier stop) {
+    if (checkpointRequested && step > 0) {
+      checkpointRequested = false;
+      start.before(this::save);
+    }
+    return stop.getAsBoolean();
+  }
+
   private Batch nextBatch() {
     return clock.waitFor(() -> stages.dataset().train().next(settings.batchSize()));
   }
 
   /** Begins the next stage, after a checkpoint: that of the stage before can be gone on from. */
-  private void nextStage() throws IOException {
+  private void nextStage() {
     if (settings.checkpointAtStages()) {
-      save(false);
+      save();
     }
     try (TrainingClock.Pause pause = clock.pause()) {
       StageReport report = stages.enter();
@@ -323,7 +341,7 @@ public final class Trainer implements AutoCloseable {
       return;
     }
     log.event("not-finite", step + 1, "measured", measured.toString());
-    save(true);
+    saveLast();
     throw TrainingException.notFinite(step + 1, measured, saves.newest());
   }
 
@@ -342,10 +360,15 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  /** See {@link Saves#save}. */
-  private void save(boolean needed) throws IOException {
+  private void save() {
     try (TrainingClock.Pause pause = clock.pause()) {
-      saves.save(this::state, step, settings.checkpointKeep(), needed);
+      saves.save(this::state, step, settings.checkpointKeep());
+    }
+  }
+
+  private void saveLast() throws IOException {
+    try (TrainingClock.Pause pause = clock.pause()) {
+      saves.saveLast(this::state, step, settings.checkpointKeep());
     }
   }
 

@@ -69,7 +69,9 @@ class DeviceStepTest {
     StepMetrics step(int number) {
       return plan.run(
           parts,
-          new StepPlan.Inputs(i -> windows(FORWARDS * number + i), FORWARDS, 1e-2, () -> {}));
+          new StepPlan.Inputs(
+                  i -> windows(FORWARDS * number + i), FORWARDS, 1e-2, () -> {}, () -> false))
+          .orElseThrow();
     }
 
     Map<String, Tensor> contents() {

@@ -15,7 +15,7 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.libtorch.runtime.Determinism;
 import dev.hydra.optim.OptimizerSettings;
 import dev.hydra.trainer.run.Experiment;
@@ -86,7 +86,7 @@ final class BenchTrainCommand implements Callable<Integer>, LessMemory {
   }
 
   @Override
-  public String lessMemory(CudaOutOfMemory refused) {
+  public String lessMemory(OutOfMemory refused) {
     return fitting == null
         ? "Less is taken with a smaller --shape."
         : "It was timing " + fitting.asked() + ". " + fitting.text(refused);

@@ -23,7 +23,7 @@ import dev.hydra.experiments.Trial;
 import dev.hydra.experiments.TrialCache;
 import dev.hydra.experiments.TrialResult;
 import dev.hydra.experiments.Work;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -121,7 +121,7 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
   }
 
   @Override
-  public String lessMemory(CudaOutOfMemory refused) {
+  public String lessMemory(OutOfMemory refused) {
     return (training == null ? "" : "It was training " + training + ". ")
         + "Less is taken with a smaller experiment.batch-size (--set experiment.batch-size=N), "
         + (worker || parallel > 1 ? "fewer processes at once (--parallel), " : "")

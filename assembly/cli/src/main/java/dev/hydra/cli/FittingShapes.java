@@ -10,7 +10,7 @@ import dev.hydra.composer.model.Recompute;
 import dev.hydra.composer.model.TrainingMemory;
 import dev.hydra.composer.model.TrainingMemory.Step;
 import dev.hydra.composer.spec.ModelSpec;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.libtorch.runtime.Devices;
 import java.util.List;
 import java.util.Locale;
@@ -28,7 +28,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 record FittingShapes(
     ModelSpec spec, Components components, ScalarType compute, Shape asked, Recompute recompute) {
   /** Says what the step is predicted to take, and which do with what there is, in a sentence. */
-  String text(CudaOutOfMemory refused) {
+  String text(OutOfMemory refused) {
     Step step = new Step(asked.batch(), asked.tokens(), recompute, false);
     try (PointerScope scope = new PointerScope();
         Model model = // there it takes no memory

@@ -13,7 +13,7 @@ import dev.hydra.inference.NotFiniteException;
 import dev.hydra.inference.Request;
 import dev.hydra.inference.Sampling;
 import dev.hydra.inference.TextGenerator;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.libtorch.runtime.DeviceStart;
 import dev.hydra.trainer.run.Checkpoint;
 import java.io.IOException;
@@ -83,7 +83,7 @@ final class GenerateCommand implements Callable<Integer>, LessMemory {
   }
 
   @Override
-  public String lessMemory(CudaOutOfMemory refused) {
+  public String lessMemory(OutOfMemory refused) {
     return "Less is taken with " + precision.less() + "a shorter prompt or fewer --max-tokens.";
   }
 

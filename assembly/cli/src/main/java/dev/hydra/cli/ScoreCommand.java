@@ -12,7 +12,7 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.inference.NotFiniteException;
 import dev.hydra.inference.SequenceScorer;
 import dev.hydra.libtorch.graphs.GraphMode;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.libtorch.runtime.DeviceStart;
 import dev.hydra.trainer.run.Checkpoint;
 import dev.hydra.trainer.run.TrainerSettings;
@@ -80,7 +80,7 @@ final class ScoreCommand implements Callable<Integer>, LessMemory {
   }
 
   @Override
-  public String lessMemory(CudaOutOfMemory refused) {
+  public String lessMemory(OutOfMemory refused) {
     return "Less is taken with " + precision.less() + "sequences that are scored in parts.";
   }
 

@@ -9,7 +9,7 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelComposition;
 import dev.hydra.inference.EngineLimits;
 import dev.hydra.inference.EngineThread;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.libtorch.runtime.DeviceStart;
 import dev.hydra.serve.AccessRules;
 import dev.hydra.serve.ApiServer;
@@ -125,7 +125,7 @@ final class ServeCommand implements Callable<Integer>, LessMemory {
   }
 
   @Override
-  public String lessMemory(CudaOutOfMemory refused) {
+  public String lessMemory(OutOfMemory refused) {
     return "Less is taken with "
         + precision.less()
         + "fewer models, and smaller --max-sessions, --max-context, --prefill and --prefix-cache.";

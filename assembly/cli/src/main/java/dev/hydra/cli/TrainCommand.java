@@ -19,12 +19,13 @@ import dev.hydra.inference.GenerationSettings;
 import dev.hydra.inference.Request;
 import dev.hydra.inference.Sampling;
 import dev.hydra.inference.TextGenerator;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.run.Checkpoint;
 import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.RunFolder;
 import dev.hydra.trainer.run.Trainer;
+import dev.hydra.trainer.run.TrainingException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -118,7 +119,7 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder, LessMemo
   }
 
   @Override
-  public String lessMemory(CudaOutOfMemory refused) {
+  public String lessMemory(OutOfMemory refused) {
     return "Less is taken with a smaller trainer.batch-size (and trainer.accumulate for the same"
         + " batch in all), a shorter data.sequence-length, or trainer.recompute = full.";
   }
@@ -155,13 +156,13 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder, LessMemo
         runDir == null
             ? NewRunFolder.in(Path.of("runs"), defaultName())
             : NewRunFolder.at(runDir)) {
-      return train(signal, begun.folder(), file, config, initial, experiment, datasets, device);
+      return train(signal, begun, file, config, initial, experiment, datasets, device);
     }
   }
 
   private int train(
       CheckpointSignal signal,
-      RunFolder folder,
+      NewRunFolder begun,
       Path file,
       Config config,
       Optional<InitialModel> initial,
@@ -170,6 +171,7 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder, LessMemo
       Device device)
       throws IOException {
     PrintWriter screen = spec.commandLine().getErr();
+    RunFolder folder = begun.folder();
     RunPlugins store = RunPlugins.of(folder.path(), config);
     ProgressDisplay display = display(screen, experiment);
     SwapChannel swaps = new SwapChannel(folder, plugins, store, display); // opens when it starts
@@ -197,6 +199,9 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder, LessMemo
       }
       interrupt.safe();
       if (outcome.interrupted()) {
+        if (outcome.step() == 0) {
+          begun.nothingCameOfIt();
+        }
         display.say(
             outcome.step() == 0
                 ? "interrupted before the first step: there is nothing to go on with"
@@ -213,6 +218,11 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder, LessMemo
           outcome,
           folder,
           interrupt::requested);
+    } catch (TrainingException e) {
+      if (e.step() == 0) {
+        begun.nothingCameOfIt();
+      }
+      throw e;
     }
     return 0;
   }

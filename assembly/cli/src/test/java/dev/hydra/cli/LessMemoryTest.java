@@ -10,7 +10,7 @@ import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Recompute;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.ffn.dense.SwigluFactory;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import java.io.StringWriter;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,8 +27,9 @@ class LessMemoryTest {
   private static final Pattern OPTION = Pattern.compile("--[a-z-]+");
   private static final double MIB = 1 << 20;
 
-  private static CudaOutOfMemory refused(double mebibytes) {
-    return new CudaOutOfMemory(
+  private static OutOfMemory refused(double mebibytes) {
+    return new OutOfMemory(
+        OutOfMemory.Kind.CUDA,
         OptionalDouble.of(MIB),
         Optional.of("cuda:0"),
         OptionalDouble.of(mebibytes * MIB),
@@ -99,8 +100,8 @@ class LessMemoryTest {
         .doesNotContain("trainer.recompute");
     assertThat(shapes(Recompute.NONE).text(refused(1)))
         .endsWith(" MiB, and no shape is predicted to fit: take a smaller model.");
-    CudaOutOfMemory unknown =
-        CudaOutOfMemory.in(new RuntimeException("CUDA error: out of memory")).orElseThrow();
+    OutOfMemory unknown =
+        OutOfMemory.in(new RuntimeException("CUDA error: out of memory")).orElseThrow();
     assertThat(shapes(Recompute.NONE).text(unknown))
         .matches("A step of it is predicted to take [\\d.]+ MiB\\.");
   }

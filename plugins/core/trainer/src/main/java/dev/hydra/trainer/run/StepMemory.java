@@ -8,8 +8,9 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.TrainingMemory;
 import dev.hydra.composer.model.TrainingMemory.Step;
 import dev.hydra.libtorch.runtime.CudaMemory;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.libtorch.runtime.Devices;
+import dev.hydra.libtorch.runtime.FreeMemory;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -40,19 +41,16 @@ record StepMemory(Model model, ScalarType compute, Stage stage) {
   }
 
   /**
-   * Says that the first stage of a training clearly needs more than its CUDA device has, before
-   * anything is on it; nothing if it may fit.
+   * Says that the first stage of a training clearly needs more than its CUDA device has, or than is
+   * left to the process on a CPU, before anything is there; nothing if it may fit.
    */
   static Optional<String> tooMuch(Experiment experiment, Components components, Placement placement)
       throws IOException {
     Device device = placement.device();
-    return device.is_cuda()
-        ? unbuilt(
-            experiment,
-            components,
-            placement,
-            memory -> memory.warning(device.str().getString(), CudaMemory.total(device)))
-        : Optional.empty();
+    boolean cuda = device.is_cuda();
+    String name = cuda ? device.str().getString() : "this machine";
+    long bytes = cuda ? CudaMemory.total(device) : FreeMemory.bytes();
+    return unbuilt(experiment, components, placement, memory -> memory.warning(name, bytes));
   }
 
   /**
@@ -64,7 +62,7 @@ record StepMemory(Model model, ScalarType compute, Stage stage) {
   static void refuse(
       Experiment experiment, Components components, Placement placement, Throwable thrown)
       throws IOException {
-    Optional<CudaOutOfMemory> refused = CudaOutOfMemory.in(thrown);
+    Optional<OutOfMemory> refused = OutOfMemory.in(thrown);
     if (refused.isPresent()) {
       throw new TrainingException(
           unbuilt(
@@ -72,7 +70,8 @@ record StepMemory(Model model, ScalarType compute, Stage stage) {
                   components,
                   placement,
                   memory -> Optional.of(memory.refusal(refused.get())))
-              .orElseThrow());
+              .orElseThrow(),
+          0);
     }
   }
 
@@ -105,26 +104,26 @@ record StepMemory(Model model, ScalarType compute, Stage stage) {
    * Says that a step clearly needs more than there is, in one line.
    *
    * @param device the name of the device
-   * @param total bytes that it has
+   * @param bytes those that it has, or has left
    * @return nothing if it may fit
    */
-  Optional<String> warning(String device, double total) {
-    if (peak() <= CLEARLY * total) {
+  Optional<String> warning(String device, double bytes) {
+    if (peak() <= CLEARLY * bytes) {
       return Optional.empty();
     }
-    List<String> fitting = fitting(total);
+    List<String> fitting = fitting(bytes);
     return Optional.of(
         prediction()
             + ", and "
             + device
             + " has "
-            + Messages.bytes(total)
+            + Messages.bytes(bytes)
             + "; "
             + (fitting.isEmpty() ? NONE_FITS : "predicted to fit: " + String.join("; ", fitting)));
   }
 
   /** Says what was needed, what there is and which settings fit, over several lines. */
-  String refusal(CudaOutOfMemory refused) {
+  String refusal(OutOfMemory refused) {
     StringBuilder text = new StringBuilder(refused.text()).append(".\n").append(prediction());
     if (refused.available().isPresent()) {
       List<String> fitting = fitting(refused.available().getAsDouble());

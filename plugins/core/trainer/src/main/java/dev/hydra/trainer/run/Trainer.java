@@ -14,7 +14,7 @@ import dev.hydra.data.TokenizerFiles;
 import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.libtorch.runtime.Determinism;
 import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.trainer.evaluation.Score;
@@ -179,7 +179,7 @@ public final class Trainer implements AutoCloseable {
    * Trains to the last step, or until asked to stop; then writes a checkpoint.
    *
    * @param stop asked after every forward: a step that is not whole then is taken again on resume
-   * @throws TrainingException if the loss is no longer finite, or a CUDA device has no memory left
+   * @throws TrainingException if the loss is no longer finite, or there is no memory left
    * @throws IOException if the last checkpoint cannot be written
    */
   public Outcome run(BooleanSupplier stop) throws IOException {
@@ -347,7 +347,7 @@ public final class Trainer implements AutoCloseable {
 
   /** Ends a run whose device has no memory left; nothing happens if it is something else. */
   private void refuse(Throwable thrown) {
-    Optional<CudaOutOfMemory> memory = CudaOutOfMemory.in(thrown);
+    Optional<OutOfMemory> memory = OutOfMemory.in(thrown);
     if (memory.isPresent()) {
       log.event("out-of-memory", step, "message", memory.get().text());
       throw TrainingException.outOfMemory(

@@ -2,9 +2,9 @@ package dev.hydra.trainer.swap;
 
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.model.ParameterStore;
-import dev.hydra.composer.swap.FreeMemory;
 import dev.hydra.composer.swap.SwapRefusedException;
 import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.runtime.FreeMemory;
 import dev.hydra.libtorch.runtime.LibTorchException;
 import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.libtorch.runtime.Scopes;

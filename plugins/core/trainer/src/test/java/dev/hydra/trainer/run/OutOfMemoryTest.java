@@ -49,6 +49,10 @@ class OutOfMemoryTest {
 
   /** The usual component, but the device has no memory left for some of its passes. */
   private static Components refusing(Predicate<Pass> refused) {
+    return refusing(refused, REFUSED);
+  }
+
+  private static Components refusing(Predicate<Pass> refused, String text) {
     Registration component =
         TestFeedForward.registration(
             "1.0",
@@ -56,7 +60,7 @@ class OutOfMemoryTest {
               FeedForward good = TestFeedForward.fused(site);
               return (x, pass) -> {
                 if (refused.test(pass)) {
-                  throw new RuntimeException(REFUSED);
+                  throw new RuntimeException(text);
                 }
                 return good.forward(x, pass);
               };
@@ -122,6 +126,20 @@ class OutOfMemoryTest {
       assertArrayEquals(
           Files.readAllBytes(whole.resolve(in)), Files.readAllBytes(run.resolve(in)), file);
     }
+  }
+
+  /** LibTorch's own text where the machine has no memory left. */
+  @Test
+  void soIsACpu() {
+    String refused =
+        "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory:"
+            + " you tried to allocate 26214400000 bytes. Error code 12 (Cannot allocate memory)";
+    int[] passes = {0};
+    Components components = refusing(pass -> pass.training() && passes[0]++ == 2, refused);
+    assertThat(refusal("run", RUN, components))
+        .startsWith("after step 1: out of memory: 24.4 GiB more were needed; this machine has ")
+        .contains("a step of 4 sequences of 32 tokens is predicted to take ")
+        .endsWith("\nthe newest checkpoint is that of step 1");
   }
 
   @Test

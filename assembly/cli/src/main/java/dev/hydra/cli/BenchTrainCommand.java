@@ -105,12 +105,14 @@ final class BenchTrainCommand implements Callable<Integer>, LessMemory {
     Terminal screen = spec.commandLine().getErr()::println;
     ModelSpec model = ModelSpec.read(loaded);
     ScalarType compute = ComputeType.choose(trainer.precision(), device);
+    OptimizerSettings optimizer =
+        OptimizerSettings.read(ConfigFiles.part(loaded, "optimizer"), plugins);
     TrainingBench bench =
         new TrainingBench(
             model,
             components,
             new Placement(device, compute),
-            OptimizerSettings.read(ConfigFiles.part(loaded, "optimizer"), plugins),
+            optimizer,
             trainer.recompute(),
             trainer.graph(),
             screen::warned,
@@ -134,7 +136,8 @@ final class BenchTrainCommand implements Callable<Integer>, LessMemory {
         fitting =
             forward
                 ? null
-                : new FittingShapes(model, components, compute, shape, trainer.recompute());
+                : new FittingShapes(
+                    model, components, compute, shape, trainer.recompute(), optimizer);
         Row row = forward ? bench.forward(shape) : bench.train(shape);
         out.println(json ? Json.line(json(row)) : line(row));
         out.flush();

@@ -12,6 +12,8 @@ import dev.hydra.composer.model.TrainingMemory.Step;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.libtorch.runtime.Devices;
+import dev.hydra.optim.OptimizerSettings;
+import dev.hydra.trainer.step.OptimizerMemory;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
@@ -24,15 +26,22 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param compute the type that it computes in
  * @param asked the shape that did not fit
  * @param recompute which blocks were computed again
+ * @param optimizer the optimizer
  */
 record FittingShapes(
-    ModelSpec spec, Components components, ScalarType compute, Shape asked, Recompute recompute) {
+    ModelSpec spec, Components components, ScalarType compute, Shape asked, Recompute recompute, OptimizerSettings optimizer) {
   /** Says what the step is predicted to take, and which do with what there is, in a sentence. */
   String text(OutOfMemory refused) {
-    Step step = new Step(asked.batch(), asked.tokens(), recompute, false);
     try (PointerScope scope = new PointerScope();
         Model model = // there it takes no memory
             Model.build(spec, components, new Placement(Devices.meta(), ScalarType.Float), 0)) {
+      Step step =
+          new Step(
+              asked.batch(),
+              asked.tokens(),
+              recompute,
+              false,
+              OptimizerMemory.bytes(model, optimizer));
       String prediction =
           "A step of it is predicted to take "
               + Messages.bytes(TrainingMemory.of(model, compute, step).peak());

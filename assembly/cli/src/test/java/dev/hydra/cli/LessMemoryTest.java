@@ -11,6 +11,9 @@ import dev.hydra.composer.model.Recompute;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.ffn.dense.SwigluFactory;
 import dev.hydra.libtorch.runtime.OutOfMemory;
+import dev.hydra.optim.AdamWFactory;
+import dev.hydra.optim.CosineScheduleFactory;
+import dev.hydra.optim.OptimizerSettings;
 import java.io.StringWriter;
 import java.util.ArrayList;
 import java.util.List;
@@ -85,7 +88,10 @@ class LessMemoryTest {
         Components.of(new SwigluFactory()),
         ScalarType.BFloat16,
         new Shape(8, 4096),
-        recompute);
+        recompute,
+        OptimizerSettings.read(
+            ConfigFactory.parseString("learning-rate = 1"),
+            PluginRegistry.of(new AdamWFactory(), new CosineScheduleFactory())));
   }
 
   @Test

@@ -11,6 +11,7 @@ import dev.hydra.libtorch.runtime.CudaMemory;
 import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.FreeMemory;
+import dev.hydra.trainer.step.OptimizerMemory;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -92,7 +93,8 @@ record StepMemory(Model model, ScalarType compute, Stage stage) {
         settings.batchSize(),
         stage.data().sequenceLength(),
         settings.recompute(),
-        settings.accumulate() > 1);
+        settings.accumulate() > 1,
+        OptimizerMemory.bytes(model, stage.optimizer()));
   }
 
   /** Returns the predicted bytes of a step at its fullest moment. */

@@ -15,8 +15,8 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
-import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.libtorch.runtime.Determinism;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.optim.OptimizerSettings;
 import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.TrainerSettings;
@@ -100,9 +100,11 @@ final class BenchTrainCommand implements Callable<Integer>, LessMemory {
     List<Shape> asked = shapes.stream().map(BenchTrainCommand::shape).toList();
     Config loaded = config.load().withFallback(ConfigFactory.parseString(STEPS));
     ConfigFiles.allow(loaded, Experiment.PARTS);
+    config.warnUnread(spec, "data", "generation");
     TrainerSettings trainer = TrainerSettings.read(ConfigFiles.part(loaded, "trainer"));
     Device device = deviceArgument.device();
     Terminal screen = spec.commandLine().getErr()::println;
+    trainer.withoutEffect(device).ifPresent(screen::warned);
     ModelSpec model = ModelSpec.read(loaded);
     ScalarType compute = ComputeType.choose(trainer.precision(), device);
     OptimizerSettings optimizer =

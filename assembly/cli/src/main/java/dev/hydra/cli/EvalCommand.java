@@ -90,6 +90,7 @@ final class EvalCommand implements Callable<Integer>, LessMemory {
     Checkpoint checkpoint = folder.checkpoint();
     Config config = files.in(folder.config(checkpoint), checkpoint.folder());
     Experiment experiment = Experiment.read(config, plugins.registry(), Installation.dataRoots());
+    folder.warnUnread(spec, "optimizer");
     List<ValidationSet> sets =
         experiment
             .data()

@@ -10,8 +10,8 @@ import dev.hydra.composer.model.Recompute;
 import dev.hydra.composer.model.TrainingMemory;
 import dev.hydra.composer.model.TrainingMemory.Step;
 import dev.hydra.composer.spec.ModelSpec;
-import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.libtorch.runtime.Devices;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.optim.OptimizerSettings;
 import dev.hydra.trainer.step.OptimizerMemory;
 import java.util.List;
@@ -29,7 +29,12 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param optimizer the optimizer
  */
 record FittingShapes(
-    ModelSpec spec, Components components, ScalarType compute, Shape asked, Recompute recompute, OptimizerSettings optimizer) {
+    ModelSpec spec,
+    Components components,
+    ScalarType compute,
+    Shape asked,
+    Recompute recompute,
+    OptimizerSettings optimizer) {
   /** Says what the step is predicted to take, and which do with what there is, in a sentence. */
   String text(OutOfMemory refused) {
     try (PointerScope scope = new PointerScope();

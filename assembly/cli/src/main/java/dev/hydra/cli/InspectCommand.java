@@ -92,6 +92,7 @@ final class InspectCommand implements Callable<Integer> {
     }
     Config written = Installation.withAbsoluteData(config.load(), config.file());
     ConfigFiles.allow(written, Experiment.PARTS);
+    config.warnUnread(spec, "generation");
     Config loaded =
         VocabularySize.resolve(
             written,
@@ -102,8 +103,7 @@ final class InspectCommand implements Callable<Integer> {
     ModelSpec model = ModelSpec.read(loaded);
     Config whole = loaded.withFallback(ConfigFactory.parseString(STEPS));
     TrainerSettings trainer = TrainerSettings.read(ConfigFiles.part(whole, "trainer"));
-    OptimizerSettings plain =
-        OptimizerSettings.read(ConfigFiles.part(whole, "optimizer"), plugins);
+    OptimizerSettings plain = OptimizerSettings.read(ConfigFiles.part(whole, "optimizer"), plugins);
     OptimizerSettings optimizer = trainer.emaDecay().map(plain::averaging).orElse(plain);
     ScalarType type = ComputeType.choose(compute, Devices.cpu());
     Placement placement = new Placement(Devices.meta(), ScalarType.Float, states.type());

@@ -1,14 +1,14 @@
 package dev.hydra.cli;
 
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
 import dev.hydra.cli.common.Json;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.swap.ControlClient;
 import dev.hydra.cli.swap.SwapOrder;
 import dev.hydra.cli.swap.SwapText;
-import dev.hydra.composer.swap.SwapRequest;
-import com.typesafe.config.Config;
-import com.typesafe.config.ConfigFactory;
 import dev.hydra.composer.config.ConfigFiles;
+import dev.hydra.composer.swap.SwapRequest;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -142,7 +142,7 @@ final class SwapCommand implements Callable<Integer> {
         config == null
             ? ConfigFiles.override(ConfigFactory.empty(), overrides)
             : ConfigFiles.load(config, overrides);
-    return ConfigFiles.render(options);
+    return options.isEmpty() ? "" : ConfigFiles.render(options);
   }
 
   /** Prints an answer. */

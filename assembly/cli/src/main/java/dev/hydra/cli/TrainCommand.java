@@ -176,7 +176,8 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder, LessMemo
     ProgressDisplay display = display(screen, experiment);
     SwapChannel swaps = new SwapChannel(folder, plugins, store, display); // opens when it starts
     try (display;
-        Interrupt interrupt = new Interrupt(display::say, "ending with a checkpoint after this forward");
+        Interrupt interrupt =
+            new Interrupt(display::say, "ending with a checkpoint after this forward");
         Trainer trainer =
             new Trainer(
                 experiment, datasets, components(folder, config), device, folder, display, swaps)) {

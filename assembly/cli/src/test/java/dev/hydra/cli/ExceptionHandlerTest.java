@@ -78,7 +78,9 @@ class ExceptionHandlerTest {
 
   @Test
   void aDeviceWithoutMemoryIsOneMessage() {
-    assertThat(said(1, refused())).isEqualTo(FIGURES
+    assertThat(said(1, refused()))
+        .isEqualTo(
+            FIGURES
                 + "Less is taken with --precision bf16 or a smaller model; nvidia-smi shows what else is"
                 + " on the device, and --device cuda:N names another one.");
   }

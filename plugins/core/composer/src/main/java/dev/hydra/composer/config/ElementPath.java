@@ -97,7 +97,11 @@ record ElementPath(String place, String whole, ConfigObject root) {
   private void refuseList(@Nullable ConfigValue current, String key) {
     if (current instanceof ConfigList) {
       throw wrong(
-          "before " + key + " there is a list, whose elements are named in brackets: [" + key + "]");
+          "before "
+              + key
+              + " there is a list, whose elements are named in brackets: ["
+              + key
+              + "]");
     }
   }
 

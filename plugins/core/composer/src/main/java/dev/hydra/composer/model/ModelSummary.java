@@ -162,8 +162,7 @@ public record ModelSummary(
         working += (double) parameter.spec().elements() * (copied ? computeBytes : MASTER_BYTES);
       }
       Step at =
-          new Step(
-              step.rows(), tokens, step.recompute(), step.accumulated(), step.optimizer());
+          new Step(step.rows(), tokens, step.recompute(), step.accumulated(), step.optimizer());
       return new AtLength(
           tokens,
           whole.flops() / (double) tokens,

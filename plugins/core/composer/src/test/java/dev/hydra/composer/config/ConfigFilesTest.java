@@ -130,9 +130,7 @@ class ConfigFilesTest {
   @Test
   void refusesOverridesThatAreNone() {
     for (String override : List.of("steps", "=5", "")) {
-      assertEquals(
-          "--set " + override + ": must be KEY=VALUE",
-          refusal("a = 1", override));
+      assertEquals("--set " + override + ": must be KEY=VALUE", refusal("a = 1", override));
     }
   }
 
@@ -255,7 +253,8 @@ class ConfigFilesTest {
     String bracket = "there is a list, whose elements are named in brackets: ";
     assertThat(refusal(PATHS, "block.paths.0.gate=1"))
         .isEqualTo("--set block.paths.0.gate=1: before 0 " + bracket + "[0]");
-    assertThat(refusal(PATHS, "block.paths.moe.gate=1")).endsWith("before moe " + bracket + "[moe]");
+    assertThat(refusal(PATHS, "block.paths.moe.gate=1"))
+        .endsWith("before moe " + bracket + "[moe]");
     String stack = "stack = [ { paths = [ { ffn = moe } ] } ]";
     assertThat(refusal(stack, "stack[0].paths.0.ffn=x")).endsWith("before 0 " + bracket + "[0]");
     String number = "trainer.steps.x=1"; // an object where the file has a number

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @ExtendWith(InScope.class)
 class FittingStepTest {
   private static final long TOKENS = 4096;
+
   /** Bytes. */
   private static final double MOMENTS = 1000;
 

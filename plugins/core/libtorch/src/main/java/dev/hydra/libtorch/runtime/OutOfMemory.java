@@ -31,8 +31,10 @@ public record OutOfMemory(
     OptionalDouble used) {
   /** A memory that may have nothing left. */
   public enum Kind {
-    /** A CUDA device's: texts of LibTorch's allocator, other calls of CUDA by LibTorch, its matrix
-     * products and cuDNN's, the driver, and the runtime, which has to place a graph. */
+    /**
+     * A CUDA device's: texts of LibTorch's allocator, other calls of CUDA by LibTorch, its matrix
+     * products and cuDNN's, the driver, and the runtime, which has to place a graph.
+     */
     CUDA(
         "CUDA out of memory",
         "CUDA out of memory",
@@ -71,8 +73,7 @@ public record OutOfMemory(
 
   private static final String SIZE = "(\\d[\\d.]*) (bytes|KiB|MiB|GiB)";
   private static final Pattern NEEDED = Pattern.compile("Tried to allocate " + SIZE);
-  private static final Pattern NEEDED_OF_HOST =
-      Pattern.compile("you tried to allocate " + SIZE);
+  private static final Pattern NEEDED_OF_HOST = Pattern.compile("you tried to allocate " + SIZE);
   private static final Pattern DEVICE = Pattern.compile("GPU (\\d+) has a total capacity");
   private static final Pattern TOTAL = Pattern.compile("total capacity of " + SIZE);
   private static final Pattern FREE = Pattern.compile("of which " + SIZE + " is free");

@@ -2,6 +2,7 @@ package dev.hydra.trainer.run;
 
 import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.runtime.LibTorchException;
+import dev.hydra.trainer.metrics.TrainingClock;
 import java.io.IOException;
 import java.util.function.Supplier;
 
@@ -11,6 +12,7 @@ final class Saves {
   private final Checkpoints checkpoints;
   private final Supplier<String> config;
   private final RunLog log;
+  private final TrainingClock clock;
   private final TrainingListener listener;
   private long savedStep = -1;
 
@@ -18,17 +20,20 @@ final class Saves {
    * Creates the saves of a run that has no checkpoint yet.
    *
    * @param config the configuration as it is at a checkpoint
+   * @param clock stands still meanwhile
    */
   Saves(
       RunFolder folder,
       Checkpoints checkpoints,
       Supplier<String> config,
       RunLog log,
+      TrainingClock clock,
       TrainingListener listener) {
     this.folder = folder;
     this.checkpoints = checkpoints;
     this.config = config;
     this.log = log;
+    this.clock = clock;
     this.listener = listener;
   }
 
@@ -71,11 +76,13 @@ final class Saves {
     if (savedStep == step || step == 0) {
       return;
     }
-    Checkpoint checkpoint = checkpoints.save(state.get(), keep);
-    savedStep = step;
-    DurableFiles.write(folder.config(), config.get());
-    log.event("checkpoint", step, "folder", checkpoint.folder().getFileName().toString());
-    listener.checkpointed(step, checkpoint.folder());
+    try (TrainingClock.Pause pause = clock.pause()) {
+      Checkpoint checkpoint = checkpoints.save(state.get(), keep);
+      savedStep = step;
+      DurableFiles.write(folder.config(), config.get());
+      log.event("checkpoint", step, "folder", checkpoint.folder().getFileName().toString());
+      listener.checkpointed(step, checkpoint.folder());
+    }
   }
 
   private static String problem(long step, IOException e) {

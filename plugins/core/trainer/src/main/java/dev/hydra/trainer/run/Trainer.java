@@ -14,8 +14,8 @@ import dev.hydra.data.TokenizerFiles;
 import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
-import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.libtorch.runtime.Determinism;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.metrics.ModelCosts;
@@ -94,6 +94,7 @@ public final class Trainer implements AutoCloseable {
     determinism = settings.determinism().set();
     Optional<Model> built = Optional.empty();
     try {
+      settings.withoutEffect(device).ifPresent(this::warn);
       StepMemory.tooMuch(experiment, components, precision).ifPresent(this::warn);
       model = ModelStart.build(experiment, components, precision, !folder.used(), this::warn);
       built = Optional.of(model);
@@ -112,7 +113,7 @@ public final class Trainer implements AutoCloseable {
     }
     reports = new StepReports(clock, new ModelCosts(model), log, listener);
     checkpoints = new Checkpoints(folder, this::config, model, training);
-    saves = new Saves(folder, checkpoints, this::config, log, listener);
+    saves = new Saves(folder, checkpoints, this::config, log, clock, listener);
     swaps = new Swaps(model, training, dataset.train(), settings.guard(), this::swapped);
     stages = new StageRun(experiment.stages(), datasets, model, training, swaps);
     evaluations = new Evaluations(model, training, clock, log, this.listener, settings, dataset);
@@ -361,15 +362,11 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void save() {
-    try (TrainingClock.Pause pause = clock.pause()) {
-      saves.save(this::state, step, settings.checkpointKeep());
-    }
+    saves.save(this::state, step, settings.checkpointKeep());
   }
 
   private void saveLast() throws IOException {
-    try (TrainingClock.Pause pause = clock.pause()) {
-      saves.saveLast(this::state, step, settings.checkpointKeep());
-    }
+    saves.saveLast(this::state, step, settings.checkpointKeep());
   }
 
   private void swapped(SwapReport report) {

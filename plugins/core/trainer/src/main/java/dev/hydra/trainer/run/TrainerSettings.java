@@ -15,6 +15,7 @@ import dev.hydra.trainer.metrics.TensorBoard;
 import dev.hydra.trainer.swap.GuardSettings;
 import java.util.List;
 import java.util.Optional;
+import org.bytedeco.pytorch.Device;
 
 /**
  * The configuration of a training run, the object {@code trainer}.
@@ -251,6 +252,15 @@ public record TrainerSettings(
 
   private static Settings part(Config trainer, String key, List<Option<?>> options) {
     return Settings.read("trainer." + key, ConfigFiles.part(trainer, key), options);
+  }
+
+  /** Says which setting does nothing on a device, for users. */
+  public Optional<String> withoutEffect(Device device) {
+    return kernels == KernelMode.FUSED && !device.is_cuda()
+        ? Optional.of(
+            "trainer.kernels = fused has no effect: fused kernels are for CUDA devices, and this is "
+                + device.str().getString())
+        : Optional.empty();
   }
 
   /** Returns the tokens of one optimizer step, for sequences of a length. */

@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -55,7 +56,8 @@ class InterruptTest {
     private Stubborn() {}
 
     public static void main(String[] arguments) throws InterruptedException {
-      try (Interrupt interrupt = new Interrupt(System.out::println, "ending some day")) {
+      Consumer<String> screen = System.out::println;
+      try (Interrupt interrupt = new Interrupt(screen, "ending some day")) {
         System.out.println("working");
         while (true) {
           Thread.sleep(1000);

@@ -1,7 +1,6 @@
 package dev.hydra.libtorch.runtime;
 
 import dev.hydra.api.Messages;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -59,15 +58,15 @@ public record OutOfMemory(
         "Requested array size exceeds VM limit");
 
     private final String begin;
-    private final List<Pattern> signs;
+    private final Pattern signs;
 
     Kind(String begin, String... signs) {
       this.begin = begin;
-      this.signs = Stream.of(signs).map(Pattern::compile).toList();
+      this.signs = Pattern.compile(String.join("|", signs));
     }
 
     private boolean of(String text) {
-      return signs.stream().anyMatch(sign -> sign.matcher(text).find());
+      return signs.matcher(text).find();
     }
   }
 

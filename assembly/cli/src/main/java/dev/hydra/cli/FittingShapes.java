@@ -47,9 +47,11 @@ record FittingShapes(
               recompute,
               false,
               OptimizerMemory.bytes(model, optimizer));
-      String prediction =
-          "A step of it is predicted to take "
-              + Messages.bytes(TrainingMemory.of(model, compute, step).peak());
+      String peak = Messages.bytes(TrainingMemory.of(model, compute, step).peak());
+      if (refused.kind() != OutOfMemory.Kind.CUDA) { // plain operators keep more
+        return "A step of it takes more than " + peak + "; less is taken with a smaller --shape.";
+      }
+      String prediction = "A step of it is predicted to take " + peak;
       if (refused.available().isEmpty()) {
         return prediction + ".";
       }

@@ -89,7 +89,9 @@ class NewRunFolderTest {
     Path path = folder.resolve("run");
     String large = "trainer.batch-size=2000000000";
     run("train", TinyModel.write(folder), "--run-dir", path, "--set", large)
-        .refused(2, "trainer.batch-size: is 2,000,000,000, but a batch holds no more than ");
+        .refused(
+            2,
+            "--set " + large + ": trainer.batch-size: is 2,000,000,000, but a batch holds no more");
     assertThat(path).doesNotExist();
   }
 

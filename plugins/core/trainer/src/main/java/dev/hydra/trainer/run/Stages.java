@@ -28,6 +28,8 @@ public final class Stages {
       List.of("model.vocab-size", "model.width", "data.tokenizer", "optimizer.type");
 
   private final Config config;
+  private static final String BATCH_SIZE = "trainer.batch-size";
+
   private final PluginRegistry plugins;
   private final long steps;
   private final List<Stage> all = new ArrayList<>();
@@ -236,8 +238,8 @@ public final class Stages {
     long most = Batch.mostRows(length);
     if (rows > most) {
       throw new ConfigException(
-          effective.getValue("trainer").origin(),
-          "trainer.batch-size",
+          effective.getValue(effective.hasPath(BATCH_SIZE) ? BATCH_SIZE : "trainer").origin(),
+          BATCH_SIZE,
           String.format(
               "is %,d, but a batch holds no more than %,d sequences of data.sequence-length = %,d;"
                   + " trainer.accumulate takes several of them for a step",

@@ -35,6 +35,9 @@ record StepMemory(Model model, ScalarType compute, Stage stage) {
   private static final String NONE_FITS =
       "take a smaller model, fewer trained parameters (trainer.lora), or a larger device";
 
+  /** Of what is not predicted to fit, as it is with plain operators. */
+  private static final String LESS = "less is taken with " + TrainerSettings.LESS_MEMORY;
+
   /** What is asked about a training whose model is not there. */
   @FunctionalInterface
   private interface Question {
@@ -49,9 +52,10 @@ record StepMemory(Model model, ScalarType compute, Stage stage) {
       throws IOException {
     Device device = placement.device();
     boolean cuda = device.is_cuda();
-    String name = cuda ? device.str().getString() : "this machine";
+    OutOfMemory.Kind kind = cuda ? OutOfMemory.Kind.CUDA : OutOfMemory.Kind.HOST;
+    String owner = cuda ? device.str().getString() : "this machine";
     long bytes = cuda ? CudaMemory.total(device) : FreeMemory.bytes();
-    return unbuilt(experiment, components, placement, memory -> memory.warning(name, bytes));
+    return unbuilt(experiment, components, placement, step -> step.warning(kind, owner, bytes));
   }
 
   /**
@@ -105,29 +109,32 @@ record StepMemory(Model model, ScalarType compute, Stage stage) {
   /**
    * Says that a step clearly needs more than there is, in one line.
    *
-   * @param device the name of the device
+   * @param kind of which memory
+   * @param owner the name of what has the memory
    * @param bytes those that it has, or has left
    * @return nothing if it may fit
    */
-  Optional<String> warning(String device, double bytes) {
+  Optional<String> warning(OutOfMemory.Kind kind, String owner, double bytes) {
     if (peak() <= CLEARLY * bytes) {
       return Optional.empty();
     }
+    String problem = prediction(kind) + ", and " + owner + " has " + Messages.bytes(bytes) + "; ";
+    if (kind != OutOfMemory.Kind.CUDA) {
+      return Optional.of(problem + LESS);
+    }
     List<String> fitting = fitting(bytes);
     return Optional.of(
-        prediction()
-            + ", and "
-            + device
-            + " has "
-            + Messages.bytes(bytes)
-            + "; "
+        problem
             + (fitting.isEmpty() ? NONE_FITS : "predicted to fit: " + String.join("; ", fitting)));
   }
 
   /** Says what was needed, what there is and which settings fit, over several lines. */
   String refusal(OutOfMemory refused) {
-    StringBuilder text = new StringBuilder(refused.text()).append(".\n").append(prediction());
-    if (refused.available().isPresent()) {
+    StringBuilder text =
+        new StringBuilder(refused.text()).append(".\n").append(prediction(refused.kind()));
+    if (refused.kind() != OutOfMemory.Kind.CUDA) {
+      text.append("; ").append(LESS);
+    } else if (refused.available().isPresent()) {
       List<String> fitting = fitting(refused.available().getAsDouble());
       text.append(fitting.isEmpty() ? ": " + NONE_FITS : "; these settings are predicted to fit:");
       fitting.forEach(each -> text.append("\n  ").append(each));
@@ -135,13 +142,14 @@ record StepMemory(Model model, ScalarType compute, Stage stage) {
     return text.toString();
   }
 
-  private String prediction() {
+  /** Plain operators keep more than fused kernels, for which it is predicted. */
+  private String prediction(OutOfMemory.Kind kind) {
     Step step = step();
     return "a step of "
         + Messages.count(step.rows(), "sequence")
         + " of "
         + Messages.count(step.tokens(), "token")
-        + " is predicted to take "
+        + (kind == OutOfMemory.Kind.CUDA ? " is predicted to take " : " takes more than ")
         + Messages.bytes(peak());
   }
 

@@ -70,6 +70,11 @@ public record TrainerSettings(
     TensorBoard.Mode tensorBoard,
     Optional<String> initFrom,
     Optional<LoraSettings> lora) {
+  /** Which settings take less memory, in words. */
+  public static final String LESS_MEMORY =
+      "a smaller trainer.batch-size (and trainer.accumulate for the same batch in all), a shorter"
+          + " data.sequence-length, or trainer.recompute = full";
+
   /** Where a configuration says what weights a training begins with. */
   public static final String INIT_FROM_PATH = "trainer.init-from";
 

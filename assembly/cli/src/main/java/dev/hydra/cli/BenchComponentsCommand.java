@@ -10,7 +10,7 @@ import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -94,7 +94,7 @@ final class BenchComponentsCommand implements Callable<Integer>, LessMemory {
   }
 
   @Override
-  public String lessMemory(CudaOutOfMemory refused) {
+  public String lessMemory(OutOfMemory refused) {
     return "Less is taken with "
         + (precision == ComputeType.Choice.FP32 ? "--precision bf16, or " : "")
         + "one --group with smaller batch and lengths.";

@@ -6,6 +6,7 @@ import dev.hydra.bench.GenerationBench;
 import dev.hydra.bench.GenerationBench.Case;
 import dev.hydra.bench.GenerationBench.Row;
 import dev.hydra.cli.common.Json;
+import dev.hydra.cli.common.Terminal;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Components;
@@ -15,8 +16,8 @@ import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.inference.EngineLimits;
 import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.kernels.KernelMode;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.libtorch.runtime.Devices;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.TrainerSettings;
 import java.io.IOException;
@@ -94,7 +95,7 @@ final class BenchGenerateCommand implements Callable<Integer>, LessMemory {
   }
 
   @Override
-  public String lessMemory(CudaOutOfMemory refused) {
+  public String lessMemory(OutOfMemory refused) {
     return "Less is taken with "
         + precision.less()
         + "a smaller --batch, --context, --tokens or --prefill.";
@@ -107,8 +108,11 @@ final class BenchGenerateCommand implements Callable<Integer>, LessMemory {
     contexts.forEach(context -> atLeastOne("--context", context));
     Config loaded = config.load().withFallback(ConfigFactory.parseString(STEPS));
     ConfigFiles.allow(loaded, Experiment.PARTS);
+    config.warnUnread(spec, "data", "optimizer", "generation");
     TrainerSettings trainer = TrainerSettings.read(ConfigFiles.part(loaded, "trainer"));
     Device device = deviceArgument.device();
+    Terminal screen = spec.commandLine().getErr()::println;
+    trainer.withoutEffect(device).ifPresent(screen::warned);
     int read = prefill == null ? EngineLimits.prefillOn(device) : prefill;
     atLeastOne("--prefill", read);
     GraphMode graph = trainer.graph();

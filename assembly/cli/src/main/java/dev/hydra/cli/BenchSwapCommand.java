@@ -11,7 +11,7 @@ import dev.hydra.cli.swapbench.SwapBench;
 import dev.hydra.cli.swapbench.SwapTrial;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.libtorch.io.DurableFiles;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -82,7 +82,7 @@ final class BenchSwapCommand implements Callable<Integer>, LessMemory {
   }
 
   @Override
-  public String lessMemory(CudaOutOfMemory refused) {
+  public String lessMemory(OutOfMemory refused) {
     return "Less is taken with a smaller model, or windows that are fewer and shorter (--set"
         + " trainer.batch-size=1, --set data.sequence-length=N).";
   }

@@ -15,8 +15,8 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.libtorch.runtime.Determinism;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.optim.OptimizerSettings;
 import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.TrainerSettings;
@@ -86,7 +86,7 @@ final class BenchTrainCommand implements Callable<Integer>, LessMemory {
   }
 
   @Override
-  public String lessMemory(CudaOutOfMemory refused) {
+  public String lessMemory(OutOfMemory refused) {
     return fitting == null
         ? "Less is taken with a smaller --shape."
         : "It was timing " + fitting.asked() + ". " + fitting.text(refused);
@@ -100,17 +100,21 @@ final class BenchTrainCommand implements Callable<Integer>, LessMemory {
     List<Shape> asked = shapes.stream().map(BenchTrainCommand::shape).toList();
     Config loaded = config.load().withFallback(ConfigFactory.parseString(STEPS));
     ConfigFiles.allow(loaded, Experiment.PARTS);
+    config.warnUnread(spec, "data", "generation");
     TrainerSettings trainer = TrainerSettings.read(ConfigFiles.part(loaded, "trainer"));
     Device device = deviceArgument.device();
     Terminal screen = spec.commandLine().getErr()::println;
+    trainer.withoutEffect(device).ifPresent(screen::warned);
     ModelSpec model = ModelSpec.read(loaded);
     ScalarType compute = ComputeType.choose(trainer.precision(), device);
+    OptimizerSettings optimizer =
+        OptimizerSettings.read(ConfigFiles.part(loaded, "optimizer"), plugins);
     TrainingBench bench =
         new TrainingBench(
             model,
             components,
             new Placement(device, compute),
-            OptimizerSettings.read(ConfigFiles.part(loaded, "optimizer"), plugins),
+            optimizer,
             trainer.recompute(),
             trainer.graph(),
             screen::warned,
@@ -134,7 +138,8 @@ final class BenchTrainCommand implements Callable<Integer>, LessMemory {
         fitting =
             forward
                 ? null
-                : new FittingShapes(model, components, compute, shape, trainer.recompute());
+                : new FittingShapes(
+                    model, components, compute, shape, trainer.recompute(), optimizer);
         Row row = forward ? bench.forward(shape) : bench.train(shape);
         out.println(json ? Json.line(json(row)) : line(row));
         out.flush();

@@ -5,8 +5,8 @@ import dev.hydra.cli.plugins.PluginJars;
 import dev.hydra.inference.EngineLimits;
 import dev.hydra.inference.EngineThread;
 import dev.hydra.inference.Sampling;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.libtorch.runtime.DeviceStart;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -78,7 +78,7 @@ final class ChatCommand implements Callable<Integer>, LessMemory {
   }
 
   @Override
-  public String lessMemory(CudaOutOfMemory refused) {
+  public String lessMemory(OutOfMemory refused) {
     return "Less is taken with " + precision.less() + "smaller --max-context and --max-tokens.";
   }
 
@@ -93,6 +93,7 @@ final class ChatCommand implements Callable<Integer>, LessMemory {
             LoadedModel.read(
                 folder, overrides, template, averages, plugins, deviceArgument, precision)) {
       precision.warn(spec, "the model", loaded.model());
+      NoEffect.warn(spec, overrides, "trainer", "optimizer");
       if (loaded.tokenizer().isEmpty()) {
         throw new UsageException("this model has no tokenizer, so there is nothing to talk with");
       }

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -38,6 +39,11 @@ final class ConfigArguments {
     }
     Path own = folder.resolve(Checkpoint.CONFIG);
     return Files.exists(own) ? own : ModelFolder.checkpoint(folder).file(Checkpoint.CONFIG);
+  }
+
+  /** Warns of overrides of parts that a command does not read. */
+  void warnUnread(CommandSpec command, String... parts) {
+    NoEffect.warn(command, overrides, parts);
   }
 
   /** The resolved configuration. */

@@ -13,7 +13,7 @@ import dev.hydra.data.ValidationSet;
 import dev.hydra.inference.NotFiniteException;
 import dev.hydra.inference.Quantization;
 import dev.hydra.libtorch.graphs.GraphMode;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.trainer.evaluation.Evaluator;
 import dev.hydra.trainer.evaluation.Observation;
 import dev.hydra.trainer.evaluation.Score;
@@ -70,7 +70,7 @@ final class EvalCommand implements Callable<Integer>, LessMemory {
   }
 
   @Override
-  public String lessMemory(CudaOutOfMemory refused) {
+  public String lessMemory(OutOfMemory refused) {
     return "Less is taken with "
         + precision.less()
         + "fewer windows at once (--set trainer.batch-size=1) or shorter ones (--set"
@@ -90,6 +90,7 @@ final class EvalCommand implements Callable<Integer>, LessMemory {
     Checkpoint checkpoint = folder.checkpoint();
     Config config = files.in(folder.config(checkpoint), checkpoint.folder());
     Experiment experiment = Experiment.read(config, plugins.registry(), Installation.dataRoots());
+    folder.warnUnread(spec, "optimizer");
     List<ValidationSet> sets =
         experiment
             .data()

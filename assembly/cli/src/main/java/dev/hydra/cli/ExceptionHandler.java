@@ -4,8 +4,8 @@ import dev.hydra.api.ConfigException;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.composer.model.ComponentException;
 import dev.hydra.inference.NotFiniteException;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.libtorch.runtime.LibTorchException;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.trainer.run.TrainingException;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
@@ -104,13 +104,9 @@ final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
       line.getErr().println("hydra: " + thrown.getMessage());
       return ExitCode.SOFTWARE;
     }
-    Optional<CudaOutOfMemory> memory = CudaOutOfMemory.in(thrown);
+    Optional<OutOfMemory> memory = OutOfMemory.in(thrown);
     if (memory.isPresent()) {
-      String remedy =
-          line.getCommand() instanceof LessMemory command
-              ? command.lessMemory(memory.get())
-              : LessMemory.ANY;
-      line.getErr().println("hydra: " + memory.get().text() + ". " + remedy);
+      line.getErr().println("hydra: " + memory.get().text() + "." + remedy(memory.get(), line));
       return ExitCode.SOFTWARE;
     }
     boolean ofComponent = causes(thrown).anyMatch(ComponentException.class::isInstance);
@@ -126,6 +122,15 @@ final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
           .ifPresent(file -> line.getErr().println("Every stack frame is in " + file));
     }
     return ExitCode.SOFTWARE;
+  }
+
+  private static String remedy(OutOfMemory refused, CommandLine line) {
+    if (refused.kind() == OutOfMemory.Kind.HEAP) {
+      return ""; // its text has one
+    }
+    return line.getCommand() instanceof LessMemory command
+        ? " " + command.lessMemory(refused)
+        : " " + LessMemory.any(refused);
   }
 
   private static Stream<Throwable> causes(Throwable thrown) {

@@ -23,7 +23,7 @@ import dev.hydra.experiments.Trial;
 import dev.hydra.experiments.TrialCache;
 import dev.hydra.experiments.TrialResult;
 import dev.hydra.experiments.Work;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -121,7 +121,7 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
   }
 
   @Override
-  public String lessMemory(CudaOutOfMemory refused) {
+  public String lessMemory(OutOfMemory refused) {
     return (training == null ? "" : "It was training " + training + ". ")
         + "Less is taken with a smaller experiment.batch-size (--set experiment.batch-size=N), "
         + (worker || parallel > 1 ? "fewer processes at once (--parallel), " : "")
@@ -173,7 +173,7 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
     String deviceName = device.str().getString();
     StudyRun run = new StudyRun(study, components, device, cache, new Progress());
     long start = System.nanoTime();
-    try (Interrupt interrupt = new Interrupt();
+    try (Interrupt interrupt = interrupt("ending after this step");
         GpuUse gpu = GpuUse.begin(worker ? "" : deviceName)) {
       Work work = parallel > 1 ? shared(interrupt) : Work.NONE;
       Optional<List<ModelOutcome>> outcomes = run.run(interrupt::requested);
@@ -192,6 +192,10 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
       output.write(new StudyReport(shown(file), deviceName, study, outcomes.get(), speed), out);
       return 0;
     }
+  }
+
+  private Interrupt interrupt(String ending) {
+    return new Interrupt(spec.commandLine().getErr()::println, ending);
   }
 
   private int sizes(SizesReport report) throws IOException {
@@ -223,7 +227,7 @@ final class ExperimentRunCommand implements Callable<Integer>, LessMemory {
     if (dryRun) {
       return sizes(experiment.sizes(shown(file), device));
     }
-    try (Interrupt interrupt = new Interrupt()) {
+    try (Interrupt interrupt = interrupt("ending after what is being timed")) {
       Optional<ThroughputReport> report = experiment.run(shown(file), device, interrupt);
       interrupt.safe();
       if (report.isEmpty()) {

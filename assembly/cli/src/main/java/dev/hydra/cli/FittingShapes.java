@@ -10,8 +10,10 @@ import dev.hydra.composer.model.Recompute;
 import dev.hydra.composer.model.TrainingMemory;
 import dev.hydra.composer.model.TrainingMemory.Step;
 import dev.hydra.composer.spec.ModelSpec;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.libtorch.runtime.Devices;
+import dev.hydra.libtorch.runtime.OutOfMemory;
+import dev.hydra.optim.OptimizerSettings;
+import dev.hydra.trainer.step.OptimizerMemory;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
@@ -24,18 +26,32 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param compute the type that it computes in
  * @param asked the shape that did not fit
  * @param recompute which blocks were computed again
+ * @param optimizer the optimizer
  */
 record FittingShapes(
-    ModelSpec spec, Components components, ScalarType compute, Shape asked, Recompute recompute) {
+    ModelSpec spec,
+    Components components,
+    ScalarType compute,
+    Shape asked,
+    Recompute recompute,
+    OptimizerSettings optimizer) {
   /** Says what the step is predicted to take, and which do with what there is, in a sentence. */
-  String text(CudaOutOfMemory refused) {
-    Step step = new Step(asked.batch(), asked.tokens(), recompute, false);
+  String text(OutOfMemory refused) {
     try (PointerScope scope = new PointerScope();
         Model model = // there it takes no memory
             Model.build(spec, components, new Placement(Devices.meta(), ScalarType.Float), 0)) {
-      String prediction =
-          "A step of it is predicted to take "
-              + Messages.bytes(TrainingMemory.of(model, compute, step).peak());
+      Step step =
+          new Step(
+              asked.batch(),
+              asked.tokens(),
+              recompute,
+              false,
+              OptimizerMemory.bytes(model, optimizer));
+      String peak = Messages.bytes(TrainingMemory.of(model, compute, step).peak());
+      if (refused.kind() != OutOfMemory.Kind.CUDA) { // plain operators keep more
+        return "A step of it takes more than " + peak + "; less is taken with a smaller --shape.";
+      }
+      String prediction = "A step of it is predicted to take " + peak;
       if (refused.available().isEmpty()) {
         return prediction + ".";
       }

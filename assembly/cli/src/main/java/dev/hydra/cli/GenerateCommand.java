@@ -13,8 +13,8 @@ import dev.hydra.inference.NotFiniteException;
 import dev.hydra.inference.Request;
 import dev.hydra.inference.Sampling;
 import dev.hydra.inference.TextGenerator;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.libtorch.runtime.DeviceStart;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.trainer.run.Checkpoint;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -83,7 +83,7 @@ final class GenerateCommand implements Callable<Integer>, LessMemory {
   }
 
   @Override
-  public String lessMemory(CudaOutOfMemory refused) {
+  public String lessMemory(OutOfMemory refused) {
     return "Less is taken with " + precision.less() + "a shorter prompt or fewer --max-tokens.";
   }
 
@@ -103,6 +103,7 @@ final class GenerateCommand implements Callable<Integer>, LessMemory {
   private int generate(Sampling sampling) throws IOException {
     Checkpoint checkpoint = folder.checkpoint();
     Config config = folder.config(checkpoint);
+    folder.warnUnread(spec, "trainer", "optimizer");
     Optional<Tokenizer> tokenizer = ModelFolder.tokenizer(checkpoint, config, plugins.registry());
     int[] start = promptArguments.tokens(tokenizer.orElse(null));
     GenerationSettings settings = GenerationSettings.read(ConfigFiles.part(config, "generation"));
@@ -118,7 +119,7 @@ final class GenerateCommand implements Callable<Integer>, LessMemory {
       int vocabulary = tokenizer.map(Tokenizer::vocabSize).orElse(model.spec().vocabSize());
       TextGenerator generator =
           new TextGenerator(model, vocabulary, settings).quantized(precision.quantization());
-      try (Interrupt interrupt = new Interrupt()) {
+      try (Interrupt interrupt = new Interrupt(spec.commandLine().getErr()::println, "ending")) {
         Printed printed = new Printed(start, tokenizer.orElse(null));
         FinishReason reason =
             swaps.during(

@@ -16,9 +16,11 @@ import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.data.DataSettings;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.Devices;
+import dev.hydra.optim.OptimizerSettings;
 import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.TrainerSettings;
 import dev.hydra.trainer.run.VocabularySize;
+import dev.hydra.trainer.step.OptimizerMemory;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;
@@ -42,8 +44,8 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
 final class InspectCommand implements Callable<Integer> {
-  /** A configuration of a model alone has no trainer, which must say how many steps it takes. */
-  private static final String STEPS = "trainer.steps = 1";
+  /** What a configuration of a model alone lacks. */
+  private static final String STEPS = "trainer.steps = 1, optimizer.learning-rate = 1";
 
   private final Components components;
   private final PluginRegistry plugins;
@@ -63,7 +65,8 @@ final class InspectCommand implements Callable<Integer> {
       paramLabel = "N",
       description =
           "Sequences of a training step to account for (default: ${DEFAULT-VALUE}). What"
-              + " trainer.recompute and trainer.accumulate change is counted, too.")
+              + " optimizer, trainer.recompute, trainer.accumulate and trainer.ema change is counted,"
+              + " too.")
   private long batch = 1;
 
   @Option(names = "--compute", paramLabel = "fp32|bf16", description = "Type for memory figures.")
@@ -89,6 +92,7 @@ final class InspectCommand implements Callable<Integer> {
     }
     Config written = Installation.withAbsoluteData(config.load(), config.file());
     ConfigFiles.allow(written, Experiment.PARTS);
+    config.warnUnread(spec, "generation");
     Config loaded =
         VocabularySize.resolve(
             written,
@@ -97,15 +101,17 @@ final class InspectCommand implements Callable<Integer> {
                     .tokenizer(Installation.dataRoots()));
     List<StageSummary> stages = StageSummary.all(loaded, plugins, components);
     ModelSpec model = ModelSpec.read(loaded);
-    TrainerSettings trainer =
-        TrainerSettings.read(
-            ConfigFiles.part(loaded.withFallback(ConfigFactory.parseString(STEPS)), "trainer"));
-    Step step = new Step(batch, 1, trainer.recompute(), trainer.accumulate() > 1);
+    Config whole = loaded.withFallback(ConfigFactory.parseString(STEPS));
+    TrainerSettings trainer = TrainerSettings.read(ConfigFiles.part(whole, "trainer"));
+    OptimizerSettings plain = OptimizerSettings.read(ConfigFiles.part(whole, "optimizer"), plugins);
+    OptimizerSettings optimizer = trainer.emaDecay().map(plain::averaging).orElse(plain);
     ScalarType type = ComputeType.choose(compute, Devices.cpu());
     Placement placement = new Placement(Devices.meta(), ScalarType.Float, states.type());
     try (PointerScope scope = new PointerScope();
         Model built = Model.build(model, components, placement, 0)) {
       states.warn(spec, "the model", built);
+      double state = OptimizerMemory.bytes(built, optimizer);
+      Step step = new Step(batch, 1, trainer.recompute(), trainer.accumulate() > 1, state);
       ModelSummary account = ModelSummary.of(built, type, lengths, step);
       PrintWriter out = spec.commandLine().getOut();
       if (json) {
@@ -115,7 +121,7 @@ final class InspectCommand implements Callable<Integer> {
         }
         out.println(Json.line(all));
       } else {
-        ModelSummaryReport.print(out, model, account, type, step);
+        ModelSummaryReport.print(out, model, account, type, step, optimizer.type());
         StageSummary.print(out, stages);
       }
     }

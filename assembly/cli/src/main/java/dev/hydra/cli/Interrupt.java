@@ -1,19 +1,38 @@
 package dev.hydra.cli;
 
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 
 /**
  * Turns Ctrl-C (and SIGTERM) into a request to stop, and holds the end of the process back until
- * the work has been brought to safety. Close it when the work is done and all is said: then the
- * process may end at once.
+ * the work has been brought to safety. Where that takes a while, people are told, and the next
+ * signal ends the process at once. Close it when the work is done and all is said: then the process
+ * may end at once.
  */
 final class Interrupt implements AutoCloseable {
+  /** Some programs pass on a signal that came to all of a group: that is not a second one. */
+  private static final long PROMPT_MILLIS = 500;
+
+  private static final List<String> SIGNALS = List.of("INT", "TERM");
+
+  private final Consumer<String> screen;
+  private final String ending;
   private final CountDownLatch done = new CountDownLatch(1);
   private final Thread hook = new Thread(this::waitForWork, "hydra-interrupt");
   private volatile boolean requested;
   private volatile boolean safe;
 
-  Interrupt() {
+  /**
+   * Begins to wait for signals.
+   *
+   * @param screen where people are told
+   * @param ending what is still done, such as: ending after this step
+   */
+  Interrupt(Consumer<String> screen, String ending) {
+    this.screen = screen;
+    this.ending = ending;
     Runtime.getRuntime().addShutdownHook(hook);
   }
 
@@ -30,7 +49,11 @@ final class Interrupt implements AutoCloseable {
   private void waitForWork() {
     requested = true;
     try {
-      done.await();
+      if (!done.await(PROMPT_MILLIS, TimeUnit.MILLISECONDS)) {
+        boolean released = SIGNALS.stream().allMatch(ProcessSignal::release);
+        screen.accept(ending + (released ? "; a second signal ends at once" : ""));
+        done.await();
+      }
       if (!safe) {
         Runtime.getRuntime().halt(1); // else the signal's code would say that all is well
       }

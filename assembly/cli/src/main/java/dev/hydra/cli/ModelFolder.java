@@ -28,6 +28,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
 /**
@@ -96,6 +97,11 @@ final class ModelFolder {
   /** The configuration that the model was trained with, and the overrides. */
   Config config(Checkpoint checkpoint) {
     return config(checkpoint, overrides);
+  }
+
+  /** Warns of overrides of parts that a command does not read. */
+  void warnUnread(CommandSpec command, String... parts) {
+    NoEffect.warn(command, overrides, parts);
   }
 
   /** The configuration that a model was trained with, and overrides of it. */

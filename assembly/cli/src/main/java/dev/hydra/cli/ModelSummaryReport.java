@@ -27,7 +27,12 @@ final class ModelSummaryReport {
   private ModelSummaryReport() {}
 
   static void print(
-      PrintWriter out, ModelSpec model, ModelSummary account, ScalarType type, Step step) {
+      PrintWriter out,
+      ModelSpec model,
+      ModelSummary account,
+      ScalarType type,
+      Step step,
+      String optimizer) {
     out.printf(
         "width %d, %s, vocabulary %d, %s, embeddings %s%n%n",
         model.width(),
@@ -59,10 +64,12 @@ final class ModelSummaryReport {
     }
     out.printf(
         "%nMemory in %s: decoding of one sequence; a training step of %s on CUDA at its%n"
-            + "fullest moment: masters, working copies, AdamW's moments, gradients%s and%n"
+            + "fullest moment: masters, working copies, %s of %s's state, gradients%s and%n"
             + "activations%s as fused kernels keep them; plain operators keep more.%n",
         ComputeType.name(type),
         Messages.count(step.rows(), "sequence"),
+        Messages.bytes(step.optimizer()),
+        optimizer,
         step.accumulated() ? " added up over several forwards" : "",
         switch (step.recompute()) {
           case NONE -> "";

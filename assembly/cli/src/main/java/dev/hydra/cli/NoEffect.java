@@ -1,6 +1,7 @@
 package dev.hydra.cli;
 
 import dev.hydra.cli.common.Terminal;
+import java.util.List;
 import picocli.CommandLine.Model.CommandSpec;
 
 /** Tells of options that do nothing where they were given. */
@@ -12,6 +13,26 @@ final class NoEffect {
     if (isGiven(command, option)) {
       Terminal screen = command.commandLine().getErr()::println;
       screen.warned(option + " has no effect: " + why);
+    }
+  }
+
+  /**
+   * Warns of each override of a part of the configuration that a command does not read.
+   *
+   * @param overrides {@code key=value} each
+   * @param unread the parts
+   */
+  static void warn(CommandSpec command, List<String> overrides, String... unread) {
+    Terminal screen = command.commandLine().getErr()::println;
+    for (String each : overrides) {
+      for (String part : unread) {
+        if (each.matches("(?s)\\s*" + part + "\\s*[.\\[=].*")) {
+          screen.warned(
+              String.format(
+                  "--set %s has no effect: %s uses nothing of %s",
+                  each, command.qualifiedName(), part));
+        }
+      }
     }
   }
 

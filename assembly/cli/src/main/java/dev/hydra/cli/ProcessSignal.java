@@ -12,6 +12,11 @@ import java.util.Optional;
  * cannot be told that it is meant.
  */
 final class ProcessSignal {
+  private static final String HANDLER = "sun.misc.SignalHandler";
+
+  /** Bundles do not see sun.misc. */
+  private static final ClassLoader PLATFORM = ClassLoader.getPlatformClassLoader();
+
   private ProcessSignal() {}
 
   /**
@@ -23,13 +28,10 @@ final class ProcessSignal {
    */
   static Optional<String> handle(String name, Runnable action) {
     try {
-      ClassLoader platform = ClassLoader.getPlatformClassLoader(); // bundles do not see sun.misc
-      Class<?> signal = platform.loadClass("sun.misc.Signal");
-      Class<?> handler = platform.loadClass("sun.misc.SignalHandler");
       Object ours =
           Proxy.newProxyInstance(
-              platform,
-              new Class<?>[] {handler},
+              PLATFORM,
+              new Class<?>[] {PLATFORM.loadClass(HANDLER)},
               (proxy, method, arguments) ->
                   switch (method.getName()) {
                     case "handle" -> {
@@ -40,14 +42,33 @@ final class ProcessSignal {
                     case "hashCode" -> System.identityHashCode(proxy);
                     default -> "handler of SIG" + name;
                   });
-      signal
-          .getMethod("handle", signal, handler)
-          .invoke(null, signal.getConstructor(String.class).newInstance(name), ours);
+      set(name, ours);
       return Optional.empty();
     } catch (InvocationTargetException e) {
       return Optional.of(String.valueOf(e.getCause())); // the JVM has a use for it
     } catch (ReflectiveOperationException e) {
       return Optional.of(e.toString());
     }
+  }
+
+  /**
+   * Leaves a signal to the operating system: it does at once what it does to any program.
+   *
+   * @return whether this Java does so
+   */
+  static boolean release(String name) {
+    try {
+      set(name, PLATFORM.loadClass(HANDLER).getField("SIG_DFL").get(null));
+      return true;
+    } catch (ReflectiveOperationException e) {
+      return false;
+    }
+  }
+
+  private static void set(String name, Object handler) throws ReflectiveOperationException {
+    Class<?> signal = PLATFORM.loadClass("sun.misc.Signal");
+    signal
+        .getMethod("handle", signal, PLATFORM.loadClass(HANDLER))
+        .invoke(null, signal.getConstructor(String.class).newInstance(name), handler);
   }
 }

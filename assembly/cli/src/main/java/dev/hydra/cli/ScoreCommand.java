@@ -12,8 +12,8 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.inference.NotFiniteException;
 import dev.hydra.inference.SequenceScorer;
 import dev.hydra.libtorch.graphs.GraphMode;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.libtorch.runtime.DeviceStart;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.trainer.run.Checkpoint;
 import dev.hydra.trainer.run.TrainerSettings;
 import java.io.IOException;
@@ -80,7 +80,7 @@ final class ScoreCommand implements Callable<Integer>, LessMemory {
   }
 
   @Override
-  public String lessMemory(CudaOutOfMemory refused) {
+  public String lessMemory(OutOfMemory refused) {
     return "Less is taken with " + precision.less() + "sequences that are scored in parts.";
   }
 
@@ -96,6 +96,7 @@ final class ScoreCommand implements Callable<Integer>, LessMemory {
   private int score(int[][] sequences) throws IOException {
     Checkpoint checkpoint = folder.checkpoint();
     Config config = folder.config(checkpoint);
+    folder.warnUnread(spec, "optimizer");
     Device device = deviceArgument.device();
     GraphMode graph = graph(config);
     PrintWriter out = spec.commandLine().getOut();

@@ -9,8 +9,8 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.ModelComposition;
 import dev.hydra.inference.EngineLimits;
 import dev.hydra.inference.EngineThread;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.libtorch.runtime.DeviceStart;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.serve.AccessRules;
 import dev.hydra.serve.ApiServer;
 import dev.hydra.serve.SendTimeout;
@@ -125,7 +125,7 @@ final class ServeCommand implements Callable<Integer>, LessMemory {
   }
 
   @Override
-  public String lessMemory(CudaOutOfMemory refused) {
+  public String lessMemory(OutOfMemory refused) {
     return "Less is taken with "
         + precision.less()
         + "fewer models, and smaller --max-sessions, --max-context, --prefill and --prefix-cache.";
@@ -139,9 +139,11 @@ final class ServeCommand implements Callable<Integer>, LessMemory {
       throw new UsageException("--swap-dir is for one model; serve one only, or leave it out");
     }
     engine.check();
+    NoEffect.warn(spec, overrides, "trainer", "optimizer");
     Deque<AutoCloseable> open = new ArrayDeque<>();
     try (DeviceStart starting = deviceArgument.begin();
-        Interrupt interrupt = new Interrupt()) {
+        Interrupt interrupt =
+            new Interrupt(spec.commandLine().getErr()::println, "ending after the answers")) {
       try {
         List<ServedModel> models = new ArrayList<>();
         for (Map.Entry<String, Path> each : named.entrySet()) {

@@ -1,17 +1,18 @@
 package dev.hydra.cli;
 
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
 import dev.hydra.cli.common.Json;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.cli.swap.ControlClient;
 import dev.hydra.cli.swap.SwapOrder;
 import dev.hydra.cli.swap.SwapText;
+import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.swap.SwapRequest;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -30,8 +31,8 @@ import picocli.CommandLine.Spec;
     description = {
       "Swaps components of a running training for those of another version of their plugin, for"
           + " other options or another type, between two steps.",
-      "Exit code 0: done; 1: refused, and the training goes on as it was; 3: with --wait, rolled"
-          + " back."
+      "Exit code 0: done; 1: refused, and the training goes on as it was; 2: wrong use, and the"
+          + " training was not asked; 3: with --wait, rolled back."
     },
     mixinStandardHelpOptions = true)
 @SuppressWarnings("NullAway.Init") // fields are set by picocli
@@ -135,18 +136,13 @@ final class SwapCommand implements Callable<Integer> {
     return SwapText.stays(verdict) ? 0 : ROLLED_BACK;
   }
 
-  private String options() throws IOException {
-    List<String> parts = new ArrayList<>();
-    if (config != null) {
-      parts.add(Files.readString(config));
-    }
-    for (String each : overrides) {
-      if (!each.contains("=")) {
-        throw new UsageException("--set " + each + " must be KEY=VALUE");
-      }
-      parts.add(each);
-    }
-    return String.join("\n", parts);
+  /** Reads them here, where mistakes in them have names and lines. */
+  private String options() {
+    Config options =
+        config == null
+            ? ConfigFiles.override(ConfigFactory.empty(), overrides)
+            : ConfigFiles.load(config, overrides);
+    return options.isEmpty() ? "" : ConfigFiles.render(options);
   }
 
   /** Prints an answer. */

@@ -19,12 +19,14 @@ import dev.hydra.inference.GenerationSettings;
 import dev.hydra.inference.Request;
 import dev.hydra.inference.Sampling;
 import dev.hydra.inference.TextGenerator;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.run.Checkpoint;
 import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.RunFolder;
 import dev.hydra.trainer.run.Trainer;
+import dev.hydra.trainer.run.TrainerSettings;
+import dev.hydra.trainer.run.TrainingException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -52,7 +54,8 @@ import picocli.CommandLine.Spec;
     name = "train",
     description = {
       "Trains the model that a configuration describes.",
-      "Ctrl-C writes a checkpoint and ends with exit code 130; --resume goes on from there.",
+      "Ctrl-C ends after the forward that is computed, writes a checkpoint of the last step and"
+          + " ends with exit code 130; --resume goes on from there. A second Ctrl-C ends at once.",
       "SIGUSR1 writes a checkpoint, and training goes on."
     },
     mixinStandardHelpOptions = true)
@@ -117,9 +120,8 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder, LessMemo
   }
 
   @Override
-  public String lessMemory(CudaOutOfMemory refused) {
-    return "Less is taken with a smaller trainer.batch-size (and trainer.accumulate for the same"
-        + " batch in all), a shorter data.sequence-length, or trainer.recompute = full.";
+  public String lessMemory(OutOfMemory refused) {
+    return "Less is taken with " + TrainerSettings.LESS_MEMORY + ".";
   }
 
   @Override
@@ -149,38 +151,62 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder, LessMemo
     List<Dataset> datasets =
         experiment.open(
             Installation.dataRoots(), new TokenizingProgress(spec.commandLine().getErr()));
-    Device device = deviceArgument.device();
-    try (NewRunFolder begun =
-        runDir == null
-            ? NewRunFolder.in(Path.of("runs"), defaultName())
-            : NewRunFolder.at(runDir)) {
-      return train(signal, begun.folder(), file, config, initial, experiment, datasets, device);
+    Training training =
+        new Training(file, config, initial, experiment, datasets, deviceArgument.device());
+    ProgressDisplay display = display(spec.commandLine().getErr(), experiment);
+    try (display;
+        Interrupt interrupt =
+            new Interrupt(display::say, "ending with a checkpoint after this forward");
+        NewRunFolder begun =
+            runDir == null
+                ? NewRunFolder.in(Path.of("runs"), defaultName())
+                : NewRunFolder.at(runDir)) {
+      return train(training, begun, display, signal, interrupt);
     }
   }
 
-  private int train(
-      CheckpointSignal signal,
-      RunFolder folder,
+  /** What is known before there is a run. */
+  private record Training(
       Path file,
       Config config,
       Optional<InitialModel> initial,
       Experiment experiment,
       List<Dataset> datasets,
-      Device device)
+      Device device) {}
+
+  private int train(
+      Training training,
+      NewRunFolder begun,
+      ProgressDisplay display,
+      CheckpointSignal signal,
+      Interrupt interrupt)
       throws IOException {
     PrintWriter screen = spec.commandLine().getErr();
+    Experiment experiment = training.experiment();
+    List<Dataset> datasets = training.datasets();
+    Config config = training.config();
+    Optional<InitialModel> initial = training.initial();
+    RunFolder folder = begun.folder();
     RunPlugins store = RunPlugins.of(folder.path(), config);
-    ProgressDisplay display = display(screen, experiment);
     SwapChannel swaps = new SwapChannel(folder, plugins, store, display); // opens when it starts
-    try (display;
-        Interrupt interrupt = new Interrupt();
-        Trainer trainer =
-            new Trainer(
-                experiment, datasets, components(folder, config), device, folder, display, swaps)) {
+    try (Trainer trainer =
+        new Trainer(
+            experiment,
+            datasets,
+            components(folder, config),
+            training.device(),
+            folder,
+            display,
+            swaps)) {
       errors = folder.path();
       OptionalLong resumed =
           resume ? OptionalLong.of(trainer.resume(policy)) : OptionalLong.empty();
-      announce(screen, file, trainer.model(), datasets.get(0), folder); // only what is not refused
+      announce(
+          screen,
+          training.file(),
+          trainer.model(),
+          datasets.get(0),
+          folder); // only what is not refused
       trainer.adapters().ifPresent(screen::println);
       if (initial.isPresent()) {
         Tokenizer tokenizer = datasets.get(0).tokenizer();
@@ -196,6 +222,9 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder, LessMemo
       }
       interrupt.safe();
       if (outcome.interrupted()) {
+        if (outcome.step() == 0) {
+          begun.nothingCameOfIt();
+        }
         display.say(
             outcome.step() == 0
                 ? "interrupted before the first step: there is nothing to go on with"
@@ -212,6 +241,11 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder, LessMemo
           outcome,
           folder,
           interrupt::requested);
+    } catch (TrainingException e) {
+      if (e.step() == 0) {
+        begun.nothingCameOfIt();
+      }
+      throw e;
     }
     return 0;
   }

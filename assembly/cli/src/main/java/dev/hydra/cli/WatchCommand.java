@@ -71,7 +71,7 @@ final class WatchCommand implements Callable<Integer> {
     WatchSettings settings =
         new WatchSettings(listen.host(), listen.port(), ListenArguments.key(key));
     Map<String, Path> named = Run.named(runs);
-    try (Interrupt interrupt = new Interrupt();
+    try (Interrupt interrupt = new Interrupt(spec.commandLine().getErr()::println, "ending");
         WatchServer server =
             new WatchServer(
                 settings, named, this::describe, spec.commandLine().getErr()::println)) {

@@ -121,6 +121,21 @@ class ConfigurationTest {
         .contains("Memory in fp32: decoding of one sequence; a training step of 1 sequence");
   }
 
+  private long trainingBytes(String optimizer) throws IOException {
+    String out =
+        run("inspect", conf, "--json", "--lengths=32", "--set", "optimizer.type=" + optimizer)
+            .done()
+            .out();
+    return number(((List<?>) JSON.std.mapFrom(out).get("lengths")).get(0), "training_bytes");
+  }
+
+  @Test
+  void asksTheOptimizerWhatItKeeps() throws IOException {
+    assertThat(trainingBytes("lion")).isLessThan(trainingBytes("adamw"));
+    assertThat(run("inspect", conf, "--set", "optimizer.type=lion").done().out())
+        .containsPattern("working copies, [\\d.]+ KiB of lion's state, gradients");
+  }
+
   @Test
   void blocksThatDifferAreListedApart() throws IOException {
     Path model =

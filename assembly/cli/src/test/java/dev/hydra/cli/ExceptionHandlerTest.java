@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.Messages;
 import dev.hydra.cli.common.UsageException;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -78,7 +78,31 @@ class ExceptionHandlerTest {
 
   @Test
   void aDeviceWithoutMemoryIsOneMessage() {
-    assertThat(said(1, refused())).isEqualTo(FIGURES + LessMemory.ANY);
+    assertThat(said(1, refused()))
+        .isEqualTo(
+            FIGURES
+                + "Less is taken with --precision bf16 or a smaller model; nvidia-smi shows what else is"
+                + " on the device, and --device cuda:N names another one.");
+  }
+
+  @Test
+  void soIsAMachineWithoutMemory() {
+    RuntimeException thrown =
+        new RuntimeException(
+            "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate"
+                + " memory: you tried to allocate 26214400000 bytes. Error code 12 (Cannot allocate"
+                + " memory)\n");
+    assertThat(said(1, thrown))
+        .startsWith("hydra: out of memory: 24.4 GiB more were needed; this machine has ")
+        .endsWith(". Less is taken with --precision bf16 or a smaller model.");
+  }
+
+  @Test
+  void soIsAHeapThatIsFull() {
+    assertThat(said(1, new IllegalStateException(new OutOfMemoryError("Java heap space"))))
+        .matches(
+            "hydra: Java out of memory: its heap has [\\d.]+ GiB; HYDRA_JAVA_OPTS=-Xmx\\d+g gives it"
+                + " more\\.");
   }
 
   @Command
@@ -89,7 +113,7 @@ class ExceptionHandlerTest {
     }
 
     @Override
-    public String lessMemory(CudaOutOfMemory refused) {
+    public String lessMemory(OutOfMemory refused) {
       return "Take less than " + Messages.bytes(refused.total().orElseThrow()) + ".";
     }
   }

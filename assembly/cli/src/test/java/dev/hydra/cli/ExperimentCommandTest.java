@@ -115,6 +115,7 @@ class ExperimentCommandTest {
     for (Path results : List.of(taken, taken.resolve("below"), Path.of("/proc/none/results"))) {
       CommandLineRunner.Outcome run = experiment("--results", results);
       run.refused(1, "the folder of results " + results + " cannot be");
+      assertThat(run.err()).contains("; choose another with --results");
       assertEquals(run, experiment("--results", results, "--dry-run"));
     }
     assertThat(taken).isEmptyFile();

@@ -13,6 +13,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -49,27 +51,63 @@ class InterruptTest {
     }
   }
 
-  private static void isInterrupted(String said, String begun, Object... arguments)
-      throws Exception {
-    Path java = Path.of(System.getProperty("java.home"), "bin", "java");
-    Stream<String> program =
+  /** Work that does not end when it should. */
+  static final class Stubborn {
+    private Stubborn() {}
+
+    public static void main(String[] arguments) throws InterruptedException {
+      Consumer<String> screen = System.out::println;
+      try (Interrupt interrupt = new Interrupt(screen, "ending some day")) {
+        System.out.println("working");
+        while (true) {
+          Thread.sleep(1000);
+        }
+      }
+    }
+  }
+
+  @Test
+  void aSecondSignalEndsAtOnceAsTheFirstOneSays() throws Exception {
+    Process process =
+        new ProcessBuilder(command(Stubborn.class))
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
+            .start();
+    try (BufferedReader out = process.inputReader(StandardCharsets.UTF_8)) {
+      assertEquals("working", out.readLine());
+      process.toHandle().destroy();
+      assertEquals("ending some day; a second signal ends at once", out.readLine());
+      process.toHandle().destroy();
+      assertEquals(TERMINATED, process.waitFor());
+    } finally {
+      process.destroyForcibly();
+    }
+  }
+
+  private static List<String> command(Class<?> program, Object... arguments) {
+    Stream<Object> java =
         Stream.of(
-            java.toString(),
+            Path.of(System.getProperty("java.home"), "bin", "java"),
             "-cp",
             System.getProperty("java.class.path"),
             "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
-            Program.class.getName());
+            program.getName());
+    return Stream.concat(java, Arrays.stream(arguments)).map(Object::toString).toList();
+  }
+
+  private static void isInterrupted(String said, String begun, Object... arguments)
+      throws Exception {
     Process process =
-        new ProcessBuilder(
-                Stream.concat(program, Arrays.stream(arguments).map(Object::toString)).toList())
+        new ProcessBuilder(command(Program.class, arguments))
             .redirectError(ProcessBuilder.Redirect.INHERIT)
             .start();
+    boolean told = false;
     StringBuilder screen = new StringBuilder();
     try (BufferedReader out = process.inputReader(StandardCharsets.UTF_8)) {
       for (String line = out.readLine(); line != null; line = out.readLine()) {
         screen.append(line).append('\n');
-        if (line.contains(begun)) {
-          process.toHandle().destroy(); // as Ctrl-C; once more does nothing
+        if (line.contains(begun) && !told) {
+          told = true;
+          process.toHandle().destroy(); // as Ctrl-C
         }
       }
     }

@@ -10,7 +10,10 @@ import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Recompute;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.ffn.dense.SwigluFactory;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.OutOfMemory;
+import dev.hydra.optim.AdamWFactory;
+import dev.hydra.optim.CosineScheduleFactory;
+import dev.hydra.optim.OptimizerSettings;
 import java.io.StringWriter;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,8 +30,9 @@ class LessMemoryTest {
   private static final Pattern OPTION = Pattern.compile("--[a-z-]+");
   private static final double MIB = 1 << 20;
 
-  private static CudaOutOfMemory refused(double mebibytes) {
-    return new CudaOutOfMemory(
+  private static OutOfMemory refused(double mebibytes) {
+    return new OutOfMemory(
+        OutOfMemory.Kind.CUDA,
         OptionalDouble.of(MIB),
         Optional.of("cuda:0"),
         OptionalDouble.of(mebibytes * MIB),
@@ -84,7 +88,10 @@ class LessMemoryTest {
         Components.of(new SwigluFactory()),
         ScalarType.BFloat16,
         new Shape(8, 4096),
-        recompute);
+        recompute,
+        OptimizerSettings.read(
+            ConfigFactory.parseString("learning-rate = 1"),
+            PluginRegistry.of(new AdamWFactory(), new CosineScheduleFactory())));
   }
 
   @Test
@@ -99,8 +106,8 @@ class LessMemoryTest {
         .doesNotContain("trainer.recompute");
     assertThat(shapes(Recompute.NONE).text(refused(1)))
         .endsWith(" MiB, and no shape is predicted to fit: take a smaller model.");
-    CudaOutOfMemory unknown =
-        CudaOutOfMemory.in(new RuntimeException("CUDA error: out of memory")).orElseThrow();
+    OutOfMemory unknown =
+        OutOfMemory.in(new RuntimeException("CUDA error: out of memory")).orElseThrow();
     assertThat(shapes(Recompute.NONE).text(unknown))
         .matches("A step of it is predicted to take [\\d.]+ MiB\\.");
   }

@@ -8,6 +8,7 @@ import dev.hydra.trainer.run.RunFolder;
 import dev.hydra.trainer.run.RunLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
@@ -67,6 +68,49 @@ class NewRunFolderTest {
     Path there = Files.createDirectories(folder.resolve("there"));
     assertThat(run("train", config, "--run-dir", there, "--set", mistake).code()).isNotZero();
     assertThat(there).isEmptyDirectory();
+  }
+
+  /** More than a process can address. */
+  private static final List<Object> ENDLESS =
+      List.of("--set", "model.vocab-size=2000000000", "--set", "model.width=65536");
+
+  @Test
+  void aRunWithoutMemoryLeavesNoFolder() throws Exception {
+    List<Object> arguments = new ArrayList<>(List.of("train", TinyModel.write(folder)));
+    arguments.addAll(List.of("--device=cpu", "--run-dir", folder.resolve("a/run")));
+    arguments.addAll(ENDLESS);
+    assertThat(run(arguments.toArray()).refused(1, "hydra: out of memory: ").err())
+        .contains("TiB more were needed; this machine has ", "a step of ");
+    assertThat(folder.resolve("a")).doesNotExist();
+  }
+
+  @Test
+  void whatIsTooLargeForJavaIsRefusedWithItsPlace() throws Exception {
+    Path path = folder.resolve("run");
+    String large = "trainer.batch-size=2000000000";
+    run("train", TinyModel.write(folder), "--run-dir", path, "--set", large)
+        .refused(
+            2,
+            "--set " + large + ": trainer.batch-size: is 2,000,000,000, but a batch holds no more");
+    assertThat(path).doesNotExist();
+  }
+
+  @Test
+  void aRunOfWhichNothingCameLeavesWhatWasThereBefore() throws Exception {
+    Path path = Files.createDirectories(folder.resolve("run"));
+    Files.writeString(path.resolve("notes.txt"), "mine");
+    try (NewRunFolder begun = NewRunFolder.at(path)) {
+      begun.folder().create();
+      Files.writeString(begun.folder().config(), "");
+      Files.writeString(begun.folder().journal(), "");
+      Files.createFile(Files.createDirectories(path.resolve("plugins")).resolve("new.jar"));
+      begun.nothingCameOfIt();
+    }
+    try (Stream<Path> left = Files.list(path)) {
+      assertThat(left.map(each -> each.getFileName().toString()))
+          .containsExactlyInAnyOrder("notes.txt", "plugins");
+    }
+    assertThat(path.resolve("plugins/new.jar")).exists();
   }
 
   @Test

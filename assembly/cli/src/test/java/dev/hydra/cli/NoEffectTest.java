@@ -129,6 +129,53 @@ class NoEffectTest {
     }
   }
 
+  @Test
+  void anOverrideOfAPartThatIsNotUsed() {
+    Path config = attention.resolve("config.conf");
+    assertThat(generated(attention, "--set", "trainer.batch-size=1"))
+        .containsOnlyOnce(
+            "warning: --set trainer.batch-size=1 has no effect: hydra generate uses nothing of"
+                + " trainer");
+    assertThat(generated(attention, "--set", "generation.end-tokens=[3]"))
+        .doesNotContain("no effect");
+    assertThat(warnings("eval", "--model", attention, "--set", "optimizer.learning-rate=1"))
+        .containsOnlyOnce("hydra eval uses nothing of optimizer");
+    assertThat(warnings("eval", "--model", attention, "--set", "trainer.batch-size=1"))
+        .doesNotContain("no effect");
+    assertThat(warnings("inspect", config, "--set", "generation.end-tokens=[3]"))
+        .containsOnlyOnce("hydra inspect uses nothing of generation");
+    assertThat(
+            warnings(
+                "bench",
+                "train",
+                config,
+                "--device=cpu",
+                "--shape=1x8",
+                "--steps=1",
+                "--set",
+                "data.sequence-length=16",
+                "--set",
+                "trainer.kernels=fused"))
+        .containsOnlyOnce("hydra bench train uses nothing of data")
+        .containsOnlyOnce("trainer.kernels = fused has no effect: fused kernels are for CUDA");
+  }
+
+  @Test
+  void kernelsThatTheDeviceDoesNotHave() {
+    assertThat(
+            warnings(
+                "train",
+                folder.resolve("tiny.conf"),
+                "--run-dir",
+                folder.resolve("fused"),
+                "--device=cpu",
+                "--set",
+                "trainer.kernels=fused"))
+        .containsOnlyOnce(
+            "warning: trainer.kernels = fused has no effect: fused kernels are for CUDA devices, and"
+                + " this is cpu");
+  }
+
   /** What overrides nothing is a mistake, as in a file. */
   @Test
   void anOverrideOfAPartThatThereIsNot() {

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -46,6 +47,21 @@ class SignalsIT {
       Signals.send(signal, training.process());
       assertThat(training.process().waitFor()).isEqualTo(code);
       assertThat(training.journal("checkpoint")).hasSize(1);
+    }
+  }
+
+  /** The step would take days. */
+  @ParameterizedTest
+  @CsvSource({"INT, 130", "TERM, 143"})
+  void othersDoNotWaitForAStep(String signal, int code) throws Exception {
+    try (RunningTraining training =
+        RunningTraining.start(folder, "run", "--set", "trainer.accumulate=100000000")) {
+      training.until("it has begun", () -> training.journal("start").size() == 1);
+      Signals.send(signal, training.process());
+      assertThat(training.process().waitFor(30, TimeUnit.SECONDS)).isTrue();
+      assertThat(training.process().exitValue()).isEqualTo(code);
+      assertThat(training.screen()).last().asString().contains("interrupted before the first step");
+      assertThat(training.run()).as("nothing came of it").doesNotExist();
     }
   }
 

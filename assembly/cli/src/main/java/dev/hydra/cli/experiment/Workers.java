@@ -93,9 +93,11 @@ public final class Workers implements AutoCloseable {
    */
   public Work await(BooleanSupplier stop) throws IOException {
     Work work = Work.NONE;
+    boolean told = false;
     for (Process process : processes) {
       while (!ended(process)) {
-        if (stop.getAsBoolean()) {
+        if (stop.getAsBoolean() && !told) {
+          told = true; // a second signal would end them at once
           processes.forEach(each -> each.toHandle().destroy()); // as Ctrl-C
         }
       }

@@ -23,6 +23,9 @@ import java.util.concurrent.ConcurrentHashMap;
  * opened is warned of; the work goes on without it.
  */
 public final class SwapChannel implements TrainingListener, AutoCloseable {
+  /** The folder in that of a run where new plugins are put. */
+  public static final String DROP = "plugins";
+
   private final RunFolder folder;
   private final PluginJars plugins;
   private final RunPlugins store;
@@ -50,7 +53,7 @@ public final class SwapChannel implements TrainingListener, AutoCloseable {
     try {
       RunJournal journal = new RunJournal(folder.journal(), screen::warned);
       LiveSwaps live = new LiveSwaps(swapper, plugins, store, screen, journal);
-      Path drop = Files.createDirectories(folder.path().resolve("plugins"));
+      Path drop = Files.createDirectories(folder.path().resolve(DROP));
       earlier.addAll(store.taken(drop));
       List<Path> folders = new ArrayList<>(List.of(drop));
       for (Path each : Installation.pluginFolders()) {

@@ -13,12 +13,23 @@ public final class Batch {
   /** The label of what is not to be predicted, as in PyTorch. */
   public static final long IGNORED = -100;
 
+  /** Tokens, labels and documents. */
+  private static final int PLANES = 3;
+
+  /** What all Java machines make. */
+  private static final int LARGEST_ARRAY = Integer.MAX_VALUE - 8;
+
   private final int rows;
   private final int width;
   private final long[] tokens;
   private final BitSet ignored = new BitSet();
   private long @Nullable [] documents;
   private boolean marks;
+
+  /** Returns how many windows of so many predicted tokens a batch can have, see {@link #tensor}. */
+  public static long mostRows(int length) {
+    return LARGEST_ARRAY / PLANES / (length + 1L);
+  }
 
   /** Creates a batch of token 0 only, {@code width} of them in a row. */
   Batch(int rows, int width) {
@@ -65,7 +76,7 @@ public final class Batch {
     if (ignored.isEmpty() && documents == null && !marks) {
       return tokens();
     }
-    int planes = documents == null ? 2 : 3;
+    int planes = documents == null ? PLANES - 1 : PLANES;
     long[] all = Arrays.copyOf(tokens, planes * tokens.length);
     System.arraycopy(wanted(), 0, all, tokens.length, tokens.length);
     if (documents != null) {

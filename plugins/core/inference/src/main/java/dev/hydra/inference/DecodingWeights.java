@@ -3,7 +3,7 @@ package dev.hydra.inference;
 import dev.hydra.api.Messages;
 import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Parameter;
-import dev.hydra.composer.swap.FreeMemory;
+import dev.hydra.libtorch.runtime.FreeMemory;
 import dev.hydra.libtorch.runtime.PackedWeights;
 import dev.hydra.libtorch.runtime.QuantizedWeights;
 import dev.hydra.libtorch.runtime.WeightCopies;

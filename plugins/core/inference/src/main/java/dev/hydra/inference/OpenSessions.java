@@ -1,6 +1,6 @@
 package dev.hydra.inference;
 
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** Counts the sessions of an engine that are not over, and ends them: each of them once. */
@@ -41,7 +41,7 @@ final class OpenSessions {
 
   /** Ends a session that cannot go on. */
   void fail(Session session, RuntimeException problem) {
-    if (CudaOutOfMemory.in(problem).isPresent()) {
+    if (OutOfMemory.in(problem).isPresent()) {
       prefixes.clear(); // for the sessions to come
     }
     session.fail();

@@ -130,6 +130,11 @@ public final class OptimizerSettings {
     return groups.unused(parameters);
   }
 
+  /** Returns the name of the optimizer's type, such as {@code adamw}. */
+  public String type() {
+    return optimizer.registration().type();
+  }
+
   /** Returns the plugins that optimizer and schedule come from. */
   public List<Registration> plugins() {
     return List.of(optimizer.registration(), schedule.registration());

@@ -147,7 +147,7 @@ public record Throughput(
   public static Throughput read(
       Config file, List<String> overrides, PluginRegistry plugins, boolean quick) {
     ConfigFiles.allow(file, List.of(PATH, "optimizer", QuickPart.NAME));
-    QuickPart.check(file, OPTIONS);
+    QuickPart.check(file, PATH, OPTIONS, List.of(MODELS));
     Config given = ConfigFiles.part(file, PATH);
     Config config = quick ? QuickPart.over(file, PATH, overrides) : given;
     Settings settings = Settings.read(PATH, config, OPTIONS);

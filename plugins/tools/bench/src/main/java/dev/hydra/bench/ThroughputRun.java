@@ -6,7 +6,7 @@ import dev.hydra.composer.model.Recompute;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.runtime.ComputeType;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -84,7 +84,7 @@ public final class ThroughputRun {
           pass == Throughput.Pass.FORWARD ? bench.forward(shape) : bench.train(shape);
       return new ThroughputRow(name, pass, tokens, row.tokensPerSecond(), row.peakBytes());
     } catch (RuntimeException e) {
-      if (CudaOutOfMemory.in(e).isEmpty()) {
+      if (OutOfMemory.in(e).isEmpty()) {
         throw e;
       }
       tooLarge.add(what); // and longer texts are, too

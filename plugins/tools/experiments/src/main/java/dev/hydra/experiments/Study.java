@@ -143,7 +143,7 @@ public record Study(
       List<Path> roots,
       boolean quick) {
     ConfigFiles.allow(file, PARTS);
-    QuickPart.check(file, options());
+    QuickPart.check(file, PATH, options(), List.of(TASKS, MODELS, MEASURES));
     Config given = ConfigFiles.part(file, PATH);
     Config config = quick ? QuickPart.over(file, PATH, overrides) : given;
     Settings settings = Settings.read(PATH, config, options());

@@ -128,6 +128,19 @@ class StudyTest {
     assertThat(problem("quick.step = 3")).contains("quick.step: ", "steps");
   }
 
+  /** It would be another model, of which something else would be wrong. */
+  @Test
+  void namesThatOnlyQuickHasAreRefused() {
+    assertThat(problem("quick.models.wid.model.width = 8"))
+        .contains(
+            "quick.models.wid: ",
+            "did you mean \"wide\"?",
+            "overrides what stands in experiment.models");
+    assertThat(problem("quick.models.wid = null")).contains("quick.models.wid: ");
+    assertThat(problem("quick.tasks.copi.length = 3")).contains("quick.tasks.copi: ", "copy");
+    assertThat(problem("quick.measures.loss { type = loss }")).contains("quick.measures.loss: ");
+  }
+
   private static String problem(String more) {
     return assertThrows(
             ConfigException.class,

@@ -6,7 +6,7 @@ import dev.hydra.inference.NotFiniteException;
 import dev.hydra.inference.Request;
 import dev.hydra.inference.Session;
 import dev.hydra.inference.TextStream;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
@@ -81,7 +81,7 @@ final class Answer implements AutoCloseable {
     return ApiException.server(503, "the server is stopping");
   }
 
-  private static ApiException outOfMemory(CudaOutOfMemory refused) {
+  private static ApiException outOfMemory(OutOfMemory refused) {
     return ApiException.server(
         503, refused.text() + "; try again later, or with a shorter prompt and fewer max_tokens");
   }
@@ -117,7 +117,7 @@ final class Answer implements AutoCloseable {
       throw notFinite(e);
     }
     if (piece.failure() != null) {
-      throw CudaOutOfMemory.in(piece.failure())
+      throw OutOfMemory.in(piece.failure())
           .<RuntimeException>map(Answer::outOfMemory)
           .orElse(piece.failure());
     }

@@ -54,8 +54,8 @@ class SharedTableTest {
     assertEquals(
         new ModelSummary.Count(memory + ROWS, memory + READ), shared.parts().get(0).count());
     assertEquals(new ModelSummary.Count(memory, memory + READ), shared.parts().get(1).count());
-    // The master and two moments; gradients of tables have no buffer.
-    assertEquals(3 * 4 * ROWS, bytes(separate) - bytes(shared));
+    // The master; gradients of tables have no buffer.
+    assertEquals(4 * ROWS, bytes(separate) - bytes(shared));
   }
 
   private static double bytes(ModelSummary account) {

@@ -95,6 +95,7 @@ public final class ConfigFiles {
     List<SetValue> later = new ArrayList<>();
     for (SetValue override : overrides) {
       if (!override.element()) {
+        override.path(config.root()).refuseLists();
         config = override.config().withFallback(config);
         continue;
       }
@@ -122,12 +123,21 @@ public final class ConfigFiles {
         ConfigValue written = written(file, each.getKey());
         if (written instanceof ConfigObject own) {
           placed = placed.withValue(each.getKey(), placed(object, own));
-        } else if (written != null) { // a substitution
+        } else if (written != null && !resolved(written)) { // a substitution
           placed = placed.withValue(each.getKey(), object.withOrigin(written.origin()));
         }
       }
     }
     return placed;
+  }
+
+  private static boolean resolved(ConfigValue value) {
+    try {
+      value.valueType();
+      return true;
+    } catch (com.typesafe.config.ConfigException.NotResolved e) {
+      return false;
+    }
   }
 
   /** What is merged with a substitution shows nothing of itself before that is resolved. */

@@ -69,12 +69,40 @@ record ElementPath(String place, String whole, ConfigObject root) {
       return under(current, after, value);
     }
     refuseUnresolved(current);
+    refuseList(current, keys.get(0));
     ConfigObject object =
         current instanceof ConfigObject known
             ? known
             : ConfigValueFactory.fromMap(Map.of()).withOrigin(value.origin());
     String key = keys.get(0);
     return object.withValue(key, keys(object.get(key), keys.subList(1, keys.size()), after, value));
+  }
+
+  /**
+   * Refuses a key without brackets that goes through a list, as far as that is resolved: the value
+   * would take the place of the whole list.
+   */
+  void refuseLists() {
+    ConfigValue current = root;
+    try {
+      for (String key : keys(whole)) {
+        refuseList(current, key);
+        current = current instanceof ConfigObject object ? object.get(key) : null;
+      }
+    } catch (com.typesafe.config.ConfigException.NotResolved e) {
+      // what there is has no type yet
+    }
+  }
+
+  private void refuseList(@Nullable ConfigValue current, String key) {
+    if (current instanceof ConfigList) {
+      throw wrong(
+          "before "
+              + key
+              + " there is a list, whose elements are named in brackets: ["
+              + key
+              + "]");
+    }
   }
 
   private ConfigValue elements(@Nullable ConfigValue current, String rest, ConfigValue value) {

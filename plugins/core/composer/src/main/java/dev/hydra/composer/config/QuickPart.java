@@ -11,6 +11,7 @@ import dev.hydra.api.Names;
 import dev.hydra.api.Option;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 
@@ -24,10 +25,40 @@ public final class QuickPart {
   /**
    * Checks that {@value #NAME} holds nothing that the part cannot, whether it counts or not.
    *
-   * @param options those of the part
+   * @param part the part
+   * @param options its options
+   * @param named those of them that are {@link NamedObjects}, of which it has no others than the
+   *     part
    * @throws ConfigException for an unknown key, with the nearest known one
    */
-  public static void check(Config file, List<Option<?>> options) {
+  public static void check(
+      Config file, String part, List<Option<?>> options, List<Option<?>> named) {
+    checkKeys(file, options);
+    Config whole = ConfigFiles.part(file, part);
+    for (Option<?> each : named) {
+      Set<String> known = ConfigFiles.part(whole, each.name()).root().keySet();
+      Config quick = ConfigFiles.part(ConfigFiles.part(file, NAME), each.name());
+      quick
+          .root()
+          .forEach(
+              (name, value) -> {
+                if (!known.contains(name)) {
+                  String below = "." + each.name();
+                  throw new ConfigException(
+                      value.origin(),
+                      NAME + below + "." + name,
+                      Names.unknown("name", name, known.stream().sorted().toList())
+                          + "; "
+                          + NAME
+                          + " overrides what stands in "
+                          + part
+                          + below);
+                }
+              });
+    }
+  }
+
+  private static void checkKeys(Config file, List<Option<?>> options) {
     List<String> known = options.stream().map(Option::name).sorted().toList();
     ConfigFiles.part(file, NAME)
         .root()

@@ -32,7 +32,7 @@ record SetValue(String text, String key, String raw) {
   static SetValue of(String text) {
     int equals = text.indexOf('=');
     if (equals < 1 || text.substring(0, equals).isBlank()) {
-      throw new ConfigException("--set " + text + ": must be key=value, such as trainer.steps=100");
+      throw new ConfigException("--set " + text + ": must be KEY=VALUE");
     }
     String key = text.substring(0, equals);
     String raw = text.substring(equals + 1);

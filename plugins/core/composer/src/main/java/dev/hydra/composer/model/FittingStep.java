@@ -24,7 +24,7 @@ public record FittingStep(Step step, int forwards, double peak) {
 
   private record Search(Model model, ScalarType compute, Step asked, double limit) {
     Optional<FittingStep> fitting(long rows, long tokens, Recompute recompute, long forwards) {
-      Step step = new Step(rows, tokens, recompute, forwards > 1);
+      Step step = new Step(rows, tokens, recompute, forwards > 1, asked.optimizer());
       double peak = TrainingMemory.of(model, compute, step).peak();
       return peak <= limit
           ? Optional.of(new FittingStep(step, (int) forwards, peak))

@@ -161,7 +161,8 @@ public record ModelSummary(
         boolean copied = !parameter.spec().fp32();
         working += (double) parameter.spec().elements() * (copied ? computeBytes : MASTER_BYTES);
       }
-      Step at = new Step(step.rows(), tokens, step.recompute(), step.accumulated());
+      Step at =
+          new Step(step.rows(), tokens, step.recompute(), step.accumulated(), step.optimizer());
       return new AtLength(
           tokens,
           whole.flops() / (double) tokens,

@@ -20,14 +20,11 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * the gradients of its parameters come, which stay until the update: the fullest of these moments
  * is one at which a block has begun.
  *
- * @param state bytes of parameters and of the optimizer's moments, and buffers of gradients
+ * @param state bytes of parameters and of the optimizer's state, and buffers of gradients
  * @param peak bytes at the fullest moment, the state included
  */
 public record TrainingMemory(double state, double peak) {
   private static final int MASTER_BYTES = 4;
-
-  /** AdamW's, in the master type. */
-  private static final int MOMENTS = 2;
 
   /**
    * What a step computes.
@@ -37,11 +34,13 @@ public record TrainingMemory(double state, double peak) {
    * @param recompute which blocks are computed again in backward
    * @param accumulated whether several backwards are added up, in buffers that stay; the gradients
    *     of a single one are handed over to the update
+   * @param optimizer bytes of the optimizer's state
    */
-  public record Step(long rows, long tokens, Recompute recompute, boolean accumulated) {
-    /** One sequence, everything kept. */
+  public record Step(
+      long rows, long tokens, Recompute recompute, boolean accumulated, double optimizer) {
+    /** One sequence, everything kept, and an optimizer that keeps nothing. */
     static Step of(long tokens) {
-      return new Step(1, tokens, Recompute.NONE, false);
+      return new Step(1, tokens, Recompute.NONE, false, 0);
     }
   }
 
@@ -107,17 +106,14 @@ public record TrainingMemory(double state, double peak) {
     }
 
     private double state() {
-      double bytes = 0;
+      double bytes = step.optimizer;
       for (Parameter parameter : model.parameters().all()) {
         double elements = (double) parameter.spec().elements();
         boolean copied = copied(parameter);
         bytes += elements * (MASTER_BYTES + (copied ? computeBytes() : 0));
-        if (parameter.trained()) {
-          bytes += elements * MASTER_BYTES * MOMENTS;
-          if (step.accumulated) {
-            bytes += elements * (MASTER_BYTES + (copied ? computeBytes() : 0));
-            bytes += parameter.spec().sparse() ? parameter.spec().sizes()[0] : 0; // read or not
-          }
+        if (parameter.trained() && step.accumulated) {
+          bytes += elements * (MASTER_BYTES + (copied ? computeBytes() : 0));
+          bytes += parameter.spec().sparse() ? parameter.spec().sizes()[0] : 0; // read or not
         }
       }
       return bytes;

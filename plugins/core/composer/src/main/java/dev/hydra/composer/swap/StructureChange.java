@@ -9,6 +9,7 @@ import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.spec.ModelSpec;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.runtime.FreeMemory;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

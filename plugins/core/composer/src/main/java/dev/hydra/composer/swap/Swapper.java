@@ -7,6 +7,7 @@ import dev.hydra.composer.model.ModelState;
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.swap.SwapReport.Status;
+import dev.hydra.libtorch.runtime.FreeMemory;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

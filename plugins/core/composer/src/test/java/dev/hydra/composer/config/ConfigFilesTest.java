@@ -130,9 +130,7 @@ class ConfigFilesTest {
   @Test
   void refusesOverridesThatAreNone() {
     for (String override : List.of("steps", "=5", "")) {
-      assertEquals(
-          "--set " + override + ": must be key=value, such as trainer.steps=100",
-          refusal("a = 1", override));
+      assertEquals("--set " + override + ": must be KEY=VALUE", refusal("a = 1", override));
     }
   }
 
@@ -248,6 +246,22 @@ class ConfigFilesTest {
     assertThat(refusal("a = []", "a[0]=1")).endsWith("must be a name; there are none");
     assertTrue(refusal(PATHS, "block[0]=1").contains("no list"));
     assertTrue(refusal(PATHS, "block.paths[0=1").contains("] is missing"));
+  }
+
+  @Test
+  void anOverrideThatTakesAListForAnObjectIsToBlame() throws IOException {
+    String bracket = "there is a list, whose elements are named in brackets: ";
+    assertThat(refusal(PATHS, "block.paths.0.gate=1"))
+        .isEqualTo("--set block.paths.0.gate=1: before 0 " + bracket + "[0]");
+    assertThat(refusal(PATHS, "block.paths.moe.gate=1"))
+        .endsWith("before moe " + bracket + "[moe]");
+    String stack = "stack = [ { paths = [ { ffn = moe } ] } ]";
+    assertThat(refusal(stack, "stack[0].paths.0.ffn=x")).endsWith("before 0 " + bracket + "[0]");
+    String number = "trainer.steps.x=1"; // an object where the file has a number
+    assertEquals(
+        "--set " + number,
+        load("trainer.steps = 2", number).getValue("trainer.steps").origin().description());
+    assertEquals(1, load("a = ${b}, b = { c = 2 }", "a.c=1").getInt("a.c"));
   }
 
   @Test

@@ -14,7 +14,11 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @ExtendWith(InScope.class)
 class FittingStepTest {
   private static final long TOKENS = 4096;
-  private static final Step ASKED = new Step(8, TOKENS, Recompute.NONE, false);
+
+  /** Bytes. */
+  private static final double MOMENTS = 1000;
+
+  private static final Step ASKED = new Step(8, TOKENS, Recompute.NONE, false, MOMENTS);
 
   private static List<FittingStep> below(Step asked, int forwards, double memory) {
     try (Model model = Models.build(Models.HYBRID, Devices.meta(), ScalarType.Float, 1)) {
@@ -30,14 +34,14 @@ class FittingStepTest {
 
   @Test
   void theLargestBatchOfEachRecomputationThatFits() {
-    double memory = peak(new Step(4, TOKENS, Recompute.NONE, true)) / 0.9 + 1;
+    double memory = peak(new Step(4, TOKENS, Recompute.NONE, true, MOMENTS)) / 0.9 + 1;
     List<FittingStep> all = below(ASKED, 1, memory);
     FittingStep plain =
         all.stream()
             .filter(each -> each.step().recompute() == Recompute.NONE)
             .findFirst()
             .orElseThrow();
-    assertEquals(new Step(4, TOKENS, Recompute.NONE, true), plain.step());
+    assertEquals(new Step(4, TOKENS, Recompute.NONE, true, MOMENTS), plain.step());
     assertEquals(2, plain.forwards());
     for (FittingStep each : all) {
       assertTrue(each.peak() <= 0.9 * memory, each.toString());
@@ -49,7 +53,7 @@ class FittingStepTest {
   @Test
   void moreRecomputationOnlyWhereTheBatchIsLargerSo() {
     List<FittingStep> all =
-        below(ASKED, 1, peak(new Step(4, TOKENS, Recompute.FULL, true)) / 0.9 + 1);
+        below(ASKED, 1, peak(new Step(4, TOKENS, Recompute.FULL, true, MOMENTS)) / 0.9 + 1);
     assertTrue(all.size() > 1, all.toString());
     for (int i = 1; i < all.size(); i++) {
       Step larger = all.get(i - 1).step();
@@ -68,9 +72,9 @@ class FittingStepTest {
 
   @Test
   void whatIsRecomputedStaysSo() {
-    Step full = new Step(3, TOKENS, Recompute.FULL, true);
+    Step full = new Step(3, TOKENS, Recompute.FULL, true, MOMENTS);
     List<FittingStep> all = below(full, 2, Double.MAX_VALUE);
-    assertEquals(List.of(new Step(2, TOKENS, Recompute.FULL, true)), steps(all));
+    assertEquals(List.of(new Step(2, TOKENS, Recompute.FULL, true, MOMENTS)), steps(all));
     assertEquals(3, all.get(0).forwards());
   }
 
@@ -80,9 +84,9 @@ class FittingStepTest {
 
   @Test
   void shorterSequencesWhereNoBatchFits() {
-    Step half = new Step(1, TOKENS / 2, Recompute.FULL, false);
+    Step half = new Step(1, TOKENS / 2, Recompute.FULL, false, MOMENTS);
     List<FittingStep> all =
-        below(new Step(1, TOKENS, Recompute.FULL, false), 1, peak(half) / 0.9 + 1);
+        below(new Step(1, TOKENS, Recompute.FULL, false, MOMENTS), 1, peak(half) / 0.9 + 1);
     assertEquals(List.of(half), steps(all));
   }
 

@@ -24,11 +24,11 @@ public final class UnusableFolderException extends IOException {
   }
 
   private static String message(String folder, String option, IOException cause) {
-    if (cause instanceof FileAlreadyExistsException || cause instanceof NotDirectoryException) {
-      String file = ((FileSystemException) cause).getFile();
-      return folder + " cannot be made: " + file + " is not a folder";
-    }
-    return folder + " cannot be written to (" + reason(cause) + "); choose another with " + option;
+    String problem =
+        cause instanceof FileAlreadyExistsException || cause instanceof NotDirectoryException
+            ? " cannot be made: " + ((FileSystemException) cause).getFile() + " is not a folder"
+            : " cannot be written to (" + reason(cause) + ")";
+    return folder + problem + "; choose another with " + option;
   }
 
   /** What is wrong, without the name of a file that was only to try it. */

@@ -1,6 +1,7 @@
 package dev.hydra.libtorch.runtime;
 
 import java.util.Optional;
+import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.Tensor;
@@ -12,7 +13,7 @@ import org.bytedeco.pytorch.global.torch;
  * @param cpu the CPU's, uint8 [n] on the CPU
  * @param cuda the current CUDA device's, uint8 [n] on the CPU; empty if there is none
  */
-public record RandomState(Tensor cpu, Optional<Tensor> cuda) {
+public record RandomState(Tensor cpu, Optional<Tensor> cuda) implements AutoCloseable {
   /** Seeds the generators of all devices. */
   public static void seed(long seed) {
     torch.manual_seed(seed);
@@ -30,12 +31,26 @@ public record RandomState(Tensor cpu, Optional<Tensor> cuda) {
             : Optional.empty());
   }
 
+  /** Returns a copy of the present state that no scope frees: whoever called this closes it. */
+  public static RandomState own() {
+    try (PointerScope scope = new PointerScope()) {
+      RandomState state = save();
+      return new RandomState(Scopes.own(state.cpu), state.cuda.map(Scopes::own));
+    }
+  }
+
   /** Makes this the present state. What was saved on CUDA is left aside where there is none. */
   public void restore() {
     cpuGenerator().set_state(cpu);
     if (Devices.cudaAvailable()) {
       cuda.ifPresent(state -> cudaGenerator().set_state(state));
     }
+  }
+
+  @Override
+  public void close() {
+    cpu.close();
+    cuda.ifPresent(Tensor::close);
   }
 
   private static Generator cpuGenerator() {

@@ -2,6 +2,7 @@ package dev.hydra.trainer.run;
 
 import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.runtime.LibTorchException;
+import dev.hydra.trainer.metrics.TrainingClock;
 import java.io.IOException;
 import java.util.function.Supplier;
 
@@ -11,6 +12,7 @@ final class Saves {
   private final Checkpoints checkpoints;
   private final Supplier<String> config;
   private final RunLog log;
+  private final TrainingClock clock;
   private final TrainingListener listener;
   private long savedStep = -1;
 
@@ -18,17 +20,20 @@ final class Saves {
    * Creates the saves of a run that has no checkpoint yet.
    *
    * @param config the configuration as it is at a checkpoint
+   * @param clock stands still meanwhile
    */
   Saves(
       RunFolder folder,
       Checkpoints checkpoints,
       Supplier<String> config,
       RunLog log,
+      TrainingClock clock,
       TrainingListener listener) {
     this.folder = folder;
     this.checkpoints = checkpoints;
     this.config = config;
     this.log = log;
+    this.clock = clock;
     this.listener = listener;
   }
 
@@ -44,27 +49,44 @@ final class Saves {
    *
    * @param state what the run is besides its tensors
    * @param keep how many checkpoints stay
-   * @param needed whether there will be no next one
    */
-  void save(Supplier<TrainerState> state, long step, int keep, boolean needed) throws IOException {
+  void save(Supplier<TrainerState> state, long step, int keep) {
+    try {
+      write(state, step, keep);
+    } catch (IOException e) {
+      log.warn(step, problem(step, e) + ". Training goes on; make room before the next checkpoint");
+    }
+  }
+
+  /** Writes a checkpoint of a step, unless there is one, after which there will be no next one. */
+  void saveLast(Supplier<TrainerState> state, long step, int keep) throws IOException {
+    try {
+      write(state, step, keep);
+    } catch (IOException e) {
+      throw new IOException(
+          problem(step, e)
+              + ". Make room, or use another disk; "
+              + newest()
+              + ", go on with --resume",
+          e);
+    }
+  }
+
+  private void write(Supplier<TrainerState> state, long step, int keep) throws IOException {
     if (savedStep == step || step == 0) {
       return;
     }
-    try {
+    try (TrainingClock.Pause pause = clock.pause()) {
       Checkpoint checkpoint = checkpoints.save(state.get(), keep);
       savedStep = step;
       DurableFiles.write(folder.config(), config.get());
       log.event("checkpoint", step, "folder", checkpoint.folder().getFileName().toString());
       listener.checkpointed(step, checkpoint.folder());
-    } catch (IOException e) {
-      String problem =
-          "the checkpoint of step " + step + " could not be written: " + e.getMessage();
-      if (needed) {
-        throw new IOException(
-            problem + ". Make room, or use another disk; " + newest() + ", go on with --resume", e);
-      }
-      log.warn(step, problem + ". Training goes on; make room before the next checkpoint");
     }
+  }
+
+  private static String problem(long step, IOException e) {
+    return "the checkpoint of step " + step + " could not be written: " + e.getMessage();
   }
 
   /**
@@ -75,7 +97,7 @@ final class Saves {
    */
   String last(Supplier<TrainerState> state, long step, int keep) {
     try {
-      save(state, step, keep, true);
+      saveLast(state, step, keep);
       return newest();
     } catch (IOException | RuntimeException e) {
       return LibTorchException.readable(e) + "; " + newest();

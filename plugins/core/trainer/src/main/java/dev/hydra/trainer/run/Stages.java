@@ -5,6 +5,7 @@ import dev.hydra.api.ConfigException;
 import dev.hydra.api.PluginRegistry;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.spec.ModelSpec;
+import dev.hydra.data.Batch;
 import dev.hydra.data.DataSettings;
 import dev.hydra.optim.OptimizerSettings;
 import java.util.ArrayList;
@@ -27,6 +28,8 @@ public final class Stages {
       List.of("model.vocab-size", "model.width", "data.tokenizer", "optimizer.type");
 
   private final Config config;
+  private static final String BATCH_SIZE = "trainer.batch-size";
+
   private final PluginRegistry plugins;
   private final long steps;
   private final List<Stage> all = new ArrayList<>();
@@ -213,6 +216,8 @@ public final class Stages {
     OptimizerSettings plain =
         OptimizerSettings.read(ConfigFiles.part(effective, "optimizer"), plugins);
     OptimizerSettings optimizer = trainer.emaDecay().map(plain::averaging).orElse(plain);
+    DataSettings data = DataSettings.read(ConfigFiles.part(effective, "data"), plugins);
+    checkBatch(effective, trainer.batchSize(), data.sequenceLength());
     long count = Math.max(1, steps);
     return new Stage(
         index,
@@ -222,11 +227,24 @@ public final class Stages {
         growIn,
         effective,
         ModelSpec.read(effective),
-        DataSettings.read(ConfigFiles.part(effective, "data"), plugins),
+        data,
         optimizer,
         trainer,
         frozen,
         new Stage.Rates(0, count, optimizer.learningRate(count)));
+  }
+
+  private static void checkBatch(Config effective, int rows, int length) {
+    long most = Batch.mostRows(length);
+    if (rows > most) {
+      throw new ConfigException(
+          effective.getValue(effective.hasPath(BATCH_SIZE) ? BATCH_SIZE : "trainer").origin(),
+          BATCH_SIZE,
+          String.format(
+              "is %,d, but a batch holds no more than %,d sequences of data.sequence-length = %,d;"
+                  + " trainer.accumulate takes several of them for a step",
+              rows, most, length));
+    }
   }
 
   /** Runs what may fail, and says in which stage; one without a name is the whole training. */

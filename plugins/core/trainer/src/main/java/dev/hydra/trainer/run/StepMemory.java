@@ -8,8 +8,10 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.model.TrainingMemory;
 import dev.hydra.composer.model.TrainingMemory.Step;
 import dev.hydra.libtorch.runtime.CudaMemory;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.libtorch.runtime.Devices;
+import dev.hydra.libtorch.runtime.FreeMemory;
+import dev.hydra.libtorch.runtime.OutOfMemory;
+import dev.hydra.trainer.step.OptimizerMemory;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,6 +35,9 @@ record StepMemory(Model model, ScalarType compute, Stage stage) {
   private static final String NONE_FITS =
       "take a smaller model, fewer trained parameters (trainer.lora), or a larger device";
 
+  /** Of what is not predicted to fit, as it is with plain operators. */
+  private static final String LESS = "less is taken with " + TrainerSettings.LESS_MEMORY;
+
   /** What is asked about a training whose model is not there. */
   @FunctionalInterface
   private interface Question {
@@ -40,19 +45,17 @@ record StepMemory(Model model, ScalarType compute, Stage stage) {
   }
 
   /**
-   * Says that the first stage of a training clearly needs more than its CUDA device has, before
-   * anything is on it; nothing if it may fit.
+   * Says that the first stage of a training clearly needs more than its CUDA device has, or than is
+   * left to the process on a CPU, before anything is there; nothing if it may fit.
    */
   static Optional<String> tooMuch(Experiment experiment, Components components, Placement placement)
       throws IOException {
     Device device = placement.device();
-    return device.is_cuda()
-        ? unbuilt(
-            experiment,
-            components,
-            placement,
-            memory -> memory.warning(device.str().getString(), CudaMemory.total(device)))
-        : Optional.empty();
+    boolean cuda = device.is_cuda();
+    OutOfMemory.Kind kind = cuda ? OutOfMemory.Kind.CUDA : OutOfMemory.Kind.HOST;
+    String owner = cuda ? device.str().getString() : "this machine";
+    long bytes = cuda ? CudaMemory.total(device) : FreeMemory.bytes();
+    return unbuilt(experiment, components, placement, step -> step.warning(kind, owner, bytes));
   }
 
   /**
@@ -64,7 +67,7 @@ record StepMemory(Model model, ScalarType compute, Stage stage) {
   static void refuse(
       Experiment experiment, Components components, Placement placement, Throwable thrown)
       throws IOException {
-    Optional<CudaOutOfMemory> refused = CudaOutOfMemory.in(thrown);
+    Optional<OutOfMemory> refused = OutOfMemory.in(thrown);
     if (refused.isPresent()) {
       throw new TrainingException(
           unbuilt(
@@ -72,7 +75,8 @@ record StepMemory(Model model, ScalarType compute, Stage stage) {
                   components,
                   placement,
                   memory -> Optional.of(memory.refusal(refused.get())))
-              .orElseThrow());
+              .orElseThrow(),
+          0);
     }
   }
 
@@ -93,7 +97,8 @@ record StepMemory(Model model, ScalarType compute, Stage stage) {
         settings.batchSize(),
         stage.data().sequenceLength(),
         settings.recompute(),
-        settings.accumulate() > 1);
+        settings.accumulate() > 1,
+        OptimizerMemory.bytes(model, stage.optimizer()));
   }
 
   /** Returns the predicted bytes of a step at its fullest moment. */
@@ -104,29 +109,32 @@ record StepMemory(Model model, ScalarType compute, Stage stage) {
   /**
    * Says that a step clearly needs more than there is, in one line.
    *
-   * @param device the name of the device
-   * @param total bytes that it has
+   * @param kind of which memory
+   * @param owner the name of what has the memory
+   * @param bytes those that it has, or has left
    * @return nothing if it may fit
    */
-  Optional<String> warning(String device, double total) {
-    if (peak() <= CLEARLY * total) {
+  Optional<String> warning(OutOfMemory.Kind kind, String owner, double bytes) {
+    if (peak() <= CLEARLY * bytes) {
       return Optional.empty();
     }
-    List<String> fitting = fitting(total);
+    String problem = prediction(kind) + ", and " + owner + " has " + Messages.bytes(bytes) + "; ";
+    if (kind != OutOfMemory.Kind.CUDA) {
+      return Optional.of(problem + LESS);
+    }
+    List<String> fitting = fitting(bytes);
     return Optional.of(
-        prediction()
-            + ", and "
-            + device
-            + " has "
-            + Messages.bytes(total)
-            + "; "
+        problem
             + (fitting.isEmpty() ? NONE_FITS : "predicted to fit: " + String.join("; ", fitting)));
   }
 
   /** Says what was needed, what there is and which settings fit, over several lines. */
-  String refusal(CudaOutOfMemory refused) {
-    StringBuilder text = new StringBuilder(refused.text()).append(".\n").append(prediction());
-    if (refused.available().isPresent()) {
+  String refusal(OutOfMemory refused) {
+    StringBuilder text =
+        new StringBuilder(refused.text()).append(".\n").append(prediction(refused.kind()));
+    if (refused.kind() != OutOfMemory.Kind.CUDA) {
+      text.append("; ").append(LESS);
+    } else if (refused.available().isPresent()) {
       List<String> fitting = fitting(refused.available().getAsDouble());
       text.append(fitting.isEmpty() ? ": " + NONE_FITS : "; these settings are predicted to fit:");
       fitting.forEach(each -> text.append("\n  ").append(each));
@@ -134,13 +142,14 @@ record StepMemory(Model model, ScalarType compute, Stage stage) {
     return text.toString();
   }
 
-  private String prediction() {
+  /** Plain operators keep more than fused kernels, for which it is predicted. */
+  private String prediction(OutOfMemory.Kind kind) {
     Step step = step();
     return "a step of "
         + Messages.count(step.rows(), "sequence")
         + " of "
         + Messages.count(step.tokens(), "token")
-        + " is predicted to take "
+        + (kind == OutOfMemory.Kind.CUDA ? " is predicted to take " : " takes more than ")
         + Messages.bytes(peak());
   }
 

@@ -14,8 +14,8 @@ import dev.hydra.data.TokenizerFiles;
 import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
 import dev.hydra.libtorch.runtime.Determinism;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.metrics.ModelCosts;
@@ -94,6 +94,7 @@ public final class Trainer implements AutoCloseable {
     determinism = settings.determinism().set();
     Optional<Model> built = Optional.empty();
     try {
+      settings.withoutEffect(device).ifPresent(this::warn);
       StepMemory.tooMuch(experiment, components, precision).ifPresent(this::warn);
       model = ModelStart.build(experiment, components, precision, !folder.used(), this::warn);
       built = Optional.of(model);
@@ -112,7 +113,7 @@ public final class Trainer implements AutoCloseable {
     }
     reports = new StepReports(clock, new ModelCosts(model), log, listener);
     checkpoints = new Checkpoints(folder, this::config, model, training);
-    saves = new Saves(folder, checkpoints, this::config, log, listener);
+    saves = new Saves(folder, checkpoints, this::config, log, clock, listener);
     swaps = new Swaps(model, training, dataset.train(), settings.guard(), this::swapped);
     stages = new StageRun(experiment.stages(), datasets, model, training, swaps);
     evaluations = new Evaluations(model, training, clock, log, this.listener, settings, dataset);
@@ -133,7 +134,7 @@ public final class Trainer implements AutoCloseable {
     return swaps.swapper();
   }
 
-  /** Asks for a checkpoint after the step that is being taken; from any thread. */
+  /** Asks for a checkpoint of the last step, after the forward that is computed; of any thread. */
   public void requestCheckpoint() {
     checkpointRequested = true;
   }
@@ -178,8 +179,8 @@ public final class Trainer implements AutoCloseable {
   /**
    * Trains to the last step, or until asked to stop; then writes a checkpoint.
    *
-   * @param stop asked after every step
-   * @throws TrainingException if the loss is no longer finite, or a CUDA device has no memory left
+   * @param stop asked after every forward: a step that is not whole then is taken again on resume
+   * @throws TrainingException if the loss is no longer finite, or there is no memory left
    * @throws IOException if the last checkpoint cannot be written
    */
   public Outcome run(BooleanSupplier stop) throws IOException {
@@ -223,7 +224,7 @@ public final class Trainer implements AutoCloseable {
     } finally {
       swaps.close(); // whoever waits for a swap is told, however the run ends
     }
-    save(true);
+    saveLast();
     List<Score> scores =
         step == settings.steps()
             ? evaluations.score(step, settings.finalWindows(), stop)
@@ -241,17 +242,26 @@ public final class Trainer implements AutoCloseable {
       }
       stages.grow(step);
       double learningRate = stages.rate(step);
-      long windows = stages.dataset().train().position();
-      StepMetrics measured;
-      try {
-        measured = training.run(i -> nextBatch().tensor(), settings.accumulate(), learningRate);
+      Optional<StepMetrics> taken;
+      try (StepStart start = new StepStart(stages.dataset().train())) {
+        taken =
+            start.take(
+                () ->
+                    training.run(
+                        i -> nextBatch().tensor(),
+                        settings.accumulate(),
+                        learningRate,
+                        () -> betweenForwards(start, stop)));
       } catch (RuntimeException | Error e) { // a component of a swap may fail in the run only
         if (swaps.rolledBack(step, e)) {
           continue;
         }
-        stages.dataset().train().seek(windows); // who resumes takes this step
         throw e;
       }
+      if (taken.isEmpty()) {
+        return;
+      }
+      StepMetrics measured = taken.get();
       if (swaps.rolledBack(step, measured)) {
         continue; // the step is rolled back too, and taken again with the same windows
       }
@@ -264,7 +274,7 @@ public final class Trainer implements AutoCloseable {
       }
       if (!last && (checkpointRequested || due(settings.checkpointEvery()))) {
         checkpointRequested = false;
-        save(false);
+        save();
       }
       if (!last && due(settings.evaluateEvery())) {
         watched(() -> evaluations.score(step, settings.evaluationWindows(), stop));
@@ -275,14 +285,23 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
+  /** Writes a checkpoint of the step before if asked to, and says whether this one is given up. */
+  private boolean betweenForwards(StepStart start, BooleanSupplier stop) {
+    if (checkpointRequested && step > 0) {
+      checkpointRequested = false;
+      start.before(this::save);
+    }
+    return stop.getAsBoolean();
+  }
+
   private Batch nextBatch() {
     return clock.waitFor(() -> stages.dataset().train().next(settings.batchSize()));
   }
 
   /** Begins the next stage, after a checkpoint: that of the stage before can be gone on from. */
-  private void nextStage() throws IOException {
+  private void nextStage() {
     if (settings.checkpointAtStages()) {
-      save(false);
+      save();
     }
     try (TrainingClock.Pause pause = clock.pause()) {
       StageReport report = stages.enter();
@@ -323,13 +342,13 @@ public final class Trainer implements AutoCloseable {
       return;
     }
     log.event("not-finite", step + 1, "measured", measured.toString());
-    save(true);
+    saveLast();
     throw TrainingException.notFinite(step + 1, measured, saves.newest());
   }
 
   /** Ends a run whose device has no memory left; nothing happens if it is something else. */
   private void refuse(Throwable thrown) {
-    Optional<CudaOutOfMemory> memory = CudaOutOfMemory.in(thrown);
+    Optional<OutOfMemory> memory = OutOfMemory.in(thrown);
     if (memory.isPresent()) {
       log.event("out-of-memory", step, "message", memory.get().text());
       throw TrainingException.outOfMemory(
@@ -342,11 +361,12 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  /** See {@link Saves#save}. */
-  private void save(boolean needed) throws IOException {
-    try (TrainingClock.Pause pause = clock.pause()) {
-      saves.save(this::state, step, settings.checkpointKeep(), needed);
-    }
+  private void save() {
+    saves.save(this::state, step, settings.checkpointKeep());
+  }
+
+  private void saveLast() throws IOException {
+    saves.saveLast(this::state, step, settings.checkpointKeep());
   }
 
   private void swapped(SwapReport report) {

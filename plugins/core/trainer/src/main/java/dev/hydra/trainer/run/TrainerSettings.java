@@ -15,6 +15,7 @@ import dev.hydra.trainer.metrics.TensorBoard;
 import dev.hydra.trainer.swap.GuardSettings;
 import java.util.List;
 import java.util.Optional;
+import org.bytedeco.pytorch.Device;
 
 /**
  * The configuration of a training run, the object {@code trainer}.
@@ -69,6 +70,11 @@ public record TrainerSettings(
     TensorBoard.Mode tensorBoard,
     Optional<String> initFrom,
     Optional<LoraSettings> lora) {
+  /** Which settings take less memory, in words. */
+  public static final String LESS_MEMORY =
+      "a smaller trainer.batch-size (and trainer.accumulate for the same batch in all), a shorter"
+          + " data.sequence-length, or trainer.recompute = full";
+
   /** Where a configuration says what weights a training begins with. */
   public static final String INIT_FROM_PATH = "trainer.init-from";
 
@@ -251,6 +257,15 @@ public record TrainerSettings(
 
   private static Settings part(Config trainer, String key, List<Option<?>> options) {
     return Settings.read("trainer." + key, ConfigFiles.part(trainer, key), options);
+  }
+
+  /** Says which setting does nothing on a device, for users. */
+  public Optional<String> withoutEffect(Device device) {
+    return kernels == KernelMode.FUSED && !device.is_cuda()
+        ? Optional.of(
+            "trainer.kernels = fused has no effect: fused kernels are for CUDA devices, and this is "
+                + device.str().getString())
+        : Optional.empty();
   }
 
   /** Returns the tokens of one optimizer step, for sequences of a length. */

@@ -1,15 +1,27 @@
 package dev.hydra.trainer.run;
 
-import dev.hydra.libtorch.runtime.CudaOutOfMemory;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.trainer.step.StepMetrics;
 
 /** Says that training cannot go on. The message is for users. */
 public final class TrainingException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
-  /** Creates the exception with a message for users. */
-  TrainingException(String message) {
+  private final long step;
+
+  /**
+   * Creates the exception with a message for users.
+   *
+   * @param step the last step that was taken
+   */
+  TrainingException(String message, long step) {
     super(message);
+    this.step = step;
+  }
+
+  /** Returns the last step that was taken; 0 if the training has learned nothing. */
+  public long step() {
+    return step;
   }
 
   /**
@@ -28,19 +40,20 @@ public final class TrainingException extends RuntimeException {
             + "); the parameters were not changed by it, and "
             + newest
             + ". Try a lower optimizer.learning-rate, more optimizer.warmup-steps or"
-            + " trainer.precision = fp32");
+            + " trainer.precision = fp32",
+        step - 1);
   }
 
   /**
-   * Returns the exception for a device that has no memory left.
+   * Returns the exception for a training that has no memory left.
    *
    * @param step the last step that was taken
    * @param memory what a step needs
    * @param newest says which checkpoint is the newest
    */
   static TrainingException outOfMemory(
-      long step, StepMemory memory, CudaOutOfMemory refused, String newest) {
+      long step, StepMemory memory, OutOfMemory refused, String newest) {
     return new TrainingException(
-        "after step " + step + ": " + memory.refusal(refused) + "\n" + newest);
+        "after step " + step + ": " + memory.refusal(refused) + "\n" + newest, step);
   }
 }

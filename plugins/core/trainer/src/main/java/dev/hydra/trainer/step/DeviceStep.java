@@ -61,15 +61,19 @@ final class DeviceStep implements StepPlan {
   }
 
   @Override
-  public StepMetrics run(StepParts parts, Inputs inputs) {
-    Supplier<StepMetrics> step = () -> step(parts, inputs);
+  public Optional<StepMetrics> run(StepParts parts, Inputs inputs) {
+    Supplier<Optional<StepMetrics>> step = () -> step(parts, inputs);
     return stream == null ? step.get() : stream.call(step);
   }
 
-  private StepMetrics step(StepParts parts, Inputs inputs) {
+  private Optional<StepMetrics> step(StepParts parts, Inputs inputs) {
     try (PointerScope scope = new PointerScope()) {
       Accumulation accumulation = new Accumulation(parts, inputs.forwards());
       for (int i = 0; i < inputs.forwards(); i++) {
+        if (inputs.givenUpBefore(i)) {
+          forget();
+          return Optional.empty();
+        }
         int number = i;
         Scopes.run(() -> load(parts, inputs, number));
         if (i == 0) {
@@ -88,7 +92,7 @@ final class DeviceStep implements StepPlan {
       forget();
       double[] measured = Tensors.numbers(metrics);
       steady++;
-      return new StepMetrics(measured[0], measured[1], measured[2]);
+      return Optional.of(new StepMetrics(measured[0], measured[1], measured[2]));
     }
   }
 

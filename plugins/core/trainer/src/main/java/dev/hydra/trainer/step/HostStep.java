@@ -4,6 +4,7 @@ import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.trainer.step.Gradients.HandedOver;
 import java.util.List;
+import java.util.Optional;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
@@ -12,13 +13,16 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /** A step in which the host looks at the results and decides whether to update. */
 final class HostStep implements StepPlan {
   @Override
-  public StepMetrics run(StepParts parts, Inputs inputs) {
+  public Optional<StepMetrics> run(StepParts parts, Inputs inputs) {
     try (PointerScope scope = new PointerScope()) {
       parts.gradients().clearTables();
       parts.clear();
       Accumulation accumulation = new Accumulation(parts, inputs.forwards());
       Device device = parts.model().placement().device();
       for (int i = 0; i < inputs.forwards(); i++) {
+        if (inputs.givenUpBefore(i)) {
+          return Optional.empty();
+        }
         int number = i;
         Scopes.run(
             () -> accumulation.run(inputs.windows().apply(number).to(device, ScalarType.Long)));
@@ -36,7 +40,7 @@ final class HostStep implements StepPlan {
         parts.model().parameters().adapters().merge();
         parts.sums().adjust(parts.model().parameters());
       }
-      return measured;
+      return Optional.of(measured);
     }
   }
 

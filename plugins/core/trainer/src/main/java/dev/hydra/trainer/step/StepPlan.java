@@ -1,5 +1,7 @@
 package dev.hydra.trainer.step;
 
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
 import java.util.function.IntFunction;
 import org.bytedeco.pytorch.Tensor;
 
@@ -7,15 +9,25 @@ import org.bytedeco.pytorch.Tensor;
 interface StepPlan extends AutoCloseable {
   /** What a step is given. */
   record Inputs(
-      IntFunction<Tensor> windows, int forwards, double learningRate, Runnable beforeUpdate) {}
+      IntFunction<Tensor> windows,
+      int forwards,
+      double learningRate,
+      Runnable beforeUpdate,
+      BooleanSupplier stop) {
+    /** Says whether the step is given up before a forward. */
+    boolean givenUpBefore(int forward) {
+      return forward > 0 && stop.getAsBoolean();
+    }
+  }
 
   /**
    * Takes a step; see {@link TrainingStep#run}.
    *
    * @param inputs the action among them is run before anything is changed, even if what would
    *     change is not finite
+   * @return nothing if it was given up
    */
-  StepMetrics run(StepParts parts, Inputs inputs);
+  Optional<StepMetrics> run(StepParts parts, Inputs inputs);
 
   /** Forgets what is known of components and parameters: they are others now. */
   void changed();

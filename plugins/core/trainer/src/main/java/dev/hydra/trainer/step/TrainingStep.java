@@ -14,6 +14,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
 import org.bytedeco.pytorch.Tensor;
@@ -198,11 +199,23 @@ public final class TrainingStep implements AutoCloseable {
    * @param forwards how many forwards the gradient is averaged over
    */
   public StepMetrics run(IntFunction<Tensor> windows, int forwards, double learningRate) {
+    return run(windows, forwards, learningRate, () -> false).orElseThrow();
+  }
+
+  /**
+   * Takes a step, as long as nobody wants it to be given up: then the parameters stay as they are.
+   *
+   * @param stop asked between two forwards
+   * @return nothing if the step was given up
+   */
+  public Optional<StepMetrics> run(
+      IntFunction<Tensor> windows, int forwards, double learningRate, BooleanSupplier stop) {
     fit(forwards);
     updating = false;
-    StepMetrics measured =
+    Optional<StepMetrics> measured =
         plan.run(
-            parts, new StepPlan.Inputs(windows, forwards, learningRate, this::runBeforeUpdate));
+            parts,
+            new StepPlan.Inputs(windows, forwards, learningRate, this::runBeforeUpdate, stop));
     updating = false;
     return measured;
   }

@@ -2,9 +2,9 @@ package dev.hydra.trainer.swap;
 
 import dev.hydra.composer.model.Parameter;
 import dev.hydra.composer.model.ParameterStore;
-import dev.hydra.composer.swap.FreeMemory;
 import dev.hydra.composer.swap.SwapRefusedException;
 import dev.hydra.libtorch.autograd.Grad;
+import dev.hydra.libtorch.runtime.FreeMemory;
 import dev.hydra.libtorch.runtime.LibTorchException;
 import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.libtorch.runtime.Scopes;
@@ -57,10 +57,7 @@ final class Snapshot implements AutoCloseable {
   void fill(ParameterStore store, Optimizer optimizer) {
     List<Parameter> all = List.copyOf(store.all());
     Map<String, ParameterState> now = optimizer.states();
-    try (PointerScope scope = new PointerScope()) {
-      RandomState state = RandomState.save();
-      random = new RandomState(Scopes.own(state.cpu()), state.cuda().map(Scopes::own));
-    }
+    random = RandomState.own();
     filled = CompletableFuture.runAsync(() -> copyAll(all, now), background);
   }
 
@@ -142,8 +139,7 @@ final class Snapshot implements AutoCloseable {
     values.values().forEach(Tensor::close);
     states.values().forEach(ParameterState::close);
     if (random != null) {
-      random.cpu().close();
-      random.cuda().ifPresent(Tensor::close);
+      random.close();
     }
   }
 }

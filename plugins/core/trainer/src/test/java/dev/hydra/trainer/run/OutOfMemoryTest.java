@@ -13,6 +13,7 @@ import dev.hydra.composer.model.Model;
 import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.libtorch.runtime.Devices;
+import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.trainer.run.Trials.Events;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -49,6 +50,10 @@ class OutOfMemoryTest {
 
   /** The usual component, but the device has no memory left for some of its passes. */
   private static Components refusing(Predicate<Pass> refused) {
+    return refusing(refused, REFUSED);
+  }
+
+  private static Components refusing(Predicate<Pass> refused, String text) {
     Registration component =
         TestFeedForward.registration(
             "1.0",
@@ -56,7 +61,7 @@ class OutOfMemoryTest {
               FeedForward good = TestFeedForward.fused(site);
               return (x, pass) -> {
                 if (refused.test(pass)) {
-                  throw new RuntimeException(REFUSED);
+                  throw new RuntimeException(text);
                 }
                 return good.forward(x, pass);
               };
@@ -124,6 +129,21 @@ class OutOfMemoryTest {
     }
   }
 
+  /** LibTorch's own text where the machine has no memory left. */
+  @Test
+  void soIsACpu() {
+    String refused =
+        "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory:"
+            + " you tried to allocate 26214400000 bytes. Error code 12 (Cannot allocate memory)";
+    int[] passes = {0};
+    Components components = refusing(pass -> pass.training() && passes[0]++ == 2, refused);
+    assertThat(refusal("run", RUN, components))
+        .startsWith("after step 1: out of memory: 24.4 GiB more were needed; this machine has ")
+        .contains("\na step of 4 sequences of 32 tokens takes more than ")
+        .contains("iB; less is taken with a smaller trainer.batch-size")
+        .endsWith("\nthe newest checkpoint is that of step 1");
+  }
+
   @Test
   void soIsAnEvaluation() {
     String evaluated = RUN + "trainer.evaluation.every = 3";
@@ -160,13 +180,18 @@ class OutOfMemoryTest {
             new Placement(Devices.meta(), ScalarType.Float),
             0)) {
       StepMemory memory = new StepMemory(model, ScalarType.Float, experiment.stages().get(0));
-      assertThat(memory.warning("cuda:1", 1 << 30)).isEmpty();
-      assertThat(memory.warning("cuda:1", 1 << 20).orElseThrow())
+      assertThat(memory.warning(OutOfMemory.Kind.CUDA, "cuda:1", 1 << 30)).isEmpty();
+      assertThat(memory.warning(OutOfMemory.Kind.CUDA, "cuda:1", 1 << 20).orElseThrow())
           .matches(
               "a step of 64 sequences of 32 tokens is predicted to take [\\d.]+ MiB, and cuda:1 has"
                   + " 1.0 MiB; predicted to fit: trainer.recompute = selective, .*;"
                   + " trainer.batch-size = \\d+, .*\\)");
-      assertThat(memory.warning("cuda:1", 1 << 10).orElseThrow()).contains("take a smaller model");
+      assertThat(memory.warning(OutOfMemory.Kind.CUDA, "cuda:1", 1 << 10).orElseThrow())
+          .contains("take a smaller model");
+      assertThat(memory.warning(OutOfMemory.Kind.HOST, "this machine", 1 << 20).orElseThrow())
+          .matches(
+              "a step of 64 sequences of 32 tokens takes more than [\\d.]+ MiB, and this machine has"
+                  + " 1.0 MiB; less is taken with .*");
     }
   }
 

@@ -68,8 +68,10 @@ class DeviceStepTest {
 
     StepMetrics step(int number) {
       return plan.run(
-          parts,
-          new StepPlan.Inputs(i -> windows(FORWARDS * number + i), FORWARDS, 1e-2, () -> {}));
+              parts,
+              new StepPlan.Inputs(
+                  i -> windows(FORWARDS * number + i), FORWARDS, 1e-2, () -> {}, () -> false))
+          .orElseThrow();
     }
 
     Map<String, Tensor> contents() {

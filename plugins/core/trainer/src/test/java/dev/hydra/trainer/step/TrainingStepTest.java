@@ -199,7 +199,7 @@ class TrainingStepTest {
 
   private static TrainingMemory memory(Model model, ScalarType compute, boolean accumulated) {
     return TrainingMemory.of(
-        model, compute, new TrainingMemory.Step(1, 8, Recompute.NONE, accumulated));
+        model, compute, new TrainingMemory.Step(1, 8, Recompute.NONE, accumulated, 0));
   }
 
   /** Buffers of one form become those of another, as when a stage accumulates. */

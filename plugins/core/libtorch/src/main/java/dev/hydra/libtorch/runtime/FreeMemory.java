@@ -1,4 +1,4 @@
-package dev.hydra.composer.swap;
+package dev.hydra.libtorch.runtime;
 
 import java.io.IOException;
 import java.nio.file.Files;

@@ -1,4 +1,4 @@
-package dev.hydra.composer.swap;
+package dev.hydra.libtorch.runtime;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;

@@ -31,6 +31,8 @@ public final class JsonText {
           "$1 is not JSON",
           Pattern.compile("Document nesting depth .*allowed \\((\\d+).*"),
           "nested deeper than $1 levels",
+          Pattern.compile("Duplicate key \\(key '(.*)'\\)", Pattern.DOTALL),
+          "the name \"$1\" comes twice in an object",
           Pattern.compile(", from `[^`]*`"),
           "",
           Pattern.compile(": enable `[^`]*` to allow"),

@@ -33,6 +33,8 @@ public final class JsonText {
           "nested deeper than $1 levels",
           Pattern.compile("Duplicate key \\(key '(.*)'\\)", Pattern.DOTALL),
           "the name \"$1\" comes twice in an object",
+          Pattern.compile("No content to map due to end-of-input"),
+          "there is nothing in it",
           Pattern.compile(", from `[^`]*`"),
           "",
           Pattern.compile(": enable `[^`]*` to allow"),

@@ -27,7 +27,9 @@ class ChatTemplateFilesTest {
         .hasMessageNotContaining("Source");
   }
 
-  /** Each file is read, or refused with its name; what else is wrong with a template is not here. */
+  /**
+   * Each file is read, or refused with its name; what else is wrong with a template is not here.
+   */
   @ParameterizedTest
   @ValueSource(strings = {"tokenizer_config.json", "special_tokens_map.json", "chat_template.json"})
   void everyValueInTurn(String name, @TempDir Path folder) {

@@ -161,7 +161,8 @@ final class PublishedConfig {
     int factor = size(key, otherwise);
     long channels = (long) factor * width;
     if (channels > MOST) {
-      throw invalid(key, "= %d makes %d channels; at most %d are read".formatted(factor, channels, MOST));
+      throw invalid(
+          key, "= %d makes %d channels; at most %d are read".formatted(factor, channels, MOST));
     }
     return (int) channels;
   }

@@ -19,7 +19,14 @@ class DamagedFoldersTest extends PublishedFolderTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "bamba", "falcon_h1", "granitemoehybrid", "jamba", "llama", "mamba", "mamba2", "mixtral"
+        "bamba",
+        "falcon_h1",
+        "granitemoehybrid",
+        "jamba",
+        "llama",
+        "mamba",
+        "mamba2",
+        "mixtral"
       })
   void everyValueOfTheDescription(String family) throws IOException {
     copy(Golden.of(family));

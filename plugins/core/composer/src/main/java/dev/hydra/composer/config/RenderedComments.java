@@ -29,8 +29,7 @@ final class RenderedComments {
     if (value instanceof ConfigObject object) {
       return of(object);
     } else if (value instanceof ConfigList list) {
-      return ConfigValueFactory.fromIterable(
-              list.stream().map(RenderedComments::element).toList())
+      return ConfigValueFactory.fromIterable(list.stream().map(RenderedComments::element).toList())
           .withOrigin(list.origin());
     }
     return value;

@@ -67,6 +67,7 @@ class RenderedCommentsTest {
     Config config = read("a = [\n  # first\n  { b = [1, null, [], {}] }\n]\n");
     Config again = read(ConfigFiles.render(config));
     assertEquals(config, again);
-    assertThat(RenderedComments.of(config.root()).get("a").origin()).isEqualTo(config.getValue("a").origin());
+    assertThat(RenderedComments.of(config.root()).get("a").origin())
+        .isEqualTo(config.getValue("a").origin());
   }
 }

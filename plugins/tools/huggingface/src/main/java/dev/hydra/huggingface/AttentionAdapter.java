@@ -34,9 +34,16 @@ record AttentionAdapter(
           "num_key_value_heads", "= " + kvHeads + " must divide num_attention_heads = " + heads);
     }
     int headDim = config.size("head_dim", width / heads);
+    String key = config.has("head_dim") ? "head_dim" : "num_attention_heads";
+    if ((long) heads * headDim > PublishedConfig.MOST) {
+      throw config.invalid(
+          key,
+          "makes %d heads of %d; they may have %d channels"
+              .formatted(heads, headDim, PublishedConfig.MOST));
+    }
     if (rope.dims(headDim) % 2 != 0) {
       throw config.invalid(
-          config.has("head_dim") ? "head_dim" : "num_attention_heads",
+          key,
           "makes heads of %d, of which %d dimensions rotate: not in pairs"
               .formatted(headDim, rope.dims(headDim)));
     }

@@ -45,7 +45,7 @@ final class Bamba {
             PathPlan.mixer(
                 "mamba",
                 Mamba2Adapter.read(
-                    config, config.integer("mamba_expand", 2) * width, backbone.epsilon()),
+                    config, config.expanded("mamba_expand", 2, width), backbone.epsilon()),
                 "mamba.",
                 "input_layernorm",
                 others(attending, depth)),

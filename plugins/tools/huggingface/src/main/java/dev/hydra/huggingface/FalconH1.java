@@ -50,7 +50,7 @@ final class FalconH1 {
   }
 
   private static Mamba2Adapter mamba(PublishedConfig config, int width, double epsilon) {
-    int expanded = config.integer("mamba_expand", 2) * width;
+    int expanded = config.expanded("mamba_expand", 2, width);
     int inner = config.integer("mamba_d_ssm").orElse(config.says("mamba_d_ssm") ? expanded : 1024);
     Mamba2Adapter part = Mamba2Adapter.read(config, inner, epsilon);
     String norm =

@@ -40,7 +40,7 @@ final class GraniteMoeHybrid {
             PathPlan.mixer(
                     "mamba",
                     Mamba2Adapter.read(
-                        config, config.integer("mamba_expand", 2) * width, backbone.epsilon()),
+                        config, config.expanded("mamba_expand", 2, width), backbone.epsilon()),
                     "mamba.",
                     norm,
                     others(attending, depth))
@@ -99,7 +99,7 @@ final class GraniteMoeHybrid {
     if (config.says("num_local_experts") && !config.has("num_local_experts")) {
       throw config.invalid("num_local_experts", "must be a whole number, 0 for none");
     }
-    int experts = config.integer("num_local_experts", config.integer("num_experts", 8));
+    int experts = MoeAdapter.count(config, "num_local_experts", "num_experts", 8);
     String norm = "post_attention_layernorm";
     if (experts == 0) {
       config.harmless(List.of("num_experts_per_tok", "intermediate_size"));

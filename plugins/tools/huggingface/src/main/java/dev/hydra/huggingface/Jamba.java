@@ -22,7 +22,7 @@ final class Jamba {
     int width = backbone.width();
     int depth = backbone.depth();
     int hidden = config.size("intermediate_size");
-    int experts = config.integer("num_experts", config.integer("num_local_experts", 16));
+    int experts = MoeAdapter.count(config, "num_experts", "num_local_experts", 16);
     List<Integer> attending = every(config, "attn_layer", 8, 4, depth);
     List<Integer> routed = every(config, "expert_layer", 2, 1, depth);
     if (experts <= 1) {
@@ -78,7 +78,7 @@ final class Jamba {
   private static MambaAdapter mamba(PublishedConfig config, int width, double epsilon) {
     return new MambaAdapter(
         width,
-        config.integer("mamba_expand", 2) * width,
+        config.expanded("mamba_expand", 2, width),
         config.size("mamba_d_state", 16),
         config.automatic("mamba_dt_rank", (width + 15) / 16),
         config.integer("mamba_d_conv", 4),

@@ -18,7 +18,7 @@ final class Mixtral {
     if (attention.bias()) {
       throw config.unsupported("attention_bias", true, "Mixtral's attention has none");
     }
-    int count = config.size("num_local_experts", config.size("num_experts", 8));
+    int count = MoeAdapter.count(config, "num_local_experts", "num_experts", 8);
     MoeAdapter experts =
         new MoeAdapter(
             width,

@@ -21,6 +21,20 @@ record MoeAdapter(
     int sharedHidden,
     Layout layout)
     implements ComponentAdapter {
+  /** No model has as many; each has tensors of its own. */
+  private static final int MOST_EXPERTS = 10_000;
+
+  /** Reads how many experts there are, under one of two names. */
+  static int count(PublishedConfig config, String key, String other, int otherwise) {
+    int count = config.integer(key, config.integer(other, otherwise));
+    if (count < 0 || count > MOST_EXPERTS) {
+      throw config.invalid(
+          config.has(key) ? key : other,
+          "= " + count + " is refused; up to " + MOST_EXPERTS + " are read");
+    }
+    return count;
+  }
+
   /** Reads how many experts a token uses, of so many. */
   static int topK(PublishedConfig config, int experts) {
     String key = "num_experts_per_tok";

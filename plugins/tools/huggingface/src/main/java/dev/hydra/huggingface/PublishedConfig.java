@@ -7,6 +7,8 @@ import com.typesafe.config.ConfigSyntax;
 import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueType;
 import dev.hydra.api.ConfigException;
+import dev.hydra.libtorch.io.JsonText;
+import dev.hydra.libtorch.io.NotJsonException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,7 +27,12 @@ import java.util.regex.Pattern;
  * caller names. It remembers which keys were asked for: the others are not understood.
  */
 final class PublishedConfig {
+  /** No model has more of anything; a number that is wrong must not overflow or take all memory. */
+  static final int MOST = 10_000_000;
+
   private static final String FLOAT = "__float__";
+
+  private static final String REMEDY = "; mend it, or fetch it again";
 
   /** A text, which stays, or a number that Python writes bare and JSON does not allow. */
   private static final Pattern BARE =
@@ -64,10 +71,15 @@ final class PublishedConfig {
                     return Matcher.quoteReplacement(
                         found.startsWith("\"") ? found : "\"" + found + "\"");
                   });
+      if (!(JsonText.parse(json) instanceof Map<?, ?>)) {
+        throw new ConfigException(file + " is not a JSON object" + REMEDY);
+      }
       return new PublishedConfig(
           ConfigFactory.parseString(json, options).root(), "", new ArrayList<>());
+    } catch (NotJsonException e) {
+      throw unreadable(file + " is " + e.getMessage() + REMEDY, e);
     } catch (com.typesafe.config.ConfigException e) {
-      throw unreadable("this is not a JSON object: " + e.getMessage(), e);
+      throw unreadable("this cannot be read: " + e.getMessage(), e);
     } catch (IOException e) {
       throw unreadable(file + " cannot be read as text in UTF-8: " + e, e);
     }
@@ -124,21 +136,35 @@ final class PublishedConfig {
     return integer(key).orElse(otherwise);
   }
 
-  /** A size: a whole number of at least one. */
+  /** A size: a whole number of at least one and at most {@link #MOST}. */
   int size(String key) {
-    return atLeastOne(key, required(key));
+    return within(key, required(key));
   }
 
   /** A size, or what it is where nothing is said. */
   int size(String key, int otherwise) {
-    return integer(key).map(value -> atLeastOne(key, value)).orElse(otherwise);
+    return integer(key).map(value -> within(key, value)).orElse(otherwise);
   }
 
-  private int atLeastOne(String key, int value) {
+  private int within(String key, int value) {
     if (value < 1) {
       throw invalid(key, "= " + value + " must be at least 1");
     }
+    if (value > MOST) {
+      throw invalid(key, "= " + value + " must be at most " + MOST);
+    }
     return value;
+  }
+
+  /** A width as many times as a key says, or as many where it says nothing. */
+  int expanded(String key, int otherwise, int width) {
+    int factor = size(key, otherwise);
+    long channels = (long) factor * width;
+    if (channels > MOST) {
+      throw invalid(
+          key, "= %d makes %d channels; at most %d are read".formatted(factor, channels, MOST));
+    }
+    return (int) channels;
   }
 
   Optional<Integer> integer(String key) {

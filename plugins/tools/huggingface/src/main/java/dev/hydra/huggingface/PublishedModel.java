@@ -113,7 +113,7 @@ final class PublishedModel {
           new Transfer(found.mappings(), shards, duplicates.keySet(), published.toString());
       for (Map.Entry<String, String> pair : duplicates.entrySet()) {
         if (shards.tensor(pair.getKey()).isPresent()) {
-          Transfer.requireEqual(shards, pair.getKey(), pair.getValue());
+          Transfer.requireEqual(published, shards, pair.getKey(), pair.getValue());
         }
       }
       transfer.write(target, Map.of(), progress);

@@ -30,7 +30,7 @@ final class PureMamba {
     MambaAdapter mamba =
         new MambaAdapter(
             width,
-            config.integer("intermediate_size", config.integer("expand", 2) * width),
+            config.integer("intermediate_size", config.expanded("expand", 2, width)),
             config.size("state_size", 16),
             config.automatic("time_step_rank", (width + 15) / 16),
             config.integer("conv_kernel", 4),

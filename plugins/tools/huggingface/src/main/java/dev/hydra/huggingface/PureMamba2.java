@@ -15,12 +15,12 @@ final class PureMamba2 {
     int depth = backbone.depth();
     int heads = config.integer("num_heads", 128);
     int headDim = config.integer("head_dim", 64);
-    int expand = config.integer("expand", 2);
-    if ((long) heads * headDim != (long) expand * width) {
+    int inner = config.expanded("expand", 2, width);
+    if ((long) heads * headDim != inner) {
       throw config.invalid(
           "num_heads",
           "= %d heads of head_dim = %d do not make up expand * hidden_size = %d"
-              .formatted(heads, headDim, (long) expand * width));
+              .formatted(heads, headDim, inner));
     }
     if (config.flag("norm_before_gate", false)) {
       config.warn("norm_before_gate", "is ignored, as by transformers: norms are after the gate");

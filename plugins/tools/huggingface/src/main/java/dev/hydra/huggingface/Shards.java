@@ -1,10 +1,6 @@
 package dev.hydra.huggingface;
 
-import com.typesafe.config.ConfigFactory;
-import com.typesafe.config.ConfigObject;
-import com.typesafe.config.ConfigParseOptions;
-import com.typesafe.config.ConfigSyntax;
-import com.typesafe.config.ConfigValue;
+import dev.hydra.libtorch.io.JsonText;
 import dev.hydra.libtorch.safetensors.SafetensorsFile;
 import dev.hydra.libtorch.safetensors.TensorInfo;
 import dev.hydra.libtorch.safetensors.TensorReplacements;
@@ -105,21 +101,16 @@ final class Shards implements Closeable {
   }
 
   private static Map<String, String> weightMap(Path index) throws IOException {
-    ConfigObject root;
-    try {
-      root =
-          ConfigFactory.parseFile(
-                  index.toFile(), ConfigParseOptions.defaults().setSyntax(ConfigSyntax.JSON))
-              .root();
-    } catch (com.typesafe.config.ConfigException e) {
-      throw new IOException(String.valueOf(e.getMessage()), e);
-    }
-    if (!(root.get("weight_map") instanceof ConfigObject map) || map.isEmpty()) {
-      throw new IOException(index + " has no weight_map, or an empty one");
+    if (!(JsonText.object(index).get("weight_map") instanceof Map<?, ?> map) || map.isEmpty()) {
+      throw new IOException(index + " has no object weight_map, or an empty one; fetch it again");
     }
     Map<String, String> files = new TreeMap<>();
-    for (Map.Entry<String, ConfigValue> entry : map.entrySet()) {
-      files.put(entry.getKey(), String.valueOf(entry.getValue().unwrapped()));
+    for (Map.Entry<?, ?> entry : map.entrySet()) {
+      if (!(entry.getValue() instanceof String file)) {
+        throw new IOException(
+            index + ": weight_map.\"" + entry.getKey() + "\" is not the name of a file");
+      }
+      files.put(String.valueOf(entry.getKey()), file);
     }
     return files;
   }

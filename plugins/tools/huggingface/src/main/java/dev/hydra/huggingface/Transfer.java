@@ -141,12 +141,14 @@ final class Transfer {
   /**
    * Checks that two tensors of the files hold the same.
    *
+   * @param where the folder of the files, for messages
    * @throws IOException if not
    */
-  static void requireEqual(Shards files, String name, String other) throws IOException {
+  static void requireEqual(Path where, Shards files, String name, String other) throws IOException {
     if (!digest(files, name).equals(digest(files, other))) {
       throw new IOException(
-          name + " differs from " + other + ", but tie_word_embeddings says that they are one");
+          "%s: %s differs from %s, but tie_word_embeddings says that they are one"
+              .formatted(where, name, other));
     }
   }
 

@@ -30,7 +30,7 @@ class ConfigFaultsTest extends PublishedFolderTest {
         "llama | \"num_key_value_heads\": 2 | \"num_key_value_heads\": 3 | must divide",
         "llama | \"pretraining_tp\": 1 | \"quantization_config\": {} | quantization_config",
         "llama | \"rope_theta\": 10000.0 | \"partial_rotary_factor\": 0.5 | whole heads rotate",
-        "llama | \"vocab_size\": 256 | \"vocab_size\": 256, } , | config.json: ",
+        "llama | \"vocab_size\": 256 | \"vocab_size\": 256, } , | config.json is not JSON: ",
         "mixtral | \"use_cache\": true | \"attention_bias\": true | attention_bias: = true",
         "jamba | \"use_cache\": true | \"sliding_window\": 16 | sliding_window: = 16 is not",
         "jamba | \"attn_layer_offset\": 1 | \"attn_layer_offset\": 2 | attn_layer_offset: = 2",
@@ -66,10 +66,10 @@ class ConfigFaultsTest extends PublishedFolderTest {
         "llama | \"head_dim\": 16 | \"head_dim\": 15 | head_dim: makes heads of 15, of which 15",
         "llama | \"num_hidden_layers\": 2 | \"num_hidden_layers\": 1000000 |"
             + " num_hidden_layers: = 1000000 is refused; at most 10000",
-        "llama | \"model_type\": \"llama\" | \"model_type\": ${HOME} | not a JSON object",
-        "llama | \"vocab_size\": 256 | include file(\"/etc/passwd\") | not a JSON object",
-        "llama | \"vocab_size\": 256 | vocab_size = 256 | not a JSON object",
-        "llama | \"vocab_size\": 256 | # fewer\\n\"vocab_size\": 256 | not a JSON object",
+        "llama | \"model_type\": \"llama\" | \"model_type\": ${HOME} | config.json is not JSON: ",
+        "llama | \"vocab_size\": 256 | include file(\"/etc/passwd\") | config.json is not JSON: ",
+        "llama | \"vocab_size\": 256 | vocab_size = 256 | config.json is not JSON: ",
+        "llama | \"vocab_size\": 256 | # fewer\\n\"vocab_size\": 256 | config.json is not JSON: ",
         "mamba2 | 0.0,\\n | Infinity,\\n | time_step_limit: must be a smallest",
         "mamba2 | \"num_heads\": 8 | \"num_heads\": 9 | num_heads: = 9 heads",
         "mamba2 | \"Infinity\" | \"Endless\" | time_step_limit: must be a number"
@@ -106,7 +106,7 @@ class ConfigFaultsTest extends PublishedFolderTest {
     String text = Files.readString(config);
     for (String wrong : List.of("", " ", "null", "[]", "3", "{", "hello", text + "{}")) {
       Files.writeString(config, wrong);
-      contains(refused(ConfigException.class), "not a JSON object", "config.json");
+      contains(refused(ConfigException.class), "config.json is ", "; mend it, or fetch it again");
     }
     Files.write(config, new byte[] {'{', (byte) 0xff, '}'});
     contains(refused(ConfigException.class), "config.json cannot be read as text in UTF-8");

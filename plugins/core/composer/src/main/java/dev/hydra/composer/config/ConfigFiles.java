@@ -189,10 +189,9 @@ public final class ConfigFiles {
     throw new ConfigException(value.origin(), key, "must be an object");
   }
 
-  /** Renders the configuration as HOCON text. */
+  /** Renders the configuration as HOCON text, which reads and renders as the same. */
   public static String render(Config config) {
-    return config
-        .root()
+    return RenderedComments.of(config.root())
         .render(ConfigRenderOptions.defaults().setOriginComments(false).setJson(false));
   }
 }

@@ -46,6 +46,8 @@ class JsonTextTest {
             new String[] {"['a']", "Unexpected character", "line 1"},
             new String[] {"[\"\n\"]", "unquoted character", "line "},
             new String[] {"[\"\\x\"]", "escape", "line 1"},
+            new String[] {"{\"a\":1,\"a\":2}", "the name \"a\" comes twice", "line 1"},
+            new String[] {"", "not JSON: there is nothing in it", "line 1"},
             new String[] {"[1] xyz", "xyz", "line 1"},
             new String[] {"[1] [2]", "more than one JSON value", "after its end"},
             new String[] {"[\"\\ud800 lone\"]", "no JSON in UTF-8", "has \\ud800, one half"},

@@ -6,6 +6,7 @@ import dev.hydra.data.Tokenizer;
 import dev.hydra.data.TokenizerContext;
 import dev.hydra.data.TokenizerFactory;
 import dev.hydra.libtorch.io.JsonText;
+import dev.hydra.libtorch.io.NotJsonException;
 import dev.hydra.libtorch.io.Sha256;
 import java.io.IOException;
 import java.nio.charset.MalformedInputException;
@@ -18,6 +19,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** Creates tokenizers from files in the format of the Hugging Face tokenizers library. */
 @HydraPlugin("hf")
@@ -59,10 +61,11 @@ public final class HfTokenizerFactory implements TokenizerFactory {
       byte[] content = Files.readAllBytes(path);
       String json = text(content);
       TokenizerFile file = TokenizerFile.parse(json);
+      UnsafeParts.refuse(file.json());
+      TokenizerHandle handle = NativeReading.read(json, file);
       OptionalInt end = endOfText(from, path, file);
-      return new HfTokenizer(
-          TokenizerHandle.read(json), file, end, "hf " + Sha256.of(content), files(path));
-    } catch (IOException | IllegalArgumentException e) {
+      return new HfTokenizer(handle, file, end, "hf " + Sha256.of(content), files(path));
+    } catch (IOException e) {
       String problem = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
       throw from.settings()
           .invalid(
@@ -105,7 +108,7 @@ public final class HfTokenizerFactory implements TokenizerFactory {
       }
       return OptionalInt.of(id);
     }
-    return Stream.concat(published(path).stream(), USUAL.stream())
+    return Stream.concat(published(from, path).stream(), USUAL.stream())
         .map(file.special()::get)
         .filter(id -> id != null)
         .mapToInt(Integer::intValue)
@@ -113,13 +116,33 @@ public final class HfTokenizerFactory implements TokenizerFactory {
   }
 
   /** Returns the token of tokenizer_config.json, which is a text or an object with its content. */
-  private static Optional<String> published(Path tokenizer) throws IOException {
+  private static Optional<String> published(TokenizerContext from, Path tokenizer)
+      throws IOException {
     Path config = tokenizer.toAbsolutePath().resolveSibling(CONFIG);
     if (!Files.isRegularFile(config)) {
       return Optional.empty();
     }
-    Object token = JsonText.object(config).get("eos_token");
+    Object token = config(from, config).get("eos_token");
     Object content = token instanceof Map<?, ?> map ? map.get("content") : token;
-    return content instanceof String text ? Optional.of(text) : Optional.empty();
+    if (token != null && !(content instanceof String)) {
+      throw from.settings()
+          .invalid(
+              FILE,
+              config
+                  + ": eos_token is "
+                  + Places.shown(token)
+                  + ", not a text or an object with one as its content; mend it, or fetch the file"
+                  + " again");
+    }
+    return Optional.ofNullable((String) content);
+  }
+
+  private static Map<String, @Nullable Object> config(TokenizerContext from, Path config)
+      throws IOException {
+    try {
+      return JsonText.object(config);
+    } catch (NotJsonException e) {
+      throw from.settings().invalid(FILE, String.valueOf(e.getMessage()));
+    }
   }
 }

@@ -1,6 +1,7 @@
 package dev.hydra.tokenizer.hf;
 
-import com.fasterxml.jackson.jr.ob.JSON;
+import dev.hydra.libtorch.io.JsonText;
+import dev.hydra.libtorch.io.NotJsonException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -22,49 +23,100 @@ record TokenizerFile(
     List<String> tokens,
     Map<String, Integer> special,
     List<Map<?, ?>> added,
-    Map<String, Object> json) {
+    Map<?, ?> json) {
+  private static final String VOCAB = "model.vocab";
 
   /**
    * Reads a file.
    *
-   * @throws IOException if it is not a tokenizer.json
+   * @throws IOException if it is not a tokenizer.json; the message names the place
    */
   static TokenizerFile parse(String text) throws IOException {
-    Map<String, Object> json = JSON.std.mapFrom(text);
+    Map<?, ?> json = object(text);
     if (!(json.get("model") instanceof Map<?, ?> model)) {
       throw new IOException("it has no object \"model\"");
     }
-    Map<Integer, String> byId = new LinkedHashMap<>();
-    if (model.get("vocab") instanceof Map<?, ?> vocab) {
-      for (Map.Entry<?, ?> entry : vocab.entrySet()) {
-        byId.put(id(entry.getValue()), String.valueOf(entry.getKey()));
+    TokensById tokens = new TokensById();
+    addAll(model.get("vocab"), tokens);
+    Map<String, Integer> special = new LinkedHashMap<>();
+    List<Map<?, ?>> added = added(json.get("added_tokens"), tokens, special);
+    if (tokens.count() == 0) {
+      throw new IOException("its vocabulary is empty");
+    }
+    return new TokenizerFile(kind(model), tokens.all(), special, added, json);
+  }
+
+  private static Map<?, ?> object(String text) throws IOException {
+    try {
+      if (JsonText.parse(text) instanceof Map<?, ?> json) {
+        return json;
       }
-    } else if (model.get("vocab") instanceof List<?> vocab) {
-      for (int id = 0; id < vocab.size(); id++) {
-        byId.put(id, vocab.get(id) instanceof List<?> pair ? String.valueOf(pair.get(0)) : "");
+    } catch (NotJsonException e) {
+      throw new IOException("it is " + e.getMessage(), e);
+    }
+    throw new IOException("it is not a JSON object");
+  }
+
+  private static void addAll(@Nullable Object vocab, TokensById tokens) throws IOException {
+    if (vocab instanceof Map<?, ?> ids) {
+      for (Map.Entry<?, ?> entry : ids.entrySet()) {
+        String token = String.valueOf(entry.getKey());
+        tokens.add(() -> VOCAB + "." + Places.quoted(token), token, entry.getValue());
+      }
+    } else if (vocab instanceof List<?> pieces) {
+      for (int id = 0; id < pieces.size(); id++) {
+        String place = VOCAB + "[" + id + "]";
+        if (!(pieces.get(id) instanceof List<?> pair
+            && pair.size() == 2
+            && pair.get(0) instanceof String piece)) {
+          throw new IOException(place + " must be an array of a token and its score");
+        }
+        tokens.add(() -> place, piece, id);
       }
     } else {
       throw new IOException("its model has no \"vocab\"");
     }
-    Map<String, Integer> special = new LinkedHashMap<>();
+  }
+
+  /** Reads the tokens beside the model's, the ids of which the library gives itself. */
+  private static List<Map<?, ?>> added(
+      @Nullable Object value, TokensById tokens, Map<String, Integer> special) throws IOException {
+    if (value == null) {
+      return List.of();
+    }
+    if (!(value instanceof List<?> list)) {
+      throw new IOException("added_tokens is " + Places.shown(value) + ", not an array");
+    }
     List<Map<?, ?>> added = new ArrayList<>();
-    for (Object each : json.get("added_tokens") instanceof List<?> list ? list : List.of()) {
-      if (each instanceof Map<?, ?> token && token.get("content") instanceof String content) {
-        int id = id(token.get("id"));
-        byId.put(id, content);
-        added.add(token);
-        if (Boolean.TRUE.equals(token.get("special"))) {
-          special.put(content, id);
-        }
+    int next = tokens.count();
+    for (int i = 0; i < list.size(); i++) {
+      String place = "added_tokens[" + i + "]";
+      if (!(list.get(i) instanceof Map<?, ?> token
+          && token.get("content") instanceof String content)) {
+        throw new IOException(place + " must be an object with a text as its content");
+      }
+      if (content.isEmpty()) {
+        continue; // the library leaves it out
+      }
+      int expected = tokens.id(content).orElse(next);
+      int id = tokens.add(() -> place + ".id", content, token.get("id"));
+      if (id != expected) {
+        throw new IOException(
+            "%s.id is %d, but the tokenizers library gives %s the id %d: %s"
+                .formatted(
+                    place,
+                    id,
+                    Places.quoted(content),
+                    expected,
+                    expected == next ? "the next after those before it" : "it has that already"));
+      }
+      next = Math.max(next, id + 1);
+      added.add(token);
+      if (Boolean.TRUE.equals(token.get("special"))) {
+        special.put(content, id);
       }
     }
-    int size = byId.keySet().stream().mapToInt(id -> id + 1).max().orElse(0);
-    if (size == 0) {
-      throw new IOException("its vocabulary is empty");
-    }
-    List<String> tokens = new ArrayList<>(java.util.Collections.nCopies(size, ""));
-    byId.forEach(tokens::set);
-    return new TokenizerFile(kind(model), tokens, special, added, json);
+    return added;
   }
 
   private static String kind(Map<?, ?> model) {
@@ -75,13 +127,6 @@ record TokenizerFile(
     return model.get("merges") != null
         ? "BPE"
         : model.get("vocab") instanceof List<?> ? "Unigram" : "WordPiece";
-  }
-
-  private static int id(@Nullable Object value) throws IOException {
-    if (value instanceof Integer id && id >= 0) {
-      return id;
-    }
-    throw new IOException("a token has the id " + value);
   }
 
   /** Says whether a part of the file has a step of a type, such as {@code ByteLevel}. */

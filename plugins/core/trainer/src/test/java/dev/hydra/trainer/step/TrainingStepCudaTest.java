@@ -122,27 +122,6 @@ class TrainingStepCudaTest {
     compare(DENSE, 1);
   }
 
-  /** Replayed steps, too: nothing of those forwards is in the next step. */
-  @Test
-  void aStepThatIsGivenUpLeavesNothingBehind() {
-    try (Run whole = new Run(DENSE, ScalarType.BFloat16, GraphMode.AUTO);
-        Run interrupted = new Run(DENSE, ScalarType.BFloat16, GraphMode.AUTO)) {
-      for (int i = 0; i < 2 * ENOUGH; i++) {
-        long number = i;
-        int[] asked = {0};
-        assertTrue(
-            interrupted
-                .step
-                .run(each -> windows(number + each, 64), 3, 1e-2, () -> asked[0]++ == 1)
-                .isEmpty());
-        assertEquals(2, asked[0], "after the second forward");
-        assertEquals(whole.step(i, 64, 3), interrupted.step(i, 64, 3), "step " + i);
-      }
-      assertTrue(interrupted.step.captured());
-      DeviceStepTest.assertSame(whole.contents(), interrupted.contents());
-    }
-  }
-
   /** Products of experts that LibTorch has no operator for which the host does not wait. */
   @Test
   void alsoInFloat32AndWithExpertsOfOddSize() {

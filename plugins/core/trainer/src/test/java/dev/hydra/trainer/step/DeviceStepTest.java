@@ -125,6 +125,26 @@ class DeviceStepTest {
     compare("", ScalarType.Float);
   }
 
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void aStepThatIsGivenUpLeavesNothingBehind(boolean device) {
+    try (Run whole = new Run("", ScalarType.Float, device);
+        Run interrupted = new Run("", ScalarType.Float, device)) {
+      for (int i = 0; i < 3; i++) {
+        assertTrue(
+            interrupted
+                .plan
+                .run(
+                    interrupted.parts,
+                    new StepPlan.Inputs(
+                        each -> windows(99 + each), FORWARDS, 1e-2, () -> {}, () -> true))
+                .isEmpty());
+        assertEquals(whole.step(i), interrupted.step(i), "step " + i);
+      }
+      assertSame(whole.contents(), interrupted.contents());
+    }
+  }
+
   @Test
   void withWorkingCopiesToo() {
     compare("", ScalarType.BFloat16);

@@ -1,7 +1,7 @@
 package dev.hydra.cli.swap;
 
-import com.fasterxml.jackson.jr.ob.JSON;
 import dev.hydra.cli.common.Json;
+import dev.hydra.libtorch.io.JsonText;
 import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -105,7 +105,7 @@ final class ControlServer implements AutoCloseable {
 
   private Map<String, ?> answer(String line, Consumer<Map<String, ?>> early) {
     try {
-      return answers.of(JSON.std.mapFrom(line), early);
+      return answers.of(JsonText.object(line), early);
     } catch (IOException e) {
       return Map.of("status", "refused", "reason", "the request is not a JSON object");
     }

@@ -1,8 +1,8 @@
 package dev.hydra.cli.watch;
 
-import com.fasterxml.jackson.jr.ob.JSON;
 import com.sun.net.httpserver.HttpExchange;
 import dev.hydra.cli.common.Json;
+import dev.hydra.libtorch.io.JsonText;
 import dev.hydra.serve.ReadTimeout;
 import dev.hydra.serve.SendTimeout;
 import dev.hydra.serve.WebPage;
@@ -64,7 +64,7 @@ final class Request {
   Map<String, Object> body() {
     try {
       byte[] body = unsent.read(exchange, LONGEST_BODY, this::tooSlow);
-      return JSON.std.mapFrom(new String(body, StandardCharsets.UTF_8));
+      return JsonText.object(new String(body, StandardCharsets.UTF_8));
     } catch (ReadTimeout.BodyException e) {
       throw new HttpProblem(e.status(), String.valueOf(e.getMessage()));
     } catch (IOException e) {

@@ -2,6 +2,8 @@ package dev.hydra.data;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import dev.hydra.libtorch.io.DurableFiles;
+import dev.hydra.libtorch.io.JsonText;
+import dev.hydra.libtorch.io.NotJsonException;
 import dev.hydra.libtorch.io.Sha256;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -120,8 +122,8 @@ final class TokenCache {
     }
     Map<String, Object> complete;
     try {
-      complete = JSON.std.mapFrom(Files.readString(own.resolve(COMPLETE)));
-    } catch (com.fasterxml.jackson.core.JsonProcessingException damaged) {
+      complete = JsonText.object(own.resolve(COMPLETE));
+    } catch (NotJsonException damaged) {
       return Optional.empty();
     }
     List<Long> tokens = numbers(complete.get("shards"));

@@ -71,9 +71,7 @@ final class PublishedConfig {
                     return Matcher.quoteReplacement(
                         found.startsWith("\"") ? found : "\"" + found + "\"");
                   });
-      if (!(JsonText.parse(json) instanceof Map<?, ?>)) {
-        throw new ConfigException(file + " is not a JSON object" + REMEDY);
-      }
+      JsonText.object(json); // says what is wrong in better words than what reads it below
       return new PublishedConfig(
           ConfigFactory.parseString(json, options).root(), "", new ArrayList<>());
     } catch (NotJsonException e) {

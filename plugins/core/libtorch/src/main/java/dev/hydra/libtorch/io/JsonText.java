@@ -81,18 +81,31 @@ public final class JsonText {
   }
 
   /**
+   * Reads one object.
+   *
+   * @throws NotJsonException as {@link #parse(byte[])}, and for another value, such as null
+   */
+  public static Map<String, @Nullable Object> object(String text) throws NotJsonException {
+    return object(text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  @SuppressWarnings("unchecked") // names are strings in JSON
+  private static Map<String, @Nullable Object> object(byte[] utf8) throws NotJsonException {
+    if (parse(utf8) instanceof Map<?, ?> map) {
+      return (Map<String, @Nullable Object>) map;
+    }
+    throw new NotJsonException("not a JSON object");
+  }
+
+  /**
    * Reads a file that holds one object.
    *
    * @throws NotJsonException if it holds something else; the message begins with the file
    * @throws IOException if it cannot be read
    */
-  @SuppressWarnings("unchecked") // names are strings in JSON
   public static Map<String, @Nullable Object> object(Path file) throws IOException {
     try {
-      if (parse(Files.readAllBytes(file)) instanceof Map<?, ?> map) {
-        return (Map<String, @Nullable Object>) map;
-      }
-      throw new NotJsonException("not a JSON object");
+      return object(Files.readAllBytes(file));
     } catch (NotJsonException e) {
       throw new NotJsonException(
           file + " is " + e.getMessage() + "; mend it, or fetch or write it again", e);

@@ -20,6 +20,16 @@ class JsonTextTest {
     assertThat(JsonText.parse("\"" + "a".repeat(30_000_000) + "\"")).isInstanceOf(String.class);
   }
 
+  @Test
+  void whatIsNoObjectIsRefused() throws NotJsonException {
+    assertThat(JsonText.object("{\"a\": null}")).containsKey("a");
+    for (String other : List.of("null", "[]", "5", "true", "\"x\"")) {
+      assertThatThrownBy(() -> JsonText.object(other))
+          .isInstanceOf(NotJsonException.class)
+          .hasMessage("not a JSON object");
+    }
+  }
+
   /** Half a character as bytes, which is no UTF-8, though the parser takes it. */
   @Test
   void halfACharacterInBytesIsRefused() {

@@ -48,13 +48,10 @@ record TokenizerFile(
 
   private static Map<?, ?> object(String text) throws IOException {
     try {
-      if (JsonText.parse(text) instanceof Map<?, ?> json) {
-        return json;
-      }
+      return JsonText.object(text);
     } catch (NotJsonException e) {
       throw new IOException("it is " + e.getMessage(), e);
     }
-    throw new IOException("it is not a JSON object");
   }
 
   private static void addAll(@Nullable Object vocab, TokensById tokens) throws IOException {

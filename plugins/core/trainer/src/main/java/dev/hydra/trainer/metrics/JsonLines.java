@@ -2,6 +2,7 @@ package dev.hydra.trainer.metrics;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import dev.hydra.libtorch.io.DurableFiles;
+import dev.hydra.libtorch.io.JsonText;
 import java.io.BufferedReader;
 import java.io.BufferedWriter;
 import java.io.IOException;
@@ -76,7 +77,7 @@ public final class JsonLines {
       for (String line = lines.readLine(); line != null; line = lines.readLine()) {
         Map<String, Object> object;
         try {
-          object = JSON.std.mapFrom(line);
+          object = JsonText.object(line);
         } catch (IOException e) {
           continue; // cut short
         }

@@ -1,6 +1,6 @@
 package dev.hydra.trainer.metrics;
 
-import com.fasterxml.jackson.jr.ob.JSON;
+import dev.hydra.libtorch.io.JsonText;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SeekableByteChannel;
@@ -105,7 +105,7 @@ public final class MetricsTail {
   private void parse(String line) {
     Map<String, Object> object;
     try {
-      object = JSON.std.mapFrom(line);
+      object = JsonText.object(line);
     } catch (IOException e) {
       return; // cut short by a crash, as MetricsFile leaves it out
     }

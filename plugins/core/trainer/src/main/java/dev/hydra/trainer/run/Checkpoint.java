@@ -1,6 +1,5 @@
 package dev.hydra.trainer.run;
 
-import com.fasterxml.jackson.jr.ob.JSON;
 import com.typesafe.config.Config;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.PluginId;
@@ -8,6 +7,7 @@ import dev.hydra.composer.config.ConfigChange;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.libtorch.io.DurableFiles;
+import dev.hydra.libtorch.io.JsonText;
 import dev.hydra.libtorch.safetensors.SafetensorsFile;
 import dev.hydra.libtorch.safetensors.TensorInfo;
 import dev.hydra.libtorch.safetensors.TensorReplacements;
@@ -203,7 +203,7 @@ public record Checkpoint(Path folder) {
   TrainerState state() throws IOException {
     Path file = file(STATE);
     try {
-      return TrainerState.fromMap(JSON.std.mapFrom(Files.readString(file)));
+      return TrainerState.fromMap(JsonText.object(file));
     } catch (IllegalArgumentException e) {
       throw new IOException(file + ": " + e.getMessage(), e);
     }

@@ -2,6 +2,7 @@ package dev.hydra.trainer.run;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import dev.hydra.libtorch.io.DurableFiles;
+import dev.hydra.libtorch.io.JsonText;
 import dev.hydra.libtorch.io.PieceChecksums;
 import dev.hydra.libtorch.io.Sha256;
 import java.io.IOException;
@@ -68,7 +69,7 @@ final class Manifest {
     }
     Manifest manifest;
     try {
-      manifest = new Manifest(folder, JSON.std.mapFrom(Files.readString(file)));
+      manifest = new Manifest(folder, JsonText.object(file));
     } catch (IOException e) {
       throw new IOException(file + " is damaged", e);
     }

@@ -37,7 +37,7 @@ class MetricsTailTest {
     assertFalse(tail.update());
     Files.writeString(path, "{\"kind\":\"step\",\"st", StandardOpenOption.APPEND);
     assertFalse(tail.update());
-    Files.writeString(path, "ep\":3}\n{broken}\n", StandardOpenOption.APPEND);
+    Files.writeString(path, "ep\":3}\n{broken}\nnull\n", StandardOpenOption.APPEND);
     assertTrue(tail.update());
     assertEquals(List.of(1L, 2L, 3L), steps(tail));
   }

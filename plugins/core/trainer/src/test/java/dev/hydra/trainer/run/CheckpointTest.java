@@ -36,8 +36,10 @@ class CheckpointTest {
     assertThat(message(checkpoint)).contains("a is damaged: it has 5 bytes, in the manifest 4");
     Files.delete(checkpoint.file("a"));
     assertThat(message(checkpoint)).contains("a is missing");
-    Files.writeString(checkpoint.file("manifest.json"), "{");
-    assertThat(message(checkpoint)).contains("manifest.json is damaged");
+    for (String wrong : List.of("{", "null", "[]", "5", "{}")) {
+      Files.writeString(checkpoint.file("manifest.json"), wrong);
+      assertThat(message(checkpoint)).contains("manifest.json is damaged");
+    }
     Files.delete(checkpoint.file("manifest.json"));
     assertThat(message(checkpoint)).contains("is not a checkpoint");
   }

@@ -123,7 +123,8 @@ class CompilationsCudaTest {
       run.met(packed(0, TIME, 50));
       assertThat(CompiledKernel.all().stream().map(CompiledKernel::program))
           .as("what could be compiled again")
-          .contains("ssd_forward.cu", "delta_states.cu", "strided_attention.cu", "slot_writes.cu");
+          .contains(
+              "ssd_forward.cu", "delta_states.cu", "strided_attention.cu", "slot_writes_tiles.cu");
       for (int length : LENGTHS) {
         assertThat(run.met(whole(length, length))).as("%d tokens", length).isEmpty();
         assertThat(run.met(packed(length, length, 50))).as("%d packed ones", length).isEmpty();

@@ -33,7 +33,7 @@ class ModelLossTest {
       model {
         vocab-size = 50, width = 24, depth = 2, tie-embeddings = %s, padding-token = 4
         embedding-scale = 3, logits-scale = 0.5
-        block.paths = [ { mixer = running-sum }, { ffn = scales, gate = 0.5 } ]
+        block.paths = [ { mixer = running-sum }, { ffn { type = scales, experts = 1 }, gate = 0.5 } ]
       }
       """;
 

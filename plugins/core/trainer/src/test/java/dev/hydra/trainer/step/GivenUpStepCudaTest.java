@@ -15,9 +15,11 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
 
 /** A step that is given up between two forwards leaves nothing behind, replayed or not. */
 @Tag("cuda")
+@EnabledIf("dev.hydra.libtorch.runtime.Devices#cudaAvailable")
 class GivenUpStepCudaTest {
   private static final int STEPS = 8;
   private static final int FORWARDS = 3;

@@ -103,8 +103,7 @@ final class InspectCommand implements Callable<Integer> {
     ModelSpec model = ModelSpec.read(loaded);
     Config whole = loaded.withFallback(ConfigFactory.parseString(STEPS));
     TrainerSettings trainer = TrainerSettings.read(ConfigFiles.part(whole, "trainer"));
-    OptimizerSettings plain = OptimizerSettings.read(ConfigFiles.part(whole, "optimizer"), plugins);
-    OptimizerSettings optimizer = trainer.emaDecay().map(plain::averaging).orElse(plain);
+    OptimizerSettings optimizer = trainer.optimizer(whole, plugins);
     ScalarType type = ComputeType.choose(compute, Devices.cpu());
     Placement placement = new Placement(Devices.meta(), ScalarType.Float, states.type());
     try (PointerScope scope = new PointerScope();

@@ -27,9 +27,9 @@ public final class Stages {
   private static final List<String> FIXED =
       List.of("model.vocab-size", "model.width", "data.tokenizer", "optimizer.type");
 
-  private final Config config;
   private static final String BATCH_SIZE = "trainer.batch-size";
 
+  private final Config config;
   private final PluginRegistry plugins;
   private final long steps;
   private final List<Stage> all = new ArrayList<>();
@@ -213,9 +213,7 @@ public final class Stages {
       Config effective,
       FrozenParameters frozen) {
     TrainerSettings trainer = TrainerSettings.read(ConfigFiles.part(effective, "trainer"));
-    OptimizerSettings plain =
-        OptimizerSettings.read(ConfigFiles.part(effective, "optimizer"), plugins);
-    OptimizerSettings optimizer = trainer.emaDecay().map(plain::averaging).orElse(plain);
+    OptimizerSettings optimizer = trainer.optimizer(effective, plugins);
     DataSettings data = DataSettings.read(ConfigFiles.part(effective, "data"), plugins);
     checkBatch(effective, trainer.batchSize(), data.sequenceLength());
     long count = Math.max(1, steps);

@@ -2,6 +2,7 @@ package dev.hydra.trainer.run;
 
 import com.typesafe.config.Config;
 import dev.hydra.api.Option;
+import dev.hydra.api.PluginRegistry;
 import dev.hydra.api.Settings;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.config.OptionGroup;
@@ -10,6 +11,7 @@ import dev.hydra.libtorch.graphs.GraphMode;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.Determinism;
+import dev.hydra.optim.OptimizerSettings;
 import dev.hydra.trainer.metrics.MetricsSettings;
 import dev.hydra.trainer.metrics.TensorBoard;
 import dev.hydra.trainer.swap.GuardSettings;
@@ -257,6 +259,17 @@ public record TrainerSettings(
 
   private static Settings part(Config trainer, String key, List<Option<?>> options) {
     return Settings.read("trainer." + key, ConfigFiles.part(trainer, key), options);
+  }
+
+  /**
+   * Reads the optimizer of a whole configuration, which keeps averages of parameters if that is set
+   * here.
+   *
+   * @throws dev.hydra.api.ConfigException for the first mistake in it
+   */
+  public OptimizerSettings optimizer(Config whole, PluginRegistry plugins) {
+    OptimizerSettings plain = OptimizerSettings.read(ConfigFiles.part(whole, "optimizer"), plugins);
+    return emaDecay.map(plain::averaging).orElse(plain);
   }
 
   /** Says which setting does nothing on a device, for users. */

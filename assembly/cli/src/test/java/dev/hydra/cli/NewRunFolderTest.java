@@ -92,6 +92,12 @@ class NewRunFolderTest {
         .refused(
             2,
             "--set " + large + ": trainer.batch-size: is 2,000,000,000, but a batch holds no more");
+    String longest = "data.sequence-length=1000000000";
+    run("train", TinyModel.write(folder), "--run-dir", path, "--set", longest)
+        .refused(
+            2,
+            "--set " + longest + ": data.sequence-length: is 1,000,000,000, but a batch has room");
+    assertThat(path).doesNotExist();
   }
 
   @Test

@@ -139,7 +139,7 @@ public final class Trainer implements AutoCloseable {
     checkpointRequested = true;
   }
 
-  /** Says whether a step is done, so that a run that ends now leaves a checkpoint; of any thread. */
+  /** Says whether a step is done, which a run that ends now keeps; of any thread. */
   public boolean hasStep() {
     return hasStep;
   }

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /**
  * Turns Ctrl-C (and SIGTERM) into a request to stop, and holds the end of the process back until
@@ -18,9 +19,9 @@ final class Interrupt implements AutoCloseable {
   private static final List<String> SIGNALS = List.of("INT", "TERM");
 
   private final Consumer<String> screen;
-  private final String ending;
   private final CountDownLatch done = new CountDownLatch(1);
   private final Thread hook = new Thread(this::waitForWork, "hydra-interrupt");
+  private volatile Supplier<String> ending;
   private volatile boolean requested;
   private volatile boolean safe;
 
@@ -32,12 +33,17 @@ final class Interrupt implements AutoCloseable {
    */
   Interrupt(Consumer<String> screen, String ending) {
     this.screen = screen;
-    this.ending = ending;
+    this.ending = () -> ending;
     Runtime.getRuntime().addShutdownHook(hook);
   }
 
-  /** The work has been brought to safety. */
-  void safe() {
+  /** From now on this is still done, as it is when a signal comes. */
+  void ending(Supplier<String> now) {
+    ending = now;
+  }
+
+  /** The work has been brought to safety: what is said from now on is the last. */
+  synchronized void safe() {
     safe = true;
   }
 
@@ -51,7 +57,7 @@ final class Interrupt implements AutoCloseable {
     try {
       if (!done.await(PROMPT_MILLIS, TimeUnit.MILLISECONDS)) {
         boolean released = SIGNALS.stream().allMatch(ProcessSignal::release);
-        screen.accept(ending + (released ? "; a second signal ends at once" : ""));
+        say(released ? "; a second signal ends at once" : "");
         done.await();
       }
       if (!safe) {
@@ -59,6 +65,12 @@ final class Interrupt implements AutoCloseable {
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+    }
+  }
+
+  private synchronized void say(String after) {
+    if (!safe) {
+      screen.accept(ending.get() + after);
     }
   }
 

@@ -50,7 +50,7 @@ public final class Main {
     line.registerConverter(Path.class, Main::path);
     Output output = new Output(out);
     line.setOut(new PrintWriter(output, true));
-    line.setExecutionStrategy(new OutputCheck(line.getExecutionStrategy(), output));
+    line.setExecutionStrategy(new OutputCheck(new FullHeap(line.getExecutionStrategy()), output));
     line.setExecutionExceptionHandler(new ExceptionHandler());
     line.setParameterExceptionHandler(ExceptionHandler::misused);
     return line;

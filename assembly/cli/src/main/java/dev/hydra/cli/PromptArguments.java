@@ -3,8 +3,6 @@ package dev.hydra.cli;
 import dev.hydra.cli.common.UsageException;
 import dev.hydra.data.Tokenizer;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -56,12 +54,8 @@ final class PromptArguments {
 
   private int[] start(@Nullable Tokenizer tokenizer) throws IOException {
     if (tokens != null) {
-      boolean elsewhere =
-          tokens.equals(TextArgument.STDIN)
-              || (!tokens.contains("[") && Files.exists(Path.of(tokens)));
-      return elsewhere
-          ? TokenIds.row("--tokens " + tokens, TextArgument.read(tokens, System.in))
-          : TokenIds.row("--tokens", tokens);
+      TokensArgument given = TokensArgument.read(tokens);
+      return TokenIds.row(given.named(), given.json());
     }
     if (tokenizer == null) {
       throw new UsageException("this model has no tokenizer; give --tokens, not --prompt");

@@ -57,8 +57,10 @@ final class ScoreCommand implements Callable<Integer>, LessMemory {
   @Option(
       names = "--tokens",
       required = true,
-      paramLabel = "FILE",
-      description = "A JSON file: an array of arrays of token ids; - reads standard input.")
+      paramLabel = "[[ID,...],...]|FILE|-",
+      description =
+          "What to score: a JSON array of arrays of token ids, a file with one, or - for standard"
+              + " input.")
   private String tokens;
 
   @Option(
@@ -158,15 +160,16 @@ final class ScoreCommand implements Callable<Integer>, LessMemory {
     try {
       return scorer.logProbabilities(sequence);
     } catch (IllegalArgumentException e) {
-      throw new UsageException(tokens + ", sequence " + number + ": " + e.getMessage());
+      throw new UsageException("--tokens, sequence " + number + ": " + e.getMessage());
     }
   }
 
   private int[][] sequences() throws IOException {
-    int[][] sequences = TokenIds.rows(tokens, TextArgument.read(tokens, System.in));
+    TokensArgument given = TokensArgument.read(tokens);
+    int[][] sequences = TokenIds.rows(given.named(), given.json());
     if (Arrays.stream(sequences).noneMatch(sequence -> sequence.length > 1)) {
       throw new UsageException(
-          tokens + " has nothing to score: a sequence needs at least two tokens");
+          given.named() + " has nothing to score: a sequence needs at least two tokens");
     }
     return sequences;
   }

@@ -155,8 +155,7 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder, LessMemo
         new Training(file, config, initial, experiment, datasets, deviceArgument.device());
     ProgressDisplay display = display(spec.commandLine().getErr(), experiment);
     try (display;
-        Interrupt interrupt =
-            new Interrupt(display::say, "ending with a checkpoint after this forward");
+        Interrupt interrupt = new Interrupt(display::say, "ending when the model is built");
         NewRunFolder begun =
             runDir == null
                 ? NewRunFolder.in(Path.of("runs"), defaultName())
@@ -216,6 +215,11 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder, LessMemo
       }
       resumed.ifPresent(step -> screen.println("resuming after step " + step));
       signal.asksFor(trainer::requestCheckpoint);
+      interrupt.ending(
+          () ->
+              trainer.hasStep()
+                  ? "ending with a checkpoint after this forward"
+                  : "ending after this forward; there is no step to keep yet");
       Trainer.Outcome outcome;
       try (swaps) {
         outcome = trainer.run(interrupt::requested);

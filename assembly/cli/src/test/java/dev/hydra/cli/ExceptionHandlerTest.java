@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.Messages;
+import dev.hydra.api.PluginRegistry;
 import dev.hydra.cli.common.UsageException;
+import dev.hydra.cli.plugins.FixedPlugins;
 import dev.hydra.libtorch.runtime.OutOfMemory;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -103,6 +105,28 @@ class ExceptionHandlerTest {
         .matches(
             "hydra: Java out of memory: its heap has [\\d.]+ GiB; HYDRA_JAVA_OPTS=-Xmx\\d+g gives it"
                 + " more\\.");
+  }
+
+  @Command(name = "full")
+  private record Full() implements java.util.concurrent.Callable<Integer> {
+    @Override
+    public Integer call() {
+      throw new OutOfMemoryError("Java heap space");
+    }
+  }
+
+  /** As where a command itself makes an array, in no task of others. */
+  @Test
+  void soIsOneThatNobodyHasMadeAnExceptionOf() {
+    Commands commands =
+        new Commands(new FixedPlugins(PluginRegistry.of()), NativeFiles.unchecked());
+    CommandLine line = Main.commandLine(commands, new StringWriter(), "full");
+    StringWriter err = new StringWriter();
+    line.setErr(new PrintWriter(err));
+    line.addSubcommand(new Full());
+    assertThat(line.execute("full")).isEqualTo(1);
+    assertThat(err.toString().strip())
+        .matches("hydra: Java out of memory: its heap has .* gives it more\\.");
   }
 
   @Command

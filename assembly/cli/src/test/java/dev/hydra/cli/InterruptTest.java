@@ -3,6 +3,7 @@ package dev.hydra.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import dev.hydra.trainer.run.RunFolder;
 import java.io.BufferedReader;
 import java.io.FilterWriter;
 import java.io.IOException;
@@ -64,6 +65,78 @@ class InterruptTest {
         }
       }
     }
+  }
+
+  /** Work that is safe soon, and takes its time to be put away. */
+  static final class Safe {
+    private Safe() {}
+
+    public static void main(String[] arguments) throws InterruptedException {
+      Consumer<String> screen = System.out::println;
+      try (Interrupt interrupt = new Interrupt(screen, "ending some day")) {
+        System.out.println("working");
+        while (!interrupt.requested()) {
+          Thread.sleep(10);
+        }
+        interrupt.safe();
+        System.out.println("done");
+        Thread.sleep(1500);
+      }
+    }
+  }
+
+  @Test
+  void nothingIsSaidAfterTheLastMessage() throws Exception {
+    Process process =
+        new ProcessBuilder(command(Safe.class))
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
+            .start();
+    try (BufferedReader out = process.inputReader(StandardCharsets.UTF_8)) {
+      assertEquals("working", out.readLine());
+      process.toHandle().destroy();
+      assertThat(out.lines()).containsExactly("done");
+      assertEquals(TERMINATED, process.waitFor());
+    } finally {
+      process.destroyForcibly();
+    }
+  }
+
+  /** No checkpoint is promised where there is nothing to keep. */
+  @Test
+  void aTrainingInItsFirstStepSaysThatItLeavesNothing() throws Exception {
+    Path run = folder.resolve("run");
+    Process process =
+        new ProcessBuilder(
+                command(
+                    Program.class,
+                    "train",
+                    TinyModel.write(folder),
+                    "--device=cpu",
+                    "--run-dir",
+                    run,
+                    "--set",
+                    "trainer.batch-size=1500",
+                    "--set",
+                    "model.depth=60",
+                    "--set",
+                    "trainer.accumulate=10"))
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
+            .start();
+    Path journal = new RunFolder(run).journal();
+    while (process.isAlive()
+        && !(Files.exists(journal) && Files.readString(journal).contains("\"start\""))) {
+      Thread.sleep(50);
+    }
+    Thread.sleep(1000); // a forward, of some seconds, has begun
+    process.toHandle().destroy();
+    List<String> screen = process.inputReader(StandardCharsets.UTF_8).lines().toList();
+    assertThat(screen)
+        .last()
+        .isEqualTo("interrupted before the first step: there is nothing to go on with");
+    assertThat(screen)
+        .filteredOn(line -> line.startsWith("ending")) // none if a forward takes no half second
+        .allMatch(line -> line.startsWith("ending after this forward; there is no step to keep"));
+    assertEquals(TERMINATED, process.waitFor());
   }
 
   @Test

@@ -92,6 +92,23 @@ class NewRunFolderTest {
         .refused(
             2,
             "--set " + large + ": trainer.batch-size: is 2,000,000,000, but a batch holds no more");
+    String longest = "data.sequence-length=1000000000";
+    run("train", TinyModel.write(folder), "--run-dir", path, "--set", longest)
+        .refused(
+            2,
+            "--set " + longest + ": data.sequence-length: is 1,000,000,000, but a batch has room");
+    assertThat(path).doesNotExist();
+  }
+
+  @Test
+  void anEndTokenThatCannotBeDrawnIsRefused() throws Exception {
+    Path path = folder.resolve("run");
+    String outside = "generation.end-tokens=[3,256]";
+    run("train", TinyModel.write(folder), "--run-dir", path, "--set", outside)
+        .refused(
+            2,
+            "generation.end-tokens: token 256 is not in the vocabulary, 0 to 255; leave it out, or"
+                + " give a model.vocab-size of more than 256");
     assertThat(path).doesNotExist();
   }
 

@@ -261,6 +261,12 @@ class TrainedModelTest {
     assertThat(withInput("[[1,2,3]]", () -> json(score))).containsKey("logprobs");
     run("generate", "--model", run, "--prompt-file", "nowhere").refused(2, "no file nowhere");
     run("generate", "--model", run, "--tokens", "nowhere").refused(2, "--tokens must be an array");
+    run("score", "--model", run, "--tokens", "nowhere").refused(2, "--tokens must be an array of");
+    run("score", "--model", run, "--tokens", "[1]")
+        .refused(2, "--tokens must be an array of arrays");
+    run("score", "--model", run, "--tokens", "[[1]]").refused(2, "--tokens has nothing to score");
+    run("score", "--model", run, "--tokens", "[[1,256]]")
+        .refused(2, "--tokens, sequence 0: token 256 is not in the vocabulary, 0 to 255");
   }
 
   @Test

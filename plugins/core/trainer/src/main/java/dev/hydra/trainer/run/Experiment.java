@@ -36,6 +36,8 @@ public record Experiment(
     TrainerSettings trainer,
     GenerationSettings generation,
     List<Stage> stages) {
+  private static final String END_TOKENS = "generation.end-tokens";
+
   /** The parts that a configuration file may have. */
   public static final List<String> PARTS =
       List.of("model", "data", "optimizer", "trainer", "generation", "plugins");
@@ -102,7 +104,24 @@ public record Experiment(
               + vocabulary
               + " tokens; vocab-size = tokenizer takes it from there");
     }
+    experiment.checkEndTokens();
     return experiment;
+  }
+
+  /** A token that the model cannot draw would end no text, without a word. */
+  private void checkEndTokens() {
+    int tokens = model.vocabSize();
+    for (int each : generation.endTokens()) {
+      if (each >= tokens) {
+        throw new ConfigException(
+            config.getValue(END_TOKENS).origin(),
+            END_TOKENS,
+            String.format(
+                "token %d is not in the vocabulary, 0 to %d; leave it out, or give a model.vocab-size"
+                    + " of more than %d",
+                each, tokens - 1, each));
+      }
+    }
   }
 
   /**

@@ -1,5 +1,6 @@
 package dev.hydra.trainer.run;
 
+import dev.hydra.api.PluginId;
 import dev.hydra.trainer.evaluation.Observation;
 import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.metrics.JsonLines;
@@ -87,6 +88,17 @@ final class RunLog implements Closeable {
         seconds = line.number("seconds");
       }
     }
+  }
+
+  /** Notes in the journal that steps begin, by which plugins and in which type. */
+  void started(TrainerState begin) {
+    event(
+        "start",
+        begin.step(),
+        "plugins",
+        begin.plugins().stream().map(PluginId::toString).toList(),
+        "compute",
+        begin.compute());
   }
 
   /** Writes for TensorBoard as well from now on, all metrics of before included. */

@@ -28,6 +28,7 @@ public final class Stages {
       List.of("model.vocab-size", "model.width", "data.tokenizer", "optimizer.type");
 
   private static final String BATCH_SIZE = "trainer.batch-size";
+  private static final String SEQUENCE_LENGTH = "data.sequence-length";
 
   private final Config config;
   private final PluginRegistry plugins;
@@ -234,6 +235,14 @@ public final class Stages {
 
   private static void checkBatch(Config effective, int rows, int length) {
     long most = Batch.mostRows(length);
+    if (most == 0) {
+      throw new ConfigException(
+          effective.getValue(SEQUENCE_LENGTH).origin(),
+          SEQUENCE_LENGTH,
+          String.format(
+              "is %,d, but a batch has room for no sequence of more than %,d",
+              length, Batch.mostRows(0) - 1));
+    }
     if (rows > most) {
       throw new ConfigException(
           effective.getValue(effective.hasPath(BATCH_SIZE) ? BATCH_SIZE : "trainer").origin(),

@@ -1,6 +1,5 @@
 package dev.hydra.trainer.run;
 
-import dev.hydra.api.PluginId;
 import dev.hydra.composer.config.ConfigFiles;
 import dev.hydra.composer.model.Components;
 import dev.hydra.composer.model.Model;
@@ -51,6 +50,7 @@ public final class Trainer implements AutoCloseable {
   private final Determinism.Setting determinism;
   private TrainerSettings settings;
   private long step;
+  private volatile boolean hasStep;
   private volatile boolean checkpointRequested;
 
   /** The outcome of a run, with the score of each validation set if it came to its end. */
@@ -139,6 +139,11 @@ public final class Trainer implements AutoCloseable {
     checkpointRequested = true;
   }
 
+  /** Says whether a step is done, which a run that ends now keeps; of any thread. */
+  public boolean hasStep() {
+    return hasStep;
+  }
+
   /** Says whether steps are replayed from CUDA graphs now. */
   boolean captured() {
     return training.captured();
@@ -170,6 +175,7 @@ public final class Trainer implements AutoCloseable {
     follow();
     SwapReport.Parameters parameters = resumption.restore(checkpoints, policy);
     step = state.step();
+    hasStep = step > 0;
     saves.resumed(step);
     resumption.changes(this.state()).forEach(this::warn);
     log.event("resume", step, resumption.details(this.state(), parameters));
@@ -188,14 +194,7 @@ public final class Trainer implements AutoCloseable {
     TrainingClock.Position position =
         log.begin(step, step == settings.steps(), stages.current().tokensPerStep());
     log.tensorBoard(settings.tensorBoard(), config());
-    TrainerState begin = state();
-    log.event(
-        "start",
-        step,
-        "plugins",
-        begin.plugins().stream().map(PluginId::toString).toList(),
-        "compute",
-        begin.compute());
+    log.started(state());
     if (step == 0) {
       settings.initFrom().ifPresent(from -> log.event("weights", step, "from", from));
     }
@@ -267,6 +266,7 @@ public final class Trainer implements AutoCloseable {
       }
       checkFinite(measured);
       step++;
+      hasStep = true;
       clock.stepped(stages.current().tokensPerStep());
       boolean last = step == settings.steps();
       if (last || due(settings.logEvery())) {

@@ -84,13 +84,20 @@ class TrainerTest {
     Path parts = folder.resolve("parts");
     Events first = new Events();
     try (Trainer trainer = Trials.trainer(folder, parts, overrides, first)) {
-      Trainer.Outcome outcome = trainer.run(() -> first.steps.size() == 3);
+      assertFalse(trainer.hasStep());
+      Trainer.Outcome outcome =
+          trainer.run(
+              () -> {
+                assertEquals(!first.steps.isEmpty(), trainer.hasStep());
+                return first.steps.size() == 3;
+              });
       assertTrue(outcome.interrupted());
       assertEquals(3, outcome.step());
     }
     Events second = new Events();
     try (Trainer trainer = Trials.trainer(folder, parts, overrides, second)) {
       assertEquals(3, trainer.resume(UnexpectedKeys.ERROR));
+      assertTrue(trainer.hasStep());
       assertFalse(trainer.run(() -> false).interrupted());
     }
     assertEquals(whole.losses().subList(0, 3), first.losses());

@@ -34,6 +34,30 @@ final class AdamWKernels {
   private final Kernel tableUpdate;
   private final Kernel tableUpdateSum;
 
+  /**
+   * How parameters are changed.
+   *
+   * @param verdict 16 bytes, see parameters.cu
+   * @param learningRate float32, one number
+   * @param rates float32 [parameters, 2]: what {@link #rates} computes
+   */
+  record Rule(Tensor verdict, Tensor learningRate, AdamW.Constants constants, Tensor rates) {
+    /** What a kernel that changes parameters is launched with, after arguments of its own. */
+    private Object[] after(Object... own) {
+      Stream<Object> rule =
+          Stream.of(
+              verdict,
+              learningRate,
+              rates,
+              (float) constants.beta1(),
+              (float) (1 - constants.beta1()),
+              (float) constants.beta2(),
+              (float) (1 - constants.beta2()),
+              (float) constants.epsilon());
+      return Stream.concat(Arrays.stream(own), rule).toArray();
+    }
+  }
+
   private AdamWKernels(Kernels kernels, Kernels tables) {
     gradientSquares = kernels.get("gradient_squares");
     gradientVerdict = kernels.get("gradient_verdict");
@@ -88,44 +112,23 @@ final class AdamWKernels {
         Grid.of(1, THREADS), partials, (int) partials.size(0), 1f, (float) maxNorm, null, verdict);
   }
 
-  /** Counts the steps and computes what they are corrected by: rates float32 [parameters, 2]. */
-  void rates(
-      ParameterRecords on,
-      Tensor verdict,
-      Tensor learningRate,
-      AdamW.Constants constants,
-      Tensor rates) {
+  /** Counts the steps and computes what they are corrected by: the rule's rates. */
+  void rates(ParameterRecords on, Rule rule) {
     adamwRates.launch(
         Grid.of((on.count() + RATE_THREADS - 1) / RATE_THREADS, RATE_THREADS),
         on.records(),
         on.count(),
-        verdict,
-        learningRate,
-        constants.beta1(),
-        constants.beta2(),
-        rates);
+        rule.verdict(),
+        rule.learningRate(),
+        rule.constants().beta1(),
+        rule.constants().beta2(),
+        rule.rates());
   }
 
   /** Changes parameters that are not tables, their moments and working copies. */
-  void update(
-      ParameterRecords on,
-      Tensor verdict,
-      Tensor learningRate,
-      AdamW.Constants constants,
-      Tensor rates) {
+  void update(ParameterRecords on, Rule rule) {
     adamwUpdate.launch(
-        Grid.of(on.denseChunkCount(), THREADS),
-        on.records(),
-        on.chunks(),
-        CHUNK,
-        verdict,
-        learningRate,
-        rates,
-        (float) constants.beta1(),
-        (float) (1 - constants.beta1()),
-        (float) constants.beta2(),
-        (float) (1 - constants.beta2()),
-        (float) constants.epsilon());
+        Grid.of(on.denseChunkCount(), THREADS), rule.after(on.records(), on.chunks(), CHUNK));
   }
 
   /** Sums the squares of every row of a table's gradient: partials float64 [entries]. */
@@ -145,31 +148,17 @@ final class AdamWKernels {
    *
    * @param which the number of the table's record
    */
-  void update(
-      ParameterRecords on,
-      int which,
-      TableRows rows,
-      Tensor verdict,
-      Tensor learningRate,
-      AdamW.Constants constants,
-      Tensor rates) {
+  void update(ParameterRecords on, int which, TableRows rows, Rule rule) {
     tableUpdate.launch(
         rows.grid(),
-        on.records(),
-        which,
-        rows.sorted(),
-        rows.order(),
-        rows.values(),
-        rows.count(),
-        rows.width(),
-        verdict,
-        learningRate,
-        rates,
-        (float) constants.beta1(),
-        (float) (1 - constants.beta1()),
-        (float) constants.beta2(),
-        (float) (1 - constants.beta2()),
-        (float) constants.epsilon());
+        rule.after(
+            on.records(),
+            which,
+            rows.sorted(),
+            rows.order(),
+            rows.values(),
+            rows.count(),
+            rows.width()));
   }
 
   /**
@@ -179,29 +168,9 @@ final class AdamWKernels {
    * @param master [rows, width]
    * @param read bool [rows]
    */
-  void update(
-      ParameterRecords on,
-      int which,
-      Tensor master,
-      Tensor read,
-      Tensor verdict,
-      Tensor learningRate,
-      AdamW.Constants constants,
-      Tensor rates) {
+  void update(ParameterRecords on, int which, Tensor master, Tensor read, Rule rule) {
     tableUpdateSum.launch(
         TableRows.grid(master.size(0)),
-        on.records(),
-        which,
-        read,
-        master.size(0),
-        master.size(1),
-        verdict,
-        learningRate,
-        rates,
-        (float) constants.beta1(),
-        (float) (1 - constants.beta1()),
-        (float) constants.beta2(),
-        (float) (1 - constants.beta2()),
-        (float) constants.epsilon());
+        rule.after(on.records(), which, read, master.size(0), master.size(1)));
   }
 }

@@ -22,14 +22,13 @@ final class AdamWUpdate implements FusedUpdate {
 
   private final AdamWKernels kernels;
   private final ParameterRecords records;
-  private final AdamW.Constants constants;
-  private final Tensor learningRate;
   private final double maxNorm;
   private final List<OptimizedParameter> parameters;
   private final int dense;
   private final Tensor partials;
   private final Tensor verdict;
   private final Tensor rates;
+  private final AdamWKernels.Rule rule;
   private final Map<Integer, TableRows> touched = new LinkedHashMap<>();
 
   /**
@@ -49,8 +48,6 @@ final class AdamWUpdate implements FusedUpdate {
     this.records = new ParameterRecords(members, AdamWKernels.CHUNK);
     this.parameters = members.stream().map(ParameterRecords.Member::parameter).toList();
     this.dense = dense;
-    this.constants = constants;
-    this.learningRate = learningRate;
     this.maxNorm = maxNorm;
     try (PointerScope scope = new PointerScope()) {
       int sums = AdamWKernels.sums(records) + members.size() - dense;
@@ -58,6 +55,7 @@ final class AdamWUpdate implements FusedUpdate {
       verdict = Scopes.own(Tensors.zeros(learningRate, ScalarType.Int, WORDS));
       rates = Scopes.own(Tensors.zeros(learningRate, ScalarType.Float, members.size(), 2));
     }
+    rule = new AdamWKernels.Rule(verdict, learningRate, constants, rates);
   }
 
   @Override
@@ -100,11 +98,9 @@ final class AdamWUpdate implements FusedUpdate {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
       verdict.select(0, FINITE).copy_(Tensors.add(skip.neg(), 1.0));
-      kernels.rates(records, verdict, learningRate, constants, rates);
-      kernels.update(records, verdict, learningRate, constants, rates);
-      touched.forEach(
-          (which, rows) ->
-              kernels.update(records, which, rows, verdict, learningRate, constants, rates));
+      kernels.rates(records, rule);
+      kernels.update(records, rule);
+      touched.forEach((which, rows) -> kernels.update(records, which, rows, rule));
       for (int which = dense; which < parameters.size(); which++) {
         updateSum(which);
       }
@@ -115,12 +111,7 @@ final class AdamWUpdate implements FusedUpdate {
   /** Updates a table whose gradient is dense. */
   private void updateSum(int which) {
     OptimizedParameter table = parameters.get(which);
-    table
-        .read()
-        .ifPresent(
-            read ->
-                kernels.update(
-                    records, which, table.master(), read, verdict, learningRate, constants, rates));
+    table.read().ifPresent(read -> kernels.update(records, which, table.master(), read, rule));
   }
 
   private void forget() {

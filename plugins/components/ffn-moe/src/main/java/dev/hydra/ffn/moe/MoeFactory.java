@@ -87,7 +87,9 @@ public final class MoeFactory implements ComponentFactory<FeedForward> {
   /**
    * Three products for each chosen and each shared expert of each token. Kept of an expert: gate
    * and up; of a chosen one its output too, which the gradient of its weight needs, and its input,
-   * unless kernels read that where the router has it.
+   * unless kernels read that where the router has it. Those are of the Hopper generation and for
+   * bfloat16: where a model will run is not known here, and elsewhere the inputs, {@code tokens
+   * topK width}, are kept beside what is counted.
    */
   @Override
   public Cost cost(Site site, Workload work) {

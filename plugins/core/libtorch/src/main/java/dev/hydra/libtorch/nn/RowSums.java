@@ -42,7 +42,8 @@ final class RowSums {
    * are passed over by the kernels.
    *
    * @param table [rows, width], contiguous
-   * @param rows int64 [n]
+   * @param rows int64 [n], each of 32 bits with its sign: kernels have them sorted as int32, and
+   *     further bits are lost. A token beyond has no embedding but NaN ({@link Embedding}).
    * @param values [n, width], of any floating type
    * @param untouched a row that stays as it is, or {@link #NONE}
    */

@@ -88,14 +88,15 @@ final class ScoreCommand implements Callable<Integer>, LessMemory {
 
   @Override
   public Integer call() throws IOException {
-    int[][] sequences = sequences();
+    TokensArgument given = TokensArgument.read(tokens);
+    int[][] sequences = sequences(given);
     try (DeviceStart starting = deviceArgument.begin()) {
-      return score(sequences);
+      return score(given.named(), sequences);
     }
   }
 
   /** Reads all that needs no LibTorch first, as the device is being started. */
-  private int score(int[][] sequences) throws IOException {
+  private int score(String named, int[][] sequences) throws IOException {
     Checkpoint checkpoint = folder.checkpoint();
     Config config = folder.config(checkpoint);
     folder.warnUnread(spec, "optimizer");
@@ -111,7 +112,7 @@ final class ScoreCommand implements Callable<Integer>, LessMemory {
             "the model" + StateTypeArgument.NONE + "; tokens are decoded one by one all the same");
       }
       precision.quantization().round(model);
-      List<double[]> scores = scores(model, graph, sequences);
+      List<double[]> scores = scores(model, graph, named, sequences);
       double loss = -scores.stream().flatMapToDouble(Arrays::stream).average().orElseThrow();
       if (json) {
         Map<String, Object> line = new LinkedHashMap<>();
@@ -142,7 +143,8 @@ final class ScoreCommand implements Callable<Integer>, LessMemory {
     return TrainerSettings.read(ConfigFiles.part(all, "trainer")).graph();
   }
 
-  private List<double[]> scores(Model model, GraphMode graph, int[][] sequences) {
+  private List<double[]> scores(
+      Model model, GraphMode graph, String named, int[][] sequences) {
     Terminal screen = spec.commandLine().getErr()::println;
     List<double[]> scores = new ArrayList<>();
     try (SequenceScorer scorer =
@@ -150,22 +152,21 @@ final class ScoreCommand implements Callable<Integer>, LessMemory {
             ? new SequenceScorer(model, graph, screen::warned)
             : SequenceScorer.decoding(model)) {
       for (int i = 0; i < sequences.length; i++) {
-        scores.add(score(scorer, sequences[i], i));
+        scores.add(score(scorer, sequences[i], named + ", sequence " + i));
       }
     }
     return scores;
   }
 
-  private double[] score(SequenceScorer scorer, int[] sequence, int number) {
+  private static double[] score(SequenceScorer scorer, int[] sequence, String named) {
     try {
       return scorer.logProbabilities(sequence);
     } catch (IllegalArgumentException e) {
-      throw new UsageException("--tokens, sequence " + number + ": " + e.getMessage());
+      throw new UsageException(named + ": " + e.getMessage());
     }
   }
 
-  private int[][] sequences() throws IOException {
-    TokensArgument given = TokensArgument.read(tokens);
+  private static int[][] sequences(TokensArgument given) {
     int[][] sequences = TokenIds.rows(given.named(), given.json());
     if (Arrays.stream(sequences).noneMatch(sequence -> sequence.length > 1)) {
       throw new UsageException(

@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Work of a CUDA device that was captured once and is launched as a whole: the host no longer
  * issues its operators one by one. Everything is replayed as it was captured, with the same tensors
- * and the same numbers that the host put in; only what tensors hold may differ.
+ * and the same numbers that the host put in; only what tensors hold may differ. Small memsets are
+ * replayed as kernels, which cost less between others.
  */
 public final class CudaGraph implements AutoCloseable {
   private final SideStream stream;

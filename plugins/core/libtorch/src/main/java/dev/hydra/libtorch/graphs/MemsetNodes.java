@@ -23,7 +23,7 @@ final class MemsetNodes {
   /** The program of the kernel. */
   static final String PROGRAM = "memset.cu";
 
-  /** What one block writes in no time. */
+  /** One block writes them, a few for each thread. */
   static final long MOST_BYTES = 4096;
 
   private static final int WARP = 32;

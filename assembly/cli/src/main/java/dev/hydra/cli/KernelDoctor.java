@@ -6,6 +6,7 @@ import dev.hydra.api.PluginRegistry;
 import dev.hydra.api.Registration;
 import dev.hydra.composer.model.Components;
 import dev.hydra.inference.GreedyTrial;
+import dev.hydra.libtorch.graphs.GraphTrial;
 import dev.hydra.libtorch.kernels.CompiledKernel;
 import dev.hydra.libtorch.kernels.Gpu;
 import dev.hydra.libtorch.kernels.KernelLaunches;
@@ -57,6 +58,7 @@ final class KernelDoctor {
     programs.addAll(FusedTrials.programs());
     programs.addAll(StepTrial.PROGRAMS);
     programs.addAll(GreedyTrial.PROGRAMS);
+    programs.addAll(GraphTrial.PROGRAMS);
     return programs;
   }
 
@@ -95,6 +97,7 @@ final class KernelDoctor {
                     KernelLaunches.demand(
                         StepTrial.PROGRAMS, () -> StepTrial.run(components, plugins, device))));
     checks.put("kernels of greedy sampling", () -> timed(this::greedy));
+    checks.put("kernels of captured graphs", () -> timed(this::graphs));
     return checks;
   }
 
@@ -112,6 +115,11 @@ final class KernelDoctor {
   private String greedy() {
     GreedyTrial.run(device);
     return "draw what LibTorch's own operators draw";
+  }
+
+  private String graphs() {
+    GraphTrial.run(device);
+    return "write what memsets of CUDA write";
   }
 
   /** What is compared of a component. */

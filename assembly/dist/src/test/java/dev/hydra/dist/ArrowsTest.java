@@ -68,7 +68,7 @@ class ArrowsTest {
     rules.put(
         "libtorch.nn",
         new String[] {"api", "libtorch.runtime", "libtorch.autograd", "libtorch.kernels"});
-    rules.put("libtorch.graphs", new String[] {"api", "libtorch.runtime"});
+    rules.put("libtorch.graphs", new String[] {"api", "libtorch.runtime", "libtorch.kernels"});
     rules.put("libtorch.kernels", new String[] {"api", "libtorch.runtime", "libtorch.io"});
     rules.put("composer.config", new String[] {"api"});
     rules.put("composer.spec", new String[] {"api", "composer.config"});

@@ -4,11 +4,13 @@ import org.bytedeco.cuda.cudart.CUgraphExec_st;
 import org.bytedeco.cuda.cudart.CUgraph_st;
 import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.javacpp.PointerScope;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Work of a CUDA device that was captured once and is launched as a whole: the host no longer
  * issues its operators one by one. Everything is replayed as it was captured, with the same tensors
- * and the same numbers that the host put in; only what tensors hold may differ.
+ * and the same numbers that the host put in; only what tensors hold may differ. Small memsets are
+ * replayed as kernels, which cost less between others.
  */
 public final class CudaGraph implements AutoCloseable {
   private final SideStream stream;
@@ -49,12 +51,16 @@ public final class CudaGraph implements AutoCloseable {
       }
       CudaException.check(
           "cudaStreamEndCapture", cudart.cudaStreamEndCapture(stream.handle(), captured));
-      try {
-        CudaException.check(
-            "cudaGraphInstantiate", cudart.cudaGraphInstantiate(program, captured, 0));
-      } finally {
-        CudaException.check("cudaGraphDestroy", cudart.cudaGraphDestroy(captured));
+      try (GraphNodes nodes = new GraphNodes(captured)) {
+        instantiate(nodes);
       }
+    }
+  }
+
+  private void instantiate(GraphNodes captured) {
+    try (@Nullable GraphNodes faster = MemsetNodes.asKernels(captured, stream.device())) {
+      CUgraph_st graph = faster == null ? captured.graph() : faster.graph();
+      CudaException.check("cudaGraphInstantiate", cudart.cudaGraphInstantiate(program, graph, 0));
     }
   }
 

@@ -6,7 +6,10 @@ import java.util.Map;
 import java.util.StringJoiner;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
+import org.bytedeco.cuda.cudart.CUDA_KERNEL_NODE_PARAMS_v2;
 import org.bytedeco.cuda.cudart.CUfunc_st;
+import org.bytedeco.cuda.cudart.CUgraphNode_st;
+import org.bytedeco.cuda.cudart.CUgraph_st;
 import org.bytedeco.cuda.cudart.CUlaunchAttribute;
 import org.bytedeco.cuda.cudart.CUlaunchConfig;
 import org.bytedeco.cuda.global.cudart;
@@ -158,14 +161,7 @@ public final class Kernel {
    * @throws KernelException if the driver refuses, with all that it was given
    */
   public synchronized void launch(Grid grid, @Nullable Object... arguments) {
-    int count = 0;
-    for (@Nullable Object argument : arguments) {
-      if (argument instanceof Strided strided) {
-        count = putStrided(count, strided.tensor());
-      } else {
-        put(count++, argument);
-      }
-    }
+    putAll(arguments);
     int result =
         gpu.run(
             () -> {
@@ -176,6 +172,34 @@ public final class Kernel {
                     config, function, addresses, (PointerPointer<?>) null);
               }
             });
+    launched(result, grid, arguments);
+  }
+
+  /**
+   * Adds a launch to a graph that is not instantiated yet. It waits for no other node, and none for
+   * it, until edges say so.
+   *
+   * @param arguments as for {@link #launch}; the graph has their addresses, whatever becomes of
+   *     them
+   * @return the node
+   * @throws KernelException if the driver refuses, with all that it was given
+   */
+  public synchronized CUgraphNode_st addTo(
+      CUgraph_st graph, Grid grid, @Nullable Object... arguments) {
+    putAll(arguments);
+    CUgraphNode_st node = new CUgraphNode_st();
+    try (CUDA_KERNEL_NODE_PARAMS_v2 launch = new CUDA_KERNEL_NODE_PARAMS_v2()) {
+      launch.gridDimX((int) grid.x()).gridDimY((int) grid.y()).gridDimZ((int) grid.z());
+      launch.blockDimX(grid.threads()).blockDimY(1).blockDimZ(1).sharedMemBytes(sharedBytes);
+      launch.func(function).kernelParams(addresses);
+      int result =
+          gpu.run(() -> cudart.cuGraphAddKernelNode(node, graph, (CUgraphNode_st) null, 0, launch));
+      launched(result, grid, arguments);
+    }
+    return node;
+  }
+
+  private void launched(int result, Grid grid, @Nullable Object... arguments) {
     if (result != cudart.CUDA_SUCCESS) {
       Driver.check(
           result,
@@ -188,6 +212,17 @@ public final class Kernel {
               + describe(arguments));
     }
     launches.increment();
+  }
+
+  private void putAll(@Nullable Object... arguments) {
+    int count = 0;
+    for (@Nullable Object argument : arguments) {
+      if (argument instanceof Strided strided) {
+        count = putStrided(count, strided.tensor());
+      } else {
+        put(count++, argument);
+      }
+    }
   }
 
   private int putStrided(int index, Tensor strided) {

@@ -55,13 +55,22 @@ public final class KernelSet {
    * @throws KernelException if they cannot be compiled and the mode is {@link KernelMode#FUSED}
    */
   public Optional<Kernels> usable(Tensor tensor, Map<String, Integer> macros) {
+    return tensor.is_cuda() ? usable(Gpu.indexOf(tensor), macros) : Optional.empty();
+  }
+
+  /**
+   * The same for a CUDA device.
+   *
+   * @param device its number, 0 for {@code cuda:0}
+   */
+  public Optional<Kernels> usable(int device, Map<String, Integer> macros) {
     KernelMode mode = KernelMode.current();
-    if (mode == KernelMode.PLAIN || !tensor.is_cuda()) {
+    if (mode == KernelMode.PLAIN) {
       return Optional.empty();
     }
     Result result =
         results.computeIfAbsent(
-            new Variant(Gpu.indexOf(tensor), Map.copyOf(macros)),
+            new Variant(device, Map.copyOf(macros)),
             variant -> loaded(Gpu.of(variant.device), variant.macros));
     if (result.failure != null && mode == KernelMode.FUSED) {
       throw result.failure;

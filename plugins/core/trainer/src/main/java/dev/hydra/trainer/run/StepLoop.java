@@ -7,6 +7,7 @@ import dev.hydra.trainer.step.TrainingStep;
 import dev.hydra.trainer.swap.Swaps;
 import java.io.IOException;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -32,10 +33,15 @@ final class StepLoop {
   private final TrainingClock clock;
   private final StepReports reports;
   private final Evaluations evaluations;
+  private final AtomicLong taken;
   private final Pauses pauses;
-  private long step;
   private volatile boolean checkpointRequested;
 
+  /**
+   * Prepares the steps of a run.
+   *
+   * @param taken how many were taken, which it counts
+   */
   StepLoop(
       StageRun stages,
       TrainingStep training,
@@ -43,6 +49,7 @@ final class StepLoop {
       TrainingClock clock,
       StepReports reports,
       Evaluations evaluations,
+      AtomicLong taken,
       Pauses pauses) {
     this.stages = stages;
     this.training = training;
@@ -50,22 +57,17 @@ final class StepLoop {
     this.clock = clock;
     this.reports = reports;
     this.evaluations = evaluations;
+    this.taken = taken;
     this.pauses = pauses;
-  }
-
-  /** Returns how many steps were taken. */
-  long step() {
-    return step;
-  }
-
-  /** Goes on after so many steps. */
-  void resume(long steps) {
-    step = steps;
   }
 
   /** Asks for a checkpoint of the last step, after the forward that is computed; of any thread. */
   void requestCheckpoint() {
     checkpointRequested = true;
+  }
+
+  private long step() {
+    return taken.get();
   }
 
   private TrainerSettings settings() {
@@ -89,19 +91,19 @@ final class StepLoop {
 
   private void steps(BooleanSupplier stop) throws IOException {
     Optional<LaunchedStep> next = Optional.empty();
-    while (next.isPresent() || (step < settings().steps() && !stop.getAsBoolean())) {
+    while (next.isPresent() || (step() < settings().steps() && !stop.getAsBoolean())) {
       Optional<LaunchedStep> now = next;
       next = Optional.empty();
       if (now.isEmpty()) {
-        swaps.boundary(step);
-        while (stages.over(step)) {
+        swaps.boundary(step());
+        while (stages.over(step())) {
           pauses.nextStage();
         }
-        stages.grow(step);
+        stages.grow(step());
         try {
-          now = launch(step, stop);
+          now = launch(step(), stop);
         } catch (RuntimeException | Error e) { // a component of a swap may fail in the run only
-          if (swaps.rolledBack(step, e)) {
+          if (swaps.rolledBack(step(), e)) {
             continue;
           }
           throw e;
@@ -119,7 +121,7 @@ final class StepLoop {
 
   /** Says whether the next step may begin before the metrics of this one are there. */
   private boolean ahead(BooleanSupplier stop) {
-    long after = step + 1;
+    long after = step() + 1;
     return training.ahead()
         && settings().accumulate() == 1
         && after < settings().steps()
@@ -135,8 +137,8 @@ final class StepLoop {
   private Optional<LaunchedStep> launchAhead(LaunchedStep launched, BooleanSupplier stop)
       throws IOException {
     try {
-      swaps.between(step);
-      return launch(step + 1, stop);
+      swaps.between(step());
+      return launch(step() + 1, stop);
     } catch (RuntimeException | Error e) {
       settle(launched, Optional.empty(), stop); // this one is whole
       throw e;
@@ -150,7 +152,7 @@ final class StepLoop {
         learningRate,
         start ->
             training.launch(
-                i -> (number > step ? batch() : clock.waitFor(this::batch)).tensor(),
+                i -> (number > step() ? batch() : clock.waitFor(this::batch)).tensor(),
                 settings().accumulate(),
                 learningRate,
                 () -> betweenForwards(start, stop)));
@@ -167,19 +169,19 @@ final class StepLoop {
     try {
       measured = launched.await();
     } catch (RuntimeException | Error e) {
-      if (swaps.rolledBack(step, e)) {
+      if (swaps.rolledBack(step(), e)) {
         return;
       }
       throw e;
     }
-    if (swaps.rolledBack(step, measured)) {
+    if (swaps.rolledBack(step(), measured)) {
       return; // the step is rolled back too, and taken again with the same windows
     }
     if (!measured.finite()) {
       next.ifPresent(LaunchedStep::undo);
       pauses.notFinite(measured);
     }
-    step++;
+    long step = taken.incrementAndGet();
     clock.stepped(stages.current().tokensPerStep());
     boolean last = step == settings().steps();
     if (last || due(step, settings().logEvery())) {
@@ -202,7 +204,7 @@ final class StepLoop {
 
   /** Writes a checkpoint of the step before if asked to, and says whether this one is given up. */
   private boolean betweenForwards(StepStart start, BooleanSupplier stop) {
-    if (checkpointRequested && step > 0) {
+    if (checkpointRequested && step() > 0) {
       checkpointRequested = false;
       start.before(pauses::save);
     }
@@ -217,8 +219,8 @@ final class StepLoop {
   private void watched(Runnable action) {
     try {
       action.run();
-    } catch (RuntimeException | Error e) { // as in a step
-      if (!swaps.rolledBack(step, e)) {
+    } catch (RuntimeException | Error e) { // as in a step()
+      if (!swaps.rolledBack(step(), e)) {
         throw e;
       }
     }

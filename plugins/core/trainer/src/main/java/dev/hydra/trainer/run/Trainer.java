@@ -26,6 +26,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
@@ -48,6 +49,7 @@ public final class Trainer implements AutoCloseable {
   private final Evaluations evaluations;
   private final KernelMode.Setting kernels;
   private final Determinism.Setting determinism;
+  private final AtomicLong taken = new AtomicLong();
   private final StepLoop loop;
   private TrainerSettings settings;
 
@@ -115,7 +117,7 @@ public final class Trainer implements AutoCloseable {
     swaps = new Swaps(model, training, dataset.train(), settings.guard(), this::swapped);
     stages = new StageRun(experiment.stages(), datasets, model, training, swaps);
     evaluations = new Evaluations(model, training, clock, log, this.listener, settings, dataset);
-    loop = new StepLoop(stages, training, swaps, clock, reports, evaluations, new Pauses());
+    loop = new StepLoop(stages, training, swaps, clock, reports, evaluations, taken, new Pauses());
   }
 
   /** Returns the model that is trained. */
@@ -168,7 +170,7 @@ public final class Trainer implements AutoCloseable {
     stages.resume(state);
     follow();
     SwapReport.Parameters parameters = resumption.restore(checkpoints, policy);
-    loop.resume(state.step());
+    taken.set(state.step());
     saves.resumed(state.step());
     resumption.changes(this.state()).forEach(this::warn);
     log.event("resume", state.step(), resumption.details(this.state(), parameters));
@@ -183,7 +185,7 @@ public final class Trainer implements AutoCloseable {
    * @throws IOException if the last checkpoint cannot be written
    */
   public Outcome run(BooleanSupplier stop) throws IOException {
-    long step = loop.step();
+    long step = taken.get();
     DurableFiles.write(folder.config(), config());
     TrainingClock.Position position =
         log.begin(step, step == settings.steps(), stages.current().tokensPerStep());
@@ -217,7 +219,7 @@ public final class Trainer implements AutoCloseable {
       throws IOException {
     boolean interrupted;
     try {
-      if (loop.step() < settings.steps()) {
+      if (taken.get() < settings.steps()) {
         listener.started(swapper());
       }
       clock.start(position);
@@ -226,7 +228,7 @@ public final class Trainer implements AutoCloseable {
       swaps.close(); // whoever waits for a swap is told, however the run ends
     }
     saveLast();
-    long step = loop.step();
+    long step = taken.get();
     List<Score> scores =
         step == settings.steps()
             ? evaluations.score(step, settings.finalWindows(), stop)
@@ -256,7 +258,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void began(StageReport report) {
-    log.event("stage", loop.step(), report.details());
+    log.event("stage", taken.get(), report.details());
     listener.stageBegan(report);
   }
 
@@ -274,7 +276,7 @@ public final class Trainer implements AutoCloseable {
 
     @Override
     public void notFinite(StepMetrics measured) throws IOException {
-      long number = loop.step() + 1;
+      long number = taken.get() + 1;
       log.event("not-finite", number, "measured", measured.toString());
       saveLast();
       throw TrainingException.notFinite(number, measured, saves.newest());
@@ -285,7 +287,7 @@ public final class Trainer implements AutoCloseable {
   private void refuse(Throwable thrown) {
     Optional<OutOfMemory> memory = OutOfMemory.in(thrown);
     if (memory.isPresent()) {
-      long step = loop.step();
+      long step = taken.get();
       log.event("out-of-memory", step, "message", memory.get().text());
       throw TrainingException.outOfMemory(
           step,
@@ -298,11 +300,11 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void save() {
-    saves.save(this::state, loop.step(), settings.checkpointKeep());
+    saves.save(this::state, taken.get(), settings.checkpointKeep());
   }
 
   private void saveLast() throws IOException {
-    saves.saveLast(this::state, loop.step(), settings.checkpointKeep());
+    saves.saveLast(this::state, taken.get(), settings.checkpointKeep());
   }
 
   private void swapped(SwapReport report) {
@@ -312,12 +314,12 @@ public final class Trainer implements AutoCloseable {
   }
 
   private TrainerState state() {
-    return new RunState(experiment, model, swapper(), stages).at(loop.step());
+    return new RunState(experiment, model, swapper(), stages).at(taken.get());
   }
 
   /** Notes something that goes wrong without ending the run. */
   public void warn(String message) {
-    log.warn(loop.step(), message);
+    log.warn(taken.get(), message);
   }
 
   @Override

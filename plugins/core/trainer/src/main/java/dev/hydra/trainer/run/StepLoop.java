@@ -219,7 +219,7 @@ final class StepLoop {
   private void watched(Runnable action) {
     try {
       action.run();
-    } catch (RuntimeException | Error e) { // as in a step()
+    } catch (RuntimeException | Error e) { // as in a step
       if (!swaps.rolledBack(step(), e)) {
         throw e;
       }

@@ -103,7 +103,10 @@ final class DecodingGraphs implements AutoCloseable {
     ids = buffers[0];
     numbers = buffers[1];
     tokens =
-        new Readback[] {new Readback(stream, batch.room()), new Readback(stream, batch.room())};
+        new Readback[] {
+          new Readback(stream, ScalarType.Long, batch.room()),
+          new Readback(stream, ScalarType.Long, batch.room())
+        };
   }
 
   /** Returns the epoch of the batch that these are good for. */
@@ -175,7 +178,7 @@ final class DecodingGraphs implements AutoCloseable {
   }
 
   private int[] read(Readback readback, long number, int rows) {
-    long[] drawn = readback.await();
+    long[] drawn = readback.integers();
     if (number == launched) {
       onDevice = drawn;
     }

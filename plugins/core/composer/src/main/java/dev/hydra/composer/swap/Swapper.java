@@ -303,6 +303,11 @@ public final class Swapper implements AutoCloseable {
     return Optional.of(report.status());
   }
 
+  /** Says whether a boundary has nothing to do: no swap waits or can be rolled back. */
+  public boolean settled() {
+    return !pending() && last == null && retired.isEmpty();
+  }
+
   /**
    * Hears, between two forwards, how far the owner is, where it need not be a boundary as nothing
    * is {@link #pending}.

@@ -1,13 +1,14 @@
 package dev.hydra.libtorch.graphs;
 
 import dev.hydra.libtorch.runtime.Scopes;
+import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * Brings integers of a CUDA device to the host, which waits for them and not for what the stream is
- * given after them. They come to page-locked memory, one copy at a time.
+ * Brings a few numbers of a CUDA device to the host, which waits for them and not for what the
+ * stream is given after them. They come to page-locked memory, one copy at a time.
  */
 public final class Readback implements AutoCloseable {
   private final SideStream stream;
@@ -18,34 +19,43 @@ public final class Readback implements AutoCloseable {
   /**
    * Makes room on the host.
    *
-   * @param most how many integers come at once
+   * @param type of the numbers
+   * @param most how many come at once
    */
-  public Readback(SideStream stream, long most) {
+  public Readback(SideStream stream, ScalarType type, long most) {
     this.stream = stream;
     Tensor[] made = new Tensor[1];
-    Scopes.run(() -> made[0] = Scopes.own(torch.zeros(most).to(ScalarType.Long).pin_memory()));
+    Scopes.run(() -> made[0] = Scopes.own(torch.zeros(most).to(type).pin_memory()));
     this.host = made[0];
     this.arrived = new StreamEvent(stream.device());
   }
 
   /**
-   * Lets integers come as they are after what the stream has been given so far; within {@link
+   * Lets numbers come as they are after what the stream has been given so far; within {@link
    * SideStream#call}.
    *
-   * @param integers int64 [n]
+   * @param numbers [n], of the type
    */
-  public void begin(Tensor integers) {
-    count = Math.toIntExact(integers.numel());
-    Scopes.run(() -> host.narrow(0, 0, count).copy_(integers, true));
+  public void begin(Tensor numbers) {
+    count = Math.toIntExact(numbers.numel());
+    Scopes.run(() -> host.narrow(0, 0, count).copy_(numbers, true));
     arrived.record(stream.handle());
   }
 
-  /** Waits for what was begun last. */
-  public long[] await() {
+  /** Waits for the int64 numbers that were begun last. */
+  public long[] integers() {
     arrived.await();
     long[] values = new long[count];
     host.data_ptr_long().get(values);
     return values;
+  }
+
+  /** Waits for the floating-point numbers that were begun last. */
+  public double[] numbers() {
+    arrived.await();
+    double[][] values = new double[1][];
+    Scopes.run(() -> values[0] = Tensors.numbers(host.narrow(0, 0, count)));
+    return values[0];
   }
 
   /** Waits for what still comes, and frees the room. */

@@ -26,8 +26,8 @@ class ReadbackTest {
     Tensor numbers = Tensor.create(new long[] {3, 1, 4}).to(CUDA, ScalarType.Long);
     Tensor large = torch.randn(8192, 8192).to(CUDA, ScalarType.Float);
     try (SideStream stream = new SideStream(CUDA);
-        Readback first = new Readback(stream, 3);
-        Readback second = new Readback(stream, 4);
+        Readback first = new Readback(stream, ScalarType.Long, 3);
+        Readback second = new Readback(stream, ScalarType.Long, 4);
         Scalar one = new Scalar(1L)) {
       stream.call(() -> large.matmul(large)); // what is slow at first use
       synchronize();
@@ -41,16 +41,16 @@ class ReadbackTest {
             second.begin(numbers.add_(one));
             return product;
           });
-      assertArrayEquals(new long[] {3, 1, 4}, first.await());
+      assertArrayEquals(new long[] {3, 1, 4}, first.integers());
       assertEquals(cudart.cudaErrorNotReady, cudart.cudaStreamQuery(stream.handle()));
       cudart.cudaGetLastError(); // or the next check of LibTorch finds it
-      assertArrayEquals(new long[] {4, 2, 5}, second.await());
+      assertArrayEquals(new long[] {4, 2, 5}, second.integers());
       stream.call(
           () -> {
             first.begin(numbers.narrow(0, 1, 2));
             return numbers;
           });
-      assertArrayEquals(new long[] {2, 5}, first.await());
+      assertArrayEquals(new long[] {2, 5}, first.integers());
     }
   }
 

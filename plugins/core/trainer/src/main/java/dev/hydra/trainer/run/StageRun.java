@@ -62,6 +62,11 @@ final class StageRun implements AutoCloseable {
     return over(current, step);
   }
 
+  /** Says whether the step after so many is taken as the one before it: no change is due. */
+  boolean steady(long step) {
+    return !over(step) && !growing.growing();
+  }
+
   private boolean over(Stage stage, long step) {
     return stage.index() < stages.size() - 1 && step >= stage.until();
   }

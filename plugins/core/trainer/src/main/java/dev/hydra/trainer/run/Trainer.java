@@ -7,7 +7,6 @@ import dev.hydra.composer.model.Placement;
 import dev.hydra.composer.swap.SwapReport;
 import dev.hydra.composer.swap.SwapRequest.UnexpectedKeys;
 import dev.hydra.composer.swap.Swapper;
-import dev.hydra.data.Batch;
 import dev.hydra.data.Dataset;
 import dev.hydra.data.TokenizerFiles;
 import dev.hydra.libtorch.io.DurableFiles;
@@ -26,6 +25,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
@@ -48,10 +48,9 @@ public final class Trainer implements AutoCloseable {
   private final Evaluations evaluations;
   private final KernelMode.Setting kernels;
   private final Determinism.Setting determinism;
+  private final AtomicLong taken = new AtomicLong();
+  private final StepLoop loop;
   private TrainerSettings settings;
-  private long step;
-  private volatile boolean hasStep;
-  private volatile boolean checkpointRequested;
 
   /** The outcome of a run, with the score of each validation set if it came to its end. */
   public record Outcome(boolean interrupted, long step, List<Score> scores) {}
@@ -117,6 +116,7 @@ public final class Trainer implements AutoCloseable {
     swaps = new Swaps(model, training, dataset.train(), settings.guard(), this::swapped);
     stages = new StageRun(experiment.stages(), datasets, model, training, swaps);
     evaluations = new Evaluations(model, training, clock, log, this.listener, settings, dataset);
+    loop = new StepLoop(stages, training, swaps, clock, reports, evaluations, taken, new Pauses());
   }
 
   /** Returns the model that is trained. */
@@ -136,12 +136,12 @@ public final class Trainer implements AutoCloseable {
 
   /** Asks for a checkpoint of the last step, after the forward that is computed; of any thread. */
   public void requestCheckpoint() {
-    checkpointRequested = true;
+    loop.requestCheckpoint();
   }
 
   /** Says whether a step is done, which a run that ends now keeps; of any thread. */
   public boolean hasStep() {
-    return hasStep;
+    return taken.get() > 0;
   }
 
   /** Says whether steps are replayed from CUDA graphs now. */
@@ -174,12 +174,11 @@ public final class Trainer implements AutoCloseable {
     stages.resume(state);
     follow();
     SwapReport.Parameters parameters = resumption.restore(checkpoints, policy);
-    step = state.step();
-    hasStep = step > 0;
-    saves.resumed(step);
+    taken.set(state.step());
+    saves.resumed(state.step());
     resumption.changes(this.state()).forEach(this::warn);
-    log.event("resume", step, resumption.details(this.state(), parameters));
-    return step;
+    log.event("resume", state.step(), resumption.details(this.state(), parameters));
+    return state.step();
   }
 
   /**
@@ -190,6 +189,7 @@ public final class Trainer implements AutoCloseable {
    * @throws IOException if the last checkpoint cannot be written
    */
   public Outcome run(BooleanSupplier stop) throws IOException {
+    long step = taken.get();
     DurableFiles.write(folder.config(), config());
     TrainingClock.Position position =
         log.begin(step, step == settings.steps(), stages.current().tokensPerStep());
@@ -214,88 +214,25 @@ public final class Trainer implements AutoCloseable {
 
   private Outcome toTheEnd(TrainingClock.Position position, BooleanSupplier stop)
       throws IOException {
+    boolean interrupted;
     try {
-      if (step < settings.steps()) {
+      if (taken.get() < settings.steps()) {
         listener.started(swapper());
       }
       clock.start(position);
-      steps(stop);
+      interrupted = loop.run(stop);
     } finally {
       swaps.close(); // whoever waits for a swap is told, however the run ends
     }
     saveLast();
+    long step = taken.get();
     List<Score> scores =
         step == settings.steps()
             ? evaluations.score(step, settings.finalWindows(), stop)
             : List.of();
-    boolean interrupted = stop.getAsBoolean();
+    interrupted |= stop.getAsBoolean();
     log.event(interrupted ? "interrupted" : "end", step);
     return new Outcome(interrupted, step, scores);
-  }
-
-  private void steps(BooleanSupplier stop) throws IOException {
-    while (step < settings.steps() && !stop.getAsBoolean()) {
-      swaps.boundary(step);
-      while (stages.over(step)) {
-        nextStage();
-      }
-      stages.grow(step);
-      double learningRate = stages.rate(step);
-      Optional<StepMetrics> taken;
-      try (StepStart start = new StepStart(stages.dataset().train())) {
-        taken =
-            start.take(
-                () ->
-                    training.run(
-                        i -> nextBatch().tensor(),
-                        settings.accumulate(),
-                        learningRate,
-                        () -> betweenForwards(start, stop)));
-      } catch (RuntimeException | Error e) { // a component of a swap may fail in the run only
-        if (swaps.rolledBack(step, e)) {
-          continue;
-        }
-        throw e;
-      }
-      if (taken.isEmpty()) {
-        return;
-      }
-      StepMetrics measured = taken.get();
-      if (swaps.rolledBack(step, measured)) {
-        continue; // the step is rolled back too, and taken again with the same windows
-      }
-      checkFinite(measured);
-      step++;
-      hasStep = true;
-      clock.stepped(stages.current().tokensPerStep());
-      boolean last = step == settings.steps();
-      if (last || due(settings.logEvery())) {
-        reports.report(step, stages.current(), measured, learningRate);
-      }
-      if (!last && (checkpointRequested || due(settings.checkpointEvery()))) {
-        checkpointRequested = false;
-        save();
-      }
-      if (!last && due(settings.evaluateEvery())) {
-        watched(() -> evaluations.score(step, settings.evaluationWindows(), stop));
-      }
-      if (settings.metrics().observes(step, last)) {
-        watched(() -> evaluations.observe(step));
-      }
-    }
-  }
-
-  /** Writes a checkpoint of the step before if asked to, and says whether this one is given up. */
-  private boolean betweenForwards(StepStart start, BooleanSupplier stop) {
-    if (checkpointRequested && step > 0) {
-      checkpointRequested = false;
-      start.before(this::save);
-    }
-    return stop.getAsBoolean();
-  }
-
-  private Batch nextBatch() {
-    return clock.waitFor(() -> stages.dataset().train().next(settings.batchSize()));
   }
 
   /** Begins the next stage, after a checkpoint: that of the stage before can be gone on from. */
@@ -318,38 +255,36 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void began(StageReport report) {
-    log.event("stage", step, report.details());
+    log.event("stage", taken.get(), report.details());
     listener.stageBegan(report);
   }
 
-  /** Computes something in the middle of a run, where a swap may be watched. */
-  private void watched(Runnable action) {
-    try {
-      action.run();
-    } catch (RuntimeException | Error e) { // as in a step
-      if (!swaps.rolledBack(step, e)) {
-        throw e;
-      }
+  /** What is done between steps besides. */
+  private final class Pauses implements StepLoop.Pauses {
+    @Override
+    public void nextStage() {
+      Trainer.this.nextStage();
     }
-  }
 
-  private boolean due(int every) {
-    return every > 0 && step % every == 0;
-  }
-
-  private void checkFinite(StepMetrics measured) throws IOException {
-    if (measured.finite()) {
-      return;
+    @Override
+    public void save() {
+      Trainer.this.save();
     }
-    log.event("not-finite", step + 1, "measured", measured.toString());
-    saveLast();
-    throw TrainingException.notFinite(step + 1, measured, saves.newest());
+
+    @Override
+    public void notFinite(StepMetrics measured) throws IOException {
+      long number = taken.get() + 1;
+      log.event("not-finite", number, "measured", measured.toString());
+      saveLast();
+      throw TrainingException.notFinite(number, measured, saves.newest());
+    }
   }
 
   /** Ends a run whose device has no memory left; nothing happens if it is something else. */
   private void refuse(Throwable thrown) {
     Optional<OutOfMemory> memory = OutOfMemory.in(thrown);
     if (memory.isPresent()) {
+      long step = taken.get();
       log.event("out-of-memory", step, "message", memory.get().text());
       throw TrainingException.outOfMemory(
           step,
@@ -362,11 +297,11 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void save() {
-    saves.save(this::state, step, settings.checkpointKeep());
+    saves.save(this::state, taken.get(), settings.checkpointKeep());
   }
 
   private void saveLast() throws IOException {
-    saves.saveLast(this::state, step, settings.checkpointKeep());
+    saves.saveLast(this::state, taken.get(), settings.checkpointKeep());
   }
 
   private void swapped(SwapReport report) {
@@ -376,12 +311,12 @@ public final class Trainer implements AutoCloseable {
   }
 
   private TrainerState state() {
-    return new RunState(experiment, model, swapper(), stages).at(step);
+    return new RunState(experiment, model, swapper(), stages).at(taken.get());
   }
 
   /** Notes something that goes wrong without ending the run. */
   public void warn(String message) {
-    log.warn(step, message);
+    log.warn(taken.get(), message);
   }
 
   @Override

@@ -2,6 +2,7 @@ package dev.hydra.trainer.step;
 
 import dev.hydra.libtorch.autograd.Grad;
 import dev.hydra.libtorch.graphs.SideStream;
+import dev.hydra.libtorch.graphs.Upload;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import dev.hydra.trainer.step.Gradients.HandedOver;
@@ -15,25 +16,25 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A step on CUDA, over buffers that stay the same. The device decides whether to update; the host
- * waits once, for the metrics (and for the number of rows, where an optimizer takes sparse
- * gradients of tables only). After some steps of one shape the step is captured as CUDA graphs,
- * which launch the same operators on the same tensors without the host: results are the same, bit
- * for bit.
+ * waits for the number of rows, where an optimizer takes sparse gradients of tables only, and else
+ * for nothing but metrics. After some steps of one shape the step is captured as CUDA graphs, which
+ * launch the same operators on the same tensors without the host: results are the same, bit for
+ * bit. From then on the next step may be launched before the metrics of this one are there.
  */
 final class DeviceStep implements StepPlan {
   /** Steps before a capture: libraries set themselves up at first use, which cannot be captured. */
   private static final int WARM_UP = 3;
 
-  private final Tensor metrics;
+  private final StepResults results;
   private final @Nullable SideStream stream;
   private final Consumer<String> warned;
   private @Nullable Tensor tokens;
+  private @Nullable Upload upload;
   private int forwards;
   private int steady;
   private @Nullable StepGraphs graphs;
@@ -55,18 +56,18 @@ final class DeviceStep implements StepPlan {
           }
         };
     try (PointerScope scope = new PointerScope()) {
-      metrics = Scopes.own(Tensors.zeros(like, 3));
       stream = captured ? new SideStream(like.device()) : null;
     }
+    results = new StepResults(like, stream);
   }
 
   @Override
-  public Optional<StepMetrics> run(StepParts parts, Inputs inputs) {
-    Supplier<Optional<StepMetrics>> step = () -> step(parts, inputs);
+  public Optional<StepInFlight> launch(StepParts parts, Inputs inputs) {
+    Supplier<Optional<StepInFlight>> step = () -> step(parts, inputs);
     return stream == null ? step.get() : stream.call(step);
   }
 
-  private Optional<StepMetrics> step(StepParts parts, Inputs inputs) {
+  private Optional<StepInFlight> step(StepParts parts, Inputs inputs) {
     try (PointerScope scope = new PointerScope()) {
       Accumulation accumulation = new Accumulation(parts, inputs.forwards());
       for (int i = 0; i < inputs.forwards(); i++) {
@@ -87,19 +88,22 @@ final class DeviceStep implements StepPlan {
         if (direct(parts)) {
           find(parts, left);
         }
-        update(parts, metrics, tables(parts));
+        update(parts, results, tables(parts));
       }
       forget();
-      double[] measured = Tensors.numbers(metrics);
       steady++;
-      return Optional.of(new StepMetrics(measured[0], measured[1], measured[2]));
+      return Optional.of(results.read());
     }
   }
 
   private void load(StepParts parts, Inputs inputs, int number) {
     Tensor window = inputs.windows().apply(number);
     fit(parts, window, inputs.forwards());
-    buffer().copy_(window);
+    if (upload != null) {
+      upload.begin(window);
+    } else {
+      buffer().copy_(window);
+    }
   }
 
   private Tensor buffer() {
@@ -119,14 +123,16 @@ final class DeviceStep implements StepPlan {
       drop();
       forwards = count;
       tokens = Scopes.own(window.to(parts.model().placement().device(), ScalarType.Long));
+      upload = stream == null ? null : new Upload(stream, tokens);
     }
   }
 
   private void begin(StepParts parts, Accumulation accumulation) {
     forget(); // of a step that has failed
+    results.begin();
     if (stream != null && steady == WARM_UP) { // once: what cannot be captured is not tried again
       graphs =
-          StepGraphs.capture(stream, parts, accumulation, buffer(), metrics, direct(parts), warned);
+          StepGraphs.capture(stream, parts, accumulation, buffer(), results, direct(parts), warned);
     }
     parts.gradients().clearTables();
     if (graphs == null) {
@@ -175,17 +181,15 @@ final class DeviceStep implements StepPlan {
   /**
    * Clips, decides on the device whether all is finite, and updates if it is.
    *
+   * @param results where metrics go
    * @param tables the sparse gradients of tables, by the names of parameters
    */
-  static void update(StepParts parts, Tensor metrics, Map<String, Tensor> tables) {
+  static void update(StepParts parts, StepResults results, Map<String, Tensor> tables) {
     try (PointerScope scope = new PointerScope();
         Grad off = Grad.off()) {
-      ScalarType type = Tensors.type(metrics);
       Tensor norm =
           parts.fused().isPresent() ? parts.fused().get().norm(tables) : parts.clip().clip();
-      Tensor losses = parts.sums().losses();
-      metrics.copy_(Tensors.cat(0, Tensors.cast(losses, type), Tensors.cast(norm, type).view(1)));
-      Tensor skip = torch.isfinite(metrics).all().logical_not();
+      Tensor skip = results.put(parts.sums().losses(), norm);
       if (parts.fused().isPresent()) {
         parts.fused().get().step(skip.to(ScalarType.Float));
       } else {
@@ -195,6 +199,16 @@ final class DeviceStep implements StepPlan {
       parts.model().parameters().adapters().merge();
       parts.sums().adjustUnless(skip, parts.model().parameters());
     }
+  }
+
+  @Override
+  public boolean inFlight() {
+    return results.inFlight();
+  }
+
+  @Override
+  public boolean ahead() {
+    return updateCaptured();
   }
 
   /** Says whether steps are replayed now. */
@@ -208,9 +222,12 @@ final class DeviceStep implements StepPlan {
   }
 
   private void drop() {
+    results.settle(); // before what they compute with is freed
     forget();
     Optional.ofNullable(graphs).ifPresent(StepGraphs::close);
     graphs = null;
+    Optional.ofNullable(upload).ifPresent(Upload::close);
+    upload = null;
     Optional.ofNullable(tokens).ifPresent(Tensor::close);
     tokens = null;
     steady = 0;
@@ -224,7 +241,7 @@ final class DeviceStep implements StepPlan {
   @Override
   public void close() {
     drop();
-    metrics.close();
+    results.close();
     Optional.ofNullable(stream).ifPresent(SideStream::close);
   }
 }

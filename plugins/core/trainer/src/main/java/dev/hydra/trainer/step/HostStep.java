@@ -13,7 +13,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /** A step in which the host looks at the results and decides whether to update. */
 final class HostStep implements StepPlan {
   @Override
-  public Optional<StepMetrics> run(StepParts parts, Inputs inputs) {
+  public Optional<StepInFlight> launch(StepParts parts, Inputs inputs) {
     try (PointerScope scope = new PointerScope()) {
       parts.gradients().clearTables();
       parts.clear();
@@ -40,8 +40,18 @@ final class HostStep implements StepPlan {
         parts.model().parameters().adapters().merge();
         parts.sums().adjust(parts.model().parameters());
       }
-      return Optional.of(measured);
+      return Optional.of(new StepInFlight(() -> measured));
     }
+  }
+
+  @Override
+  public boolean inFlight() {
+    return false;
+  }
+
+  @Override
+  public boolean ahead() {
+    return false;
   }
 
   @Override

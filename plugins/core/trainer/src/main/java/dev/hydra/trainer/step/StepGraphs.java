@@ -33,7 +33,7 @@ final class StepGraphs implements AutoCloseable {
    * Captures the step that a plan would make by itself. Nothing is computed.
    *
    * @param tokens what the forward reads
-   * @param metrics what the update writes
+   * @param results what the update writes
    * @param direct whether the update takes gradients as the one backward has left them
    * @param warned is told where and why that is not possible
    * @return null if forward and backward cannot be captured
@@ -43,7 +43,7 @@ final class StepGraphs implements AutoCloseable {
       StepParts parts,
       Accumulation accumulation,
       Tensor tokens,
-      Tensor metrics,
+      StepResults results,
       boolean direct,
       Consumer<String> warned) {
     StepGraphs graphs = new StepGraphs(stream);
@@ -76,18 +76,18 @@ final class StepGraphs implements AutoCloseable {
       DeviceStep.find(parts, graphs.left);
     }
     if (direct || !parts.gradients().hasSparse()) {
-      graphs.captureUpdate(stream, parts, metrics, warned);
+      graphs.captureUpdate(stream, parts, results, warned);
     }
     graphs.log(System.nanoTime() - start);
     return graphs;
   }
 
   private void captureUpdate(
-      SideStream stream, StepParts parts, Tensor metrics, Consumer<String> warned) {
+      SideStream stream, StepParts parts, StepResults results, Consumer<String> warned) {
     try {
       update =
           CudaGraph.capture(
-              stream, pool, () -> DeviceStep.update(parts, metrics, HandedOver.tables(left)));
+              stream, pool, () -> DeviceStep.update(parts, results, HandedOver.tables(left)));
     } catch (RuntimeException e) {
       warned.accept(
           "the update of the optimizer "

@@ -21,13 +21,19 @@ interface StepPlan extends AutoCloseable {
   }
 
   /**
-   * Takes a step; see {@link TrainingStep#run}.
+   * Launches a step; see {@link TrainingStep#launch}.
    *
    * @param inputs the action among them is run before anything is changed, even if what would
    *     change is not finite
    * @return nothing if it was given up
    */
-  Optional<StepMetrics> run(StepParts parts, Inputs inputs);
+  Optional<StepInFlight> launch(StepParts parts, Inputs inputs);
+
+  /** Says whether a step was launched that nobody has waited for. */
+  boolean inFlight();
+
+  /** Says whether another step may be launched before the one in flight is waited for. */
+  boolean ahead();
 
   /** Forgets what is known of components and parameters: they are others now. */
   void changed();

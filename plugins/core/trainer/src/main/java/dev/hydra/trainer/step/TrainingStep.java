@@ -199,33 +199,46 @@ public final class TrainingStep implements AutoCloseable {
    * @param forwards how many forwards the gradient is averaged over
    */
   public StepMetrics run(IntFunction<Tensor> windows, int forwards, double learningRate) {
-    return run(windows, forwards, learningRate, () -> false).orElseThrow();
+    return launch(windows, forwards, learningRate, () -> false).orElseThrow().await();
   }
 
   /**
-   * Takes a step, as long as nobody wants it to be given up: then the parameters stay as they are.
+   * Launches a step, as long as nobody wants it to be given up: then the parameters stay as they
+   * are. They also do if the step before it, which nobody has waited for yet, was not finite.
    *
+   * @param windows gives the windows of each forward, see {@link TokenWindows#of}; they are read
+   *     when this returns
+   * @param forwards how many forwards the gradient is averaged over
    * @param stop asked between two forwards
    * @return nothing if the step was given up
    */
-  public Optional<StepMetrics> run(
+  public Optional<StepInFlight> launch(
       IntFunction<Tensor> windows, int forwards, double learningRate, BooleanSupplier stop) {
     fit(forwards);
     updating = false;
-    Optional<StepMetrics> measured =
-        plan.run(
+    Optional<StepInFlight> launched =
+        plan.launch(
             parts,
             new StepPlan.Inputs(windows, forwards, learningRate, this::runBeforeUpdate, stop));
     updating = false;
-    return measured;
+    return launched;
   }
 
   /**
-   * Says whether the last step failed while it was changing parameters: then some are of that step
-   * and some of the step before.
+   * Says whether the next step may be launched before the one in flight was waited for, so that the
+   * device has no pause between them. Nothing else may be done with the model or this step
+   * meanwhile.
+   */
+  public boolean ahead() {
+    return plan.ahead();
+  }
+
+  /**
+   * Says whether the last step failed while it was changing parameters, or one is in flight: then
+   * some are of that step and some of the step before.
    */
   public boolean halfUpdated() {
-    return updating;
+    return updating || plan.inFlight();
   }
 
   /** Returns the gradient of a parameter as the optimizer saw it last. */

@@ -137,6 +137,16 @@ public final class Swaps implements AutoCloseable {
             });
   }
 
+  /** Says whether nothing waits for a boundary, no swap is watched, and nothing is to be freed. */
+  public boolean settled() {
+    return !guard.watching() && swapper.settled();
+  }
+
+  /** Hears how far the training is, where it is settled and does not stop at a boundary. */
+  public void between(long step) {
+    swapper.between(step);
+  }
+
   /** Rolls back, after a step, a swap that has made things worse; says whether it did. */
   public boolean rolledBack(long step, StepMetrics measured) {
     Optional<String> reason = guard.judge(measured);

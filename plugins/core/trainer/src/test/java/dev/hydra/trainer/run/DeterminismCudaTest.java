@@ -71,7 +71,8 @@ class DeterminismCudaTest {
     try (Trainer trainer =
         Trials.trainer(folder, run, overrides, events, Trials.COMPONENTS, chosen)) {
       if (inParts) {
-        assertEquals(MIDDLE, trainer.resume(UnexpectedKeys.ERROR));
+        long resumed = trainer.resume(UnexpectedKeys.ERROR);
+        assertTrue(resumed == MIDDLE || resumed == MIDDLE + 1, "one may be in flight: " + resumed);
       }
       trainer.run(() -> false);
     }

@@ -67,11 +67,12 @@ class DeviceStepTest {
     }
 
     StepMetrics step(int number) {
-      return plan.run(
+      return plan.launch(
               parts,
               new StepPlan.Inputs(
                   i -> windows(FORWARDS * number + i), FORWARDS, 1e-2, () -> {}, () -> false))
-          .orElseThrow();
+          .orElseThrow()
+          .await();
     }
 
     Map<String, Tensor> contents() {
@@ -134,7 +135,7 @@ class DeviceStepTest {
         assertTrue(
             interrupted
                 .plan
-                .run(
+                .launch(
                     interrupted.parts,
                     new StepPlan.Inputs(
                         each -> windows(99 + each), FORWARDS, 1e-2, () -> {}, () -> true))

@@ -54,7 +54,7 @@ class GivenUpStepCudaTest {
         int[] asked = {0};
         assertTrue(
             interrupted
-                .run(each -> windows(-first - each), FORWARDS, 1e-2, () -> asked[0]++ == 1)
+                .launch(each -> windows(-first - each), FORWARDS, 1e-2, () -> asked[0]++ == 1)
                 .isEmpty());
         assertEquals(2, asked[0], "after the second forward");
         assertEquals(

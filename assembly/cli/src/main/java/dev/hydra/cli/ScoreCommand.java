@@ -143,8 +143,7 @@ final class ScoreCommand implements Callable<Integer>, LessMemory {
     return TrainerSettings.read(ConfigFiles.part(all, "trainer")).graph();
   }
 
-  private List<double[]> scores(
-      Model model, GraphMode graph, String named, int[][] sequences) {
+  private List<double[]> scores(Model model, GraphMode graph, String named, int[][] sequences) {
     Terminal screen = spec.commandLine().getErr()::println;
     List<double[]> scores = new ArrayList<>();
     try (SequenceScorer scorer =

@@ -17,7 +17,9 @@ import dev.hydra.optim.OptimizerSettings;
 import dev.hydra.trainer.metrics.ModelCosts;
 import dev.hydra.trainer.step.TrainingStep;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
@@ -101,8 +103,13 @@ public final class TrainingBench {
           TrainingStep step = new TrainingStep(model, optimizer, recompute, graph, warned);
           return new Pass() {
             @Override
-            public void run(Tensor windows) {
-              step.run(i -> windows, 1, LEARNING_RATE); // waits for the device
+            public Runnable launch(Tensor windows) {
+              return step.launch(i -> windows, 1, LEARNING_RATE, () -> false).orElseThrow()::await;
+            }
+
+            @Override
+            public boolean ahead() {
+              return step.ahead();
             }
 
             @Override
@@ -127,12 +134,13 @@ public final class TrainingBench {
                   warned);
           return new Pass() {
             @Override
-            public void run(Tensor windows) {
-              Scopes.run(
-                  () -> {
-                    Tensor logits = forward.run(Tensors.slice(windows, 1, 0, shape.tokens()));
-                    Tensors.number(logits.view(-1).narrow(0, 0, 1).sum()); // waits for it
-                  });
+            public Runnable launch(Tensor windows) {
+              return () ->
+                  Scopes.run(
+                      () -> {
+                        Tensor logits = forward.run(Tensors.slice(windows, 1, 0, shape.tokens()));
+                        Tensors.number(logits.view(-1).narrow(0, 0, 1).sum()); // waits for it
+                      });
             }
 
             @Override
@@ -150,10 +158,15 @@ public final class TrainingBench {
     }
   }
 
-  /** What is timed, with what it needs; it waits for its device. */
-  @FunctionalInterface
+  /** What is timed, with what it needs. */
   private interface Pass extends AutoCloseable {
-    void run(Tensor windows);
+    /** Begins with a batch; what is returned ends it, and waits for its device. */
+    Runnable launch(Tensor windows);
+
+    /** Says whether the next may be launched before the last has ended, as a training does it. */
+    default boolean ahead() {
+      return false;
+    }
 
     @Override
     default void close() {}
@@ -192,19 +205,11 @@ public final class TrainingBench {
   private Row measured(
       Model model, List<Tensor> batches, long begin, Shape shape, int forwards, PassOf passOf) {
     try (Pass pass = passOf.of(model)) {
-      pass.run(batches.get(0));
+      pass.launch(batches.get(0)).run();
       double first = since(begin);
-      for (int i = 1; i < WARM_UP; i++) {
-        pass.run(batches.get(i % BATCHES));
-      }
-      double[] seconds = new double[steps];
-      long start = System.nanoTime();
-      for (int i = 0; i < steps; i++) {
-        long from = System.nanoTime();
-        pass.run(batches.get(i % BATCHES));
-        seconds[i] = since(from);
-      }
-      double tokensPerSecond = steps * shape.size() / since(start);
+      seconds(pass, batches, WARM_UP - 1);
+      double[] seconds = seconds(pass, batches, steps);
+      double tokensPerSecond = steps * shape.size() / Arrays.stream(seconds).sum();
       return new Row(
           shape,
           Timing.of(seconds),
@@ -213,6 +218,25 @@ public final class TrainingBench {
           OptionalLong.empty(),
           first);
     }
+  }
+
+  /** Takes as many, and returns how long after the one before each of them has ended. */
+  private static double[] seconds(Pass pass, List<Tensor> batches, int count) {
+    double[] seconds = new double[count];
+    long from = System.nanoTime();
+    Optional<Runnable> ahead = Optional.empty();
+    for (int i = 0; i < count; i++) {
+      Tensor batch = batches.get(i % BATCHES);
+      Runnable end = ahead.orElseGet(() -> pass.launch(batch));
+      ahead =
+          i + 1 < count && pass.ahead()
+              ? Optional.of(pass.launch(batches.get((i + 1) % BATCHES)))
+              : Optional.empty();
+      end.run();
+      seconds[i] = since(from);
+      from = System.nanoTime();
+    }
+    return seconds;
   }
 
   private List<Tensor> batches(Shape shape) {

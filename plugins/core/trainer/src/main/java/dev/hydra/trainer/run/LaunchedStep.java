@@ -25,9 +25,7 @@ final class LaunchedStep implements AutoCloseable {
    * @param launch launches it, or gives it up
    */
   static Optional<LaunchedStep> of(
-      Sampler windows,
-      double learningRate,
-      Function<StepStart, Optional<StepInFlight>> launch) {
+      Sampler windows, double learningRate, Function<StepStart, Optional<StepInFlight>> launch) {
     StepStart start = new StepStart(windows);
     Optional<LaunchedStep> launched = Optional.empty();
     try {

@@ -99,10 +99,7 @@ class StagesCudaTest {
     NavigableSet<Long> captured = new TreeSet<>();
     Events graph = run("graph", "trainer { precision = fp32, kernels = plain }", captured);
     Events eager =
-        run(
-            "eager",
-            "trainer { precision = fp32, kernels = plain, graph = off }",
-            new TreeSet<>());
+        run("eager", "trainer { precision = fp32, kernels = plain, graph = off }", new TreeSet<>());
     assertEquals(eager.losses(), graph.losses());
     assertEquals(8, captured.last(), "without experts it is captured, with them it is not");
     assertEquals(1, graph.warnings.size(), graph.warnings.toString());

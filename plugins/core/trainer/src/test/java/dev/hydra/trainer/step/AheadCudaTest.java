@@ -167,8 +167,7 @@ class AheadCudaTest {
       assertTrue(second.await().finite());
       DeviceStepTest.assertSame(before, run.contents());
       assertTrue(run.launch(ENOUGH + 1).await().finite());
-      assertThrows(
-          AssertionError.class, () -> DeviceStepTest.assertSame(before, run.contents()));
+      assertThrows(AssertionError.class, () -> DeviceStepTest.assertSame(before, run.contents()));
     }
   }
 }

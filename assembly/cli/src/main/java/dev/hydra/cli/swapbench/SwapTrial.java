@@ -30,7 +30,8 @@ import org.bytedeco.pytorch.Device;
 
 /**
  * A short training whose components are swapped through its socket at chosen steps: it waits until
- * what was asked for is ready or refused, so that a swap takes place at the step that it is for.
+ * what was asked for is ready or refused, so that a swap takes place at the step that it is for, or
+ * one later where that step was launched already.
  */
 public final class SwapTrial implements TrainingListener {
   /** What is asked for before a step. */

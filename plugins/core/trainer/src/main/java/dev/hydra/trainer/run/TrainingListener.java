@@ -18,7 +18,7 @@ public interface TrainingListener {
   /** Hears that a stage of the training has begun; also the first one, not in a resume. */
   default void stageBegan(StageReport report) {}
 
-  /** Hears that a step is done. */
+  /** Hears that a step is done; the next may have been launched. */
   default void stepped(StepReport report) {}
 
   /** Hears that some windows of a validation set have been scored, of those to be scored now. */

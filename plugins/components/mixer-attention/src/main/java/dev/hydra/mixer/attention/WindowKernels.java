@@ -47,7 +47,12 @@ record WindowKernels(Kernels kernels, float scale, long window) implements Local
 
   private static KernelSource source(String... files) {
     Stream<String> shared =
-        Stream.of("primitives.cu", "vectors.cu", "tensor_cores.cu", "hopper_products.cu");
+        Stream.of(
+            "primitives.cu",
+            "vectors.cu",
+            "tensor_cores.cu",
+            "hopper_products.cu",
+            "bulk_copies.cu");
     return KernelSource.of(
         WindowKernels.class, Stream.concat(shared, Stream.of(files)).toArray(String[]::new));
   }

@@ -85,8 +85,8 @@ extern "C" __global__ void __launch_bounds__(128 * KEY_GROUPS, 1) window_backwar
   int kv_heads = heads / shared, padded = (time + PADDING - 1) / PADDING * PADDING;
   Long batch = blockIdx.x / kv_heads, kv_head = blockIdx.x % kv_heads, head = kv_head * shared;
   int block = blockIdx.y * TILE * KEY_GROUPS, mine = block + group * TILE;
-  Gate come = memory.gate(0), read = memory.gate(1);
-  if (threadIdx.x == 0) come.open(WORKERS / 32), read.open(WORKERS / 32);
+  SharedAddress come = memory.barrier(0), read = memory.barrier(1);
+  if (threadIdx.x == 0) barrier_init(come, WORKERS / 32), barrier_init(read, WORKERS / 32);
 
   load_own(
       memory.own(group, 0), k + batch * k_batch + mine * k_time + kv_head * k_head, k_time, time - mine, worker);
@@ -151,13 +151,13 @@ extern "C" __global__ void __launch_bounds__(128 * KEY_GROUPS, 1) window_backwar
   auto fetch = [&](int i) {
     copies_wait<AHEAD - 2>();
     publish();
-    come.come(lane);  // this warp's part of the next tile is there
+    warp_arrives(come, lane);  // this warp's part of the next tile is there
     load_next(i + AHEAD);
   };
   int tile = 0, stage = 0;
 #pragma unroll 1
   for (int i = 0; i < count; i++) {
-    if (i > 0) come.wait(i - 1);
+    if (i > 0) barrier_wait(come, (i - 1) & 1);
     if (tile >= group && tile < seen) {
       Tile queries = memory.passing(stage, 0), arriving = memory.passing(stage, 1);
       Scores p, ds;
@@ -209,8 +209,8 @@ extern "C" __global__ void __launch_bounds__(128 * KEY_GROUPS, 1) window_backwar
     } else {
       fetch(i);
     }
-    if (i > 0) read.wait(i - 1);
-    read.come(lane);  // this warp needs the tile no more
+    if (i > 0) barrier_wait(read, (i - 1) & 1);
+    warp_arrives(read, lane);  // this warp needs the tile no more
     stage = following(stage);
     if (++tile == tiles) tile = 0;
   }
@@ -235,8 +235,8 @@ extern "C" __global__ void __launch_bounds__(128 * QUERY_GROUPS, QUERY_BLOCKS) w
   int padded = (time + PADDING - 1) / PADDING * PADDING;
   Long batch = blockIdx.x / heads, head = blockIdx.x % heads, kv_head = head / shared;
   int block = (gridDim.y - 1 - blockIdx.y) * TILE * QUERY_GROUPS, mine = block + group * TILE;
-  Gate come = memory.gate(0), read = memory.gate(1);
-  if (threadIdx.x == 0) come.open(WORKERS / 32), read.open(WORKERS / 32);
+  SharedAddress come = memory.barrier(0), read = memory.barrier(1);
+  if (threadIdx.x == 0) barrier_init(come, WORKERS / 32), barrier_init(read, WORKERS / 32);
 
   load_own(memory.own(group, 0), q + batch * q_batch + mine * q_time + head * q_head, q_time, time - mine, worker);
   load_own(
@@ -281,13 +281,13 @@ extern "C" __global__ void __launch_bounds__(128 * QUERY_GROUPS, QUERY_BLOCKS) w
   auto fetch = [&] {
     copies_wait<AHEAD - 2>();
     publish();
-    come.come(lane);  // this warp's part of the next tile is there
+    warp_arrives(come, lane);  // this warp's part of the next tile is there
     load_next(key + AHEAD * TILE);
   };
   int stage = 0;
 #pragma unroll 1
   for (int i = 0; key < end; i++, key += TILE) {
-    if (i > 0) come.wait(i - 1);
+    if (i > 0) barrier_wait(come, (i - 1) & 1);
     if (key < mine + TILE && key + TILE > oldest_any) {
       Tile keys = memory.passing(stage, 0), values = memory.passing(stage, 1);
       Scores p, ds;
@@ -323,8 +323,8 @@ extern "C" __global__ void __launch_bounds__(128 * QUERY_GROUPS, QUERY_BLOCKS) w
     } else {
       fetch();
     }
-    if (i > 0) read.wait(i - 1);
-    read.come(lane);  // this warp needs the tile no more
+    if (i > 0) barrier_wait(read, (i - 1) & 1);
+    warp_arrives(read, lane);  // this warp needs the tile no more
     stage = following(stage);
   }
   store_rows(

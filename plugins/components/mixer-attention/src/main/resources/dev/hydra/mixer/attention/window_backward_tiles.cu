@@ -23,33 +23,6 @@ constexpr int STATISTICS = 3;  // of each query: level, offset, first
 constexpr int NEVER = 0x7fffffff;
 constexpr int SLACK = 1024;  // what it may take to begin at a multiple of that
 
-// Where the warps of a block wait until all of them have come. Phases are counted from 0; a warp that
-// comes goes on, but not to come again before it has waited.
-struct Gate {
-  SharedAddress at;
-
-  __device__ __forceinline__ void open(int warps) const {
-    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(at), "r"(warps) : "memory");
-  }
-
-  __device__ __forceinline__ void come(int lane) const {
-    __syncwarp();
-    if (lane == 0) asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(at) : "memory");
-  }
-
-  __device__ __forceinline__ void wait(int phase) const {
-    asm volatile(
-        "{\n"
-        ".reg .pred p;\n"
-        "again:\n"
-        "mbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1;\n"
-        "@!p bra again;\n"
-        "}" ::"r"(at),
-        "r"(phase & 1)
-        : "memory");
-  }
-};
-
 // A value that all threads of the warp have, for the registers that a warp has once.
 __device__ __forceinline__ int uniform(int value) { return __shfl_sync(0xffffffffu, value, 0); }
 
@@ -78,7 +51,9 @@ struct Memory {
     return base + TILES * Tile::BYTES + stage * STATISTICS_BYTES + which * TILE * 4;
   }
 
-  __device__ __forceinline__ Gate gate(int which) const { return Gate{statistics(STAGES, 0) + which * 8}; }
+  // Where the warps of a block wait until all of them have come: when one has, it goes on, but does not come again
+  // before it has waited.
+  __device__ __forceinline__ SharedAddress barrier(int which) const { return statistics(STAGES, 0) + which * 8; }
 };
 
 __device__ __forceinline__ int following(int stage) { return stage + 1 == STAGES ? 0 : stage + 1; }

@@ -202,8 +202,7 @@ extern "C" __global__ void __launch_bounds__(backward_states::WORKERS, 1) ssd_ba
       product = sum_warp(product);
       if (lane == 0) ((float*)(base + WARP_SUMS))[stage * B_WARPS + warp - B_WARPS] = product;
     }
-    __syncwarp();
-    if (lane == 0) barrier_arrive(barrier(EMPTY + stage));
+    warp_arrives(barrier(EMPTY + stage), lane);
     turn.next();
   }
   if (fetches) finish(-1);

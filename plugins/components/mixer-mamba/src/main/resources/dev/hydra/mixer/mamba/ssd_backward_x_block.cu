@@ -80,11 +80,5 @@ struct Block {
   __device__ __forceinline__ int head(int i) const { return begin + i / P_TILES; }
   __device__ __forceinline__ int column(int i) const { return head(i) * P + i % P_TILES * PT; }
 };
-
-__device__ __forceinline__ void arrive(SharedAddress barrier, int lane) {
-  __syncwarp();
-  if (lane == 0) barrier_arrive(barrier);
-}
-
 }  // namespace backward_x
 #endif

@@ -54,7 +54,7 @@ struct Worker {
       *score(each) = make_uint4(r[0], r[1], r[2], r[3]);
     }
 #pragma unroll
-    for (int s = STAGES - C_STAGES; s < STAGES; s++) arrive(k.barrier(EMPTY + s), lane);
+    for (int s = STAGES - C_STAGES; s < STAGES; s++) warp_arrives(k.barrier(EMPTY + s), lane);
   }
 
   // All heads; the sums of d(C B^T) over them are in d_score.
@@ -113,7 +113,7 @@ struct Worker {
       if constexpr (OWNS) {
         products_wait<0>();
         settle(flat(sum));
-        arrive(k.barrier(STATE_EMPTY + state_turn.stage), lane);
+        warp_arrives(k.barrier(STATE_EMPTY + state_turn.stage), lane);
         float entered[2] = {0.0f, 0.0f};
         leave(sum, entered, leaving, k.values(stage));
         products_begin();
@@ -157,11 +157,11 @@ struct Worker {
         if (thread >= HALF) flow(k.flow + at + J, thread - HALF, parity);
         products_wait<0>();
         settle(flat(sum));
-        arrive(k.barrier(TAKEN + parity), lane);
+        warp_arrives(k.barrier(TAKEN + parity), lane);
         give(sum, i, stage);
       } else {
         hand(mixing, columns, parity);
-        arrive(k.barrier(EMPTY + stage), lane);
+        warp_arrives(k.barrier(EMPTY + stage), lane);
       }
     }
     if (OWNS && lane == 0) put_wait<0>();
@@ -280,7 +280,7 @@ struct Worker {
       store_matrices(to ^ (q * 32), packed[0], packed[1], packed[2], packed[3]);
     }
     publish();
-    arrive(k.barrier(EMPTY + stage), lane);
+    warp_arrives(k.barrier(EMPTY + stage), lane);
     if (lane == 0) put(*k.dx, out.data, k.column(i), k.chunk * Q + J + 16 * warp, k.row);
     __syncwarp();
   }
@@ -300,7 +300,7 @@ struct Worker {
       if (t2 == 0) column_sums(BESIDE, parity)[here + 8 * second] = column;
     }
     publish();
-    arrive(k.barrier(HANDED + parity), lane);
+    warp_arrives(k.barrier(HANDED + parity), lane);
   }
 };
 

@@ -61,23 +61,6 @@ struct WideTile : Panels<HEIGHT, WIDTH> {
 __device__ __forceinline__ float (&flat(Sums (&d)[4]))[32] { return reinterpret_cast<float(&)[32]>(d); }
 
 __device__ __forceinline__ void wide_publish() { publish(); }
-
-// A place in a ring of so many, and the parity of how often it was gone through.
-template <int SIZE>
-struct Turn {
-  int stage = 0, phase = 0;
-
-  __device__ __forceinline__ void next() {
-    if (++stage == SIZE) {
-      stage = 0;
-      phase ^= 1;
-    }
-  }
-
-  __device__ __forceinline__ Turn before() const {
-    return stage == 0 ? Turn{SIZE - 1, phase ^ 1} : Turn{stage - 1, phase};
-  }
-};
 #else
 constexpr int SLACK = 0;
 __device__ __forceinline__ char* begin_panels(char* at) { return at; }

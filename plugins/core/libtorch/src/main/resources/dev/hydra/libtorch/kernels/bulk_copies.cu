@@ -25,6 +25,12 @@ __device__ __forceinline__ void barrier_arrive(SharedAddress barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
 }
 
+// A warp arrives when all of its lanes have come.
+__device__ __forceinline__ void warp_arrives(SharedAddress barrier, int lane) {
+  __syncwarp();
+  if (lane == 0) barrier_arrive(barrier);
+}
+
 // Waits until a phase is over, of which the first has parity 0; that before the first is over.
 __device__ __forceinline__ void barrier_wait(SharedAddress barrier, int parity) {
   unsigned done;
@@ -40,6 +46,23 @@ __device__ __forceinline__ void barrier_wait(SharedAddress barrier, int parity) 
         : "memory");
   } while (!done);
 }
+
+// A place in a ring of so many, and the parity of how often it was gone through.
+template <int SIZE>
+struct Turn {
+  int stage = 0, phase = 0;
+
+  __device__ __forceinline__ void next() {
+    if (++stage == SIZE) {
+      stage = 0;
+      phase ^= 1;
+    }
+  }
+
+  __device__ __forceinline__ Turn before() const {
+    return stage == 0 ? Turn{SIZE - 1, phase ^ 1} : Turn{stage - 1, phase};
+  }
+};
 
 // One thread has the box at column x, row y of matrix z brought; what is outside of the tensor is zeros, and counts.
 __device__ __forceinline__ void bring(

@@ -32,20 +32,12 @@ extern "C" __device__ const int chunk_products_weights_waits = 1;
 
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
 // Slices in shared memory in turn. Of each, one barrier says that it is there, one that all warps have read it.
-struct Ring {
+struct Ring : Turn<STAGES> {
   SharedAddress begin;
-  int stage, phase;
 
   __device__ __forceinline__ SharedAddress slice() const { return begin + stage * STAGE_BYTES; }
   __device__ __forceinline__ SharedAddress full() const { return begin + BARRIERS + stage * 16; }
   __device__ __forceinline__ SharedAddress empty(int of) const { return begin + BARRIERS + of * 16 + 8; }
-
-  __device__ __forceinline__ void next() {
-    if (++stage == STAGES) {
-      stage = 0;
-      phase ^= 1;
-    }
-  }
 };
 
 // By one thread: brings the slices of all tiles of the block.
@@ -179,7 +171,7 @@ __device__ __forceinline__ void compute(
     const TensorMap& a_map, const TensorMap& b_map, const TensorMap& d_map, const int* ends, Source source,
     Sizes sizes) {
   wait_for_prerequisites();
-  Ring ring = {shared_address(SHARED), 0, 0};
+  Ring ring = {{}, shared_address(SHARED)};
   if (ring.begin % ALIGNMENT != 0) __trap();
   Table* table = reinterpret_cast<Table*>(SHARED + BARRIERS + 2 * STAGES * 8);
   if (threadIdx.x < 32) {

@@ -130,9 +130,7 @@ extern "C" __global__ void __launch_bounds__(CREW) slot_attention(
   asking.load<CREW>(q + row * tokens * DIM + head, DIM, tokens, threadIdx.x);
   keys.load<CREW>(k + row * SLOTS * DIM + head, DIM, SLOTS, threadIdx.x);
   values.load<CREW>(v + row * SLOTS * DIM + head, DIM, SLOTS, threadIdx.x);
-  copies_commit();
-  copies_wait<0>();
-  __syncthreads();
+  copies_arrive();
   add_addresses(keys, a + head);
   for (int token = threadIdx.x / 32 * 16; token < CHUNK; token += 16 * WARPS) {
     Sums shares[SLOT_TILES], found[HEAD_TILES];
@@ -188,9 +186,7 @@ extern "C" __global__ void __launch_bounds__(CREW) slot_attention_backward(
   keys.load<CREW>(k + of_slots + head, DIM, SLOTS, threadIdx.x);
   values.load<CREW>(v + of_slots + head, DIM, SLOTS, threadIdx.x);
   arriving.load<CREW>(d_o + of_tokens + head, DIM, tokens, threadIdx.x);
-  copies_commit();
-  copies_wait<0>();
-  __syncthreads();
+  copies_arrive();
   add_addresses(keys, a + head);
   for (int token = threadIdx.x / 32 * 16; token < CHUNK; token += 16 * WARPS) {
     Sums p[SLOT_TILES], d[SLOT_TILES], found[HEAD_TILES];

@@ -29,9 +29,7 @@ extern "C" __global__ void __launch_bounds__(CREW) slot_writes_tiles(
     Values(SHARED + head * HEAD_BYTES + Keys::BYTES)
         .load<CREW>(values + head * HEAD, values_row, CHUNK, threadIdx.x);
   }
-  copies_commit();
-  copies_wait<0>();
-  __syncthreads();
+  copies_arrive();
   int lane = threadIdx.x % 32, g = lane / 4, c = lane % 4 * 2;
   for (int unit = threadIdx.x / 32; unit < UNITS_OF_CHUNK; unit += WARPS) {
     int head = unit / SLOT_TILES, slot = unit % SLOT_TILES * 16;

@@ -19,7 +19,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) pattern_attention(
   load_rows(own, q + batch * q_batch + head * q_head, [&](int row) {
     return queries.first + row <= queries.last ? (queries.first + row) * q_time : -1;
   });
-  arrived();
+  copies_arrive();
   Rows query(own);
 
   Sums sums[STEPS];

@@ -36,7 +36,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) pattern_backward_queries(
   };
   load_rows(own, q + batch * q_batch + head * q_head, [&](int row) { return offset(row, q_time); });
   load_rows(gradients, dout, [&](int row) { return offset(row, dout_time); });
-  arrived();
+  copies_arrive();
   Rows query(own), arriving(gradients);
 
   int lane = threadIdx.x % 32;
@@ -195,7 +195,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) pattern_backward_near(
   };
   load_rows(keys, k, [&](int row) { return own(row, k_time); });
   load_rows(values, v, [&](int row) { return own(row, v_time); });
-  arrived();
+  copies_arrive();
   KeySums sums(keys, values, blockIdx.x % backward::SLICES);
 
   int warp_first = first + threadIdx.x / 32 * STRIP, lane = threadIdx.x % 32;
@@ -218,7 +218,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) pattern_backward_near(
         changes[threadIdx.x] = some ? change[row_of_head + t] : 0.f;
         oldest[threadIdx.x] = some ? max(start_of(starts, t), t - window + 1) : time;
       }
-      arrived();
+      copies_arrive();
 #pragma unroll 1
       for (int row = 0; row < OTHERS; row += 16) {
         int begin = from + row;
@@ -279,7 +279,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) pattern_backward_far(
   v += batch * v_batch + head / shared * v_head;
   load_rows(keys, k, [&](int row) { return own(row, k_time); });
   load_rows(values, v, [&](int row) { return own(row, v_time); });
-  arrived();
+  copies_arrive();
   KeySums sums(keys, values, blockIdx.x % backward::SLICES);
   int strip = threadIdx.x / 32 * STRIP, document[2], index[2];
 #pragma unroll
@@ -318,7 +318,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) pattern_backward_far(
       sizes[threadIdx.x] = some ? lse[row_of_head + t] * LOG2_E : 0.f;
       changes[threadIdx.x] = some ? change[row_of_head + t] : 0.f;
     }
-    arrived();
+    copies_arrive();
     if (!__any_sync(0xffffffffu, seen)) continue;
 #pragma unroll 1
     for (int row = 0; row < OTHERS; row += 16) {

@@ -48,12 +48,6 @@ __device__ __forceinline__ void load_rows(
   }
 }
 
-__device__ __forceinline__ void arrived() {
-  copies_commit();
-  copies_wait<0>();
-  __syncthreads();
-}
-
 // The rows of a warp as the first operand of products along the head.
 struct Rows {
   OwnTile tile;
@@ -155,7 +149,7 @@ __device__ __forceinline__ void each_key(
     __syncthreads();
     load_rows(keys, k, [&](int row) { return seen(row) ? (from + row) * k_time : -1; });
     load_rows(values, v, [&](int row) { return seen(row) ? (from + row) * v_time : -1; });
-    arrived();
+    copies_arrive();
 #pragma unroll 1
     for (int row = 0; row < OTHERS; row += AT_ONCE) {
       if (from + row > queries.warp_last || from + row + AT_ONCE <= queries.warp_oldest) continue;
@@ -189,7 +183,7 @@ __device__ __forceinline__ void each_key(
       __syncthreads();
       load_rows(keys, k, [&](int row) { return offset(row, k_time); });
       load_rows(values, v, [&](int row) { return offset(row, v_time); });
-      arrived();
+      copies_arrive();
 #pragma unroll 1
       for (int row = 0; some && row < OTHERS && index + row < strided.count(); row += AT_ONCE) {
         use(row, [&](int r, int i) {

@@ -53,9 +53,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) strided_attention(
     __syncthreads();
     load_tile(key_tile, k, k_time, every, keys, index);
     load_tile(value_tile, v, v_time, every, keys, index);
-    copies_commit();
-    copies_wait<0>();
-    __syncthreads();
+    copies_arrive();
 #pragma unroll
     for (int part = 0; part < TILE; part += 32) {
       if (index + part >= keys.count()) break;

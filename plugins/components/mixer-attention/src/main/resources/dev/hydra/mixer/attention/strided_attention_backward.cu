@@ -88,9 +88,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) strided_backward_queries(
     __syncthreads();
     load_tile(key_tile, k, k_time, every, keys, index);
     load_tile(value_tile, v, v_time, every, keys, index);
-    copies_commit();
-    copies_wait<0>();
-    __syncthreads();
+    copies_arrive();
 #pragma unroll 1
     for (int part = 0; part < TILE && index + part < keys.count(); part += 16) {
       float score[2][4], along[2][4];

@@ -91,7 +91,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) delta_backward_keys(
     d_values.load<THREADS>(at.of(dv, dv_batch, dv_time, dv_head) + v, dv_time, at.valid, thread);
     state.load<THREADS>(states + cut, V, KT, thread);
     d_state.load<THREADS>(after + cut, V, KT, thread);
-    arrived();
+    copies_arrive();
     read(reading, outward, state, strip, lane);
     read(kept, wrote, d_state, strip, lane);
     read(taken, d_values, state, strip, lane);
@@ -108,7 +108,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) delta_backward_keys(
   KeyTile keys(stage + KeyTile::BYTES);
   queries.load<THREADS>(at.of(q, q_batch, q_time, q_head) + n0, q_time, at.valid, thread);
   keys.load<THREADS>(at.of(k, k_batch, k_time, k_head) + n0, k_time, at.valid, thread);
-  arrived();
+  copies_arrive();
   float enters[2] = {0.0f, 0.0f};
   float leaves[2] = {0.0f, 0.0f};
 #pragma unroll

@@ -29,7 +29,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) delta_backward_output(
   load_tiles<KT, K>(queries, at.of(q, q_batch, q_time, q_head), q_time, at.valid, thread);
   copy_values(sum, sums + at.token(), thread);
   copy_starts(start, first, at, thread);
-  arrived();
+  copies_arrive();
 
   Sums scores[STRIPS] = {};  // transposes: rows are the tokens that write, columns those that read
 #pragma unroll
@@ -65,7 +65,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) delta_backward_output(
   for (int v = 0; v < V; v += VT) {
     __syncthreads();
     values.load<THREADS>(at.of(dy, dy_batch, dy_time, dy_head) + v, dy_time, at.valid, thread);
-    arrived();
+    copies_arrive();
     Sums out[VT / 16] = {};
 #pragma unroll
     for (int i = 0; i < STRIPS; i++) {

@@ -126,7 +126,7 @@ extern "C" __global__ void __launch_bounds__(sweep::WORKERS, 1) delta_backward_s
     __syncthreads();
     if (CROWDED) {
       fetch_queries(z);
-      arrived();
+      copies_arrive();
     }
     add(held, queries, outward, warp, lane);
     add(held, removing, taken, warp, lane);

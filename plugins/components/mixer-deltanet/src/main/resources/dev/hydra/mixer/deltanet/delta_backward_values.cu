@@ -63,7 +63,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) delta_backward_values(
   for (int n0 = 0; n0 < K; n0 += KT) {
     keys.load<THREADS>(at.of(k, k_batch, k_time, k_head) + n0, k_time, at.valid, thread);
     queries.load<THREADS>(at.of(q, q_batch, q_time, q_head) + n0, q_time, at.valid, thread);
-    arrived();
+    copies_arrive();
 #pragma unroll
     for (int n = 0; n < KT; n += 16) {
       Operand asking, own_key;
@@ -93,7 +93,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) delta_backward_values(
     d_wrote.load<THREADS>(d_written + at.token() * V + v, V, C, thread);
     wrote_tile.load<THREADS>(written + at.token() * V + v, V, C, thread);
     reading.load<THREADS>(at.of(dy, dy_batch, dy_time, dy_head) + v, dy_time, at.valid, thread);
-    arrived();
+    copies_arrive();
     Sums side[VT / 16] = {};
 #pragma unroll
     for (int i = 0; i < STRIPS; i++) {

@@ -109,12 +109,6 @@ __device__ __forceinline__ void load_tiles(
   }
 }
 
-__device__ __forceinline__ void arrived() {
-  copies_commit();
-  copies_wait<0>();
-  __syncthreads();
-}
-
 // Copies the chunk's values of a token each to shared memory.
 __device__ __forceinline__ void copy_values(float* to, const float* from, int thread) {
   if (thread < C) to[thread] = from[thread];

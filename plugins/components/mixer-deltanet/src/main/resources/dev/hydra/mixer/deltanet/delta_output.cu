@@ -33,7 +33,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) delta_output(
   copy_values(sum, sums + at.token(), thread);
   copy_values(entering, from_start + at.token(), thread);
   copy_starts(start, first, at, thread);
-  arrived();
+  copies_arrive();
 
   Sums scores[STRIPS] = {};
 #pragma unroll
@@ -75,7 +75,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) delta_output(
           .load<THREADS>(state + tile * KT * V, V, KT, thread);
     }
     values.load<THREADS>(written + at.token() * V + v, V, C, thread);
-    arrived();
+    copies_arrive();
     Sums out[VT / 16] = {};
 #pragma unroll
     for (int tile = 0; tile < K_TILES; tile++) {

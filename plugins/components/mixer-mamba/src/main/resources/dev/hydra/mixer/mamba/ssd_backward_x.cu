@@ -106,9 +106,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) ssd_backward_x(
 #if DOCUMENTS
   if (thread < Q) starts[thread] = first[row * chunks * Q + from + thread];
 #endif
-  copies_commit();
-  copies_wait<0>();
-  __syncthreads();
+  copies_arrive();
   // Blocks of 16 tokens i that see this strip: the diagonal and those after it. The diagonal is at
   // index 0, where none of those after it can be, so that indices are constants.
   Operand scores[ROWS];

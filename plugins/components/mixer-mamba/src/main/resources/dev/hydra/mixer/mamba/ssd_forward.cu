@@ -82,9 +82,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) ssd_scores(
   Projection keys(SHARED + Projection::BYTES);
   queries.load<THREADS>(c + row * c_batch + from * c_time + group * c_group, c_time, valid, thread);
   keys.load<THREADS>(b + row * b_batch + from * b_time + group * b_group, b_time, valid, thread);
-  copies_commit();
-  copies_wait<0>();
-  __syncthreads();
+  copies_arrive();
   scores += ((row * gridDim.x + blockIdx.x) * gridDim.y + group) * PAIRS * PARTS * 32;
   for (int j = 0; j <= warp; j++) {
     Sums sum = {};

@@ -77,9 +77,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_output(
   const Element* queries_from = c + row * c_batch + from * c_time + group * c_group;
   queries.load<THREADS>(queries_from, c_time, valid, thread);
   keys.load<THREADS>(b + row * b_batch + from * b_time + group * b_group, b_time, valid, thread);
-  copies_commit();
-  copies_wait<0>();
-  __syncthreads();
+  copies_arrive();
   Operand scores[ROWS];
 #pragma unroll
   for (int j = 0; j < ROWS; j++) {

@@ -67,3 +67,10 @@ template <int PENDING>
 __device__ __forceinline__ void copies_wait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
 }
+
+// Waits until all that threads of the block have begun to copy has arrived. All of them must call it.
+__device__ __forceinline__ void copies_arrive() {
+  copies_commit();
+  copies_wait<0>();
+  __syncthreads();
+}

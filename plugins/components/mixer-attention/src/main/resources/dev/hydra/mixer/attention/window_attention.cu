@@ -221,7 +221,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
   }
 
   // Through the shared memory of its own queries, when the group is done with them, each warp writes whole rows.
-  asm volatile("bar.sync %0, 128;" ::"r"(8 + group) : "memory");
+  team_meets<128>(8 + group);
 #pragma unroll
   for (int r = 0; r < 2; r++) {
     float total = query.total[r];

@@ -46,22 +46,22 @@ __device__ __forceinline__ void put_pair(SharedAddress at, float first, float se
 }
 
 // Barriers of threads besides that in which all take part. The early team has one of its own,
-__device__ __forceinline__ void early_team_meets() { asm volatile("bar.sync 1, %0;" ::"n"(TEAM) : "memory"); }
+__device__ __forceinline__ void early_team_meets() { team_meets<TEAM>(1); }
 
 // and hands its values over by two in turn: teams are at most a head apart.
 __device__ __forceinline__ void hand_over(int i) {
   if (i % 2 == 0) {
-    asm volatile("bar.arrive 2, %0;" ::"n"(THREADS) : "memory");
+    team_arrives<THREADS>(2);
   } else {
-    asm volatile("bar.arrive 3, %0;" ::"n"(THREADS) : "memory");
+    team_arrives<THREADS>(3);
   }
 }
 
 __device__ __forceinline__ void wait_for_values(int i) {
   if (i % 2 == 0) {
-    asm volatile("bar.sync 2, %0;" ::"n"(THREADS) : "memory");
+    team_meets<THREADS>(2);
   } else {
-    asm volatile("bar.sync 3, %0;" ::"n"(THREADS) : "memory");
+    team_meets<THREADS>(3);
   }
 }
 }  // namespace output

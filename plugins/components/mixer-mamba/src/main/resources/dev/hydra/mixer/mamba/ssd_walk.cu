@@ -22,16 +22,6 @@ constexpr int COPIED = 1;
 constexpr int FIRST_OF_STAGES = 2;
 constexpr int BARRIERS = 16;
 
-template <int THREADS_OF_IT>
-__device__ __forceinline__ void come(int barrier) {
-  asm volatile("bar.arrive %0, %1;" ::"r"(barrier), "n"(THREADS_OF_IT) : "memory");
-}
-
-template <int THREADS_OF_IT>
-__device__ __forceinline__ void meet(int barrier) {
-  asm volatile("bar.sync %0, %1;" ::"r"(barrier), "n"(THREADS_OF_IT) : "memory");
-}
-
 __device__ __forceinline__ uint4 load_piece(SharedAddress at) {
   uint4 r;
   asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
@@ -86,7 +76,7 @@ struct Walk {
     constexpr int PIECES = Q / APART;
     auto fetch = [&](int i) {
       if (i < count) {
-        if (i >= STAGES) meet<WORKERS>(EMPTY + i % STAGES);
+        if (i >= STAGES) team_meets<WORKERS>(EMPTY + i % STAGES);
         Long from = (Long)(backward ? count - 1 - i : i) * Q;
         int valid = time - from < Q ? (int)(time - from) : Q;
         char* to = base + i % STAGES * STAGE;
@@ -100,7 +90,7 @@ struct Walk {
     for (int i = 0; i < STAGES - 1; i++) fetch(i);
     for (int i = 0; i < count; i++) {
       copies_wait<STAGES - 2>();
-      meet<TEAM>(COPIED);  // v is the thread's own, weights are others'
+      team_meets<TEAM>(COPIED);  // v is the thread's own, weights are others'
       char* stage = base + i % STAGES * STAGE;
       const float* weights = (const float*)(stage + WEIGHTS) + worker / 8;
       SharedAddress own = Values(stage).at(worker / 8, worker % 8 * 8);
@@ -114,7 +104,7 @@ struct Walk {
 #pragma unroll
       for (int j = 0; j < PIECES; j++) store_weighed(own + j * APART * 128, pieces[j], factors[j]);
       publish();
-      come<WORKERS>(FULL + i % STAGES);
+      team_arrives<WORKERS>(FULL + i % STAGES);
       fetch(i + STAGES - 1);
     }
   }
@@ -137,7 +127,7 @@ struct Walk {
     for (int i = 0; i < count; i++) {
       float decay = next;
       if (i + 1 < count) next = *(total += pass);
-      meet<WORKERS>(FULL + i % STAGES);
+      team_meets<WORKERS>(FULL + i % STAGES);
       char* stage = base + i % STAGES * STAGE;
       Values values(stage);
       Keys keys(stage + Values::BYTES);
@@ -158,7 +148,7 @@ struct Walk {
       }
       products_wait<0>();
       settle(flat(added));
-      if (i + STAGES < count) come<WORKERS>(EMPTY + i % STAGES);
+      if (i + STAGES < count) team_arrives<WORKERS>(EMPTY + i % STAGES);
 #pragma unroll
       for (int n = 0; n < 8; n++) {
 #pragma unroll

@@ -30,5 +30,18 @@ __device__ __forceinline__ float exchange(float value, int mask) {
   return __shfl_xor_sync(0xffffffffu, value, mask);
 }
 
+// Waits until so many threads of the block, whole warps, have come to a barrier, of which there are 15 besides the
+// one of __syncthreads(): that has number 0.
+template <int COUNT>
+__device__ __forceinline__ void team_meets(int barrier) {
+  asm volatile("bar.sync %0, %1;" ::"r"(barrier), "n"(COUNT) : "memory");
+}
+
+// Comes there and goes on.
+template <int COUNT>
+__device__ __forceinline__ void team_arrives(int barrier) {
+  asm volatile("bar.arrive %0, %1;" ::"r"(barrier), "n"(COUNT) : "memory");
+}
+
 extern __shared__ __align__(16) char shared_memory[];
 #define SHARED shared_memory

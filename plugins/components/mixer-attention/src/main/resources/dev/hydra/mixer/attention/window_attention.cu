@@ -234,8 +234,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
 #pragma unroll
     for (int n = 0; n < HEAD_DIM / 8; n++) {
       unsigned pair = pack_bf16(sums[4 * n + 2 * r] * share, sums[4 * n + 2 * r + 1] * share);
-      asm volatile("st.shared.u32 [%0], %1;" ::"r"(queries.at(row + 8 * r, n * 8 + lane % 4 * 2)), "r"(pair)
-                   : "memory");
+      store_shared(queries.at(row + 8 * r, n * 8 + lane % 4 * 2), pair);
     }
   }
   __syncwarp();
@@ -244,11 +243,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
 #pragma unroll
   for (int i = lane; i < 16 * PIECES; i += 32) {
     int to = warp_row + i / PIECES, column = i % PIECES * 8;
-    uint4 piece;
-    asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(piece.x), "=r"(piece.y), "=r"(piece.z), "=r"(piece.w)
-                 : "r"(queries.at(to, column))
-                 : "memory");
+    uint4 piece = load_shared(queries.at(to, column));
     if (from + to < time)
       *reinterpret_cast<uint4*>(out + ((batch * time + from + to) * heads + head) * HEAD_DIM + column) = piece;
   }

@@ -36,15 +36,6 @@ enum Barrier {
 constexpr int BYTES = SLACK + BARRIERS + COUNT * 8;
 static_assert(BYTES <= 232448, "shared memory of a block");
 
-__device__ __forceinline__ uint4 sixteen_bytes(SharedAddress at) {
-  uint4 v;
-  asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
-               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-               : "r"(at)
-               : "memory");
-  return v;
-}
-
 __device__ __forceinline__ float dot(unsigned a, unsigned b, float sum) {
   return sum + low_bf16(a) * low_bf16(b) + high_bf16(a) * high_bf16(b);
 }
@@ -195,8 +186,8 @@ extern "C" __global__ void __launch_bounds__(backward_states::WORKERS, 1) ssd_ba
       float product = 0.0f;
 #pragma unroll
       for (int k = 0; k < State::BYTES / (WORKERS / 2 * 16); k++) {
-        uint4 a = sixteen_bytes(mine + k * (WORKERS / 2 * 16));
-        uint4 z = sixteen_bytes(theirs + k * (WORKERS / 2 * 16));
+        uint4 a = load_shared(mine + k * (WORKERS / 2 * 16));
+        uint4 z = load_shared(theirs + k * (WORKERS / 2 * 16));
         product = dot(a.x, z.x, dot(a.y, z.y, dot(a.z, z.z, dot(a.w, z.w, product))));
       }
       product = sum_warp(product);

@@ -42,7 +42,7 @@ constexpr int BYTES = SLACK + BARRIERS + COUNT * 8;
 constexpr int BLOCKS = N <= 128 ? 2 : 1;  // that a multiprocessor has room for
 
 __device__ __forceinline__ void put_pair(SharedAddress at, float first, float second) {
-  asm volatile("st.shared.u32 [%0], %1;" ::"r"(at), "r"(pack_bf16(first, second)) : "memory");
+  store_shared(at, pack_bf16(first, second));
 }
 
 // Barriers of threads besides that in which all take part. The early team has one of its own,

@@ -22,15 +22,6 @@ constexpr int COPIED = 1;
 constexpr int FIRST_OF_STAGES = 2;
 constexpr int BARRIERS = 16;
 
-__device__ __forceinline__ uint4 load_piece(SharedAddress at) {
-  uint4 r;
-  asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
-               : "=r"(r.x), "=r"(r.y), "=r"(r.z), "=r"(r.w)
-               : "r"(at)
-               : "memory");
-  return r;
-}
-
 __device__ __forceinline__ unsigned weighed(unsigned two, float weight) {
   return pack_bf16(low_bf16(two) * weight, high_bf16(two) * weight);
 }
@@ -98,7 +89,7 @@ struct Walk {
       float factors[PIECES];
 #pragma unroll
       for (int j = 0; j < PIECES; j++) {
-        pieces[j] = load_piece(own + j * APART * 128);
+        pieces[j] = load_shared(own + j * APART * 128);
         factors[j] = weights[j * APART];
       }
 #pragma unroll

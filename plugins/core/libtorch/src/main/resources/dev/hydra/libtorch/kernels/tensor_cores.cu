@@ -8,6 +8,20 @@ __device__ __forceinline__ SharedAddress shared_address(const void* at) {
   return (SharedAddress)__cvta_generic_to_shared(at);
 }
 
+// 16 bytes, from a multiple of that.
+__device__ __forceinline__ uint4 load_shared(SharedAddress from) {
+  uint4 found;
+  asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(found.x), "=r"(found.y), "=r"(found.z), "=r"(found.w)
+               : "r"(from)
+               : "memory");
+  return found;
+}
+
+__device__ __forceinline__ void store_shared(SharedAddress to, unsigned value) {
+  asm volatile("st.shared.u32 [%0], %1;" ::"r"(to), "r"(value) : "memory");
+}
+
 // c += a b for a 16 x 16 (row), b 16 x 8 (column), c 16 x 8.
 __device__ __forceinline__ void mma_bf16(
     float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {

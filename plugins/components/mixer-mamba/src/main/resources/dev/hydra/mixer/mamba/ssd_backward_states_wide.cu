@@ -147,7 +147,7 @@ extern "C" __global__ void __launch_bounds__(backward_states::WORKERS, 1) ssd_ba
       products_begin();
 #pragma unroll
       for (int p = 0; p < PT; p += 16) {
-        multiply<true>(flat(part), values.along_rows(half, p), state.across_rows(p, 64 * panel), p > 0);
+        multiply<false, true>(flat(part), values.along_rows(half, p), state.across_rows(p, 64 * panel), p > 0);
       }
       products_end();
       settle(flat(part));

@@ -133,7 +133,7 @@ struct Worker {
           Mixed mixed(k.base + MIXED + parity * Mixed::BYTES);
 #pragma unroll
           for (int each = 0; each < 4; each++) {
-            multiply<true>(
+            multiply<false, true>(
                 flat(sum), mixed.along_rows(0, 16 * each), k.gradients(stage).across_rows(HALF + 16 * each), 1);
           }
           products_commit();

@@ -248,7 +248,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, output::BLOCKS) ssd_output
       products_begin();
 #pragma unroll
       for (int j = 0; j < HALF; j += 16) {
-        multiply<true>(flat(from_early), middle.along_rows(0, j), values.across_rows(j), j > 0);
+        multiply<false, true>(flat(from_early), middle.along_rows(0, j), values.across_rows(j), j > 0);
       }
       products_commit();
       add_skipped(sum, values, d_skip, here, t2);

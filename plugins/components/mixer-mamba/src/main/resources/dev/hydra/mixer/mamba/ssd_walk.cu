@@ -33,18 +33,6 @@ __device__ __forceinline__ void store_weighed(SharedAddress at, uint4 r, float w
                : "memory");
 }
 
-// d (+)= a^T b for 64 columns, both in shared memory, their depth across rows; begins with zeros if not `add`.
-__device__ __forceinline__ void multiply_across(float (&d)[32], unsigned long long a, unsigned long long b, int add) {
-  asm volatile(
-      "{\n"
-      ".reg .pred p;\n"
-      "setp.ne.b32 p, %34, 0;\n"
-      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" NAMES_32 "}, %32, %33, p, 1, 1, 1, 1;\n"
-      "}"
-      : SUMS_32(d, 0)
-      : "l"(a), "l"(b), "r"(add));
-}
-
 template <int COLUMNS, int STAGES>
 struct Walk {
   static constexpr int TEAMS = COLUMNS / 64;
@@ -126,7 +114,7 @@ struct Walk {
       products_begin();
 #pragma unroll
       for (int t = 0; t < Q; t += 16) {
-        multiply_across(flat(added), values.across_rows(t), keys.across_rows(t, column), t > 0);
+        multiply<true, true>(flat(added), values.across_rows(t), keys.across_rows(t, column), t > 0);
       }
       products_commit();
       store_row<4>(states, sum, 0, true, lane);

@@ -105,18 +105,17 @@ __device__ __forceinline__ void publish() { asm volatile("fence.proxy.async.shar
   ", %96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111" \
   ", %112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
 
-// d (+)= a b for 64 columns, both in shared memory, a along its rows, b along its rows or ACROSS; begins with
-// zeros if not `add`.
-template <bool ACROSS = false>
+// d (+)= a b for 64 columns, both in shared memory along their rows or ACROSS; begins with zeros if not `add`.
+template <bool A_ACROSS = false, bool B_ACROSS = false>
 __device__ __forceinline__ void multiply(float (&d)[32], unsigned long long a, unsigned long long b, int add) {
   asm volatile(
       "{\n"
       ".reg .pred p;\n"
       "setp.ne.b32 p, %34, 0;\n"
-      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" NAMES_32 "}, %32, %33, p, 1, 1, 0, %35;\n"
+      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" NAMES_32 "}, %32, %33, p, 1, 1, %35, %36;\n"
       "}"
       : SUMS_32(d, 0)
-      : "l"(a), "l"(b), "r"(add), "n"(ACROSS ? 1 : 0));
+      : "l"(a), "l"(b), "r"(add), "n"(A_ACROSS ? 1 : 0), "n"(B_ACROSS ? 1 : 0));
 }
 
 // d (+)= a b for 64 columns, a in registers, b in shared memory, its depth across rows; begins with zeros if not

@@ -113,11 +113,6 @@ __device__ __forceinline__ void scale_down(Sums& sums, const float (&shrink)[2])
   for (int i = 0; i < HEAD_DIM / 2; i++) sums[i] *= shrink[i / 2 % 2];
 }
 
-__device__ __forceinline__ void as_operand(Weights& p, const Scores& s) {
-#pragma unroll
-  for (int i = 0; i < KEYS / 4; i++) p[i / 4][i % 4] = pack_bf16(s[2 * i], s[2 * i + 1]);
-}
-
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
     const bf16* __restrict__ q, Long q_batch, Long q_time, Long q_head, const bf16* __restrict__ k,
     Long k_batch, Long k_time, Long k_head, const bf16* __restrict__ v, Long v_batch, Long v_time,
@@ -207,7 +202,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
         settle(s);
         prepare(s, tile - 1, shrink);
       }
-      as_operand(p, s);
+      to_operands(p, s);
     } else if (begun) {
       settle(sums);
       products_begin();

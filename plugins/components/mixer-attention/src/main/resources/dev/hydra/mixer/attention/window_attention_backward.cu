@@ -193,12 +193,12 @@ extern "C" __global__ void __launch_bounds__(128 * KEY_GROUPS, 1) window_backwar
           }
         }
       }
-      round_to(rounded_p, p);
+      to_operands(rounded_p, p);
       products_wait<0>();
       settle(ds);
 #pragma unroll
       for (int n = 0; n < TILE / 2; n++) ds[n] *= p[n];
-      round_to(rounded_ds, ds);
+      to_operands(rounded_ds, ds);
       products_begin();
       begin_sums(of_values, rounded_p, arriving);
       begin_sums(of_keys, rounded_ds, queries);
@@ -314,7 +314,7 @@ extern "C" __global__ void __launch_bounds__(128 * QUERY_GROUPS, QUERY_BLOCKS) w
       settle(ds);
 #pragma unroll
       for (int n = 0; n < TILE / 2; n++) ds[n] *= p[n];
-      round_to(rounded, ds);
+      to_operands(rounded, ds);
       products_begin();
       begin_sums(sums, rounded, keys);
       products_commit();

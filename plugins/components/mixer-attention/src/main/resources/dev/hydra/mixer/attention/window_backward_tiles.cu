@@ -101,12 +101,6 @@ __device__ __forceinline__ void begin_sums(Sums& d, const Weights& a, Tile passi
   for (int i = 0; i < TILE / 16; i++) multiply(d, a[i], passing.across_rows(i * 16));
 }
 
-// Scores as left operands of products: elements stay in their threads.
-__device__ __forceinline__ void round_to(Weights& a, const Scores& d) {
-#pragma unroll
-  for (int i = 0; i < TILE / 4; i++) a[i / 4][i % 4] = pack_bf16(d[i * 2], d[i * 2 + 1]);
-}
-
 __device__ __forceinline__ void floats_at(SharedAddress from, float& first, float& second) {
   asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];" : "=f"(first), "=f"(second) : "r"(from) : "memory");
 }

@@ -89,10 +89,10 @@ extern "C" __global__ void __launch_bounds__(backward_x::WORKERS, 1) ssd_backwar
   }
   int team = __shfl_sync(0xffffffffu, threadIdx.x / TEAM, 0);
   if (team == FETCH) {
-    asm volatile("setmaxnreg.dec.sync.aligned.u32 32;");
+    fewer_registers<32>();
     if (threadIdx.x == FETCH * TEAM) fetch(block());
   } else {
-    asm volatile("setmaxnreg.inc.sync.aligned.u32 160;");
+    more_registers<160>();
     Block k = block();
     if (team == EARLY) {
       work<EARLY>(k);

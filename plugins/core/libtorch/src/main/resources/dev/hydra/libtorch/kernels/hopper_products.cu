@@ -56,6 +56,13 @@ struct Panels {
   }
 };
 
+// Sums as left operands: elements stay in their threads.
+template <int STEPS>
+__device__ __forceinline__ void to_operands(unsigned (&a)[STEPS][4], const float (&d)[STEPS * 8]) {
+#pragma unroll
+  for (int i = 0; i < STEPS * 4; i++) a[i / 4][i % 4] = pack_bf16(d[2 * i], d[2 * i + 1]);
+}
+
 // Before the first product, and after registers that products use were written.
 __device__ __forceinline__ void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 
@@ -83,6 +90,18 @@ __device__ __forceinline__ void settle(float (&d)[N]) {
 
 // What this thread wrote to shared memory is there for products after the next barrier.
 __device__ __forceinline__ void publish() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+
+// Gives registers of its threads away, or waits for more, until each has COUNT, a multiple of 8. All four warps of a
+// group must call it.
+template <int COUNT>
+__device__ __forceinline__ void fewer_registers() {
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(COUNT));
+}
+
+template <int COUNT>
+__device__ __forceinline__ void more_registers() {
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(COUNT));
+}
 
 // The registers of sums as operands of an instruction, which are numbered from 0, and their names in it.
 #define SUMS_8(d, i)                                                                               \

@@ -187,10 +187,10 @@ __device__ __forceinline__ void compute(
   Tiles<KIND> tiles = {table, sizes, 0};
   int team = threadIdx.x / TEAM;
   if (team == TEAMS) {
-    asm volatile("setmaxnreg.dec.sync.aligned.u32 40;");
+    fewer_registers<40>();
     if (threadIdx.x == TEAMS * TEAM) bring_tiles(tiles, ring, a_map, b_map, source);
   } else {
-    asm volatile("setmaxnreg.inc.sync.aligned.u32 232;");
+    more_registers<232>();
     multiply_tiles(tiles, ring, d_map, team);
   }
 }

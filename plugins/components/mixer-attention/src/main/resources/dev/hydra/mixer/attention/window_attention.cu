@@ -28,7 +28,6 @@ static_assert(HEAD_DIM == 64 || HEAD_DIM == 128, "see above");
 typedef Panels<QUERIES, HEAD_DIM> QueryPanels;
 typedef Panels<KEYS, HEAD_DIM> KeyPanels;
 
-constexpr int ALIGNMENT = 1024;  // of panels; shared memory that a kernel does not name begins so
 constexpr int STAGE_BYTES = 2 * KeyPanels::BYTES;
 extern "C" __device__ const int window_attention_bytes =
     QueryPanels::BYTES + STAGES * STAGE_BYTES;
@@ -118,8 +117,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
     Long k_batch, Long k_time, Long k_head, const bf16* __restrict__ v, Long v_batch, Long v_time,
     Long v_head, const Long* __restrict__ starts, bf16* __restrict__ out, float* __restrict__ lse,
     int time, int heads, int shared, int window, float scale) {
-  SharedAddress begin = shared_address(SHARED);
-  if (begin % ALIGNMENT != 0) __trap();
+  SharedAddress begin = panels_begin();
   QueryPanels queries = {begin};
   SharedAddress stages = begin + QueryPanels::BYTES;
   auto keys_of = [&](int slot) { return KeyPanels{stages + slot * STAGE_BYTES}; };

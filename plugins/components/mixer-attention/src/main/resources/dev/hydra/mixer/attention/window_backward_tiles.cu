@@ -21,7 +21,6 @@ typedef unsigned Weights[TILE / 16][4];  // scores as left operands
 
 constexpr int STATISTICS = 3;  // of each query: level, offset, first
 constexpr int NEVER = 0x7fffffff;
-constexpr int SLACK = 1024;  // what it may take to begin at a multiple of that
 
 // A value that all threads of the warp have, for the registers that a warp has once.
 __device__ __forceinline__ int uniform(int value) { return __shfl_sync(0xffffffffu, value, 0); }
@@ -32,11 +31,11 @@ template <int GROUPS, bool OF_QUERIES>
 struct Memory {
   static constexpr int TILES = 2 * GROUPS + 2 * STAGES;
   static constexpr int STATISTICS_BYTES = OF_QUERIES ? STATISTICS * TILE * 4 : 0;
-  static constexpr int BYTES = SLACK + TILES * Tile::BYTES + STAGES * STATISTICS_BYTES + 2 * 8;
+  static constexpr int BYTES = ALIGNMENT + TILES * Tile::BYTES + STAGES * STATISTICS_BYTES + 2 * 8;
   SharedAddress base;
 
   __device__ __forceinline__ Memory() {
-    base = uniform((shared_address(SHARED) + SLACK - 1) / SLACK * SLACK);
+    base = uniform((shared_address(SHARED) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
   }
 
   __device__ __forceinline__ Tile own(int group, int which) const {

@@ -10,7 +10,7 @@
 #endif
 
 #if WIDE
-constexpr int SLACK = 1024;  // what it may take to begin at a multiple of that
+constexpr int SLACK = ALIGNMENT;  // what it may take to begin at a multiple of that
 
 __device__ __forceinline__ char* begin_panels(char* at) {
   return at + (SLACK - shared_address(at) % SLACK) % SLACK;

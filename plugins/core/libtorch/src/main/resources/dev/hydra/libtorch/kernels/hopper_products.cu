@@ -1,14 +1,23 @@
 // Products of bf16 with sums in float32 that the four warps of a group issue together (wgmma), and the
-// matrices in shared memory that they read. After tensor_cores.cu. Only compute capability 9.0 has them; for
+// matrices in shared memory that they read. After primitives.cu and tensor_cores.cu. Only compute capability 9.0 has them; for
 // others nothing here may be called.
 //
 // Sums: 64 rows, 16 of them a warp. Element i of a thread is in row lane / 4 + i / 2 % 2 * 8 of its warp's
 // rows, column i / 4 * 8 + lane % 4 * 2 + i % 2.
 typedef long long Long;
 
+constexpr int ALIGNMENT = 1024;  // of matrices, in bytes
+
+// Where the first one is; shared memory that a kernel does not name begins so.
+__device__ __forceinline__ SharedAddress panels_begin() {
+  SharedAddress begin = shared_address(SHARED);
+  if (begin % ALIGNMENT != 0) __trap();
+  return begin;
+}
+
 // A matrix of HEIGHT rows of WIDTH bf16 in panels of 64 columns: 128 bytes a row, whose pieces of 16
 // bytes are permuted by the row (the "128-byte swizzle"), so that neither rows nor columns meet in a
-// bank. Begins at a multiple of 1024 bytes.
+// bank. Begins at a multiple of ALIGNMENT.
 template <int HEIGHT, int WIDTH>
 struct Panels {
   static constexpr int PANEL = HEIGHT * 128;

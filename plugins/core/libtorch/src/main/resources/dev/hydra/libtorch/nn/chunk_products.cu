@@ -21,7 +21,6 @@ constexpr int A_BYTES = TEAMS * BOX, STAGE_BYTES = A_BYTES + TILE_COLUMNS / 64 *
 constexpr int STAGING = STAGES * STAGE_BYTES, STAGING_BYTES = TEAMS * 2 * BOX;
 constexpr int BARRIERS = STAGING + STAGING_BYTES;
 constexpr int BYTES = BARRIERS + 2 * STAGES * 8 + sizeof(Table);
-constexpr int ALIGNMENT = 1024;  // of boxes; shared memory that a kernel does not name begins so
 
 extern "C" __device__ const int chunk_products_bytes = BYTES;
 extern "C" __device__ const int chunk_products_rows_bytes = BYTES;
@@ -171,8 +170,7 @@ __device__ __forceinline__ void compute(
     const TensorMap& a_map, const TensorMap& b_map, const TensorMap& d_map, const int* ends, Source source,
     Sizes sizes) {
   wait_for_prerequisites();
-  Ring ring = {{}, shared_address(SHARED)};
-  if (ring.begin % ALIGNMENT != 0) __trap();
+  Ring ring = {{}, panels_begin()};
   Table* table = reinterpret_cast<Table*>(SHARED + BARRIERS + 2 * STAGES * 8);
   if (threadIdx.x < 32) {
     Tiles<KIND>::fill(table, ends, sizes, threadIdx.x);

@@ -23,7 +23,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  */
 final class FusedTableRead extends CustomFunction {
   private static final KernelSet KERNELS =
-      KernelSet.of(KernelSource.of(FusedTableRead.class, "dependent_launch.cu", "pkm_read.cu"));
+      KernelSet.of(
+          KernelSource.of(
+              FusedTableRead.class, "primitives.cu", "dependent_launch.cu", "pkm_read.cu"));
 
   /** Columns that a thread has. */
   private static final int VECTOR = 4;

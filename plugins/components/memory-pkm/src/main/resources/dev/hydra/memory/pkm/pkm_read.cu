@@ -24,17 +24,10 @@ __device__ __forceinline__ float4 load(const float* from) { return *(const float
 
 __device__ __forceinline__ float4 load(const unsigned short* from) {
   uint2 packed = *(const uint2*)from;
-  return make_float4(__uint_as_float(packed.x << 16), __uint_as_float(packed.x & 0xffff0000u),
-                     __uint_as_float(packed.y << 16), __uint_as_float(packed.y & 0xffff0000u));
+  return make_float4(low_bf16(packed.x), high_bf16(packed.x), low_bf16(packed.y), high_bf16(packed.y));
 }
 
 __device__ __forceinline__ void store(float* to, float4 value) { *(float4*)to = value; }
-
-__device__ __forceinline__ unsigned pack_bf16(float low, float high) {
-  unsigned packed;
-  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(high), "f"(low));
-  return packed;
-}
 
 __device__ __forceinline__ void store(unsigned short* to, float4 value) {
   *(uint2*)to = make_uint2(pack_bf16(value.x, value.y), pack_bf16(value.z, value.w));

@@ -43,8 +43,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) strided_attention(
 #pragma unroll
     for (int n = 0; n < PIECES; n++) {
       unsigned pair = some ? pair_at(to[r] + n * 8 + column) : 0u;
-      sum[n][2 * r] = low_of(pair);
-      sum[n][2 * r + 1] = high_of(pair);
+      sum[n][2 * r] = low_bf16(pair);
+      sum[n][2 * r + 1] = high_bf16(pair);
     }
   }
   first_operand(query, from[0], from[1]);

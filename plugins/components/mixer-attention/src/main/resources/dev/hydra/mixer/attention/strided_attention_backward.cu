@@ -64,8 +64,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) strided_backward_queries(
 #pragma unroll
     for (int n = 0; n < PIECES; n++) {
       unsigned pair = some ? pair_at(dq + at[r] + n * 8) : 0u;
-      sum[n][2 * r] = low_of(pair);
-      sum[n][2 * r + 1] = high_of(pair);
+      sum[n][2 * r] = low_bf16(pair);
+      sum[n][2 * r + 1] = high_bf16(pair);
     }
   }
   first_operand(query, from[0], from[1]);
@@ -76,7 +76,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) strided_backward_queries(
     for (int n = 0; n < PIECES; n++) {
       unsigned d = arriving[n / 2][n % 2 * 2 + r];
       unsigned o = block[r] >= 0 ? pair_at(out + at[r] + n * 8) : 0u;
-      own[r] += low_of(d) * low_of(o) + high_of(d) * high_of(o);
+      own[r] += low_bf16(d) * low_bf16(o) + high_bf16(d) * high_bf16(o);
     }
     own[r] = over_row(own[r]);
     if (block[r] >= 0 && lane % 4 == 0)

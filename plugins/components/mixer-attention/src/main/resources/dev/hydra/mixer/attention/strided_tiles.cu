@@ -36,12 +36,6 @@ __device__ __forceinline__ unsigned pair_at(const bf16* at) {
   return *reinterpret_cast<const unsigned*>(at);
 }
 
-__device__ __forceinline__ float low_of(unsigned pair) { return __uint_as_float(pair << 16); }
-
-__device__ __forceinline__ float high_of(unsigned pair) {
-  return __uint_as_float(pair & 0xffff0000u);
-}
-
 // Rows l / 4 and l / 4 + 8 as the first operand; zeros for one that is null.
 __device__ __forceinline__ void first_operand(
     unsigned (&to)[STEPS][4], const bf16* row, const bf16* other) {

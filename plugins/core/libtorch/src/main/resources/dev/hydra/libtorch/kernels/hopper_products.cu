@@ -1,6 +1,6 @@
 // Products of bf16 with sums in float32 that the four warps of a group issue together (wgmma), and the
-// matrices in shared memory that they read. After primitives.cu and tensor_cores.cu. Only compute capability 9.0 has them; for
-// others nothing here may be called.
+// matrices in shared memory that they read. After primitives.cu and tensor_cores.cu. Only compute capability
+// 9.0 has them; for others nothing here may be called.
 //
 // Sums: 64 rows, 16 of them a warp. Element i of a thread is in row lane / 4 + i / 2 % 2 * 8 of its warp's
 // rows, column i / 4 * 8 + lane % 4 * 2 + i % 2.

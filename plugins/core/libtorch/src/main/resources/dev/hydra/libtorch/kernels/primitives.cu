@@ -25,6 +25,12 @@ __device__ __forceinline__ unsigned pack_bf16(float low, float high) {
   return packed;
 }
 
+__device__ __forceinline__ float low_bf16(unsigned packed) { return __uint_as_float(packed << 16); }
+
+__device__ __forceinline__ float high_bf16(unsigned packed) {
+  return __uint_as_float(packed & 0xffff0000u);
+}
+
 // The value of the lane whose number differs in the bits of the mask.
 __device__ __forceinline__ float exchange(float value, int mask) {
   return __shfl_xor_sync(0xffffffffu, value, mask);

@@ -20,12 +20,6 @@ typedef float Element;
 typedef unsigned short Element;
 #endif
 
-__device__ __forceinline__ float low_bf16(unsigned packed) { return __uint_as_float(packed << 16); }
-
-__device__ __forceinline__ float high_bf16(unsigned packed) {
-  return __uint_as_float(packed & 0xffff0000u);
-}
-
 __device__ __forceinline__ unsigned exchange(unsigned value, int lane_mask) {
   return __shfl_xor_sync(0xffffffffu, value, lane_mask);
 }
@@ -55,9 +49,7 @@ __device__ constexpr int part(int size, int limit) {
 }
 
 __device__ __forceinline__ float to_float(float value) { return value; }
-__device__ __forceinline__ float to_float(unsigned short bits) {
-  return __uint_as_float((unsigned)bits << 16);
-}
+__device__ __forceinline__ float to_float(unsigned short bits) { return low_bf16(bits); }
 __device__ __forceinline__ void put(float* to, float value) { *to = value; }
 __device__ __forceinline__ void put(unsigned short* to, float value) {
   *to = (unsigned short)(pack_bf16(value, 0.0f) & 0xffffu);

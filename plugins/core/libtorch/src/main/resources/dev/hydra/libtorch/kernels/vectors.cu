@@ -35,7 +35,7 @@ typedef Choose<STREAM_BF16>::type Stream;    // the residual stream and its grad
 typedef Choose<INPUT_BF16>::type Input;      // inputs of another type than what is made of them
 
 __device__ __forceinline__ float to_float(float x) { return x; }
-__device__ __forceinline__ float to_float(bf16 x) { return __uint_as_float((unsigned)x.bits << 16); }
+__device__ __forceinline__ float to_float(bf16 x) { return low_bf16(x.bits); }
 
 __device__ __forceinline__ void from_float(float x, float& to) { to = x; }
 __device__ __forceinline__ void from_float(float x, bf16& to) {

@@ -22,7 +22,7 @@ __device__ __forceinline__ Key larger(Key a, Key b) { return a > b ? a : b; }
 __device__ __forceinline__ Key largest_of_warp(Key largest) {
 #pragma unroll
   for (int mask = 16; mask > 0; mask /= 2)
-    largest = larger(largest, __shfl_xor_sync(0xffffffffu, largest, mask));
+    largest = larger(largest, exchange(largest, mask));
   return largest;
 }
 

@@ -48,8 +48,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) gradient_squares(
     sum = p.flags & GRADIENT_IS_BF16
               ? squares(static_cast<const bf16*>(p.gradient) + from, size)
               : squares(static_cast<const float*>(p.gradient) + from, size);
-#pragma unroll
-    for (int mask = 16; mask > 0; mask /= 2) sum += __shfl_xor_sync(~0u, sum, mask);
+    sum = sum_lanes(sum);
   }
   if (threadIdx.x % 32 == 0) sums[threadIdx.x / 32] = sum;
   __syncthreads();

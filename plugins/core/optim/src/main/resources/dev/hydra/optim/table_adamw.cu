@@ -23,8 +23,7 @@ __device__ __forceinline__ double squares_of(
     }
     total += squares;
   }
-#pragma unroll
-  for (int mask = 16; mask > 0; mask /= 2) total += __shfl_xor_sync(ALL, total, mask);
+  total = sum_lanes(total);
   return total;
 }
 

@@ -51,7 +51,7 @@ __device__ __forceinline__ void row_sum(
     entries = __popc(__ballot_sync(ALL, some && rows[i + lane] == row));
     for (int e = 0; e < entries; e++) {
       Piece<WIDE> found[PIECES];
-      read(values + __shfl_sync(ALL, entry, e) * width, column, width, found);
+      read(values + from_lane(entry, e) * width, column, width, found);
 #pragma unroll
       for (int k = 0; k < PIECES; k++) {
 #pragma unroll

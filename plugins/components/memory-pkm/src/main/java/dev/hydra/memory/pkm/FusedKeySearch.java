@@ -23,8 +23,12 @@ final class FusedKeySearch extends CustomFunction {
   private static final KernelSet KERNELS =
       KernelSet.of(
           KernelSource.of(
-              FusedKeySearch.class, "dependent_launch.cu", "pkm_choice.cu", "pkm_products.cu"),
-          KernelSource.of(FusedKeySearch.class, "pkm_gradients.cu"),
+              FusedKeySearch.class,
+              "primitives.cu",
+              "dependent_launch.cu",
+              "pkm_choice.cu",
+              "pkm_products.cu"),
+          KernelSource.of(FusedKeySearch.class, "primitives.cu", "pkm_gradients.cu"),
           ColumnSums.SOURCE);
 
   /** Of so few a matrix product per text is as fast. */

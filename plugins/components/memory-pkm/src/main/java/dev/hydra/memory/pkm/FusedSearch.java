@@ -19,7 +19,11 @@ final class FusedSearch extends CustomFunction {
   private static final KernelSet KERNELS =
       KernelSet.of(
           KernelSource.of(
-              FusedSearch.class, "dependent_launch.cu", "pkm_choice.cu", "pkm_search.cu"));
+              FusedSearch.class,
+              "primitives.cu",
+              "dependent_launch.cu",
+              "pkm_choice.cu",
+              "pkm_search.cu"));
 
   /** What a warp can hold. */
   static final long MOST_KEYS = 1024;

@@ -31,12 +31,6 @@ __device__ __forceinline__ unsigned largest_of_warp(unsigned value) {
   return largest;
 }
 
-__device__ __forceinline__ float sum_of_warp(float value) {
-#pragma unroll
-  for (int mask = 16; mask > 0; mask /= 2) value += __shfl_xor_sync(ALL, value, mask);
-  return value;
-}
-
 __device__ __forceinline__ unsigned smallest_of_warp(unsigned value) {
   unsigned smallest;
   asm("redux.sync.min.u32 %0, %1, 0xffffffff;" : "=r"(smallest) : "r"(value));
@@ -59,7 +53,7 @@ template <class T>
 __device__ __forceinline__ T merge(T value, int lane, bool falling) {
 #pragma unroll
   for (int stride = 16; stride > 0; stride /= 2) {
-    T other = __shfl_xor_sync(ALL, value, stride);
+    T other = exchange(value, stride);
     bool larger = ((lane & stride) == 0) == falling;
     value = (value > other) == larger ? value : other;
   }
@@ -73,7 +67,7 @@ __device__ __forceinline__ T sort(T value, int lane, bool falling) {
   for (int size = 2; size < 32; size *= 2) {
 #pragma unroll
     for (int stride = size / 2; stride > 0; stride /= 2) {
-      T other = __shfl_xor_sync(ALL, value, stride);
+      T other = exchange(value, stride);
       bool larger = ((lane & stride) == 0) == ((lane & size) == 0);
       value = (value > other) == larger ? value : other;
     }
@@ -107,7 +101,7 @@ __device__ __forceinline__ Ranked best_one_by_one(const float* scores, int lane)
     }
     unsigned most = largest_of_warp(own);
     int winner = __ffs(__ballot_sync(ALL, own == most)) - 1;
-    int won = __shfl_sync(ALL, 32 * place + lane, winner);
+    int won = from_lane(32 * place + lane, winner);
     if (lane == r) best = ranked(most, won);
 #pragma unroll
     for (int c = 0; c < PER_LANE; c++) {
@@ -172,7 +166,7 @@ __device__ const unsigned char PAIRS[64] = {
 
 // The sum of the i-th and j-th best, and of what it is one: 32 i + j.
 __device__ __forceinline__ Ranked pair(float first, float second, int i, int j) {
-  float sum = __shfl_sync(ALL, first, i) + __shfl_sync(ALL, second, j);
+  float sum = from_lane(first, i) + from_lane(second, j);
   return i < TOP_K && j < TOP_K ? ranked(ordered(sum), 32 * i + j) : 0u;
 }
 
@@ -182,11 +176,11 @@ __device__ __forceinline__ Ranked best_pairs_one_by_one(float first, float secon
   int next = 0;
   Ranked best = 0u;
   for (int r = 0; r < TOP_K; r++) {
-    float partner = __shfl_sync(ALL, second, next & 31);
+    float partner = from_lane(second, next & 31);
     unsigned offer = lane < TOP_K && next < TOP_K ? ordered(first + partner) : 0u;
     unsigned most = largest_of_warp(offer);
     int winner = __ffs(__ballot_sync(ALL, offer == most)) - 1;
-    int at = __shfl_sync(ALL, next, winner);
+    int at = from_lane(next, winner);
     if (lane == r) best = ranked(most, 32 * winner + at);
     if (lane == winner) next++;
   }
@@ -212,12 +206,12 @@ __device__ __forceinline__ Ranked best_pairs(float first, float second, int lane
 __device__ __forceinline__ void choose(
     Ranked first, Ranked second, int lane, Long query, Long* rows, float* weights) {
   Ranked best = best_pairs(unordered(rank_of(first)), unordered(rank_of(second)), lane);
-  int i = __shfl_sync(ALL, of(first), of(best) / 32 & 31);
-  int j = __shfl_sync(ALL, of(second), of(best) & 31);
+  int i = from_lane(of(first), of(best) / 32 & 31);
+  int j = from_lane(of(second), of(best) & 31);
   float score = unordered(rank_of(best));
-  float top = __shfl_sync(ALL, score, 0);
+  float top = from_lane(score, 0);
   float part = lane < TOP_K ? expf(score - top) : 0.0f;
-  float total = sum_of_warp(part);
+  float total = sum_lanes(part);
   if (lane < TOP_K) {
     rows[query * TOP_K + lane] = (Long)i * KEYS + j;
     weights[query * TOP_K + lane] = part / total;

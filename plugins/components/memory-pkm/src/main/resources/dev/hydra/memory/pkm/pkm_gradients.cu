@@ -41,8 +41,7 @@ extern "C" __global__ void __launch_bounds__(128) pkm_changes(
   float weight = some ? weights[query * TOP_K + lane] : 0.0f;
   int row = some ? (int)rows[query * TOP_K + lane] : -1;
   float mean = weight * gradient;
-#pragma unroll
-  for (int mask = 16; mask > 0; mask /= 2) mean += __shfl_xor_sync(ALL, mean, mask);
+  mean = sum_lanes(mean);
   float change = weight * (gradient - mean);
 #pragma unroll
   for (int half = 0; half < 2; half++) {
@@ -51,8 +50,8 @@ extern "C" __global__ void __launch_bounds__(128) pkm_changes(
     bool first = some;
 #pragma unroll
     for (int r = 0; r < TOP_K; r++) {
-      bool same = __shfl_sync(ALL, key, r) == key;
-      float added = __shfl_sync(ALL, change, r);
+      bool same = from_lane(key, r) == key;
+      float added = from_lane(change, r);
       sum += same ? added : 0.0f;
       first = first && !(same && r < lane);
     }
@@ -127,8 +126,8 @@ extern "C" __global__ void __launch_bounds__(32 * QUERY_WARPS) pkm_query_gradien
     Own sum = read(nullptr, false);
 #pragma unroll 4
     for (int r = 0; r < count; r++) {
-      float change = __shfl_sync(ALL, entry.change, r);
-      Own key = read(own + __shfl_sync(ALL, entry.key, r) * SLICE, true);
+      float change = from_lane(entry.change, r);
+      Own key = read(own + from_lane(entry.key, r) * SLICE, true);
 #pragma unroll
       for (int v = 0; v < OWN; v++) sum.at[v] += change * key.at[v];
     }
@@ -162,8 +161,8 @@ extern "C" __global__ void __launch_bounds__(32 * KEY_WARPS) pkm_key_gradients(
       while (mine) {
         int r = __ffs(mine) - 1;
         mine &= mine - 1;
-        float change = __shfl_sync(ALL, entries[t].change, r);
-        float* at = own + __shfl_sync(ALL, entries[t].key, r) * SLICE;
+        float change = from_lane(entries[t].change, r);
+        float* at = own + from_lane(entries[t].key, r) * SLICE;
         Own sum = read(at, true);
 #pragma unroll
         for (int v = 0; v < OWN; v++) sum.at[v] += change * asking[t].at[v];

@@ -79,8 +79,7 @@ extern "C" __global__ void __launch_bounds__(128) pkm_read_weights(
         sum += a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
       }
     }
-#pragma unroll
-    for (int mask = 16; mask > 0; mask /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, mask);
+    sum = sum_lanes(sum);
     if (lane == 0) gradients[token * READS + r] = sum;
   }
 }
@@ -155,8 +154,8 @@ struct Sums {
         float times[AHEAD];
 #pragma unroll
         for (int a = 0; a < AHEAD; a++) {
-          times[a] = __shfl_sync(0xffffffffu, weight, r + a & 31);
-          const Element* row = gradient + __shfl_sync(0xffffffffu, token, r + a & 31) * (Long)DIM + column;
+          times[a] = from_lane(weight, r + a & 31);
+          const Element* row = gradient + from_lane(token, r + a & 31) * (Long)DIM + column;
 #pragma unroll
           for (int k = 0; k < FOURS; k++) {
             found[a][k] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);

@@ -37,12 +37,12 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) pkm_search_backward(
   float gradient = lane < TOP_K ? gradients[query * TOP_K + lane] : 0.0f;
   float weight = lane < TOP_K ? weights[query * TOP_K + lane] : 0.0f;
   int row = lane < TOP_K ? (int)rows[query * TOP_K + lane] : 0;
-  float change = weight * (gradient - sum_of_warp(weight * gradient));
+  float change = weight * (gradient - sum_lanes(weight * gradient));
   __syncwarp();
   // Two lanes add, each to a half of its own: always in the same order.
   for (int r = 0; r < TOP_K; r++) {
-    float added = __shfl_sync(ALL, change, r);
-    int of = __shfl_sync(ALL, row, r);
+    float added = from_lane(change, r);
+    int of = from_lane(row, r);
     if (lane < 2) sums[warp][lane == 0 ? of / KEYS : KEYS + of % KEYS] += added;
   }
   __syncwarp();

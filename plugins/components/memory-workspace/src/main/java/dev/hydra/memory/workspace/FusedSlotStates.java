@@ -21,7 +21,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class FusedSlotStates extends CustomFunction {
   private static final KernelSet KERNELS =
-      KernelSet.of(KernelSource.of(FusedSlotStates.class, "dependent_launch.cu", "slot_states.cu"));
+      KernelSet.of(
+          KernelSource.of(
+              FusedSlotStates.class, "primitives.cu", "dependent_launch.cu", "slot_states.cu"));
 
   private static final int WARP = 32;
   private static final int THREADS = 128;

@@ -76,8 +76,7 @@ __device__ __forceinline__ void soften(Sums (&scores)[SLOT_TILES]) {
 #pragma unroll
       for (int i = 0; i < 4; i++) most = fmaxf(most, scores[s][i / 2][2 * r + i % 2]);
     }
-    most = fmaxf(most, exchange(most, 1));
-    most = fmaxf(most, exchange(most, 2));
+    most = largest_of_quad(most);
 #pragma unroll
     for (int s = 0; s < SLOT_TILES; s++) {
 #pragma unroll

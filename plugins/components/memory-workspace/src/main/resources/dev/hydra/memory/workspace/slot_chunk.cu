@@ -27,12 +27,6 @@ constexpr int LANE_TOKENS = CHUNK / 32;
 // Whether a text's chunk is complete with one more token after so many.
 __device__ __forceinline__ bool completes(Long position) { return (position + 1) % CHUNK == 0; }
 
-__device__ __forceinline__ float warp_sum(float value) {
-#pragma unroll
-  for (int mask = 16; mask > 0; mask /= 2) value += exchange(value, mask);
-  return value;
-}
-
 // Reads WIDTH columns of the chunk's rows.
 template <int WIDTH, int PITCH>
 __device__ __forceinline__ void fetch(const Element* from, Long row, float* to) {
@@ -63,14 +57,13 @@ __device__ __forceinline__ void fetch_head(
       x[k] = scores[(lane + 32 * k) * SCORE_PITCH + slot];
       most = fmaxf(most, x[k]);
     }
-#pragma unroll
-    for (int mask = 16; mask > 0; mask /= 2) most = fmaxf(most, exchange(most, mask));
+    most = largest_lane(most);
 #pragma unroll
     for (int k = 0; k < LANE_TOKENS; k++) {
       x[k] = exp2_fast((x[k] - most) * LOG2_E);
       sum += x[k];
     }
-    float share = 1.f / warp_sum(sum);
+    float share = 1.f / sum_lanes(sum);
 #pragma unroll
     for (int k = 0; k < LANE_TOKENS; k++) scores[(lane + 32 * k) * SCORE_PITCH + slot] = x[k] * share;
   }

@@ -31,12 +31,6 @@ constexpr int COLUMNS = (HEAD + 31) / 32;             // of a head that a lane h
 static_assert(SLOTS <= 128 && HEAD >= 8 && HEAD <= 128 && (HEAD & (HEAD - 1)) == 0, "see above");
 static_assert(HEAD % VECTOR == 0 && VECTORS <= CREW, "see above");
 
-__device__ __forceinline__ float warp_sum(float value) {
-#pragma unroll
-  for (int mask = 16; mask > 0; mask /= 2) value += exchange(value, mask);
-  return value;
-}
-
 extern "C" __device__ const int slot_read_waits = 1;
 
 extern "C" __global__ void __launch_bounds__(CREW) slot_read(
@@ -133,8 +127,8 @@ extern "C" __global__ void __launch_bounds__(CREW) slot_read(
 #pragma unroll
       for (int i = 0; i < COLUMNS; i++)
         if (i * 32 + lane < HEAD) placed += asking[i * 32 + lane] * to_float(place[t][i]);
-      float over = rsqrtf(warp_sum(squares) / DIM + epsilon);
-      float score = warp_sum(dot * over + placed);
+      float over = rsqrtf(sum_lanes(squares) / DIM + epsilon);
+      float score = sum_lanes(dot * over + placed);
       if (lane == 0) {
         scores[s] = score * rsqrtf((float)HEAD);
         inverse[s] = over;
@@ -150,14 +144,13 @@ extern "C" __global__ void __launch_bounds__(CREW) slot_read(
       each[k] = s < SLOTS ? scores[s] : -3.4e38f;
       most = fmaxf(most, each[k]);
     }
-#pragma unroll
-    for (int mask = 16; mask > 0; mask /= 2) most = fmaxf(most, exchange(most, mask));
+    most = largest_lane(most);
 #pragma unroll
     for (int k = 0; k < OF_LANE; k++) {
       each[k] = k * 32 + lane < SLOTS ? exp2_fast((each[k] - most) * LOG2_E) : 0.f;
       all += each[k];
     }
-    float one = 1.f / warp_sum(all);
+    float one = 1.f / sum_lanes(all);
 #pragma unroll
     for (int k = 0; k < OF_LANE; k++) {
       int s = k * 32 + lane;

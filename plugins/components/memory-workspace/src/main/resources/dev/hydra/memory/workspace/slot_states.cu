@@ -134,8 +134,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) slot_states_backward(
       float of_from = change - of_content;
       if (now.anew[k]) of_start += of_from;
       later = now.anew[k] ? 0.0f : of_from;
-#pragma unroll
-      for (int mask = 16; mask > 0; mask /= 2) product += __shfl_xor_sync(0xffffffffu, product, mask);
+      product = sum_lanes(product);
       if (i >= 0) {
         content_gradient[(Long)i * size] = of_content;
         if (at % 32 == 0) gate_products[(Long)i * (size / 32)] = product;

@@ -18,11 +18,6 @@ typedef Tile<CHUNK, HEAD> Values;
 // registers of an operand.
 typedef float Weights[TOKEN_TILES][4][2];
 
-__device__ __forceinline__ float largest_of_quad(float value) {
-  value = fmaxf(value, exchange(value, 1));
-  return fmaxf(value, exchange(value, 2));
-}
-
 // The softmax over the tokens of the keys of 16 slots from `slot` on.
 __device__ __forceinline__ void weigh(const Keys& keys, int slot, int lane, Weights& weights) {
   float most[2] = {-3.4e38f, -3.4e38f}, share[2] = {0.f, 0.f};

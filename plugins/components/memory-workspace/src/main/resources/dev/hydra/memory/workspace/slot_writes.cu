@@ -78,8 +78,7 @@ extern "C" __global__ void __launch_bounds__(CREW) slot_writes(
 #pragma unroll
     for (int i = 0; i < 2; i++) {
       float sum = open[k][i];
-#pragma unroll
-      for (int mask = QUADS / 2; mask > 0; mask /= 2) sum += exchange(sum, mask);
+      sum = sum_lanes<QUADS>(sum);
       int slot = tile / QUADS * 2 + i;
       if (tile < TILES && tile % QUADS == 0)
         gate[chunk * SLOTS + slot] = 1.f / (1.f + exp2_fast(-LOG2_E * (sum + bias[slot])));

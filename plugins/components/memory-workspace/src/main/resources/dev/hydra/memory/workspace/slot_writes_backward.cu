@@ -104,7 +104,7 @@ __device__ __forceinline__ void score_gradients(
       weight[k] = scores[(lane + 32 * k) * SCORE_PITCH + slot + s];
       mean += weight[k] * d[s][k];
     }
-    mean = warp_sum(mean);
+    mean = sum_lanes(mean);
 #pragma unroll
     for (int k = 0; k < LANE_TOKENS; k++) d[s][k] = weight[k] * (d[s][k] - mean);
   }

@@ -206,8 +206,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) decode_attention(
 #pragma unroll
       for (int a = 0; a < AHEAD; a++) {
         float score = weight[a][h];
-#pragma unroll
-        for (int mask = LANES / 2; mask > 0; mask /= 2) score += exchange(score, mask);
+        score = sum_lanes<LANES>(score);
         if (cap > 0.f) score = LOG2_E * cap * tanhf(score / cap);
         weight[a][h] = score;
         if (seen[a]) higher = fmaxf(higher, score);
@@ -239,17 +238,14 @@ extern "C" __global__ void __launch_bounds__(THREADS) decode_attention(
 #pragma unroll
   for (int h = 0; h < HEADS; h++) {
     float higher = top[h];
-#pragma unroll
-    for (int mask = LANES; mask < 32; mask *= 2) higher = fmaxf(higher, exchange(higher, mask));
+    higher = largest_between<LANES, 32>(higher);
     float before = exp2_fast(top[h] - higher);
     sum[h] *= before;
-#pragma unroll
-    for (int mask = LANES; mask < 32; mask *= 2) sum[h] += exchange(sum[h], mask);
+    sum[h] = sum_between<LANES, 32>(sum[h]);
 #pragma unroll
     for (int i = 0; i < ITEMS * VECTOR; i++) {
       out[h][i] *= before;
-#pragma unroll
-      for (int mask = LANES; mask < 32; mask *= 2) out[h][i] += exchange(out[h][i], mask);
+      out[h][i] = sum_between<LANES, 32>(out[h][i]);
     }
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {
@@ -324,16 +320,14 @@ extern "C" __global__ void __launch_bounds__(THREADS) decode_join(
     }
     highest = fmaxf(highest, top[i]);
   }
-#pragma unroll
-  for (int mask = 16; mask > 0; mask /= 2) highest = fmaxf(highest, exchange(highest, mask));
+  highest = largest_lane(highest);
 #pragma unroll
   for (int i = 0; i < 2 * MOST_PARTS / 32; i++) {
     float share = sum[i] > 0.f ? exp2_fast(top[i] - highest) : 0.f;
     shares[warp][i * 32 + lane] = share;
     total += share * sum[i];
   }
-#pragma unroll
-  for (int mask = 16; mask > 0; mask /= 2) total += exchange(total, mask);
+  total = sum_lanes(total);
   __syncwarp();
 
   int group = threadIdx.x / COLUMNS, at = threadIdx.x % COLUMNS * 4;

@@ -49,8 +49,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) pattern_attention(
         });
 #pragma unroll
         for (int r = 0; r < 2; r++) {
-          most[r] = fmaxf(most[r], exchange(most[r], 1));
-          most[r] = fmaxf(most[r], exchange(most[r], 2));
+          most[r] = largest_of_quad(most[r]);
           shrink[r] = exp2_fast(before[r] - most[r]);
           total[r] *= shrink[r];
         }

@@ -127,7 +127,7 @@ struct Queries {
       oldest[r] = token[r] <= last ? max(start_of(starts, token[r]), token[r] - window + 1) : time;
     }
     warp_last = min(begin + STRIP - 1, last);
-    warp_oldest = __shfl_sync(0xffffffffu, oldest[0], 0);
+    warp_oldest = uniform(oldest[0]);
   }
 
   __device__ __forceinline__ bool have(int r) const { return token[r] <= last; }

@@ -86,8 +86,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) strided_attention(
             most[r] = fmaxf(most[r], x);
           }
         }
-        most[r] = fmaxf(most[r], exchange(most[r], 1));
-        most[r] = fmaxf(most[r], exchange(most[r], 2));
+        most[r] = largest_of_quad(most[r]);
         float shrink = exp2_fast(before - most[r]);
         total[r] *= shrink;
 #pragma unroll
@@ -121,7 +120,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) strided_attention(
   }
 #pragma unroll
   for (int r = 0; r < 2; r++) {
-    float all = over_row(total[r]);
+    float all = sum_quad(total[r]);
     if (block[r] >= 0) {
       if (lane % 4 == 0) *lse_at[r] = (most[r] + log2f(all)) * LN_2;
 #pragma unroll

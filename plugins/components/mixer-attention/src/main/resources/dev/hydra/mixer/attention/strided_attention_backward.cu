@@ -78,7 +78,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) strided_backward_queries(
       unsigned o = block[r] >= 0 ? pair_at(out + at[r] + n * 8) : 0u;
       own[r] += low_bf16(d) * low_bf16(o) + high_bf16(d) * high_bf16(o);
     }
-    own[r] = over_row(own[r]);
+    own[r] = sum_quad(own[r]);
     if (block[r] >= 0 && lane % 4 == 0)
       change[(batch * heads + head) * time + first + threadIdx.x / 32 * 16 + lane / 4 + 8 * r] =
           own[r];

@@ -60,11 +60,6 @@ __device__ __forceinline__ void as_operand(
   to[3] = pack_bf16(right[2], right[3]);
 }
 
-__device__ __forceinline__ float over_row(float value) {
-  value += exchange(value, 1);
-  return value + exchange(value, 2);
-}
-
 // Fills a tile with the keys, or values, from an index on; zeros after the last.
 __device__ __forceinline__ void load_tile(
     Tile& tile, const bf16* from, Long time_stride, int every, const Keys& keys, int index) {

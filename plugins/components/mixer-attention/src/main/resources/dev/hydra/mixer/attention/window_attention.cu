@@ -76,8 +76,7 @@ __device__ __forceinline__ bool soften(Scores& s, Queries& query, float factor, 
 #pragma unroll
     for (int i = 0; i < KEYS / 2; i++)
       if (i / 2 % 2 == r) most[r] = fmaxf(most[r], s[i]);
-    most[r] = fmaxf(most[r], exchange(most[r], 1));
-    most[r] = fmaxf(most[r], exchange(most[r], 2));
+    most[r] = largest_of_quad(most[r]);
   }
   bool far = (most[0] - query.most[0]) * factor > HEADROOM || (most[1] - query.most[1]) * factor > HEADROOM;
   bool shrinks = __any_sync(0xffffffffu, far);
@@ -132,7 +131,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
   if (starts) starts += batch * time;
   auto oldest = [&](int t) { return max(max(0, t - window + 1), starts ? (int)starts[t] : 0); };
 
-  int group = __shfl_sync(0xffffffffu, threadIdx.x / 128, 0);
+  int group = uniform(threadIdx.x / 128);
   int lane = threadIdx.x % 32;
   int first = min(from + group * ROWS, time - 1), last = min(first + ROWS, time) - 1;
   int row = group * ROWS + threadIdx.x / 32 % 4 * 16 + lane / 4;
@@ -217,9 +216,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) window_attention(
   team_meets<128>(8 + group);
 #pragma unroll
   for (int r = 0; r < 2; r++) {
-    float total = query.total[r];
-    total += exchange(total, 1);
-    total += exchange(total, 2);
+    float total = sum_quad(query.total[r]);
     int t = from + row + 8 * r;
     if (lane % 4 == 0 && t < time)
       lse[(batch * heads + head) * time + t] = (query.most[r] * scale * LOG2_E + log2f(total)) * LN_2;

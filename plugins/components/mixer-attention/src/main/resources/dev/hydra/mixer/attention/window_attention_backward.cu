@@ -56,8 +56,7 @@ extern "C" __global__ void __launch_bounds__(ROW_THREADS) window_backward_rows(
 #pragma unroll
       for (int i = 0; i < 8; i++) sum += a[i] * b[i];
     }
-#pragma unroll
-    for (int mask = 1; mask < PIECES; mask *= 2) sum += exchange(sum, mask);
+    sum = sum_between<1, PIECES>(sum);
     if (part == 0) {
       Long row = batch * heads + head;
       level[row * padded + t] = t < time ? lse[row * time + t] * LOG2_E : __int_as_float(0x7f800000);

@@ -22,9 +22,6 @@ typedef unsigned Weights[TILE / 16][4];  // scores as left operands
 constexpr int STATISTICS = 3;  // of each query: level, offset, first
 constexpr int NEVER = 0x7fffffff;
 
-// A value that all threads of the warp have, for the registers that a warp has once.
-__device__ __forceinline__ int uniform(int value) { return __shfl_sync(0xffffffffu, value, 0); }
-
 // Shared memory of a block: two tiles of each group, and in each stage two that pass by, and what is
 // known of queries among them.
 template <int GROUPS, bool OF_QUERIES>

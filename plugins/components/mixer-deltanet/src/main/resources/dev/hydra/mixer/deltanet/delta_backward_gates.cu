@@ -8,17 +8,6 @@
 //   flow, wrote  from delta_backward_values; entered, left, through from delta_backward_keys
 //   d_log, d_strength  [batch, time, heads] fp32, strides NAME_batch, NAME_time, 1
 
-// The sum of a lane's two tokens and of all lanes before it.
-__device__ __forceinline__ float sum_up(const float (&own)[2], int lane) {
-  float sum = own[0] + own[1];
-#pragma unroll
-  for (int distance = 1; distance < 32; distance *= 2) {
-    float other = from_below(sum, distance);
-    if (lane >= distance) sum += other;
-  }
-  return sum;
-}
-
 extern "C" __global__ void __launch_bounds__(256) delta_backward_gates(
     const float* log, Long log_batch, Long log_time, const float* strength, Long strength_batch,
     Long strength_time, const float* flow, const float* wrote, const float* entered,
@@ -47,8 +36,8 @@ extern "C" __global__ void __launch_bounds__(256) delta_backward_gates(
       if (k == 0) passing += through[part];
     }
   }
-  float reversed = sum_up(from_here, lane);
-  float sum = sum_up(until_here, lane);
+  float reversed = sum_up_to(lane, from_here[0] + from_here[1]);
+  float sum = sum_up_to(lane, until_here[0] + until_here[1]);
   float later = from_lane(reversed, 31 - lane);  // from this lane's first token on
   float earlier = from_below(sum, 1);
   if (lane == 0) earlier = 0.0f;

@@ -168,7 +168,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) delta_backward_keys(
       left[(part * chunks + at.chunk) * C + own + 8 * half] = leave;
     }
   }
-  same = sum_warp(same);
+  same = sum_between<1, 32>(same);
   if (lane == 0) parts[warp] = same;
   __syncthreads();
   if (thread == 0) {

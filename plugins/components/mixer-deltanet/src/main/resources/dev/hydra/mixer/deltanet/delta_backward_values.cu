@@ -166,8 +166,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) delta_backward_values(
 #pragma unroll
       for (int e = 0; e < 2; e++) {
         float value = below[half][e];
-#pragma unroll
-        for (int mask = 4; mask < 32; mask *= 2) value += exchange(value, mask);
+        value = sum_between<4, 32>(value);
         if (lane < 4) columns[warp][16 * j + 8 * half + 2 * lane + e] = value;
       }
     }

@@ -153,7 +153,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_backward_states(
           product += mine0 * theirs0 + mine1 * theirs1;
         }
       }
-      product = sum_warp(product);
+      product = sum_between<1, 32>(product);
       if (lane == 0) warp_sums[i % 2 * ROWS + warp] = product;
     }
     __syncthreads();

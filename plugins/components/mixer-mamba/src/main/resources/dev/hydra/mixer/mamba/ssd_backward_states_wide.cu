@@ -52,7 +52,7 @@ extern "C" __global__ void __launch_bounds__(backward_states::WORKERS, 1) ssd_ba
   using namespace backward_states;
   int thread = threadIdx.x;
   int lane = thread & 31;
-  int warp = __shfl_sync(0xffffffffu, thread >> 5, 0);
+  int warp = uniform(thread >> 5);
   bool to_b = warp >= B_WARPS;
   bool fetches = thread == 0;
   int half = warp / 4 % 2 * (Q / 2);
@@ -190,7 +190,7 @@ extern "C" __global__ void __launch_bounds__(backward_states::WORKERS, 1) ssd_ba
         uint4 z = load_shared(theirs + k * (WORKERS / 2 * 16));
         product = dot(a.x, z.x, dot(a.y, z.y, dot(a.z, z.z, dot(a.w, z.w, product))));
       }
-      product = sum_warp(product);
+      product = sum_between<1, 32>(product);
       if (lane == 0) ((float*)(base + WARP_SUMS))[stage * B_WARPS + warp - B_WARPS] = product;
     }
     warp_arrives(barrier(EMPTY + stage), lane);

@@ -111,9 +111,9 @@ extern "C" __global__ void __launch_bounds__(STEP_WARPS * 32) ssd_backward_steps
       to_bias += d_raw;
       raw[each][lane * PER_LANE + k] = d_raw;
     }
-    to_rate = sum_warp(to_rate);
-    to_bias = sum_warp(to_bias);
-    to_skip = sum_warp(to_skip);
+    to_rate = sum_between<1, 32>(to_rate);
+    to_bias = sum_between<1, 32>(to_bias);
+    to_skip = sum_between<1, 32>(to_skip);
     if (lane == 0) {
       Long to = (row * chunks + chunk) * heads + head;
       Long all = gridDim.z * chunks * heads;

@@ -16,7 +16,7 @@ struct Worker {
   Strip out;
 
   __device__ __forceinline__ Worker(const Block& block, int thread)
-      : k(block), thread(thread), lane(thread & 31), warp(__shfl_sync(0xffffffffu, thread >> 5, 0)), g(lane >> 2),
+      : k(block), thread(thread), lane(thread & 31), warp(uniform(thread >> 5)), g(lane >> 2),
         t2(2 * (lane & 3)), here(J + 16 * warp + g),
         scores(k.base + SCORES + (WHO == EARLY ? 0 : WHO == LATE ? 10 : 20) * 512 + (warp * 32 + lane) * 16),
         starts((const int*)(k.base + STARTS)), left((float*)(k.base + LEFT) + warp * HALF),

@@ -87,7 +87,7 @@ extern "C" __global__ void __launch_bounds__(backward_x::WORKERS, 1) ssd_backwar
     }
     __syncthreads();
   }
-  int team = __shfl_sync(0xffffffffu, threadIdx.x / TEAM, 0);
+  int team = uniform(threadIdx.x / TEAM);
   if (team == FETCH) {
     fewer_registers<32>();
     if (threadIdx.x == FETCH * TEAM) fetch(block());

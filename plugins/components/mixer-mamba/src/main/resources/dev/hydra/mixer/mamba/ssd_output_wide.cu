@@ -76,7 +76,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, output::BLOCKS) ssd_output
   wait_for_prerequisites();
   using namespace output;
   int lane = threadIdx.x & 31;
-  int block_warp = __shfl_sync(0xffffffffu, threadIdx.x >> 5, 0);
+  int block_warp = uniform(threadIdx.x >> 5);
   bool late = block_warp >= TEAM / 32;
   int warp = block_warp % (TEAM / 32);
   bool fetches = threadIdx.x == TEAM;

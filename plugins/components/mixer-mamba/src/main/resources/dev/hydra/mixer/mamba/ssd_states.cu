@@ -62,7 +62,7 @@ extern "C" __global__ void __launch_bounds__(chunk_states::WORKERS, 1) ssd_chunk
   int lane = thread & 31;
   int warp = thread >> 5;
 #if WIDE
-  int own_head = __shfl_sync(0xffffffffu, warp / 4, 0);  // of those at once
+  int own_head = uniform(warp / 4);  // of those at once
   int channel = warp % 4 * 16;
 #else
   int channel = warp % P_WARPS * HEIGHT;

@@ -103,8 +103,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) ssd_step(
       }
       if (first + k < head_dim) store(state + at * STATE + entry(i, lane), now);
     }
-#pragma unroll
-    for (int mask = 16; mask > 0; mask /= 2) sum += exchange(sum, mask);
+    sum = sum_lanes(sum);
     if (lane == 0 && first + k < head_dim) from_float(sum + skipped * value[k], y[at]);
   }
 }

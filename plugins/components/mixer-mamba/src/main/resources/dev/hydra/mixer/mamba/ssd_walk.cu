@@ -146,7 +146,7 @@ struct Walk {
   __device__ __forceinline__ static void run(WALK_PARAMETERS) {
     wait_for_prerequisites();
     int lane = threadIdx.x & 31;
-    int warp = __shfl_sync(0xffffffffu, threadIdx.x >> 5, 0);
+    int warp = uniform(threadIdx.x >> 5);
     Long heads = gridDim.y;
     Long head = blockIdx.y;
     Long row = blockIdx.z;

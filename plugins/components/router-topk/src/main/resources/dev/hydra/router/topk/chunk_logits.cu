@@ -81,8 +81,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) chunk_logits(
 #pragma unroll
       for (int v = 0; v < VECTOR; v++) dot += w[v] * s[v];
     }
-#pragma unroll
-    for (int mask = 16; mask > 0; mask /= 2) dot += exchange(dot, mask);
+    dot = sum_lanes(dot);
     if (threadIdx.x % 32 == 0) logits[(Long)blockIdx.x * experts + expert] = dot;
   }
 }

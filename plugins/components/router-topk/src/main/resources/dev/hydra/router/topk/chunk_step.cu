@@ -45,8 +45,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) chunk_step(
 #pragma unroll
       for (int v = 0; v < VECTOR; v++) sum += w[v] * values[v];
     }
-#pragma unroll
-    for (int mask = 16; mask > 0; mask /= 2) sum += exchange(sum, mask);
+    sum = sum_lanes(sum);
     if (in_warp == 0) products[task] = sum;
   }
   __syncthreads();

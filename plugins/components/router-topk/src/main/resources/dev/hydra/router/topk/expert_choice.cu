@@ -27,8 +27,7 @@ __device__ __forceinline__ void leave(
     counts[e] = totals[e];
     sum += totals[e] / ((float)rows * k) * (totals[PADDED + e] / rows);
   }
-#pragma unroll
-  for (int mask = 16; mask > 0; mask /= 2) sum += exchange(sum, mask);
+  sum = sum_lanes(sum);
   if (threadIdx.x == 0) {
     *balance = balance_factor * EXPERTS * sum;
     *z = z_factor * (totals[2 * PADDED] / rows);
@@ -68,7 +67,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) expert_choice(
       }
       sum += j < EXPERTS ? row.score[i] : 0.f;
     }
-    sum = row_sum(sum) + TINY;
+    sum = sum_lanes<LANES>(sum) + TINY;
     if (some) {
 #pragma unroll
       for (int i = 0; i < ITEMS; i++) {
@@ -165,8 +164,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) expert_choice_backward(
         }
       }
     }
-    chosen = row_sum(chosen) + TINY;
-    along = row_sum(along) / chosen;
+    chosen = sum_lanes<LANES>(chosen) + TINY;
+    along = sum_lanes<LANES>(along) / chosen;
     if (normalize) {
 #pragma unroll
       for (int i = 0; i < ITEMS; i++)
@@ -183,15 +182,15 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) expert_choice_backward(
       sum += is ? row.score[i] : 0.f;
       mean += is ? pull[i] * row.score[i] : 0.f;
     }
-    sum = row_sum(sum) + TINY;
-    mean = row_sum(mean) / sum;
+    sum = sum_lanes<LANES>(sum) + TINY;
+    mean = sum_lanes<LANES>(mean) / sum;
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) d[i] += (pull[i] - mean) / sum;
   }
   float mean = 0.f;
 #pragma unroll
   for (int i = 0; i < ITEMS; i++) mean += i * LANES + lane < EXPERTS ? d[i] * row.score[i] : 0.f;
-  mean = row_sum(mean);
+  mean = sum_lanes<LANES>(mean);
   float size = dz ? *dz * z_factor * 2.f * row.size / rows : 0.f;
 #pragma unroll
   for (int i = 0; i < ITEMS; i++) {

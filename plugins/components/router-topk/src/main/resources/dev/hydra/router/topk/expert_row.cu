@@ -8,12 +8,6 @@ constexpr int PADDED = LANES * ITEMS;
 constexpr float TINY = 1e-20f;  // as in Score
 static_assert(PADDED >= EXPERTS && ITEMS <= 4, "see FusedChoice");
 
-__device__ __forceinline__ float row_sum(float value) {
-#pragma unroll
-  for (int mask = LANES / 2; mask > 0; mask /= 2) value += exchange(value, mask);
-  return value;
-}
-
 // Expert i * LANES + lane is item i of a thread; where there is none, all is 0.
 struct Row {
   float soft[ITEMS];   // softmax of the logits
@@ -28,12 +22,11 @@ struct Row {
       score[i] = some ? logits[i * LANES + lane] : none;
       most = fmaxf(most, score[i]);
     }
-#pragma unroll
-    for (int mask = LANES / 2; mask > 0; mask /= 2) most = fmaxf(most, exchange(most, mask));
+    most = largest_lane<LANES>(most);
     float sum = 0.f;
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) sum += soft[i] = expf(score[i] - most);
-    sum = row_sum(sum);
+    sum = sum_lanes<LANES>(sum);
     size = most + logf(sum);
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {
@@ -69,7 +62,7 @@ __device__ __forceinline__ unsigned choose(
 #pragma unroll
     for (int mask = LANES / 2; mask > 0; mask /= 2) {
       float more = exchange(most, mask);
-      int other = __shfl_xor_sync(0xffffffffu, best, mask);
+      int other = exchange(best, mask);
       if (other >= 0 && (best < 0 || more > most || (more == most && other < best))) {
         most = more;
         best = other;
@@ -83,7 +76,7 @@ __device__ __forceinline__ unsigned choose(
         score = row.score[i];
       }
     }
-    score = row_sum(score);
+    score = sum_lanes<LANES>(score);
     scale += score;
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {

@@ -19,7 +19,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  */
 record FusedPlaces(Kernels kernels) {
   private static final KernelSet KERNELS =
-      KernelSet.of(KernelSource.of(FusedPlaces.class, "dependent_launch.cu", "expert_places.cu"));
+      KernelSet.of(
+          KernelSource.of(
+              FusedPlaces.class, "primitives.cu", "dependent_launch.cu", "expert_places.cu"));
 
   private static final long MOST_EXPERTS = 256;
 

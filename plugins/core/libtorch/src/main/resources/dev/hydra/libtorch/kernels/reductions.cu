@@ -10,8 +10,7 @@
 // them take turns, and one barrier a sum is enough (a set is written again only after the barrier
 // of the sum between, which no thread passes before it has read).
 __device__ __forceinline__ float unit_sum(float value, float* slots) {
-#pragma unroll
-  for (int mask = (LANES < 32 ? LANES : 32) / 2; mask > 0; mask /= 2) value += exchange(value, mask);
+  value = sum_lanes<(LANES < 32 ? LANES : 32)>(value);
   if (LANES <= 32) return value;
   int warp = threadIdx.x / 32;
   if (threadIdx.x % 32 == 0) slots[warp] = value;
@@ -48,8 +47,7 @@ __device__ __forceinline__ void unit_sums(float& a, float& b, float2* slots) {
 // Adds up a number of every thread of the block, in the order of its warps, and stores `scale` times that and three
 // zeros: what comes behind begins where 16 bytes do.
 __device__ __forceinline__ void leave_number(float value, float scale, float* slots, float* to) {
-#pragma unroll
-  for (int mask = 16; mask > 0; mask /= 2) value += exchange(value, mask);
+  value = sum_lanes(value);
   __syncthreads();
   if (threadIdx.x % 32 == 0) slots[threadIdx.x / 32] = value;
   __syncthreads();

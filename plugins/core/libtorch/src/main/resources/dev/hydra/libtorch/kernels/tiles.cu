@@ -20,29 +20,6 @@ typedef float Element;
 typedef unsigned short Element;
 #endif
 
-__device__ __forceinline__ unsigned exchange(unsigned value, int lane_mask) {
-  return __shfl_xor_sync(0xffffffffu, value, lane_mask);
-}
-
-// The value of the lane DISTANCE below, or own for the first ones.
-__device__ __forceinline__ float from_below(float value, int distance) {
-  return __shfl_up_sync(0xffffffffu, value, distance);
-}
-
-// The sum of the values of lanes up to this one.
-__device__ __forceinline__ float sum_up_to(int lane, float value) {
-#pragma unroll
-  for (int distance = 1; distance < 32; distance *= 2) {
-    float other = from_below(value, distance);
-    if (lane >= distance) value += other;
-  }
-  return value;
-}
-
-__device__ __forceinline__ float from_lane(float value, int lane) {
-  return __shfl_sync(0xffffffffu, value, lane);
-}
-
 // The largest part of `size` that divides it and is at most `limit`, a power of 2, or else 16.
 __device__ constexpr int part(int size, int limit) {
   return size <= limit ? size : size % limit == 0 ? limit : limit > 16 ? part(size, limit / 2) : 16;
@@ -305,19 +282,6 @@ __device__ __forceinline__ void store_row(Element* row, const Sums (&c)[TILES], 
     }
   }
 #endif
-}
-
-// The sum over the four lanes of a row.
-__device__ __forceinline__ float sum_quad(float value) {
-  value += exchange(value, 1);
-  return value + exchange(value, 2);
-}
-
-// The sum over a warp.
-__device__ __forceinline__ float sum_warp(float value) {
-#pragma unroll
-  for (int mask = 1; mask < 32; mask *= 2) value += exchange(value, mask);
-  return value;
 }
 
 __device__ constexpr int larger(int a, int b) { return a > b ? a : b; }

@@ -51,14 +51,8 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) expert_places(
     for (int base = 0; base < tasks; base += 32) {
       int task = base + lane;
       int count = task < tasks ? begins[task] : 0;
-      int through = count;  // those of the tasks up to this one
-#pragma unroll
-      for (int distance = 1; distance < 32; distance *= 2) {
-        int below = __shfl_up_sync(ALL, through, distance);
-        if (lane >= distance) through += below;
-      }
-      through += sum;
-      sum = __shfl_sync(ALL, through, 31);
+      int through = sum_up_to(lane, count) + sum;  // those of the tasks up to this one
+      sum = from_lane(through, 31);
       if (task < tasks) {
         begins[task] = through - count;
         int expert = task / segments;

@@ -91,7 +91,6 @@ extern "C" __global__ void __launch_bounds__(256) expert_combine_backward(
     }
     store<Element, VECTOR>(row_gradients + row * width + column, arriving);
   }
-#pragma unroll
-  for (int mask = 16; mask > 0; mask /= 2) product += exchange(product, mask);
+  product = sum_lanes(product);
   if (threadIdx.x % 32 == 0) products[pair * span + row % span] = product;
 }

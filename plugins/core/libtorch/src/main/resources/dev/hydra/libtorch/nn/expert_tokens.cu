@@ -21,12 +21,6 @@ constexpr int WARPS = THREADS / 32;
 constexpr int STEP = 32 * VECTOR;  // what a warp reads at once
 constexpr int BURST = 4;           // loads of a matrix that are on their way at once
 
-__device__ __forceinline__ float warp_sum(float value) {
-#pragma unroll
-  for (int mask = 16; mask > 0; mask /= 2) value += exchange(value, mask);
-  return value;
-}
-
 // Reads some of a row of a matrix; beyond its end are zeros.
 __device__ __forceinline__ void fetch(
     const Element* row, int from, int size, Vector<Element, VECTOR> (&to)[BURST]) {
@@ -69,8 +63,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) expert_units(
       }
     }
   }
-  of_gate = warp_sum(of_gate);
-  of_up = warp_sum(of_up);
+  of_gate = sum_lanes(of_gate);
+  of_up = sum_lanes(of_up);
   if (threadIdx.x % 32 == 0)
     from_float(there ? silu(of_gate) * of_up : 0.f, units[(Long)blockIdx.y * hidden + unit]);
 }
@@ -109,7 +103,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) expert_outputs(
     }
     if (there) sum += weights[pair + j] * product;
   }
-  sum = warp_sum(sum);
+  sum = sum_lanes(sum);
   if (threadIdx.x % 32 != 0) return;
   Long at = (Long)blockIdx.y * width + channel;
   if (other != nullptr) sum += to_float(other[at]);

@@ -41,8 +41,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) gated_sum_backward(
     }
     store(dy + i * VECTOR, v);
   }
-#pragma unroll
-  for (int mask = 16; mask > 0; mask /= 2) total += exchange(total, mask);
+  total = sum_lanes(total);
   if (threadIdx.x % 32 == 0) slots[threadIdx.x / 32] = total;
   __syncthreads();
   if (threadIdx.x == 0) {

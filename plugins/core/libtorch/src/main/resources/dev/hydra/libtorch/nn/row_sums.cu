@@ -27,7 +27,7 @@ __device__ __forceinline__ void add_rows(
     Vector<Input, VECTOR> flight[FLIGHT];
 #pragma unroll
     for (int f = 0; f < FLIGHT; f++) {
-      Long from = __shfl_sync(ALL, place, first + f);
+      Long from = from_lane(place, first + f);
       if (first + f < entries) flight[f] = load<VECTOR>(values + from * width + column);
     }
 #pragma unroll

@@ -18,16 +18,6 @@ constexpr int STAGE = Values::BYTES + 2 * Projection::BYTES + 3 * Q * 4;
 constexpr int BYTES = 2 * STAGE + 2 * State::BYTES;
 constexpr int PAIRS = ROWS * (ROWS + 1) / 2;  // 16 x 16 blocks of C B^T at or below the diagonal
 
-// Each token (depth) of an operand a times its weight.
-__device__ __forceinline__ void weigh(Operand& a, const Operand& plain, const float* weight, int lane) {
-  float2 near = *(const float2*)(weight + 2 * (lane & 3));
-  float2 far = *(const float2*)(weight + 2 * (lane & 3) + 8);
-  set(a, 0, low(plain, 0) * near.x, high(plain, 0) * near.y);
-  set(a, 1, low(plain, 1) * near.x, high(plain, 1) * near.y);
-  set(a, 2, low(plain, 2) * far.x, high(plain, 2) * far.y);
-  set(a, 3, low(plain, 3) * far.x, high(plain, 3) * far.y);
-}
-
 // sum += weighted values (rows = channel) times keys (columns = state), a chunk deep. The operands of the
 // next step are under way while the tensor cores do this one.
 template <int COUNT, class AnyValues, class AnyKeys>
@@ -46,7 +36,8 @@ __device__ __forceinline__ void add_products(
     }
     if (step >= 0) {
       Operand a;
-      weigh(a, left[step % 2], weight + 16 * step, lane);
+      const float* own = weight + 16 * step + 2 * (lane & 3);
+      weigh(a, left[step % 2], *(const float2*)own, *(const float2*)(own + 8));
 #pragma unroll
       for (int i = 0; i < COUNT; i++) multiply(sum[i], a, right[step % 2][i]);
     }

@@ -30,14 +30,6 @@ constexpr int HEAD = Values::BYTES + Q * 4;
 #endif
 constexpr int STAGE = AT_ONCE * HEAD;
 constexpr int BYTES = SLACK + Keys::BYTES + STAGES * STAGE;
-
-// Each token (depth) of an operand a times its weight.
-__device__ __forceinline__ void weigh(Operand& a, float2 near, float2 far) {
-  set(a, 0, low(a, 0) * near.x, high(a, 0) * near.y);
-  set(a, 1, low(a, 1) * near.x, high(a, 1) * near.y);
-  set(a, 2, low(a, 2) * far.x, high(a, 2) * far.y);
-  set(a, 3, low(a, 3) * far.x, high(a, 3) * far.y);
-}
 }  // namespace chunk_states
 extern "C" __device__ const int ssd_chunk_states_bytes = chunk_states::BYTES;
 extern "C" __device__ const int ssd_chunk_states_waits = 1;
@@ -119,7 +111,8 @@ extern "C" __global__ void __launch_bounds__(chunk_states::WORKERS, 1) ssd_chunk
 #pragma unroll
       for (int step = 0; step < Q / 16; step++) {
         values.a_transposed(left[step], 16 * step, channel, lane);
-        weigh(left[step], *(const float2*)(weights + 16 * step), *(const float2*)(weights + 16 * step + 8));
+        const float* weight = weights + 16 * step;
+        weigh(left[step], left[step], *(const float2*)weight, *(const float2*)(weight + 8));
       }
       Sums sum[NT / 64][4] = {};
       products_begin();
@@ -165,7 +158,7 @@ extern "C" __global__ void __launch_bounds__(chunk_states::WORKERS, 1) ssd_chunk
       for (int p = 0; p < HEIGHT / 16; p++) {
         Operand left;
         values.a_transposed(left, 16 * step, channel + 16 * p, lane);
-        weigh(left, near, far);
+        weigh(left, left, near, far);
 #pragma unroll
         for (int n = 0; n < WIDTH / 16; n++) multiply(sum[p][n], left, right[step][n]);
       }

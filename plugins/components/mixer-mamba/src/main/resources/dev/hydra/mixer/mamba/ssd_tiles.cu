@@ -40,3 +40,11 @@ constexpr float GONE = -50.0f;           // what has decayed to e^-50 is gone in
 
 static_assert(P % 16 == 0 && N % 16 == 0 && N <= 256, "see above");
 static_assert(Q == 64 || Q == 128, "see above");
+
+// Each token (depth) of an operand a times its weight: those of the near eight columns and of the far ones.
+__device__ __forceinline__ void weigh(Operand& a, const Operand& plain, float2 near, float2 far) {
+  set(a, 0, low(plain, 0) * near.x, high(plain, 0) * near.y);
+  set(a, 1, low(plain, 1) * near.x, high(plain, 1) * near.y);
+  set(a, 2, low(plain, 2) * far.x, high(plain, 2) * far.y);
+  set(a, 3, low(plain, 3) * far.x, high(plain, 3) * far.y);
+}

@@ -35,9 +35,7 @@ __device__ __forceinline__ void copy_vector(Packed* to, const Element* from) {
   if constexpr (BYTES < 4) {
     *to = load<VECTOR>(from);
   } else {
-    asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" ::"r"(
-                     (unsigned)__cvta_generic_to_shared(to)),
-                 "l"(from), "n"(BYTES)
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" ::"r"(shared_address(to)), "l"(from), "n"(BYTES)
                  : "memory");
   }
 }

@@ -26,6 +26,7 @@ record LargestLogit(Kernels kernels) {
               "primitives.cu",
               "dependent_launch.cu",
               "vectors.cu",
+              "ranks.cu",
               "largest_logit.cu"));
 
   /** Threads of a block, and parts of a row, as the program says. */

@@ -7,19 +7,15 @@
 #define PARTS 64     // of a row, as LargestLogit counts
 #define NOT_FINITE -1
 
-typedef unsigned long long Key;
-#define NO_NUMBER (~(Key)0)  // above what any finite logit has
+#define NO_NUMBER (~(Ranked)0)  // above what any finite logit has
 
-__device__ __forceinline__ Key key(float logit, unsigned token) {
-  unsigned bits = __float_as_uint(logit + 0.f);  // -0 as 0
-  if ((bits & 0x7f800000u) == 0x7f800000u) return NO_NUMBER;
-  bits = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-  return (Key)bits << 32 | ~token;
+__device__ __forceinline__ Ranked key(float logit, int token) {
+  float value = logit + 0.f;  // -0 as 0
+  if ((__float_as_uint(value) & 0x7f800000u) == 0x7f800000u) return NO_NUMBER;
+  return ranked(ordered(value), token);
 }
 
-__device__ __forceinline__ Key larger(Key a, Key b) { return a > b ? a : b; }
-
-__device__ __forceinline__ Key largest_of_warp(Key largest) {
+__device__ __forceinline__ Ranked largest_of_warp(Ranked largest) {
 #pragma unroll
   for (int mask = 16; mask > 0; mask /= 2)
     largest = larger(largest, exchange(largest, mask));
@@ -30,12 +26,12 @@ extern "C" __device__ const int largest_of_part_waits = 1;
 
 // Keys [rows, PARTS] of logits [rows, tokens]. Grid: (PARTS, rows).
 extern "C" __global__ void __launch_bounds__(THREADS) largest_of_part(
-    const Element* logits, long long stride, int tokens, Key* __restrict__ keys) {
-  __shared__ Key shared_keys[THREADS / 32];
+    const Element* logits, long long stride, int tokens, Ranked* __restrict__ keys) {
+  __shared__ Ranked shared_keys[THREADS / 32];
   launch_dependents();
   wait_for_prerequisites();
   logits += blockIdx.y * stride;
-  Key largest = 0;
+  Ranked largest = 0;
 #pragma unroll 4
   for (int token = blockIdx.x * THREADS + threadIdx.x; token < tokens; token += PARTS * THREADS)
     largest = larger(largest, key(to_float(logits[token]), token));
@@ -52,10 +48,10 @@ extern "C" __device__ const int largest_of_row_waits = 1;
 
 // Tokens [rows]. Grid: (rows), a warp each.
 extern "C" __global__ void __launch_bounds__(32) largest_of_row(
-    const Key* keys, long long* __restrict__ tokens) {
+    const Ranked* keys, long long* __restrict__ tokens) {
   launch_dependents();
   wait_for_prerequisites();
-  Key largest = 0;
+  Ranked largest = 0;
 #pragma unroll
   for (int part = threadIdx.x; part < PARTS; part += 32)
     largest = larger(largest, keys[blockIdx.x * PARTS + part]);

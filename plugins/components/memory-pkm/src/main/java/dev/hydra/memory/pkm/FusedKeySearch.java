@@ -26,6 +26,7 @@ final class FusedKeySearch extends CustomFunction {
               FusedKeySearch.class,
               "primitives.cu",
               "dependent_launch.cu",
+              "ranks.cu",
               "pkm_choice.cu",
               "pkm_products.cu"),
           KernelSource.of(FusedKeySearch.class, "primitives.cu", "pkm_gradients.cu"),

@@ -22,6 +22,7 @@ final class FusedSearch extends CustomFunction {
               FusedSearch.class,
               "primitives.cu",
               "dependent_launch.cu",
+              "ranks.cu",
               "pkm_choice.cu",
               "pkm_search.cu"));
 

@@ -15,16 +15,6 @@ constexpr unsigned ALL = 0xffffffffu;
 constexpr bool FEW = TOP_K < 16;
 static_assert(KEYS <= 1024 && TOP_K <= 32 && TOP_K <= KEYS, "see above");
 
-// Maps floats to unsigned numbers of the same order, all above 0; NaN is above all.
-__device__ __forceinline__ unsigned ordered(float value) {
-  unsigned bits = __float_as_uint(value);
-  return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-}
-
-__device__ __forceinline__ float unordered(unsigned rank) {
-  return __uint_as_float(rank & 0x80000000u ? rank & 0x7fffffffu : ~rank);
-}
-
 __device__ __forceinline__ unsigned largest_of_warp(unsigned value) {
   unsigned largest;
   asm("redux.sync.max.u32 %0, %1, 0xffffffff;" : "=r"(largest) : "r"(value));
@@ -36,17 +26,6 @@ __device__ __forceinline__ unsigned smallest_of_warp(unsigned value) {
   asm("redux.sync.min.u32 %0, %1, 0xffffffff;" : "=r"(smallest) : "r"(value));
   return smallest;
 }
-
-// A rank, and behind it what it is the rank of: of equal ranks the first is the larger one.
-typedef unsigned long long Ranked;
-
-__device__ __forceinline__ Ranked ranked(unsigned rank, int of) {
-  return (Ranked)rank << 32 | (unsigned)~of;
-}
-
-__device__ __forceinline__ unsigned rank_of(Ranked value) { return (unsigned)(value >> 32); }
-
-__device__ __forceinline__ int of(Ranked value) { return (int)~(unsigned)value; }
 
 // Puts what rises and falls (or falls and rises) over the lanes of a warp in order.
 template <class T>
@@ -74,8 +53,6 @@ __device__ __forceinline__ T sort(T value, int lane, bool falling) {
   }
   return merge(value, lane, falling);
 }
-
-__device__ __forceinline__ Ranked larger(Ranked a, Ranked b) { return a > b ? a : b; }
 
 // Scores that may be among the best, where these are not too many.
 constexpr int ROOM = 64;

@@ -25,11 +25,11 @@ public final class KernelSource {
 
   /**
    * Reads a program. Parts that operators share are in this package, and found wherever the owner
-   * is: {@code primitives.cu}, then {@code dependent_launch.cu}, {@code vectors.cu} (elements in
-   * memory), {@code activations.cu}, {@code reductions.cu} and {@code tensor_cores.cu}, after that
-   * {@code tiles.cu} (matrices in shared memory), {@code hopper_products.cu} (those whose products
-   * four warps issue together), {@code bulk_copies.cu} (boxes that hardware copies) and {@code
-   * chunk_documents.cu}.
+   * is: {@code primitives.cu}, then {@code dependent_launch.cu}, {@code ranks.cu} (the largest of
+   * many), {@code vectors.cu} (elements in memory), {@code activations.cu}, {@code reductions.cu}
+   * and {@code tensor_cores.cu}, after that {@code tiles.cu} (matrices in shared memory), {@code
+   * hopper_products.cu} (those whose products four warps issue together), {@code bulk_copies.cu}
+   * (boxes that hardware copies) and {@code chunk_documents.cu}.
    *
    * @param owner the class beside which its own files are
    * @param files their names; compiled as one text in this order

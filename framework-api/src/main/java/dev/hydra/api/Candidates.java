@@ -42,7 +42,7 @@ public record Candidates(String what, List<Registration> all) {
                 + name
                 + "; keep one of them: "
                 + matches.stream().map(Registration::plugin).toList();
-    throw new ConfigException(origin, path, problem);
+    throw new ConfigException(origin, path, problem, true);
   }
 
   /**

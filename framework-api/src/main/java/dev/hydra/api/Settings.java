@@ -43,7 +43,7 @@ public final class Settings {
       String key = entry.getKey();
       if (!known.contains(key)) {
         throw new ConfigException(
-            entry.getValue().origin(), settings.at(key), Names.unknown("key", key, known));
+            entry.getValue().origin(), settings.at(key), Names.unknown("key", key, known), true);
       }
     }
     for (Option<?> option : options) {
@@ -65,7 +65,7 @@ public final class Settings {
     try {
       return option.read(value);
     } catch (Option.Unreadable e) {
-      throw new ConfigException(value.origin(), at(option.name()), e.problem);
+      throw new ConfigException(value.origin(), at(option.name()), e.problem, true);
     }
   }
 
@@ -79,7 +79,8 @@ public final class Settings {
             at(option.name()),
             "is null, which leaves it out, but it is required: "
                 + wanted
-                + "; write a value in the place of null");
+                + "; write a value in the place of null",
+            true);
   }
 
   /**

@@ -27,7 +27,11 @@ final class SettingsReader {
 
   /** What is said about settings that are wrong. */
   static String refusal(String hocon, Option<?>... options) {
-    return message(assertThrows(ConfigException.class, () -> read(hocon, options)));
+    return message(thrown(hocon, options));
+  }
+
+  static ConfigException thrown(String hocon, Option<?>... options) {
+    return assertThrows(ConfigException.class, () -> read(hocon, options));
   }
 
   static String message(ConfigException e) {

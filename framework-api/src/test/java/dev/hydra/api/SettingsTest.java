@@ -67,6 +67,15 @@ class SettingsTest {
   }
 
   @Test
+  void knowsWhatIsWrongWhateverElseIsSaid() {
+    for (String alone : List.of("heads = 4, sate = 1", "heads = 4, state = 0", "heads = null")) {
+      assertThat(SettingsReader.thrown(alone, STATE, HEADS).alone()).as(alone).isTrue();
+    }
+    assertThat(SettingsReader.thrown("state = 4", STATE, HEADS).alone()).isFalse();
+    assertThat(read("heads = 4", HEADS).invalid(HEADS, "must divide the width").alone()).isFalse();
+  }
+
+  @Test
   void namesTheNearestKey() {
     assertEquals(
         "test.conf: 2: part.sate: unknown key \"sate\"; did you mean \"state\"?"

@@ -140,6 +140,9 @@ final class BenchTrainCommand implements Callable<Integer>, LessMemory {
                 ? null
                 : new FittingShapes(
                     model, components, compute, shape, trainer.recompute(), optimizer);
+        if (fitting != null && device.is_cpu()) {
+          fitting.refuseBeyondHost();
+        }
         Row row = forward ? bench.forward(shape) : bench.train(shape);
         out.println(json ? Json.line(json(row)) : line(row));
         out.flush();

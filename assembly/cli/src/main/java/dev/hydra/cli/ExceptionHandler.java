@@ -39,6 +39,8 @@ final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
   private static final Pattern VALUES =
       Pattern.compile("(?<=expected one of )\\[[^\\]]*](?= \\(case-insensitive\\))");
 
+  private static final String SET = "--set";
+
   /** The number of causes that are followed: they may go round in circles. */
   private static final int CAUSES = 20;
 
@@ -91,7 +93,7 @@ final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
   public int handleExecutionException(
       Exception thrown, CommandLine line, CommandLine.ParseResult result) {
     if (thrown instanceof ConfigException || thrown instanceof UsageException) {
-      line.getErr().println("hydra: " + thrown.getMessage());
+      line.getErr().println("hydra: " + thrown.getMessage() + overrides(thrown, line));
       return ExitCode.USAGE;
     }
     if (thrown instanceof FileSystemException file && file.getReason() == null) {
@@ -122,6 +124,24 @@ final class ExceptionHandler implements CommandLine.IExecutionExceptionHandler {
           .ifPresent(file -> line.getErr().println("Every stack frame is in " + file));
     }
     return ExitCode.SOFTWARE;
+  }
+
+  /**
+   * The overrides of a configuration with a setting that does not fit another: the file may be in
+   * order without them. Empty where none is given, or the mistake is said to be in one.
+   */
+  private static String overrides(Exception thrown, CommandLine line) {
+    boolean ofFile =
+        causes(thrown)
+            .filter(ConfigException.class::isInstance)
+            .map(ConfigException.class::cast)
+            .filter(mistake -> !mistake.alone())
+            .flatMap(mistake -> mistake.origin().stream())
+            .anyMatch(origin -> !origin.description().contains(SET + " "));
+    List<String> given = line.getParseResult().matchedOptionValue(SET, List.of());
+    return ofFile && !given.isEmpty()
+        ? " (with " + SET + " " + String.join(" " + SET + " ", given) + ")"
+        : "";
   }
 
   private static String remedy(OutOfMemory refused, CommandLine line) {

@@ -35,35 +35,59 @@ record FittingShapes(
     Shape asked,
     Recompute recompute,
     OptimizerSettings optimizer) {
-  /** Says what the step is predicted to take, and which do with what there is, in a sentence. */
-  String text(OutOfMemory refused) {
+  /** What is asked about a step of a model that is not there. */
+  @FunctionalInterface
+  private interface Question<T> {
+    T of(Model model, Step step);
+  }
+
+  /** Asks by a model on the meta device, where it takes no memory. */
+  private <T> T unbuilt(Question<T> question) {
     try (PointerScope scope = new PointerScope();
-        Model model = // there it takes no memory
+        Model model =
             Model.build(spec, components, new Placement(Devices.meta(), ScalarType.Float), 0)) {
-      Step step =
+      return question.of(
+          model,
           new Step(
               asked.batch(),
               asked.tokens(),
               recompute,
               false,
-              OptimizerMemory.bytes(model, optimizer));
-      String peak = Messages.bytes(TrainingMemory.of(model, compute, step).peak());
-      if (refused.kind() != OutOfMemory.Kind.CUDA) { // plain operators keep more
-        return "A step of it takes more than " + peak + "; less is taken with a smaller --shape.";
-      }
-      String prediction = "A step of it is predicted to take " + peak;
-      if (refused.available().isEmpty()) {
-        return prediction + ".";
-      }
-      List<FittingStep> fitting =
-          FittingStep.below(model, compute, step, 1, refused.available().getAsDouble());
-      return fitting.isEmpty()
-          ? prediction + ", and no shape is predicted to fit: take a smaller model."
-          : prediction
-              + "; predicted to fit: "
-              + fitting.stream().map(this::settings).collect(Collectors.joining("; "))
-              + ".";
+              OptimizerMemory.bytes(model, optimizer)));
     }
+  }
+
+  /**
+   * Refuses a step on the CPU that the host clearly cannot hold.
+   *
+   * @throws dev.hydra.libtorch.runtime.HostMemoryException if it cannot
+   */
+  void refuseBeyondHost() {
+    unbuilt((model, step) -> TrainingMemory.of(model, compute, step)).refuseBeyondHost();
+  }
+
+  /** Says what the step is predicted to take, and which do with what there is, in a sentence. */
+  String text(OutOfMemory refused) {
+    return unbuilt((model, step) -> text(refused, model, step));
+  }
+
+  private String text(OutOfMemory refused, Model model, Step step) {
+    String peak = Messages.bytes(TrainingMemory.of(model, compute, step).peak());
+    if (refused.kind() != OutOfMemory.Kind.CUDA) { // plain operators keep more
+      return "A step of it takes more than " + peak + "; less is taken with a smaller --shape.";
+    }
+    String prediction = "A step of it is predicted to take " + peak;
+    if (refused.available().isEmpty()) {
+      return prediction + ".";
+    }
+    List<FittingStep> fitting =
+        FittingStep.below(model, compute, step, 1, refused.available().getAsDouble());
+    return fitting.isEmpty()
+        ? prediction + ", and no shape is predicted to fit: take a smaller model."
+        : prediction
+            + "; predicted to fit: "
+            + fitting.stream().map(this::settings).collect(Collectors.joining("; "))
+            + ".";
   }
 
   private String settings(FittingStep fitting) {

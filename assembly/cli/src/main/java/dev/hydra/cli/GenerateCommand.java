@@ -90,8 +90,8 @@ final class GenerateCommand implements Callable<Integer>, LessMemory {
   @Override
   public Integer call() throws IOException {
     promptArguments.check();
-    if (maxTokens < 0) {
-      throw new UsageException("--max-tokens must be at least 0");
+    if (maxTokens < 1) {
+      throw new UsageException("--max-tokens must be at least 1");
     }
     Sampling sampling = samplingArguments.sampling(spec);
     try (DeviceStart starting = deviceArgument.begin()) {

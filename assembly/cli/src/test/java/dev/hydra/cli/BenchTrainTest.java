@@ -61,6 +61,20 @@ class BenchTrainTest {
     assertThat(out).startsWith("shape").contains("1x1024");
   }
 
+  /** Linux would kill the process in the middle of such a step. */
+  @Test
+  void aShapeThatTheMachineCannotHoldIsRefusedBeforeItIsTried() {
+    String err =
+        run("bench", "train", config, "--device=cpu", "--shape=20000000x1024")
+            .refused(1, "hydra: out of memory: ")
+            .err();
+    assertThat(err)
+        .contains(
+            " TiB more were needed; this machine has ",
+            ". It was timing 20000000x1024. A step of it takes more than ",
+            " TiB; less is taken with a smaller --shape.");
+  }
+
   @Test
   void aModelAloneWillDo() throws IOException {
     Path alone = folder.resolve("alone.conf");

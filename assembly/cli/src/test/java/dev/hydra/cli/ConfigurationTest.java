@@ -71,6 +71,47 @@ class ConfigurationTest {
     assertThat(config.getInt("model.depth")).isEqualTo(2);
   }
 
+  /** The file is in order without them. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "model.depth=2 | stage a: 4: model.block.paths[1].at: chooses a block that is not there; there are 2, from 0",
+        "model.width=20 | stage a: 3: model.block.paths[0].mixer.head-dim: must divide the inner channels (40), but is 16",
+        "trainer.steps=9 | 7: trainer.stages[1]: stage b is the last one and ends with step 8, but trainer.steps is 9;",
+        "model.vocab-size=256 | 9: generation.end-tokens: token 260 is not in the vocabulary, 0 to 255;",
+      })
+  void whatDoesNotFitOverridesIsSaidWithThem(String override, String message) throws IOException {
+    Path file =
+        Files.writeString(
+            folder.resolve("fitting.conf"),
+            """
+            model { vocab-size = 300, width = 32, depth = 8
+              block.paths = [
+                { mixer { type = mamba2, state = 8, head-dim = 16 } }
+                { ffn { type = swiglu, hidden = 32 }, at = 7 } ] }
+            data { files = [corpus.txt], sequence-length = 32 }
+            trainer { steps = 8, batch-size = 2, stages = [
+              { name = a, until = 4 }, { name = b, until = 8 } ] }
+            optimizer.learning-rate = 1e-3
+            generation.end-tokens = [260]
+            """);
+    Path into = folder.resolve("run");
+    String other = "trainer.log-every=1";
+    run("train", file, "--run-dir", into, "--set", other, "--set", override)
+        .refused(2, "hydra: " + message.replaceFirst("(?=\\d+:)", file + ": "))
+        .refused(2, " (with --set " + other + " --set " + override + ")\n");
+  }
+
+  @Test
+  void whatIsWrongByItselfIsSaidAlone() throws IOException {
+    Path file =
+        Files.writeString(folder.resolve("wrong.conf"), "include \"tiny.conf\"\ntrainer.step = 3");
+    assertThat(run("config", "check", file, "--set", "model.depth=3").err())
+        .startsWith("hydra: " + file + ": 2: trainer.step: unknown key \"step\"")
+        .doesNotContain("--set");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',

@@ -70,17 +70,22 @@ class NewRunFolderTest {
     assertThat(there).isEmptyDirectory();
   }
 
-  /** More than a process can address. */
-  private static final List<Object> ENDLESS =
-      List.of("--set", "model.vocab-size=2000000000", "--set", "model.width=65536");
-
-  @Test
-  void aRunWithoutMemoryLeavesNoFolder() throws Exception {
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        // more parameters than a process can address
+        "model.vocab-size=2000000000 model.width=65536",
+        // batches that Java can hold, but not what is computed of them
+        "model.vocab-size=50000 trainer.batch-size=700000 data.sequence-length=1000",
+      })
+  void aRunWithoutMemoryLeavesNoFolder(String large) throws Exception {
     List<Object> arguments = new ArrayList<>(List.of("train", TinyModel.write(folder)));
     arguments.addAll(List.of("--device=cpu", "--run-dir", folder.resolve("a/run")));
-    arguments.addAll(ENDLESS);
+    for (String each : large.split(" ", -1)) {
+      arguments.addAll(List.of("--set", each));
+    }
     assertThat(run(arguments.toArray()).refused(1, "hydra: out of memory: ").err())
-        .contains("TiB more were needed; this machine has ", "a step of ");
+        .contains("iB more were needed; this machine has ", "a step of ");
     assertThat(folder.resolve("a")).doesNotExist();
   }
 

@@ -69,4 +69,24 @@ class LeftFoldersIT {
     }
     assertEquals(List.of(foreign), folders());
   }
+
+  @Test
+  void aStartThatASignalEndsSaysNothingAndLeavesNothing() throws Exception {
+    for (int bundles = 1; bundles <= 20; bundles += 2) {
+      Hydra hydra = hydra("ended-" + bundles);
+      Process process = hydra.start("plugins", "list");
+      String next = "bundle" + bundles;
+      while (process.isAlive() && !has(next)) {
+        Thread.onSpinWait();
+      }
+      process.destroy(); // by TERM
+      process.waitFor();
+      assertThat(hydra.err()).as("ended when it had %d", bundles).isEmpty();
+      assertThat(folders()).as("ended when it had %d", bundles).isEmpty();
+    }
+  }
+
+  private boolean has(String bundle) throws IOException {
+    return folders().stream().anyMatch(each -> Files.exists(each.resolve(bundle)));
+  }
 }

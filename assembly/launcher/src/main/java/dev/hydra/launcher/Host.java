@@ -29,10 +29,12 @@ final class Host implements AutoCloseable {
   private static final long STOP_MILLIS = 10_000;
 
   private final Framework framework;
+  private final TemporaryFolder storage;
   private final Consumer<String> warnings;
 
-  private Host(Framework framework, Consumer<String> warnings) {
+  private Host(Framework framework, TemporaryFolder storage, Consumer<String> warnings) {
     this.framework = framework;
+    this.storage = storage;
     this.warnings = warnings;
   }
 
@@ -43,22 +45,28 @@ final class Host implements AutoCloseable {
    * @param extra a further folder of bundles
    * @param natives the native libraries, which are unpacked already
    * @param warnings takes one line for each plugin that is skipped
+   * @throws TemporaryFolder.EndedException if a signal ends the process meanwhile
    */
   static Host start(Path home, Optional<Path> extra, Natives natives, Consumer<String> warnings)
       throws IOException {
     extra.ifPresent(Host::checkFolder);
+    TemporaryFolder storage = TemporaryFolder.create();
     Framework framework =
         ServiceLoader.load(FrameworkFactory.class)
             .findFirst()
             .orElseThrow(
                 () -> new StartException("there is no OSGi framework in " + home.resolve("lib")))
-            .newFramework(configuration(home));
+            .newFramework(configuration(home, storage));
     try {
-      framework.start();
+      storage.write(
+          () -> {
+            framework.start();
+            return framework;
+          });
     } catch (BundleException e) {
       throw new StartException("the OSGi framework does not start: " + e.getMessage(), e);
     }
-    Host host = new Host(framework, warnings);
+    Host host = new Host(framework, storage, warnings);
     framework.getBundleContext().addBundleListener(new Extender(warnings));
     List<Bundle> bundles = new ArrayList<>(host.installAll(home.resolve("plugins"), true));
     if (extra.isPresent()) {
@@ -81,12 +89,13 @@ final class Host implements AutoCloseable {
     }
   }
 
-  private static Map<String, String> configuration(Path home) throws IOException {
+  private static Map<String, String> configuration(Path home, TemporaryFolder storage)
+      throws IOException {
     return Map.of(
         // Fresh in every process: Felix lets two processes share one silently, and a warm one is
         // not faster.
         Constants.FRAMEWORK_STORAGE,
-        TemporaryFolder.create().toString(),
+        storage.path().toString(),
         Constants.FRAMEWORK_SYSTEMPACKAGES_EXTRA,
         SystemPackages.of(home.resolve("lib")),
         Constants.FRAMEWORK_SYSTEMCAPABILITIES_EXTRA,
@@ -126,8 +135,13 @@ final class Host implements AutoCloseable {
   /** Installs and starts one more plugin, as {@link PluginInstaller#install} says. */
   private PluginId add(Path jar, String sha256) throws IOException {
     List<String> problems = new ArrayList<>();
-    Host strict = new Host(framework, problems::add);
-    Optional<Bundle> bundle = strict.install(jar, jar + Problem.HASH + sha256, false);
+    Host strict = new Host(framework, storage, problems::add);
+    Optional<Bundle> bundle;
+    try {
+      bundle = strict.install(jar, jar + Problem.HASH + sha256, false);
+    } catch (TemporaryFolder.EndedException e) {
+      throw new IOException(e.getMessage(), e);
+    }
     bundle.ifPresent(strict::start);
     if (problems.isEmpty()) {
       Bundle added = bundle.orElseThrow();
@@ -145,7 +159,7 @@ final class Host implements AutoCloseable {
 
   private Optional<Bundle> install(Path jar, String location, boolean inPlace) {
     try {
-      Bundle bundle = inPlace ? reference(location) : copy(jar, location);
+      Bundle bundle = storage.write(() -> inPlace ? reference(location) : copy(jar, location));
       if (bundle.getSymbolicName() != null) {
         return Optional.of(bundle);
       }

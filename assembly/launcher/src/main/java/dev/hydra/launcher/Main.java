@@ -26,6 +26,8 @@ public final class Main {
       exitCode = run(arguments);
     } catch (StartException e) {
       warn("cannot start: " + e.getMessage());
+    } catch (TemporaryFolder.EndedException e) {
+      // the signal has its own exit code
     } catch (Throwable e) {
       e.printStackTrace();
     } finally {

@@ -13,8 +13,11 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.UserPrincipal;
 import java.util.Comparator;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.osgi.framework.BundleException;
 
 /**
  * A fresh folder that is deleted when the process ends, by a signal too. What a process has left
@@ -26,25 +29,54 @@ import org.jspecify.annotations.Nullable;
  */
 final class TemporaryFolder {
   private static final String PREFIX = "hydra-start-";
-  private static final String LOCK = "in-use";
 
-  private TemporaryFolder() {}
+  /** Sorts before all else in the folder, so that it is deleted last: without it nobody sweeps. */
+  private static final String LOCK = ".in-use";
+
+  /** How long the end of the process waits for what is being written. */
+  private static final long WRITING_MILLIS = 1_000;
+
+  private final Path path;
+  private final ReentrantLock writing = new ReentrantLock();
+  private volatile boolean ended;
+
+  private TemporaryFolder(Path path) {
+    this.path = path;
+  }
+
+  /** The process ends, by a signal, and its folder with it. */
+  static final class EndedException extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    EndedException() {
+      super("Hydra is ending");
+    }
+  }
+
+  /** What writes to the folder, or makes it anew if it is gone. */
+  @FunctionalInterface
+  interface Writing<T> {
+    T run() throws BundleException, IOException;
+  }
 
   /**
    * Makes the folder, and begins to delete those of dead processes of this user.
    *
    * @throws StartException if there is no place for it
+   * @throws EndedException if the process ends
    */
-  static Path create() {
+  static TemporaryFolder create() {
     try {
-      Path folder = Files.createTempDirectory(PREFIX);
-      FileChannel channel = hold(folder);
-      Runtime.getRuntime()
-          .addShutdownHook(new Thread(() -> end(folder, channel), "delete " + folder));
-      Thread sweeper = new Thread(() -> sweep(folder), "sweep " + folder.getParent());
+      Path path = Files.createTempDirectory(PREFIX);
+      FileChannel channel = hold(path);
+      TemporaryFolder folder = new TemporaryFolder(path);
+      Runtime.getRuntime().addShutdownHook(new Thread(() -> folder.end(channel), "delete " + path));
+      Thread sweeper = new Thread(() -> sweep(path), "sweep " + path.getParent());
       sweeper.setDaemon(true);
       sweeper.start();
       return folder;
+    } catch (IllegalStateException e) { // the hook came too late
+      throw new EndedException();
     } catch (IOException e) {
       throw new StartException(
           "no temporary folder can be made in "
@@ -53,6 +85,28 @@ final class TemporaryFolder {
               + Problem.rootCause(e)
               + "): set TMPDIR to a folder that can be written",
           e);
+    }
+  }
+
+  /** Returns the folder. */
+  Path path() {
+    return path;
+  }
+
+  /**
+   * Writes to the folder, which stays until that is done.
+   *
+   * @throws EndedException if the process ends
+   */
+  <T> T write(Writing<T> action) throws BundleException, IOException {
+    writing.lock();
+    try {
+      if (ended) {
+        throw new EndedException();
+      }
+      return action.run();
+    } finally {
+      writing.unlock();
     }
   }
 
@@ -69,12 +123,24 @@ final class TemporaryFolder {
     return channel;
   }
 
-  private static void end(Path folder, FileChannel channel) {
-    delete(folder);
+  private void end(FileChannel channel) {
+    ended = true;
+    awaitWriting();
+    delete(path);
     try {
       channel.close();
     } catch (IOException e) {
       // the system closes it in a moment
+    }
+  }
+
+  private void awaitWriting() {
+    try {
+      if (writing.tryLock(WRITING_MILLIS, TimeUnit.MILLISECONDS)) {
+        writing.unlock(); // nobody writes from now on
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 

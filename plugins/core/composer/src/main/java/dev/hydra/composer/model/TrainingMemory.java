@@ -6,6 +6,8 @@ import dev.hydra.composer.spec.GateSpec;
 import dev.hydra.composer.spec.PathSpec;
 import dev.hydra.composer.spec.SitePath;
 import dev.hydra.composer.spec.Topology;
+import dev.hydra.libtorch.runtime.HostMemoryException;
+import dev.hydra.libtorch.runtime.TotalMemory;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -25,6 +27,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  */
 public record TrainingMemory(double state, double peak) {
   private static final int MASTER_BYTES = 4;
+
+  /** A prediction is within a tenth; what is further above does not fit. */
+  private static final double CLEARLY = 1.1;
 
   /**
    * What a step computes.
@@ -60,6 +65,23 @@ public record TrainingMemory(double state, double peak) {
    */
   public static TrainingMemory of(Model model, ScalarType compute, Step step) {
     return new Count(model, compute, step).all();
+  }
+
+  /** Says whether the fullest moment clearly needs more than so many bytes. */
+  public boolean clearlyAbove(double bytes) {
+    return peak > CLEARLY * bytes;
+  }
+
+  /**
+   * Refuses a step on the CPU that the host clearly cannot hold, whatever else it gives up: plain
+   * operators keep more than is predicted.
+   *
+   * @throws HostMemoryException if it cannot
+   */
+  public void refuseBeyondHost() {
+    if (clearlyAbove(TotalMemory.bytes())) {
+      throw new HostMemoryException(peak);
+    }
   }
 
   private record Count(Model model, ScalarType compute, Step step) {

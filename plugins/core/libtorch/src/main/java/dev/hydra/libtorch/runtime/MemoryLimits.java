@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.ToLongBiFunction;
 
 /**
  * The memory limits of the control groups that a process is in, as containers and batch systems set
@@ -34,13 +35,20 @@ record MemoryLimits(Path groups, Path membership) {
    * Returns the bytes that are left below the narrowest limit; the largest number if there is none.
    */
   long room() {
-    long room = Long.MAX_VALUE;
-    for (Path folder : folders()) {
-      for (Names names : VERSIONS) {
-        room = Math.min(room, room(folder, names));
-      }
-    }
-    return room;
+    return least(MemoryLimits::room);
+  }
+
+  /** Returns the narrowest limit in bytes; the largest number if there is none. */
+  long limit() {
+    return least(MemoryLimits::limit);
+  }
+
+  private long least(ToLongBiFunction<Path, Names> bytes) {
+    return folders().stream()
+        .flatMapToLong(
+            folder -> VERSIONS.stream().mapToLong(names -> bytes.applyAsLong(folder, names)))
+        .min()
+        .orElse(Long.MAX_VALUE);
   }
 
   /** Lists the groups and those above them: a limit holds for all below. */
@@ -63,14 +71,25 @@ record MemoryLimits(Path groups, Path membership) {
     return folders;
   }
 
-  private static long room(Path folder, Names names) {
+  private static long limit(Path folder, Names names) {
     try {
-      String limit = Files.readString(folder.resolve(names.limit())).strip();
-      String usage = Files.readString(folder.resolve(names.usage())).strip();
-      return Long.parseLong(limit) - Long.parseLong(usage) + reclaimable(folder, names);
+      return number(folder.resolve(names.limit()));
     } catch (IOException | NumberFormatException e) {
       return Long.MAX_VALUE; // there is no such group, or no limit ("max")
     }
+  }
+
+  private static long room(Path folder, Names names) {
+    try {
+      long limit = number(folder.resolve(names.limit()));
+      return limit - number(folder.resolve(names.usage())) + reclaimable(folder, names);
+    } catch (IOException | NumberFormatException e) {
+      return Long.MAX_VALUE; // there is no such group, or no limit ("max")
+    }
+  }
+
+  private static long number(Path file) throws IOException {
+    return Long.parseLong(Files.readString(file).strip());
   }
 
   /** Returns the bytes of files that are only cached. */

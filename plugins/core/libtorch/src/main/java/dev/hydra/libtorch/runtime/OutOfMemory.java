@@ -95,19 +95,24 @@ public record OutOfMemory(
   public static Optional<OutOfMemory> in(Throwable thrown) {
     return Stream.<Throwable>iterate(thrown, Objects::nonNull, Throwable::getCause)
         .limit(CAUSES)
-        .map(each -> String.valueOf(each.getMessage()))
         .flatMap(
-            text ->
-                Stream.of(Kind.values())
-                    .filter(kind -> kind.of(text))
-                    .map(
-                        kind ->
-                            switch (kind) {
-                              case CUDA -> cuda(text);
-                              case HOST -> host(text);
-                              case HEAP -> heap();
-                            }))
+            each ->
+                each instanceof HostMemoryException known
+                    ? Stream.of(host(OptionalDouble.of(known.needed())))
+                    : read(String.valueOf(each.getMessage())))
         .findFirst();
+  }
+
+  private static Stream<OutOfMemory> read(String text) {
+    return Stream.of(Kind.values())
+        .filter(kind -> kind.of(text))
+        .map(
+            kind ->
+                switch (kind) {
+                  case CUDA -> cuda(text);
+                  case HOST -> host(bytes(NEEDED_OF_HOST, text));
+                  case HEAP -> heap();
+                });
   }
 
   private static OutOfMemory cuda(String text) {
@@ -127,13 +132,13 @@ public record OutOfMemory(
   }
 
   /** LibTorch does not say what there is, so it is read now. */
-  private static OutOfMemory host(String text) {
+  private static OutOfMemory host(OptionalDouble needed) {
     long free = FreeMemory.bytes();
     return new OutOfMemory(
         Kind.HOST,
-        bytes(NEEDED_OF_HOST, text),
+        needed,
         Optional.of("this machine"),
-        OptionalDouble.of(Pointer.totalPhysicalBytes()),
+        OptionalDouble.of(TotalMemory.bytes()),
         free == Long.MAX_VALUE ? OptionalDouble.empty() : OptionalDouble.of(free),
         OptionalDouble.of(Pointer.physicalBytes()));
   }

@@ -18,9 +18,13 @@ class MemoryLimitsTest {
     Files.writeString(path, text + "\n");
   }
 
-  private long room(String membership) throws IOException {
+  private MemoryLimits limits(String membership) throws IOException {
     write("self", membership);
-    return new MemoryLimits(folder.resolve("groups"), folder.resolve("self")).room();
+    return new MemoryLimits(folder.resolve("groups"), folder.resolve("self"));
+  }
+
+  private long room(String membership) throws IOException {
+    return limits(membership).room();
   }
 
   @Test
@@ -38,6 +42,10 @@ class MemoryLimitsTest {
     write("groups/memory.stat", "inactive_file 0");
     assertEquals(500, room("0::/job/step"));
     assertEquals(500, room("0::/"));
+    assertEquals(5000, limits("0::/job/step").limit());
+    write("groups/memory.max", "max");
+    assertEquals(10000, limits("0::/job/step").limit());
+    assertEquals(Long.MAX_VALUE, limits("0::/other").limit());
   }
 
   @Test
@@ -45,7 +53,9 @@ class MemoryLimitsTest {
     write("groups/memory/job/memory.limit_in_bytes", "10000");
     write("groups/memory/job/memory.usage_in_bytes", "9000");
     write("groups/memory/job/memory.stat", "inactive_file 1\ntotal_inactive_file 50");
-    assertEquals(1050, room("5:cpu,cpuacct:/job\n4:memory:/job\n0::/"));
+    MemoryLimits limits = limits("5:cpu,cpuacct:/job\n4:memory:/job\n0::/");
+    assertEquals(1050, limits.room());
+    assertEquals(10000, limits.limit());
   }
 
   @Test
@@ -58,5 +68,7 @@ class MemoryLimitsTest {
   void thereIsSomeHere() {
     long free = FreeMemory.bytes();
     assertTrue(free > 0 && free < 1L << 50, "free: " + free);
+    long total = TotalMemory.bytes();
+    assertTrue(total >= free && total < 1L << 50, "total: " + total);
   }
 }

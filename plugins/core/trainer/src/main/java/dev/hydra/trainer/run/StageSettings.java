@@ -4,6 +4,7 @@ import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigList;
 import com.typesafe.config.ConfigObject;
+import com.typesafe.config.ConfigOrigin;
 import com.typesafe.config.ConfigValue;
 import dev.hydra.api.ConfigException;
 import dev.hydra.api.Option;
@@ -26,6 +27,7 @@ import java.util.Optional;
  * @param thaw patterns of parameters that are trained again
  * @param overrides the parts of the configuration that are others from now on
  * @param elements values by keys that go through elements of lists
+ * @param origin where it is written
  * @param place where it stands, for messages
  */
 record StageSettings(
@@ -36,6 +38,7 @@ record StageSettings(
     List<String> thaw,
     Config overrides,
     Map<String, ConfigValue> elements,
+    ConfigOrigin origin,
     String place) {
   static final String KEY = "stages";
   static final String MODEL = "model";
@@ -133,7 +136,13 @@ record StageSettings(
         settings.get(THAW),
         overrides,
         elements,
+        object.origin(),
         place);
+  }
+
+  /** Returns an error about the stage, to throw. */
+  ConfigException invalid(String problem) {
+    return new ConfigException(origin, place, "stage " + name + " " + problem);
   }
 
   /** Returns a configuration with what is another in this stage. */

@@ -96,40 +96,35 @@ public final class Stages {
 
   private long until(StageSettings own, Stage read, boolean last, long begin, long tokens) {
     if (begin == 0 && own.growIn() > 0) {
-      throw new ConfigException(
-          own.place()
-              + ": stage "
-              + own.name()
-              + " is the first one: there is nothing before it to grow into; leave grow-in out");
+      throw own.invalid(
+          "is the first one: there is nothing before it to grow into; leave grow-in out");
     }
     if (own.until().isEmpty()) {
       if (last) {
         return Math.max(steps, begin);
       }
-      throw new ConfigException(
-          own.place() + ": stage " + own.name() + " needs until, as another one follows it");
+      throw own.invalid("needs until, as another one follows it");
     }
     long until = own.until().get().step(begin, tokens, read.tokensPerStep());
     if (until <= begin) {
-      throw new ConfigException(
+      throw own.invalid(
           String.format(
-              "%s: stage %s ends with step %d, but begins after step %d; its until counts from the"
-                  + " beginning of the training",
-              own.place(), own.name(), until, begin));
+              "ends with step %d, but begins after step %d; its until counts from the beginning of"
+                  + " the training",
+              until, begin));
     }
     if (last && until < steps) {
-      throw new ConfigException(
+      throw own.invalid(
           String.format(
-              "%s: stage %s, the last one, ends with step %d, but trainer.steps is %d; leave its"
-                  + " until out, or add a stage",
-              own.place(), own.name(), until, steps));
+              "is the last one and ends with step %d, but trainer.steps is %d; leave its until out,"
+                  + " or add a stage",
+              until, steps));
     }
     if (!last && own.growIn() > until - begin) {
-      throw new ConfigException(
+      throw own.invalid(
           String.format(
-              "%s: stage %s has grow-in = %d, but only %d steps; let its parts grow in fewer, or end"
-                  + " it later",
-              own.place(), own.name(), own.growIn(), until - begin));
+              "has grow-in = %d, but only %d steps; let its parts grow in fewer, or end it later",
+              own.growIn(), until - begin));
     }
     return until;
   }

@@ -10,6 +10,7 @@ import dev.hydra.composer.model.TrainingMemory.Step;
 import dev.hydra.libtorch.runtime.CudaMemory;
 import dev.hydra.libtorch.runtime.Devices;
 import dev.hydra.libtorch.runtime.FreeMemory;
+import dev.hydra.libtorch.runtime.HostMemoryException;
 import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.trainer.step.OptimizerMemory;
 import java.io.IOException;
@@ -29,9 +30,6 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param stage the stage
  */
 record StepMemory(Model model, ScalarType compute, Stage stage) {
-  /** A prediction is within a tenth; what is further above does not fit. */
-  private static final double CLEARLY = 1.1;
-
   private static final String NONE_FITS =
       "take a smaller model, fewer trained parameters (trainer.lora), or a larger device";
 
@@ -47,15 +45,34 @@ record StepMemory(Model model, ScalarType compute, Stage stage) {
   /**
    * Says that the first stage of a training clearly needs more than its CUDA device has, or than is
    * left to the process on a CPU, before anything is there; nothing if it may fit.
+   *
+   * @param now whether the first stage is what comes now
+   * @throws HostMemoryException if it comes now, and a CPU's machine cannot hold it at all
    */
-  static Optional<String> tooMuch(Experiment experiment, Components components, Placement placement)
+  static Optional<String> tooMuch(
+      Experiment experiment, Components components, Placement placement, boolean now)
       throws IOException {
     Device device = placement.device();
-    boolean cuda = device.is_cuda();
-    OutOfMemory.Kind kind = cuda ? OutOfMemory.Kind.CUDA : OutOfMemory.Kind.HOST;
-    String owner = cuda ? device.str().getString() : "this machine";
-    long bytes = cuda ? CudaMemory.total(device) : FreeMemory.bytes();
-    return unbuilt(experiment, components, placement, step -> step.warning(kind, owner, bytes));
+    if (device.is_cuda()) {
+      String owner = device.str().getString();
+      long bytes = CudaMemory.total(device);
+      return unbuilt(
+          experiment,
+          components,
+          placement,
+          memory -> memory.warning(OutOfMemory.Kind.CUDA, owner, bytes));
+    }
+    long bytes = FreeMemory.bytes();
+    return unbuilt(
+        experiment,
+        components,
+        placement,
+        memory -> {
+          if (now) {
+            memory.predicted().refuseBeyondHost();
+          }
+          return memory.warning(OutOfMemory.Kind.HOST, "this machine", bytes);
+        });
   }
 
   /**
@@ -101,9 +118,8 @@ record StepMemory(Model model, ScalarType compute, Stage stage) {
         OptimizerMemory.bytes(model, stage.optimizer()));
   }
 
-  /** Returns the predicted bytes of a step at its fullest moment. */
-  private double peak() {
-    return TrainingMemory.of(model, compute, step()).peak();
+  private TrainingMemory predicted() {
+    return TrainingMemory.of(model, compute, step());
   }
 
   /**
@@ -115,7 +131,7 @@ record StepMemory(Model model, ScalarType compute, Stage stage) {
    * @return nothing if it may fit
    */
   Optional<String> warning(OutOfMemory.Kind kind, String owner, double bytes) {
-    if (peak() <= CLEARLY * bytes) {
+    if (!predicted().clearlyAbove(bytes)) {
       return Optional.empty();
     }
     String problem = prediction(kind) + ", and " + owner + " has " + Messages.bytes(bytes) + "; ";
@@ -150,7 +166,7 @@ record StepMemory(Model model, ScalarType compute, Stage stage) {
         + " of "
         + Messages.count(step.tokens(), "token")
         + (kind == OutOfMemory.Kind.CUDA ? " is predicted to take " : " takes more than ")
-        + Messages.bytes(peak());
+        + Messages.bytes(predicted().peak());
   }
 
   private List<String> fitting(double memory) {

@@ -94,7 +94,8 @@ public final class Trainer implements AutoCloseable {
     Optional<Model> built = Optional.empty();
     try {
       settings.withoutEffect(device).ifPresent(this::warn);
-      StepMemory.tooMuch(experiment, components, precision).ifPresent(this::warn);
+      boolean begins = !first.named() || !folder.used(); // or it goes on at a later stage
+      StepMemory.tooMuch(experiment, components, precision, begins).ifPresent(this::warn);
       model = ModelStart.build(experiment, components, precision, !folder.used(), this::warn);
       built = Optional.of(model);
       // After what may be refused: a refused run leaves nothing.

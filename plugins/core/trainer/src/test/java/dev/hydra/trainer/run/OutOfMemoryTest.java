@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.hydra.api.FeedForward;
+import dev.hydra.api.Init;
 import dev.hydra.api.Pass;
 import dev.hydra.api.Registration;
 import dev.hydra.composer.model.Components;
@@ -192,6 +193,44 @@ class OutOfMemoryTest {
           .matches(
               "a step of 64 sequences of 32 tokens takes more than [\\d.]+ MiB, and this machine has"
                   + " 1.0 MiB; less is taken with .*");
+    }
+  }
+
+  /** Linux would kill the process in the middle of such a step. */
+  @Test
+  void aCpuRefusesWhatItsMachineCannotHoldBeforeAnythingIsBuilt() throws IOException {
+    Registration unbuilt =
+        TestFeedForward.registration(
+            "1.0",
+            site -> {
+              assertThat(site.parameter("probe", Init.zeros(), 1).is_meta()).isTrue();
+              return TestFeedForward.fused(site);
+            },
+            Optional.empty());
+    String large =
+        RUN + "model.vocab-size = 65536, trainer.batch-size = 700000, data.sequence-length = 1000";
+    assertThat(refusal("run", large, () -> List.of(unbuilt)))
+        .matches(
+            "out of memory: [\\d.]+ TiB more were needed; this machine has [\\d.]+ GiB, .*\\.\n"
+                + "a step of 700,000 sequences of 1,000 tokens takes more than [\\d.]+ TiB;"
+                + " less is taken with a smaller trainer.batch-size .*");
+  }
+
+  /** A run that goes on may be past the stage that is too large. */
+  @Test
+  void aLaterStageThatFitsGoesOn() throws IOException {
+    Path run = folder.resolve("run");
+    String stages =
+        RUN
+            + "trainer.stages = [{ name = first, until = 4, trainer.batch-size = %d }, { name = second }]";
+    Components good = refusing(pass -> false);
+    Events events = new Events();
+    try (Trainer trainer = Trials.trainer(folder, run, stages.formatted(4), events, good)) {
+      trainer.run(() -> events.steps.size() == 6);
+    }
+    try (Trainer trainer =
+        Trials.trainer(folder, run, stages.formatted(20_000_000), new Events(), good)) {
+      assertThat(trainer.resume(UnexpectedKeys.ERROR)).isGreaterThan(4);
     }
   }
 

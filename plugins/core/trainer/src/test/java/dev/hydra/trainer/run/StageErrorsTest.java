@@ -26,7 +26,7 @@ class StageErrorsTest {
         "{ name = b, untl = 9 } | trainer.stages[1].untl: unknown key \"untl\"; did you mean \"until\"?",
         "{ name = a } | a second stage named a; give it another name",
         "{ name = b, until = 4 } | stage b ends with step 4, but begins after step 4",
-        "{ name = b, until = 6 } | the last one, ends with step 6, but trainer.steps is 8; leave its until out",
+        "{ name = b, until = 6 } | stage b is the last one and ends with step 6, but trainer.steps is 8; leave its until out",
         "{ name = b, until = soon } | until: must be a number of steps, such as 400, or of tokens",
         "{ name = b }, { name = c } | stage b needs until, as another one follows it",
         "{ name = b, until = 6, grow-in = 3 }, { name = c } | stage b has grow-in = 3, but only 2 steps",
@@ -45,6 +45,17 @@ class StageErrorsTest {
             ConfigException.class,
             () -> Trials.experiment("trainer.stages = [ { name = a, until = 4 }, " + stage + " ]"));
     assertThat(thrown.getMessage()).contains(message);
+  }
+
+  @Test
+  void whatDoesNotFitOtherStagesIsNamedWithItsPlace() {
+    ConfigException thrown =
+        assertThrows(
+            ConfigException.class,
+            () -> Trials.experiment("trainer.stages = [\n{ name = a },\n{ name = b }]"));
+    assertThat(thrown)
+        .hasMessage("String: 2: trainer.stages[0]: stage a needs until, as another one follows it");
+    assertThat(thrown.alone()).isFalse();
   }
 
   @Test

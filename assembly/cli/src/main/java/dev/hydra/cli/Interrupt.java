@@ -3,6 +3,7 @@ package dev.hydra.cli;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 
@@ -34,7 +35,17 @@ final class Interrupt implements AutoCloseable {
   Interrupt(Consumer<String> screen, String ending) {
     this.screen = screen;
     this.ending = () -> ending;
-    Runtime.getRuntime().addShutdownHook(hook);
+    try {
+      Runtime.getRuntime().addShutdownHook(hook);
+    } catch (IllegalStateException e) { // a signal came just before: nothing is to be begun
+      awaitEnd();
+    }
+  }
+
+  private static void awaitEnd() {
+    while (true) {
+      LockSupport.park();
+    }
   }
 
   /** From now on this is still done, as it is when a signal comes. */

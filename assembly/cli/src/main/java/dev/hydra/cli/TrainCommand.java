@@ -24,6 +24,7 @@ import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.run.Checkpoint;
 import dev.hydra.trainer.run.Experiment;
 import dev.hydra.trainer.run.RunFolder;
+import dev.hydra.trainer.run.RunLock;
 import dev.hydra.trainer.run.Trainer;
 import dev.hydra.trainer.run.TrainerSettings;
 import dev.hydra.trainer.run.TrainingException;
@@ -291,6 +292,7 @@ final class TrainCommand implements Callable<Integer>, ErrorLog.Folder, LessMemo
     }
     boolean used = new RunFolder(runDir).used();
     if (resume && !used) {
+      RunLock.check(runDir); // it may be in its first steps
       throw new UsageException("there is no run in " + runDir + " to resume");
     }
     if (!resume && used) {

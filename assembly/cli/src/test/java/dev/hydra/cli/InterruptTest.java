@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -82,6 +83,44 @@ class InterruptTest {
         System.out.println("done");
         Thread.sleep(1500);
       }
+    }
+  }
+
+  /** Work that a signal comes before, by so little that it is about to begin. */
+  static final class Late {
+    private Late() {}
+
+    public static void main(String[] arguments) throws InterruptedException {
+      CountDownLatch ending = new CountDownLatch(1);
+      Thread hook =
+          new Thread(
+              () -> {
+                ending.countDown();
+                try {
+                  Thread.sleep(500); // as what is temporary is deleted
+                } catch (InterruptedException e) {
+                  Thread.currentThread().interrupt();
+                }
+              });
+      Runtime.getRuntime().addShutdownHook(hook);
+      System.out.println("working");
+      ending.await();
+      try (Interrupt interrupt = new Interrupt(System.out::println, "ending some day")) {
+        System.out.println("begun");
+      }
+    }
+  }
+
+  @Test
+  void nothingIsBegunAfterASignal() throws Exception {
+    Process process = new ProcessBuilder(command(Late.class)).redirectErrorStream(true).start();
+    try (BufferedReader out = process.inputReader(StandardCharsets.UTF_8)) {
+      assertEquals("working", out.readLine());
+      process.toHandle().destroy();
+      assertThat(out.lines()).isEmpty();
+      assertEquals(TERMINATED, process.waitFor());
+    } finally {
+      process.destroyForcibly();
     }
   }
 

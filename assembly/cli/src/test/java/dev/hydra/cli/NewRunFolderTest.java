@@ -54,6 +54,15 @@ class NewRunFolderTest {
     }
   }
 
+  @Test
+  void aRunInItsFirstStepsIsInUseAlsoForWhoResumes() throws Exception {
+    try (RunLock lock = RunLock.take(folder)) {
+      run("train", "--resume", "--run-dir", folder)
+          .refused(1, "another process is using " + folder);
+    }
+    run("train", "--resume", "--run-dir", folder).refused(2, "there is no run in " + folder);
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {

@@ -15,13 +15,18 @@ public final class TrainingClock {
   private long tokensBefore;
   private long waitedNanos;
   private long begun = System.nanoTime();
-  private OptionalLong pausedAt = OptionalLong.empty();
+  private OptionalLong pausedAt = OptionalLong.of(begun); // until it is started
 
   /** Where a run is: tokens trained, and the seconds that training them took. */
   public record Position(long tokens, double seconds) {}
 
   /** Goes on from a position; what passes from now on is training. */
   public synchronized void start(Position from) {
+    pausedAt = OptionalLong.empty();
+    count(from);
+  }
+
+  private void count(Position from) {
     tokens = from.tokens();
     tokensBefore = tokens;
     secondsBefore = from.seconds();
@@ -90,7 +95,7 @@ public final class TrainingClock {
         new Lap(
             (now.tokens() - tokensBefore) / seconds,
             Math.min(1, waitedNanos / NANOS / seconds)); // waits for a step taken again count, too
-    start(now);
+    count(now);
     return lap;
   }
 }

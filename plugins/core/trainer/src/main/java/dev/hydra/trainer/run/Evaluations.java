@@ -3,11 +3,13 @@ package dev.hydra.trainer.run;
 import dev.hydra.composer.model.Model;
 import dev.hydra.data.Dataset;
 import dev.hydra.trainer.evaluation.Evaluator;
+import dev.hydra.trainer.evaluation.Observation;
 import dev.hydra.trainer.evaluation.Score;
 import dev.hydra.trainer.metrics.TrainingClock;
 import dev.hydra.trainer.step.AveragedWeights;
 import dev.hydra.trainer.step.TrainingStep;
 import java.util.List;
+import java.util.Map;
 import java.util.function.BooleanSupplier;
 
 /** The evaluations of a run on held-out text, which are not training time. */
@@ -85,8 +87,11 @@ final class Evaluations {
   void observe(long step) {
     if (evaluator.possible()) {
       try (TrainingClock.Pause pause = clock.pause()) {
-        log.observed(
-            step, evaluator.observe(settings.metrics().observeWindows(), (set, windows, of) -> {}));
+        Map<String, Observation> observed =
+            evaluator.observe(settings.metrics().observeWindows(), (set, windows, of) -> {});
+        if (!observed.isEmpty()) {
+          log.observed(step, observed);
+        }
       }
     }
   }

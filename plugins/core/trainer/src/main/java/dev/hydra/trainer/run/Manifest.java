@@ -8,6 +8,7 @@ import dev.hydra.libtorch.io.Sha256;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -44,15 +45,11 @@ final class Manifest {
     }
     for (Path file : files) {
       DurableFiles.sync(file);
-      entries.put(
-          file.getFileName().toString(),
-          Map.of(
-              BYTES,
-              Files.size(file),
-              SHA256,
-              Sha256.of(file),
-              PIECES,
-              PieceChecksums.of(file, threads()).pieces()));
+      Map<String, Object> entry = new LinkedHashMap<>(); // the same bytes for the same files
+      entry.put(BYTES, Files.size(file));
+      entry.put(SHA256, Sha256.of(file));
+      entry.put(PIECES, PieceChecksums.of(file, threads()).pieces());
+      entries.put(file.getFileName().toString(), entry);
     }
     DurableFiles.write(folder.resolve(FILE), JSON.std.asString(entries) + "\n");
   }

@@ -52,6 +52,17 @@ public final class RunLock implements AutoCloseable {
     return new RunLock(file, channel);
   }
 
+  /**
+   * Checks that no other process has the folder now, and locks nothing.
+   *
+   * @throws TakenException if one has
+   */
+  public static void check(Path folder) throws IOException {
+    if (Files.exists(folder.resolve(FILE))) {
+      take(folder).close();
+    }
+  }
+
   /** Deletes the file that holds the lock, so that the folder can be deleted. */
   public void delete() throws IOException {
     Files.deleteIfExists(file);

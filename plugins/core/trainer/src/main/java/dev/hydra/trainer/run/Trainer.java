@@ -13,6 +13,7 @@ import dev.hydra.libtorch.io.DurableFiles;
 import dev.hydra.libtorch.kernels.KernelMode;
 import dev.hydra.libtorch.runtime.ComputeType;
 import dev.hydra.libtorch.runtime.Determinism;
+import dev.hydra.libtorch.runtime.LibTorchException;
 import dev.hydra.libtorch.runtime.OutOfMemory;
 import dev.hydra.libtorch.runtime.RandomState;
 import dev.hydra.trainer.evaluation.Score;
@@ -208,7 +209,7 @@ public final class Trainer implements AutoCloseable {
     try {
       return toTheEnd(position, stop);
     } catch (RuntimeException | Error e) {
-      refuse(e);
+      failed(e);
       throw e;
     }
   }
@@ -281,20 +282,30 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  /** Ends a run whose device has no memory left; nothing happens if it is something else. */
-  private void refuse(Throwable thrown) {
+  /** Keeps the steps before one that has failed. Without memory that is one message. */
+  private void failed(Throwable thrown) {
+    if (thrown instanceof TrainingException) {
+      return; // it says what is kept
+    }
+    long step = taken.get();
     Optional<OutOfMemory> memory = OutOfMemory.in(thrown);
     if (memory.isPresent()) {
-      long step = taken.get();
       log.event("out-of-memory", step, "message", memory.get().text());
       throw TrainingException.outOfMemory(
           step,
           new StepMemory(model, model.placement().compute(), stages.current()),
           memory.get(),
-          training.halfUpdated()
-              ? "parameters were being updated, so this step cannot be kept; " + saves.newest()
-              : saves.last(this::state, step, settings.checkpointKeep()));
+          kept());
     }
+    log.event("failed", step, "message", LibTorchException.readable(thrown));
+    warn("the training failed after step " + step + "; " + kept());
+  }
+
+  /** Writes a checkpoint of the last step, if it is whole; says which is the newest, in words. */
+  private String kept() {
+    return training.halfUpdated()
+        ? "parameters were being updated, so this step cannot be kept; " + saves.newest()
+        : saves.last(this::state, taken.get(), settings.checkpointKeep());
   }
 
   private void save() {

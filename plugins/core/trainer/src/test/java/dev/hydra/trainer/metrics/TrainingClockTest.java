@@ -19,6 +19,18 @@ class TrainingClockTest {
     assertThat(clock.lap().dataWait()).as("of this lap only").isZero();
   }
 
+  /** What passes before the first step, as a model is built, is not training. */
+  @Test
+  void standsStillUntilItIsStarted() {
+    TrainingClock clock = new TrainingClock();
+    slow(50);
+    assertThat(clock.position()).isEqualTo(new TrainingClock.Position(0, 0));
+    clock.start(new TrainingClock.Position(64, 2));
+    slow(50);
+    assertThat(clock.position().seconds()).isBetween(2.05, 60.0);
+    assertThat(clock.position().tokens()).isEqualTo(64);
+  }
+
   private static String slow(long millis) {
     try {
       Thread.sleep(millis);

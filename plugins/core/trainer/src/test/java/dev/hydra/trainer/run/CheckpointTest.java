@@ -44,6 +44,16 @@ class CheckpointTest {
     assertThat(message(checkpoint)).contains("is not a checkpoint");
   }
 
+  /**
+   * Else the same run would not leave the same bytes: maps of Java are ordered anew in each
+   * process.
+   */
+  @Test
+  void theManifestNamesEachFileInOneOrder() throws IOException {
+    assertThat(Files.readString(write("text").file("manifest.json")))
+        .matches("\\{\"a\":\\{\"bytes\":4,\"sha256\":\"[0-9a-f]{64}\",\"crc32c\":\\[.*]}}\n");
+  }
+
   @Test
   void theModelIsWholeWithoutWhatOnlyTrainingNeeds() throws IOException {
     Checkpoint checkpoint =

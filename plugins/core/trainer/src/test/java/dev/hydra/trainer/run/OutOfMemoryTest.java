@@ -54,7 +54,7 @@ class OutOfMemoryTest {
     return refusing(refused, REFUSED);
   }
 
-  private static Components refusing(Predicate<Pass> refused, String text) {
+  static Components refusing(Predicate<Pass> refused, String text) {
     Registration component =
         TestFeedForward.registration(
             "1.0",

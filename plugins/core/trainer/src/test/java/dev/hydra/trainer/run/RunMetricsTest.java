@@ -96,6 +96,16 @@ class RunMetricsTest {
     assertEquals(List.of(3L, 6L, 8L), steps(MetricLine.CHECKPOINT));
   }
 
+  @Test
+  void aModelThatObservesNothingHasNoLinesOfIt() throws IOException {
+    train(
+        RUN
+            + ", model.block { paths = [{ mixer { type = mamba2, state = 8, head-dim = 8, chunk = 8 }, gate = none }] }",
+        NEVER);
+    assertEquals(8, lines(MetricLine.STEP).size());
+    assertThat(lines(MetricLine.OBSERVATION)).isEmpty();
+  }
+
   /** Time and tokens go on where the checkpoint was, and no step is there twice. */
   @Test
   void goesOnAfterAResume() throws IOException {

@@ -105,7 +105,8 @@ class InterruptTest {
       Runtime.getRuntime().addShutdownHook(hook);
       System.out.println("working");
       ending.await();
-      try (Interrupt interrupt = new Interrupt(System.out::println, "ending some day")) {
+      Consumer<String> screen = System.out::println;
+      try (Interrupt interrupt = new Interrupt(screen, "ending some day")) {
         System.out.println("begun");
       }
     }

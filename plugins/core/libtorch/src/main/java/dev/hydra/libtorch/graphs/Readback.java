@@ -3,7 +3,6 @@ package dev.hydra.libtorch.graphs;
 import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
@@ -24,9 +23,7 @@ public final class Readback implements AutoCloseable {
    */
   public Readback(SideStream stream, ScalarType type, long most) {
     this.stream = stream;
-    Tensor[] made = new Tensor[1];
-    Scopes.run(() -> made[0] = Scopes.own(torch.zeros(most).to(type).pin_memory()));
-    this.host = made[0];
+    this.host = PageLocked.zeros(type, most);
     this.arrived = new StreamEvent(stream.device());
   }
 

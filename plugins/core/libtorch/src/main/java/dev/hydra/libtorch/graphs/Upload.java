@@ -1,9 +1,7 @@
 package dev.hydra.libtorch.graphs;
 
-import dev.hydra.libtorch.runtime.Scopes;
 import dev.hydra.libtorch.runtime.Tensors;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 
 /**
  * Brings tensors of the host into one of a CUDA device, and the host does not wait. They go through
@@ -31,13 +29,8 @@ public final class Upload implements AutoCloseable {
   }
 
   private Buffer buffer() {
-    Tensor[] made = new Tensor[1];
-    Scopes.run(
-        () ->
-            made[0] =
-                Scopes.own(
-                    torch.zeros(Tensors.sizes(target)).to(Tensors.type(target)).pin_memory()));
-    return new Buffer(made[0], new StreamEvent(stream.device()));
+    Tensor host = PageLocked.zeros(Tensors.type(target), Tensors.sizes(target));
+    return new Buffer(host, new StreamEvent(stream.device()));
   }
 
   /**

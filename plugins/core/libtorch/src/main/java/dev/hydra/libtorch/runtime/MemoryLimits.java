@@ -5,7 +5,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.ToLongBiFunction;
 
 /**
  * The memory limits of the control groups that a process is in, as containers and batch systems set
@@ -26,6 +25,12 @@ record MemoryLimits(Path groups, Path membership) {
           new Names("memory.max", "memory.current", "inactive_file "),
           new Names("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file "));
 
+  /** Reads a number of bytes of a group. */
+  @FunctionalInterface
+  private interface Reading {
+    long of(Path folder, Names names) throws IOException;
+  }
+
   /** Returns the limits of this process. */
   static MemoryLimits own() {
     return new MemoryLimits(Path.of("/sys/fs/cgroup"), Path.of("/proc/self/cgroup"));
@@ -43,12 +48,18 @@ record MemoryLimits(Path groups, Path membership) {
     return least(MemoryLimits::limit);
   }
 
-  private long least(ToLongBiFunction<Path, Names> bytes) {
-    return folders().stream()
-        .flatMapToLong(
-            folder -> VERSIONS.stream().mapToLong(names -> bytes.applyAsLong(folder, names)))
-        .min()
-        .orElse(Long.MAX_VALUE);
+  private long least(Reading reading) {
+    long least = Long.MAX_VALUE;
+    for (Path folder : folders()) {
+      for (Names names : VERSIONS) {
+        try {
+          least = Math.min(least, reading.of(folder, names));
+        } catch (IOException | NumberFormatException e) {
+          // there is no such group, or no limit ("max")
+        }
+      }
+    }
+    return least;
   }
 
   /** Lists the groups and those above them: a limit holds for all below. */
@@ -71,21 +82,14 @@ record MemoryLimits(Path groups, Path membership) {
     return folders;
   }
 
-  private static long limit(Path folder, Names names) {
-    try {
-      return number(folder.resolve(names.limit()));
-    } catch (IOException | NumberFormatException e) {
-      return Long.MAX_VALUE; // there is no such group, or no limit ("max")
-    }
+  private static long limit(Path folder, Names names) throws IOException {
+    return number(folder.resolve(names.limit()));
   }
 
-  private static long room(Path folder, Names names) {
-    try {
-      long limit = number(folder.resolve(names.limit()));
-      return limit - number(folder.resolve(names.usage())) + reclaimable(folder, names);
-    } catch (IOException | NumberFormatException e) {
-      return Long.MAX_VALUE; // there is no such group, or no limit ("max")
-    }
+  private static long room(Path folder, Names names) throws IOException {
+    return limit(folder, names)
+        - number(folder.resolve(names.usage()))
+        + reclaimable(folder, names);
   }
 
   private static long number(Path file) throws IOException {

@@ -115,6 +115,9 @@ final class StepLoop {
       try (LaunchedStep launched = now.get()) {
         next = ahead(stop) ? launchAhead(launched, stop) : Optional.empty();
         settle(launched, next, stop);
+      } catch (IOException | RuntimeException | Error e) {
+        next.ifPresent(LaunchedStep::close); // nobody waits for it any more
+        throw e;
       }
     }
   }

@@ -53,25 +53,19 @@ record StepMemory(Model model, ScalarType compute, Stage stage) {
       Experiment experiment, Components components, Placement placement, boolean now)
       throws IOException {
     Device device = placement.device();
-    if (device.is_cuda()) {
-      String owner = device.str().getString();
-      long bytes = CudaMemory.total(device);
-      return unbuilt(
-          experiment,
-          components,
-          placement,
-          memory -> memory.warning(OutOfMemory.Kind.CUDA, owner, bytes));
-    }
-    long bytes = FreeMemory.bytes();
+    boolean cuda = device.is_cuda();
+    OutOfMemory.Kind kind = cuda ? OutOfMemory.Kind.CUDA : OutOfMemory.Kind.HOST;
+    String owner = cuda ? device.str().getString() : "this machine";
+    long bytes = cuda ? CudaMemory.total(device) : FreeMemory.bytes();
     return unbuilt(
         experiment,
         components,
         placement,
         memory -> {
-          if (now) {
+          if (now && !cuda) {
             memory.predicted().refuseBeyondHost();
           }
-          return memory.warning(OutOfMemory.Kind.HOST, "this machine", bytes);
+          return memory.warning(kind, owner, bytes);
         });
   }
 

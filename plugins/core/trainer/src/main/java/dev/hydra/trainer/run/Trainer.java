@@ -237,19 +237,6 @@ public final class Trainer implements AutoCloseable {
     return new Outcome(interrupted, step, scores);
   }
 
-  /** Begins the next stage, after a checkpoint: that of the stage before can be gone on from. */
-  private void nextStage() {
-    if (settings.checkpointAtStages()) {
-      save();
-    }
-    try (TrainingClock.Pause pause = clock.pause()) {
-      StageReport report = stages.enter();
-      follow();
-      began(report);
-      stages.ofOptimizer().forEach(this::warn);
-    }
-  }
-
   /** Takes what a stage changes in the run. */
   private void follow() {
     settings = stages.current().trainer();
@@ -263,14 +250,23 @@ public final class Trainer implements AutoCloseable {
 
   /** What is done between steps besides. */
   private final class Pauses implements StepLoop.Pauses {
+    /** Does so after a checkpoint: that of the stage before can be gone on from. */
     @Override
     public void nextStage() {
-      Trainer.this.nextStage();
+      if (settings.checkpointAtStages()) {
+        save();
+      }
+      try (TrainingClock.Pause pause = clock.pause()) {
+        StageReport report = stages.enter();
+        follow();
+        began(report);
+        stages.ofOptimizer().forEach(Trainer.this::warn);
+      }
     }
 
     @Override
     public void save() {
-      Trainer.this.save();
+      saves.save(Trainer.this::state, taken.get(), settings.checkpointKeep());
     }
 
     @Override
@@ -306,10 +302,6 @@ public final class Trainer implements AutoCloseable {
     return training.halfUpdated()
         ? "parameters were being updated, so this step cannot be kept; " + saves.newest()
         : saves.last(this::state, taken.get(), settings.checkpointKeep());
-  }
-
-  private void save() {
-    saves.save(this::state, taken.get(), settings.checkpointKeep());
   }
 
   private void saveLast() throws IOException {

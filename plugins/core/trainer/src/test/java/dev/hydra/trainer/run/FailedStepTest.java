@@ -16,11 +16,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A component that fails ends a run, and the steps before are kept. */
 class FailedStepTest {
-  private static final String RUN =
-      """
-      model.block.paths = [ { ffn = test-ffn } ]
-      trainer { steps = 8, batch-size = 4 }
-      """;
+  private static final String RUN = OutOfMemoryTest.RUN;
+  private static final String FAILURE = "of its own making";
 
   @TempDir Path folder;
 
@@ -32,19 +29,16 @@ class FailedStepTest {
   @Test
   void theStepsBeforeAreKept() throws IOException {
     Path run = folder.resolve("run");
-    int[] passes = {0};
-    Components failing = // in the sixth step, as two blocks are passed in each
-        OutOfMemoryTest.refusing(pass -> pass.training() && passes[0]++ == 10, "of its own making");
+    Components failing = OutOfMemoryTest.inStepAfter(5, FAILURE);
     Events events = new Events();
     try (Trainer trainer = Trials.trainer(folder, run, RUN, events, failing)) {
-      assertThatThrownBy(() -> trainer.run(() -> false))
-          .hasStackTraceContaining("of its own making");
+      assertThatThrownBy(() -> trainer.run(() -> false)).hasStackTraceContaining(FAILURE);
     }
     assertThat(events.warnings)
         .containsExactly(
             "the training failed after step 5; the newest checkpoint is that of step 5");
     assertThat(Files.readString(run.resolve("journal.jsonl")))
-        .contains("\"event\":\"failed\",\"step\":5", "of its own making");
+        .contains("\"event\":\"failed\",\"step\":5", FAILURE);
     Components good = OutOfMemoryTest.refusing(pass -> false, "");
     try (Trainer trainer = Trials.trainer(folder, run, RUN, new Events(), good)) {
       assertEquals(5, trainer.resume(UnexpectedKeys.ERROR));
@@ -54,11 +48,10 @@ class FailedStepTest {
 
   @Test
   void theFirstStepLeavesNothing() throws IOException {
-    Components failing = OutOfMemoryTest.refusing(pass -> pass.training(), "of its own making");
+    Components failing = OutOfMemoryTest.inStepAfter(0, FAILURE);
     Events events = new Events();
     try (Trainer trainer = Trials.trainer(folder, folder.resolve("run"), RUN, events, failing)) {
-      assertThatThrownBy(() -> trainer.run(() -> false))
-          .hasStackTraceContaining("of its own making");
+      assertThatThrownBy(() -> trainer.run(() -> false)).hasStackTraceContaining(FAILURE);
     }
     assertThat(events.warnings)
         .containsExactly("the training failed after step 0; there is no checkpoint yet");

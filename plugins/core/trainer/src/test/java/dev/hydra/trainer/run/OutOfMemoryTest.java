@@ -36,7 +36,7 @@ class OutOfMemoryTest {
           + " memory in use. Of the allocated memory 1.00 MiB is allocated by PyTorch\n"
           + "Exception raised from malloc at CUDACachingAllocator.cpp:1\nframe #0: x";
 
-  private static final String RUN =
+  static final String RUN =
       """
       model.block.paths = [ { ffn = test-ffn } ]
       trainer { steps = 8, batch-size = 4 }
@@ -73,8 +73,12 @@ class OutOfMemoryTest {
 
   /** Two blocks are passed in every forward; the first in a step after so many is refused. */
   private static Components inStepAfter(int steps) {
+    return inStepAfter(steps, REFUSED);
+  }
+
+  static Components inStepAfter(int steps, String text) {
     int[] passes = {0};
-    return refusing(pass -> pass.training() && passes[0]++ == 2 * steps);
+    return refusing(pass -> pass.training() && passes[0]++ == 2 * steps, text);
   }
 
   private String refusal(String run, String overrides, Components components) {
@@ -136,8 +140,7 @@ class OutOfMemoryTest {
     String refused =
         "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory:"
             + " you tried to allocate 26214400000 bytes. Error code 12 (Cannot allocate memory)";
-    int[] passes = {0};
-    Components components = refusing(pass -> pass.training() && passes[0]++ == 2, refused);
+    Components components = inStepAfter(1, refused);
     assertThat(refusal("run", RUN, components))
         .startsWith("after step 1: out of memory: 24.4 GiB more were needed; this machine has ")
         .contains("\na step of 4 sequences of 32 tokens takes more than ")
